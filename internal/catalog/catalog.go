@@ -1,0 +1,114 @@
+// Package catalog is the contract of the metadata catalog: tenants, their
+// sources and keys, and the import ledger. Package sqlite implements it on one machine.
+package catalog
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"weir/internal/tenant"
+)
+
+// Tenant is a customer of the installation.
+type Tenant struct {
+	ID         tenant.ID
+	Number     uint32 // small, never reused; stands for the tenant in keys of the state store
+	Name       string
+	Region     string
+	Retention  time.Duration // zero: for ever
+	Limits     Limits
+	Partitions Range // the tenant's range of log partitions
+	Created    time.Time
+	Deleted    time.Time // zero while it lives
+}
+
+// Limits are a tenant's limits; zero means no limit.
+type Limits struct {
+	DedupeKeys int64 `json:"dedupe_keys,omitempty"` // remembered event ids
+	EventBytes int64 `json:"event_bytes,omitempty"`
+}
+
+// Range is a range of log partitions: Count partitions from First on, modulo the log's number. Epoch rises when it changes.
+type Range struct {
+	First, Count uint16
+	Epoch        uint32
+}
+
+// Source is a site, an app or a device fleet that sends events.
+type Source struct {
+	Tenant    tenant.ID
+	ID        string // unique within the tenant
+	SiteID    string // public, unique in the installation
+	Name      string
+	Aliases   []string // foreign ids (a domain, an app id): unique in the installation
+	Hostnames []string // allowed hostnames of a browser's Origin; empty allows all
+	TimeZone  string   // IANA name, UTC by default
+	FirstDay  int      // first day of the week, 1 = Monday by default
+	Created   time.Time
+}
+
+// Key is an API key. The secret itself is never stored.
+type Key struct {
+	ID      string
+	Tenant  tenant.ID
+	Role    tenant.Role
+	Site    string // set on a source's write key
+	Name    string
+	Hash    [32]byte // SHA-256 of the secret
+	Created time.Time
+	Expires time.Time // zero: never
+}
+
+// Catalog stores metadata. All methods may be called at once. A change is durable when the method returns.
+// Errors: ErrNotFound, ErrExists (with what exists), ErrInUse; others are failures of the store.
+type Catalog interface {
+	CreateTenant(ctx context.Context, t Tenant) (Tenant, error) // fills Number, Partitions (unless set), Created
+	Tenant(ctx context.Context, id tenant.ID) (Tenant, error)
+	Tenants(ctx context.Context) ([]Tenant, error) // living ones, by id
+	UpdateTenant(ctx context.Context, id tenant.ID, change func(*Tenant) error) (Tenant, error)
+	DeleteTenant(ctx context.Context, id tenant.ID) error // hides it at once; id and number stay taken
+
+	CreateSource(ctx context.Context, s Source, write Key) (Source, error) // with its write key, in one transaction
+	Source(ctx context.Context, t tenant.ID, id string) (Source, error)
+	Sources(ctx context.Context, t tenant.ID) ([]Source, error)
+	UpdateSource(ctx context.Context, t tenant.ID, id string, change func(*Source) error) (Source, error)
+	DeleteSource(ctx context.Context, t tenant.ID, id string) error // with its keys
+
+	CreateKey(ctx context.Context, k Key) (Key, error)
+	Keys(ctx context.Context, t tenant.ID) ([]Key, error)
+	DeleteKey(ctx context.Context, t tenant.ID, id string) error
+
+	// Hot path: answered from memory, current within a second of a change by another process and at once in this one.
+	SourceBySite(siteOrAlias string) (Source, Tenant, bool)
+	KeyByHash(hash [32]byte) (Key, Tenant, bool)
+	TenantByID(id tenant.ID) (Tenant, bool)
+
+	// Imports remembers how far files were imported, for ever.
+	Imports(ctx context.Context, t tenant.ID, site string) ([]Import, error)
+	Import(ctx context.Context, t tenant.ID, site, file string) (Import, error) // ErrNotFound if never seen
+	AdvanceImport(ctx context.Context, im Import) error                         // never moves Lines back
+
+	// Setting and SetSetting keep small values of the installation (its id, its secrets).
+	Setting(ctx context.Context, name string) (string, error)
+	SetSetting(ctx context.Context, name, value string) error
+
+	Close() error
+}
+
+// Import is a file's place in the import ledger.
+type Import struct {
+	Tenant    tenant.ID
+	Site      string
+	File      string // hex SHA-256 of the file's first PrefixLen bytes, and of the format's name
+	PrefixLen int    // 4096, or the file's length when it was first seen if that was less
+	Lines     int64  // lines done, from the start of the file, accepted or rejected
+	Updated   time.Time
+}
+
+// Errors of a Catalog.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrExists   = errors.New("exists already")
+	ErrInUse    = errors.New("in use")
+)

@@ -1,0 +1,31 @@
+package event
+
+// Row is one event as a door hands it to a Batch. Byte slices are borrowed for
+// the call of Append only. The zero value of a field is stored as the empty
+// string or zero.
+type Row struct {
+	Tenant, Site                      string // tenant id, site_id
+	TS, ReceivedAt                    int64  // Unix milliseconds
+	Type, EventID, ClientID, UserID   []byte
+	SessionID, URL, Host, Path        []byte
+	Referrer, ReferrerHost            []byte
+	UTMSource, UTMMedium, UTMCampaign []byte
+	Country, Region, City             string
+	Device, OS, Browser               string
+	IsBot                             bool
+	UserAgent                         []byte
+	EnrichVersion                     uint16
+	Props                             []Prop // string, boolean, null and array values
+	Nums                              []Num  // numbers
+	PayloadHash                       uint32
+	Flags                             uint8
+}
+
+// Prop is a property whose value is kept as text. Key and Value are valid UTF-8.
+type Prop struct{ Key, Value []byte }
+
+// Num is a property whose value is a finite number.
+type Num struct {
+	Key   []byte
+	Value float64
+}

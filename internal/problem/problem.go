@@ -1,0 +1,62 @@
+// Package problem is the shape of every error that leaves weir over HTTP:
+// application/problem+json (RFC 9457) with a stable code, the field or limit
+// concerned, and what to do next.
+package problem
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Problem is an error for a caller. Code is stable and snake_case. Detail says what happened and what to do next.
+type Problem struct {
+	Type       string        `json:"type"`
+	Title      string        `json:"title"`
+	Status     int           `json:"status"`
+	Code       string        `json:"code"`
+	Detail     string        `json:"detail"`
+	Field      string        `json:"field,omitempty"`       // the field of the request that is wrong
+	Limit      string        `json:"limit,omitempty"`       // the limit that was met
+	LimitValue int64         `json:"limit_value,omitempty"` // and its value
+	RetryAfter time.Duration `json:"-"`                     // sent as Retry-After in whole seconds, at least 1
+}
+
+// New makes a problem. The detail is formatted.
+func New(status int, code, format string, args ...any) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// WithField names the field concerned.
+func (p *Problem) WithField(f string) *Problem { p.Field = f; return p }
+
+// WithLimit names the limit concerned and its value.
+func (p *Problem) WithLimit(name string, value int64) *Problem {
+	p.Limit, p.LimitValue = name, value
+	return p
+}
+
+// WithRetry says when to try again.
+func (p *Problem) WithRetry(d time.Duration) *Problem { p.RetryAfter = d; return p }
+
+func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Code, p.Detail) }
+
+// GetStatus serves huma's StatusError interface.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType serves huma's ContentTypeFilter interface.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// Write answers a request with p.
+func (p *Problem) Write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(max(1, int((p.RetryAfter+time.Second-1)/time.Second))))
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client has gone if this fails
+}
