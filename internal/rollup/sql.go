@@ -1,0 +1,118 @@
+package rollup
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"weir/internal/event"
+)
+
+// Database is the database of weir's own tables.
+const Database = "weir"
+
+// Events is the full name of the table of raw events.
+const Events = Database + ".events"
+
+// Table is the full name of the rollup's table.
+func (r Rollup) Table() string { return Database + "." + r.Name }
+
+// CreateSQL is the statement that creates the table unless it exists. The engine syncs each
+// insert (part and directory) before it answers, as it does for events.
+// The primary key stops at time: the dims behind it only sort, so that the index stays small.
+func (r Rollup) CreateSQL() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s\n(\n", r.Table())
+	b.WriteString("    tenant LowCardinality(String),\n    site_id LowCardinality(String),\n    time DateTime('UTC'),\n")
+	for _, d := range r.Dims {
+		fmt.Fprintf(&b, "    %s %s,\n", d, columnType(d))
+	}
+	b.WriteString(`    _writer UInt16,
+    events SimpleAggregateFunction(sum, UInt64),
+    clients AggregateFunction(uniq, String),
+    value SimpleAggregateFunction(sum, Float64),
+    _seq SimpleAggregateFunction(max, UInt64),
+    INDEX seq _seq TYPE minmax GRANULARITY 1
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(time)
+PRIMARY KEY (tenant, site_id, time)
+`)
+	fmt.Fprintf(&b, "ORDER BY (%s, _writer)\n", r.key())
+	b.WriteString("SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1")
+	return b.String()
+}
+
+// AdvanceSQL is the statement that moves the rollup forward: it adds the rows of events that
+// the writer inserted with from < _seq <= to, and marks every cell with _seq = to. With month
+// (as 202601) it adds only rows of that month: the repair of a step that reached some of the
+// table's partitions before a crash, once HoldsSQL has told which. Run it with settings that make one block of it,
+// so that each partition receives all of the step or nothing.
+func (r Rollup) AdvanceSQL(writer uint16, from, to uint64, month *int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "INSERT INTO %s (tenant, site_id, time", r.Table())
+	for _, d := range r.Dims {
+		b.WriteString(", " + d)
+	}
+	b.WriteString(", _writer, events, clients, value, _seq)\n")
+	fmt.Fprintf(&b, "SELECT tenant, site_id, %s AS time", r.Bucket("ts"))
+	for _, d := range r.Dims {
+		b.WriteString(", " + d)
+	}
+	fmt.Fprintf(&b, ", toUInt16(%d), count(), uniqStateIf(client_id, client_id != ''), sum(props_num['value']), toUInt64(%d)\n", writer, to)
+	fmt.Fprintf(&b, "FROM %s\nWHERE _writer = %d AND _seq > %d AND _seq <= %d", Events, writer, from, to)
+	if month != nil {
+		fmt.Fprintf(&b, " AND toYYYYMM(ts) = %d", *month)
+	}
+	fmt.Fprintf(&b, "\nGROUP BY %s", r.key())
+	return b.String()
+}
+
+// HoldsSQL is the query for the months (one column, as 202601) that already hold the writer's
+// step that ended at to. It is exact for the writer's last step only: merging cells keeps the highest _seq.
+func (r Rollup) HoldsSQL(writer uint16, to uint64) string {
+	return fmt.Sprintf("SELECT DISTINCT toYYYYMM(time) AS month FROM %s WHERE _writer = %d AND _seq = %d ORDER BY month", r.Table(), writer, to)
+}
+
+// Bucket is the expression for the start of the step that holds the DateTime expression ts, in UTC.
+func (r Rollup) Bucket(ts string) string {
+	switch r.Step {
+	case time.Minute:
+		return "toStartOfMinute(" + ts + ", 'UTC')"
+	case time.Hour:
+		return "toStartOfHour(" + ts + ", 'UTC')"
+	}
+	panic(fmt.Sprintf("rollup %s: no bucket for a step of %v", r.Name, r.Step))
+}
+
+// Has says whether column is one of the rollup's dims.
+func (r Rollup) Has(column string) bool {
+	for _, d := range r.Dims {
+		if d == column {
+			return true
+		}
+	}
+	return false
+}
+
+func (r Rollup) key() string {
+	return strings.Join(append([]string{"tenant", "site_id", "time"}, r.Dims...), ", ")
+}
+
+// columnType is the type that a dim has in events.
+func columnType(name string) string {
+	for _, c := range event.Columns {
+		if c.Name != name || !c.Stored {
+			continue
+		}
+		switch {
+		case name == "is_bot":
+			return "Bool"
+		case c.Kind == event.KindLowCard:
+			return "LowCardinality(String)"
+		case c.Kind == event.KindString:
+			return "String"
+		}
+	}
+	panic("rollup: " + name + " cannot be a dim: it is no stored text column of events")
+}
