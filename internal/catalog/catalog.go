@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"weir/internal/tenant"
@@ -61,7 +62,11 @@ type Key struct {
 }
 
 // Catalog stores metadata. All methods may be called at once. A change is durable when the method returns.
-// Errors: ErrNotFound, ErrExists (with what exists), ErrInUse; others are failures of the store.
+// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrInUse; others are failures of the store.
+//
+// An error of a change function is returned as it is and nothing changes. What identifies a thing stays whatever a
+// change function does: a tenant's ID, Number, Created and Deleted, a source's Tenant, ID, SiteID and Created. When
+// a change moves Partitions, its Epoch rises by one.
 type Catalog interface {
 	CreateTenant(ctx context.Context, t Tenant) (Tenant, error) // fills Number, Partitions (unless set), Created
 	Tenant(ctx context.Context, id tenant.ID) (Tenant, error)
@@ -80,6 +85,8 @@ type Catalog interface {
 	DeleteKey(ctx context.Context, t tenant.ID, id string) error
 
 	// Hot path: answered from memory, current within a second of a change by another process and at once in this one.
+	// Slices of the answer are shared: read them, do not write to them. What belongs to a deleted tenant is not found.
+	// A key that has expired is found: the caller compares Expires.
 	SourceBySite(siteOrAlias string) (Source, Tenant, bool)
 	KeyByHash(hash [32]byte) (Key, Tenant, bool)
 	TenantByID(id tenant.ID) (Tenant, bool)
@@ -105,6 +112,23 @@ type Import struct {
 	Lines     int64  // lines done, from the start of the file, accepted or rejected
 	Updated   time.Time
 }
+
+// Conflict says which name is taken. It wraps ErrExists or ErrInUse.
+type Conflict struct {
+	Field string // the field of the request: id, site_id, aliases, key
+	Value string // the name that is taken, empty for a secret
+	Err   error
+}
+
+func (c *Conflict) Error() string {
+	if c.Value == "" {
+		return fmt.Sprintf("%s %v", c.Field, c.Err)
+	}
+	return fmt.Sprintf("%s %q %v", c.Field, c.Value, c.Err)
+}
+
+// Unwrap returns the sentinel.
+func (c *Conflict) Unwrap() error { return c.Err }
 
 // Errors of a Catalog.
 var (

@@ -1,0 +1,627 @@
+// Package catalogtest is the suite that every implementation of catalog.Catalog passes.
+package catalogtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"weir/internal/catalog"
+	"weir/internal/tenant"
+)
+
+// Partitions is the number of log partitions that Open's catalog must be made for.
+const Partitions = 4
+
+// Store is one durable catalog that can be opened more than once.
+type Store interface {
+	// Open opens the store: again after a Close, or a second time while it is open, as another process would.
+	Open(t *testing.T) catalog.Catalog
+}
+
+// Run checks an implementation. newStore makes an empty store.
+func Run(t *testing.T, newStore func(t *testing.T) Store) {
+	for name, fn := range map[string]func(*testing.T, Store){
+		"tenants":             testTenants,
+		"update tenant":       testUpdateTenant,
+		"delete tenant":       testDeleteTenant,
+		"sources":             testSources,
+		"site names":          testSiteNames,
+		"update source":       testUpdateSource,
+		"delete source":       testDeleteSource,
+		"keys":                testKeys,
+		"ledger":              testLedger,
+		"settings":            testSettings,
+		"reopen":              testReopen,
+		"two processes":       testTwoProcesses,
+		"concurrent changes":  testConcurrent,
+		"answers are copies":  testCopies,
+		"cancelled context":   testCancelled,
+		"refused by a change": testChangeError,
+	} {
+		t.Run(name, func(t *testing.T) { fn(t, newStore(t)) })
+	}
+}
+
+var equal = cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(0)}
+
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantErr(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("error is %v, want %v", err, want)
+	}
+}
+
+func wantConflict(t *testing.T, err error, field, value string) {
+	t.Helper()
+	var c *catalog.Conflict
+	if !errors.As(err, &c) || !errors.Is(err, catalog.ErrExists) || c.Field != field || c.Value != value {
+		t.Errorf("error is %v, want a conflict of %s %q", err, field, value)
+	}
+}
+
+func diff(t *testing.T, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got, equal); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+func hash(secret string) [32]byte { return sha256.Sum256([]byte(secret)) }
+
+func newTenant(t *testing.T, c catalog.Catalog, id string) catalog.Tenant {
+	t.Helper()
+	return must[catalog.Tenant](t)(c.CreateTenant(t.Context(), catalog.Tenant{ID: tenant.ID(id), Name: id}))
+}
+
+func newSource(t *testing.T, c catalog.Catalog, ten, id, site string, aliases ...string) catalog.Source {
+	t.Helper()
+	s := catalog.Source{Tenant: tenant.ID(ten), ID: id, SiteID: site, Aliases: aliases}
+	return must[catalog.Source](t)(c.CreateSource(t.Context(), s, catalog.Key{Role: tenant.RoleWriter, Hash: hash("write " + site)}))
+}
+
+func testTenants(t *testing.T, s Store) {
+	c := s.Open(t)
+	before := time.Now().Add(-time.Second)
+	got := must[catalog.Tenant](t)(c.CreateTenant(t.Context(), catalog.Tenant{
+		ID: "zoo", Name: "The Zoo", Region: "eu", Retention: 90 * 24 * time.Hour, Limits: catalog.Limits{DedupeKeys: 7, EventBytes: 9},
+	}))
+	if got.Created.Before(before) || got.Created.After(time.Now().Add(time.Second)) {
+		t.Errorf("Created is %s", got.Created)
+	}
+	want := catalog.Tenant{ID: "zoo", Number: 1, Name: "The Zoo", Region: "eu", Retention: 90 * 24 * time.Hour, Created: got.Created,
+		Limits: catalog.Limits{DedupeKeys: 7, EventBytes: 9}, Partitions: catalog.Range{First: got.Partitions.First, Count: 1}}
+	diff(t, got, want)
+	diff(t, must[catalog.Tenant](t)(c.Tenant(t.Context(), "zoo")), want)
+	byID, ok := c.TenantByID("zoo")
+	if !ok {
+		t.Error("TenantByID does not find it")
+	}
+	diff(t, byID, want)
+
+	_, err := c.CreateTenant(t.Context(), catalog.Tenant{ID: "zoo"})
+	wantConflict(t, err, "id", "zoo")
+	_, err = c.CreateTenant(t.Context(), catalog.Tenant{ID: "Not An Id"})
+	wantErr(t, err, tenant.ErrBadID)
+	_, err = c.CreateTenant(t.Context(), catalog.Tenant{ID: "wide", Partitions: catalog.Range{First: Partitions, Count: 1}})
+	if err == nil {
+		t.Error("a range outside of the partitions is accepted")
+	}
+	_, err = c.Tenant(t.Context(), "none")
+	wantErr(t, err, catalog.ErrNotFound)
+
+	firsts := map[uint16]int{got.Partitions.First: 1}
+	for i := 1; i < 2*Partitions; i++ {
+		firsts[newTenant(t, c, fmt.Sprintf("a%d", i)).Partitions.First]++
+	}
+	if len(firsts) != Partitions {
+		t.Errorf("tenants lie on %d partitions, want all %d: %v", len(firsts), Partitions, firsts)
+	}
+	set := must[catalog.Tenant](t)(c.CreateTenant(t.Context(), catalog.Tenant{ID: "set", Partitions: catalog.Range{First: 3, Count: 2}}))
+	diff(t, set.Partitions, catalog.Range{First: 3, Count: 2})
+
+	all := must[[]catalog.Tenant](t)(c.Tenants(t.Context()))
+	var ids []tenant.ID
+	for _, x := range all {
+		ids = append(ids, x.ID)
+	}
+	diff(t, ids, []tenant.ID{"a1", "a2", "a3", "a4", "a5", "a6", "a7", "set", "zoo"})
+}
+
+func testUpdateTenant(t *testing.T, s Store) {
+	c := s.Open(t)
+	old := newTenant(t, c, "acme")
+	want := old
+	want.Name, want.Region, want.Retention, want.Limits = "Acme", "us", time.Hour, catalog.Limits{EventBytes: 5}
+	want.Partitions = catalog.Range{First: 1, Count: 3, Epoch: old.Partitions.Epoch + 1}
+	got := must[catalog.Tenant](t)(c.UpdateTenant(t.Context(), "acme", func(x *catalog.Tenant) error {
+		x.Name, x.Region, x.Retention, x.Limits = want.Name, want.Region, want.Retention, want.Limits
+		x.Partitions.First, x.Partitions.Count = 1, 3
+		x.ID, x.Number, x.Created, x.Deleted = "other", 99, time.Now().Add(time.Hour), time.Now() // must stay
+		return nil
+	}))
+	diff(t, got, want)
+	byID, _ := c.TenantByID("acme")
+	diff(t, byID, want)
+	got = must[catalog.Tenant](t)(c.UpdateTenant(t.Context(), "acme", func(x *catalog.Tenant) error { x.Name = "B"; return nil }))
+	want.Name = "B"
+	diff(t, got, want) // Epoch stays when the range stays
+	_, err := c.UpdateTenant(t.Context(), "none", func(*catalog.Tenant) error { return nil })
+	wantErr(t, err, catalog.ErrNotFound)
+}
+
+func testDeleteTenant(t *testing.T, s Store) {
+	c := s.Open(t)
+	gone := newTenant(t, c, "gone")
+	newSource(t, c, "gone", "web", "site1", "example.com")
+	must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "gone", Role: tenant.RoleAdmin, Hash: hash("admin")}))
+	noError(t, c.DeleteTenant(t.Context(), "gone"))
+
+	if _, _, ok := c.SourceBySite("site1"); ok {
+		t.Error("its site still works")
+	}
+	if _, _, ok := c.SourceBySite("example.com"); ok {
+		t.Error("its alias still works")
+	}
+	for _, secret := range []string{"admin", "write site1"} {
+		if _, _, ok := c.KeyByHash(hash(secret)); ok {
+			t.Errorf("its key %q still works", secret)
+		}
+	}
+	if _, ok := c.TenantByID("gone"); ok {
+		t.Error("TenantByID still finds it")
+	}
+	if all := must[[]catalog.Tenant](t)(c.Tenants(t.Context())); len(all) != 0 {
+		t.Errorf("Tenants still lists %v", all)
+	}
+	_, err := c.Sources(t.Context(), "gone")
+	wantErr(t, err, catalog.ErrNotFound)
+	_, err = c.Keys(t.Context(), "gone")
+	wantErr(t, err, catalog.ErrNotFound)
+	_, err = c.CreateKey(t.Context(), catalog.Key{Tenant: "gone", Role: tenant.RoleAdmin, Hash: hash("new")})
+	wantErr(t, err, catalog.ErrNotFound)
+	_, err = c.CreateSource(t.Context(), catalog.Source{Tenant: "gone", ID: "x", SiteID: "x"}, catalog.Key{Role: tenant.RoleWriter, Hash: hash("x")})
+	wantErr(t, err, catalog.ErrNotFound)
+	wantErr(t, c.DeleteTenant(t.Context(), "gone"), catalog.ErrNotFound)
+
+	_, err = c.CreateTenant(t.Context(), catalog.Tenant{ID: "gone"})
+	wantConflict(t, err, "id", "gone")
+	if next := newTenant(t, c, "next"); next.Number <= gone.Number {
+		t.Errorf("number %d is given after %d was", next.Number, gone.Number)
+	}
+	newSource(t, c, "next", "web", "site2", "example.com") // a domain that moved
+}
+
+func testSources(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newTenant(t, c, "other")
+	want := catalog.Source{Tenant: "acme", ID: "web", SiteID: "s1", Name: "Web", Aliases: []string{"example.com", "UA-1"},
+		Hostnames: []string{"www.example.com"}, TimeZone: "Europe/Berlin", FirstDay: 7}
+	got := must[catalog.Source](t)(c.CreateSource(t.Context(), want, catalog.Key{ID: "k1", Role: tenant.RoleWriter, Name: "write key", Hash: hash("w")}))
+	want.Created = got.Created
+	if got.Created.IsZero() {
+		t.Error("Created is not set")
+	}
+	diff(t, got, want)
+	diff(t, must[catalog.Source](t)(c.Source(t.Context(), "acme", "web")), want)
+	for _, name := range []string{"s1", "example.com", "UA-1"} {
+		src, ten, ok := c.SourceBySite(name)
+		if !ok || ten.ID != "acme" {
+			t.Errorf("SourceBySite(%q) = %v, tenant %q", name, ok, ten.ID)
+		}
+		diff(t, src, want)
+	}
+	for _, name := range []string{"web", "", "ua-1"} {
+		if _, _, ok := c.SourceBySite(name); ok {
+			t.Errorf("SourceBySite(%q) finds something", name)
+		}
+	}
+	key, ten, ok := c.KeyByHash(hash("w"))
+	if !ok || ten.ID != "acme" {
+		t.Errorf("the write key does not work")
+	}
+	diff(t, key, catalog.Key{ID: "k1", Tenant: "acme", Role: tenant.RoleWriter, Site: "s1", Name: "write key", Hash: hash("w"), Created: key.Created})
+
+	// The same id in another tenant is another source; defaults are filled.
+	plain := newSource(t, c, "other", "web", "s2")
+	if plain.TimeZone != "UTC" || plain.FirstDay != 1 {
+		t.Errorf("defaults are %q and %d", plain.TimeZone, plain.FirstDay)
+	}
+	newSource(t, c, "acme", "app", "s3")
+	list := must[[]catalog.Source](t)(c.Sources(t.Context(), "acme"))
+	if len(list) != 2 || list[0].ID != "app" || list[1].ID != "web" {
+		t.Errorf("Sources = %v", list)
+	}
+	_, err := c.Source(t.Context(), "acme", "none")
+	wantErr(t, err, catalog.ErrNotFound)
+	_, err = c.Source(t.Context(), "none", "web")
+	wantErr(t, err, catalog.ErrNotFound)
+}
+
+func testSiteNames(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "a")
+	newTenant(t, c, "b")
+	newSource(t, c, "a", "web", "s1", "one.example")
+	for _, tc := range []struct {
+		ten, id, site string
+		aliases       []string
+		field, value  string
+	}{
+		{"a", "web", "s9", nil, "id", "web"},
+		{"b", "web", "s1", nil, "site_id", "s1"},
+		{"b", "web", "one.example", nil, "site_id", "one.example"}, // an alias is a name like a site_id
+		{"b", "web", "s2", []string{"two.example", "one.example"}, "aliases", "one.example"},
+		{"b", "web", "s2", []string{"s1"}, "aliases", "s1"},
+		{"b", "web", "s2", []string{"s2"}, "aliases", "s2"},
+		{"b", "web", "s2", []string{"x", "x"}, "aliases", "x"},
+	} {
+		_, err := c.CreateSource(t.Context(), catalog.Source{Tenant: tenant.ID(tc.ten), ID: tc.id, SiteID: tc.site, Aliases: tc.aliases},
+			catalog.Key{Role: tenant.RoleWriter, Hash: hash(fmt.Sprint(tc))})
+		wantConflict(t, err, tc.field, tc.value)
+		if _, _, ok := c.KeyByHash(hash(fmt.Sprint(tc))); ok {
+			t.Errorf("%v: the write key of a refused source works", tc)
+		}
+	}
+	if list := must[[]catalog.Source](t)(c.Sources(t.Context(), "b")); len(list) != 0 {
+		t.Errorf("refused sources exist: %v", list)
+	}
+	// A secret that is taken refuses the source as a whole.
+	_, err := c.CreateSource(t.Context(), catalog.Source{Tenant: "b", ID: "web", SiteID: "s2"}, catalog.Key{Role: tenant.RoleWriter, Hash: hash("write s1")})
+	wantConflict(t, err, "key", "")
+	if _, _, ok := c.SourceBySite("s2"); ok {
+		t.Error("a source exists without its write key")
+	}
+}
+
+func testUpdateSource(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	want := newSource(t, c, "acme", "web", "s1", "old.example", "kept.example")
+	newSource(t, c, "acme", "app", "s2", "taken.example")
+	want.Name, want.Aliases, want.Hostnames, want.TimeZone, want.FirstDay = "N", []string{"kept.example", "new.example"}, []string{"h"}, "Asia/Tokyo", 7
+	got := must[catalog.Source](t)(c.UpdateSource(t.Context(), "acme", "web", func(x *catalog.Source) error {
+		*x = want
+		x.Tenant, x.ID, x.SiteID, x.Created = "other", "other", "other", time.Now() // must stay
+		return nil
+	}))
+	diff(t, got, want)
+	for name, exists := range map[string]bool{"s1": true, "kept.example": true, "new.example": true, "old.example": false, "other": false} {
+		src, _, ok := c.SourceBySite(name)
+		if ok != exists || ok && !cmp.Equal(src, want, equal) {
+			t.Errorf("SourceBySite(%q) = %v, %v", name, src, ok)
+		}
+	}
+	_, err := c.UpdateSource(t.Context(), "acme", "web", func(x *catalog.Source) error { x.Aliases = []string{"taken.example"}; return nil })
+	wantConflict(t, err, "aliases", "taken.example")
+	diff(t, must[catalog.Source](t)(c.Source(t.Context(), "acme", "web")), want)
+	if _, _, ok := c.SourceBySite("new.example"); !ok {
+		t.Error("a refused change took a name away")
+	}
+	_, err = c.UpdateSource(t.Context(), "acme", "none", func(*catalog.Source) error { return nil })
+	wantErr(t, err, catalog.ErrNotFound)
+}
+
+func testDeleteSource(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newSource(t, c, "acme", "web", "s1", "one.example")
+	newSource(t, c, "acme", "app", "s2")
+	must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleWriter, Site: "s1", Hash: hash("second")}))
+	must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleAdmin, Hash: hash("admin")}))
+	noError(t, c.DeleteSource(t.Context(), "acme", "web"))
+	for _, name := range []string{"s1", "one.example"} {
+		if _, _, ok := c.SourceBySite(name); ok {
+			t.Errorf("%s still works", name)
+		}
+	}
+	for secret, exists := range map[string]bool{"write s1": false, "second": false, "write s2": true, "admin": true} {
+		if _, _, ok := c.KeyByHash(hash(secret)); ok != exists {
+			t.Errorf("key %q works: %v, want %v", secret, ok, exists)
+		}
+	}
+	wantErr(t, c.DeleteSource(t.Context(), "acme", "web"), catalog.ErrNotFound)
+	newSource(t, c, "acme", "web", "s1", "one.example") // the names are free again
+}
+
+func testKeys(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	expires := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
+	a := must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{ID: "b", Tenant: "acme", Role: tenant.RoleAnalyst, Name: "Ann", Hash: hash("1"), Expires: expires}))
+	b := must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{ID: "a", Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("2")}))
+	if a.Created.IsZero() || !a.Expires.Equal(expires) {
+		t.Errorf("key = %v", a)
+	}
+	diff(t, must[[]catalog.Key](t)(c.Keys(t.Context(), "acme")), []catalog.Key{b, a})
+	got, ten, ok := c.KeyByHash(hash("1"))
+	if !ok || ten.ID != "acme" {
+		t.Error("key is not found")
+	}
+	diff(t, got, a)
+	if _, _, ok := c.KeyByHash(hash("3")); ok {
+		t.Error("an unknown key is found")
+	}
+	_, err := c.CreateKey(t.Context(), catalog.Key{ID: "a", Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("4")})
+	wantConflict(t, err, "id", "a")
+	_, err = c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("1")})
+	wantConflict(t, err, "key", "")
+	for _, bad := range []catalog.Key{
+		{Tenant: "acme", Role: tenant.RoleOperator, Hash: hash("5")},
+		{Tenant: "acme", Role: "boss", Hash: hash("5")},
+		{Tenant: "acme", Role: tenant.RoleViewer},
+	} {
+		if _, err := c.CreateKey(t.Context(), bad); err == nil {
+			t.Errorf("CreateKey(%v) is accepted", bad)
+		}
+	}
+	_, err = c.CreateKey(t.Context(), catalog.Key{Tenant: "none", Role: tenant.RoleViewer, Hash: hash("6")})
+	wantErr(t, err, catalog.ErrNotFound)
+	auto := must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("7")}))
+	if auto.ID == "" {
+		t.Error("an empty ID is not filled")
+	}
+
+	newTenant(t, c, "other")
+	wantErr(t, c.DeleteKey(t.Context(), "other", "a"), catalog.ErrNotFound)
+	noError(t, c.DeleteKey(t.Context(), "acme", "a"))
+	if _, _, ok := c.KeyByHash(hash("2")); ok {
+		t.Error("a deleted key works")
+	}
+	wantErr(t, c.DeleteKey(t.Context(), "acme", "a"), catalog.ErrNotFound)
+}
+
+func testLedger(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newTenant(t, c, "other")
+	_, err := c.Import(t.Context(), "acme", "s1", "f1")
+	wantErr(t, err, catalog.ErrNotFound)
+	advance := func(ten, site, file string, prefix int, lines int64) {
+		t.Helper()
+		noError(t, c.AdvanceImport(t.Context(), catalog.Import{Tenant: tenant.ID(ten), Site: site, File: file, PrefixLen: prefix, Lines: lines}))
+	}
+	want := func(ten, site, file string, prefix int, lines int64) {
+		t.Helper()
+		got := must[catalog.Import](t)(c.Import(t.Context(), tenant.ID(ten), site, file))
+		if got.Updated.IsZero() {
+			t.Error("Updated is not set")
+		}
+		diff(t, got, catalog.Import{Tenant: tenant.ID(ten), Site: site, File: file, PrefixLen: prefix, Lines: lines, Updated: got.Updated})
+	}
+	advance("acme", "s1", "f1", 100, 10)
+	advance("acme", "s1", "f0", 4096, 1)
+	advance("acme", "s2", "f1", 100, 20)
+	advance("other", "s1", "f1", 100, 30)
+	want("acme", "s1", "f1", 100, 10)
+	advance("acme", "s1", "f1", 100, 12)
+	want("acme", "s1", "f1", 100, 12)
+	advance("acme", "s1", "f1", 100, 5) // never back
+	want("acme", "s1", "f1", 100, 12)
+	want("acme", "s2", "f1", 100, 20)
+	want("other", "s1", "f1", 100, 30)
+	list := must[[]catalog.Import](t)(c.Imports(t.Context(), "acme", "s1"))
+	if len(list) != 2 || list[0].File != "f0" || list[1].File != "f1" || list[1].Lines != 12 {
+		t.Errorf("Imports = %v", list)
+	}
+	wantErr(t, c.AdvanceImport(t.Context(), catalog.Import{Tenant: "none", Site: "s", File: "f"}), catalog.ErrNotFound)
+	if err := c.AdvanceImport(t.Context(), catalog.Import{Tenant: "acme", Site: "s", File: "f", Lines: -1}); err == nil {
+		t.Error("negative Lines are accepted")
+	}
+}
+
+func testSettings(t *testing.T, s Store) {
+	c := s.Open(t)
+	_, err := c.Setting(t.Context(), "salt")
+	wantErr(t, err, catalog.ErrNotFound)
+	for _, v := range []string{"one", "", "two"} {
+		noError(t, c.SetSetting(t.Context(), "salt", v))
+		if got := must[string](t)(c.Setting(t.Context(), "salt")); got != v {
+			t.Errorf("setting is %q, want %q", got, v)
+		}
+	}
+}
+
+// state is what can be seen of one tenant.
+type state struct {
+	Tenants []catalog.Tenant
+	Sources []catalog.Source
+	Keys    []catalog.Key
+	Imports []catalog.Import
+}
+
+func stateOf(t *testing.T, c catalog.Catalog, id tenant.ID, site string) state {
+	t.Helper()
+	return state{must[[]catalog.Tenant](t)(c.Tenants(t.Context())), must[[]catalog.Source](t)(c.Sources(t.Context(), id)),
+		must[[]catalog.Key](t)(c.Keys(t.Context(), id)), must[[]catalog.Import](t)(c.Imports(t.Context(), id, site))}
+}
+
+func testReopen(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newTenant(t, c, "dead")
+	newSource(t, c, "dead", "web", "s9")
+	noError(t, c.DeleteTenant(t.Context(), "dead"))
+	newSource(t, c, "acme", "web", "s1", "one.example")
+	newSource(t, c, "acme", "app", "s2")
+	must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleAdmin, Hash: hash("admin"), Expires: time.Now().Add(time.Hour)}))
+	noError(t, c.AdvanceImport(t.Context(), catalog.Import{Tenant: "acme", Site: "s1", File: "f", PrefixLen: 1, Lines: 2}))
+	noError(t, c.SetSetting(t.Context(), "salt", "x"))
+	want := stateOf(t, c, "acme", "s1")
+	noError(t, c.Close())
+
+	c = s.Open(t)
+	diff(t, stateOf(t, c, "acme", "s1"), want)
+	if v := must[string](t)(c.Setting(t.Context(), "salt")); v != "x" {
+		t.Errorf("setting is %q", v)
+	}
+	for name, exists := range map[string]bool{"s1": true, "one.example": true, "s2": true, "s9": false} {
+		if _, _, ok := c.SourceBySite(name); ok != exists {
+			t.Errorf("SourceBySite(%q) = %v, want %v", name, ok, exists)
+		}
+	}
+	if _, _, ok := c.KeyByHash(hash("admin")); !ok {
+		t.Error("the key is lost")
+	}
+	_, err := c.CreateTenant(t.Context(), catalog.Tenant{ID: "dead"})
+	wantConflict(t, err, "id", "dead")
+}
+
+// eventually waits until ok, at most 5 seconds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not happen", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func testTwoProcesses(t *testing.T, s Store) {
+	a, b := s.Open(t), s.Open(t)
+	newTenant(t, a, "one")
+	newTenant(t, b, "two") // b need not have seen the first
+	if x, y := must[catalog.Tenant](t)(a.Tenant(t.Context(), "one")), must[catalog.Tenant](t)(b.Tenant(t.Context(), "two")); x.Number == y.Number {
+		t.Errorf("both tenants have number %d", x.Number)
+	}
+	eventually(t, "a sees two", func() bool { _, ok := a.TenantByID("two"); return ok })
+	eventually(t, "b sees one", func() bool { _, ok := b.TenantByID("one"); return ok })
+
+	newSource(t, a, "one", "web", "s1", "one.example")
+	eventually(t, "b sees the source", func() bool { _, _, ok := b.SourceBySite("one.example"); return ok })
+	eventually(t, "b sees the write key", func() bool { _, _, ok := b.KeyByHash(hash("write s1")); return ok })
+
+	// A change works on the stored state, not on an old copy.
+	must[catalog.Tenant](t)(a.UpdateTenant(t.Context(), "one", func(x *catalog.Tenant) error { x.Name = "A"; return nil }))
+	must[catalog.Tenant](t)(b.UpdateTenant(t.Context(), "one", func(x *catalog.Tenant) error { x.Region = "B"; return nil }))
+	if x := must[catalog.Tenant](t)(b.Tenant(t.Context(), "one")); x.Name != "A" || x.Region != "B" {
+		t.Errorf("a change is lost: %v", x)
+	}
+	_, err := b.CreateSource(t.Context(), catalog.Source{Tenant: "two", ID: "web", SiteID: "s1"}, catalog.Key{Role: tenant.RoleWriter, Hash: hash("x")})
+	wantConflict(t, err, "site_id", "s1")
+
+	noError(t, b.DeleteTenant(t.Context(), "one"))
+	eventually(t, "a forgets the tenant", func() bool { _, ok := a.TenantByID("one"); return !ok })
+	if _, _, ok := a.SourceBySite("s1"); ok {
+		t.Error("a still knows the source")
+	}
+}
+
+func testConcurrent(t *testing.T, s Store) {
+	c := s.Open(t)
+	const workers, each = 8, 5
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 { // readers of the hot path during changes
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if src, ten, ok := c.SourceBySite("s-0-0"); ok && src.Tenant != ten.ID {
+					t.Errorf("source of %s came with tenant %s", src.Tenant, ten.ID)
+				}
+				c.KeyByHash(hash("write s-0-0"))
+			}
+		})
+	}
+	var makers sync.WaitGroup
+	for w := range workers {
+		makers.Go(func() {
+			for i := range each {
+				id, site := tenant.ID(fmt.Sprintf("t-%d-%d", w, i)), fmt.Sprintf("s-%d-%d", w, i)
+				if _, err := c.CreateTenant(context.Background(), catalog.Tenant{ID: id}); err != nil {
+					t.Error(err)
+				}
+				_, err := c.CreateSource(context.Background(), catalog.Source{Tenant: id, ID: "web", SiteID: site},
+					catalog.Key{Role: tenant.RoleWriter, Hash: hash("write " + site)})
+				if err != nil {
+					t.Error(err)
+				}
+				if _, _, ok := c.SourceBySite(site); !ok {
+					t.Errorf("%s is not seen after its creation", site)
+				}
+			}
+		})
+	}
+	makers.Wait()
+	close(stop)
+	wg.Wait()
+	numbers := map[uint32]bool{}
+	for _, x := range must[[]catalog.Tenant](t)(c.Tenants(t.Context())) {
+		numbers[x.Number] = true
+	}
+	if len(numbers) != workers*each {
+		t.Errorf("%d distinct numbers for %d tenants", len(numbers), workers*each)
+	}
+}
+
+func testCopies(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	src := newSource(t, c, "acme", "web", "s1", "one.example")
+	src.Aliases[0] = "changed"
+	list := must[[]catalog.Source](t)(c.Sources(t.Context(), "acme"))
+	list[0].Aliases[0] = "changed"
+	list[0].Name = "changed"
+	_, err := c.UpdateSource(t.Context(), "acme", "web", func(x *catalog.Source) error {
+		x.Aliases[0] = "changed"
+		return errors.New("no")
+	})
+	if err == nil {
+		t.Error("the error of a change is lost")
+	}
+	if got := must[catalog.Source](t)(c.Source(t.Context(), "acme", "web")); got.Aliases[0] != "one.example" || got.Name != "" {
+		t.Errorf("a caller changed the catalog: %v", got)
+	}
+}
+
+func testCancelled(t *testing.T, s Store) {
+	c := s.Open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.CreateTenant(ctx, catalog.Tenant{ID: "acme"}); err == nil {
+		t.Error("a cancelled creation reports success")
+	}
+	newTenant(t, c, "acme") // it did not happen, and the catalog still works
+}
+
+func testChangeError(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	refusal := errors.New("refused")
+	_, err := c.UpdateTenant(t.Context(), "acme", func(x *catalog.Tenant) error { x.Name = "changed"; return refusal })
+	wantErr(t, err, refusal)
+	if got := must[catalog.Tenant](t)(c.Tenant(t.Context(), "acme")); got.Name != "acme" {
+		t.Errorf("a refused change took place: %v", got)
+	}
+}

@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"weir/internal/catalog"
+	"weir/internal/tenant"
+)
+
+// CreateTenant implements catalog.Catalog. Tenants get partitions in turn.
+func (c *Catalog) CreateTenant(ctx context.Context, t catalog.Tenant) (catalog.Tenant, error) {
+	if _, err := tenant.Parse(string(t.ID)); err != nil {
+		return catalog.Tenant{}, fmt.Errorf("catalog: create tenant %q: %w", t.ID, err)
+	}
+	err := c.change(ctx, t.ID, func(tx *sql.Tx) error {
+		var taken int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM tenants WHERE id = ?", string(t.ID)).Scan(&taken); err != nil {
+			return fmt.Errorf("catalog: look for tenant: %w", err)
+		}
+		if taken > 0 {
+			return &catalog.Conflict{Field: "id", Value: string(t.ID), Err: catalog.ErrExists}
+		}
+		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) + 1 FROM tenants").Scan(&t.Number); err != nil {
+			return fmt.Errorf("catalog: next tenant number: %w", err)
+		}
+		if t.Partitions.Count == 0 {
+			t.Partitions = catalog.Range{First: uint16((int(t.Number) - 1) % c.cfg.Partitions), Count: 1}
+		}
+		if err := c.checkRange(t.Partitions); err != nil {
+			return err
+		}
+		t.Created, t.Deleted = c.cfg.Now().UTC(), zeroTime
+		return insertTenant(ctx, tx, t)
+	})
+	if err != nil {
+		return catalog.Tenant{}, err
+	}
+	return c.Tenant(ctx, t.ID)
+}
+
+func (c *Catalog) checkRange(r catalog.Range) error {
+	if r.Count < 1 || int(r.Count) > c.cfg.Partitions || int(r.First) >= c.cfg.Partitions {
+		return fmt.Errorf("catalog: partition range of %d from %d does not fit into %d partitions", r.Count, r.First, c.cfg.Partitions)
+	}
+	return nil
+}
+
+func insertTenant(ctx context.Context, tx *sql.Tx, t catalog.Tenant) error {
+	limits, err := json.Marshal(t.Limits)
+	if err != nil {
+		return fmt.Errorf("catalog: encode limits: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO tenants ("+tenantColumns+", revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+		string(t.ID), t.Number, t.Name, t.Region, int64(t.Retention), string(limits),
+		t.Partitions.First, t.Partitions.Count, t.Partitions.Epoch, nanos(t.Created))
+	if err != nil {
+		return fmt.Errorf("catalog: insert tenant: %w", err)
+	}
+	return nil
+}
+
+// Tenant implements catalog.Catalog.
+func (c *Catalog) Tenant(_ context.Context, id tenant.ID) (catalog.Tenant, error) {
+	t, ok := c.TenantByID(id)
+	if !ok {
+		return catalog.Tenant{}, errNoTenant(id)
+	}
+	return t, nil
+}
+
+func errNoTenant(id tenant.ID) error { return fmt.Errorf("tenant %q %w", id, catalog.ErrNotFound) }
+
+// TenantByID implements catalog.Catalog.
+func (c *Catalog) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
+	e, ok := c.snap.Load().tenants.lookup(id)
+	if !ok {
+		return catalog.Tenant{}, false
+	}
+	return e.tenant, true
+}
+
+// Tenants implements catalog.Catalog.
+func (c *Catalog) Tenants(context.Context) ([]catalog.Tenant, error) {
+	s := c.snap.Load()
+	out := []catalog.Tenant{}
+	for _, shard := range s.tenants.shard {
+		for _, e := range shard {
+			out = append(out, e.tenant)
+		}
+	}
+	slices.SortFunc(out, func(a, b catalog.Tenant) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// tenantInTx reads a living tenant inside a transaction, so that a change never works on an old copy.
+func tenantInTx(ctx context.Context, tx *sql.Tx, id tenant.ID) (catalog.Tenant, error) {
+	t, err := scanTenant(tx.QueryRowContext(ctx, "SELECT "+tenantColumns+" FROM tenants WHERE id = ? AND deleted_ns = 0", string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, errNoTenant(id)
+	}
+	if err != nil {
+		return t, fmt.Errorf("catalog: read tenant: %w", err)
+	}
+	return t, nil
+}
+
+// UpdateTenant implements catalog.Catalog.
+func (c *Catalog) UpdateTenant(ctx context.Context, id tenant.ID, change func(*catalog.Tenant) error) (catalog.Tenant, error) {
+	err := c.change(ctx, id, func(tx *sql.Tx) error {
+		old, err := tenantInTx(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		t := old
+		if err := change(&t); err != nil {
+			return err
+		}
+		if t.Partitions.First != old.Partitions.First || t.Partitions.Count != old.Partitions.Count {
+			t.Partitions.Epoch = old.Partitions.Epoch + 1
+			if err := c.checkRange(t.Partitions); err != nil {
+				return err
+			}
+		} else {
+			t.Partitions.Epoch = old.Partitions.Epoch
+		}
+		limits, err := json.Marshal(t.Limits)
+		if err != nil {
+			return fmt.Errorf("catalog: encode limits: %w", err)
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE tenants SET name = ?, region = ?, retention_ns = ?, limits = ?,
+			partition_first = ?, partition_count = ?, partition_epoch = ? WHERE id = ?`,
+			t.Name, t.Region, int64(t.Retention), string(limits),
+			t.Partitions.First, t.Partitions.Count, t.Partitions.Epoch, string(id))
+		if err != nil {
+			return fmt.Errorf("catalog: update tenant: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return catalog.Tenant{}, err
+	}
+	return c.Tenant(ctx, id)
+}
+
+// DeleteTenant implements catalog.Catalog. Its sources and keys are removed and their names become free; its row
+// stays, so that its id and number are never given again. The import ledger stays too.
+func (c *Catalog) DeleteTenant(ctx context.Context, id tenant.ID) error {
+	return c.change(ctx, id, func(tx *sql.Tx) error {
+		if _, err := tenantInTx(ctx, tx, id); err != nil {
+			return err
+		}
+		for _, q := range []string{
+			"DELETE FROM site_names WHERE tenant = ?1",
+			"DELETE FROM keys WHERE tenant = ?1",
+			"DELETE FROM sources WHERE tenant = ?1",
+			"UPDATE tenants SET deleted_ns = ?2 WHERE id = ?1",
+		} {
+			if _, err := tx.ExecContext(ctx, q, string(id), nanos(c.cfg.Now())); err != nil {
+				return fmt.Errorf("catalog: delete tenant: %w", err)
+			}
+		}
+		return nil
+	})
+}
