@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Pair says that everything up to and including Offset of Partition is meant.
@@ -66,7 +67,7 @@ func Parse(s string) (Token, error) {
 		return nil, fmt.Errorf("%w (it is longer than %d bytes)", ErrBad, MaxLen)
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) == 0 {
+	if err != nil || len(raw) == 0 || strings.ContainsAny(s, "\r\n") { // the decoder skips line ends
 		return nil, fmt.Errorf("%w (it is not base64url)", ErrBad)
 	}
 	if raw[0] != version {

@@ -41,9 +41,9 @@ func TestRoundTrip(t *testing.T) {
 func TestText(t *testing.T) {
 	// These texts are in the hands of clients: they must be readable for ever.
 	for text, want := range map[string]Token{
-		"AQ":                 {},
-		"AQAA":               {{0, 0}},
-		"AQMqAAE":            {{3, 42}, {4, 1}},
+		"AQ":                  {},
+		"AQAA":                {{0, 0}},
+		"AQMqAAE":             {{3, 42}, {4, 1}},
 		"Af__A____________wE": {{65535, math.MaxUint64}},
 	} {
 		got, err := Parse(text)
