@@ -1,5 +1,7 @@
 package event
 
+import "math"
+
 // Row is one event as a door hands it to a Batch. Byte slices are borrowed for
 // the call of Append only. The zero value of a field is stored as the empty
 // string or zero.
@@ -29,3 +31,5 @@ type Num struct {
 	Key   []byte
 	Value float64
 }
+
+func (n Num) bits() uint64 { return math.Float64bits(n.Value) }

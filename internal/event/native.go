@@ -1,0 +1,162 @@
+package event
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/ch-go/proto"
+)
+
+// Extra is a further column that AppendNative adds behind the stored columns.
+type Extra struct {
+	Name string
+	Data proto.Column // has Type() and EncodeColumn
+}
+
+// types are ClickHouse's names of the kinds.
+var types = [KindNums + 1]string{
+	KindString:  "String",
+	KindLowCard: "LowCardinality(String)",
+	KindTime:    "DateTime64(3, 'UTC')",
+	KindUInt8:   "UInt8",
+	KindUInt16:  "UInt16",
+	KindUInt32:  "UInt32",
+	KindUInt64:  "UInt64",
+	KindProps:   "Map(LowCardinality(String), String)",
+	KindNums:    "Map(LowCardinality(String), Float64)",
+}
+
+// Type is ClickHouse's name of the type in which a column of this kind is written.
+func (k Kind) Type() string { return types[k] }
+
+// NativeColumns is the list of column names, in order, that AppendNative writes for the stored
+// columns, for the column list of an INSERT.
+func NativeColumns() []string {
+	var names []string
+	for _, c := range Columns {
+		if c.Stored {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// nativeHeads are what stands in front of the data of a column, by index in Columns.
+var nativeHeads = makeNativeHeads()
+
+func makeNativeHeads() (heads [][]byte) {
+	for _, c := range Columns {
+		head := appendText(nil, c.Name)
+		head = appendText(head, c.Kind.Type())
+		heads = append(heads, head)
+	}
+	return heads
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// lowCardState is the state prefix of a LowCardinality column: its key version.
+var lowCardState = [8]byte{1}
+
+// AppendNative appends the batch to buf as one block of ClickHouse's Native format
+// (without BlockInfo, protocol revision 0 framing as HTTP inserts use it): the
+// stored columns, then extra. It panics if an extra column has not as many rows
+// as the batch.
+func (b *Batch) AppendNative(buf *proto.Buffer, extra ...Extra) {
+	dst := slices.Grow(buf.Buf, b.nativeSize())
+	dst = binary.AppendUvarint(dst, uint64(storedColumns+len(extra)))
+	dst = binary.AppendUvarint(dst, uint64(b.rows))
+	for i := range Columns {
+		if Columns[i].Stored {
+			dst = append(dst, nativeHeads[i]...)
+			if b.rows > 0 {
+				dst = b.appendNativeColumn(dst, &Columns[i])
+			}
+		}
+	}
+	buf.Buf = dst
+	for i := range extra {
+		b.appendExtra(buf, &extra[i])
+	}
+}
+
+var storedColumns = len(NativeColumns())
+
+// nativeSize is a little more than what AppendNative appends for the stored columns.
+func (b *Batch) nativeSize() int {
+	// A column left out of a record is at most 8 bytes a row here.
+	return b.Bytes() + len(Columns)*(96+8*b.rows)
+}
+
+func (b *Batch) appendNativeColumn(dst []byte, col *Column) []byte {
+	switch s := layout[col.Number]; s.kind {
+	case KindLowCard:
+		dst = append(dst, lowCardState[:]...)
+		c := &b.lcs[s.index]
+		if c.empty() {
+			return appendEmptyLowCard(dst, b.rows)
+		}
+		return c.appendNative(dst, b.rows)
+	case KindString:
+		c := &b.strs[s.index]
+		if c.empty() {
+			return appendZeros(dst, b.rows)
+		}
+		c.pad(b.rows)
+		return append(dst, c.buf...)
+	case KindTime:
+		return b.times[s.index].appendNative(dst, b.rows)
+	case KindUInt8:
+		return b.u8s[s.index].appendNative(dst, b.rows)
+	case KindUInt16:
+		return b.u16s[s.index].appendNative(dst, b.rows)
+	case KindUInt32:
+		return b.u32s[s.index].appendNative(dst, b.rows)
+	case KindProps, KindNums:
+		dst = append(dst, lowCardState[:]...)
+		c := b.pairsOf(s.kind)
+		if c.empty() {
+			return appendZeros(dst, 8*b.rows)
+		}
+		return c.appendNative(dst, b.rows)
+	}
+	panic("event: a column of unknown kind")
+}
+
+func appendZeros(dst []byte, n int) []byte {
+	dst, added := extend(dst, n)
+	clear(added)
+	return dst
+}
+
+// appendEmptyLowCard appends a LowCardinality column whose rows are all empty.
+func appendEmptyLowCard(dst []byte, rows int) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, lowCardFlags)
+	dst = binary.LittleEndian.AppendUint64(dst, 1)
+	dst = append(dst, 0)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(rows))
+	return appendZeros(dst, rows)
+}
+
+func (b *Batch) appendExtra(buf *proto.Buffer, e *Extra) {
+	if n := e.Data.Rows(); n != b.rows {
+		panic(fmt.Sprintf("event: column %q has %d rows, the batch has %d", e.Name, n, b.rows))
+	}
+	if p, ok := e.Data.(proto.Preparable); ok {
+		if err := p.Prepare(); err != nil {
+			panic(fmt.Sprintf("event: column %q: %v", e.Name, err))
+		}
+	}
+	buf.PutString(e.Name)
+	buf.PutString(string(e.Data.Type()))
+	if b.rows == 0 {
+		return
+	}
+	if s, ok := e.Data.(proto.StateEncoder); ok {
+		s.EncodeState(buf)
+	}
+	e.Data.EncodeColumn(buf)
+}
