@@ -223,16 +223,16 @@ func (b *Batch) appendSpans(src *Batch, n int) {
 		b.strs[i].appendSpans(&src.strs[i], spans, row)
 	}
 	for i := range b.times {
-		b.times[i].appendSpans(&src.times[i], spans, row)
+		b.times[i].appendSpans(&src.times[i], spans, row, n)
 	}
 	for i := range b.u8s {
-		b.u8s[i].appendSpans(&src.u8s[i], spans, row)
+		b.u8s[i].appendSpans(&src.u8s[i], spans, row, n)
 	}
 	for i := range b.u16s {
-		b.u16s[i].appendSpans(&src.u16s[i], spans, row)
+		b.u16s[i].appendSpans(&src.u16s[i], spans, row, n)
 	}
 	for i := range b.u32s {
-		b.u32s[i].appendSpans(&src.u32s[i], spans, row)
+		b.u32s[i].appendSpans(&src.u32s[i], spans, row, n)
 	}
 	b.props.appendSpans(&src.props, spans, row, n, &b.remap)
 	b.nums.appendSpans(&src.nums, spans, row, n, &b.remap)

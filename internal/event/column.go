@@ -61,10 +61,15 @@ func (c *texts) value(row int) []byte {
 	return v[i+1:]
 }
 
+// appendSpan copies the values [from, to), of which there is at least one.
 func (c *texts) appendSpan(src *texts, from, to int) {
 	start := src.start(from)
 	base := uint32(len(c.buf)) - start
 	c.buf = append(c.buf, src.buf[start:src.ends[to-1]]...)
+	if to-from == 1 {
+		c.ends = append(c.ends, uint32(len(c.buf)))
+		return
+	}
 	c.ends = appendShifted(c.ends, src.ends[from:to], base)
 }
 
@@ -75,7 +80,9 @@ func (c *texts) appendSpans(src *texts, spans []span, row int) {
 	n := len(src.ends)
 	for _, s := range spans {
 		if to := min(s.to, n); s.from < to {
-			c.pad(row)
+			if len(c.ends) < row {
+				c.pad(row)
+			}
 			c.appendSpan(src, s.from, to)
 		}
 		row += s.to - s.from
@@ -129,14 +136,23 @@ func (c *numbers[T]) value(row int) T {
 	return c.v[row]
 }
 
-func (c *numbers[T]) appendSpans(src *numbers[T], spans []span, row int) {
+// appendSpans copies total rows of src behind the first row rows of c.
+func (c *numbers[T]) appendSpans(src *numbers[T], spans []span, row, total int) {
 	n := len(src.v)
+	if n == 0 {
+		return
+	}
+	c.pad(row)
+	c.v = slices.Grow(c.v, total)[:row+total]
+	out := c.v[row:]
 	for _, s := range spans {
-		if to := min(s.to, n); s.from < to {
-			c.pad(row)
-			c.v = append(c.v, src.v[s.from:to]...)
+		if s.to-s.from == 1 && s.from < n {
+			out[0], out = src.v[s.from], out[1:]
+			continue
 		}
-		row += s.to - s.from
+		copied := copy(out, src.v[min(s.from, n):min(s.to, n)])
+		clear(out[copied : s.to-s.from])
+		out = out[s.to-s.from:]
 	}
 }
 

@@ -81,7 +81,8 @@ func (b *Batch) decodeBody(in input, rows int) error {
 		if s.kind == 0 {
 			continue
 		}
-		if s.kind != kind {
+		asText := s.kind == KindLowCard && kind == KindString
+		if s.kind != kind && !asText {
 			return corruptf("column %d: kind %d, it is of kind %d", number, kind, s.kind)
 		}
 		if seen[number] {
@@ -91,7 +92,7 @@ func (b *Batch) decodeBody(in input, rows int) error {
 		if rows == 0 && size == 0 {
 			continue
 		}
-		rest, ok := b.decodeColumn(s, input{data}, rows)
+		rest, ok := b.decodeColumn(s, kind, input{data}, rows)
 		if !ok {
 			return corruptf("column %d: invalid data", number)
 		}
@@ -104,11 +105,14 @@ func (b *Batch) decodeBody(in input, rows int) error {
 
 // decodeColumn appends rows values to a column and returns what is left of in.
 // If it returns false, the column may hold any number of values more than before.
-func (b *Batch) decodeColumn(s slot, in input, rows int) (rest input, ok bool) {
+func (b *Batch) decodeColumn(s slot, kind Kind, in input, rows int) (rest input, ok bool) {
 	switch s.kind {
 	case KindLowCard:
 		c := &b.lcs[s.index]
 		c.pad(b.rows)
+		if kind == KindString {
+			return c.decodeText(in, rows)
+		}
 		return c.decode(in, rows, &b.remap)
 	case KindString:
 		c := &b.strs[s.index]
@@ -299,6 +303,23 @@ func (c *lowCard) decode(in input, rows int, m *remap) (rest input, ok bool) {
 	n := len(c.keys)
 	c.keys = slices.Grow(c.keys, rows)[:n+rows]
 	return in, translate(c.keys[n:], data, uint(width), m.table)
+}
+
+// decodeText reads a column in String encoding.
+func (c *lowCard) decodeText(in input, rows int) (rest input, ok bool) {
+	if rows > len(in.data) {
+		return in, false
+	}
+	at := 0
+	for range rows {
+		start, end, ok := textEnd(in.data, at)
+		if !ok {
+			return in, false
+		}
+		c.append(in.data[start:end])
+		at = end
+	}
+	return input{in.data[at:]}, true
 }
 
 // decodeDict reads a dictionary and leaves in m.table which key each of its values has in c.

@@ -166,18 +166,28 @@ func (c *lowCard) copyDict(src *lowCard) {
 	c.last = 0
 }
 
+// appendSpans copies total rows of src behind the first row rows of c.
 func (c *lowCard) appendSpans(src *lowCard, spans []span, row, total int, m *remap) {
 	if src.empty() {
 		return
 	}
-	m.start(c, src, total, total >= len(src.keys))
 	n := len(src.keys)
+	m.start(c, src, total, total >= n)
+	c.pad(row)
+	c.keys = slices.Grow(c.keys, total)[:row+total]
+	out := c.keys[row:]
 	for _, s := range spans {
-		if to := min(s.to, n); s.from < to {
-			c.pad(row)
-			m.appendKeys(src.keys[s.from:to])
+		if s.to-s.from == 1 && s.from < n { // shorter for single rows
+			k := src.keys[s.from]
+			if int(k) < len(m.table) && m.table[k] != unmapped {
+				out[0], out = m.table[k], out[1:]
+				continue
+			}
 		}
-		row += s.to - s.from
+		from, to := min(s.from, n), min(s.to, n)
+		m.translate(out, src.keys[from:to])
+		clear(out[to-from : s.to-s.from])
+		out = out[s.to-s.from:]
 	}
 }
 
@@ -195,7 +205,7 @@ type remap struct {
 // start prepares m to copy n rows, or pairs, of src. Whole says that these are
 // all there are, so that every value of the dictionary is needed.
 func (m *remap) start(dst, src *lowCard, n int, whole bool) {
-	m.dst, m.src, m.identity, m.lazy = dst, src, false, false
+	m.dst, m.src, m.identity, m.lazy, m.table = dst, src, false, false, m.table[:0]
 	if len(dst.places) <= 1 && whole {
 		dst.copyDict(src)
 		m.identity = true
@@ -204,7 +214,6 @@ func (m *remap) start(dst, src *lowCard, n int, whole bool) {
 	if len(dst.places) == 0 {
 		dst.init()
 	}
-	m.table = m.table[:0]
 	if !whole && 8*n < len(src.places) {
 		return // a table would cost more than it saves
 	}
@@ -233,17 +242,12 @@ func (m *remap) add(key uint32) uint32 {
 	return m.dst.internHashed(m.src.entry(key), m.src.hashes[key])
 }
 
-// appendKeys appends keys of src to dst.
-func (m *remap) appendKeys(keys []uint32) {
-	if m.identity {
-		m.dst.keys = append(m.dst.keys, keys...)
-		return
-	}
-	n := len(m.dst.keys)
-	m.dst.keys = slices.Grow(m.dst.keys, len(keys))[:n+len(keys)]
-	out := m.dst.keys[n:]
+// translate sets out, which is at least as long as keys, to what keys are in dst.
+func (m *remap) translate(out, keys []uint32) {
 	out = out[:len(keys)]
 	switch {
+	case m.identity:
+		copy(out, keys)
 	case m.lazy:
 		for i, k := range keys {
 			key := m.table[k]
@@ -262,4 +266,11 @@ func (m *remap) appendKeys(keys []uint32) {
 			out[i] = m.table[k]
 		}
 	}
+}
+
+// appendKeys appends keys of src to dst.
+func (m *remap) appendKeys(keys []uint32) {
+	n := len(m.dst.keys)
+	m.dst.keys = slices.Grow(m.dst.keys, len(keys))[:n+len(keys)]
+	m.translate(m.dst.keys[n:], keys)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -24,7 +25,7 @@ import (
 // The body holds columns in any order, each at most once:
 //
 //	uint16    number of the column, little endian
-//	byte      kind of the column
+//	byte      kind of the column's data; a KindLowCard column may come as KindString
 //	uvarint   length of the data
 //	...       data: the column in ClickHouse's Native encoding, without state prefix
 //
@@ -138,42 +139,59 @@ func (b *Batch) appendColumn(dst []byte, col *Column) []byte {
 	switch s := layout[col.Number]; s.kind {
 	case KindLowCard:
 		if c := &b.lcs[s.index]; !c.empty() {
-			dst = appendColumnHeader(dst, col, c.size(b.rows))
-			return c.appendNative(dst, b.rows)
+			return b.appendLowCard(dst, col, c)
 		}
 	case KindString:
 		if c := &b.strs[s.index]; !c.empty() {
 			c.pad(b.rows)
-			dst = appendColumnHeader(dst, col, len(c.buf))
+			dst = appendColumnHeader(dst, col.Number, col.Kind, len(c.buf))
 			return append(dst, c.buf...)
 		}
 	case KindTime:
 		if c := &b.times[s.index]; !c.empty() {
-			dst = appendColumnHeader(dst, col, 8*b.rows)
+			dst = appendColumnHeader(dst, col.Number, col.Kind, 8*b.rows)
 			return c.appendNative(dst, b.rows)
 		}
 	case KindUInt8:
 		if c := &b.u8s[s.index]; !c.empty() {
-			dst = appendColumnHeader(dst, col, b.rows)
+			dst = appendColumnHeader(dst, col.Number, col.Kind, b.rows)
 			return c.appendNative(dst, b.rows)
 		}
 	case KindUInt16:
 		if c := &b.u16s[s.index]; !c.empty() {
-			dst = appendColumnHeader(dst, col, 2*b.rows)
+			dst = appendColumnHeader(dst, col.Number, col.Kind, 2*b.rows)
 			return c.appendNative(dst, b.rows)
 		}
 	case KindUInt32:
 		if c := &b.u32s[s.index]; !c.empty() {
-			dst = appendColumnHeader(dst, col, 4*b.rows)
+			dst = appendColumnHeader(dst, col.Number, col.Kind, 4*b.rows)
 			return c.appendNative(dst, b.rows)
 		}
 	case KindProps, KindNums:
 		if c := b.pairsOf(s.kind); !c.empty() {
-			dst = appendColumnHeader(dst, col, c.size(b.rows))
+			dst = appendColumnHeader(dst, col.Number, col.Kind, c.size(b.rows))
 			return c.appendNative(dst, b.rows)
 		}
 	}
 	return dst
+}
+
+// textRows is the most rows for which appendLowCard tries the String encoding.
+const textRows = 4
+
+// appendLowCard writes a column with a dictionary, or, if that is shorter, as a
+// String column: for a row or two the dictionary is mostly overhead.
+func (b *Batch) appendLowCard(dst []byte, col *Column, c *lowCard) []byte {
+	size := c.size(b.rows)
+	if b.rows <= textRows {
+		c.pad(b.rows)
+		if n := c.textSize(); n < size {
+			dst = appendColumnHeader(dst, col.Number, KindString, n)
+			return c.appendText(dst)
+		}
+	}
+	dst = appendColumnHeader(dst, col.Number, col.Kind, size)
+	return c.appendNative(dst, b.rows)
 }
 
 func (b *Batch) pairsOf(kind Kind) *pairs {
@@ -183,8 +201,8 @@ func (b *Batch) pairsOf(kind Kind) *pairs {
 	return &b.props
 }
 
-func appendColumnHeader(dst []byte, col *Column, size int) []byte {
-	dst = append(dst, byte(col.Number), byte(col.Number>>8), byte(col.Kind))
+func appendColumnHeader(dst []byte, number uint16, kind Kind, size int) []byte {
+	dst = append(dst, byte(number), byte(number>>8), byte(kind))
 	return binary.AppendUvarint(dst, uint64(size))
 }
 
@@ -235,6 +253,33 @@ func (c *lowCard) appendNative(dst []byte, rows int) []byte {
 		for i, k := range c.keys {
 			binary.LittleEndian.PutUint32(out[4*i:], k)
 		}
+	}
+	return dst
+}
+
+// encoded is a value of the dictionary in String encoding.
+func (c *lowCard) encoded(key uint32) []byte {
+	p := c.places[key]
+	return c.buf[int(p.start)-lengthSize(p.size) : p.start+p.size]
+}
+
+// lengthSize is how many bytes a length takes in front of a String.
+func lengthSize(n uint32) int { return (bits.Len32(n|1) + 6) / 7 }
+
+// textSize is the size of the column in String encoding.
+func (c *lowCard) textSize() int {
+	n := 0
+	for _, k := range c.keys {
+		size := c.places[k].size
+		n += lengthSize(size) + int(size)
+	}
+	return n
+}
+
+// appendText appends the column in String encoding.
+func (c *lowCard) appendText(dst []byte) []byte {
+	for _, k := range c.keys {
+		dst = append(dst, c.encoded(k)...)
 	}
 	return dst
 }
