@@ -11,12 +11,13 @@ import (
 //go:embed crawlers.txt
 var crawlerList string
 
-// crawlers tells robots by their user agents. Nearly all of the patterns are plain text: those are found by their
-// first three bytes in one pass over the user agent. The few others are one regular expression.
+// crawlers tells robots by their user agents. Nearly all of the patterns are a few plain texts: those are found by
+// their first three bytes in one pass over the user agent. The others are expressions, tried only where a text that
+// they cannot do without is there.
 type crawlers struct {
 	first [1 << 12]bool         // hash of three bytes: some text may begin here
 	texts map[[3]byte][]literal // by their first three bytes
-	rest  *regexp.Regexp
+	rest  []expression
 }
 
 type literal struct {
@@ -24,59 +25,129 @@ type literal struct {
 	start, end bool // only at the start, only at the end of the user agent
 }
 
+type expression struct {
+	needs string
+	re    *regexp.Regexp
+}
+
 func newCrawlers(list string) (*crawlers, error) {
 	c := &crawlers{texts: map[[3]byte][]literal{}}
-	var rest []string
 	for line := range strings.Lines(list) {
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		l, ok, err := parseLiteral(line)
+		re, err := syntax.Parse(line, syntax.Perl)
 		if err != nil {
 			return nil, fmt.Errorf("pattern %q of the list of robots: %w", line, err)
 		}
-		if !ok {
-			rest = append(rest, "(?:"+line+")")
+		re = re.Simplify()
+		if c.addTexts(re) {
 			continue
 		}
-		k := [3]byte([]byte(l.text[:3]))
-		c.first[hash3(k)] = true
-		c.texts[k] = append(c.texts[k], l)
-	}
-	if len(rest) > 0 {
-		re, err := regexp.Compile(strings.Join(rest, "|"))
+		compiled, err := regexp.Compile(line)
 		if err != nil {
-			return nil, fmt.Errorf("the list of robots: %w", err)
+			return nil, fmt.Errorf("pattern %q of the list of robots: %w", line, err)
 		}
-		c.rest = re
+		c.rest = append(c.rest, expression{needs(re), compiled})
 	}
 	return c, nil
 }
 
-// parseLiteral says whether a pattern is plain text of at least three bytes, perhaps anchored.
-func parseLiteral(pattern string) (literal, bool, error) {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return literal{}, false, err
-	}
-	re = re.Simplify()
+// addTexts takes a pattern that is a few plain texts of at least three bytes, perhaps anchored.
+func (c *crawlers) addTexts(re *syntax.Regexp) bool {
 	subs := []*syntax.Regexp{re}
 	if re.Op == syntax.OpConcat {
 		subs = re.Sub
 	}
 	var l literal
-	if subs[0].Op == syntax.OpBeginText {
+	if len(subs) > 0 && subs[0].Op == syntax.OpBeginText {
 		l.start, subs = true, subs[1:]
 	}
 	if n := len(subs); n > 0 && subs[n-1].Op == syntax.OpEndText {
 		l.end, subs = true, subs[:n-1]
 	}
-	if len(subs) != 1 || subs[0].Op != syntax.OpLiteral || subs[0].Flags&syntax.FoldCase != 0 {
-		return literal{}, false, nil
+	all := expand(&syntax.Regexp{Op: syntax.OpConcat, Sub: subs})
+	for _, text := range all {
+		if len(text) < 3 {
+			return false
+		}
 	}
-	l.text = string(subs[0].Rune)
-	return l, len(l.text) >= 3, nil
+	for _, text := range all {
+		l.text = text
+		k := [3]byte([]byte(text[:3]))
+		c.first[hash3(k)] = true
+		c.texts[k] = append(c.texts[k], l)
+	}
+	return len(all) > 0
+}
+
+// maxTexts bounds the texts that one pattern becomes.
+const maxTexts = 64
+
+// expand returns all texts that an expression matches, or nil when they are many or not only texts.
+func expand(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase != 0 {
+			return nil
+		}
+		return []string{string(re.Rune)}
+	case syntax.OpCapture:
+		return expand(re.Sub[0])
+	case syntax.OpCharClass:
+		var out []string
+		for i := 0; i < len(re.Rune); i += 2 {
+			if re.Rune[i+1]-re.Rune[i] > maxTexts {
+				return nil
+			}
+			for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
+				out = append(out, string(r))
+			}
+		}
+		return out
+	case syntax.OpAlternate:
+		var out []string
+		for _, sub := range re.Sub {
+			texts := expand(sub)
+			if texts == nil {
+				return nil
+			}
+			out = append(out, texts...)
+		}
+		return out
+	case syntax.OpConcat:
+		out := []string{""}
+		for _, sub := range re.Sub {
+			texts := expand(sub)
+			if len(texts) == 0 || len(out)*len(texts) > maxTexts {
+				return nil
+			}
+			next := make([]string, 0, len(out)*len(texts))
+			for _, head := range out {
+				for _, tail := range texts {
+					next = append(next, head+tail)
+				}
+			}
+			out = next
+		}
+		return out
+	}
+	return nil
+}
+
+// needs returns the longest plain text without which a concatenation cannot match; it may be empty.
+func needs(re *syntax.Regexp) string {
+	best := ""
+	for _, sub := range append(re.Sub, re) {
+		if sub.Op != syntax.OpLiteral || sub.Flags&syntax.FoldCase != 0 || sub != re && re.Op != syntax.OpConcat {
+			continue
+		}
+		if s := string(sub.Rune); len(s) > len(best) {
+			best = s
+		}
+	}
+	return best
 }
 
 func hash3(k [3]byte) uint32 {
@@ -96,5 +167,10 @@ func (c *crawlers) match(ua string) bool {
 			}
 		}
 	}
-	return c.rest != nil && c.rest.MatchString(ua)
+	for _, x := range c.rest {
+		if strings.Contains(ua, x.needs) && x.re.MatchString(ua) {
+			return true
+		}
+	}
+	return false
 }

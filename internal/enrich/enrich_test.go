@@ -168,6 +168,9 @@ func TestMatcherEqualsPatterns(t *testing.T) {
 	if len(all) < 1000 {
 		t.Fatalf("only %d patterns", len(all))
 	}
+	for _, x := range c.rest {
+		t.Logf("expression %q needs %q", x.re, x.needs)
+	}
 	any := func(s string) bool {
 		for _, re := range all {
 			if re.MatchString(s) {
@@ -176,8 +179,9 @@ func TestMatcherEqualsPatterns(t *testing.T) {
 		}
 		return false
 	}
-	samples := lines(t, "testdata/bots.txt")
-	for _, s := range samples[:80] {
+	samples := append(lines(t, "testdata/bots.txt")[:80], "wget", "x Wget/1", "sentry/1", "a sentry/1", "asentry/1", "AdsBot-Google", "AdsBot-Google-x",
+		"AdsBot-Googlex", "Chirp", "gotosocial", "Current 1 RSS Reader", "SSL Labs", "SSL Labs 2", "BlogTraffic/1.22 Feed-Fetcher", "SEmRushBot")
+	for _, s := range samples {
 		for _, v := range []string{s, "x" + s, s + "x", s[:len(s)/2], s[len(s)/2:], strings.ToUpper(s)} {
 			if got, want := c.match(v), any(v); got != want {
 				t.Errorf("match(%q) = %v, the patterns say %v", v, got, want)
