@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,17 +22,17 @@ import (
 type script struct {
 	t     *testing.T
 	steps []http.HandlerFunc
-	n     int
+	n     atomic.Int32
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.n >= len(s.steps) {
-		s.t.Errorf("unexpected request %d: %s %s", s.n, r.Method, r.URL)
+	n := int(s.n.Add(1))
+	if n > len(s.steps) {
+		s.t.Errorf("unexpected request %d: %s %s", n, r.Method, r.URL)
 		w.WriteHeader(500)
 		return
 	}
-	s.n++
-	s.steps[s.n-1](w, r)
+	s.steps[n-1](w, r)
 }
 
 func start(t *testing.T, opts Options, steps ...http.HandlerFunc) (*Client, *script) {
@@ -76,7 +77,7 @@ func TestIngestRetries(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if s.n != 4 || len(waits) != 3 {
+	if s.n.Load() != 4 || len(waits) != 3 {
 		t.Errorf("%d requests, %d waits; want 4 and 3", s.n, len(waits))
 	}
 	if waits[0] < time.Second {
@@ -89,15 +90,15 @@ func TestRetryEnds(t *testing.T) {
 	c, s := start(t, Options{}, refuse(p))
 	_, err := c.Ingest(context.Background(), nil, IngestOptions{})
 	var got *problem.Problem
-	if !errors.As(err, &got) || got.Code != "log_full" || got.RetryAfter != time.Hour || s.n != 1 {
-		t.Errorf("got %v after %d requests", err, s.n)
+	if !errors.As(err, &got) || got.Code != "log_full" || got.RetryAfter != time.Hour || s.n.Load() != 1 {
+		t.Errorf("got %v after %d requests", err, s.n.Load())
 	}
 }
 
 func TestNoRetryOfPost(t *testing.T) {
 	c, s := start(t, Options{}, cut)
-	if err := c.Do(context.Background(), "POST", "/api/v1/tenants", map[string]string{"id": "a"}, nil); err == nil || s.n != 1 {
-		t.Errorf("a cut POST: error %v after %d requests; want an error after one", err, s.n)
+	if err := c.Do(context.Background(), "POST", "/api/v1/tenants", map[string]string{"id": "a"}, nil); err == nil || s.n.Load() != 1 {
+		t.Errorf("a cut POST: error %v after %d requests; want an error after one", err, s.n.Load())
 	}
 }
 
