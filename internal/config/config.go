@@ -1,0 +1,115 @@
+// Package config is weir's configuration: what can be set, from where, and whether it makes sense.
+//
+// A value comes from, in this order, a flag, an environment variable, the YAML file, or its default. The table in
+// options.go is the one list of what exists; flags, variables, the file's keys and docs/CONFIG.md come from it.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is the effective configuration. Load fills it; Default has the defaults.
+type Config struct {
+	DataDir          string   // everything that weir keeps lies here
+	Roles            []string // what this process does; "all" alone means every role
+	Listen           string   // host:port of the HTTP API
+	ClickHouseListen string   // reserved: nothing serves it yet
+	AdminToken       Secret   // the operator's token; empty: DIR/admin-token, generated at the first start
+	Libchdb          string   // path of libchdb.so; empty: looked for in the cache and beside the binary
+
+	HTTP    HTTP
+	Engine  Engine
+	Log     Log
+	Ingest  Ingest
+	Process Process
+	Dedupe  Dedupe
+	Query   Query
+	Logging Logging
+}
+
+// HTTP configures the HTTP server.
+type HTTP struct {
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	HeaderTimeout  time.Duration  // to send the request's head
+	BodyTimeout    time.Duration  // to send the whole body
+	WriteTimeout   time.Duration  // without progress of an answer, not for all of it
+	IdleTimeout    time.Duration  // between requests of one connection
+	MaxHeader      Size           // of a request's head
+	Drain          time.Duration  // for running requests when the process stops
+}
+
+// Engine configures the embedded engine.
+type Engine struct {
+	Memory Size // its memory limit; 0: half of the machine's
+}
+
+// Log configures the event log.
+type Log struct {
+	Partitions int           // fixed when the data directory is created
+	Retention  time.Duration // how long records stay after they were processed
+	MaxSize    Size          // bound on the kept records
+	MaxDisk    Percent       // of the file system, from which on new events get 503
+}
+
+// Ingest configures the limits of the doors.
+type Ingest struct {
+	MaxEvent Size // one event
+	MaxBody  Size // a request's body after decompression
+	MaxProps int  // properties of one event
+	MaxDepth int  // nesting of JSON
+}
+
+// Process configures the processor.
+type Process struct {
+	Interval   time.Duration // least time between two commits
+	MaxBacklog Size          // unprocessed records, from which on new events get 503
+	MaxLate    Size          // the same for the late stream
+	LateAfter  time.Duration // age from which an event goes through the late stream
+}
+
+// Dedupe configures deduplication.
+type Dedupe struct {
+	Window  time.Duration // how long an event id is remembered
+	Lag     time.Duration // how far arrival times may go back without losing exactness
+	MaxKeys int64         // bound on remembered event ids of the process
+}
+
+// Query configures the limits of one query.
+type Query struct {
+	Timeout    time.Duration
+	Memory     Size
+	MaxRows    int64 // rows of an answer
+	Concurrent int   // queries that run at once
+}
+
+// Logging configures the process's log on standard error.
+type Logging struct {
+	Level  string
+	Format string
+}
+
+// Percent is a share of a hundred: 95 is 95 %.
+type Percent float64
+
+// Fraction is the share of one: 0.95 for 95 %.
+func (p Percent) Fraction() float64 { return float64(p) / 100 }
+
+// The roles of a process.
+const (
+	RoleAll     = "all"
+	RoleCollect = "collect"
+	RoleProcess = "process"
+	RoleQuery   = "query"
+	RoleControl = "control"
+)
+
+// HasRole says whether the process has a role.
+func (c *Config) HasRole(role string) bool {
+	for _, r := range c.Roles {
+		if r == role || r == RoleAll {
+			return true
+		}
+	}
+	return false
+}

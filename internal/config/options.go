@@ -1,0 +1,205 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Option is one thing that can be set.
+type Option struct {
+	Key     string // in the YAML file: "log.retention" is key retention of section log
+	Flag    string // without the dashes before it
+	Env     string
+	Kind    string // for people: "duration", "size"
+	Default string
+	Help    string
+	Secret  bool
+	value   value
+}
+
+// value binds an option to a field of a Config.
+type value struct {
+	set func(string) error
+	get func() string // in the form that set reads; masked for a secret
+}
+
+// Options lists every option with its default, in the order of the reference page.
+func Options() []Option { return options(Default()) }
+
+// Default is the configuration when nothing is set.
+func Default() *Config {
+	return &Config{
+		DataDir: "./data", Roles: []string{RoleAll}, Listen: "127.0.0.1:8080",
+		HTTP: HTTP{HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, WriteTimeout: 30 * time.Second,
+			IdleTimeout: 2 * time.Minute, MaxHeader: 64 << 10, Drain: 8 * time.Second},
+		Log:     Log{Partitions: 8, Retention: 24 * time.Hour, MaxSize: 32 << 30, MaxDisk: 95},
+		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
+		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
+		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
+		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, Concurrent: 8},
+		Logging: Logging{Level: "info", Format: "text"},
+	}
+}
+
+// options binds the table to the fields of c.
+func options(c *Config) []Option {
+	list := []Option{
+		{Key: "data_dir", Kind: "path", Help: "The directory that holds everything: log, state, engine, catalog. One process owns it at a time.", value: text(&c.DataDir)},
+		{Key: "roles", Kind: "list", Help: "What this process does: all, or some of collect, process, query, control.", value: list(&c.Roles)},
+		{Key: "listen", Kind: "host:port", Help: "Address of the HTTP API. Port 0 takes a free one.", value: text(&c.Listen)},
+		{Key: "clickhouse_listen", Kind: "host:port", Help: "Reserved for the ClickHouse protocol. This version serves nothing there and says so when it starts.", value: text(&c.ClickHouseListen)},
+		{Key: "admin_token", Kind: "secret", Help: "The operator's token; use at least 16 characters. Empty: it is read from DIR/admin-token, which is generated at the first start.", Secret: true, value: secret(&c.AdminToken)},
+		{Key: "libchdb", Kind: "path", Help: "Path of libchdb.so, the embedded engine. Empty: the build's cache, then beside the binary.", value: text(&c.Libchdb)},
+
+		{Key: "http.trusted_proxies", Kind: "list of CIDR", Help: "Proxies whose X-Forwarded-For counts. Empty: the sender of the connection is the client.", value: prefixes(&c.HTTP.TrustedProxies)},
+		{Key: "http.header_timeout", Kind: "duration", Help: "How long a client may take to send a request's head.", value: duration(&c.HTTP.HeaderTimeout)},
+		{Key: "http.body_timeout", Kind: "duration", Help: "How long a client may take to send a request's body. Then the answer is 408.", value: duration(&c.HTTP.BodyTimeout)},
+		{Key: "http.write_timeout", Kind: "duration", Help: "How long a client may take none of an answer before the connection is cut. A long answer that moves is not cut.", value: duration(&c.HTTP.WriteTimeout)},
+		{Key: "http.idle_timeout", Kind: "duration", Help: "How long a connection may be idle between requests.", value: duration(&c.HTTP.IdleTimeout)},
+		{Key: "http.max_header", Kind: "size", Help: "Largest head of a request. Above it the answer is 431.", value: size(&c.HTTP.MaxHeader)},
+		{Key: "http.drain", Kind: "duration", Help: "How long running requests may take to end when the process stops.", value: duration(&c.HTTP.Drain)},
+
+		{Key: "engine.memory", Kind: "size", Help: "Memory limit of the embedded engine. 0: half of the machine's memory.", value: size(&c.Engine.Memory)},
+
+		{Key: "log.partitions", Kind: "number", Help: "Partitions of the event log, 1 to 1024. Fixed when the data directory is created.", value: number(&c.Log.Partitions)},
+		{Key: "log.retention", Kind: "duration", Help: "How long events stay in the log after they were processed.", value: duration(&c.Log.Retention)},
+		{Key: "log.max_size", Kind: "size", Help: "Bound on processed events kept in the log. 0: bounded by age only.", value: size(&c.Log.MaxSize)},
+		{Key: "log.max_disk", Kind: "percent", Help: "Used share of the disk from which on new events get 503, before anything breaks.", value: percent(&c.Log.MaxDisk)},
+
+		{Key: "ingest.max_event", Kind: "size", Help: "Largest event. A tenant's limit event_bytes may be lower.", value: size(&c.Ingest.MaxEvent)},
+		{Key: "ingest.max_body", Kind: "size", Help: "Largest body of a request, after decompression. Above it the answer is 413.", value: size(&c.Ingest.MaxBody)},
+		{Key: "ingest.max_props", Kind: "number", Help: "Most properties of one event, nested ones counted.", value: number(&c.Ingest.MaxProps)},
+		{Key: "ingest.max_depth", Kind: "number", Help: "Deepest nesting of an event's JSON.", value: number(&c.Ingest.MaxDepth)},
+
+		{Key: "process.interval", Kind: "duration", Help: "Least time between two commits. Longer costs freshness and saves CPU.", value: duration(&c.Process.Interval)},
+		{Key: "process.max_backlog", Kind: "size", Help: "Unprocessed events in the log from which on new events get 503 with Retry-After.", value: size(&c.Process.MaxBacklog)},
+		{Key: "process.max_late", Kind: "size", Help: "The same bound for the stream of late events.", value: size(&c.Process.MaxLate)},
+		{Key: "process.late_after", Kind: "duration", Help: "Age from which an event goes through the late stream.", value: duration(&c.Process.LateAfter)},
+
+		{Key: "dedupe.window", Kind: "duration", Help: "How long an event id is remembered, 1h to 14d. A repeat within it is counted once.", value: duration(&c.Dedupe.Window)},
+		{Key: "dedupe.lag", Kind: "duration", Help: "How far arrival times may go back without losing exactness.", value: duration(&c.Dedupe.Lag)},
+		{Key: "dedupe.max_keys", Kind: "number", Help: "Most event ids that the process remembers; the oldest are forgotten first. A tenant's quota is its limit dedupe_keys.", value: number(&c.Dedupe.MaxKeys)},
+
+		{Key: "query.timeout", Kind: "duration", Help: "How long a query may run before it is cut.", value: duration(&c.Query.Timeout)},
+		{Key: "query.memory", Kind: "size", Help: "Memory limit of one query.", value: size(&c.Query.Memory)},
+		{Key: "query.max_rows", Kind: "number", Help: "Most rows of one answer.", value: number(&c.Query.MaxRows)},
+		{Key: "query.concurrent", Kind: "number", Help: "Queries that run at once; further ones wait.", value: number(&c.Query.Concurrent)},
+
+		{Key: "logging.level", Kind: "word", Help: "What is logged: debug, info, warn or error.", value: text(&c.Logging.Level)},
+		{Key: "logging.format", Kind: "word", Help: "How it is logged: text or json.", value: text(&c.Logging.Format)},
+	}
+	for i := range list {
+		o := &list[i]
+		o.Flag = strings.NewReplacer(".", "-", "_", "-").Replace(o.Key)
+		o.Env = "WEIR_" + strings.ToUpper(strings.ReplaceAll(o.Key, ".", "_"))
+		o.Default = o.value.get()
+	}
+	return list
+}
+
+func text(p *string) value {
+	return value{func(s string) error { *p = s; return nil }, func() string { return *p }}
+}
+
+func secret(p *Secret) value {
+	return value{func(s string) error { *p = Secret(s); return nil }, func() string { return p.String() }}
+}
+
+func list(p *[]string) value {
+	return value{
+		func(s string) error { *p = splitList(s); return nil },
+		func() string { return strings.Join(*p, ",") },
+	}
+}
+
+func splitList(s string) []string {
+	var out []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" && !slices.Contains(out, item) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+func prefixes(p *[]netip.Prefix) value {
+	return value{
+		func(s string) error {
+			var out []netip.Prefix
+			var errs []error
+			for _, item := range splitList(s) {
+				prefix, err := parsePrefix(item)
+				if err != nil {
+					errs = append(errs, err)
+					continue
+				}
+				out = append(out, prefix)
+			}
+			*p = out
+			return errors.Join(errs...)
+		},
+		func() string {
+			var out []string
+			for _, prefix := range *p {
+				out = append(out, prefix.String())
+			}
+			return strings.Join(out, ",")
+		},
+	}
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a range like 10.0.0.0/8", s)
+	}
+	return prefix.Masked(), nil
+}
+
+func duration(p *time.Duration) value {
+	return value{
+		func(s string) (err error) { *p, err = ParseDuration(s); return err },
+		func() string { return FormatDuration(*p) },
+	}
+}
+
+func size(p *Size) value {
+	return value{func(s string) (err error) { *p, err = ParseSize(s); return err }, func() string { return p.String() }}
+}
+
+func number[T int | int64](p *T) value {
+	return value{
+		func(s string) error {
+			n, err := strconv.ParseInt(s, 10, 64)
+			if err != nil || int64(T(n)) != n {
+				return fmt.Errorf("%q is not a whole number", s)
+			}
+			*p = T(n)
+			return nil
+		},
+		func() string { return strconv.FormatInt(int64(*p), 10) },
+	}
+}
+
+func percent(p *Percent) value {
+	return value{
+		func(s string) error {
+			digits, ok := strings.CutSuffix(s, "%")
+			n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+			if err != nil || !ok {
+				return fmt.Errorf("%q is not a share like 95%%", s)
+			}
+			*p = Percent(n)
+			return nil
+		},
+		func() string { return strconv.FormatFloat(float64(*p), 'f', -1, 64) + "%" },
+	}
+}

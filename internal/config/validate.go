@@ -1,0 +1,101 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// problems gathers what is wrong, each with its full key.
+type problems []error
+
+func (p *problems) check(ok bool, key, format string, args ...any) {
+	if !ok {
+		*p = append(*p, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+}
+
+func between[T int | int64 | Size | time.Duration](p *problems, key string, v, low, high T, show func(T) string) {
+	p.check(v >= low && v <= high, key, "is %s, want %s to %s", show(v), show(low), show(high))
+}
+
+// Validate reports every problem.
+func (c *Config) Validate() error {
+	var p problems
+	p.check(c.DataDir != "", "data_dir", "is empty: name a directory")
+	p.address("listen", c.Listen)
+	if c.ClickHouseListen != "" {
+		p.address("clickhouse_listen", c.ClickHouseListen)
+	}
+	p.roles(c.Roles)
+	for _, r := range c.AdminToken {
+		if r <= ' ' || r > '~' {
+			p.check(false, "admin_token", "may hold visible ASCII characters only, without spaces")
+			break
+		}
+	}
+	c.validateHTTP(&p)
+	c.validateStorage(&p)
+	c.validateLimits(&p)
+	p.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Logging.Level), "logging.level", "is %q, want debug, info, warn or error", c.Logging.Level)
+	p.check(slices.Contains([]string{"text", "json"}, c.Logging.Format), "logging.format", "is %q, want text or json", c.Logging.Format)
+	return errors.Join(p...)
+}
+
+func (c *Config) validateHTTP(p *problems) {
+	between(p, "http.header_timeout", c.HTTP.HeaderTimeout, 100*time.Millisecond, time.Hour, FormatDuration)
+	between(p, "http.body_timeout", c.HTTP.BodyTimeout, 100*time.Millisecond, time.Hour, FormatDuration)
+	between(p, "http.write_timeout", c.HTTP.WriteTimeout, 100*time.Millisecond, time.Hour, FormatDuration)
+	between(p, "http.idle_timeout", c.HTTP.IdleTimeout, 100*time.Millisecond, 24*time.Hour, FormatDuration)
+	between(p, "http.max_header", c.HTTP.MaxHeader, 4<<10, 1<<20, Size.String)
+	between(p, "http.drain", c.HTTP.Drain, 0, 10*time.Minute, FormatDuration)
+}
+
+func (c *Config) validateStorage(p *problems) {
+	p.check(c.Engine.Memory == 0 || c.Engine.Memory >= 512<<20, "engine.memory", "is %s, want at least 512MiB, or 0 for half of the machine's memory", c.Engine.Memory)
+	between(p, "log.partitions", c.Log.Partitions, 1, 1024, strconv.Itoa)
+	between(p, "log.retention", c.Log.Retention, time.Minute, 400*24*time.Hour, FormatDuration)
+	p.check(c.Log.MaxSize == 0 || c.Log.MaxSize >= 64<<20, "log.max_size", "is %s, want at least 64MiB, or 0 for no bound", c.Log.MaxSize)
+	p.check(c.Log.MaxDisk >= 10 && c.Log.MaxDisk <= 99, "log.max_disk", "is %v%%, want 10%% to 99%%: the rest is what recovery works with", float64(c.Log.MaxDisk))
+	between(p, "process.interval", c.Process.Interval, 10*time.Millisecond, time.Minute, FormatDuration)
+	between(p, "process.max_backlog", c.Process.MaxBacklog, 16<<20, 16<<40, Size.String)
+	between(p, "process.max_late", c.Process.MaxLate, 16<<20, 16<<40, Size.String)
+	between(p, "process.late_after", c.Process.LateAfter, time.Hour, 400*24*time.Hour, FormatDuration)
+	between(p, "dedupe.window", c.Dedupe.Window, time.Hour, 14*24*time.Hour, FormatDuration)
+	between(p, "dedupe.lag", c.Dedupe.Lag, time.Minute, 14*24*time.Hour, FormatDuration)
+	between(p, "dedupe.max_keys", c.Dedupe.MaxKeys, 1000, 100e9, formatInt)
+}
+
+func (c *Config) validateLimits(p *problems) {
+	between(p, "ingest.max_event", c.Ingest.MaxEvent, 1<<10, 512<<10, Size.String)
+	between(p, "ingest.max_body", c.Ingest.MaxBody, 64<<10, 1<<30, Size.String)
+	p.check(c.Ingest.MaxBody >= c.Ingest.MaxEvent, "ingest.max_body", "is %s and so less than ingest.max_event, %s", c.Ingest.MaxBody, c.Ingest.MaxEvent)
+	between(p, "ingest.max_props", c.Ingest.MaxProps, 1, 10_000, strconv.Itoa)
+	between(p, "ingest.max_depth", c.Ingest.MaxDepth, 2, 64, strconv.Itoa)
+	between(p, "query.timeout", c.Query.Timeout, 100*time.Millisecond, time.Hour, FormatDuration)
+	between(p, "query.memory", c.Query.Memory, 16<<20, 1<<40, Size.String)
+	between(p, "query.max_rows", c.Query.MaxRows, 1, 1e9, formatInt)
+	between(p, "query.concurrent", c.Query.Concurrent, 1, 1000, strconv.Itoa)
+}
+
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
+
+func (p *problems) address(key, addr string) {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	p.check(err == nil, key, "%q is not host:port, for example 127.0.0.1:8080", addr)
+}
+
+func (p *problems) roles(roles []string) {
+	known := []string{RoleAll, RoleCollect, RoleProcess, RoleQuery, RoleControl}
+	p.check(len(roles) > 0, "roles", "is empty: want all, or some of collect, process, query, control")
+	for _, r := range roles {
+		p.check(slices.Contains(known, r), "roles", "%q is no role%s: want all, or some of collect, process, query, control", r, suggestion(r, known))
+	}
+	p.check(len(roles) < 2 || !slices.Contains(roles, RoleAll), "roles", "all stands alone, without further roles")
+}
