@@ -1,0 +1,70 @@
+# weir: `make run` to see it, `make test` to check it. `make help` lists the rest.
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -X weir/internal/cli.Version=$(VERSION)
+TOOL     := $(GO) tool -modfile=tools/go.mod
+DATA     ?= ./data
+FUZZTIME ?= 20s
+export CGO_ENABLED ?= 0
+
+.PHONY: help build deps run test check race system fuzz bench microbench gen web vuln clean ci nightly
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+deps: ## fetch what the binary needs beside itself, pinned and checked: the query engine, the country file
+	@$(GO) run ./build/libchdb
+	@$(GO) run ./build/geo
+
+build: deps ## build bin/weir and everything it needs
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./cmd/weir
+
+run: build ## build, start with the embedded defaults in ./data, feed a demo tenant real traffic, until Ctrl-C
+	@exec ./bin/weir serve --data-dir $(DATA) --demo
+
+test: deps ## all tests but those that kill processes; under five minutes
+	$(GO) test ./...
+
+check: ## format, vet, lint, generated files
+	@unformatted=$$(gofmt -l cmd internal test build); test -z "$$unformatted" || { echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags system ./test/...
+	$(TOOL) staticcheck ./...
+
+race: deps ## the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short ./internal/...
+
+system: build ## real processes: kill -9, full disk, torn tail, import, restart
+	$(GO) test -tags system -count=1 -timeout 40m ./test/system/...
+
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	@$(GO) run ./build/fuzz -time $(FUZZTIME)
+
+bench: build ## ingest, freshness, ack, memory, restart: writes docs/BENCHMARKS.md
+	$(GO) run ./test/load/bench -bin bin/weir -docs docs
+
+microbench: deps ## Go benchmarks of the hot paths
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+gen: ## rewrite generated files (docs/CONFIG.md)
+	$(GO) test ./internal/config -run Reference -update
+
+web: ## the dashboard; there is none yet, the API browser at /docs is part of the binary
+	@echo "web: nothing to build yet"
+
+vuln: ## known vulnerabilities of the dependencies (needs the Go vulnerability database)
+	$(TOOL) govulncheck ./...
+
+ci: check build test race ## what CI runs
+	$(GO) test -tags system -count=1 -timeout 30m -short ./test/system/...
+
+nightly: ci system ## before a release
+	$(MAKE) fuzz FUZZTIME=5m
+
+clean: ## remove what was built and fetched; data stays
+	rm -rf bin .cache

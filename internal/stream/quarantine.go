@@ -1,0 +1,117 @@
+package stream
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"weir/internal/event"
+	"weir/internal/eventlog"
+)
+
+// Quarantined is a record of the log that could not be decoded in three tries. Such a record cannot be
+// attributed to a tenant; the operator sees it.
+type Quarantined struct {
+	ID        string    `json:"id"`
+	Partition uint16    `json:"partition"`
+	Offset    uint64    `json:"offset"`
+	At        time.Time `json:"at"`
+	Reason    string    `json:"reason"`
+	Bytes     int       `json:"bytes"`
+	Data      []byte    `json:"data,omitempty"` // the record as it stands in the log; nil if the log could not return it
+}
+
+// ErrNoQuarantine says that there is no such record in quarantine.
+var ErrNoQuarantine = errors.New("no such record in quarantine")
+
+// ErrStillUndecodable says that a quarantined record cannot be decoded by this version either.
+var ErrStillUndecodable = errors.New("record still cannot be decoded")
+
+func quarantineKey(partition uint16, offset uint64) []byte {
+	return binary.BigEndian.AppendUint64(key16(keyQuarantine, partition), offset)
+}
+
+func stageQuarantine(b *pebble.Batch, r eventlog.Record, now time.Time) error {
+	q := Quarantined{Partition: r.Partition, Offset: r.Offset, At: now.UTC(), Bytes: len(r.Data), Data: r.Data}
+	if r.Data == nil {
+		q.Reason = "the log's checksum of the record does not match: it was damaged on disk"
+	} else if err := event.NewBatch().DecodeRecord(r.Data); err != nil {
+		q.Reason = err.Error()
+	}
+	v, err := json.Marshal(q)
+	if err != nil {
+		return fmt.Errorf("encode quarantine: %w", err)
+	}
+	return b.Set(quarantineKey(r.Partition, r.Offset), v, nil)
+}
+
+// Quarantine lists what is in quarantine, without the data.
+func (p *Processor) Quarantine() ([]Quarantined, error) {
+	var out []Quarantined
+	err := scan(p.db, []byte{keyQuarantine}, func(key, value []byte) error {
+		q, err := readQuarantined(key, value)
+		q.Data = nil
+		out = append(out, q)
+		return err
+	})
+	return out, err
+}
+
+func readQuarantined(key, value []byte) (Quarantined, error) {
+	var q Quarantined
+	if err := json.Unmarshal(value, &q); err != nil {
+		return q, fmt.Errorf("read quarantine: %w", err)
+	}
+	q.ID = hex.EncodeToString(key[1:])
+	return q, nil
+}
+
+func (p *Processor) quarantined(id string) ([]byte, Quarantined, error) {
+	raw, err := hex.DecodeString(id)
+	if err != nil || len(raw) != 10 {
+		return nil, Quarantined{}, ErrNoQuarantine
+	}
+	key := append([]byte{keyQuarantine}, raw...)
+	v, err := readValue(p.db, key)
+	if err != nil {
+		return nil, Quarantined{}, err
+	}
+	if v == nil {
+		return nil, Quarantined{}, ErrNoQuarantine
+	}
+	q, err := readQuarantined(key, v)
+	return key, q, err
+}
+
+// QuarantineRecord returns one record with its data, or ErrNoQuarantine.
+func (p *Processor) QuarantineRecord(id string) (Quarantined, error) {
+	_, q, err := p.quarantined(id)
+	return q, err
+}
+
+// DropQuarantine removes a record for good.
+func (p *Processor) DropQuarantine(id string) error {
+	key, _, err := p.quarantined(id)
+	if err != nil {
+		return err
+	}
+	return p.db.Delete(key, pebble.Sync)
+}
+
+// DecodeQuarantine decodes a record again, after a fix, and returns its rows for the caller to append to the log; then call DropQuarantine.
+func (p *Processor) DecodeQuarantine(id string) (partition uint16, b *event.Batch, err error) {
+	_, q, err := p.quarantined(id)
+	if err != nil {
+		return 0, nil, err
+	}
+	b = event.NewBatch()
+	if err := b.DecodeRecord(q.Data); err != nil {
+		return 0, nil, fmt.Errorf("%w: %w", ErrStillUndecodable, err)
+	}
+	return q.Partition, b, nil
+}

@@ -1,0 +1,274 @@
+package stream
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"weir/internal/clickhouse"
+	"weir/internal/rollup"
+)
+
+// RollupTable moves the rollups' tables forward.
+type RollupTable interface {
+	// Advance adds the rows of events with from < _seq <= to of the writer to the rollup, as one insert: each of the given months
+	// (yyyymm) gets all or nothing; no month given means all months.
+	Advance(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int) error
+	// Missing makes sure that no such insert runs any more, and returns the months that should have something of it and do not.
+	Missing(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64) ([]int, error)
+}
+
+// maxStepRows bounds the rows that one step of a rollup reads.
+const maxStepRows = 2_000_000
+
+// loadPositions reads how far each rollup has come. A rollup without a position begins at 0, and so is
+// built from everything that the events table holds.
+func (p *Processor) loadPositions() error {
+	for _, r := range p.cfg.List {
+		p.positions[r.Name] = map[uint16]uint64{}
+		for _, w := range []uint16{writerMain, writerLate} {
+			at, err := readUint64(p.db, keyRollup(keyPosition, r.Name, w))
+			if err != nil {
+				return err
+			}
+			p.positions[r.Name][w] = at
+		}
+	}
+	return nil
+}
+
+// runRollups moves every rollup forward every RollupInterval, while there is something to do.
+func (p *Processor) runRollups(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.rollWake:
+		}
+		if err := p.advanceRollups(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if err := sleep(ctx, p.cfg.RollupInterval); err != nil {
+			return nil
+		}
+	}
+}
+
+func (p *Processor) advanceRollups(ctx context.Context) error {
+	for _, r := range p.cfg.List {
+		for _, w := range []uint16{writerMain, writerLate} {
+			for {
+				from, to, err := p.nextStep(r, w)
+				if err != nil {
+					return err
+				}
+				if from == to {
+					break
+				}
+				if err := p.waitDisk(ctx); err != nil {
+					return err
+				}
+				if err := p.step(ctx, r, w, from, to); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return p.forgetSeqRows()
+}
+
+// nextStep returns the range of _seq that the rollup takes next; from == to when it has everything.
+func (p *Processor) nextStep(r rollup.Rollup, w uint16) (from, to uint64, err error) {
+	p.mu.Lock()
+	from, last := p.positions[r.Name][w], p.seqs[w]
+	p.mu.Unlock()
+	rows := uint64(0)
+	for to = from; to < last; to++ {
+		n, err := readUint64(p.db, keySeqRowsOf(w, to+1))
+		if err != nil {
+			return 0, 0, err
+		}
+		if n == 0 && to+1-from < 10_000 {
+			continue // nothing was inserted under that number, or its count is not kept any more
+		}
+		if rows += n; rows > maxStepRows && to > from {
+			break
+		}
+	}
+	return from, to, nil
+}
+
+// step moves a rollup over (from, to]: the intent, the insert, the position.
+func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64) error {
+	v := binary.BigEndian.AppendUint64(uint64Value(from), to)
+	if err := p.db.Set(keyRollup(keyStep, r.Name, w), v, pebble.Sync); err != nil {
+		return fmt.Errorf("write step of %s: %w", r.Name, err)
+	}
+	p.fault("rollup-intent")
+	start := time.Now()
+	if err := p.applyStep(ctx, r, w, from, to, false); err != nil {
+		return err
+	}
+	p.fault("rollup-insert")
+	p.metrics.rollupSeconds.WithLabelValues(r.Name).Observe(time.Since(start).Seconds())
+	return p.finishStep(r, w, to)
+}
+
+func (p *Processor) applyStep(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64, unknown bool) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		var months []int
+		err := error(nil)
+		if unknown {
+			if months, err = p.cfg.Rollups.Missing(ctx, r, w, from, to); err == nil && len(months) == 0 {
+				return nil
+			}
+		}
+		if err == nil {
+			unknown = true
+			if err = p.cfg.Rollups.Advance(ctx, r, w, from, to, months); err == nil {
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p.metrics.stalls.Inc()
+		p.log.Warn("rollup step failed, trying again", "rollup", r.Name, "writer", w, "from", from, "to", to, "wait", wait, "error", err)
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Processor) finishStep(r rollup.Rollup, w uint16, to uint64) error {
+	b := p.db.NewBatch()
+	if err := b.Delete(keyRollup(keyStep, r.Name, w), nil); err != nil {
+		return fmt.Errorf("commit step of %s: %w", r.Name, err)
+	}
+	if err := b.Set(keyRollup(keyPosition, r.Name, w), uint64Value(to), nil); err != nil {
+		return fmt.Errorf("commit step of %s: %w", r.Name, err)
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("commit step of %s: %w", r.Name, err)
+	}
+	p.mu.Lock()
+	p.positions[r.Name][w] = to
+	p.mu.Unlock()
+	return nil
+}
+
+// recoverRollups finishes steps that a crash interrupted.
+func (p *Processor) recoverRollups(ctx context.Context) error {
+	for _, r := range p.cfg.List {
+		for _, w := range []uint16{writerMain, writerLate} {
+			v, err := readValue(p.db, keyRollup(keyStep, r.Name, w))
+			if err != nil {
+				return err
+			}
+			if len(v) != 16 {
+				continue
+			}
+			from, to := binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])
+			p.log.Info("finishing the interrupted step of a rollup", "rollup", r.Name, "writer", w, "from", from, "to", to)
+			if err := p.applyStep(ctx, r, w, from, to, true); err != nil {
+				return err
+			}
+			if err := p.finishStep(r, w, to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forgetSeqRows removes the row counts of inserts that every rollup has passed.
+func (p *Processor) forgetSeqRows() error {
+	for _, w := range []uint16{writerMain, writerLate} {
+		p.mu.Lock()
+		low := p.seqs[w]
+		for _, at := range p.positions {
+			low = min(low, at[w])
+		}
+		p.mu.Unlock()
+		if err := p.db.DeleteRange(keySeqRowsOf(w, 0), keySeqRowsOf(w, low+1), pebble.NoSync); err != nil {
+			return fmt.Errorf("forget row counts: %w", err)
+		}
+	}
+	return nil
+}
+
+// EngineRollups is RollupTable on the engine.
+type EngineRollups struct{ Engine *clickhouse.Client }
+
+// Advance implements RollupTable.
+func (t EngineRollups) Advance(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int) error {
+	var each []*int
+	for i := range months {
+		each = append(each, &months[i])
+	}
+	if each == nil {
+		each = []*int{nil}
+	}
+	for _, month := range each {
+		if _, err := t.Engine.Exec(ctx, clickhouse.Statement{
+			SQL:      r.AdvanceSQL(writer, from, to, month),
+			Settings: clickhouse.OneBlockSettings(),
+			QueryID:  fmt.Sprintf("%s%d", stepID(r, writer, to), time.Now().UnixNano()),
+			Comment:  "rollup",
+		}); err != nil {
+			return fmt.Errorf("advance %s to %d of writer %d: %w", r.Name, to, writer, err)
+		}
+	}
+	return nil
+}
+
+func stepID(r rollup.Rollup, writer uint16, to uint64) string {
+	return fmt.Sprintf("weir-step-%s-%d-%d-", r.Name, writer, to)
+}
+
+// Missing implements RollupTable.
+func (t EngineRollups) Missing(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64) ([]int, error) {
+	if err := stopQueries(ctx, t.Engine, stepID(r, writer, to)); err != nil {
+		return nil, err
+	}
+	want, err := t.months(ctx, fmt.Sprintf(
+		"SELECT DISTINCT toString(toYYYYMM(ts)) FROM weir.events WHERE _writer = %d AND _seq > %d AND _seq <= %d", writer, from, to))
+	if err != nil {
+		return nil, err
+	}
+	held, err := t.months(ctx, r.HoldsSQL(writer, to))
+	if err != nil {
+		return nil, err
+	}
+	var missing []int
+	for m := range want {
+		if !held[m] {
+			missing = append(missing, m)
+		}
+	}
+	return missing, nil
+}
+
+func (t EngineRollups) months(ctx context.Context, sql string) (map[int]bool, error) {
+	out := map[int]bool{}
+	_, err := t.Engine.Rows(ctx, clickhouse.Statement{SQL: sql, Comment: "reconcile"}, func(row []any) error {
+		m, err := strconv.Atoi(strings.TrimSpace(fmt.Sprint(row[0])))
+		if err != nil {
+			return fmt.Errorf("unexpected month %v", row[0])
+		}
+		out[m] = true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask which months hold a step: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,55 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// runUpkeep writes what doors have reported every second, and truncates the log every minute.
+func (p *Processor) runUpkeep(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if p.cfg.DiskFull != nil && p.cfg.DiskFull() {
+			continue
+		}
+		if err := p.acct.flush(p.db); err != nil {
+			return err
+		}
+		if n%60 == 0 {
+			if err := p.truncate(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				p.log.Warn("the log could not be truncated", "error", err)
+			}
+		}
+	}
+}
+
+// truncate removes records from the log that are processed and older than KeepLog, and then, oldest first,
+// more of the processed ones while a partition is above its share of KeepBytes.
+func (p *Processor) truncate(ctx context.Context, now time.Time) error {
+	next := p.offsets()
+	for part, processed := range next {
+		part := uint16(part)
+		to, err := p.cfg.Log.OffsetAt(ctx, part, now.Add(-p.cfg.KeepLog))
+		if err != nil {
+			return fmt.Errorf("partition %d: %w", part, err)
+		}
+		first, end := p.cfg.Log.Bounds(part)
+		if over := p.cfg.Log.Size(part) - p.cfg.KeepBytes/int64(len(next)); over > 0 && end > first {
+			share := float64(over) / float64(p.cfg.Log.Size(part))
+			to = max(to, first+uint64(share*float64(end-first)))
+		}
+		if to = min(to, processed); to > first {
+			if err := p.cfg.Log.Truncate(ctx, part, to); err != nil {
+				return fmt.Errorf("partition %d: %w", part, err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"weir/internal/catalog"
+	"weir/internal/tenant"
+)
+
+// ErrBacklog says that the processor is too far behind for doors to take more.
+var ErrBacklog = errors.New("the processor is behind its bound")
+
+// Backlog returns an error that wraps ErrBacklog when the unprocessed part of the log, or what waits in the late
+// stream, is above its bound.
+func (p *Processor) Backlog() error {
+	if n := p.backlogBytes(); n > p.cfg.MaxBacklog {
+		return fmt.Errorf("%w: %d bytes of records wait, processor.max_backlog is %d", ErrBacklog, n, p.cfg.MaxBacklog)
+	}
+	p.mu.Lock()
+	late := p.late.bytes
+	p.mu.Unlock()
+	if late > p.cfg.MaxLate {
+		return fmt.Errorf("%w: %d bytes of late rows wait, processor.max_late is %d", ErrBacklog, late, p.cfg.MaxLate)
+	}
+	return nil
+}
+
+// backlogBytes estimates the bytes of unprocessed records from their share of each partition's records.
+func (p *Processor) backlogBytes() int64 {
+	var total int64
+	for part, at := range p.offsets() {
+		first, next := p.cfg.Log.Bounds(uint16(part))
+		if next > at && next > first {
+			total += int64(float64(p.cfg.Log.Size(uint16(part))) * float64(next-at) / float64(next-first))
+		}
+	}
+	return total
+}
+
+// Visible says whether the record at offset of the partition can be seen in SQL, late rows included.
+func (p *Processor) Visible(partition uint16, offset uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.visibleLocked(partition, offset)
+}
+
+func (p *Processor) visibleLocked(partition uint16, offset uint64) bool {
+	if int(partition) >= len(p.next) || offset >= p.next[partition] {
+		return false
+	}
+	for _, e := range p.late.entries {
+		if low, ok := e.lowest[partition]; ok && low <= offset {
+			return false
+		}
+	}
+	return true
+}
+
+// WaitVisible returns nil when every given offset (by partition) can be seen in SQL, or the error of ctx.
+func (p *Processor) WaitVisible(ctx context.Context, offsets map[uint16]uint64) error {
+	for {
+		p.mu.Lock()
+		all := true
+		for part, off := range offsets {
+			all = all && p.visibleLocked(part, off)
+		}
+		changed := p.changed
+		p.mu.Unlock()
+		if all {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// Progress returns by partition the offset below which everything is processed.
+func (p *Processor) Progress() []uint64 { return p.offsets() }
+
+// AsOf is the time up to which everything that was acknowledged can be seen in SQL, but for rows older than
+// Config.LateAfter that wait in the late stream.
+func (p *Processor) AsOf() time.Time {
+	now := time.Now()
+	asOf := now
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for part, at := range p.next {
+		if _, end := p.cfg.Log.Bounds(uint16(part)); end > at && p.processed[part].Before(asOf) {
+			asOf = p.processed[part]
+		}
+	}
+	return asOf.UTC()
+}
+
+// settle is how long numbers of a time still move after it: what arrives later corrects earlier results.
+const settle = 5 * time.Minute
+
+// CompleteUntil is the event time up to which answers are settled.
+func (p *Processor) CompleteUntil() time.Time { return p.AsOf().Add(-settle) }
+
+// Positions implements rollup.Positions.
+func (p *Processor) Positions(rollup string) map[uint16]uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := map[uint16]uint64{writerMain: 0, writerLate: 0}
+	for w, at := range p.positions[rollup] {
+		out[w] = at
+	}
+	return out
+}
+
+// Accepted notes n events of a tenant that became durable in the log; at is their time of arrival.
+func (p *Processor) Accepted(tenant string, at time.Time, n int, bytes int) {
+	p.acct.accepted(tenant, at, n)
+	p.acct.door(tenant, at, Counts{Bytes: uint64(bytes)})
+}
+
+// Rejected notes n events that a door refused.
+func (p *Processor) Rejected(tenant string, at time.Time, n int) {
+	p.acct.door(tenant, at, Counts{Rejected: uint64(n)})
+}
+
+// Filtered notes n events that a door left out because a rule says so.
+func (p *Processor) Filtered(tenant string, at time.Time, n int) {
+	p.acct.door(tenant, at, Counts{Filtered: uint64(n)})
+}
+
+// Usage returns the accounting of a tenant for the hours of arrival in [from, to), oldest first.
+func (p *Processor) Usage(tenant string, from, to time.Time) []Hour {
+	return p.acct.hours(tenant, from, to)
+}
+
+// LastConflict returns the last event of a tenant whose id had come before with another payload, since the start.
+func (p *Processor) LastConflict(tenant string) (Conflict, bool) { return p.acct.conflictOf(tenant) }
+
+// DedupeSince is the time from which a tenant's event ids are remembered.
+func (p *Processor) DedupeSince(number uint32) time.Time { return p.cfg.Dedupe.Horizon(number) }
+
+// CatalogTenants is Tenants on a catalog.
+type CatalogTenants struct{ Catalog catalog.Catalog }
+
+// Number implements Tenants.
+func (c CatalogTenants) Number(id string) (uint32, bool) {
+	t, ok := c.Catalog.TenantByID(tenant.ID(id))
+	return t.Number, ok
+}
