@@ -1,0 +1,227 @@
+package disklog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Limits above which appends wait, checked by the log itself: Pebble's own
+// stall cannot be left when the disk fails, so its limits are set out of reach.
+const (
+	maxL0Sublevels = 24
+	neverStall     = 100_000
+)
+
+// store is one opening of the directory.
+type store struct {
+	db     *pebble.DB
+	fence  *fence
+	ops    sync.WaitGroup // operations that use db
+	broken chan struct{}  // closed when the fence closes
+
+	readOnly   bool
+	pressureAt atomic.Int64  // Unix nanoseconds of the last look
+	memBytes   atomic.Uint64 // bytes in memtables at the last look
+	pressed    atomic.Bool
+	maxTables  int64
+}
+
+// openStore opens the directory behind a fresh fence. onFail is called once, at
+// the first failure of the disk; it must not block. Opened read-only, the
+// directory is not changed and the write-ahead log is replayed into memory.
+func openStore(cfg Config, lock *pebble.Lock, readOnly bool, onFail func(*store, error)) (s *store, err error) {
+	s = &store{broken: make(chan struct{}), maxTables: int64(cfg.MaxMemTables), readOnly: readOnly}
+	s.fence = newFence(cfg.FS, func(err error) {
+		close(s.broken)
+		onFail(s, err)
+	})
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while opening: %v\n%s", p, debug.Stack())
+		}
+		if ferr := s.fence.failed(); ferr != nil {
+			// What Pebble reports after the fence has closed is only a consequence.
+			err = &diskError{ferr}
+		}
+		if err != nil {
+			s.fence.release()
+			if s.db != nil {
+				s.db.Close()
+			}
+			s = nil
+		}
+	}()
+	s.db, err = pebble.Open(cfg.Dir, s.options(cfg, lock))
+	if err != nil {
+		return s, err
+	}
+	s.fence.hold()
+	s.memBytes.Store(s.db.Metrics().MemTable.Size)
+	return s, nil
+}
+
+func (s *store) options(cfg Config, lock *pebble.Lock) *pebble.Options {
+	log := pebbleLogger{log: cfg.Logger, fence: s.fence}
+	o := &pebble.Options{
+		FS:                          s.fence,
+		ReadOnly:                    s.readOnly,
+		Lock:                        lock,
+		Logger:                      log,
+		CacheSize:                   cfg.CacheBytes,
+		MemTableSize:                uint64(cfg.MemTableBytes),
+		MemTableStopWritesThreshold: neverStall,
+		L0StopWritesThreshold:       neverStall,
+		L0CompactionThreshold:       4,
+		LBaseMaxBytes:               4 * cfg.MemTableBytes,
+		FormatMajorVersion:          pebble.FormatTableFormatV6,
+		FlushDelayDeleteRange:       time.Second,
+		MaxOpenFiles:                500,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		EventListener:               s.listener(cfg.Logger),
+	}
+	for i := range o.Levels {
+		o.TargetFileSizes[i] = max(cfg.MemTableBytes/2, 2<<20)
+	}
+	// Records are compressed by their writer.
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	return o
+}
+
+func (s *store) listener(log *slog.Logger) *pebble.EventListener {
+	l := &pebble.EventListener{
+		BackgroundError: func(err error) { log.Warn("store reports a background error", "err", err) },
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			log.Error("a table of the event log is damaged; its records are handed out as unreadable", "path", i.Path, "err", i.Details)
+		},
+	}
+	l.EnsureDefaults(nil)
+	return l
+}
+
+// commit writes a batch without waiting for the disk; wait waits and says
+// whether the batch is durable.
+func (s *store) commit(b *pebble.Batch) error {
+	if err := s.fence.failed(); err != nil {
+		return err
+	}
+	if err := s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+		s.fence.fail(err)
+		return err
+	}
+	return nil
+}
+
+func (s *store) wait(b *pebble.Batch) error {
+	if err := b.SyncWait(); err != nil {
+		s.fence.fail(err)
+	}
+	// Behind a closed fence every sync seems to succeed.
+	return s.fence.failed()
+}
+
+// set commits a batch and waits until it is durable.
+func (s *store) set(b *pebble.Batch) error {
+	if err := s.commit(b); err != nil {
+		return err
+	}
+	return s.wait(b)
+}
+
+// admit waits while flushes and compactions are too far behind.
+func (s *store) admit(ctx context.Context) error {
+	for s.pressure() {
+		t := time.NewTimer(5 * time.Millisecond)
+		select {
+		case <-t.C:
+		case <-s.broken:
+			t.Stop()
+			return s.fence.failed()
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// pressure looks at the store at most every 5 ms.
+func (s *store) pressure() bool {
+	now, last := time.Now().UnixNano(), s.pressureAt.Load()
+	if now-last < int64(5*time.Millisecond) || !s.pressureAt.CompareAndSwap(last, now) {
+		return s.pressed.Load()
+	}
+	m := s.db.Metrics()
+	p := m.MemTable.Count > s.maxTables || m.Levels[0].Sublevels > maxL0Sublevels
+	s.pressed.Store(p)
+	s.memBytes.Store(m.MemTable.Size)
+	return p
+}
+
+// diskError is a failure of the disk, as opposed to a directory that is not right.
+type diskError struct{ err error }
+
+func (e *diskError) Error() string { return e.err.Error() }
+func (e *diskError) Unwrap() error { return e.err }
+
+// close releases the store. All operations must have ended. After a failure
+// it leaves the files as they were when the fence closed.
+func (s *store) close() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while closing the store: %v\n%s", p, debug.Stack())
+		}
+	}()
+	s.fence.release()
+	failed := s.fence.failed() != nil
+	err = s.db.Close()
+	switch {
+	case failed:
+		return nil // what a fenced store says about itself means nothing
+	case err != nil:
+		return fmt.Errorf("close the event log's store: %w", err)
+	}
+	if err := s.fence.failed(); err != nil {
+		return fmt.Errorf("close the event log's store: %w", err)
+	}
+	return nil
+}
+
+// pebbleLogger hands Pebble's messages on. Fatalf does not end the process: it
+// closes the fence, so that the store is reopened.
+type pebbleLogger struct {
+	log   *slog.Logger
+	fence *fence
+}
+
+func (l pebbleLogger) Infof(format string, args ...any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
+func (l pebbleLogger) Errorf(format string, args ...any) { l.log.Warn(fmt.Sprintf(format, args...)) }
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	err := errors.New(fmt.Sprintf(format, args...))
+	l.log.Error("store gave up; it will be reopened", "err", err)
+	l.fence.fail(err)
+}
+
+// diskUse returns the used share of the file system, and the free bytes.
+// ok is false when the file system cannot say.
+func diskUse(fs vfs.FS, dir string) (used float64, free uint64, ok bool) {
+	u, err := fs.GetDiskUsage(dir)
+	if err != nil || u.TotalBytes == 0 {
+		return 0, 0, false
+	}
+	return 1 - float64(u.AvailBytes)/float64(u.TotalBytes), u.AvailBytes, true
+}
