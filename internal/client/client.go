@@ -159,7 +159,9 @@ func (c *Client) once(ctx context.Context, q call) (*http.Response, error) {
 	for k, v := range q.header {
 		req.Header[k] = v
 	}
-	req.Header.Set("User-Agent", c.opts.UserAgent)
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", c.opts.UserAgent)
+	}
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}

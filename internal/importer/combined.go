@@ -106,15 +106,26 @@ func (c *combined) appendURL(dst []byte) []byte {
 	return c.text(dst, `,"url":`, append(full, l.Target...))
 }
 
-// appendClientID writes the client id: 128 bits of SHA-256(salt, address, 0, user agent) in hexadecimal. One client has one id
-// over all files and days of a source; without the salt it cannot be computed from an address.
+// appendClientID writes the line's client id.
 func (c *combined) appendClientID(dst []byte) []byte {
-	c.scratch = append(c.scratch[:0], c.salt...)
-	c.scratch = append(c.scratch, c.line.Host...)
-	c.scratch = append(c.scratch, 0)
-	c.scratch = append(c.scratch, c.line.UserAgent...)
-	sum := sha256.Sum256(c.scratch)
-	return hex.AppendEncode(dst, sum[:16])
+	c.scratch = appendClientID(c.scratch[:0], c.salt, c.line.Host, c.line.UserAgent)
+	return append(dst, c.scratch...)
+}
+
+// ClientID is the client id of an access log's line: 128 bits of SHA-256(salt, address, 0, user agent) in hexadecimal. One
+// client has one id over all files and days of a source; without the salt it cannot be computed from an address.
+func ClientID(salt, host, userAgent []byte) string {
+	return string(appendClientID(nil, salt, host, userAgent))
+}
+
+// appendClientID uses dst's memory as its scratch space and returns the id in it.
+func appendClientID(dst, salt, host, userAgent []byte) []byte {
+	dst = append(dst[:0], salt...)
+	dst = append(dst, host...)
+	dst = append(dst, 0)
+	dst = append(dst, userAgent...)
+	sum := sha256.Sum256(dst)
+	return hex.AppendEncode(dst[:0], sum[:16])
 }
 
 // text appends key and value as JSON.
