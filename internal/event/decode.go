@@ -67,11 +67,12 @@ func (b *Batch) decodeV1(rec []byte) error {
 func (b *Batch) decodeBody(in input, rows int) error {
 	var seen [maxNumber + 1]bool
 	for len(in.data) > 0 {
-		head, ok := in.take(3)
-		if !ok {
-			return corruptf("a column header is cut off")
+		n, ok := in.uvarint()
+		wire, ok2 := in.take(1)
+		if !ok || !ok2 || n > math.MaxUint16 {
+			return corruptf("a column header is cut off or not valid")
 		}
-		number, kind := binary.LittleEndian.Uint16(head), Kind(head[2])
+		number, kind := uint16(n), Kind(wire[0])
 		size, ok := in.uvarint()
 		if !ok || size > uint64(len(in.data)) {
 			return corruptf("column %d: %d bytes, %d are left", number, size, len(in.data))

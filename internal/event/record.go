@@ -24,22 +24,31 @@ import (
 //
 // The body holds columns in any order, each at most once:
 //
-//	uint16    number of the column, little endian
+//	uvarint   number of the column, at most 65535
 //	byte      kind of the column's data; a KindLowCard column may come as KindString
 //	uvarint   length of the data
 //	...       data: the column in ClickHouse's Native encoding, without state prefix
 //
 // A column in which every row is empty or zero is left out.
 //
+// S2 because it is several times cheaper than what it saves is worth. Measured on
+// web events (390 bytes of text and numbers each, 500 to a record, 2 cores of an AMD
+// EPYC), bytes in the record, and nanoseconds to compress and to decompress, per row:
+//
+//	S2             117   90   41        MinLZ level 1  115   87   40
+//	S2 better       89  255   51        MinLZ level 2   86  247   46
+//	zstd fastest    95  449  171        LZ4             97  192   50
+//
+// The log keeps a day; 30 bytes a row less are not worth twice the CPU of the whole
+// codec. MinLZ is no better and less spread. A lone row: S2 449 ns, zstd 5562 ns.
+//
 // CRC-32C because the processor computes it (about 20 GB/s), because it is four
 // bytes in a lone row, and because the logs below have checksums of their own.
 const (
 	recordMark    = 0xE0
 	formatVersion = 1
-	// headerMax is the most that the fields before the body take.
-	headerMax = 1 + 4 + 3*binary.MaxVarintLen64
 	// columnHeaderMax is the most that the fields before the data of a column take.
-	columnHeaderMax = 2 + 1 + binary.MaxVarintLen32
+	columnHeaderMax = binary.MaxVarintLen16 + 1 + binary.MaxVarintLen32
 )
 
 // Limits of a record. DecodeRecord refuses what is beyond them.
@@ -116,15 +125,21 @@ func (b *Batch) AppendRecord(dst []byte) []byte {
 	if len(body) > MaxRecordRaw {
 		panic(fmt.Sprintf("event: a record of %d bytes before compression, the limit is %d", len(body), MaxRecordRaw))
 	}
+	dst = seal(dst, body, b.rows)
+	putScratch(p, body)
+	return dst
+}
+
+// seal appends a record of format version 1.
+func seal(dst, body []byte, rows int) []byte {
 	start := len(dst)
 	dst = append(dst, recordMark|formatVersion, 0, 0, 0, 0)
 	dst = binary.AppendUvarint(dst, SchemaVersion)
-	dst = binary.AppendUvarint(dst, uint64(b.rows))
+	dst = binary.AppendUvarint(dst, uint64(rows))
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
 	dst = slices.Grow(dst, s2.MaxEncodedLen(len(body)))
 	dst = dst[:len(dst)+len(s2.Encode(dst[len(dst):cap(dst)], body))]
 	binary.LittleEndian.PutUint32(dst[start+1:], crc32.Checksum(dst[start+5:], castagnoli))
-	putScratch(p, body)
 	return dst
 }
 
@@ -202,7 +217,7 @@ func (b *Batch) pairsOf(kind Kind) *pairs {
 }
 
 func appendColumnHeader(dst []byte, number uint16, kind Kind, size int) []byte {
-	dst = append(dst, byte(number), byte(number>>8), byte(kind))
+	dst = append(binary.AppendUvarint(dst, uint64(number)), byte(kind))
 	return binary.AppendUvarint(dst, uint64(size))
 }
 
