@@ -47,6 +47,9 @@ func (r Role) Valid() bool {
 // CanRead says whether the role may read at least what min may (viewer < analyst < admin < operator).
 func (r Role) CanRead(min Role) bool { return rank[r] >= rank[min] && rank[r] > 0 }
 
+// CanWrite says whether the role may send events: writer, admin and operator.
+func (r Role) CanWrite() bool { return r == RoleWriter || r == RoleAdmin || r == RoleOperator }
+
 var rank = map[Role]int{RoleViewer: 1, RoleAnalyst: 2, RoleAdmin: 3, RoleOperator: 4}
 
 // Principal is who makes a request. For an operator Tenant is empty unless the request names one.

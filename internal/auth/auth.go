@@ -1,0 +1,187 @@
+// Package auth finds out who makes a request: it reads the key from the headers, looks it up in the
+// catalog and returns the tenant, the role and what the key is.
+//
+// A key comes as "Authorization: Bearer KEY", as Basic authentication (the password, or the user when the password is
+// empty), or as "X-Weir-Key: KEY"; never in the URL, because URLs end up in logs and histories.
+package auth
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// Keys is what is needed of the catalog; all of it is answered from memory.
+type Keys interface {
+	KeyByHash(hash [32]byte) (catalog.Key, catalog.Tenant, bool)
+	SourceBySite(siteOrAlias string) (catalog.Source, catalog.Tenant, bool)
+	TenantByID(id tenant.ID) (catalog.Tenant, bool)
+}
+
+// Config configures an Authenticator.
+type Config struct {
+	Keys          Keys
+	OperatorToken string
+	Registerer    prometheus.Registerer // nil keeps the metrics unregistered
+	Now           func() time.Time      // default: time.Now; a seam of tests
+}
+
+// Authenticator authenticates requests. It is safe for concurrent use. It keeps no cache: the hash of a
+// key costs less than 100 ns, and a cache would hold secrets in memory and need a way to forget them.
+type Authenticator struct {
+	cfg      Config
+	operator [32]byte // hash of the operator's token
+	refused  *prometheus.CounterVec
+}
+
+// New returns an Authenticator.
+func New(cfg Config) (*Authenticator, error) {
+	if cfg.Keys == nil {
+		return nil, errors.New("auth: Keys is nil")
+	}
+	if cfg.OperatorToken == "" {
+		return nil, errors.New("auth: OperatorToken is empty")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	a := &Authenticator{cfg: cfg, operator: Hash(cfg.OperatorToken)}
+	a.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "weir_auth_refused_total", Help: "Requests refused by authentication, by code of the answer.",
+	}, []string{"code"})
+	if cfg.Registerer != nil {
+		if err := cfg.Registerer.Register(a.refused); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// NewKey makes a key for a role, and the hash that is stored of it.
+func (a *Authenticator) NewKey(role tenant.Role) (key string, hash [32]byte, err error) {
+	key, err = NewKey(role)
+	return key, Hash(key), err
+}
+
+// Hash is what is stored of a key.
+func Hash(key string) [32]byte { return sha256.Sum256([]byte(key)) }
+
+// Authenticate returns who makes the request, or a problem of status 401 (no key, a wrong or an expired one), 403 (a key of
+// another tenant than the one named) or 404 (the operator named a tenant that does not exist).
+func (a *Authenticator) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
+	p, prob := a.authenticate(r)
+	if prob != nil {
+		a.refused.WithLabelValues(prob.Code).Inc()
+	}
+	return p, prob
+}
+
+func (a *Authenticator) authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
+	user, key, prob := credentials(r)
+	if prob != nil {
+		return tenant.Principal{}, prob
+	}
+	hash := Hash(key)
+	named := r.Header.Get(tenant.Header)
+	if subtle.ConstantTimeCompare(hash[:], a.operator[:]) == 1 {
+		return a.operatorFor(named, user)
+	}
+	k, t, ok := a.cfg.Keys.KeyByHash(hash)
+	if !ok {
+		return tenant.Principal{}, problem.New(http.StatusUnauthorized, "unknown_key",
+			"the key is not known here: check for a typing error, or create one with `weir key create`; a deleted key or one of a deleted tenant does not work any more")
+	}
+	if !k.Expires.IsZero() && !a.cfg.Now().Before(k.Expires) {
+		return tenant.Principal{}, problem.New(http.StatusUnauthorized, "key_expired",
+			"the key %s of tenant %s expired at %s: create a new one with `weir key create`", k.ID, t.ID, k.Expires.Format(time.RFC3339))
+	}
+	if named != "" && named != string(t.ID) {
+		return tenant.Principal{}, problem.New(http.StatusForbidden, "wrong_tenant",
+			"the key belongs to tenant %s, the header %s names %q: leave the header out or use a key of that tenant", t.ID, tenant.Header, named).WithField(tenant.Header)
+	}
+	p := tenant.Principal{Tenant: t.ID, Role: k.Role, KeyID: k.ID, Site: k.Site}
+	if k.Site != "" {
+		if s, _, ok := a.cfg.Keys.SourceBySite(k.Site); ok {
+			p.KeyID = "write:" + s.ID
+		}
+	}
+	return p, nil
+}
+
+// operatorFor is the operator, acting for the tenant in the header, else for the one that the user name of Basic
+// authentication names, if there is such a tenant.
+func (a *Authenticator) operatorFor(named, user string) (tenant.Principal, *problem.Problem) {
+	p := tenant.Principal{Role: tenant.RoleOperator, KeyID: "operator"}
+	if named != "" {
+		t, ok := a.cfg.Keys.TenantByID(tenant.ID(named))
+		if !ok {
+			return tenant.Principal{}, problem.New(http.StatusNotFound, "tenant_not_found",
+				"the header %s names tenant %q, which does not exist", tenant.Header, named).WithField(tenant.Header)
+		}
+		p.Tenant = t.ID
+	} else if t, ok := a.cfg.Keys.TenantByID(tenant.ID(user)); ok {
+		p.Tenant = t.ID
+	}
+	return p, nil
+}
+
+// credentials reads the key, and the user name of Basic authentication.
+func credentials(r *http.Request) (user, key string, prob *problem.Problem) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		if key := r.Header.Get("X-Weir-Key"); key != "" {
+			return "", key, nil
+		}
+		return "", "", missing(r.URL)
+	}
+	scheme, rest, _ := strings.Cut(header, " ")
+	rest = strings.TrimSpace(rest)
+	switch {
+	case strings.EqualFold(scheme, "Bearer") && rest != "":
+		return "", rest, nil
+	case strings.EqualFold(scheme, "Basic"):
+		if user, key, ok := parseBasic(rest); ok {
+			return user, key, nil
+		}
+	}
+	return "", "", unauthorized("bad_authorization",
+		"the header Authorization must be `Bearer KEY`, or Basic with the key as password").WithField("Authorization")
+}
+
+// parseBasic decodes "user:password" in base64. With an empty password the user is the key.
+func parseBasic(s string) (user, key string, ok bool) {
+	raw, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		if raw, err = base64.RawStdEncoding.DecodeString(s); err != nil {
+			return "", "", false
+		}
+	}
+	user, key, ok = strings.Cut(string(raw), ":")
+	if key == "" {
+		user, key = "", user
+	}
+	return user, key, ok && key != ""
+}
+
+func missing(u *url.URL) *problem.Problem {
+	if u != nil && u.RawQuery != "" && u.Query().Has("key") {
+		return unauthorized("key_in_url",
+			"a key in the URL is not accepted, because URLs end up in logs: send it as the header `Authorization: Bearer KEY` and replace this one").WithField("key")
+	}
+	return unauthorized("missing_key", "the request has no key: send it as the header `Authorization: Bearer KEY`")
+}
+
+func unauthorized(code, detail string) *problem.Problem {
+	return problem.New(http.StatusUnauthorized, code, "%s", detail)
+}
