@@ -20,7 +20,9 @@ type scratch struct {
 	found  []uint32 // index in copies plus 1 of the latest stored copy
 	copies []stored
 
-	hits []uint32
+	hits   []uint32
+	pages  []uint32
+	reader reader
 }
 
 // stored is a copy found in the set.
@@ -86,7 +88,7 @@ func (c *scratch) load(s *Set, entries []Entry) {
 	if c.inDay == nil {
 		c.inDay = map[uint16][]uint32{}
 	}
-	lag, newest := s.lagSec, s.newest.Load()
+	newest := s.newest.Load()
 	c.minSec = ^uint32(0)
 	lastDay, list := uint16(0), c.anywhere
 	flush := func() {
@@ -102,7 +104,7 @@ func (c *scratch) load(s *Set, entries []Entry) {
 		sec := seconds(e.Received)
 		c.sec[i] = sec
 		c.minSec = min(c.minSec, sec)
-		if day := lookupDay(sec, e.IDTime, lag, newest); day != lastDay {
+		if day := lookupDay(sec, e.IDTime, newest); day != lastDay {
 			flush()
 			lastDay, list = day, c.anywhere
 			if day != 0 {

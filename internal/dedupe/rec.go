@@ -47,12 +47,15 @@ const (
 	// storeAhead is how far after received an id's time still decides the bucket:
 	// the longest window and idAhead.
 	storeAhead = int64(maxWindow/1e9) + idAhead
+	// A lookup further than bucketLag behind the newest received time looks into all
+	// buckets. These are constants, not configuration, because stored keys rely on them.
+	bucketLag = daySeconds
 )
 
 // storeDay is the bucket in which a key is stored.
-func storeDay(sec uint32, idTime int64, lag uint32) uint16 {
+func storeDay(sec uint32, idTime int64) uint16 {
 	t, r := idTime/1000, int64(sec)
-	if t > 0 && t >= r-idBack-int64(lag) && t <= r+storeAhead && t < 1<<32 {
+	if t > 0 && t >= r-idBack-bucketLag && t <= r+storeAhead && t < 1<<32 {
 		return uint16(t / daySeconds)
 	}
 	return uint16(r / daySeconds)
@@ -60,9 +63,9 @@ func storeDay(sec uint32, idTime int64, lag uint32) uint16 {
 
 // lookupDay is the only bucket that can hold the key, or 0 if any can. newest is
 // the highest received time ever stored.
-func lookupDay(sec uint32, idTime int64, lag, newest uint32) uint16 {
+func lookupDay(sec uint32, idTime int64, newest uint32) uint16 {
 	t, r := idTime/1000, int64(sec)
-	if t > 0 && t >= r-idBack && t <= r+idAhead && t < 1<<32 && int64(newest) <= r+int64(lag) {
+	if t > 0 && t >= r-idBack && t <= r+idAhead && t < 1<<32 && int64(newest) <= r+bucketLag {
 		return uint16(t / daySeconds)
 	}
 	return 0

@@ -1,5 +1,7 @@
 package dedupe
 
+import "sync/atomic"
+
 // segment is a part of the head: an exact hash set of recs in memory, in the
 // order of their commits. It is filled by Apply, then frozen (never changed again).
 type segment struct {
@@ -9,6 +11,9 @@ type segment struct {
 	// table has a power of two slots, at most half full: 0 is empty, else the low
 	// slotBits are the index of a rec plus 1 and the rest are bits of its hash.
 	table []uint32
+
+	size atomic.Int64 // len(recs) and bytes, for Stats
+	held atomic.Int64
 
 	commits int    // commits in it
 	last    uint64 // the highest of them
@@ -54,8 +59,12 @@ func (g *segment) add(recs []rec, days []uint16, commit uint64) {
 		}
 		table[at] = slotTag(r.a) | uint32(i+1)
 	}
-	g.commits++
-	g.last = commit
+	if g.last != commit {
+		g.commits++
+		g.last = commit
+	}
+	g.size.Store(int64(len(g.recs)))
+	g.held.Store(g.bytes())
 }
 
 // bytes is the memory that the segment holds.

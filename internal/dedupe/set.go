@@ -29,6 +29,7 @@ type Set struct {
 
 	maintainMu sync.Mutex // held by Maintain
 	nextFile   uint64
+	garbage    []*run // left the view, files to be removed
 
 	mu     sync.Mutex // guards what follows
 	view   *view
@@ -105,7 +106,7 @@ func (s *Set) Stage(b *pebble.Batch, entries []Entry, commit uint64) (Staged, er
 		a, b := keyHalves(&e.Key)
 		sec := seconds(e.Received)
 		st.recs = append(st.recs, rec{a: a, b: b, payload: e.Payload, sec: sec})
-		st.days = append(st.days, storeDay(sec, e.IDTime, s.lagSec))
+		st.days = append(st.days, storeDay(sec, e.IDTime))
 	}
 	for from, part := 0, uint16(0); from < len(st.recs); from, part = from+blobChunk, part+1 {
 		to := min(from+blobChunk, len(st.recs))
@@ -156,7 +157,7 @@ func (s *Set) Apply(st Staged) {
 	if s.head.len() >= s.cfg.FreezeKeys || s.head.commits >= headCommits || newest/daySeconds != before/daySeconds && before > 0 {
 		s.freezeHead()
 	}
-	s.metrics.head.Set(float64(s.head.len()))
+	s.metrics.head.Set(float64(s.headKeys()))
 }
 
 // headCommits is the number of commits after which the head is frozen however
@@ -165,6 +166,9 @@ const headCommits = 20_000
 
 // freezeHead hands the head over to Maintain. commitMu is held.
 func (s *Set) freezeHead() {
+	if s.head.len() == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := *s.view

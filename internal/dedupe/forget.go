@@ -1,0 +1,169 @@
+package dedupe
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// moveFloors raises the times before which keys are forgotten. The new floors
+// are durable and in force for lookups before any key below them is dropped.
+func (s *Set) moveFloors(_ context.Context, v *view) (bool, error) {
+	floor := max(v.floor, s.expiry())
+	floor = max(floor, s.boundFloor(v, floor))
+	floors, changed := s.quotaFloors(v, floor)
+	if floor == v.floor && !changed {
+		return false, nil
+	}
+	b := s.cfg.DB.NewBatch()
+	defer b.Close()
+	err := b.Set(s.key('f'), binary.LittleEndian.AppendUint32(nil, floor), nil)
+	for tenant := range v.floors {
+		if _, ok := floors[tenant]; !ok {
+			err = errors.Join(err, b.Delete(s.key('q', binary.BigEndian.AppendUint32(nil, tenant)...), nil))
+		}
+	}
+	for tenant, f := range floors {
+		if v.floors[tenant] != f {
+			err = errors.Join(err, b.Set(s.key('q', binary.BigEndian.AppendUint32(nil, tenant)...), binary.LittleEndian.AppendUint32(nil, f), nil))
+		}
+	}
+	if err := errors.Join(err, b.Commit(pebble.Sync)); err != nil {
+		return false, err
+	}
+	s.publish(func(v *view) { v.floor, v.floors = floor, floors })
+	return true, nil
+}
+
+// expiry is the time before which no key is needed any more, in whole hours.
+func (s *Set) expiry() uint32 {
+	from := int64(s.newest.Load()) - int64(s.lagSec)
+	if low := s.low.Load(); low != 0 {
+		from = min(from, int64(low))
+	}
+	from -= int64(s.cfg.Window.Seconds())
+	return uint32(max(0, from-from%3600))
+}
+
+// boundFloor is the floor that keeps the process within MaxKeys.
+func (s *Set) boundFloor(v *view, floor uint32) uint32 {
+	total := s.headKeys()
+	byTime := map[uint32]int64{}
+	for _, r := range v.runs {
+		for _, c := range r.slices {
+			if c.maxSec >= max(floor, v.floors[c.tenant]) {
+				byTime[c.maxSec] += int64(c.count)
+				total += int64(c.count)
+			}
+		}
+	}
+	if total <= s.cfg.MaxKeys {
+		return floor
+	}
+	times := make([]uint32, 0, len(byTime))
+	for t := range byTime {
+		times = append(times, t)
+	}
+	slices.Sort(times)
+	for _, t := range times {
+		if total <= s.cfg.MaxKeys-s.cfg.MaxKeys/64 {
+			break
+		}
+		total -= byTime[t]
+		floor = t + 1
+	}
+	return floor
+}
+
+// quotaFloors returns the floors of tenants above their quotas, and whether they
+// differ from the view's. A tenant keeps at least its quota, if it has sent as
+// many; keys not yet in run files do not count.
+func (s *Set) quotaFloors(v *view, floor uint32) (map[uint32]uint32, bool) {
+	floors, changed := map[uint32]uint32{}, false
+	for tenant, f := range v.floors {
+		if f > floor {
+			floors[tenant] = f
+		} else {
+			changed = true
+		}
+	}
+	byTenant := map[uint32]int64{}
+	for _, r := range v.runs {
+		for _, c := range r.slices {
+			if c.maxSec >= max(floor, floors[c.tenant]) {
+				byTenant[c.tenant] += int64(c.count)
+			}
+		}
+	}
+	for tenant, total := range byTenant {
+		quota := s.cfg.QuotaOf(tenant)
+		if quota <= 0 || total <= quota {
+			continue
+		}
+		if f := quotaFloor(v, tenant, max(floor, floors[tenant]), total, quota); f > max(floor, floors[tenant]) {
+			floors[tenant] = f
+			changed = true
+		}
+	}
+	return floors, changed
+}
+
+// quotaFloor drops the tenant's oldest slices as long as quota keys remain.
+func quotaFloor(v *view, tenant, floor uint32, total, quota int64) uint32 {
+	var own []slice
+	for _, r := range v.runs {
+		at, _ := slices.BinarySearchFunc(r.slices, tenant, func(c slice, t uint32) int { return int(int64(c.tenant) - int64(t)) })
+		for ; at < len(r.slices) && r.slices[at].tenant == tenant; at++ {
+			if c := r.slices[at]; c.maxSec >= floor {
+				own = append(own, c)
+			}
+		}
+	}
+	slices.SortFunc(own, func(x, y slice) int { return int(int64(x.maxSec) - int64(y.maxSec)) })
+	for i := 0; i < len(own); {
+		j, count := i, int64(0)
+		for ; j < len(own) && own[j].maxSec == own[i].maxSec; j++ {
+			count += int64(own[j].count)
+		}
+		if total-count < quota {
+			break
+		}
+		total -= count
+		floor = own[i].maxSec + 1
+		i = j
+	}
+	return floor
+}
+
+// forget drops the runs of which no key is remembered.
+func (s *Set) forget(_ context.Context, v *view) (bool, error) {
+	var dead []*run
+	var expired, bound int64
+	expiry := s.expiry()
+	for _, r := range v.runs {
+		if v.live(r) > 0 && r.meta.maxSec >= v.floor {
+			continue
+		}
+		dead = append(dead, r)
+		if r.meta.maxSec < expiry {
+			expired += int64(r.meta.count)
+		} else {
+			bound += int64(r.meta.count)
+		}
+	}
+	if len(dead) == 0 {
+		return false, nil
+	}
+	b := s.cfg.DB.NewBatch()
+	defer b.Close()
+	if err := s.commitRuns(b, nil, dead); err != nil {
+		return false, err
+	}
+	s.replaceRuns(nil, dead)
+	s.metrics.forgotten.WithLabelValues("window").Add(float64(expired))
+	s.metrics.forgotten.WithLabelValues("limit").Add(float64(bound))
+	return true, nil
+}
