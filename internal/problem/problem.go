@@ -6,6 +6,7 @@ package problem
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -49,17 +50,24 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType serves huma's ContentTypeFilter interface.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
-// Write answers a request with p.
-func (p *Problem) Write(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
+// GetHeaders returns the headers that belong to p: Retry-After and WWW-Authenticate. It serves huma's HeadersError interface.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(max(1, int((p.RetryAfter+time.Second-1)/time.Second))))
 	}
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="weir"`)
 	}
+	return h
+}
+
+// Write answers a request with p.
+func (p *Problem) Write(w http.ResponseWriter) {
+	h := w.Header()
+	maps.Copy(h, p.GetHeaders())
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client has gone if this fails
 }

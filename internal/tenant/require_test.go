@@ -21,7 +21,8 @@ func TestRequire(t *testing.T) {
 	}
 	for min, want := range reads {
 		for i, r := range roles {
-			prob := X(prob, want[i] == '1', string(r)+" as "+string(min), prob == nil)
+			prob := (Principal{Role: r}).Require(min)
+			check(prob, want[i] == '1', string(r)+" as "+string(min), prob == nil)
 			if prob != nil && (!strings.Contains(prob.Detail, string(min)) || !strings.Contains(prob.Detail, string(r))) {
 				t.Errorf("the answer does not name both roles: %s", prob.Detail)
 			}
