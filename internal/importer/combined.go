@@ -91,11 +91,16 @@ func (c *combined) appendURL(dst []byte) []byte {
 	if len(l.Target) == 0 {
 		return dst
 	}
-	if l.Target[0] != '/' || (c.base == "" && len(l.VirtualHost) == 0) {
+	if l.Target[0] != '/' {
 		return c.text(dst, `,"url":`, l.Target)
 	}
 	var full []byte
 	switch {
+	case c.base == "" && len(l.VirtualHost) == 0:
+		if !bytes.HasPrefix(l.Target, []byte("//")) {
+			return c.text(dst, `,"url":`, l.Target)
+		}
+		full = append(full, "//"...) // an empty host, so that what follows is the path and not a host (RFC 3986, 4.2)
 	case c.base != "":
 		full = append(full, bytes.TrimRight([]byte(c.base), "/")...)
 	case bytes.HasSuffix(l.VirtualHost, []byte(":443")):

@@ -181,13 +181,15 @@ func TestCombinedEvents(t *testing.T) {
 		`83.149.9.216 - - [18/May/2015:10:05:03 +0000] "GET /b.png HTTP/1.1" 404 - "-" "Mozilla/5.0 (X11)`,
 		`2001:db8::1 - - [18/May/2015:10:05:03 +0000] "\x16\x03" 400 5 "-" "-"`,
 		`www.e.com:443 host.name - - [18/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "-"`, // not vhost_combined: host.name is no address
+		`www.e.com:443 1.1.1.1 - - [18/May/2015:10:05:03 +0000] "GET /x HTTP/1.1" 200 5 "-" "-"`,
+		`1.1.1.1 - - [18/May/2015:10:05:03 +0000] "GET //y.ico HTTP/1.1" 200 5 "-" "-"`,
 	}, "\n") + "\n"
 	s := newServer()
 	sum := mustRun(t, s, nil, content(text))
-	if sum.Accepted != 4 || sum.Rejected != 0 {
+	if sum.Accepted != 6 || sum.Rejected != 0 {
 		t.Fatalf("got %+v", sum)
 	}
-	got := make([]map[string]any, 0, 4)
+	got := make([]map[string]any, 0, 6)
 	for _, id := range s.order {
 		ev := s.events[id][0]
 		if !strings.HasPrefix(id, "imp-") || !strings.HasSuffix(id, "-"+strconv.Itoa(len(got)+1)) {
@@ -209,6 +211,10 @@ func TestCombinedEvents(t *testing.T) {
 			"props": map[string]any{"status": 400., "bytes": 5., "request": `\x16\x03`}},
 		{"site_id": "site-1", "type": "pageview", "ts": 1431943503000., "client_id": got[3]["client_id"], "url": "/",
 			"props": map[string]any{"status": 200., "bytes": 5., "method": "GET", "protocol": "HTTP/1.1", "ident": "host.name", "user": "- -"}},
+		{"site_id": "site-1", "type": "pageview", "ts": 1431943503000., "client_id": got[4]["client_id"], "url": "https://www.e.com/x", "ip": "1.1.1.1",
+			"props": map[string]any{"status": 200., "bytes": 5., "method": "GET", "protocol": "HTTP/1.1"}},
+		{"site_id": "site-1", "type": "request", "ts": 1431943503000., "client_id": got[4]["client_id"], "url": "////y.ico", "ip": "1.1.1.1",
+			"props": map[string]any{"status": 200., "bytes": 5., "method": "GET", "protocol": "HTTP/1.1"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
