@@ -91,7 +91,7 @@ func (c *lowCard) entries() [][]byte {
 }
 
 func (c *lowCard) value(row int) []byte {
-	if row >= len(c.keys) {
+	if row >= len(c.keys) || c.keys[row] == 0 {
 		return nil
 	}
 	return c.entry(c.keys[row])
