@@ -21,6 +21,9 @@ type taken struct {
 
 // commitMain takes what the log has, up to the bounds of one insert, and commits it.
 func (p *Processor) commitMain(ctx context.Context) error {
+	if err := p.free(writerMain); err != nil {
+		return err
+	}
 	if err := p.waitDisk(ctx); err != nil {
 		return err
 	}

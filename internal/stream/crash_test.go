@@ -243,11 +243,16 @@ func check(t *testing.T, e *fakeEngine, s *sender, x *life) {
 	t.Helper()
 	seen := map[string]int{}
 	places := map[string]int{}
+	first := map[string]storedRow{}
 	var stored uint64
 	byTenant := map[string]uint64{}
 	for _, r := range e.rows {
 		seen[r.tenant+"/"+r.id]++
 		places[fmt.Sprint(r.part, r.off, r.row)]++
+		if f, ok := first[fmt.Sprint(r.part, r.off, r.row)]; ok {
+			t.Errorf("twice: %+v and %+v", f, r)
+		}
+		first[fmt.Sprint(r.part, r.off, r.row)] = r
 		stored++
 		byTenant[r.tenant]++
 		if want, ok := s.first[r.tenant+"/"+r.id]; ok && want != r.payload {

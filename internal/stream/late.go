@@ -172,6 +172,9 @@ func (p *Processor) runLate(ctx context.Context) error {
 		}
 		last = time.Now()
 		if err := p.retry(ctx, p.commitLate, p.recoverLate); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return err
 		}
 	}
@@ -212,6 +215,9 @@ func (p *Processor) waitLate(ctx context.Context, last time.Time) error {
 
 // commitLate takes entries of at most lateDays days, from where the last one ended, and commits them.
 func (p *Processor) commitLate(ctx context.Context) error {
+	if err := p.free(writerLate); err != nil {
+		return err
+	}
 	if err := p.waitDisk(ctx); err != nil {
 		return err
 	}

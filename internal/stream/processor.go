@@ -244,6 +244,9 @@ func (p *Processor) runMain(ctx context.Context) error {
 		}
 		start := time.Now()
 		if err := p.retry(ctx, p.commitMain, p.recoverMain); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return err
 		}
 		p.metrics.commitSeconds.Observe(time.Since(start).Seconds())
@@ -254,20 +257,21 @@ func (p *Processor) runMain(ctx context.Context) error {
 }
 
 // retry runs do; when it fails it runs again, the repair of what do may have left undone, with growing waits until that succeeds.
-// It returns an error only when trying again cannot help, and nil when ctx ends.
+// It returns an error only when trying again cannot help, or when ctx ends: an intent may then be pending, and nothing
+// more may be committed by that writer before it has been recovered.
 func (p *Processor) retry(ctx context.Context, do, again func(context.Context) error) error {
 	err := do(ctx)
 	for wait := 100 * time.Millisecond; err != nil; wait = min(2*wait, 5*time.Second) {
 		if ctx.Err() != nil {
-			return nil
+			return ctx.Err()
 		}
 		if errors.Is(err, errTorn) || errors.Is(err, errIntent) || errors.Is(err, errLate) {
 			return err
 		}
 		p.metrics.stalls.Inc()
 		p.log.Warn("commit failed, trying again", "wait", wait, "error", err)
-		if sleep(ctx, wait) != nil {
-			return nil
+		if err := sleep(ctx, wait); err != nil {
+			return err
 		}
 		err = again(ctx)
 	}
@@ -354,6 +358,16 @@ func (p *Processor) stageSeq(b *pebble.Batch, writer uint16, seq uint64, rows in
 		b.Set(key16(keySeq, writer), uint64Value(seq), nil),
 		b.Set(keySeqRowsOf(writer, seq), uint64Value(uint64(rows)), nil),
 	)
+}
+
+// free returns an error while an intent of the writer is pending: it says what may be half done, and must never be
+// overwritten or deleted by another commit.
+func (p *Processor) free(writer uint16) error {
+	pending, err := readValue(p.db, key16(keyIntent, writer))
+	if err == nil && pending != nil {
+		err = fmt.Errorf("writer %d: an earlier intent is pending", writer)
+	}
+	return err
 }
 
 // publish makes a committed insert known to readers and to the rollups.
