@@ -62,14 +62,13 @@ func (p *Processor) commitMain(ctx context.Context) error {
 func (p *Processor) take(ctx context.Context, b *Block) (taken, error) {
 	t := taken{times: map[uint16]time.Time{}}
 	next := p.offsets()
-	const chunk = 4 << 20
 	for more := true; more; {
 		more = false
 		for part := range next {
 			if _, end := p.cfg.Log.Bounds(uint16(part)); next[part] >= end {
 				continue
 			}
-			recs, err := p.cfg.Log.Read(ctx, uint16(part), next[part], chunk)
+			recs, err := p.cfg.Log.Read(ctx, uint16(part), next[part], p.cfg.chunk)
 			if err != nil {
 				return t, fmt.Errorf("read the log: %w", err)
 			}

@@ -72,6 +72,8 @@ type Config struct {
 	// Fault, if set, is called between the steps of the commit protocol with the name of the step just done:
 	// tests kill the process there.
 	Fault func(step string)
+
+	chunk int // bytes read of a partition before the next one's turn: 4 MiB by default
 }
 
 func (c Config) withDefaults() Config {
@@ -86,6 +88,9 @@ func (c Config) withDefaults() Config {
 	set(&c.LateGather, 500*time.Millisecond)
 	set(&c.RollupInterval, 5*time.Second)
 	set(&c.KeepLog, 24*time.Hour)
+	if c.chunk == 0 {
+		c.chunk = 4 << 20
+	}
 	if c.MaxBacklog == 0 {
 		c.MaxBacklog = 8 << 30
 	}
