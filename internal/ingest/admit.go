@@ -1,0 +1,251 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/zeebo/xxh3"
+
+	"weir/internal/problem"
+)
+
+// setBody prepares the decoder for a body.
+func (j *job) setBody(body []byte) {
+	j.held += len(body)
+	j.dec.checkUTF8 = !utf8.Valid(body)
+	j.dec.checkNUL = bytes.Contains(body, []byte(`\u0000`))
+	j.h.metrics.bytes.WithLabelValues(j.door).Add(float64(len(body)))
+}
+
+// setTenant takes over what a tenant's own limits say.
+func (j *job) setLimits() {
+	if n := j.tenant.Limits.EventBytes; n > 0 {
+		j.dec.eventMax = int(min(n, maxEventBytes))
+	}
+}
+
+// add decodes one event, validates it and appends it to its batch, or notes why not. The problem is one of the whole request.
+func (j *job) add(ev []byte) *problem.Problem {
+	return j.take(j.dec.decode(ev))
+}
+
+// take goes on with the event that the decoder holds, or with the reason why it holds none.
+func (j *job) take(rej *reject) *problem.Problem {
+	at := j.index
+	if j.index++; j.index > j.h.cfg.MaxEvents {
+		return problem.New(http.StatusRequestEntityTooLarge, "too_many_events",
+			"the request has more than %d events (max_events): send fewer in one request", j.h.cfg.MaxEvents).
+			WithLimit("max_events", int64(j.h.cfg.MaxEvents))
+	}
+	s := &j.unsited
+	if rej == nil {
+		s, rej = j.findSite()
+	}
+	if rej == nil {
+		rej = j.admit(s)
+	}
+	if rej != nil {
+		j.reject(at, s, rej)
+		return nil
+	}
+	s.accepted++
+	if j.accepted++; j.accepted%512 == 0 {
+		return j.reserve()
+	}
+	return nil
+}
+
+func (j *job) reject(at int, s *site, rej *reject) {
+	j.rejected++
+	s.reject(rej.code)
+	if rej.code == codeMalformed {
+		j.malformed++
+	}
+	if len(j.rejects) < j.h.cfg.MaxRejects {
+		j.rejects = append(j.rejects, Reject{at, rej.code, rej.field, rej.message})
+	}
+}
+
+// reserve accounts for the memory of the columns.
+func (j *job) reserve() *problem.Problem {
+	n := j.held
+	for _, b := range j.batches {
+		if b != nil {
+			n += b.Bytes()
+		}
+	}
+	return j.share.reach(n)
+}
+
+// findSite finds the source of the event that the decoder holds. Of a site that is unknown or forbidden nothing is counted by name.
+func (j *job) findSite() (*site, *reject) {
+	key := j.dec.site
+	if len(key) == 0 {
+		if j.home == nil {
+			return &j.unsited, rejectf(codeMissing, "site_id", "the event names no site: set site_id, or use the write key of a source")
+		}
+		return j.home, j.home.rej
+	}
+	if j.last == nil || !bytes.Equal(key, j.lastKey) {
+		s, ok := j.sites[string(key)]
+		if !ok {
+			s = j.lookUp(string(key))
+			j.sites[string(key)] = s
+		}
+		j.last, j.lastKey = s, append(j.lastKey[:0], key...)
+	}
+	if j.last.rej != nil {
+		return &j.unsited, j.last.rej
+	}
+	return j.last, nil
+}
+
+// lookUp decides whether this request may send events for a site.
+func (j *job) lookUp(name string) *site {
+	src, t, ok := j.h.deps.Catalog.SourceBySite(name)
+	s := &site{id: src.SiteID}
+	switch {
+	case !ok || t.ID != j.tenant.ID: // another tenant's site looks like none
+		s.rej = rejectf(codeSiteUnknown, "site_id", "the site %q does not exist or belongs to somebody else: check site_id", clip(name))
+	case j.bound != "" && src.SiteID != j.bound:
+		s.rej = rejectf(codeSiteForbidden, "site_id", "the request may send events for the site %q only: leave site_id out, or use another key", j.bound)
+	case !originAllowed(&src, j.origin):
+		s.rej = rejectf(codeOrigin, "", "pages of %q may not send events for this site: add the host to the source's hostnames", clip(j.origin))
+	}
+	if j.home != nil && j.home.id == s.id && s.rej == nil {
+		return j.home
+	}
+	return s
+}
+
+// admit completes the row that the decoder holds and appends it to the batch of its partition.
+func (j *job) admit(s *site) *reject {
+	d := j.dec
+	r := &d.row
+	if rej := j.checkTime(); rej != nil {
+		return rej
+	}
+	r.Tenant, r.Site, r.ReceivedAt = string(j.tenant.ID), s.id, j.now
+	if j.imports {
+		r.Flags = flagImport
+	}
+	if len(d.id) > 0 {
+		r.EventID = d.id
+		r.Flags |= flagSenderID
+	} else {
+		n := len(d.arena)
+		d.arena = appendEventID(d.arena, j.now)
+		r.EventID = d.arena[n:len(d.arena):len(d.arena)]
+	}
+	j.enrich()
+	if len(r.URL) > 0 {
+		var p parts
+		p, d.arena = splitURL(r.URL, d.arena)
+		r.Host, r.Path, r.UTMSource, r.UTMMedium, r.UTMCampaign = p.host, p.path, p.source, p.medium, p.campaign
+	}
+	if len(r.Referrer) > 0 {
+		r.ReferrerHost, d.arena = referrerHost(r.Referrer, d.arena)
+	}
+	at := j.place()
+	for len(j.batches) <= at {
+		j.batches = append(j.batches, nil)
+	}
+	if j.batches[at] == nil {
+		j.batches[at] = j.h.batches.Get()
+	}
+	j.batches[at].Append(r)
+	return nil
+}
+
+// checkTime sets the row's time, and refuses what lies outside the window.
+func (j *job) checkTime() *reject {
+	d := j.dec
+	if !d.hasTS {
+		d.row.TS = j.now
+		return nil
+	}
+	cfg := &j.h.cfg
+	switch {
+	case d.tsMS > j.now+cfg.MaxAhead.Milliseconds():
+		return rejectf(codeTime, "ts", "ts is %s, more than %s in the future: check the sender's clock and the unit (seconds or milliseconds)",
+			formatMS(d.tsMS), hours(cfg.MaxAhead))
+	case d.tsMS < j.now-cfg.MaxAge.Milliseconds() && !j.imports:
+		return rejectf(codeTime, "ts", "ts is %s, more than %s ago: check the unit (seconds or milliseconds), or send old events with mode=import",
+			formatMS(d.tsMS), hours(cfg.MaxAge))
+	}
+	d.row.TS = d.tsMS
+	return nil
+}
+
+func hours(d interface{ Hours() float64 }) string {
+	if h := d.Hours(); h > 48 {
+		return fmt.Sprintf("%.4g days", h/24)
+	} else {
+		return fmt.Sprintf("%.4g hours", h)
+	}
+}
+
+// enrich fills in what the sender's address and user agent say. At the public doors these are the request's, but for a
+// user_agent in the event; at the others only what the event says. The address is then forgotten.
+func (j *job) enrich() {
+	d := j.dec
+	r := &d.row
+	var ip netip.Addr
+	if j.public {
+		ip = j.ip
+		if len(r.UserAgent) == 0 {
+			r.UserAgent = j.agent
+		}
+	} else if len(d.ip) > 0 {
+		text := d.ip
+		if i := bytes.IndexByte(text, ','); i >= 0 { // as in X-Forwarded-For, the client first
+			text = text[:i]
+		}
+		ip, _ = parseIP(unsafe.String(unsafe.SliceData(text), len(text)))
+	}
+	r.UserAgent = cutAgent(r.UserAgent)
+	if !j.hasFacts || ip != j.factsIP || !bytes.Equal(r.UserAgent, j.factsAgent) {
+		j.facts = j.h.deps.Enricher.Enrich(ip, r.UserAgent)
+		j.factsIP, j.factsAgent, j.hasFacts = ip, append(j.factsAgent[:0], r.UserAgent...), true
+	}
+	f := &j.facts
+	r.Country, r.Region, r.City = f.Country, f.Region, f.City
+	r.Device, r.OS, r.Browser, r.IsBot, r.EnrichVersion = f.Device, f.OS, f.Browser, f.IsBot, f.Version
+}
+
+// maxAgent is how many bytes of a user agent are kept.
+const maxAgent = 2048
+
+func cutAgent(ua []byte) []byte {
+	if len(ua) <= maxAgent {
+		return ua
+	}
+	n := maxAgent
+	for n > 0 && !utf8.RuneStart(ua[n]) {
+		n--
+	}
+	return ua[:n]
+}
+
+// place is the row's place in the tenant's range of partitions. One client's events share a partition; without a client the
+// event id decides, so that a retry meets its first copy. The hash must never change: it decides where copies meet.
+func (j *job) place() int {
+	count := int(j.tenant.Partitions.Count)
+	if count <= 1 {
+		return 0
+	}
+	key := j.dec.row.ClientID
+	if len(key) == 0 {
+		key = j.dec.row.EventID
+	}
+	return int(xxh3.Hash(key) % uint64(count))
+}
+
+// partition is the number of the partition at a place.
+func (j *job) partition(place int) uint16 {
+	return uint16((int(j.tenant.Partitions.First) + place) % j.h.deps.Partitions)
+}

@@ -1,0 +1,131 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"weir/internal/event"
+	"weir/internal/eventlog"
+	"weir/internal/problem"
+	"weir/internal/token"
+)
+
+const (
+	flagSenderID = event.FlagSenderID
+	flagImport   = event.FlagImport
+)
+
+// commit makes the accepted events durable, counts what became of all, and returns the token. It goes on when the
+// client has left: the body was complete, so its events count.
+func (j *job) commit(ctx context.Context) (token.Token, *problem.Problem) {
+	var tok token.Token
+	if j.accepted > 0 {
+		if prob := j.reserve(); prob != nil {
+			return nil, prob
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.h.cfg.AppendTimeout)
+		defer cancel()
+		var err error
+		if tok, err = j.append(ctx); err != nil {
+			return nil, j.h.appendProblem(err)
+		}
+	}
+	j.count()
+	return tok, nil
+}
+
+// append appends every batch to its partition and waits for all.
+func (j *job) append(ctx context.Context) (token.Token, error) {
+	used, only := 0, 0
+	for at, b := range j.batches {
+		if b != nil {
+			used, only = used+1, at
+		}
+	}
+	if used == 1 {
+		p := j.partition(only)
+		off, err := j.h.deps.Gatherer.Append(ctx, p, j.batches[only])
+		return token.Token{{Partition: p, Offset: off}}, err
+	}
+	var wg sync.WaitGroup
+	pairs := make([]token.Pair, len(j.batches))
+	errs := make([]error, len(j.batches))
+	for at, b := range j.batches {
+		if b == nil {
+			continue
+		}
+		wg.Go(func() {
+			pairs[at].Partition = j.partition(at)
+			pairs[at].Offset, errs[at] = j.h.deps.Gatherer.Append(ctx, pairs[at].Partition, b)
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	var tok token.Token
+	for at, b := range j.batches {
+		if b != nil {
+			tok = append(tok, pairs[at])
+		}
+	}
+	return tok.Merge(), nil
+}
+
+// count reports the request's events to metrics and account.
+func (j *job) count() {
+	if j.accepted > 0 {
+		j.h.metrics.events.WithLabelValues(j.door).Add(float64(j.accepted))
+	}
+	j.countSite(&j.unsited)
+	if j.home != nil {
+		j.countSite(j.home)
+	}
+	for _, s := range j.sites {
+		if s != j.home {
+			j.countSite(s)
+		}
+	}
+}
+
+// countSite reports and forgets a site's counts; two names of one site share them.
+func (j *job) countSite(s *site) {
+	account := j.h.deps.Account
+	if s.accepted > 0 && account != nil {
+		account.Accepted(j.tenant.ID, s.id, s.accepted)
+	}
+	for _, c := range s.rejected {
+		j.h.metrics.rejected.WithLabelValues(j.door, c.code).Add(float64(c.n))
+		if account != nil && j.tenant.ID != "" {
+			account.Rejected(j.tenant.ID, s.id, c.code, c.n)
+		}
+	}
+	s.accepted, s.rejected = 0, nil
+}
+
+// appendProblem explains why events could not be made durable.
+func (h *Handler) appendProblem(err error) *problem.Problem {
+	now := h.deps.Now()
+	if lost, ok := h.warned.allow(now); ok {
+		h.log.Warn("events were refused because the log did not take them", "error", err, "unreported", lost)
+	}
+	unavailable := func(code, limit string, retry time.Duration, format string, args ...any) *problem.Problem {
+		return problem.New(http.StatusServiceUnavailable, code, format, args...).WithLimit(limit, 0).WithRetry(retry)
+	}
+	switch {
+	case errors.Is(err, eventlog.ErrFull):
+		return unavailable("log_full", "log_disk", 30*time.Second, "the disk of the event log is nearly full: send the same request again later; the operator must free space")
+	case errors.Is(err, eventlog.ErrClosed):
+		return unavailable("shutting_down", "", 5*time.Second, "the server is shutting down: send the same request again")
+	case errors.Is(err, eventlog.ErrTooLarge):
+		return problem.New(http.StatusRequestEntityTooLarge, "event_too_large", "an event does not fit into a record of the log: send smaller events")
+	case errors.Is(err, context.DeadlineExceeded):
+		return unavailable("append_timeout", "append_timeout", time.Second,
+			"the events were not durable within %s; whether they will be is not known: send the same request again with the same event_id in each event", fmt.Sprint(h.cfg.AppendTimeout))
+	}
+	return unavailable("log_failed", "", 5*time.Second, "the event log could not store the events: send the same request again with the same event_id in each event")
+}

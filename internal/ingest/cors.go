@@ -1,0 +1,57 @@
+package ingest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"weir/internal/catalog"
+)
+
+// allowedHeaders are the request headers that browsers may send from other origins.
+const allowedHeaders = "authorization, content-encoding, content-type, prefer, x-retry-count, x-weir-key, x-weir-mode, sp-anonymous"
+
+// cors lets browsers of every origin send and read the answer; whether an origin may send for a source is decided with the
+// source (originAllowed). It answers preflights, and says so.
+func cors(w http.ResponseWriter, r *http.Request) (done bool) {
+	origin := r.Header.Get("Origin")
+	hd := w.Header()
+	if origin != "" {
+		hd.Set("Access-Control-Allow-Origin", origin)
+		hd.Set("Access-Control-Allow-Credentials", "true")
+		hd.Set("Access-Control-Expose-Headers", tokenHeader+", "+rejectedHeader+", Retry-After")
+		hd.Add("Vary", "Origin")
+	}
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	hd.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	hd.Set("Access-Control-Allow-Headers", allowedHeaders)
+	hd.Set("Access-Control-Max-Age", "86400")
+	hd.Set("Allow", "GET, POST, OPTIONS")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// originAllowed says whether a browser's page of that origin may send events for the source: its host is one of the source's, or
+// matches one that begins with "*.". Requests without an Origin, and sources without hosts, are not restricted.
+func originAllowed(s *catalog.Source, origin string) bool {
+	if origin == "" || len(s.Hostnames) == 0 {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	for _, allowed := range s.Hostnames {
+		allowed = strings.ToLower(allowed)
+		if host == allowed && host != "" {
+			return true
+		}
+		if suffix, ok := strings.CutPrefix(allowed, "*"); ok && strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) && len(host) > len(suffix) {
+			return true
+		}
+	}
+	return false
+}

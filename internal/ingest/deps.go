@@ -1,0 +1,40 @@
+package ingest
+
+import (
+	"context"
+	"net/netip"
+
+	"weir/internal/catalog"
+	"weir/internal/event"
+	"weir/internal/tenant"
+)
+
+// Gatherer makes batches durable. Append returns the offset of the record that holds the last row of b, or an
+// error when b is not known to be durable. It does not change b, and does not use it after it has returned.
+type Gatherer interface {
+	Append(ctx context.Context, partition uint16, b *event.Batch) (offset uint64, err error)
+}
+
+// Backlog says whether what lies behind the log keeps up: an error when new events must be refused.
+// A *problem.Problem is answered as it is, another error as 503.
+type Backlog interface {
+	Backlog() error
+}
+
+// Account counts what became of events, per tenant and site. The site is empty where it is not known. Accepted is called only
+// after the events are durable; events of a request that failed as a whole and may be sent again are not counted.
+type Account interface {
+	Accepted(t tenant.ID, site string, n int)
+	Rejected(t tenant.ID, site, code string, n int)
+}
+
+// Enricher derives facts about a sender. It keeps neither argument.
+type Enricher interface {
+	Enrich(ip netip.Addr, userAgent []byte) event.Facts
+}
+
+// Catalog is what the doors ask of the catalog; all answers come from memory.
+type Catalog interface {
+	SourceBySite(siteOrAlias string) (catalog.Source, catalog.Tenant, bool)
+	TenantByID(id tenant.ID) (catalog.Tenant, bool)
+}

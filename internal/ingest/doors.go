@@ -1,0 +1,393 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-faster/jx"
+
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/token"
+)
+
+// collect takes {"site_id","client_id","session_id","user_id","events":[…]}.
+func (h *Handler) collect(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
+	body, release, prob := h.readBody(w, r, &j.share)
+	defer release()
+	if prob != nil {
+		return prob
+	}
+	j.setBody(body)
+	env, prob := j.envelope(trimBOM(body))
+	if prob != nil {
+		return prob
+	}
+	if prob := j.openSite(r, env.site); prob != nil {
+		return prob
+	}
+	j.dec.defaults = env.ids
+	if prob := j.array(env.events); prob != nil {
+		return prob
+	}
+	tok, prob := j.commitPublic(w, r)
+	if prob == nil {
+		j.answerHeaders(w, tok)
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return prob
+}
+
+// commitPublic commits; a request of which nothing was accepted is itself wrong, because these answers have no body.
+func (j *job) commitPublic(w http.ResponseWriter, r *http.Request) (token.Token, *problem.Problem) {
+	tok, prob := j.commit(r.Context())
+	if prob == nil && j.accepted == 0 && j.rejected > 0 {
+		first := j.rejects[0]
+		return nil, problem.New(http.StatusBadRequest, first.Code, "none of the %d events was accepted; event %d: %s",
+			j.rejected, first.Index, first.Message).WithField(first.Field)
+	}
+	return tok, prob
+}
+
+// openSite makes a public site the home of the request.
+func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
+	if len(name) == 0 {
+		return problem.New(http.StatusBadRequest, codeMissing, "the request names no site: set site_id").WithField("site_id")
+	}
+	src, t, ok := j.h.deps.Catalog.SourceBySite(string(name))
+	if !ok {
+		return problem.New(http.StatusNotFound, codeSiteUnknown, "the site %q does not exist: check site_id", clip(string(bytes.ToValidUTF8(name, nil)))).
+			WithField("site_id")
+	}
+	j.tenant, j.public, j.bound, j.home = t, true, src.SiteID, &site{id: src.SiteID}
+	j.setLimits()
+	if j.origin = r.Header.Get("Origin"); !originAllowed(&src, j.origin) {
+		return problem.New(http.StatusForbidden, codeOrigin,
+			"pages of %q may not send events for this site: add the host to the source's hostnames", clip(j.origin)).WithField("Origin")
+	}
+	j.ip = j.h.clientIP(r)
+	if ua := r.UserAgent(); ua != "" {
+		j.agent = []byte(ua)
+		if !utf8.Valid(j.agent) {
+			j.agent = bytes.ToValidUTF8(j.agent, []byte("\uFFFD"))
+		}
+	}
+	return nil
+}
+
+type envelope struct {
+	site   []byte
+	ids    senderIDs
+	events []byte
+}
+
+// envelope reads the outer object of /collect.
+func (j *job) envelope(body []byte) (envelope, *problem.Problem) {
+	var env envelope
+	d := j.dec
+	d.reset()
+	d.jx.ResetBytes(body)
+	err := d.object(&d.jx, func(dec *jx.Decoder, key []byte) error {
+		switch string(key) {
+		case "site_id":
+			return d.ident(dec, "site_id", seenSite, &env.site)
+		case "client_id":
+			return d.ident(dec, "client_id", seenClient, &env.ids.client)
+		case "user_id":
+			return d.ident(dec, "user_id", seenUser, &env.ids.user)
+		case "session_id":
+			return d.ident(dec, "session_id", seenSession, &env.ids.session)
+		case "events":
+			if err := d.once("events", seenData); err != nil {
+				return err
+			}
+			if t := dec.Next(); t != jx.Array {
+				return d.wrongType(dec, "events", "an array", t)
+			}
+			raw, err := dec.Raw()
+			env.events = raw
+			return err
+		}
+		return dec.Skip()
+	})
+	if rej := d.ended(err); rej != nil {
+		return env, badRequest(rej)
+	}
+	if env.events == nil {
+		return env, problem.New(http.StatusBadRequest, codeMissing, "the request has no events: set events to an array").WithField("events")
+	}
+	// The decoder's arena is used again by the events.
+	for name, v := range map[string]*[]byte{"client_id": &env.ids.client, "user_id": &env.ids.user, "session_id": &env.ids.session, "site_id": &env.site} {
+		if d.checkUTF8 && !utf8.Valid(*v) {
+			return env, badRequest(rejectf(codeUTF8, name, "%s is not valid UTF-8: encode its text as UTF-8", name))
+		}
+		n := len(j.own)
+		j.own = append(j.own, *v...)
+		*v = j.own[n:len(j.own):len(j.own)]
+	}
+	return env, nil
+}
+
+func badRequest(rej *reject) *problem.Problem {
+	return problem.New(http.StatusBadRequest, rej.code, "%s", rej.message).WithField(rej.field)
+}
+
+// gif is a transparent image of one pixel.
+var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
+
+// pixel takes its events from the query: an event or an array, URL-encoded or base64url.
+func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return problem.New(http.StatusBadRequest, codeMalformed, "the query of the address cannot be read: percent-encode its values")
+	}
+	body, prob := pixelEvents(q.Get("events"))
+	if prob != nil {
+		return prob
+	}
+	if len(body) > h.cfg.MaxBodyBytes {
+		return h.tooLarge("query")
+	}
+	if prob := j.share.reach(len(body)); prob != nil {
+		return prob
+	}
+	j.setBody(body)
+	if prob := j.openSite(r, []byte(q.Get("site_id"))); prob != nil {
+		return prob
+	}
+	ids := &j.dec.defaults
+	for name, to := range map[string]*[]byte{"client_id": &ids.client, "user_id": &ids.user, "session_id": &ids.session} {
+		*to = []byte(q.Get(name))
+		if !utf8.Valid(*to) || bytes.IndexByte(*to, 0) >= 0 {
+			return badRequest(rejectf(codeUTF8, name, "%s is not valid UTF-8 text", name))
+		}
+	}
+	if body[0] == '[' {
+		prob = j.array(body)
+	} else {
+		prob = j.single(body)
+	}
+	if prob != nil {
+		return prob
+	}
+	tok, prob := j.commitPublic(w, r)
+	if prob != nil {
+		return prob
+	}
+	j.answerHeaders(w, tok)
+	hd := w.Header()
+	hd.Set("Content-Type", "image/gif")
+	hd.Set("Content-Length", strconv.Itoa(len(gif)))
+	hd.Set("Cache-Control", "no-store, no-cache, must-revalidate, private")
+	_, _ = w.Write(gif) // the client has gone if this fails
+	return nil
+}
+
+// pixelEvents returns the JSON of the parameter: as it is, or decoded from base64url (base64 is taken too).
+func pixelEvents(v string) ([]byte, *problem.Problem) {
+	v = strings.TrimSpace(v)
+	if v == "" {
+		return nil, problem.New(http.StatusBadRequest, codeMissing, "the address has no events: set events to JSON, URL-encoded or in base64url").WithField("events")
+	}
+	if v[0] == '{' || v[0] == '[' {
+		return []byte(v), nil
+	}
+	s := strings.NewReplacer("+", "-", " ", "-", "/", "_").Replace(strings.TrimRight(v, "=")) // an unescaped + arrives as a space
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	raw = bytes.TrimSpace(trimBOM(raw))
+	if err != nil || len(raw) == 0 || raw[0] != '{' && raw[0] != '[' {
+		return nil, problem.New(http.StatusBadRequest, codeMalformed, "events is neither JSON nor JSON in base64url").WithField("events")
+	}
+	return raw, nil
+}
+
+// ingest takes events of a sender with a key.
+func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
+	who, prob := h.deps.Auth.Authenticate(r)
+	if prob != nil {
+		return prob
+	}
+	if prob := j.openKey(r, who); prob != nil {
+		return prob
+	}
+	body, release, prob := h.readBody(w, r, &j.share)
+	defer release()
+	if prob != nil {
+		return prob
+	}
+	j.setBody(body)
+	if prob := j.events(r, trimBOM(body)); prob != nil {
+		j.countFailed(prob)
+		return prob
+	}
+	tok, prob := j.commit(r.Context())
+	if prob != nil {
+		return prob
+	}
+	j.answerHeaders(w, tok)
+	if j.rejected == 0 && minimal(r.Header) {
+		w.Header().Set("Preference-Applied", "return=minimal")
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	j.answer(w, tok)
+	return nil
+}
+
+// openKey sets the tenant, the site of the key and the mode of a request.
+func (j *job) openKey(r *http.Request, who tenant.Principal) *problem.Problem {
+	switch who.Role {
+	case tenant.RoleWriter, tenant.RoleAdmin, tenant.RoleOperator:
+	default:
+		return problem.New(http.StatusForbidden, "forbidden", "a key of the role %s cannot send events: use the write key of a source, or a key of the role writer or admin", who.Role)
+	}
+	if who.Tenant == "" {
+		return problem.New(http.StatusForbidden, "tenant_missing", "the operator must name the tenant whose events these are, with the header %s", tenant.Header).WithField(tenant.Header)
+	}
+	t, ok := j.h.deps.Catalog.TenantByID(who.Tenant)
+	if !ok {
+		return problem.New(http.StatusForbidden, "tenant_unknown", "the tenant %s does not exist any more", who.Tenant)
+	}
+	j.tenant, j.bound, j.origin = t, who.Site, r.Header.Get("Origin")
+	j.setLimits()
+	home := who.Site
+	mode := r.Header.Get(modeHeader)
+	if r.URL.RawQuery != "" {
+		q := r.URL.Query()
+		if q.Get("mode") != "" {
+			mode = q.Get("mode")
+		}
+		if q.Get("site_id") != "" {
+			home = q.Get("site_id")
+		}
+	}
+	switch mode {
+	case "":
+	case "import":
+		j.imports = true
+	default:
+		return problem.New(http.StatusBadRequest, codeValue, "the mode is %q: the only one is import", clip(mode)).WithField("mode")
+	}
+	if home == "" {
+		return nil
+	}
+	s := j.lookUp(home)
+	if s.rej == nil {
+		j.home = s
+		return nil
+	}
+	status := http.StatusForbidden
+	if s.rej.code == codeSiteUnknown {
+		status = http.StatusNotFound
+	}
+	return problem.New(status, s.rej.code, "%s", s.rej.message).WithField(s.rej.field)
+}
+
+// events reads the events of a body by its shape: a CloudEvent in binary mode, an array, or one event on each line.
+func (j *job) events(r *http.Request, body []byte) *problem.Problem {
+	if r.Header.Get("Ce-Specversion") != "" {
+		return j.binary(r.Header, body)
+	}
+	body = bytes.TrimLeft(body, " \t\r\n")
+	if len(body) == 0 {
+		return problem.New(http.StatusBadRequest, "empty_body", "the body holds no event: send NDJSON, a JSON array or one JSON object")
+	}
+	if body[0] == '[' {
+		return j.array(body)
+	}
+	return j.lines(body)
+}
+
+func (j *job) binary(h http.Header, body []byte) *problem.Problem {
+	return j.take(j.dec.decodeBinary(h, body))
+}
+
+// array reads a JSON array of events. When it is not valid JSON, where the events are is not known: none is accepted.
+func (j *job) array(body []byte) *problem.Problem {
+	var dec jx.Decoder
+	dec.ResetBytes(body)
+	err := dec.Arr(func(dec *jx.Decoder) error {
+		raw, err := dec.Raw()
+		if err != nil {
+			return err
+		}
+		if prob := j.add(raw); prob != nil {
+			return prob
+		}
+		return nil
+	})
+	var prob *problem.Problem
+	switch {
+	case errors.As(err, &prob):
+		return prob
+	case err != nil:
+		return badRequest(malformed(err))
+	}
+	if err := dec.Skip(); err != io.EOF {
+		return badRequest(rejectf(codeTrailing, "", "something follows the array's closing bracket: nothing was accepted"))
+	}
+	return nil
+}
+
+// single reads one event that is the whole body.
+func (j *job) single(body []byte) *problem.Problem {
+	rej := j.dec.decode(body)
+	if rej != nil && (rej.code == codeMalformed || rej.code == codeTrailing) {
+		return badRequest(rej)
+	}
+	return j.take(rej)
+}
+
+// lines reads one event from each line; empty lines do not count. One event over several lines is taken too. A line that is no JSON
+// is rejected by itself, but when none is, the request is.
+func (j *job) lines(body []byte) *problem.Problem {
+	for rest := body; len(rest) > 0; {
+		line := rest
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			line, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = nil
+		}
+		line = bytes.Trim(line, " \t\r")
+		if len(line) == 0 {
+			continue
+		}
+		rej := j.dec.decode(line)
+		if rej != nil && rej.code == codeMalformed && j.index == 0 && len(rest) > 0 && isOneValue(body) {
+			return j.single(body)
+		}
+		if prob := j.take(rej); prob != nil {
+			return prob
+		}
+	}
+	if j.malformed == j.index {
+		first := j.rejects[0]
+		return problem.New(http.StatusBadRequest, codeMalformed, "%s; send NDJSON, a JSON array or one JSON object", first.Message)
+	}
+	return nil
+}
+
+func isOneValue(body []byte) bool {
+	var dec jx.Decoder
+	dec.ResetBytes(body)
+	return dec.Skip() == nil && dec.Skip() == io.EOF
+}
+
+// countFailed counts a request that is itself wrong as one rejected event: how many it was to hold is not known.
+func (j *job) countFailed(prob *problem.Problem) {
+	if prob.Status >= 500 {
+		return // it may be sent again
+	}
+	j.unsited = site{}
+	j.unsited.reject(prob.Code)
+	j.countSite(&j.unsited)
+}
+
+func trimBOM(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xEF\xBB\xBF")) }

@@ -1,0 +1,266 @@
+package ingest
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/catalog"
+	"weir/internal/event"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// Authenticator finds out who makes a request.
+type Authenticator interface {
+	Authenticate(r *http.Request) (tenant.Principal, *problem.Problem)
+}
+
+// Deps are what the doors work with. All are required but Backlog, Account, Registerer and Now.
+type Deps struct {
+	Catalog    Catalog
+	Auth       Authenticator
+	Enricher   Enricher
+	Gatherer   Gatherer
+	Partitions int     // of the log
+	Backlog    Backlog // nil: never behind
+	Account    Account // nil: nobody counts
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time // default time.Now; a seam of tests
+}
+
+// Handler serves the doors. It is safe for concurrent use and keeps no goroutines.
+type Handler struct {
+	cfg     Config
+	deps    Deps
+	log     *slog.Logger
+	budget  *budget
+	metrics *metrics
+	readers readers
+	jobs    sync.Pool // *job
+	batches event.Pool
+	warned  quiet
+}
+
+// New returns the doors.
+func New(cfg Config, deps Deps) (*Handler, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	var errs []error
+	require := func(ok bool, name string) {
+		if !ok {
+			errs = append(errs, errors.New("ingest: "+name+" is missing"))
+		}
+	}
+	require(deps.Catalog != nil, "Catalog")
+	require(deps.Auth != nil, "Auth")
+	require(deps.Enricher != nil, "Enricher")
+	require(deps.Gatherer != nil, "Gatherer")
+	require(deps.Logger != nil, "Logger")
+	require(deps.Partitions > 0 && deps.Partitions <= 1<<16, "Partitions (1 to 65536)")
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	h := &Handler{cfg: cfg.withDefaults(), deps: deps, log: deps.Logger.With("component", "ingest")}
+	h.budget = &budget{max: h.cfg.MaxBufferedBytes}
+	m, err := newMetrics(deps.Registerer, h.budget)
+	if err != nil {
+		return nil, err
+	}
+	h.metrics = m
+	return h, nil
+}
+
+// Register adds the doors to a mux: /collect, /pixel.gif and /ingest.
+func (h *Handler) Register(mux *http.ServeMux) {
+	mux.HandleFunc("/collect", h.Collect)
+	mux.HandleFunc("/pixel.gif", h.Pixel)
+	mux.HandleFunc("/ingest", h.Ingest)
+}
+
+// Names of headers.
+const (
+	tokenHeader    = "X-Weir-Token"    // the consistency token, on every success that stored something
+	rejectedHeader = "X-Weir-Rejected" // how many events of a successful request were rejected, if any
+	modeHeader     = "X-Weir-Mode"     // "import"
+)
+
+// Collect serves POST /collect: the public door of browsers.
+func (h *Handler) Collect(w http.ResponseWriter, r *http.Request) {
+	h.serve(w, r, "collect", http.MethodPost, h.collect)
+}
+
+// Pixel serves GET /pixel.gif: the public door of what cannot POST.
+func (h *Handler) Pixel(w http.ResponseWriter, r *http.Request) {
+	h.serve(w, r, "pixel", http.MethodGet, h.pixel)
+}
+
+// Ingest serves POST /ingest: the door of servers, which have a key.
+func (h *Handler) Ingest(w http.ResponseWriter, r *http.Request) {
+	h.serve(w, r, "ingest", http.MethodPost, h.ingest)
+}
+
+// serve does what all doors have in common.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, door, method string, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) {
+	if cors(w, r) {
+		return
+	}
+	start := time.Now()
+	code := "ok"
+	prob := h.guarded(w, r, door, method, do)
+	if prob != nil {
+		code = prob.Code
+		w.Header().Set("Cache-Control", "no-store")
+		prob.Write(w)
+	}
+	h.metrics.requests.WithLabelValues(door, code).Inc()
+	h.metrics.seconds.WithLabelValues(door).Observe(time.Since(start).Seconds())
+}
+
+func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door, method string, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) *problem.Problem {
+	if r.Method != method {
+		w.Header().Set("Allow", method+", OPTIONS")
+		return problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "%s takes %s, not %s", r.URL.Path, method, clip(r.Method))
+	}
+	if h.deps.Backlog != nil {
+		if err := h.deps.Backlog.Backlog(); err != nil {
+			return h.behind(err)
+		}
+	}
+	j := h.job(door)
+	defer h.release(j)
+	return do(w, r, j)
+}
+
+func (h *Handler) behind(err error) *problem.Problem {
+	var prob *problem.Problem
+	if errors.As(err, &prob) {
+		return prob
+	}
+	return problem.New(http.StatusServiceUnavailable, "overloaded",
+		"events come in faster than they are processed: %v; send the request again a little later", err).
+		WithLimit("processor_backlog", 0).WithRetry(time.Second)
+}
+
+// job is one request in work, with memory that is reused. Everything a sender gives goes through it.
+type job struct {
+	h     *Handler
+	door  string
+	now   int64 // Unix milliseconds
+	share share
+	held  int // bytes of the bodies
+	dec   *decoder
+
+	tenant  catalog.Tenant
+	public  bool   // address and user agent of the request are the sender's
+	bound   string // site_id that all events must have, or ""
+	imports bool
+	origin  string
+	ip      netip.Addr
+	agent   []byte // of the request
+	own     []byte // copies that must outlive the decoding of an event
+
+	home    *site // of events without a site_id
+	sites   map[string]*site
+	last    *site // the latest found, and how it was written
+	lastKey []byte
+
+	facts      event.Facts // of factsIP and factsAgent
+	factsIP    netip.Addr
+	factsAgent []byte
+	hasFacts   bool
+
+	batches   []*event.Batch // by place in the tenant's range
+	index     int            // events seen
+	accepted  int
+	rejects   []Reject
+	rejected  int
+	malformed int
+	unsited   site // counts events whose site is not known
+}
+
+// site is a source as a request sees it, and what became of its events.
+type site struct {
+	id       string
+	rej      *reject // why no event for it is taken
+	accepted int
+	rejected []codeCount
+}
+
+type codeCount struct {
+	code string
+	n    int
+}
+
+func (s *site) reject(code string) {
+	for i := range s.rejected {
+		if s.rejected[i].code == code {
+			s.rejected[i].n++
+			return
+		}
+	}
+	s.rejected = append(s.rejected, codeCount{code, 1})
+}
+
+func (h *Handler) job(door string) *job {
+	j, _ := h.jobs.Get().(*job)
+	if j == nil {
+		j = &job{h: h, dec: newDecoder(&h.cfg), sites: map[string]*site{}}
+	}
+	j.door, j.now = door, h.deps.Now().UnixMilli()
+	j.share = share{of: h.budget}
+	return j
+}
+
+// keepSlices is the longest slice that a job keeps for reuse.
+const keepSlices = 1 << 16
+
+func (h *Handler) release(j *job) {
+	j.share.release()
+	for i, b := range j.batches {
+		if b != nil {
+			h.batches.Put(b)
+		}
+		j.batches[i] = nil
+	}
+	dec, sites := j.dec, j.sites
+	dec.reset()
+	dec.checkUTF8, dec.checkNUL, dec.cloudHint, dec.eventMax, dec.defaults = false, false, false, h.cfg.MaxEventBytes, senderIDs{}
+	dec.jx.ResetBytes(nil)
+	dec.str.ResetBytes(nil)
+	if cap(dec.arena) > keepSlices || cap(j.rejects) > keepSlices || cap(dec.keys.entries) > keepSlices {
+		return
+	}
+	clear(sites)
+	*j = job{h: h, dec: dec, sites: sites, batches: j.batches[:0], rejects: j.rejects[:0], own: j.own[:0],
+		lastKey: j.lastKey[:0], factsAgent: j.factsAgent[:0]}
+	h.jobs.Put(j)
+}
+
+// quiet lets one message through every ten seconds, and counts the others.
+type quiet struct {
+	mu   sync.Mutex
+	next time.Time
+	lost int
+}
+
+func (q *quiet) allow(now time.Time) (lost int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if now.Before(q.next) {
+		q.lost++
+		return 0, false
+	}
+	lost, q.lost, q.next = q.lost, 0, now.Add(10*time.Second)
+	return lost, true
+}
