@@ -157,13 +157,6 @@ func (a *account) movePending(k hourKey, n int64) {
 	}
 }
 
-// accepted notes rows that became durable in the log.
-func (a *account) accepted(tenant string, at time.Time, n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.movePending(hourKey{hourOf(at.UnixMilli()), tenant}, int64(n))
-}
-
 // pend adds rows that wait in the log.
 func (a *account) pend(rows map[hourKey]int64) {
 	a.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir/internal/catalog"
+	"weir/internal/event"
 	"weir/internal/tenant"
 )
 
@@ -115,9 +116,11 @@ func (p *Processor) Positions(rollup string) map[uint16]uint64 {
 	return out
 }
 
-// Accepted notes n events of a tenant that became durable in the log; at is their time of arrival.
-func (p *Processor) Accepted(tenant string, at time.Time, n int, bytes int) {
-	p.acct.accepted(tenant, at, n)
+// Appended notes a batch that became durable in the log: its rows are pending until they are processed.
+func (p *Processor) Appended(b *event.Batch) { p.acct.pend(rowsByHour(b)) }
+
+// Received notes bytes of request bodies whose events were accepted.
+func (p *Processor) Received(tenant string, at time.Time, bytes int) {
 	p.acct.door(tenant, at, Counts{Bytes: uint64(bytes)})
 }
 
