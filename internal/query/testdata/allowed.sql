@@ -162,7 +162,7 @@ SELECT histogram(5)(props_num['value']) FROM events
 SELECT bar(count(), 0, 1000, 20) FROM events GROUP BY country
 SELECT formatReadableQuantity(count()), formatReadableSize(1024) FROM events
 SELECT exponentialMovingAverage(3600)(props_num['value'], toUnixTimestamp(ts)) FROM events
-SELECT maxIntersections(toUnixTimestamp(ts), toUnixTimestamp(ts) + 60) FROM events
+SELECT maxIntersections(toUnixTimestamp(ts), toUnixTimestamp(ts + INTERVAL 1 MINUTE)) FROM events
 SELECT argMin(path, ts) AS entry, argMax(path, ts) AS leave FROM events GROUP BY session_id
 SELECT DISTINCT country FROM events ORDER BY country
 SELECT DISTINCT ON (client_id) client_id, path FROM events
@@ -174,7 +174,7 @@ SELECT count() FROM events WHERE props_num['value'] > {min:Float64} AND type = {
 SELECT {n:Nullable(UInt64)} + 1
 SELECT country FROM events INTERSECT SELECT country FROM events WHERE is_bot
 SELECT country FROM events EXCEPT SELECT country FROM events WHERE is_bot
-SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 3 ORDER BY x
+SELECT x FROM (SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 3) ORDER BY x
 (SELECT path AS p FROM events LIMIT 1) UNION ALL (SELECT host FROM events LIMIT 1)
 ((SELECT 1 AS a)) UNION DISTINCT (SELECT 2)
 WITH x AS (SELECT 1 AS a FROM events LIMIT 1) SELECT a FROM x UNION ALL SELECT 2

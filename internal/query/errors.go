@@ -1,0 +1,139 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"weir/internal/clickhouse"
+	"weir/internal/problem"
+)
+
+// The engine's error codes that mean a limit.
+var limitCodes = map[int]string{
+	158: "rows",   // TOO_MANY_ROWS
+	159: "time",   // TIMEOUT_EXCEEDED
+	160: "time",   // TOO_SLOW
+	191: "memory", // SET_SIZE_LIMIT_EXCEEDED
+	241: "memory", // MEMORY_LIMIT_EXCEEDED
+	307: "rows",   // TOO_MANY_BYTES
+	396: "result", // TOO_MANY_ROWS_OR_BYTES
+	167: "depth",  // TOO_DEEP_AST
+	168: "depth",  // TOO_BIG_AST
+	306: "depth",  // TOO_DEEP_RECURSION
+	162: "depth",  // TOO_DEEP_SUBQUERIES
+	203: "time",   // NO_FREE_CONNECTION
+}
+
+// engineCodes are errors of the engine that are not the statement's fault.
+var engineCodes = map[int]bool{
+	3: true, 32: true, 33: true, 40: true, 49: true, 74: true, 75: true, 76: true, 107: true, 209: true, 210: true,
+	228: true, 236: true, 243: true, 246: true, 252: true, 271: true, 425: true, 439: true, 446: true, 999: true, 1000: true, 1001: true, 1002: true,
+}
+
+// engineProblem says in weir's words what the engine said in its own.
+func (h *Handler) engineProblem(ctx context.Context, err error) *problem.Problem {
+	if ctx.Err() != nil {
+		return problem.New(499, "client_gone", "the client closed the request")
+	}
+	var e *clickhouse.Error
+	switch {
+	case errors.As(err, &e):
+	case errors.Is(err, clickhouse.ErrUnavailable):
+		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine is restarting; try again").WithRetry(2 * time.Second)
+	case errors.Is(err, context.DeadlineExceeded):
+		return h.overLimit("time")
+	default:
+		h.log.Error("the engine's answer cannot be used", "error", err)
+		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine did not answer; try again").WithRetry(2 * time.Second)
+	}
+	if limit := limitCodes[e.Code]; limit != "" {
+		return h.overLimit(limit)
+	}
+	if e.Code == 497 || e.Code == 291 { // ACCESS_DENIED: barrier 2 refuses what barrier 1 let through
+		h.log.Error("the engine refused what the guard let through", "code", e.Code, "message", e.Message)
+		return problem.New(http.StatusBadRequest, CodeRefused, "the statement asks for something that is not yours to read").WithField("sql")
+	}
+	if engineCodes[e.Code] || e.Code == 0 || e.Status >= 500 && e.Name == "" {
+		h.log.Error("the engine failed", "code", e.Code, "name", e.Name, "message", e.Message)
+		return problem.New(http.StatusInternalServerError, "engine_error", "the query engine failed with %s (code %d); the operator's log says more", e.Name, e.Code)
+	}
+	status := http.StatusUnprocessableEntity
+	if e.Code == 62 {
+		status = http.StatusBadRequest
+	}
+	return problem.New(status, "query_error", "%s (%s, code %d)", h.clean(e.Message), e.Name, e.Code).WithField("sql")
+}
+
+func (h *Handler) overLimit(which string) *problem.Problem {
+	const status = http.StatusUnprocessableEntity
+	switch which {
+	case "time":
+		return problem.New(status, "query_too_slow",
+			"the query was stopped after %v, the limit query.max_time; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxTime).
+			WithLimit("query.max_time_ms", h.cfg.MaxTime.Milliseconds())
+	case "memory":
+		return problem.New(status, "query_memory",
+			"the query needs more than %d bytes of memory, the limit query.max_memory; group by fewer values, use uniq instead of uniqExact, or ask the operator to raise it", h.cfg.MaxMemory).
+			WithLimit("query.max_memory", h.cfg.MaxMemory)
+	case "result":
+		return problem.New(status, "result_too_large",
+			"the answer has more than %d rows (query.max_result_rows) or %d bytes (query.max_result); add a LIMIT, or ask the operator to raise them", h.cfg.MaxResultRows, h.cfg.MaxResult).
+			WithLimit("query.max_result_rows", h.cfg.MaxResultRows)
+	case "rows":
+		return problem.New(status, "too_many_rows_read",
+			"the query reads more than %d rows, the limit query.max_read; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxRead).
+			WithLimit("query.max_read", h.cfg.MaxRead)
+	}
+	return problem.New(status, "query_too_complex", "the statement is too large or too deep for the engine; write it in a simpler way").WithField("sql")
+}
+
+var (
+	atPosition = regexp.MustCompile(`failed at position \d+[^:]*:?`)
+	inScope    = regexp.MustCompile(`(?s)(:?\s*[Ii]n scope\s|\.?\s*In query\s|: While processing|: while executing|: While executing|\s*\(in query:|: In scope ).*`)
+	internalID = regexp.MustCompile(`__table\d+\.|__set_[0-9_]+|weir\.events|\bt_[a-z0-9][a-z0-9_-]*\.`)
+	pathLike   = regexp.MustCompile(`(?:/[A-Za-z0-9_.-]+){2,}`)
+	maybe      = regexp.MustCompile(`Maybe you meant: \[([^\]]*)\]`)
+)
+
+// clean takes out of an engine's message what is none of the tenant's business: our CTE, other names, paths, the text that was sent.
+func (h *Handler) clean(msg string) string {
+	hint := ""
+	if m := maybe.FindStringSubmatch(msg); m != nil {
+		hint = h.suggest(m[1])
+	}
+	msg = inScope.ReplaceAllString(msg, "")
+	msg = maybe.ReplaceAllString(msg, "")
+	msg = strings.ReplaceAll(msg, h.guard.list, "…")
+	msg = atPosition.ReplaceAllString(msg, "")
+	msg = internalID.ReplaceAllString(msg, "")
+	msg = pathLike.ReplaceAllString(msg, "…")
+	if i := strings.Index(msg, "WITH events AS"); i >= 0 {
+		msg = msg[:i]
+	}
+	msg = strings.TrimRight(strings.Join(strings.Fields(msg), " "), " .:,;")
+	if len(msg) > 600 {
+		msg = msg[:600] + "…"
+	}
+	if hint != "" {
+		msg += "; did you mean " + hint + "?"
+	}
+	return strings.ToValidUTF8(msg, "")
+}
+
+// suggest keeps of the engine's suggestions those that are the tenant's to see.
+func (h *Handler) suggest(list string) string {
+	for s := range strings.SplitSeq(list, ",") {
+		s = strings.Trim(strings.TrimSpace(s), "'`")
+		if _, name, qualified := strings.Cut(s, "."); qualified {
+			s = name
+		}
+		if h.guard.columns[s] || allowedFunction(s) {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,146 @@
+package query
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"weir/internal/problem"
+)
+
+// maxBody is the largest request, in bytes: the statement, escaped, and its parameters.
+const maxBody = 1 << 20
+
+// request is the body of POST /api/v1/query.
+type request struct {
+	SQL      string                     `json:"sql"`
+	Params   map[string]json.RawMessage `json:"params"`
+	Format   string                     `json:"format"`
+	MinToken string                     `json:"min_token"`
+	MaxCost  json.RawMessage            `json:"max_cost"`
+	DryRun   json.RawMessage            `json:"dry_run"`
+}
+
+var requestFields = []string{"sql", "params", "format", "min_token"}
+
+func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Problem) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, problem.New(http.StatusRequestEntityTooLarge, "body_too_large",
+			"the request is larger than %d bytes; a statement may have %d", maxBody, MaxText).WithLimit("body_bytes", maxBody)
+	case err != nil:
+		return nil, problem.New(http.StatusBadRequest, "body_cut_off", "the request's body could not be read: %v", err)
+	}
+	q := &request{}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(q); err != nil {
+		return nil, badJSON(err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, problem.New(http.StatusBadRequest, "malformed_json", "something follows the JSON object; send one object")
+	}
+	for name, raw := range map[string]json.RawMessage{"max_cost": q.MaxCost, "dry_run": q.DryRun} {
+		if s := string(raw); s != "" && s != "null" && s != "false" {
+			return nil, problem.New(http.StatusUnprocessableEntity, "unsupported",
+				"%s is not supported by this version; leave it out", name).WithField(name)
+		}
+	}
+	if strings.TrimSpace(q.SQL) == "" {
+		return nil, problem.New(http.StatusUnprocessableEntity, "missing_field", "sql is missing or empty; send the statement to run").WithField("sql")
+	}
+	return q, nil
+}
+
+func badJSON(err error) *problem.Problem {
+	var typ *json.UnmarshalTypeError
+	if errors.As(err, &typ) && typ.Field != "" {
+		return problem.New(http.StatusUnprocessableEntity, "wrong_type", "%s must not be a JSON %s", typ.Field, typ.Value).WithField(typ.Field)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), `json: unknown field "`); ok {
+		name = strings.TrimSuffix(name, `"`)
+		p := problem.New(http.StatusUnprocessableEntity, "unknown_field", "there is no field %q; the fields are %s", name, strings.Join(requestFields, ", "))
+		return p.WithField(name)
+	}
+	return problem.New(http.StatusBadRequest, "malformed_json", `the body is not a JSON object such as {"sql": "SELECT 1"}: %v`, err)
+}
+
+// params turns the JSON values into the engine's text form.
+func (q *request) params() (map[string]string, *problem.Problem) {
+	out := map[string]string{}
+	for name, raw := range q.Params {
+		field := "params." + name
+		if !isPlainName(name) || len(name) > 64 {
+			return nil, problem.New(http.StatusUnprocessableEntity, "bad_parameter",
+				"%q cannot name a parameter; use letters, digits and _", name).WithField(field)
+		}
+		v, err := paramText(raw)
+		if err != nil {
+			return nil, problem.New(http.StatusUnprocessableEntity, "bad_parameter", "%s: %v", field, err).WithField(field)
+		}
+		out[name] = v
+	}
+	return out, nil
+}
+
+// paramEscaper escapes a value as the engine reads param_ values: like a field of TabSeparated.
+var paramEscaper = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r", "\x00", "\\0", "\b", "\\b", "\f", "\\f")
+
+func paramText(raw json.RawMessage) (string, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return "", err
+	}
+	switch x := v.(type) {
+	case nil:
+		return `\N`, nil
+	case string:
+		return paramEscaper.Replace(x), nil
+	case []any:
+		s, err := paramArray(x, 0)
+		return paramEscaper.Replace(s), err
+	}
+	return scalarText(v)
+}
+
+func scalarText(v any) (string, error) {
+	switch x := v.(type) {
+	case bool:
+		return fmt.Sprint(x), nil
+	case json.Number:
+		return x.String(), nil
+	}
+	return "", errors.New("a value is a string, a number, true, false, null or an array of these")
+}
+
+func paramArray(all []any, depth int) (string, error) {
+	if depth > 8 {
+		return "", errors.New("arrays are nested deeper than 8")
+	}
+	parts := make([]string, len(all))
+	for i, v := range all {
+		var err error
+		switch x := v.(type) {
+		case nil:
+			parts[i] = "NULL"
+		case string:
+			parts[i] = "'" + strings.NewReplacer("\\", "\\\\", "'", "\\'", "\x00", "\\0").Replace(x) + "'"
+		case []any:
+			parts[i], err = paramArray(x, depth+1)
+		default:
+			parts[i], err = scalarText(v)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "[" + strings.Join(parts, ",") + "]", nil
+}
