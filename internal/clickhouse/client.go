@@ -7,15 +7,59 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"net/url"
 	"time"
 )
 
 // Client sends statements to one engine. It is safe for concurrent use.
-type Client struct{}
+type Client struct {
+	base string // URL without query
+	user *url.Userinfo
+	http *http.Client
+	unix bool
+}
 
-// New returns a client of endpoint: "unix:///path/to/socket" or "http://host:port".
+// New returns a client of endpoint: "unix:///path/to/socket" or "http://host:port" (also https, and with user:password@).
 // It does no I/O.
-func New(endpoint string) (*Client, error) { panic("unwritten") }
+func New(endpoint string) (*Client, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse: endpoint %q is not a URL: %w", endpoint, err)
+	}
+	t := &http.Transport{
+		DisableCompression:  true,
+		MaxIdleConns:        64,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     time.Minute,
+		WriteBufferSize:     64 << 10,
+		ReadBufferSize:      64 << 10,
+	}
+	d := &net.Dialer{Timeout: 5 * time.Second}
+	c := &Client{http: &http.Client{Transport: t}, user: u.User}
+	switch u.Scheme {
+	case "unix":
+		path := u.Path
+		if path == "" || u.Host != "" {
+			return nil, fmt.Errorf("clickhouse: endpoint %q has no absolute path; write unix:///path/to/socket", endpoint)
+		}
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) }
+		c.base, c.unix = "http://engine/", true
+	case "http", "https":
+		if u.Host == "" {
+			return nil, fmt.Errorf("clickhouse: endpoint %q has no host", endpoint)
+		}
+		t.DialContext = d.DialContext
+		c.base = u.Scheme + "://" + u.Host + "/"
+	default:
+		return nil, fmt.Errorf("clickhouse: endpoint %q: the scheme must be unix, http or https", endpoint)
+	}
+	return c, nil
+}
+
+// Close closes idle connections. Running statements are not touched.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Statement is one statement to run.
 type Statement struct {
@@ -63,25 +107,3 @@ func (e *Error) Error() string {
 
 // ErrUnavailable is wrapped by errors that say that the engine cannot be reached or is restarting: try again.
 var ErrUnavailable = fmt.Errorf("engine is not available")
-
-// Query runs a statement and streams its answer. A failure after the first byte surfaces as an *Error from Body.Read.
-func (c *Client) Query(ctx context.Context, s Statement) (*Result, error) { panic("unwritten") }
-
-// Exec runs a statement and discards its answer.
-func (c *Client) Exec(ctx context.Context, s Statement) (Summary, error) { panic("unwritten") }
-
-// Rows runs a statement in JSONCompactEachRow and calls fn with each row's raw values decoded as by encoding/json
-// (64-bit integers as json.Number).
-func (c *Client) Rows(ctx context.Context, s Statement, fn func(row []any) error) (Summary, error) {
-	panic("unwritten")
-}
-
-// Insert streams body, which is in the format that s.SQL names ("INSERT INTO t (a, b) FORMAT Native").
-// When it returns nil the rows are durable (the engine's fsync settings are part of its configuration).
-// When it fails their fate is unknown, unless the error is an *Error with Status 4xx.
-func (c *Client) Insert(ctx context.Context, s Statement, body io.Reader) (Summary, error) {
-	panic("unwritten")
-}
-
-// Ping returns nil when the engine answers.
-func (c *Client) Ping(ctx context.Context) error { panic("unwritten") }

@@ -1,0 +1,134 @@
+package libchdb
+
+import (
+	"errors"
+	"runtime"
+	"unsafe"
+)
+
+// Conn is one connection: a session with its own settings, database and roles.
+type Conn struct {
+	lib    *Library
+	handle unsafe.Pointer // chdb_connection *
+}
+
+// Param is the value of a placeholder {Name:Type}.
+type Param struct{ Name, Value string }
+
+// Stats is what the library tells of a statement.
+type Stats struct {
+	Seconds                   float64
+	ReadRows, ReadBytes       uint64 // from storage
+	ResultRows, ResultBytes   uint64
+	WrittenRows, WrittenBytes uint64
+}
+
+// Add adds o's numbers to s.
+func (s *Stats) Add(o Stats) {
+	s.Seconds += o.Seconds
+	s.ReadRows += o.ReadRows
+	s.ReadBytes += o.ReadBytes
+	s.ResultRows += o.ResultRows
+	s.ResultBytes += o.ResultBytes
+	s.WrittenRows += o.WrittenRows
+	s.WrittenBytes += o.WrittenBytes
+}
+
+// Error is an error of the engine: its text as it stands, "Code: 60. DB::Exception: …" in most cases.
+type Error struct{ Text string }
+
+func (e *Error) Error() string { return e.Text }
+
+func (c *Conn) ptr() unsafe.Pointer { return *(*unsafe.Pointer)(c.handle) }
+
+// Close closes the connection, cancelling what it runs. The last one to close stops the engine, and returns when that is done.
+func (c *Conn) Close() {
+	if c.handle != nil {
+		c.lib.fn.closeConn(c.handle)
+		c.handle = nil
+	}
+}
+
+// params holds the C arrays of a parameter list.
+type params struct {
+	names, values   []unsafe.Pointer
+	nameLens, vLens []uintptr
+}
+
+func newParams(ps []Param) *params {
+	a := &params{}
+	for _, p := range ps {
+		n, nl := span(p.Name)
+		v, vl := span(p.Value)
+		a.names, a.nameLens = append(a.names, n), append(a.nameLens, nl)
+		a.values, a.vLens = append(a.values, v), append(a.vLens, vl)
+	}
+	return a
+}
+
+// Query runs one text and returns its whole answer. It may hold several statements: the caller must know what it runs.
+func (c *Conn) Query(sql, format string, ps ...Param) ([]byte, Stats, error) {
+	q, qn := span(sql)
+	f, fn := span(format)
+	var r unsafe.Pointer
+	if len(ps) == 0 {
+		r = c.lib.fn.query(c.ptr(), q, qn, f, fn)
+	} else {
+		a := newParams(ps)
+		r = c.lib.fn.queryParams(c.ptr(), q, qn, f, fn, unsafe.Pointer(&a.names[0]), unsafe.Pointer(&a.nameLens[0]),
+			unsafe.Pointer(&a.values[0]), unsafe.Pointer(&a.vLens[0]), uintptr(len(ps)))
+		runtime.KeepAlive(a)
+		runtime.KeepAlive(ps)
+	}
+	runtime.KeepAlive(sql)
+	runtime.KeepAlive(format)
+	defer c.lib.fn.destroyResult(r)
+	return c.lib.take(r, nil)
+}
+
+// take reads a result: its bytes are appended to buf.
+func (l *Library) take(r unsafe.Pointer, buf []byte) ([]byte, Stats, error) {
+	if r == nil {
+		return buf, Stats{}, errors.New("libchdb: no result")
+	}
+	if text, failed := cstring(l.fn.resultError(r)); failed {
+		return buf, Stats{}, &Error{Text: text}
+	}
+	if n := l.fn.resultLength(r); n > 0 {
+		buf = append(buf, unsafe.Slice((*byte)(l.fn.resultBuffer(r)), n)...)
+	}
+	return buf, Stats{
+		Seconds:  l.fn.resultElapsed(r),
+		ReadRows: l.fn.resultStorageRows(r), ReadBytes: l.fn.resultStorageBytes(r),
+		ResultRows: l.fn.resultRows(r), ResultBytes: l.fn.resultBytes(r),
+		WrittenRows: l.fn.resultRowsWritten(r), WrittenBytes: l.fn.resultBytesWritten(r),
+	}, nil
+}
+
+// Class is what a statement does to state that outlives it.
+type Class uint32
+
+// The classes, by how restricted they are.
+const (
+	ReadOnly Class = iota
+	Mutating
+	MutatingGlobal
+	Control
+	Unknown
+)
+
+type analysis struct{ structSize, statements, flags, class uint32 }
+
+// Classify says how many statements sql holds and the most restricted class
+// among them, without running anything. Text that does not parse is Unknown with 0 statements.
+func (c *Conn) Classify(sql string) (statements int, class Class, err error) {
+	a := &analysis{class: uint32(Unknown)}
+	a.structSize = uint32(unsafe.Sizeof(*a))
+	q, qn := span(sql)
+	rc := c.lib.fn.classify(c.ptr(), q, qn, nil, 0, unsafe.Pointer(a))
+	runtime.KeepAlive(sql)
+	if rc != 0 {
+		return 0, Unknown, errors.New("libchdb: the statement cannot be classified")
+	}
+	return int(a.statements), Class(a.class), nil
+}

@@ -1,0 +1,161 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"time"
+
+	"weir/internal/clickhouse"
+)
+
+// usage is what a statement has used so far.
+type usage struct {
+	clickhouse.Summary
+	at time.Duration // after its begin
+}
+
+func (u usage) summary() clickhouse.Summary { return u.Summary }
+
+// When a statement's CPU is read. A statement shorter than sampleAfter is not
+// worth a query of its own (0.5 ms) and counts one core for its time.
+const (
+	sampleAfter = 5 * time.Millisecond
+	sampleEvery = 250 * time.Millisecond
+	firstSample = 25 * time.Millisecond
+)
+
+// watch begins the statement's time: it is sampled while it runs, and killed when ctx ends or its time is over.
+func (c *call) watch(ctx context.Context) {
+	c.begin = time.Now()
+	wait := firstSample
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var t *time.Timer
+	t = time.AfterFunc(wait, func() {
+		c.sample()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !c.over {
+			wait = min(2*wait, sampleEvery)
+			t.Reset(wait)
+		}
+	})
+	c.stopTimer = t.Stop
+	cancel := context.CancelFunc(func() {})
+	if d := c.req.timeLimit(); d > 0 {
+		ctx, cancel = context.WithTimeout(ctx, d+time.Second)
+	}
+	c.killing.Add(1)
+	after := context.AfterFunc(ctx, func() {
+		defer c.killing.Done()
+		c.kill()
+	})
+	c.stopAfter = func() bool {
+		stopped := after()
+		if stopped {
+			c.killing.Done()
+		}
+		cancel()
+		return stopped
+	}
+}
+
+// unwatch ends the statement's time and reports whether it was killed. After it no kill can hit the connection.
+func (c *call) unwatch() bool {
+	c.mu.Lock()
+	c.over = true
+	c.mu.Unlock()
+	c.stopTimer()
+	c.stopAfter()
+	c.killing.Wait()
+	return c.killedBefore()
+}
+
+func (c *call) killedBefore() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.killed
+}
+
+// kill asks the engine to end the statement until it has ended. It never waits for it (KILL … SYNC can hang).
+func (c *call) kill() {
+	for {
+		c.mu.Lock()
+		over := c.over
+		c.killed = c.killed || !over
+		c.mu.Unlock()
+		if over {
+			return
+		}
+		if sess, err := c.pool.take(context.Background(), "", nil); err == nil {
+			if err := sess.run("KILL QUERY WHERE Settings['log_comment'] = " + quote(c.sess.mark) + " ASYNC FORMAT Null"); err != nil {
+				sess.conn.Close()
+			} else {
+				c.pool.give(sess)
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// sampleBeforeEnd samples a stream that may have given its last piece: until the next is asked for the statement is still listed.
+func (c *call) sampleBeforeEnd() {
+	age := time.Since(c.begin)
+	c.mu.Lock()
+	last := c.last.at
+	c.mu.Unlock()
+	if age < sampleAfter || age-last < max(sampleAfter, age/20) {
+		return
+	}
+	c.sample()
+}
+
+// sample reads the statement's CPU and memory from the list of running statements.
+func (c *call) sample() {
+	sess, err := c.pool.take(context.Background(), "", nil)
+	if err != nil {
+		return
+	}
+	at := time.Since(c.begin)
+	out, _, err := sess.conn.Query("SELECT ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds'], peak_memory_usage"+
+		" FROM system.processes WHERE Settings['log_comment'] = "+quote(c.sess.mark), "TSV")
+	if err != nil {
+		sess.conn.Close()
+		return
+	}
+	c.pool.give(sess)
+	cpu, mem, ok := bytes.Cut(bytes.TrimSpace(out), []byte("\t"))
+	if !ok {
+		return
+	}
+	us, err1 := strconv.ParseUint(string(cpu), 10, 64)
+	peak, err2 := strconv.ParseInt(string(mem), 10, 64)
+	if err1 != nil || err2 != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v := time.Duration(us) * time.Microsecond; v >= c.last.CPU {
+		c.last.CPU, c.last.at = v, at
+	}
+	c.last.PeakMemory = max(c.last.PeakMemory, uint64(max(0, peak)))
+}
+
+// usage returns what the whole statement used. What came after the last sample is reckoned at the rate before it.
+func (c *call) usage() usage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u := c.last
+	u.Elapsed = time.Since(c.begin)
+	if u.at > 0 {
+		u.CPU += time.Duration(float64(u.Elapsed-u.at) * float64(u.CPU) / float64(u.at))
+	} else {
+		u.CPU = u.Elapsed
+	}
+	st := c.stats
+	u.ReadRows, u.ReadBytes = st.ReadRows, st.ReadBytes
+	u.WrittenRows, u.WrittenBytes = st.WrittenRows, st.WrittenBytes
+	u.ResultRows, u.ResultBytes = st.ResultRows, st.ResultBytes
+	return u
+}

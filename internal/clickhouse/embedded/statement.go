@@ -1,0 +1,180 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"weir/internal/clickhouse"
+)
+
+// query runs a statement that takes no data.
+func (c *call) query(ctx context.Context) error {
+	t := scan(c.req.sql)
+	if f := outputFormat(t); f != "" {
+		c.out.format = f
+	}
+	sh := shapes[c.out.format]
+	for _, x := range t {
+		if x.is("TOTALS") { // a last piece that has another meaning
+			sh = whole
+		}
+	}
+	if c.req.settings["extremes"] == "1" || len(t) == 0 || !(t[0].is("SELECT") || t[0].is("WITH") || t[0].is("(")) {
+		sh = whole
+	}
+	if sh == whole {
+		return c.inOne()
+	}
+	return c.inPieces(ctx, sh)
+}
+
+// inOne makes the answer in one, in memory.
+func (c *call) inOne() error {
+	out, st, err := c.sess.conn.Query(c.req.sql, c.req.format, c.req.params...)
+	c.stats.Add(st)
+	if err != nil {
+		return err
+	}
+	if int64(len(out)) > c.cfg.MaxBuffered {
+		return tooLarge(c.cfg.MaxBuffered)
+	}
+	return c.out.write(out)
+}
+
+// inPieces streams the answer.
+func (c *call) inPieces(ctx context.Context, sh shape) error {
+	st, err := c.sess.conn.Stream(c.req.sql, c.req.format, c.req.params...)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	obj := objectWriter{out: c.out}
+	var buf []byte
+	for {
+		piece, stats, more, err := st.Next(buf[:0])
+		c.stats.Add(stats)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		buf = piece
+		c.sampleBeforeEnd()
+		if sh == object {
+			err = obj.piece(piece)
+		} else {
+			err = c.out.write(piece)
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			c.dirty = true
+			return err
+		}
+	}
+	if sh == object {
+		return obj.end(c)
+	}
+	return nil
+}
+
+// objectWriter joins the documents of the pieces of a JSON answer into one.
+type objectWriter struct {
+	out     *answer
+	started bool
+	any     bool // a row is out
+}
+
+var errPiece = errors.New("engine: a piece of the answer does not have the shape of its format")
+
+func (o *objectWriter) piece(doc []byte) error {
+	head, data, _, ok := cutObject(doc)
+	if !ok {
+		return errPiece
+	}
+	if !o.started {
+		o.started = true
+		if err := o.out.write(head); err != nil {
+			return err
+		}
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	if o.any {
+		if err := o.out.write([]byte(",\n")); err != nil {
+			return err
+		}
+	}
+	o.any = true
+	return o.out.write(data)
+}
+
+// end writes what follows the rows, with the numbers of the whole answer.
+func (o *objectWriter) end(c *call) error {
+	if !o.started {
+		return errPiece
+	}
+	return o.out.write(fmt.Appendf(nil, "\n\t],\n\n\t\"rows\": %d,\n\n\t\"statistics\":\n\t{\n\t\t\"elapsed\": %.9f,\n\t\t\"rows_read\": %d,\n\t\t\"bytes_read\": %d\n\t}\n}\n",
+		c.stats.ResultRows, time.Since(c.begin).Seconds(), c.stats.ReadRows, c.stats.ReadBytes))
+}
+
+// insertChunk is how much of an insert's body is read and handed over at a time.
+const insertChunk = 256 << 10
+
+// insert streams rows into a table. A body that is cut off, or a caller that goes away, cancels it.
+func (c *call) insert(ctx context.Context) error {
+	if c.out.req.tenant != "" {
+		return badRequest(clickhouse.CodeReadonly, "READONLY", "tenants cannot insert")
+	}
+	in, err := c.sess.conn.Insert(c.req.sql, c.req.format, c.req.params...)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	buf := make([]byte, insertChunk)
+	for {
+		n, rerr := fill(c.req.data, buf)
+		if n > 0 && !in.Append(buf[:n]) {
+			break // Done tells why
+		}
+		if rerr == io.EOF {
+			break
+		}
+		if rerr == nil {
+			rerr = ctx.Err()
+		}
+		if rerr != nil {
+			c.dirty = true
+			in.Cancel()
+			return badRequest(clickhouse.CodeUnexpectedEndOfFile, "UNEXPECTED_END_OF_FILE", "the data was cut off, nothing was inserted: %v", rerr)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		c.dirty = true
+		in.Cancel()
+		return err
+	}
+	st, err := in.Done()
+	c.stats.Add(st)
+	if err == nil && c.killedBefore() {
+		err = context.Canceled
+	}
+	return err
+}
+
+// fill reads until buf is full or the reader ends. Unlike io.ReadFull it keeps
+// the reader's own error, which tells an end (io.EOF) from a cut (io.ErrUnexpectedEOF).
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}

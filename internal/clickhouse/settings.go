@@ -1,0 +1,23 @@
+package clickhouse
+
+// OneBlockSettings are the settings under which every row of one INSERT
+// reaches its table as one block, so that the insert makes exactly one part per table
+// partition, whatever framing its body has, and a body that is cut off leaves nothing.
+// They hold for bodies of up to maxRows rows and maxBytes bytes in memory; beyond, a
+// second block begins. The result may be changed by the caller.
+func OneBlockSettings() map[string]string {
+	return map[string]string{
+		"min_insert_block_size_rows":      oneBlockRows, // squash up to this before a part is written
+		"min_insert_block_size_bytes":     oneBlockBytes,
+		"max_insert_block_size":           oneBlockRows, // rows of one block as read from the body
+		"max_insert_threads":              "1",
+		"input_format_parallel_parsing":   "0",
+		"async_insert":                    "0",
+		"max_partitions_per_insert_block": "100",
+	}
+}
+
+const (
+	oneBlockRows  = "1048576"
+	oneBlockBytes = "1073741824"
+)
