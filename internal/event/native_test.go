@@ -102,11 +102,12 @@ func TestNativeEqualsLibrary(t *testing.T) {
 			t.Fatalf("block is\n%q, ch-go writes\n%q", got, want)
 		}
 	})
-	t.Run("no rows", func(t *testing.T) {
-		if got, want := native(NewBatch()), chBlock(t, NewBatch()); !bytes.Equal(got, want) {
-			t.Fatalf("block is\n%q, ch-go writes\n%q", got, want)
+	for _, n := range []int{0, 1, 300} {
+		b := batchOf(make([]Row, n))
+		if got, want := native(b), chBlock(t, b); !bytes.Equal(got, want) {
+			t.Errorf("%d blank rows: block is\n%q, ch-go writes\n%q", n, got, want)
 		}
-	})
+	}
 	t.Run("many values", func(t *testing.T) { // keys of 1, 2 and 4 bytes
 		for _, n := range []int{255, 256, 65535, 65536} {
 			b := batchOf([]Row{first})
