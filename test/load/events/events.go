@@ -115,8 +115,11 @@ func (r *Renderer) layOut() body {
 		}
 		b.text = append(b.text, `,"client_id":"c`...)
 		place(&b.clients, clientWidth)
-		section := r.pick(sections)
-		b.text = fmt.Appendf(b.text, `","url":"https://%s/%s/%d%s"`, r.pick(hosts), section, zipf(r.rnd, 2000), r.pick(campaigns))
+		host, path := r.pick(hosts), fmt.Sprintf("/%s/%d", r.pick(sections), zipf(r.rnd, 2000))
+		b.text = fmt.Appendf(b.text, `","url":"https://%s%s%s"`, host, path, r.pick(campaigns))
+		if r.cfg.Layout == Engine { // the rollups group by them
+			b.text = fmt.Appendf(b.text, `,"host":%q,"path":%q`, host, path)
+		}
 		if ref := r.pick(referrers); ref != "" {
 			b.text = fmt.Appendf(b.text, `,"referrer":%q`, ref)
 		}

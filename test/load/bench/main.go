@@ -1,0 +1,121 @@
+// Command bench measures weir on this machine and writes docs/BENCHMARKS.md: ingest over HTTP against the engine's own INSERT of
+// the same events, acknowledgement and freshness against offered load, memory, disk, CPU by stage, and the time to be
+// ready after a kill. `make bench` runs it; it takes about five minutes.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"weir/test/system/harness"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the sizes of a run.
+type options struct {
+	dir    string        // where the servers' data directories are made
+	max    time.Duration // of the run at the maximum rate
+	step   time.Duration // of each step of offered load
+	warm   time.Duration
+	conns  int
+	batch  int
+	engine int // events of the engine's own insert
+	shares []float64
+}
+
+func run(ctx context.Context) error {
+	root, err := harness.Root()
+	if err != nil {
+		return err
+	}
+	var o options
+	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the data directories of the run are made")
+	flag.DurationVar(&o.max, "max", 20*time.Second, "length of the run at the maximum rate")
+	flag.DurationVar(&o.step, "step", 15*time.Second, "length of each step of offered load")
+	flag.DurationVar(&o.warm, "warm", 4*time.Second, "length of the warm-up")
+	flag.IntVar(&o.conns, "conns", 32, "connections")
+	flag.IntVar(&o.batch, "batch", 200, "events in a request")
+	flag.IntVar(&o.engine, "engine-events", 2_000_000, "events of the engine's own INSERT")
+	shares := flag.String("shares", "0.1,0.25,0.5,0.75,0.9,1", "offered loads, as shares of the maximum")
+	write := flag.Bool("write", true, "write docs/BENCHMARKS.md, its figure and test/load/results")
+	flag.Parse()
+	for s := range strings.SplitSeq(*shares, ",") {
+		var f float64
+		if _, err := fmt.Sscanf(s, "%g", &f); err != nil || f <= 0 {
+			return fmt.Errorf("shares: %q is not a positive number", s)
+		}
+		o.shares = append(o.shares, f)
+	}
+	dir, err := os.MkdirTemp(o.dir, "weir-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{o: o, dir: dir, res: results{When: time.Now().UTC().Truncate(time.Second), Machine: machine(), Conns: o.conns, Batch: o.batch}}
+	if err := b.run(ctx); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(b.res, "", "  ")
+	if err != nil {
+		return err
+	}
+	if !*write {
+		fmt.Println(string(text))
+		return nil
+	}
+	name := filepath.Join(root, "test", "load", "results", "bench.json")
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(name, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	if err := plotLoad(b.res, filepath.Join(root, "docs", "img", "load.svg")); err != nil {
+		return err
+	}
+	return writeReport(b.res, filepath.Join(root, "docs", "BENCHMARKS.md"))
+}
+
+// machineFacts say what the figures were measured on.
+type machineFacts struct {
+	CPU      string `json:"cpu"`
+	Cores    int    `json:"cores"`
+	MemoryGB int    `json:"memory_gb"`
+	OS       string `json:"os"`
+	Go       string `json:"go"`
+}
+
+func machine() machineFacts {
+	m := machineFacts{Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				m.CPU = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+		var kb int
+		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kb); err == nil {
+			m.MemoryGB = (kb + 1<<19) >> 20
+		}
+	}
+	return m
+}
