@@ -49,7 +49,7 @@ func (l *Log) append(ctx context.Context, partition uint16, data []byte) (uint64
 	if err := p.publish(s, offset, end); err != nil {
 		return 0, refused(err)
 	}
-	l.wake()
+	l.advance.wake()
 	return offset, nil
 }
 

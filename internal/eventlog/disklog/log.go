@@ -31,8 +31,7 @@ type Log struct {
 	cause  error  // why appends are refused; nil when they are not
 	closed bool
 
-	waitMu sync.Mutex
-	waitCh chan struct{} // closed and forgotten at every advance; nil when nobody waits
+	advance broadcast // some durable offset or the closed flag changed
 }
 
 var _ eventlog.Log = (*Log)(nil)
@@ -163,7 +162,7 @@ func (l *Log) Size(partition uint16) int64 {
 func (l *Log) Wait(ctx context.Context, seen []uint64) error {
 	for {
 		// The channel is taken before looking, so that an advance in between is not missed.
-		ch := l.advanced()
+		ch := l.advance.next()
 		l.mu.Lock()
 		closed := l.closed
 		l.mu.Unlock()
@@ -184,24 +183,6 @@ func (l *Log) Wait(ctx context.Context, seen []uint64) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-}
-
-func (l *Log) advanced() <-chan struct{} {
-	l.waitMu.Lock()
-	defer l.waitMu.Unlock()
-	if l.waitCh == nil {
-		l.waitCh = make(chan struct{})
-	}
-	return l.waitCh
-}
-
-func (l *Log) wake() {
-	l.waitMu.Lock()
-	defer l.waitMu.Unlock()
-	if l.waitCh != nil {
-		close(l.waitCh)
-		l.waitCh = nil
 	}
 }
 

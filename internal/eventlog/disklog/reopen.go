@@ -116,7 +116,7 @@ func (l *Log) reopen(failed *store) {
 		p.mu.Unlock()
 	}
 	began, pause := time.Now(), l.cfg.RetryMin
-	need := 2*failed.memBytes.Load() + 8<<20
+	need := 2*uint64(failed.backlog.inMemory()) + 8<<20
 	for try := 1; ; try++ {
 		if !l.sleep(pause) {
 			return
@@ -194,6 +194,6 @@ func (l *Log) replace() error {
 	l.store, l.cause = s, nil
 	l.mu.Unlock()
 	l.guard.at.Store(0)
-	l.wake()
+	l.advance.wake()
 	return nil
 }

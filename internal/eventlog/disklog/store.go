@@ -7,19 +7,14 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Limits above which appends wait, checked by the log itself: Pebble's own
-// stall cannot be left when the disk fails, so its limits are set out of reach.
-const (
-	maxL0Sublevels = 24
-	neverStall     = 100_000
-)
+// neverStall puts Pebble's own stall out of reach: see backlog.
+const neverStall = 100_000
 
 // store is one opening of the directory.
 type store struct {
@@ -28,18 +23,15 @@ type store struct {
 	ops    sync.WaitGroup // operations that use db
 	broken chan struct{}  // closed when the fence closes
 
-	readOnly   bool
-	pressureAt atomic.Int64  // Unix nanoseconds of the last look
-	memBytes   atomic.Uint64 // bytes in memtables at the last look
-	pressed    atomic.Bool
-	maxTables  int64
+	readOnly bool
+	backlog  *backlog
 }
 
 // openStore opens the directory behind a fresh fence. onFail is called once, at
 // the first failure of the disk; it must not block. Opened read-only, the
 // directory is not changed and the write-ahead log is replayed into memory.
 func openStore(cfg Config, lock *pebble.Lock, readOnly bool, onFail func(*store, error)) (s *store, err error) {
-	s = &store{broken: make(chan struct{}), maxTables: int64(cfg.MaxMemTables), readOnly: readOnly}
+	s = &store{broken: make(chan struct{}), backlog: newBacklog(cfg), readOnly: readOnly}
 	s.fence = newFence(cfg.FS, func(err error) {
 		close(s.broken)
 		onFail(s, err)
@@ -65,7 +57,7 @@ func openStore(cfg Config, lock *pebble.Lock, readOnly bool, onFail func(*store,
 		return s, err
 	}
 	s.fence.hold()
-	s.memBytes.Store(s.db.Metrics().MemTable.Size)
+	s.backlog.begin(s.db.Metrics().Levels[0].TablesSize)
 	return s, nil
 }
 
@@ -98,6 +90,9 @@ func (s *store) options(cfg Config, lock *pebble.Lock) *pebble.Options {
 
 func (s *store) listener(log *slog.Logger) *pebble.EventListener {
 	l := &pebble.EventListener{
+		WALCreated:      s.backlog.rotated,
+		FlushEnd:        s.backlog.flushed,
+		CompactionEnd:   s.backlog.compacted,
 		BackgroundError: func(err error) { log.Warn("store reports a background error", "err", err) },
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			log.Error("a table of the event log is damaged; its records are handed out as unreadable", "path", i.Path, "err", i.Details)
@@ -113,6 +108,7 @@ func (s *store) commit(b *pebble.Batch) error {
 	if err := s.fence.failed(); err != nil {
 		return err
 	}
+	s.backlog.committed(b.Len())
 	if err := s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
 		s.fence.fail(err)
 		return err
@@ -138,32 +134,19 @@ func (s *store) set(b *pebble.Batch) error {
 
 // admit waits while flushes and compactions are too far behind.
 func (s *store) admit(ctx context.Context) error {
-	for s.pressure() {
-		t := time.NewTimer(5 * time.Millisecond)
+	for {
+		relief := s.backlog.relief.next()
+		if !s.backlog.high() {
+			return nil
+		}
 		select {
-		case <-t.C:
+		case <-relief:
 		case <-s.broken:
-			t.Stop()
 			return s.fence.failed()
 		case <-ctx.Done():
-			t.Stop()
 			return ctx.Err()
 		}
 	}
-	return nil
-}
-
-// pressure looks at the store at most every 5 ms.
-func (s *store) pressure() bool {
-	now, last := time.Now().UnixNano(), s.pressureAt.Load()
-	if now-last < int64(5*time.Millisecond) || !s.pressureAt.CompareAndSwap(last, now) {
-		return s.pressed.Load()
-	}
-	m := s.db.Metrics()
-	p := m.MemTable.Count > s.maxTables || m.Levels[0].Sublevels > maxL0Sublevels
-	s.pressed.Store(p)
-	s.memBytes.Store(m.MemTable.Size)
-	return p
 }
 
 // diskError is a failure of the disk, as opposed to a directory that is not right.
