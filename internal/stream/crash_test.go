@@ -62,7 +62,7 @@ func start(t *testing.T, fs *vfs.MemFS, e *session, l *memLog, crashAfter int, r
 	}
 	x.p, err = Open(Config{
 		Log: l, State: x.db, Dedupe: x.set, Table: e, LateTable: e, Rollups: e, Tenants: everyTenant{},
-		MinInterval: time.Millisecond, LateInterval: 2 * time.Millisecond, LateGather: time.Millisecond, RollupInterval: time.Millisecond,
+		MinInterval: time.Millisecond, StopWait: time.Duration(1+rand.IntN(20)) * time.Millisecond, LateInterval: 2 * time.Millisecond, LateGather: time.Millisecond, RollupInterval: time.Millisecond,
 		Logger: quiet(), Registerer: reg, chunk: 300,
 		Fault: func(step string) { x.fault(step, rng) },
 	})

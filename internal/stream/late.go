@@ -171,7 +171,7 @@ func (p *Processor) runLate(ctx context.Context) error {
 			return nil // ctx ended
 		}
 		last = time.Now()
-		if err := p.retry(ctx, p.commitLate, p.recoverLate); err != nil {
+		if err := p.retry(ctx, p.unhurried(p.commitLate), p.recoverLate); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}

@@ -59,6 +59,8 @@ type Config struct {
 	MaxBacklog int64
 	// MaxLate is the same for the late stream: 4 GiB by default.
 	MaxLate int64
+	// StopWait is how long a commit under way may take to finish when the processor stops: 3 s by default.
+	StopWait time.Duration
 	// KeepLog is how long records stay in the log after they were processed: 24 h by default; KeepBytes
 	// bounds them by size: 32 GiB by default.
 	KeepLog   time.Duration
@@ -88,6 +90,7 @@ func (c Config) withDefaults() Config {
 	set(&c.LateGather, 500*time.Millisecond)
 	set(&c.RollupInterval, 5*time.Second)
 	set(&c.KeepLog, 24*time.Hour)
+	set(&c.StopWait, 3*time.Second)
 	if c.chunk == 0 {
 		c.chunk = 4 << 20
 	}
@@ -248,7 +251,7 @@ func (p *Processor) runMain(ctx context.Context) error {
 			return fmt.Errorf("wait for the log: %w", err)
 		}
 		start := time.Now()
-		if err := p.retry(ctx, p.commitMain, p.recoverMain); err != nil {
+		if err := p.retry(ctx, p.unhurried(p.commitMain), p.recoverMain); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -258,6 +261,24 @@ func (p *Processor) runMain(ctx context.Context) error {
 		if err := sleep(ctx, p.cfg.MinInterval-time.Since(start)); err != nil {
 			return nil
 		}
+	}
+}
+
+// unhurried gives do some time to finish after ctx has ended, so that a clean stop leaves nothing half done.
+func (p *Processor) unhurried(do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		stop := context.AfterFunc(ctx, func() { time.AfterFunc(p.cfg.StopWait, cancel) })
+		defer stop()
+		err := do(work)
+		if err != nil && ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		return err
 	}
 }
 

@@ -76,7 +76,8 @@ func (p *Processor) advanceRollups(ctx context.Context) error {
 				if err := p.waitDisk(ctx); err != nil {
 					return err
 				}
-				if err := p.step(ctx, r, w, from, to); err != nil {
+				step := p.unhurried(func(ctx context.Context) error { return p.step(ctx, r, w, from, to) })
+				if err := step(ctx); err != nil {
 					return err
 				}
 			}
