@@ -103,7 +103,7 @@ func (s *Set) quotaFloors(v *view, floor uint32) (map[uint32]uint32, bool) {
 		if quota <= 0 || total <= quota {
 			continue
 		}
-		if f := quotaFloor(v, tenant, max(floor, floors[tenant]), total, quota); f > max(floor, floors[tenant]) {
+		if f := quotaFloor(v, tenant, max(floor, floors[tenant]), quota); f > max(floor, floors[tenant]) {
 			floors[tenant] = f
 			changed = true
 		}
@@ -111,8 +111,8 @@ func (s *Set) quotaFloors(v *view, floor uint32) (map[uint32]uint32, bool) {
 	return floors, changed
 }
 
-// quotaFloor drops the tenant's oldest slices as long as quota keys remain.
-func quotaFloor(v *view, tenant, floor uint32, total, quota int64) uint32 {
+// quotaFloor is the highest floor above which quota keys of the tenant surely lie.
+func quotaFloor(v *view, tenant, floor uint32, quota int64) uint32 {
 	var own []slice
 	for _, r := range v.runs {
 		at, _ := slices.BinarySearchFunc(r.slices, tenant, func(c slice, t uint32) int { return int(int64(c.tenant) - int64(t)) })
@@ -122,20 +122,21 @@ func quotaFloor(v *view, tenant, floor uint32, total, quota int64) uint32 {
 			}
 		}
 	}
-	slices.SortFunc(own, func(x, y slice) int { return int(int64(x.maxSec) - int64(y.maxSec)) })
-	for i := 0; i < len(own); {
-		j, count := i, int64(0)
-		for ; j < len(own) && own[j].maxSec == own[i].maxSec; j++ {
-			count += int64(own[j].count)
-		}
-		if total-count < quota {
+	slices.SortFunc(own, func(x, y slice) int { return int(int64(y.minSec) - int64(x.minSec)) })
+	kept, from := int64(0), floor // quota keys were received at or after from
+	for _, c := range own {
+		if kept += int64(c.count); kept >= quota {
+			from = max(from, c.minSec)
 			break
 		}
-		total -= count
-		floor = own[i].maxSec + 1
-		i = j
 	}
-	return floor
+	best := floor // only a floor that ends a slice frees anything
+	for _, c := range own {
+		if c.maxSec < from {
+			best = max(best, c.maxSec+1)
+		}
+	}
+	return best
 }
 
 // forget drops the runs of which no key is remembered.

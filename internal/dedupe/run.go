@@ -12,18 +12,19 @@ import (
 )
 
 // A run file holds the keys of one bucket, each once, in order, and never
-// changes: pages, filter, fences (the first a of each page, 8 bytes), slices (12
+// changes: pages, filter, fences (the first a of each page, 8 bytes), slices (16
 // bytes each), footer.
 const (
 	footerSize  = 80
 	footerMagic = "weirdup1"
-	sliceSize   = 12
+	sliceSize   = 16
 )
 
 // slice counts keys of a tenant in a run that were received at about the same time.
 type slice struct {
 	tenant uint32
-	maxSec uint32 // the latest received time among them
+	minSec uint32 // the earliest received time among them
+	maxSec uint32 // the latest
 	count  uint32
 }
 
@@ -157,7 +158,10 @@ func (r *run) loadIndex() error {
 	r.slices = make([]slice, f.slices)
 	for i := range r.slices {
 		p := cut[sliceSize*i:]
-		r.slices[i] = slice{binary.LittleEndian.Uint32(p), binary.LittleEndian.Uint32(p[4:]), binary.LittleEndian.Uint32(p[8:])}
+		r.slices[i] = slice{
+			binary.LittleEndian.Uint32(p), binary.LittleEndian.Uint32(p[4:]),
+			binary.LittleEndian.Uint32(p[8:]), binary.LittleEndian.Uint32(p[12:]),
+		}
 	}
 	return nil
 }
@@ -229,13 +233,13 @@ func (w *runWriter) add(r *rec) error {
 	if w.last == nil || id != w.lastID {
 		s := w.counts[id]
 		if s == nil {
-			s = &slice{tenant: r.tenant()}
+			s = &slice{tenant: r.tenant(), minSec: r.sec}
 			w.counts[id] = s
 		}
 		w.last, w.lastID = s, id
 	}
 	w.last.count++
-	w.last.maxSec = max(w.last.maxSec, r.sec)
+	w.last.minSec, w.last.maxSec = min(w.last.minSec, r.sec), max(w.last.maxSec, r.sec)
 	if w.inPage == pageRecs {
 		return w.endPage()
 	}
@@ -283,9 +287,9 @@ func (w *runWriter) finish() (*run, error) {
 	}
 	counts := make([]byte, 0, sliceSize*len(cut))
 	for _, s := range cut {
-		counts = binary.LittleEndian.AppendUint32(counts, s.tenant)
-		counts = binary.LittleEndian.AppendUint32(counts, s.maxSec)
-		counts = binary.LittleEndian.AppendUint32(counts, s.count)
+		for _, v := range [...]uint32{s.tenant, s.minSec, s.maxSec, s.count} {
+			counts = binary.LittleEndian.AppendUint32(counts, v)
+		}
 	}
 	for i, part := range [][]byte{w.filter, fences, counts} {
 		f.sums[i] = crc32.Checksum(part, castagnoli)
@@ -332,7 +336,7 @@ func (w *runWriter) slices() []slice {
 	})
 	out := all[:0]
 	for i := 0; i < len(all); {
-		j, sum := i, slice{tenant: all[i].tenant}
+		j, sum := i, slice{tenant: all[i].tenant, minSec: all[i].minSec}
 		for ; j < len(all) && all[j].tenant == sum.tenant; j++ {
 			sum.count += all[j].count
 			sum.maxSec = all[j].maxSec
