@@ -44,7 +44,7 @@ func run(each time.Duration, only string) error {
 			}
 			n++
 			fmt.Printf("%s %s for %s\n", pkg, name, each)
-			cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), pkg)
+			cmd := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "20x", pkg)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				os.Stdout.Write(out)
 				failed = append(failed, pkg+" "+name)

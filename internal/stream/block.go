@@ -49,12 +49,16 @@ func (b *Block) pick(src *Block, rows []int) {
 	}
 }
 
-// appendAll appends all rows of src.
-func (b *Block) appendAll(src *Block) {
-	b.Batch.AppendBatch(src.Batch, nil)
-	b.Partitions = append(b.Partitions, src.Partitions...)
-	b.Offsets = append(b.Offsets, src.Offsets...)
-	b.Rows = append(b.Rows, src.Rows...)
+// fill picks rows of src until it has maxRows, or maxBytes of them, and returns how many it took: at least one.
+func (b *Block) fill(src *Block, rows []int, maxRows, maxBytes int) int {
+	const step = 64
+	n := 0
+	for n < min(len(rows), maxRows) && b.Batch.Bytes() < maxBytes {
+		m := min(n+step, len(rows), maxRows)
+		b.pick(src, rows[n:m])
+		n = m
+	}
+	return n
 }
 
 // hash identifies the rows and their order: where each came from and what time it carries.

@@ -18,9 +18,10 @@ import (
 // origin of each row, the record.
 
 const (
-	lateVersion   = 1
-	lateRefBytes  = 2 + 8 + 4
-	maxLateRecord = 4 << 20
+	lateVersion  = 1
+	lateRefBytes = 2 + 8 + 4
+	maxLateRows  = 10_000  // of one entry
+	maxLateBytes = 4 << 20 // of one entry, uncompressed; the row that crosses it is included
 )
 
 var errLate = errors.New("entry of the late stream cannot be read")
@@ -83,14 +84,16 @@ func stageLate(b *pebble.Batch, src *Block, rows []int, seq uint64) error {
 		d := dayOf(ts[i])
 		byDay[d] = append(byDay[d], i)
 	}
-	const step = 10_000 // rows an entry
 	for day, list := range byDay {
-		for part := 0; part*step < len(list); part++ {
+		part := uint32(0)
+		for len(list) > 0 {
 			e := newBlock()
-			e.pick(src, list[part*step:min(len(list), (part+1)*step)])
-			if err := b.Set(lateKey(day, seq, uint32(part)), encodeLate(e), nil); err != nil {
+			n := e.fill(src, list, maxLateRows, maxLateBytes)
+			if err := b.Set(lateKey(day, seq, part), encodeLate(e), nil); err != nil {
 				return fmt.Errorf("hand rows to the late stream: %w", err)
 			}
+			list = list[n:]
+			part++
 		}
 	}
 	return nil
