@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"weir/internal/problem"
+	"weir/internal/tenant"
 )
 
 // Options change how a Client behaves. The zero value is ready for use.
@@ -30,6 +31,8 @@ type Options struct {
 	OnRetry func(err error, wait time.Duration)
 	// UserAgent is sent with each request; "weir-client" if empty.
 	UserAgent string
+	// Tenant names the tenant that an operator's request is about; empty for all other keys.
+	Tenant string
 }
 
 // Client calls one server with one key. It is safe for concurrent use.
@@ -164,6 +167,9 @@ func (c *Client) once(ctx context.Context, q call) (*http.Response, error) {
 	}
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	if c.opts.Tenant != "" {
+		req.Header.Set(tenant.Header, c.opts.Tenant)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -78,7 +78,7 @@ func TestIngestRetries(t *testing.T) {
 		t.Error(d)
 	}
 	if s.n.Load() != 4 || len(waits) != 3 {
-		t.Errorf("%d requests, %d waits; want 4 and 3", s.n, len(waits))
+		t.Errorf("%d requests, %d waits; want 4 and 3", s.n.Load(), len(waits))
 	}
 	if waits[0] < time.Second {
 		t.Errorf("waited %v after Retry-After: 1", waits[0])

@@ -30,13 +30,15 @@ type Rejection struct {
 type IngestResult struct {
 	Accepted int         `json:"accepted"`
 	Rejected []Rejection `json:"rejected"`
-	Token    string      `json:"token"` // consistency token: what a query may demand as min_token
+	Unlisted int         `json:"rejected_unlisted"` // rejected and not in the list, which is bounded
+	Token    string      `json:"token"`             // consistency token: what a query may demand as min_token
 }
 
 // IngestOptions say what an ingest body is.
 type IngestOptions struct {
 	ContentType     string // application/x-ndjson if empty
 	ContentEncoding string // "", gzip or zstd
+	SiteID          string // the source of events that name none; empty leaves it to the key
 	Import          bool   // any age of ts is allowed
 	Header          http.Header
 }
@@ -49,8 +51,15 @@ func (c *Client) Ingest(ctx context.Context, body []byte, o IngestOptions) (Inge
 	for k, v := range o.Header {
 		q.header[k] = v
 	}
+	params := url.Values{}
 	if o.Import {
-		q.path += "?mode=import"
+		params.Set("mode", "import")
+	}
+	if o.SiteID != "" {
+		params.Set("site_id", o.SiteID)
+	}
+	if len(params) > 0 {
+		q.path += "?" + params.Encode()
 	}
 	if o.ContentType == "" {
 		o.ContentType = "application/x-ndjson"

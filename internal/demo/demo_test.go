@@ -78,7 +78,7 @@ func (s *weir) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(200, l)
 	case "POST /ingest":
-		s.ingest(w, body)
+		s.ingest(w, r.URL.Query().Get("site_id"), body)
 	case "POST /collect":
 		s.collected = append(s.collected, in)
 		s.agents[r.UserAgent()] = true
@@ -99,19 +99,18 @@ func (s *weir) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *weir) ingest(w http.ResponseWriter, body []byte) {
+func (s *weir) ingest(w http.ResponseWriter, site string, body []byte) {
 	d, _ := zstd.NewReader(nil)
 	defer d.Close()
 	text, _ := d.DecodeAll(body, nil)
 	n := 0
 	for l := range bytes.Lines(text) {
 		var ev struct {
-			ID   string `json:"event_id"`
-			TS   int64  `json:"ts"`
-			Site string `json:"site_id"`
+			ID string `json:"event_id"`
+			TS int64  `json:"ts"`
 		}
 		_ = json.Unmarshal(l, &ev)
-		if ev.Site == SiteID {
+		if site == SiteID {
 			s.ids[ev.ID] = ev.TS
 		}
 		n++

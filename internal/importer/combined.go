@@ -18,7 +18,6 @@ type rejection struct{ code, field, message string }
 // combined renders lines of an access log. Every field but the address becomes part of the event: the address is sent as
 // `ip`, from which the server derives the country and which it drops, and goes into the client id together with the user agent.
 type combined struct {
-	site string
 	salt []byte
 	base string
 
@@ -43,7 +42,6 @@ func (c *combined) appendEvent(dst, text, id []byte, shift int64) ([]byte, bool,
 	dst = append(dst, `{"event_id":"`...)
 	dst = append(dst, id...)
 	dst = append(dst, '"')
-	dst = c.text(dst, `,"site_id":`, []byte(c.site))
 	if l.PageView() {
 		dst = append(dst, `,"type":"pageview","ts":`...)
 	} else {

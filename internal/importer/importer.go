@@ -205,7 +205,7 @@ func (m *importer) run(ctx context.Context, progress io.Writer) error {
 
 func (m *importer) newRenderer() (renderer, error) {
 	if m.o.Format == NDJSON {
-		return &ndjson{site: m.o.SiteID}, nil
+		return &ndjson{}, nil
 	}
 	salt := m.o.Salt
 	if len(salt) == 0 {
@@ -214,7 +214,7 @@ func (m *importer) newRenderer() (renderer, error) {
 	if len(salt) == 0 {
 		return nil, errors.New("the server gave no salt for the client ids of an access log; give one with --salt, the same for each import into this source")
 	}
-	return &combined{site: m.o.SiteID, salt: salt, base: m.o.BaseURL}, nil
+	return &combined{salt: salt, base: m.o.BaseURL}, nil
 }
 
 // findShift reads all inputs for the latest time.

@@ -80,7 +80,7 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) {
 			body, err = io.ReadAll(z)
 		}
 	}
-	if err != nil || r.URL.Query().Get("mode") != "import" {
+	if err != nil || r.URL.Query().Get("mode") != "import" || r.URL.Query().Get("site_id") != "site-1" {
 		problem.New(400, "bad_body", "%v", err).Write(w)
 		return
 	}
@@ -203,17 +203,17 @@ func TestCombinedEvents(t *testing.T) {
 		t.Errorf("client ids: %v, %v, %v", client1, got[1]["client_id"], got[2]["client_id"])
 	}
 	want := []map[string]any{
-		{"site_id": "site-1", "type": "pageview", "ts": 1431857103000., "client_id": client1, "url": "/a?x=1", "referrer": `http://e.com/"q"`, "user_agent": "Mozilla/5.0 (X11)", "ip": "83.149.9.216",
+		{"type": "pageview", "ts": 1431857103000., "client_id": client1, "url": "/a?x=1", "referrer": `http://e.com/"q"`, "user_agent": "Mozilla/5.0 (X11)", "ip": "83.149.9.216",
 			"props": map[string]any{"status": 200., "bytes": 203023., "method": "GET", "protocol": "HTTP/1.1", "user": "frank"}},
-		{"site_id": "site-1", "type": "request", "ts": 1431943503000., "client_id": client1, "url": "/b.png", "user_agent": "Mozilla/5.0 (X11)", "ip": "83.149.9.216",
+		{"type": "request", "ts": 1431943503000., "client_id": client1, "url": "/b.png", "user_agent": "Mozilla/5.0 (X11)", "ip": "83.149.9.216",
 			"props": map[string]any{"status": 404., "method": "GET", "protocol": "HTTP/1.1"}},
-		{"site_id": "site-1", "type": "request", "ts": 1431943503000., "client_id": got[2]["client_id"], "ip": "2001:db8::1",
+		{"type": "request", "ts": 1431943503000., "client_id": got[2]["client_id"], "ip": "2001:db8::1",
 			"props": map[string]any{"status": 400., "bytes": 5., "request": `\x16\x03`}},
-		{"site_id": "site-1", "type": "pageview", "ts": 1431943503000., "client_id": got[3]["client_id"], "url": "/",
+		{"type": "pageview", "ts": 1431943503000., "client_id": got[3]["client_id"], "url": "/",
 			"props": map[string]any{"status": 200., "bytes": 5., "method": "GET", "protocol": "HTTP/1.1", "ident": "host.name", "user": "- -"}},
-		{"site_id": "site-1", "type": "pageview", "ts": 1431943503000., "client_id": got[4]["client_id"], "url": "https://www.e.com/x", "ip": "1.1.1.1",
+		{"type": "pageview", "ts": 1431943503000., "client_id": got[4]["client_id"], "url": "https://www.e.com/x", "ip": "1.1.1.1",
 			"props": map[string]any{"status": 200., "bytes": 5., "method": "GET", "protocol": "HTTP/1.1"}},
-		{"site_id": "site-1", "type": "request", "ts": 1431943503000., "client_id": got[4]["client_id"], "url": "////y.ico", "ip": "1.1.1.1",
+		{"type": "request", "ts": 1431943503000., "client_id": got[4]["client_id"], "url": "////y.ico", "ip": "1.1.1.1",
 			"props": map[string]any{"status": 200., "bytes": 5., "method": "GET", "protocol": "HTTP/1.1"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -381,10 +381,10 @@ func TestNDJSON(t *testing.T) {
 	}
 	file := "imp-" + fileID(NDJSON, []byte(text))[:16] + "-"
 	want := map[string][]map[string]any{
-		file + "1": {{"event_id": file + "1", "site_id": "site-1", "type": "a", "ts": 1431857103000.}},
+		file + "1": {{"event_id": file + "1", "type": "a", "ts": 1431857103000.}},
 		"mine":     {{"event_id": "mine", "site_id": "site-1", "type": "b", "ts": 1431857104.}},
-		file + "4": {{"event_id": file + "4", "site_id": "site-1"}},
-		file + "5": {{"event_id": file + "5", "site_id": "site-1", "type": "c", "ts": "2015-05-17T10:05:05Z"}},
+		file + "4": {{"event_id": file + "4"}},
+		file + "5": {{"event_id": file + "5", "type": "c", "ts": "2015-05-17T10:05:05Z"}},
 		"<nil>":    {{"specversion": "1.0", "id": "ce-1", "type": "d", "source": "/x", "data": map[string]any{"a": 1.}}},
 	}
 	if d := cmp.Diff(want, s.events); d != "" {
@@ -484,7 +484,7 @@ func TestProgress(t *testing.T) {
 }
 
 func BenchmarkCombined(b *testing.B) {
-	c := &combined{site: "site-1", salt: []byte("pepper")}
+	c := &combined{salt: []byte("pepper")}
 	l := []byte(logLine(12))
 	var dst []byte
 	b.ReportAllocs()

@@ -9,18 +9,15 @@ import (
 	"github.com/go-faster/jx"
 )
 
-// ndjson passes events on as they are and adds what they lack: an event_id and a site_id. A CloudEvent, which has an
-// id and a source of its own, is not touched.
-type ndjson struct {
-	site string
-	d    jx.Decoder
-}
+// ndjson passes events on as they are and adds the event_id that they lack. A CloudEvent, which has an
+// id of its own, is not touched.
+type ndjson struct{ d jx.Decoder }
 
 // scan is what is known of a line.
 type scan struct {
-	hasID, hasSite, cloud, empty bool
-	blankID                      bool   // it has an event_id that says nothing: null or ""
-	ts                           []byte // raw JSON
+	hasID, cloud, empty bool
+	blankID             bool   // it has an event_id that says nothing: null or ""
+	ts                  []byte // raw JSON
 }
 
 var errNotObject = errors.New("the line is not one JSON object")
@@ -43,8 +40,6 @@ func (n *ndjson) scan(text []byte) (scan, error) {
 			s.blankID = string(raw) == "null" || string(raw) == `""`
 			s.hasID = !s.blankID
 			return err
-		case "site_id":
-			s.hasSite = true
 		case "specversion":
 			s.cloud = true
 		case "ts":
@@ -96,32 +91,26 @@ func (n *ndjson) appendEvent(dst, text, id []byte, shift int64) ([]byte, bool, *
 	if shift != 0 || s.blankID {
 		return n.appendRewritten(dst, text, id, s, shift), true, nil
 	}
-	dst = append(dst, '{')
-	dst = n.appendMissing(dst, id, s)
-	rest := bytes.TrimLeft(text[1:], " \t\r\n")
-	if !s.empty && dst[len(dst)-1] != '{' {
+	if s.hasID {
+		return append(dst, text...), true, nil
+	}
+	dst = appendID(append(dst, '{'), id)
+	if !s.empty {
 		dst = append(dst, ',')
 	}
-	return append(dst, rest...), true, nil
+	return append(dst, bytes.TrimLeft(text[1:], " \t\r\n")...), true, nil
 }
 
-// appendMissing writes the members that the line lacks, without a comma at the end.
-func (n *ndjson) appendMissing(dst, id []byte, s scan) []byte {
-	if !s.hasID {
-		dst = append(append(append(dst, `"event_id":"`...), id...), '"')
-	}
-	if !s.hasSite {
-		if !s.hasID {
-			dst = append(dst, ',')
-		}
-		dst = appendString(append(dst, `"site_id":`...), []byte(n.site))
-	}
-	return dst
+func appendID(dst, id []byte) []byte {
+	return append(append(append(dst, `"event_id":"`...), id...), '"')
 }
 
 // appendRewritten writes the line with another time or id. A line whose time cannot be read keeps it, for the server to refuse.
 func (n *ndjson) appendRewritten(dst, text, id []byte, s scan, shift int64) []byte {
-	dst = n.appendMissing(append(dst, '{'), id, s)
+	dst = append(dst, '{')
+	if !s.hasID {
+		dst = appendID(dst, id)
+	}
 	sep := func() {
 		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')

@@ -225,7 +225,7 @@ func (m *importer) sendItems(ctx context.Context, in Input, b *batch, items []it
 	if err != nil {
 		return err
 	}
-	res, err := m.o.Client.Ingest(ctx, body, client.IngestOptions{ContentEncoding: encodingHeader(m.o.Compression), Import: true})
+	res, err := m.o.Client.Ingest(ctx, body, client.IngestOptions{ContentEncoding: encodingHeader(m.o.Compression), Import: true, SiteID: m.o.SiteID})
 	var p *problem.Problem
 	if errors.As(err, &p) && (p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusBadRequest || p.Status == http.StatusUnprocessableEntity) {
 		if len(items) == 1 {
@@ -241,8 +241,11 @@ func (m *importer) sendItems(ctx context.Context, in Input, b *batch, items []it
 	if err != nil {
 		return fmt.Errorf("send lines %d to %d: %w", items[0].line, items[len(items)-1].line, err)
 	}
-	if res.Accepted+len(res.Rejected) != len(items) {
-		return fmt.Errorf("send lines %d to %d: the server answered for %d events of %d", items[0].line, items[len(items)-1].line, res.Accepted+len(res.Rejected), len(items))
+	if n := res.Accepted + len(res.Rejected) + res.Unlisted; n != len(items) {
+		return fmt.Errorf("send lines %d to %d: the server answered for %d events of %d", items[0].line, items[len(items)-1].line, n, len(items))
+	}
+	for range res.Unlisted {
+		m.tally.reject(in.Name, items[0].line, nil, rejection{"unlisted", "", "the server's list of rejected events was too long for these"})
 	}
 	for _, r := range res.Rejected {
 		if r.Index < 0 || r.Index >= len(items) {
