@@ -21,7 +21,7 @@ func (j *job) setBody(body []byte) {
 	j.h.metrics.bytes.WithLabelValues(j.door).Add(float64(len(body)))
 }
 
-// setTenant takes over what a tenant's own limits say.
+// setLimits takes over what a tenant's own limits say.
 func (j *job) setLimits() {
 	if n := j.tenant.Limits.EventBytes; n > 0 {
 		j.dec.eventMax = int(min(n, maxEventBytes))
@@ -41,7 +41,10 @@ func (j *job) take(rej *reject) *problem.Problem {
 			"the request has more than %d events (max_events): send fewer in one request", j.h.cfg.MaxEvents).
 			WithLimit("max_events", int64(j.h.cfg.MaxEvents))
 	}
-	s := &j.unsited
+	s := j.home
+	if s == nil {
+		s = &j.unsited
+	}
 	if rej == nil {
 		s, rej = j.findSite()
 	}
@@ -62,8 +65,8 @@ func (j *job) take(rej *reject) *problem.Problem {
 func (j *job) reject(at int, s *site, rej *reject) {
 	j.rejected++
 	s.reject(rej.code)
-	if rej.code == codeMalformed {
-		j.malformed++
+	if rej.code == codeMalformed || rej.code == codeUTF8 {
+		j.unreadable++
 	}
 	if len(j.rejects) < j.h.cfg.MaxRejects {
 		j.rejects = append(j.rejects, Reject{at, rej.code, rej.field, rej.message})

@@ -35,6 +35,7 @@ func (h *Handler) collect(w http.ResponseWriter, r *http.Request, j *job) *probl
 	}
 	j.dec.defaults = env.ids
 	if prob := j.array(env.events); prob != nil {
+		j.countFailed(prob)
 		return prob
 	}
 	tok, prob := j.commitPublic(w, r)
@@ -175,6 +176,7 @@ func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem
 		prob = j.single(body)
 	}
 	if prob != nil {
+		j.countFailed(prob)
 		return prob
 	}
 	tok, prob := j.commitPublic(w, r)
@@ -367,9 +369,9 @@ func (j *job) lines(body []byte) *problem.Problem {
 			return prob
 		}
 	}
-	if j.malformed == j.index {
+	if j.unreadable == j.index {
 		first := j.rejects[0]
-		return problem.New(http.StatusBadRequest, codeMalformed, "%s; send NDJSON, a JSON array or one JSON object", first.Message)
+		return problem.New(http.StatusBadRequest, first.Code, "%s; send NDJSON, a JSON array or one JSON object", first.Message)
 	}
 	return nil
 }

@@ -180,13 +180,13 @@ type job struct {
 	factsAgent []byte
 	hasFacts   bool
 
-	batches   []*event.Batch // by place in the tenant's range
-	index     int            // events seen
-	accepted  int
-	rejects   []Reject
-	rejected  int
-	malformed int
-	unsited   site // counts events whose site is not known
+	batches    []*event.Batch // by place in the tenant's range
+	index      int            // events seen
+	accepted   int
+	rejects    []Reject
+	rejected   int
+	unreadable int  // rejected events that are no JSON
+	unsited    site // counts events whose site is not known
 }
 
 // site is a source as a request sees it, and what became of its events.
