@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"weir/internal/client"
@@ -37,10 +38,12 @@ const (
 	siteURL  = "http://www.semicomplete.com" // where the sample is from
 )
 
-// Config says where the demo runs. Server and AdminToken must be set.
+// Config says where the demo runs. Server and AdminToken or TokenFile must be set.
 type Config struct {
 	Server     string
 	AdminToken string
+	// TokenFile holds the operator's token if AdminToken is empty. It is read when the server is ready.
+	TokenFile string
 	// KeyFile keeps the keys that the demo made, so that they stay the same when it is started again. Empty makes new ones each time.
 	KeyFile string
 	// Rate is the events of the live replay a second, 10 by default; a negative one means no replay.
@@ -60,8 +63,8 @@ type keys struct {
 // Run waits for the server, creates what is missing, imports the sample unless that was done before, prints to out what to
 // try, and replays the sample until ctx ends; it then returns nil.
 func Run(ctx context.Context, cfg Config, out io.Writer) error {
-	if cfg.Server == "" || cfg.AdminToken == "" {
-		return errors.New("demo: server and admin token must be set")
+	if cfg.Server == "" || (cfg.AdminToken == "" && cfg.TokenFile == "") {
+		return errors.New("demo: server and admin token, or its file, must be set")
 	}
 	if cfg.Rate == 0 {
 		cfg.Rate = 10
@@ -72,7 +75,7 @@ func Run(ctx context.Context, cfg Config, out io.Writer) error {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &demo{cfg: cfg, log: cfg.Log.With("component", "demo"), admin: client.New(cfg.Server, cfg.AdminToken, client.Options{HTTP: cfg.HTTP})}
+	d := &demo{cfg: cfg, log: cfg.Log.With("component", "demo")}
 	err := d.run(ctx, out)
 	if ctx.Err() != nil {
 		return nil
@@ -88,9 +91,18 @@ type demo struct {
 }
 
 func (d *demo) run(ctx context.Context, out io.Writer) error {
-	if err := d.admin.WaitReady(ctx); err != nil {
+	if err := client.New(d.cfg.Server, "", client.Options{HTTP: d.cfg.HTTP}).WaitReady(ctx); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
+	token := d.cfg.AdminToken
+	if token == "" {
+		text, err := os.ReadFile(d.cfg.TokenFile)
+		if err != nil {
+			return fmt.Errorf("demo: read the operator's token: %w", err)
+		}
+		token = strings.TrimSpace(string(text))
+	}
+	d.admin = client.New(d.cfg.Server, token, client.Options{HTTP: d.cfg.HTTP})
 	if err := d.create(ctx); err != nil {
 		return fmt.Errorf("demo: create tenant %s and its source %s: %w", Tenant, SourceID, err)
 	}

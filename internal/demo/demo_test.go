@@ -134,7 +134,11 @@ func TestRun(t *testing.T) {
 	s := &weir{keys: map[string]string{}, ledger: map[string]client.ImportEntry{}, ids: map[string]int64{}, agents: map[string]bool{}, forwarded: map[string]bool{}}
 	srv := httptest.NewServer(s)
 	defer srv.Close()
-	cfg := Config{Server: srv.URL, AdminToken: "root", KeyFile: filepath.Join(t.TempDir(), "demo-keys"), Rate: 5000}
+	dir := t.TempDir()
+	cfg := Config{Server: srv.URL, TokenFile: filepath.Join(dir, "admin-token"), KeyFile: filepath.Join(dir, "demo-keys"), Rate: 5000}
+	if err := os.WriteFile(cfg.TokenFile, []byte("root\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 2 {
 		ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 		s.enough = stop

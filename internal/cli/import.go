@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"weir/internal/client"
+	"weir/internal/importer"
+)
+
+// ImportCmd is `weir import`.
+type ImportCmd struct {
+	Server string `help:"Address of weir." default:"http://127.0.0.1:8080" env:"WEIR_SERVER"`
+	Key    string `help:"Write key of the source, or a key of the role writer." env:"WEIR_KEY" required:""`
+
+	Format string `help:"What the lines are: combined (an access log of Apache or nginx) or ndjson (events as /ingest takes them)." enum:"combined,ndjson" default:"combined"`
+	SiteID string `help:"The source that the events belong to." name:"site-id" required:""`
+
+	BaseURL    string `help:"Put before the paths of an access log, for example https://www.example.com." name:"base-url"`
+	Salt       string `help:"What client ids of an access log are hashed with. Empty takes the source's own from the server." env:"WEIR_IMPORT_SALT"`
+	ShiftToNow bool   `help:"Move all times so that the last line is now."`
+	Strict     bool   `help:"Fail if a line was rejected."`
+
+	BatchEvents int    `help:"Events in one request." default:"1000"`
+	InFlight    int    `help:"Requests at once." default:"4"`
+	Compression string `help:"Compression of requests." enum:"zstd,gzip,none" default:"zstd"`
+
+	Files []string `arg:"" name:"file" help:"Files to import, plain or compressed with gzip or zstd; - is the standard input."`
+}
+
+// importRetry is how long one request is tried again before the import gives up; started again, it goes on where it was.
+const importRetry = 10 * time.Minute
+
+// Run imports the files and prints a summary. Rejected lines are no failure unless Strict is set.
+func (c *ImportCmd) Run(ctx context.Context) error {
+	o := importer.Options{SiteID: c.SiteID, Format: importer.Format(c.Format), BaseURL: c.BaseURL, Salt: []byte(c.Salt), ShiftToNow: c.ShiftToNow,
+		BatchEvents: c.BatchEvents, InFlight: c.InFlight, Compression: c.Compression}
+	var told time.Time
+	o.Client = client.New(c.Server, c.Key, client.Options{RetryFor: importRetry, UserAgent: "weir-import", OnRetry: func(err error, wait time.Duration) {
+		if !isatty.IsTerminal(os.Stderr.Fd()) && time.Since(told) > 5*time.Second { // a terminal shows the bar
+			told = time.Now()
+			fmt.Fprintf(os.Stderr, "waiting %s: %v\n", wait.Round(time.Millisecond), err)
+		}
+	}})
+	for _, name := range c.Files {
+		o.Inputs = append(o.Inputs, importer.File(name, os.Stdin))
+	}
+	sum, err := importer.Run(ctx, o, os.Stderr)
+	if werr := sum.Write(os.Stdout); werr != nil {
+		err = errors.Join(err, werr)
+	}
+	if err == nil && c.Strict && sum.Rejected > 0 {
+		return fmt.Errorf("%d lines were rejected", sum.Rejected)
+	}
+	return err
+}
