@@ -18,7 +18,7 @@ type usage struct {
 func (u usage) summary() clickhouse.Summary { return u.Summary }
 
 // When a statement's CPU is read. A statement shorter than sampleAfter is not
-// worth a query of its own (0.5 ms) and counts one core for its time.
+// worth a query of its own (0.5 ms): what its own thread used is nearly all.
 const (
 	sampleAfter = 5 * time.Millisecond
 	sampleEvery = 250 * time.Millisecond
@@ -27,7 +27,7 @@ const (
 
 // watch begins the statement's time: it is sampled while it runs, and killed when ctx ends or its time is over.
 func (c *call) watch(ctx context.Context) {
-	c.begin = time.Now()
+	c.begin, c.thread = time.Now(), threadCPU()
 	wait := firstSample
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,44 +118,55 @@ func (c *call) sample() {
 		return
 	}
 	at := time.Since(c.begin)
-	out, _, err := sess.conn.Query("SELECT ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds'], peak_memory_usage"+
-		" FROM system.processes WHERE Settings['log_comment'] = "+quote(c.sess.mark), "TSV")
+	out, _, err := sess.conn.Query("SELECT ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds'],"+
+		" greatest(peak_memory_usage, 0), read_rows, read_bytes FROM system.processes WHERE Settings['log_comment'] = "+quote(c.sess.mark), "TSV")
 	if err != nil {
 		sess.conn.Close()
 		return
 	}
 	c.pool.give(sess)
-	cpu, mem, ok := bytes.Cut(bytes.TrimSpace(out), []byte("\t"))
-	if !ok {
-		return
+	var v [4]uint64
+	fields := bytes.Fields(out)
+	if len(fields) != len(v) {
+		return // it is not listed (any more)
 	}
-	us, err1 := strconv.ParseUint(string(cpu), 10, 64)
-	peak, err2 := strconv.ParseInt(string(mem), 10, 64)
-	if err1 != nil || err2 != nil {
-		return
+	for i := range v {
+		if v[i], err = strconv.ParseUint(string(fields[i]), 10, 64); err != nil {
+			return
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if v := time.Duration(us) * time.Microsecond; v >= c.last.CPU {
-		c.last.CPU, c.last.at = v, at
+	u := &c.last
+	if cpu := time.Duration(v[0]) * time.Microsecond; cpu >= u.CPU {
+		u.CPU, u.at = cpu, at
 	}
-	c.last.PeakMemory = max(c.last.PeakMemory, uint64(max(0, peak)))
+	u.PeakMemory, u.ReadRows, u.ReadBytes = max(u.PeakMemory, v[1]), max(u.ReadRows, v[2]), max(u.ReadBytes, v[3])
 }
 
-// usage returns what the whole statement used. What came after the last sample is reckoned at the rate before it.
+// usage returns what the whole statement used. The engine counts the threads
+// of its pipeline and this thread's time inside the library; what came after the last
+// sample is reckoned at the rate before it. This thread's time outside the library (reading and writing the socket) is added.
 func (c *call) usage() usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.last
 	u.Elapsed = time.Since(c.begin)
+	thread := threadCPU() - c.thread
 	if u.at > 0 {
-		u.CPU += time.Duration(float64(u.Elapsed-u.at) * float64(u.CPU) / float64(u.at))
-	} else {
-		u.CPU = u.Elapsed
+		u.CPU += time.Duration(float64(u.Elapsed-u.at)*float64(u.CPU)/float64(u.at)) + max(0, thread-c.inside)
 	}
+	u.CPU = max(u.CPU, thread)
 	st := c.stats
-	u.ReadRows, u.ReadBytes = st.ReadRows, st.ReadBytes
+	u.ReadRows, u.ReadBytes = max(u.ReadRows, st.ReadRows), max(u.ReadBytes, st.ReadBytes)
 	u.WrittenRows, u.WrittenBytes = st.WrittenRows, st.WrittenBytes
 	u.ResultRows, u.ResultBytes = st.ResultRows, st.ResultBytes
 	return u
+}
+
+// library times what f spends in the library on this thread.
+func (c *call) library(f func()) {
+	t := threadCPU()
+	f()
+	c.inside += threadCPU() - t
 }

@@ -188,6 +188,8 @@ type call struct {
 	stats libchdb.Stats
 	dirty bool // the session must not be used again
 
+	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since
+
 	stopTimer, stopAfter func() bool
 	killing              sync.WaitGroup
 	mu                   sync.Mutex

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/internal/clickhouse"
+	"weir/internal/clickhouse/embedded/libchdb"
 )
 
 // query runs a statement that takes no data.
@@ -33,7 +34,10 @@ func (c *call) query(ctx context.Context) error {
 
 // inOne makes the answer in one, in memory.
 func (c *call) inOne() error {
-	out, st, err := c.sess.conn.Query(c.req.sql, c.req.format, c.req.params...)
+	var out []byte
+	var st libchdb.Stats
+	var err error
+	c.library(func() { out, st, err = c.sess.conn.Query(c.req.sql, c.req.format, c.req.params...) })
 	c.stats.Add(st)
 	if err != nil {
 		return err
@@ -46,7 +50,9 @@ func (c *call) inOne() error {
 
 // inPieces streams the answer.
 func (c *call) inPieces(ctx context.Context, sh shape) error {
-	st, err := c.sess.conn.Stream(c.req.sql, c.req.format, c.req.params...)
+	var st *libchdb.Stream
+	var err error
+	c.library(func() { st, err = c.sess.conn.Stream(c.req.sql, c.req.format, c.req.params...) })
 	if err != nil {
 		return err
 	}
@@ -54,7 +60,10 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 	obj := objectWriter{out: c.out}
 	var buf []byte
 	for {
-		piece, stats, more, err := st.Next(buf[:0])
+		var piece []byte
+		var stats libchdb.Stats
+		var more bool
+		c.library(func() { piece, stats, more, err = st.Next(buf[:0]) })
 		c.stats.Add(stats)
 		if err != nil {
 			return err

@@ -68,7 +68,6 @@ type functions struct {
 	resultError        func(result unsafe.Pointer) unsafe.Pointer
 
 	classify func(conn, sql unsafe.Pointer, n uintptr, db unsafe.Pointer, dbn uintptr, out unsafe.Pointer) int32
-	shutdown func() int32
 }
 
 // Check says what is wrong with the file at path as far as that can be told without loading it; nil if it looks like a library.
@@ -143,20 +142,11 @@ func (f *functions) symbols() map[string]any {
 		"chdb_result_bytes_written":        &f.resultBytesWritten,
 		"chdb_result_error":                &f.resultError,
 		"chdb_classify_query_n":            &f.classify,
-		"chdb_shutdown":                    &f.shutdown,
 	}
 }
 
 // Version returns what the library says of itself, such as 26.7.0.
 func (l *Library) Version() string { return l.version }
-
-// Shutdown stops every thread of the engine; every Conn must be closed before. Nothing can be connected after it.
-func (l *Library) Shutdown() error {
-	if l.fn.shutdown() != 0 {
-		return errors.New("libchdb: shutdown refused: a connection is open or a thread did not end")
-	}
-	return nil
-}
 
 // Connect opens a connection. args are as on the command line of
 // clickhouse-local, without the program's name: --path and --config-file are read by the
