@@ -1,0 +1,202 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"weir/internal/auth"
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/clickhouse/embedded"
+	"weir/internal/dedupe"
+	"weir/internal/event"
+	"weir/internal/eventlog"
+	"weir/internal/httpapi"
+	"weir/internal/stream"
+	"weir/internal/tenant"
+)
+
+var errUnavailable = clickhouse.ErrUnavailable
+
+// dedupeSecret is the key of the hashes of event ids, made at the first start and kept in the catalog.
+func (a *app) dedupeSecret(ctx context.Context) (dedupe.Secret, error) {
+	const name = "dedupe_secret"
+	text, err := a.catalog.Setting(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && text == "" {
+		var raw [16]byte
+		if _, err := rand.Read(raw[:]); err != nil {
+			return dedupe.Secret{}, fmt.Errorf("make the secret of event ids: %w", err)
+		}
+		text = hex.EncodeToString(raw[:])
+		if err := a.catalog.SetSetting(ctx, name, text); err != nil {
+			return dedupe.Secret{}, err
+		}
+	} else if err != nil {
+		return dedupe.Secret{}, err
+	}
+	return dedupe.ParseSecret(text)
+}
+
+// dedupeQuota is how many event ids of a tenant are kept.
+func (a *app) dedupeQuota(number uint32) int64 {
+	t, ok := a.catalog.TenantByNumber(number)
+	if !ok {
+		return 0
+	}
+	return t.Limits.DedupeKeys
+}
+
+// library finds libchdb: as configured, in the build's cache, or beside the binary.
+func (a *app) library() (string, error) {
+	if a.cfg.Libchdb != "" {
+		return a.cfg.Libchdb, nil
+	}
+	if env := os.Getenv("WEIR_LIBCHDB"); env != "" {
+		return env, nil
+	}
+	path := cacheFile(func(cache string) string {
+		return filepath.Join(cache, "libchdb", embedded.LibraryVersion, runtime.GOOS+"-"+runtime.GOARCH, "libchdb.so")
+	})
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if exe, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(exe), "libchdb.so")
+		if _, err := os.Stat(beside); err == nil {
+			return beside, nil
+		}
+	}
+	return "", fmt.Errorf("libchdb.so, the query engine, is not there (looked for %s and beside the binary): run `make deps`, or name it with --libchdb", path)
+}
+
+// counted makes batches durable and tells the accounting of them.
+type counted struct {
+	*eventlog.Gatherer
+	processor *stream.Processor
+}
+
+func (c counted) Append(ctx context.Context, partition uint16, b *event.Batch) (uint64, error) {
+	off, err := c.Gatherer.Append(ctx, partition, b)
+	if err == nil {
+		c.processor.Appended(b)
+	}
+	return off, err
+}
+
+// account passes on what the doors decide. Accepted events are counted by counted, from the rows themselves.
+type account struct{ processor *stream.Processor }
+
+func (a account) Accepted(tenant.ID, string, int) {}
+
+func (a account) Rejected(t tenant.ID, _, _ string, n int) {
+	if t != "" {
+		a.processor.Rejected(string(t), time.Now(), n)
+	}
+}
+
+// usage serves /api/v1/usage from the processor's accounting.
+type usage struct {
+	processor *stream.Processor
+	catalog   catalog.Catalog
+}
+
+func (u usage) Usage(_ context.Context, t tenant.ID, from, to time.Time) ([]httpapi.UsageRow, error) {
+	var rows []httpapi.UsageRow
+	for _, h := range u.processor.Usage(string(t), from, to) {
+		rows = append(rows, httpapi.UsageRow{
+			Hour: h.Hour, Received: h.Received, Stored: h.Stored, Deduplicated: h.Deduplicated, Rejected: h.Rejected, Filtered: h.Filtered,
+			Quarantined: h.Quarantined, Erased: h.Erased, Pending: h.Pending, Conflicts: h.Conflicts, Bytes: h.Bytes,
+		})
+	}
+	return rows, nil
+}
+
+func (u usage) Conflict(_ context.Context, t tenant.ID) (*httpapi.ConflictExample, error) {
+	c, ok := u.processor.LastConflict(string(t))
+	if !ok {
+		return nil, nil
+	}
+	return &httpapi.ConflictExample{SiteID: c.Site, EventID: c.EventID, Type: c.Type, At: c.At}, nil
+}
+
+// quarantine serves /api/v1/quarantine.
+type quarantine struct {
+	processor *stream.Processor
+	gatherer  *eventlog.Gatherer
+}
+
+func (q quarantine) Quarantine(context.Context) ([]httpapi.QuarantineItem, error) {
+	list, err := q.processor.Quarantine()
+	items := make([]httpapi.QuarantineItem, len(list))
+	for i, r := range list {
+		items[i] = httpapi.QuarantineItem(r)
+	}
+	return items, err
+}
+
+func (q quarantine) QuarantineItem(_ context.Context, id string) (httpapi.QuarantineItem, error) {
+	r, err := q.processor.QuarantineRecord(id)
+	return httpapi.QuarantineItem(r), quarantineError(id, err)
+}
+
+func (q quarantine) ReplayQuarantine(ctx context.Context, id string) (int, error) {
+	partition, b, err := q.processor.DecodeQuarantine(id)
+	if err != nil {
+		return 0, quarantineError(id, err)
+	}
+	for i := range b.Flags() {
+		b.Flags()[i] |= event.FlagSenderID // so that a replay that is repeated after a crash is found out
+	}
+	if _, err := (counted{q.gatherer, q.processor}).Append(ctx, partition, b); err != nil {
+		return 0, err
+	}
+	return b.Rows(), q.processor.DropQuarantine(id)
+}
+
+func (q quarantine) DeleteQuarantine(_ context.Context, id string) error {
+	return quarantineError(id, q.processor.DropQuarantine(id))
+}
+
+func quarantineError(id string, err error) error {
+	switch {
+	case errors.Is(err, stream.ErrNoQuarantine):
+		return httpapi.ErrNotQuarantined(id)
+	case errors.Is(err, stream.ErrStillUndecodable):
+		return httpapi.ErrNotDecodable(id, err)
+	}
+	return err
+}
+
+// authenticated serves h with the request's principal in its context.
+func authenticated(a *auth.Authenticator, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, prob := a.Authenticate(r)
+		if prob != nil {
+			prob.Write(w)
+			return
+		}
+		h.ServeHTTP(w, r.WithContext(tenant.With(r.Context(), p)))
+	})
+}
+
+// pebbleLogger passes on what the state store has to say. When the store cannot write any more it ends the process: nothing can be
+// committed then, and the next start finds everything that was.
+type pebbleLogger struct{ log *slog.Logger }
+
+func (l pebbleLogger) Infof(string, ...any) {}
+
+func (l pebbleLogger) Errorf(format string, args ...any) { l.log.Error(fmt.Sprintf(format, args...)) }
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	l.log.Error("the state store cannot go on: " + fmt.Sprintf(format, args...))
+	os.Exit(1)
+}

@@ -1,0 +1,299 @@
+// Package app wires weir together: which components there are, what each gets of the others, and in which order they
+// start and stop. It is the only package that sees all of them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"weir/internal/auth"
+	"weir/internal/catalog/sqlite"
+	"weir/internal/clickhouse/embedded"
+	"weir/internal/clickhouse/schema"
+	"weir/internal/config"
+	"weir/internal/dedupe"
+	"weir/internal/enrich"
+	"weir/internal/eventlog"
+	"weir/internal/eventlog/disklog"
+	"weir/internal/httpapi"
+	"weir/internal/ingest"
+	"weir/internal/query"
+	"weir/internal/report"
+	"weir/internal/rollup"
+	"weir/internal/stream"
+)
+
+// Options are what Run takes beside the configuration.
+type Options struct {
+	Version string
+	Log     *slog.Logger
+	// Abort, when it ends, ends a stop that is under way at once.
+	Abort context.Context
+	// Started, if set, is called with the address that is listened on and the operator's token, when doors are open. It must not block.
+	Started func(addr net.Addr, operatorToken string)
+	// Fault, if set, is called with the steps of the processor; tests kill the process there.
+	Fault func(step string)
+}
+
+// app holds what is open, in the order in which it was opened.
+type app struct {
+	cfg   config.Config
+	opt   Options
+	log   *slog.Logger
+	reg   *prometheus.Registry
+	units *units
+	close []func() error // called in reverse
+
+	catalog   *sqlite.Catalog
+	token     string
+	auth      *auth.Authenticator
+	events    *disklog.Log
+	state     *pebble.DB
+	dedupe    *dedupe.Set
+	gatherer  *eventlog.Gatherer
+	engine    *embedded.Engine
+	processor *stream.Processor
+	api       *httpapi.API
+	room      *room
+	migrated  chan struct{} // closed when the tables are ready
+}
+
+// Run serves until ctx ends, then stops in order and returns nil. It returns an error when it cannot start, or when a part of it fails.
+func Run(ctx context.Context, cfg config.Config, opt Options) error {
+	a := &app{cfg: cfg, opt: opt, log: opt.Log, reg: prometheus.NewRegistry(), migrated: make(chan struct{})}
+	a.units = newUnits(a.log.With("component", "app"))
+	a.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	err := a.open(ctx)
+	if err == nil {
+		err = a.serve(ctx)
+	}
+	abort := opt.Abort
+	if abort == nil {
+		abort = context.Background()
+	}
+	err = errors.Join(err, a.units.stop(abort))
+	for i := len(a.close) - 1; i >= 0; i-- {
+		err = errors.Join(err, a.close[i]())
+	}
+	return err
+}
+
+// open opens everything that keeps state, and builds what works on it. Nothing runs yet.
+func (a *app) open(ctx context.Context) error {
+	if !a.cfg.HasRole(config.RoleAll) {
+		return errors.New("roles: this version runs all roles in one process: the embedded log and engine cannot be shared; use roles = all")
+	}
+	lock, err := lockDir(a.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	a.close = append(a.close, lock.Close)
+	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openEngine, a.openProcessor, a.openAPI} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) dir(name string) string { return filepath.Join(a.cfg.DataDir, name) }
+
+func (a *app) openCatalog(ctx context.Context) error {
+	var err error
+	if a.catalog, err = sqlite.Open(ctx, sqlite.Config{Path: a.dir("catalog.db"), Partitions: a.cfg.Log.Partitions, Logger: a.log}); err != nil {
+		return err
+	}
+	a.close = append(a.close, a.catalog.Close)
+	var created bool
+	if a.token, created, err = auth.OperatorToken(a.cfg.DataDir, string(a.cfg.AdminToken)); err != nil {
+		return err
+	}
+	if created {
+		a.log.Info("made an operator token", "file", a.dir(auth.TokenFile))
+	}
+	a.auth, err = auth.New(auth.Config{Keys: a.catalog, OperatorToken: a.token, Registerer: a.reg})
+	return err
+}
+
+func (a *app) openLog(context.Context) error {
+	var err error
+	if a.events, err = disklog.Open(disklog.Config{
+		Dir: a.dir("log"), Partitions: a.cfg.Log.Partitions, MaxDiskUse: a.cfg.Log.MaxDisk.Fraction(), Logger: a.log, Registerer: a.reg,
+	}); err != nil {
+		return err
+	}
+	a.close = append(a.close, a.events.Close)
+	a.gatherer, err = eventlog.NewGatherer(eventlog.GathererConfig{Log: a.events, Logger: a.log, Registerer: a.reg})
+	return err
+}
+
+func (a *app) openState(ctx context.Context) error {
+	cache := pebble.NewCache(16 << 20)
+	defer cache.Unref()
+	var err error
+	if a.state, err = pebble.Open(a.dir("state"), &pebble.Options{
+		Cache: cache, MemTableSize: 16 << 20, MaxConcurrentCompactions: func() int { return 1 }, Logger: pebbleLogger{a.log.With("component", "state")},
+	}); err != nil {
+		return fmt.Errorf("open the state store: %w", err)
+	}
+	a.close = append(a.close, a.state.Close)
+	secret, err := a.dedupeSecret(ctx)
+	if err != nil {
+		return err
+	}
+	if a.dedupe, err = dedupe.Open(dedupe.Config{
+		DB: a.state, Dir: a.dir("dedupe"), Secret: secret, Window: a.cfg.Dedupe.Window, Lag: a.cfg.Dedupe.Lag, MaxKeys: a.cfg.Dedupe.MaxKeys,
+		QuotaOf: a.dedupeQuota, Logger: a.log, Registerer: a.reg,
+	}); err != nil {
+		return err
+	}
+	a.close = append(a.close, a.dedupe.Close)
+	return nil
+}
+
+func (a *app) openEngine(context.Context) error {
+	tables := []string{"events"}
+	for _, r := range rollup.All {
+		tables = append(tables, r.Name)
+	}
+	library, err := a.library()
+	if err != nil {
+		return err
+	}
+	a.engine, err = embedded.New(embedded.Config{
+		Engine: embedded.EngineConfig{
+			DataDir: a.dir("engine"), Library: library, MemoryLimit: int64(a.cfg.Engine.Memory), TenantTables: tables,
+		},
+		Logger: a.log, Registerer: a.reg,
+	})
+	return err
+}
+
+func (a *app) openProcessor(context.Context) error {
+	a.room = &room{dir: a.cfg.DataDir, share: (1 + a.cfg.Log.MaxDisk.Fraction()) / 2}
+	client := a.engine.Client()
+	var err error
+	a.processor, err = stream.Open(stream.Config{
+		Log: a.events, State: a.state, Dedupe: a.dedupe,
+		Table: stream.NewEventsTable(client), LateTable: stream.NewEventsTable(client), Rollups: stream.EngineRollups{Engine: client},
+		Tenants: stream.CatalogTenants{Catalog: a.catalog}, DiskFull: a.room.Full,
+		MinInterval: a.cfg.Process.Interval, LateAfter: a.cfg.Process.LateAfter,
+		MaxBacklog: int64(a.cfg.Process.MaxBacklog), MaxLate: int64(a.cfg.Process.MaxLate),
+		KeepLog: a.cfg.Log.Retention, KeepBytes: int64(a.cfg.Log.MaxSize),
+		Logger: a.log, Registerer: a.reg, Fault: a.opt.Fault,
+	})
+	return err
+}
+
+func (a *app) openAPI(context.Context) error {
+	country := cacheFile(enrich.CountryFile)
+	enricher, err := enrich.Open(enrich.Config{CountryFile: country}, a.log, a.reg)
+	if err != nil {
+		return err
+	}
+	a.close = append(a.close, enricher.Close)
+	if a.api, err = httpapi.New(httpapi.Config{
+		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Quarantine: quarantine{a.processor, a.gatherer},
+		Ready: a.notReady, Version: a.opt.Version,
+		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
+		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),
+		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,
+	}); err != nil {
+		return err
+	}
+	doors, err := ingest.New(ingest.Config{
+		MaxBodyBytes: int(a.cfg.Ingest.MaxBody), MaxEventBytes: int(a.cfg.Ingest.MaxEvent), MaxProperties: a.cfg.Ingest.MaxProps,
+		MaxDepth: a.cfg.Ingest.MaxDepth, BodyTimeout: a.cfg.HTTP.BodyTimeout, TrustedProxies: a.cfg.HTTP.TrustedProxies,
+	}, ingest.Deps{
+		Catalog: a.catalog, Auth: a.auth, Enricher: enricher, Gatherer: counted{a.gatherer, a.processor}, Partitions: a.events.Partitions(),
+		Backlog: a.processor, Account: account{a.processor}, Logger: a.log, Registerer: a.reg,
+	})
+	if err != nil {
+		return err
+	}
+	doors.Register(a.api.Mux())
+	return a.openQueries()
+}
+
+func (a *app) openQueries() error {
+	queries, err := query.New(query.Config{
+		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows,
+	}, a.engine.Client(), a.processor, a.log, a.reg)
+	if err != nil {
+		return err
+	}
+	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, queries))
+	a.api.Describe(query.Operation())
+	return report.Register(a.api.Huma(), report.Deps{
+		Engine: a.engine.Client(), Sources: a.catalog, Positions: a.processor, Freshness: a.processor, Log: a.log, Registerer: a.reg,
+	})
+}
+
+// serve starts everything and returns when ctx ends or something fails.
+func (a *app) serve(ctx context.Context) error {
+	ln, err := net.Listen("tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", a.cfg.Listen, err)
+	}
+	a.units.start(unit{"gatherer", a.gatherer.Run, 5 * time.Second})
+	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
+	a.units.start(unit{"processor", a.process, 5 * time.Second})
+	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, ln) }, a.cfg.HTTP.Drain + time.Second})
+	a.log.Info("listening", "address", ln.Addr().String(), "data", a.cfg.DataDir, "version", a.opt.Version, "go", runtime.Version(), "pid", os.Getpid())
+	if a.opt.Started != nil {
+		a.opt.Started(ln.Addr(), a.token)
+	}
+	return a.units.wait(ctx)
+}
+
+// process brings the tables up to date and then runs the processor.
+func (a *app) process(ctx context.Context) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		if err := a.engine.WaitReady(ctx); err != nil {
+			return nil // ctx ended
+		}
+		err := schema.Migrate(ctx, a.engine.Client(), a.log.With("component", "schema"))
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, errUnavailable) {
+			return err
+		}
+		a.log.Warn("tables cannot be prepared, trying again", "error", err, "wait", wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+	close(a.migrated)
+	return a.processor.Run(ctx)
+}
+
+// notReady tells what answers still wait for.
+func (a *app) notReady() []string {
+	var why []string
+	if !a.engine.Ready() {
+		why = append(why, "the engine is starting")
+	}
+	select {
+	case <-a.processor.Ready():
+	default:
+		why = append(why, "the processor is finishing what was interrupted")
+	}
+	return why
+}
