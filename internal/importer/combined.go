@@ -32,7 +32,9 @@ func (c *combined) time(text []byte) (int64, bool) {
 
 func (c *combined) appendEvent(dst, text, id []byte, shift int64) ([]byte, bool, *rejection) {
 	l := &c.line
-	if err := l.Parse(text); err != nil {
+	if err := l.Parse(text); err == accesslog.ErrEmpty {
+		return dst, false, nil
+	} else if err != nil {
 		var e *accesslog.Error
 		if errors.As(err, &e) {
 			return dst, false, &rejection{e.Code, e.Field, e.Message}

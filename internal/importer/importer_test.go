@@ -493,3 +493,32 @@ func BenchmarkCombined(b *testing.B) {
 		dst, _, _ = c.appendEvent(dst[:0], l, []byte("imp-0123456789abcdef-12"), 0)
 	}
 }
+
+func TestClientID(t *testing.T) {
+	seen := map[string]string{}
+	for _, in := range [][3]string{{"s", "1.1.1.1", "2x"}, {"s", "1.1.1.12", "x"}, {"s", "1.1.1.1", ""}, {"t", "1.1.1.1", ""}} {
+		id := ClientID([]byte(in[0]), []byte(in[1]), []byte(in[2]))
+		if other, ok := seen[id]; ok {
+			t.Errorf("%q and %s have one id", in, other)
+		}
+		seen[id] = fmt.Sprint(in)
+	}
+	if got := ClientID([]byte("pepper"), []byte("10.0.1.1"), []byte("agent 1")); got != "c1b33c6770ec1635dd44232b746c114c" {
+		t.Errorf("the id of a client changed: %s", got)
+	}
+}
+
+// Lines longer than any buffer are cut out; those around them stay.
+func TestVeryLongLine(t *testing.T) {
+	for _, size := range []int{255 << 10, 256 << 10, 256<<10 + 1, 700 << 10} {
+		s := newServer()
+		sum := mustRun(t, s, func(o *Options) { o.LineBytes = 1000 }, content(logLine(1)+"\n"+strings.Repeat("x", size)+"\n\n"+logLine(2)+"\r\n"+logLine(3)))
+		if sum.Accepted != 3 || sum.Rejected != 1 || sum.Blank != 1 || sum.Lines != 5 {
+			t.Fatalf("%d: %+v", size, sum)
+		}
+		s.checkOnce(t, 3, 1)
+		if r := sum.Reasons[0]; r.Code != "line_too_long" || r.Examples[0].Line != 2 || len(r.Examples[0].Text) != 200 {
+			t.Errorf("%d: %+v", size, sum.Reasons)
+		}
+	}
+}
