@@ -1,0 +1,291 @@
+package report
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+)
+
+// ask is a question as a caller writes it.
+type ask struct {
+	Metric, GroupBy, Filter []string
+	From, To                string
+	Interval, Compare       string
+	Limit                   int
+}
+
+// The bounds of a question.
+const (
+	defaultRange = 7 * 24 * time.Hour
+	defaultLimit = 1000
+	maxLimit     = 10_000
+	maxDims      = 8
+	maxFilters   = 32
+	maxValues    = 1000
+	maxName      = 256 // bytes of a property's name
+)
+
+func invalid(field, format string, args ...any) *problem.Problem {
+	return problem.New(http.StatusUnprocessableEntity, "invalid_"+field, format, args...).WithField(field)
+}
+
+// question checks what was asked about a source.
+func (a ask) question(src catalog.Source, now time.Time) (Question, *problem.Problem) {
+	q := Question{Tenant: string(src.Tenant), Site: src.SiteID, FirstDay: src.FirstDay, Limit: a.Limit, Interval: a.Interval}
+	loc, err := time.LoadLocation(src.TimeZone) // "" is UTC
+	if err != nil {
+		return q, problem.New(http.StatusInternalServerError, "bad_time_zone", "the source's time zone %q is not known here; change it", src.TimeZone)
+	}
+	q.Location = loc
+	if q.FirstDay < 1 || q.FirstDay > 7 {
+		q.FirstDay = 1
+	}
+	if q.Limit == 0 {
+		q.Limit = defaultLimit
+	}
+	if q.Limit < 1 || q.Limit > maxLimit {
+		return q, invalid("limit", "limit is %d, it must be between 1 and %d", a.Limit, maxLimit).WithLimit("report.limit", maxLimit)
+	}
+	if a.Compare != "" && a.Compare != "previous" {
+		return q, invalid("compare", "compare is %q, it can only be previous", a.Compare)
+	}
+	for _, step := range []func(*Question) *problem.Problem{a.metrics, a.dims, a.filters, func(q *Question) *problem.Problem { return a.times(q, now) }} {
+		if p := step(&q); p != nil {
+			return q, p
+		}
+	}
+	return q, nil
+}
+
+func (a ask) metrics(q *Question) *problem.Problem {
+	q.Metrics = unique(a.Metric)
+	if len(q.Metrics) == 0 {
+		q.Metrics = []string{Events}
+	}
+	for _, m := range q.Metrics {
+		if !slices.Contains(metricNames, m) {
+			return invalid("metric", "there is no metric %q%s; the metrics are %s", m, didYouMean(m, metricNames), strings.Join(metricNames, ", "))
+		}
+	}
+	return nil
+}
+
+func (a ask) dims(q *Question) *problem.Problem {
+	for _, name := range unique(a.GroupBy) {
+		d, p := dimOf("group_by", name)
+		if p != nil {
+			return p
+		}
+		q.GroupBy = append(q.GroupBy, d)
+	}
+	if len(q.GroupBy) > maxDims {
+		return invalid("group_by", "group_by names %d columns, at most %d are allowed", len(q.GroupBy), maxDims).WithLimit("report.group_by", maxDims)
+	}
+	return nil
+}
+
+func dimOf(field, name string) (Dim, *problem.Problem) {
+	if prop, ok := strings.CutPrefix(name, propPrefix); ok {
+		if prop == "" || len(prop) > maxName || !utf8.ValidString(prop) || strings.ContainsRune(prop, 0) {
+			return Dim{}, invalid(field, "%s needs a property's name of 1 to %d bytes behind it", propPrefix, maxName)
+		}
+		return Dim{Prop: prop}, nil
+	}
+	if slices.Contains(textColumns, name) {
+		return Dim{Column: name}, nil
+	}
+	switch name {
+	case "ts", "received_at", "time":
+		return Dim{}, invalid(field, "%s cannot be used here; use interval, from and to", name)
+	case "props", "props_num":
+		return Dim{}, invalid(field, "%s is a set of properties; name one: props.<name>", name)
+	}
+	return Dim{}, invalid(field, "there is no column %q%s; a property is written props.<name>", name, didYouMean(name, textColumns))
+}
+
+// filters reads filters of the form [!]column:value|value, or [!]column:~text for "contains". A backslash takes the meaning
+// from |, \ and a leading ~.
+func (a ask) filters(q *Question) *problem.Problem {
+	if len(a.Filter) > maxFilters {
+		return invalid("filter", "there are %d filters, at most %d are allowed", len(a.Filter), maxFilters).WithLimit("report.filters", maxFilters)
+	}
+	for _, text := range a.Filter {
+		f, p := parseFilter(text)
+		if p != nil {
+			return p
+		}
+		q.Filters = append(q.Filters, f)
+	}
+	return nil
+}
+
+func parseFilter(text string) (Filter, *problem.Problem) {
+	var f Filter
+	name, values, ok := strings.Cut(text, ":")
+	if !ok {
+		return f, invalid("filter", "the filter %q has no value; write column:value, for example country:DE", text)
+	}
+	name, f.Not = strings.CutPrefix(name, "!")
+	var p *problem.Problem
+	if f.Dim, p = dimOf("filter", name); p != nil {
+		return f, p
+	}
+	if !utf8.ValidString(values) || strings.ContainsRune(values, 0) {
+		return f, invalid("filter", "the filter on %s is not valid text", name)
+	}
+	if rest, not := strings.CutPrefix(values, "!"); not && !f.Not {
+		values, f.Not = rest, true
+	}
+	values, f.Contains = strings.CutPrefix(values, "~")
+	f.Values = splitValues(values)
+	if len(f.Values) > maxValues {
+		return f, invalid("filter", "the filter on %s has %d values, at most %d are allowed", name, len(f.Values), maxValues).WithLimit("report.filter_values", maxValues)
+	}
+	if f.Contains && slices.Contains(f.Values, "") {
+		return f, invalid("filter", "the filter on %s looks for an empty text, which everything contains", name)
+	}
+	if f.Dim.Column == "is_bot" {
+		return f, botValues(&f)
+	}
+	return f, nil
+}
+
+// botValues writes the values of a filter on is_bot as the engine does.
+func botValues(f *Filter) *problem.Problem {
+	for i, v := range f.Values {
+		b, err := strconv.ParseBool(v)
+		if err != nil || f.Contains {
+			return invalid("filter", "is_bot is true or false, not %q", v)
+		}
+		f.Values[i] = strconv.FormatBool(b)
+	}
+	return nil
+}
+
+func splitValues(s string) []string {
+	var out []string
+	var cur strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s):
+			i++
+			cur.WriteByte(s[i])
+		case s[i] == '|':
+			out = append(out, cur.String())
+			cur.Reset()
+		default:
+			cur.WriteByte(s[i])
+		}
+	}
+	return append(out, cur.String())
+}
+
+// times reads the range. A date stands for the whole day of the source's zone: as `from` its start, as `to` its end.
+func (a ask) times(q *Question, now time.Time) *problem.Problem {
+	var p *problem.Problem
+	if q.To, p = parseTime("to", a.To, now, now, q.Location); p != nil {
+		return p
+	}
+	if q.From, p = parseTime("from", a.From, q.To.Add(-defaultRange), q.To, q.Location); p != nil {
+		return p
+	}
+	if !q.From.Before(q.To) {
+		return invalid("from", "from (%s) must be before to (%s)", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+	}
+	if q.Interval == "" {
+		return nil
+	}
+	if !slices.Contains(intervalNames, q.Interval) {
+		return invalid("interval", "there is no interval %q%s; the intervals are %s", q.Interval, didYouMean(q.Interval, intervalNames), strings.Join(intervalNames, ", "))
+	}
+	if n := len(q.buckets()); n > maxBuckets {
+		return invalid("interval", "the range has more than %d intervals of one %s; choose a longer interval or a shorter range", maxBuckets, q.Interval).
+			WithLimit("report.intervals", maxBuckets)
+	}
+	return nil
+}
+
+var units = map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+
+// parseTime reads now, a time, a date, or a length such as 7d, which counts back from base.
+func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.Time, *problem.Problem) {
+	switch s {
+	case "":
+		return def.Truncate(time.Millisecond), nil
+	case "now":
+		return base.Truncate(time.Millisecond), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, strings.Replace(s, " ", "+", 1)) // an unescaped + in a URL arrives as a blank
+	if err == nil {
+		t = t.Truncate(time.Millisecond)
+	} else if t, err = time.ParseInLocation("2006-01-02T15:04:05", s, loc); err != nil {
+		if t, err = time.ParseInLocation(time.DateOnly, s, loc); err == nil && field == "to" {
+			t = t.AddDate(0, 0, 1)
+		}
+	}
+	if err != nil {
+		if n, err := strconv.Atoi(s[:len(s)-1]); err == nil && n > 0 && n < 100_000 && units[s[len(s)-1]] > 0 {
+			return base.Add(-time.Duration(n) * units[s[len(s)-1]]).Truncate(time.Millisecond), nil
+		}
+		return t, invalid(field, "%s is %q; write a date (2026-01-31), a time (2026-01-31T10:00:00Z), now, or a length such as 24h or 7d", field, s)
+	}
+	if t.Year() < 1971 || t.Year() > 2105 {
+		return t, invalid(field, "%s is %q, which is not between the years 1971 and 2105", field, s)
+	}
+	return t, nil
+}
+
+// unique drops blanks, empty items and repetitions.
+func unique(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// didYouMean suggests the name most like s.
+func didYouMean(s string, names []string) string {
+	best, dist := "", len(s)/2+1
+	for _, n := range names {
+		if d := edits(strings.ToLower(s), n); d < dist || strings.HasPrefix(n, strings.ToLower(s)) && len(s) > 2 && best == "" {
+			best, dist = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", best)
+}
+
+// edits is the number of single-byte edits, and swaps of neighbours, that turn a into b.
+func edits(a, b string) int {
+	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], prev2[j-2]+1)
+			}
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(b)]
+}

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"time"
+
+	"weir/internal/rollup"
+)
+
+// The writers of events.
+const (
+	writerMain = 1
+	writerLate = 2
+)
+
+// plan says where a question's answer comes from.
+type plan struct {
+	// rollup is nil when only raw events are read.
+	rollup *rollup.Rollup
+	// positions are how far the rollup has come, by writer.
+	positions map[uint16]uint64
+	// from and to are the part of the range that the rollup covers in whole steps; its edges are read raw.
+	from, to time.Time
+}
+
+// rawOnly reads nothing but raw events.
+var rawOnly = plan{}
+
+// choose picks the coarsest rollup that can answer the question exactly, of equally coarse ones the one with
+// the fewest dims. It returns rawOnly if there is none.
+func choose(q Question, all []rollup.Rollup) plan {
+	columns, ok := q.columns()
+	if !ok {
+		return rawOnly
+	}
+	best := rawOnly
+	for i := range all {
+		r := &all[i]
+		from, to, ok := fits(q, *r, columns)
+		if !ok {
+			continue
+		}
+		if b := best.rollup; b == nil || r.Step > b.Step || r.Step == b.Step && len(r.Dims) < len(b.Dims) {
+			best = plan{rollup: r, from: from, to: to}
+		}
+	}
+	return best
+}
+
+// fits says whether a rollup can answer the question, and for which part of its range.
+func fits(q Question, r rollup.Rollup, columns []string) (from, to time.Time, ok bool) {
+	for _, c := range columns {
+		if !r.Has(c) {
+			return from, to, false
+		}
+	}
+	from = q.From.UTC().Truncate(r.Step)
+	if from.Before(q.From) {
+		from = from.Add(r.Step)
+	}
+	to = q.To.UTC().Truncate(r.Step)
+	if !from.Before(to) {
+		return from, to, false
+	}
+	return from, to, divides(q, r.Step)
+}
+
+// divides says whether every step lies in one interval.
+func divides(q Question, step time.Duration) bool {
+	switch {
+	case q.Interval == "":
+		return true
+	case q.Interval == Minute && step > time.Minute:
+		return false
+	}
+	return wholeOffsets(q.Location, q.From, q.To, step)
+}

@@ -1,0 +1,207 @@
+// Package report answers the questions of dashboards: series, breakdowns and
+// what happens right now. A report reads a rollup up to the rollup's position
+// and the raw events behind it, in one statement, and gives exactly what the
+// raw events alone would give. DESIGN.md says how.
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/internal/event"
+)
+
+// The metrics.
+const (
+	Events    = "events"    // number of events
+	Pageviews = "pageviews" // number of events of type pageview
+	Visitors  = "visitors"  // number of different client ids; events without one do not count
+	Value     = "value"     // sum of the numeric property value
+)
+
+var metricNames = []string{Events, Pageviews, Visitors, Value}
+
+// The intervals.
+const (
+	Minute = "minute"
+	Hour   = "hour"
+	Day    = "day"
+	Week   = "week"
+	Month  = "month"
+)
+
+var intervalNames = []string{Minute, Hour, Day, Week, Month}
+
+// Question is a report that can be planned: everything in it was checked.
+type Question struct {
+	Tenant, Site string
+	Metrics      []string
+	From, To     time.Time // events with From <= ts < To
+	Interval     string    // "": no series
+	Location     *time.Location
+	FirstDay     int // of the week, 1 = Monday to 7 = Sunday
+	GroupBy      []Dim
+	Filters      []Filter
+	Limit        int // groups, the largest by the first metric first
+}
+
+// Dim is what an answer is broken down by, or what a filter looks at: a column or a property.
+type Dim struct {
+	Column string // of events; empty for a property
+	Prop   string // the property's name
+}
+
+// Name is the dim as the caller writes it and as it stands in the answer.
+func (d Dim) Name() string {
+	if d.Prop != "" {
+		return propPrefix + d.Prop
+	}
+	return d.Column
+}
+
+const propPrefix = "props."
+
+// Filter keeps events whose dim is (or, negated, is not) one of Values, or contains one of them.
+type Filter struct {
+	Dim      Dim
+	Values   []string
+	Not      bool
+	Contains bool
+}
+
+// textColumns are the columns that can be a dim: visible, and text or a flag.
+var textColumns = func() []string {
+	var names []string
+	for _, c := range event.Columns {
+		if c.Visible && c.Stored && (c.Kind == event.KindString || c.Kind == event.KindLowCard || c.Name == "is_bot") {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}()
+
+// columns are those that the question needs, in dims and filters; ok is false if it needs a property.
+func (q Question) columns() (names []string, ok bool) {
+	dims := slices.Clone(q.GroupBy)
+	for _, f := range q.Filters {
+		dims = append(dims, f.Dim)
+	}
+	for _, d := range dims {
+		if d.Prop != "" {
+			return nil, false
+		}
+		names = append(names, d.Column)
+	}
+	if slices.Contains(q.Metrics, Pageviews) {
+		names = append(names, "type")
+	}
+	return names, true
+}
+
+// maxBuckets bounds the intervals of a series.
+const maxBuckets = 10_000
+
+// buckets are the starts of the intervals that the range touches, as the answer writes them.
+func (q Question) buckets() []string {
+	var out []string
+	for t := q.bucketStart(q.From); t.Before(q.To); t = q.nextBucket(t) {
+		out = append(out, q.bucketName(t))
+		if len(out) > maxBuckets {
+			break
+		}
+	}
+	return slices.Compact(out)
+}
+
+func (q Question) bucketStart(t time.Time) time.Time {
+	t = t.In(q.Location)
+	y, m, d := t.Date()
+	switch q.Interval {
+	case Minute:
+		return t.Truncate(time.Minute)
+	case Hour:
+		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
+	case Week:
+		d -= (isoWeekday(t) - q.FirstDay + 7) % 7
+	case Month:
+		d = 1
+	}
+	return time.Date(y, m, d, 0, 0, 0, 0, q.Location)
+}
+
+func isoWeekday(t time.Time) int {
+	if d := int(t.Weekday()); d > 0 {
+		return d
+	}
+	return 7
+}
+
+func (q Question) nextBucket(t time.Time) time.Time {
+	switch q.Interval {
+	case Minute:
+		return t.Add(time.Minute)
+	case Hour:
+		return t.Add(time.Hour)
+	}
+	y, m, d := t.Date()
+	switch q.Interval {
+	case Day:
+		d++
+	case Week:
+		d += 7
+	case Month:
+		m++
+	}
+	return time.Date(y, m, d, 0, 0, 0, 0, q.Location)
+}
+
+// bucketName writes the start of an interval: a date for a day and longer, else a time with the zone's offset.
+func (q Question) bucketName(t time.Time) string {
+	if q.Interval == Minute || q.Interval == Hour {
+		return t.In(q.Location).Format(time.RFC3339)
+	}
+	return t.Format(time.DateOnly)
+}
+
+// previous is the same question about the time just before: whole days of the zone if the range is whole days of it.
+func (q Question) previous() Question {
+	p := q
+	p.To = q.From
+	p.From = q.From.Add(-q.To.Sub(q.From))
+	f, t := q.From.In(q.Location), q.To.In(q.Location)
+	if midnight(f) && midnight(t) {
+		days := int(t.Sub(f).Round(24*time.Hour) / (24 * time.Hour))
+		p.From = f.AddDate(0, 0, -days)
+	}
+	return p
+}
+
+func midnight(t time.Time) bool {
+	y, m, d := t.Date()
+	return t.Equal(time.Date(y, m, d, 0, 0, 0, 0, t.Location()))
+}
+
+// wholeOffsets says whether the zone's offset from UTC is a multiple of step during all of [from, to).
+func wholeOffsets(loc *time.Location, from, to time.Time, step time.Duration) bool {
+	for t := from.In(loc); ; {
+		if _, off := t.Zone(); (time.Duration(off)*time.Second)%step != 0 {
+			return false
+		}
+		_, end := t.ZoneBounds()
+		if end.IsZero() || !end.Before(to) {
+			return true
+		}
+		t = end
+	}
+}
+
+// String describes the question in a log.
+func (q Question) String() string {
+	var dims []string
+	for _, d := range q.GroupBy {
+		dims = append(dims, d.Name())
+	}
+	return fmt.Sprintf("%s of %s by %s/%s", strings.Join(q.Metrics, ","), q.Site, q.Interval, strings.Join(dims, ","))
+}

@@ -1,0 +1,258 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/problem"
+	"weir/internal/rollup"
+)
+
+// Engine runs statements. *clickhouse.Client does.
+type Engine interface {
+	Rows(ctx context.Context, s clickhouse.Statement, fn func(row []any) error) (clickhouse.Summary, error)
+}
+
+// Sources finds a source by its site_id or an alias.
+type Sources interface {
+	SourceBySite(siteOrAlias string) (catalog.Source, catalog.Tenant, bool)
+}
+
+// Clock knows how far what can be seen reaches.
+type Clock interface {
+	// AsOf is the time up to which everything that was acknowledged can be seen.
+	AsOf() time.Time
+	// CompleteUntil is the event time up to which answers are settled.
+	CompleteUntil() time.Time
+}
+
+// Config bounds a report. Zero values stand for the defaults.
+type Config struct {
+	MaxTime   time.Duration // run time; 15 s
+	MaxMemory int64         // bytes that the engine may use; 2 GiB
+	// Rollups are those that may be read; nil: rollup.All. An empty list reads raw events only.
+	Rollups []rollup.Rollup
+}
+
+// Validate reports everything that is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	if c.MaxTime < 0 {
+		errs = append(errs, fmt.Errorf("report.max_time is %v, it must not be negative", c.MaxTime))
+	}
+	if c.MaxMemory < 0 {
+		errs = append(errs, fmt.Errorf("report.max_memory is %d, it must not be negative", c.MaxMemory))
+	}
+	return errors.Join(errs...)
+}
+
+// Reporter answers questions. It is safe for concurrent use.
+type Reporter struct {
+	cfg       Config
+	settings  map[string]string
+	engine    Engine
+	sources   Sources
+	clock     Clock
+	positions rollup.Positions
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
+}
+
+// New returns a reporter. It does no I/O.
+func New(cfg Config, e Engine, s Sources, c Clock, p rollup.Positions, log *slog.Logger, reg prometheus.Registerer) (*Reporter, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.MaxTime == 0 {
+		cfg.MaxTime = 15 * time.Second
+	}
+	if cfg.MaxMemory == 0 {
+		cfg.MaxMemory = 2 << 30
+	}
+	if cfg.Rollups == nil {
+		cfg.Rollups = rollup.All
+	}
+	m, err := newMetrics(reg)
+	if err != nil {
+		return nil, fmt.Errorf("report metrics: %w", err)
+	}
+	return &Reporter{cfg: cfg, engine: e, sources: s, clock: c, positions: p, now: time.Now, log: log.With("component", "report"), metrics: m,
+		settings: map[string]string{
+			"max_execution_time":    strconv.FormatFloat(cfg.MaxTime.Seconds(), 'f', -1, 64),
+			"timeout_overflow_mode": "throw",
+			"max_memory_usage":      strconv.FormatInt(cfg.MaxMemory, 10),
+		}}, nil
+}
+
+// Row is one row of an answer, with its columns in order.
+type Row struct {
+	names  []string
+	values []any
+}
+
+// MarshalJSON writes the row as an object.
+func (r Row) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, n := range r.names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		k, err := json.Marshal(n)
+		if err != nil {
+			return nil, err
+		}
+		v, err := json.Marshal(r.values[i])
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(append(b, k...), ':'), v...)
+	}
+	return append(b, '}'), nil
+}
+
+// tries is how often a question is put again because the projection overtook it; then only raw events are read.
+const tries = 3
+
+// Answer answers a question. The rows are in order: by time, then the largest group first.
+func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
+	p := choose(q, r.cfg.Rollups)
+	for try := 0; p.rollup != nil && try < tries; try++ {
+		p.positions = r.positions.Positions(p.rollup.Name)
+		rows, overtaken, err := r.ask(ctx, q, p)
+		if err != nil {
+			return nil, err
+		}
+		if !overtaken {
+			r.metrics.answers.WithLabelValues(p.rollup.Name).Inc()
+			return rows, nil
+		}
+		r.metrics.overtaken.Inc()
+	}
+	rows, _, err := r.ask(ctx, q, rawOnly)
+	if err == nil {
+		r.metrics.answers.WithLabelValues("raw").Inc()
+	}
+	return rows, err
+}
+
+// ask runs one statement. overtaken says that the rollup already held rows behind the positions that were used.
+func (r *Reporter) ask(ctx context.Context, q Question, p plan) (rows []Row, overtaken bool, err error) {
+	st := build(q, p)
+	names := q.names()
+	rows = []Row{}
+	_, err = r.engine.Rows(ctx, clickhouse.Statement{SQL: st.sql, Params: st.params, Settings: r.settings, Comment: "report/" + q.Tenant}, func(raw []any) error {
+		want := len(names)
+		if p.rollup != nil {
+			want += 2
+		}
+		if len(raw) != want {
+			return fmt.Errorf("report: the engine's row has %d columns, want %d", len(raw), want)
+		}
+		if p.rollup != nil {
+			for i, w := range []uint16{writerMain, writerLate} {
+				seen, err := unsigned(raw[len(names)+i])
+				if err != nil {
+					return err
+				}
+				overtaken = overtaken || seen > p.positions[w]
+			}
+		}
+		values := slices.Clone(raw[:len(names)])
+		if q.Interval == Minute || q.Interval == Hour {
+			at, err := unsigned(values[0])
+			if err != nil {
+				return err
+			}
+			values[0] = q.bucketName(time.Unix(int64(at), 0))
+		}
+		rows = append(rows, Row{names, values})
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if q.Interval != "" && len(q.GroupBy) == 0 {
+		rows = q.fill(rows)
+	}
+	return rows, overtaken, nil
+}
+
+// names are the columns of an answer.
+func (q Question) names() []string {
+	var names []string
+	if q.Interval != "" {
+		names = append(names, "time")
+	}
+	for _, d := range q.GroupBy {
+		names = append(names, d.Name())
+	}
+	return append(names, q.Metrics...)
+}
+
+// fill adds the intervals in which nothing happened.
+func (q Question) fill(rows []Row) []Row {
+	have := map[string]Row{}
+	for _, r := range rows {
+		if name, ok := r.values[0].(string); ok {
+			have[name] = r
+		}
+	}
+	var out []Row
+	for _, name := range q.buckets() {
+		r, ok := have[name]
+		if !ok {
+			r = Row{q.names(), make([]any, 1+len(q.Metrics))}
+			r.values[0] = name
+			for i := range q.Metrics {
+				r.values[i+1] = 0
+			}
+		}
+		delete(have, name)
+		out = append(out, r)
+	}
+	if len(have) > 0 { // the engine's idea of an interval differs from ours: lose nothing
+		return rows
+	}
+	return out
+}
+
+func unsigned(v any) (uint64, error) {
+	switch x := v.(type) {
+	case json.Number:
+		return strconv.ParseUint(x.String(), 10, 64)
+	case string:
+		return strconv.ParseUint(x, 10, 64)
+	}
+	return 0, fmt.Errorf("report: %v is not a number", v)
+}
+
+// problemOf says to a caller why a statement failed.
+func (r *Reporter) problemOf(ctx context.Context, q string, err error) *problem.Problem {
+	var e *clickhouse.Error
+	switch {
+	case ctx.Err() != nil:
+		return problem.New(499, "client_gone", "the client closed the request")
+	case errors.Is(err, clickhouse.ErrUnavailable):
+		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine is restarting; try again").WithRetry(2 * time.Second)
+	case errors.As(err, &e) && (e.Code == 159 || e.Code == 160):
+		return problem.New(http.StatusUnprocessableEntity, "report_too_slow",
+			"the report was stopped after %v, the limit report.max_time; choose a shorter range or fewer columns", r.cfg.MaxTime).WithLimit("report.max_time_ms", r.cfg.MaxTime.Milliseconds())
+	case errors.As(err, &e) && e.Code == 241:
+		return problem.New(http.StatusUnprocessableEntity, "report_memory",
+			"the report needs more than %d bytes of memory, the limit report.max_memory; group by fewer columns or choose a shorter range", r.cfg.MaxMemory).WithLimit("report.max_memory", r.cfg.MaxMemory)
+	}
+	r.log.Error("a report failed", "question", q, "error", err)
+	return problem.New(http.StatusInternalServerError, "internal", "the report could not be made; the operator's log says why")
+}

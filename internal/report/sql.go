@@ -1,0 +1,267 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/rollup"
+)
+
+// statement is SQL with its parameters. What a caller said is only ever in the parameters.
+type statement struct {
+	sql    string
+	params map[string]string
+}
+
+// builder collects parameters while the statement is written.
+type builder struct {
+	q      Question
+	params map[string]string
+}
+
+const timeParam = "2006-01-02 15:04:05.000"
+
+// paramEscaper escapes a value as the engine reads param_ values.
+var paramEscaper = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r", "\x00", "\\0", "\b", "\\b", "\f", "\\f")
+
+// text makes a parameter of a string and returns its placeholder.
+func (b *builder) text(name, value string) string {
+	b.params[name] = paramEscaper.Replace(value)
+	return "{" + name + ":String}"
+}
+
+// texts makes a parameter of several strings.
+func (b *builder) texts(name string, values []string) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = "'" + strings.NewReplacer("\\", "\\\\", "'", "\\'").Replace(v) + "'"
+	}
+	b.params[name] = paramEscaper.Replace("[" + strings.Join(quoted, ",") + "]")
+	return "{" + name + ":Array(String)}"
+}
+
+// time makes a parameter of a time, in milliseconds of UTC.
+func (b *builder) time(name string, t time.Time) string {
+	b.params[name] = t.UTC().Format(timeParam)
+	return "{" + name + ":DateTime64(3, 'UTC')}"
+}
+
+// build writes the statement that answers q by plan p. Its columns are: bucket if q has an interval,
+// g0, g1, …, the metrics in their order, and, if p has a rollup, seen1 and seen2: the highest _seq of each
+// writer in what was read of the rollup. They must not be above p.positions, or rows may have been counted twice.
+func build(q Question, p plan) statement {
+	b := &builder{q: q, params: map[string]string{}}
+	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
+	where := b.filters()
+	parts := []string{b.raw(scope, where, p)}
+	if p.rollup != nil {
+		parts = append([]string{b.fromRollup(scope, where, p)}, parts...)
+	}
+	var s strings.Builder
+	s.WriteString("SELECT " + b.outer(p) + "\nFROM (\n")
+	s.WriteString(b.ranked(p, strings.Join(parts, "\nUNION ALL\n")))
+	s.WriteString("\n)")
+	if len(q.GroupBy) > 0 {
+		b.params["limit"] = strconv.Itoa(q.Limit)
+		s.WriteString("\nWHERE place <= {limit:UInt32}")
+	}
+	if order := b.order(); order != "" {
+		s.WriteString("\nORDER BY " + order)
+	}
+	return statement{s.String(), b.params}
+}
+
+// keys are the columns that identify a row of the answer.
+func (b *builder) keys() []string {
+	var keys []string
+	if b.q.Interval != "" {
+		keys = append(keys, "bucket")
+	}
+	return append(keys, b.groups()...)
+}
+
+func (b *builder) groups() []string {
+	keys := make([]string, len(b.q.GroupBy))
+	for i := range keys {
+		keys[i] = "g" + strconv.Itoa(i)
+	}
+	return keys
+}
+
+// Each part of the UNION has the keys, the partial states of the metrics (events, pageviews, clients, value), and the
+// _seq seen in the rollup, by writer.
+
+func (b *builder) raw(scope, where string, p plan) string {
+	cond := b.between("ts", "from", b.q.From, "to", b.q.To)
+	if p.rollup != nil {
+		behind := fmt.Sprintf("(_writer = %d AND _seq > %s) OR (_writer = %d AND _seq > %s)",
+			writerMain, b.position("main", p.positions[writerMain]), writerLate, b.position("late", p.positions[writerLate]))
+		var edges []string
+		if b.q.From.Before(p.from) {
+			edges = append(edges, "ts < "+b.time("rfrom", p.from))
+		}
+		if p.to.Before(b.q.To) {
+			edges = append(edges, "ts >= "+b.time("rto", p.to))
+		}
+		cond += " AND (" + strings.Join(append(edges, behind), " OR ") + ")"
+	}
+	return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])"},
+		p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
+		"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
+}
+
+func (b *builder) fromRollup(scope, where string, p plan) string {
+	cond := b.between("time", "rfrom", p.from, "rto", p.to)
+	seen := func(w int) string { return fmt.Sprintf("maxIf(_seq, _writer = %d)", w) }
+	return "SELECT " + b.list("time", []string{"sum(events)", "sumIf(events, type = 'pageview')", "uniqMergeState(clients)", "sum(value)"},
+		true, seen(writerMain), seen(writerLate)) +
+		"\nFROM " + p.rollup.Table() + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
+}
+
+// list is the select list of one part: keys, the states that the metrics need, and what was seen.
+func (b *builder) list(clock string, states []string, withSeen bool, seen1, seen2 string) string {
+	var cols []string
+	if b.q.Interval != "" {
+		cols = append(cols, b.bucket(clock)+" AS bucket")
+	}
+	for i, d := range b.q.GroupBy {
+		cols = append(cols, b.dim(d, "k"+strconv.Itoa(i))+" AS g"+strconv.Itoa(i))
+	}
+	for i, m := range metricNames {
+		if slices.Contains(b.q.Metrics, m) {
+			cols = append(cols, states[i]+" AS part_"+m)
+		}
+	}
+	if withSeen {
+		cols = append(cols, seen1+" AS part_seen1", seen2+" AS part_seen2")
+	}
+	return strings.Join(cols, ", ")
+}
+
+// ranked sums up the parts, and gives each group its place.
+func (b *builder) ranked(p plan, parts string) string {
+	merged := b.keys()
+	for _, m := range b.q.Metrics {
+		merged = append(merged, merge(m)+"(part_"+m+") AS "+m)
+	}
+	if p.rollup != nil {
+		merged = append(merged, "max(max(part_seen1)) OVER () AS seen1", "max(max(part_seen2)) OVER () AS seen2")
+	}
+	series := b.q.Interval != "" && len(b.q.GroupBy) > 0
+	if series {
+		m := b.q.Metrics[0]
+		merged = append(merged, mergeAll(m)+" OVER (PARTITION BY "+strings.Join(b.groups(), ", ")+") AS total")
+	}
+	inner := "SELECT " + strings.Join(merged, ", ") + "\nFROM (\n" + parts + "\n)" + b.groupBy()
+	if len(b.q.GroupBy) == 0 {
+		return inner
+	}
+	by := b.q.Metrics[0]
+	if series {
+		by = "total"
+	}
+	return "SELECT *, dense_rank() OVER (ORDER BY " + by + " DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + inner + "\n)"
+}
+
+func merge(metric string) string {
+	if metric == Visitors {
+		return "uniqMerge"
+	}
+	return "sum"
+}
+
+// mergeAll merges the merged states of a group's intervals.
+func mergeAll(metric string) string {
+	if metric == Visitors {
+		return "uniqMerge(uniqMergeState(part_" + metric + "))"
+	}
+	return "sum(sum(part_" + metric + "))"
+}
+
+// outer is the final select list.
+func (b *builder) outer(p plan) string {
+	cols := append(b.keys(), b.q.Metrics...)
+	if p.rollup != nil {
+		cols = append(cols, "seen1", "seen2")
+	}
+	return strings.Join(cols, ", ")
+}
+
+func (b *builder) groupBy() string {
+	if keys := b.keys(); len(keys) > 0 {
+		return "\nGROUP BY " + strings.Join(keys, ", ")
+	}
+	return ""
+}
+
+func (b *builder) order() string {
+	var by []string
+	if b.q.Interval != "" {
+		by = append(by, "bucket")
+	}
+	if len(b.q.GroupBy) > 0 {
+		by = append(by, "place")
+	}
+	return strings.Join(by, ", ")
+}
+
+func (b *builder) between(column, fromName string, from time.Time, toName string, to time.Time) string {
+	return column + " >= " + b.time(fromName, from) + " AND " + column + " < " + b.time(toName, to)
+}
+
+func (b *builder) position(writer string, at uint64) string {
+	b.params["p_"+writer] = strconv.FormatUint(at, 10)
+	return "{p_" + writer + ":UInt64}"
+}
+
+// bucket is the start of the interval that holds clock: Unix seconds, or a date for a day and longer.
+func (b *builder) bucket(clock string) string {
+	zone := b.text("zone", b.q.Location.String())
+	switch b.q.Interval {
+	case Minute:
+		return "toUnixTimestamp(toStartOfMinute(" + clock + ", " + zone + "))"
+	case Hour:
+		return "toUnixTimestamp(toStartOfHour(" + clock + ", " + zone + "))"
+	case Day:
+		return "toDate(" + clock + ", " + zone + ")"
+	case Week:
+		day := "toDate(" + clock + ", " + zone + ")"
+		return fmt.Sprintf("%s - modulo(toDayOfWeek(%s) + %d, 7)", day, day, 7-b.q.FirstDay)
+	default:
+		return "toStartOfMonth(toDate(" + clock + ", " + zone + "))"
+	}
+}
+
+// dim is the expression of a dim's value.
+func (b *builder) dim(d Dim, param string) string {
+	if d.Prop == "" {
+		return d.Column
+	}
+	k := b.text(param, d.Prop)
+	return "multiIf(mapContains(props, " + k + "), props[" + k + "], mapContains(props_num, " + k + "), toString(props_num[" + k + "]), '')"
+}
+
+// filters are the conditions of the filters, each with its AND.
+func (b *builder) filters() string {
+	var s strings.Builder
+	for i, f := range b.q.Filters {
+		n := strconv.Itoa(i)
+		expr := b.dim(f.Dim, "fk"+n)
+		if f.Dim.Column == "is_bot" {
+			expr = "toString(is_bot)"
+		}
+		values := b.texts("f"+n, f.Values)
+		cond := expr + " IN " + values
+		if f.Contains {
+			cond = "arrayExists(x -> position(" + expr + ", x) > 0, " + values + ")"
+		}
+		if f.Not {
+			cond = "NOT (" + cond + ")"
+		}
+		s.WriteString(" AND " + cond)
+	}
+	return s.String()
+}
