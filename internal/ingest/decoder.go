@@ -98,6 +98,9 @@ func (d *decoder) reset() {
 // decode reads one event: ev holds one JSON value and nothing else but white space. The error is a *reject.
 func (d *decoder) decode(ev []byte) *reject {
 	if len(ev) > d.eventMax {
+		if ev[0] != '{' && ev[0] != '[' {
+			return rejectf(codeMalformed, "", "this is not valid JSON: an event begins with {")
+		}
 		return rejectf(codeEventSize, "", "the event has %d bytes, the limit is %d (max_event_bytes): send less in one event", len(ev), d.eventMax)
 	}
 	if d.checkUTF8 && !utf8.Valid(ev) {

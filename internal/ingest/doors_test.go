@@ -153,7 +153,7 @@ func TestBombs(t *testing.T) {
 		r := newRig(t)
 		w := r.do("POST", "/ingest", string(body), acmeKey, "Content-Encoding: "+strings.Fields(name)[0])
 		if name == "gzip twice" { // the inner one is only data
-			wantProblem(t, w, 400, "invalid_utf8", "", "")
+			wantProblem(t, w, 400, "malformed_json", "", "")
 			continue
 		}
 		wantProblem(t, w, 413, "body_too_large", "", "max_body_bytes")

@@ -12,7 +12,7 @@ type parts struct {
 
 // splitURL splits a URL as browsers and net/url do, without allocating: the host in lower case without user and
 // port, the path as it was written (at least "/" when there is a host), and the first utm_source, utm_medium and
-// utm_campaign decoded. A relative URL has a path only, an opaque one (mailto:…) nothing. Copies go to arena.
+// utm_campaign that are not empty, decoded. A relative URL has a path only, an opaque one (mailto:…) nothing. Copies go to arena.
 func splitURL(u, arena []byte) (parts, []byte) {
 	var p parts
 	u = bytes.TrimSpace(u)
@@ -95,7 +95,7 @@ func (p *parts) utm(query, arena []byte) []byte {
 		} else {
 			query = nil
 		}
-		if len(param) < len("utm_medium=x") || string(param[:4]) != "utm_" {
+		if len(param) < len("utm_source=") || string(param[:4]) != "utm_" {
 			continue
 		}
 		var to *[]byte
@@ -108,7 +108,7 @@ func (p *parts) utm(query, arena []byte) []byte {
 		case bytes.HasPrefix(param, []byte("utm_campaign=")):
 			to, value = &p.campaign, param[len("utm_campaign="):]
 		}
-		if to != nil && *to == nil {
+		if to != nil && len(*to) == 0 { // an empty one does not count
 			*to, arena = unescape(value, arena)
 		}
 	}
@@ -169,6 +169,9 @@ func referrerHost(r, arena []byte) (host, newArena []byte) {
 	// "host:8080/path" looks opaque; whether it is a host is seen from its name.
 	if i := bytes.IndexByte(r, '/'); i >= 0 {
 		r = r[:i]
+	}
+	if bytes.IndexByte(r, '@') >= 0 { // a mail address
+		return nil, arena
 	}
 	host, arena = hostOf(r, arena)
 	if !isHostName(host) {
