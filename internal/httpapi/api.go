@@ -1,0 +1,216 @@
+// Package httpapi is weir's HTTP surface: it serves the control API (tenants, sources, keys, the import ledger, usage,
+// quarantine), health, metrics, the API's description and its pages, and carries the handlers of others: the doors, queries, reports.
+//
+// Every error leaves as application/problem+json. Operations registered with huma are authenticated before
+// they run, unless they say otherwise with Public; plain handlers authenticate by themselves.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// Authenticator tells who makes a request, and makes keys.
+type Authenticator interface {
+	Authenticate(r *http.Request) (tenant.Principal, *problem.Problem)
+	NewKey(role tenant.Role) (key string, hash [32]byte, err error)
+}
+
+// Config configures an API. A zero duration or size is replaced by its default.
+type Config struct {
+	Catalog    catalog.Catalog
+	Auth       Authenticator
+	Usage      Usage      // nil: no /api/v1/usage
+	Quarantine Quarantine // nil: no /api/v1/quarantine
+	// Ready tells why answers are not possible yet; nothing when they are. It is called for each /readyz. Nil: always ready.
+	Ready   func() []string
+	Version string
+
+	HeaderTimeout time.Duration // to send a request's head: 10 s
+	BodyTimeout   time.Duration // to send a whole body: 1 min
+	WriteTimeout  time.Duration // without progress of an answer: 30 s
+	IdleTimeout   time.Duration // between requests of a connection: 2 min
+	Drain         time.Duration // for running requests at the end: 8 s
+	MaxHeader     int           // bytes of a request's head: 64 KiB
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil keeps the metrics unregistered
+	Gatherer   prometheus.Gatherer   // what /metrics shows; nil: no /metrics
+	Now        func() time.Time      // default: time.Now; a seam of tests
+}
+
+func orDefault[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+func (c *Config) setDefaults() {
+	orDefault(&c.HeaderTimeout, 10*time.Second)
+	orDefault(&c.BodyTimeout, time.Minute)
+	orDefault(&c.WriteTimeout, 30*time.Second)
+	orDefault(&c.IdleTimeout, 2*time.Minute)
+	orDefault(&c.Drain, 8*time.Second)
+	orDefault(&c.MaxHeader, 64<<10)
+	orDefault(&c.Version, "development")
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Ready == nil {
+		c.Ready = func() []string { return nil }
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Validate reports every problem.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Catalog == nil {
+		errs = append(errs, errors.New("httpapi: Catalog is nil"))
+	}
+	if c.Auth == nil {
+		errs = append(errs, errors.New("httpapi: Auth is nil"))
+	}
+	return errors.Join(errs...)
+}
+
+// API is the HTTP surface. Register everything before Run or the first request.
+type API struct {
+	cfg     Config
+	log     *slog.Logger
+	mux     *http.ServeMux
+	huma    huma.API
+	metrics *metrics
+	spec    func() ([]byte, error) // the OpenAPI description, made at its first use
+	salts   saltSource
+}
+
+// New returns an API with the control operations. It does no I/O.
+func New(cfg Config) (*API, error) {
+	cfg.setDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	installErrors()
+	a := &API{cfg: cfg, log: cfg.Logger.With("component", "httpapi"), mux: http.NewServeMux(), metrics: newMetrics()}
+	if cfg.Registerer != nil {
+		if err := a.metrics.register(cfg.Registerer); err != nil {
+			return nil, fmt.Errorf("httpapi: %w", err)
+		}
+	}
+	a.huma = humago.New(a.mux, humaConfig(cfg.Version))
+	a.huma.UseMiddleware(a.authenticate)
+	a.spec = sync.OnceValues(a.huma.OpenAPI().MarshalJSON)
+	a.salts = saltSource{catalog: cfg.Catalog}
+	a.registerTenants()
+	a.registerSources()
+	a.registerKeys()
+	a.registerImports()
+	a.registerUsage()
+	a.registerQuarantine()
+	a.registerHealth()
+	a.registerPages()
+	return a, nil
+}
+
+// humaConfig has no paths of huma's own: its pages load from other hosts, and its description is made without a lock.
+func humaConfig(version string) huma.Config {
+	c := huma.DefaultConfig("weir", version)
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil // no $schema in answers
+	c.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
+	c.RejectUnknownQueryParameters = true
+	c.Info.Description = "Control, ingest, query and report API of weir. Send a key as `Authorization: Bearer KEY`. " +
+		"Errors are application/problem+json with a stable `code`, the `field` or `limit` concerned, and what to do."
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "A key of a tenant, or the operator's token. The operator names the tenant with the header " + tenant.Header + "."},
+	}
+	c.Security = []map[string][]string{{"key": {}}}
+	return c
+}
+
+// Huma is where operations are registered. They are authenticated: tenant.From(ctx) has the principal.
+// An error that is or wraps a *problem.Problem is answered as it is, another one is logged and answered with 500.
+func (a *API) Huma() huma.API { return a.huma }
+
+// Mux is where plain handlers are registered; they authenticate by themselves.
+func (a *API) Mux() *http.ServeMux { return a.mux }
+
+// Describe adds a plain handler to the OpenAPI description.
+func (a *API) Describe(op *huma.Operation) { a.huma.OpenAPI().AddOperation(op) }
+
+// Public marks an operation as open to everybody: huma.Operation{Metadata: httpapi.Public()}.
+func Public() map[string]any { return map[string]any{publicKey: true} }
+
+const publicKey = "public"
+
+// authenticate is the huma middleware that lets nobody in without a principal.
+func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	ctx = lenient{huma.WithValue(ctx, logKey{}, a.log)}
+	w.Header().Set("Cache-Control", "no-store")
+	if public, _ := ctx.Operation().Metadata[publicKey].(bool); public {
+		next(ctx)
+		return
+	}
+	p, prob := a.cfg.Auth.Authenticate(r)
+	if prob != nil {
+		prob.Write(w)
+		return
+	}
+	next(lenient{huma.WithContext(ctx, tenant.With(ctx.Context(), p))})
+}
+
+// lenient reads a body as JSON whatever its content type says: curl -d says that it is a form.
+type lenient struct{ humaContext }
+
+type humaContext huma.Context
+
+func (l lenient) Unwrap() huma.Context { return l.humaContext }
+
+func (l lenient) Header(name string) string {
+	if name == "Content-Type" {
+		return "application/json"
+	}
+	return l.humaContext.Header(name)
+}
+
+// principal returns who makes a request of a huma operation, if the role is enough.
+func principal(ctx context.Context, min tenant.Role) (tenant.Principal, error) {
+	p, err := tenant.From(ctx)
+	if err != nil {
+		return p, err
+	}
+	if prob := p.Require(min); prob != nil {
+		return p, prob
+	}
+	return p, nil
+}
+
+// adminOf returns the tenant if the request comes from its admin or from the operator.
+func adminOf(ctx context.Context, id string) (tenant.ID, error) {
+	p, err := principal(ctx, tenant.RoleAdmin)
+	if err != nil {
+		return "", err
+	}
+	if p.Role != tenant.RoleOperator && string(p.Tenant) != id {
+		return "", problem.New(http.StatusForbidden, "wrong_tenant", "the key belongs to tenant %s and may not touch tenant %q", p.Tenant, id).WithField("tenant")
+	}
+	return tenant.ID(id), nil
+}

@@ -1,0 +1,143 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+)
+
+var installOnce sync.Once
+
+// installErrors makes huma's own errors problems of ours. huma keeps these as variables of its package.
+func installErrors() {
+	installOnce.Do(func() {
+		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+			return newError(slog.New(slog.DiscardHandler), status, msg, errs)
+		}
+		huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+			log, ok := ctx.Context().Value(logKey{}).(*slog.Logger)
+			if !ok {
+				log = slog.New(slog.DiscardHandler)
+			}
+			return newError(log.With("method", ctx.Method(), "path", ctx.Operation().Path), status, msg, errs)
+		}
+		huma.ValidateStrictCasing = true
+	})
+}
+
+type logKey struct{}
+
+// newError turns an error of huma into a problem. An error of a handler that is no problem comes here with
+// status 500: it is logged, and the caller is not told its text.
+func newError(log *slog.Logger, status int, msg string, errs []error) *problem.Problem {
+	for _, err := range errs {
+		var p *problem.Problem
+		if errors.As(err, &p) {
+			return p
+		}
+	}
+	joined := errors.Join(errs...)
+	switch {
+	case errors.Is(joined, context.Canceled):
+		return problem.New(499, "client_gone", "the client went away before the answer")
+	case status == http.StatusInternalServerError && errors.Is(joined, io.ErrUnexpectedEOF):
+		return problem.New(http.StatusBadRequest, "body_incomplete", "the body ended before its announced length: send it again whole")
+	case status == http.StatusInternalServerError:
+		log.Error("request failed", "error", joined)
+		return problem.New(status, "internal", "something went wrong inside weir; it is in the server's log. Try again")
+	case status == http.StatusRequestTimeout:
+		return problem.New(status, "body_timeout", "the body did not arrive in time: send it faster or in smaller parts")
+	case status == http.StatusRequestEntityTooLarge:
+		return problem.New(status, "body_too_large", "%s", msg)
+	case status == http.StatusBadRequest && len(errs) == 0:
+		return problem.New(status, "body_missing", "the request needs a body, a JSON object; see /docs")
+	}
+	return validationError(status, msg, errs)
+}
+
+// validationError describes what is wrong with a body or a parameter: the field of the first error, the text of all.
+func validationError(status int, msg string, errs []error) *problem.Problem {
+	p := problem.New(status, "invalid_field", "%s", msg)
+	if status == http.StatusBadRequest {
+		p.Code = "malformed_json"
+	}
+	const most = 5
+	var texts []string
+	for i, err := range errs {
+		d := &huma.ErrorDetail{Message: err.Error()}
+		var detailer huma.ErrorDetailer
+		if errors.As(err, &detailer) {
+			d = detailer.ErrorDetail()
+		}
+		code, field, text := explain(d)
+		if i == 0 {
+			p.Field = field
+			if code != "" && status == http.StatusUnprocessableEntity {
+				p.Code = code
+			}
+		}
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(errs)-most))
+			break
+		}
+		texts = append(texts, text)
+	}
+	if len(texts) > 0 {
+		p.Detail = strings.Join(texts, "; ")
+	}
+	return p
+}
+
+func explain(d *huma.ErrorDetail) (code, field, text string) {
+	_, field, _ = strings.Cut(d.Location, ".") // "body.limits.x", "query.from"
+	var missing string
+	if n, _ := fmt.Sscanf(d.Message, "expected required property %s to be present", &missing); n == 1 {
+		field = strings.TrimPrefix(field+"."+missing, ".")
+		return "missing_field", field, fmt.Sprintf("field %s is missing", field)
+	}
+	switch {
+	case d.Message == "unexpected property":
+		return "unknown_field", field, fmt.Sprintf("field %s is not known: remove it or check its spelling, see /docs", field)
+	case d.Message == "unknown query parameter":
+		return "unknown_parameter", field, fmt.Sprintf("parameter %s is not known: remove it or check its spelling, see /docs", field)
+	case strings.HasPrefix(d.Message, "required ") && strings.HasSuffix(d.Message, " is missing"):
+		return "missing_parameter", field, fmt.Sprintf("parameter %s is missing", field)
+	case field == "":
+		return "", "", "the body is not valid: " + d.Message
+	}
+	return "invalid_field", field, fmt.Sprintf("field %s: %s", field, d.Message)
+}
+
+// catalogError maps the errors of the catalog. Others stay as they are and become a 500.
+func catalogError(err error) error {
+	var c *catalog.Conflict
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &c) && errors.Is(err, catalog.ErrInUse):
+		return problem.New(http.StatusConflict, "in_use", "%s", c).WithField(c.Field)
+	case errors.As(err, &c):
+		return problem.New(http.StatusConflict, "exists", "%s: choose another one", c).WithField(c.Field)
+	case errors.Is(err, catalog.ErrExists):
+		return problem.New(http.StatusConflict, "exists", "%s", err)
+	case errors.Is(err, catalog.ErrInUse):
+		return problem.New(http.StatusConflict, "in_use", "%s", err)
+	case errors.Is(err, catalog.ErrNotFound):
+		return problem.New(http.StatusNotFound, "not_found", "%s", err)
+	}
+	return err
+}
+
+func invalid(field, format string, args ...any) *problem.Problem {
+	return problem.New(http.StatusUnprocessableEntity, "invalid_field", "field "+field+": "+format, args...).WithField(field)
+}

@@ -1,0 +1,612 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/auth"
+	"weir/internal/catalog/sqlite"
+	"weir/internal/httpapi"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+const operator = "the-operators-token"
+
+// fixture is an API on a real catalog, with the tenants acme and other and an admin's key of each.
+type fixture struct {
+	t       *testing.T
+	api     *httpapi.API
+	handler http.Handler
+	log     *logBuffer
+	ready   []string
+	keys    map[string]string // by role of acme, "other" and "web" (the write key of its source web)
+	usage   *fakeUsage
+}
+
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+type fakeUsage struct {
+	from, to time.Time
+	err      error
+}
+
+func (f *fakeUsage) Usage(_ context.Context, t tenant.ID, from, to time.Time) ([]httpapi.UsageRow, error) {
+	f.from, f.to = from, to
+	if t != "acme" {
+		return nil, f.err
+	}
+	return []httpapi.UsageRow{{Hour: from, Received: 5, Stored: 3, Deduplicated: 1, Pending: 1, Conflicts: 1, Bytes: 700}, {Hour: from.Add(time.Hour), Received: 2, Rejected: 2, Bytes: 90}}, f.err
+}
+
+func (f *fakeUsage) Conflict(_ context.Context, t tenant.ID) (*httpapi.ConflictExample, error) {
+	if t != "acme" {
+		return nil, nil
+	}
+	return &httpapi.ConflictExample{SiteID: "s1", EventID: "e1", Type: "x"}, nil
+}
+
+type fakeQuarantine struct{ dropped []string }
+
+func (f *fakeQuarantine) Quarantine(context.Context) ([]httpapi.QuarantineItem, error) {
+	return []httpapi.QuarantineItem{{ID: "00ff", Reason: "torn", Bytes: 3}}, nil
+}
+
+func (f *fakeQuarantine) QuarantineItem(_ context.Context, id string) (httpapi.QuarantineItem, error) {
+	if id != "00ff" {
+		return httpapi.QuarantineItem{}, httpapi.NotQuarantined(id)
+	}
+	return httpapi.QuarantineItem{ID: id, Data: []byte("abc")}, nil
+}
+
+func (f *fakeQuarantine) ReplayQuarantine(_ context.Context, id string) (int, error) {
+	return 0, httpapi.NotDecodable(id, errors.New("torn"))
+}
+
+func (f *fakeQuarantine) DeleteQuarantine(_ context.Context, id string) error {
+	f.dropped = append(f.dropped, id)
+	return nil
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	c, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	a, err := auth.New(auth.Config{Keys: c, OperatorToken: operator})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}}
+	reg := prometheus.NewRegistry()
+	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: f.usage, Quarantine: &fakeQuarantine{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
+		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.handler = f.api.Handler()
+	for _, id := range []string{"acme", "other"} {
+		f.want(201, f.do("POST", "/api/v1/tenants", operator, `{"id":"`+id+`"}`))
+	}
+	for _, role := range []string{"writer", "viewer", "analyst", "admin"} {
+		f.keys[role] = f.want(201, f.do("POST", "/api/v1/tenants/acme/keys", operator, `{"role":"`+role+`"}`))["key"].(string)
+	}
+	f.keys["other"] = f.want(201, f.do("POST", "/api/v1/tenants/other/keys", operator, `{"role":"admin"}`))["key"].(string)
+	f.keys["web"] = f.want(201, f.do("POST", "/api/v1/tenants/acme/sources", f.keys["admin"], `{"id":"web","site_id":"s1","aliases":["one.example"]}`))["write_key"].(string)
+	return f
+}
+
+func (f *fixture) do(method, path, key, body string) *httptest.ResponseRecorder {
+	f.t.Helper()
+	var r *http.Request
+	if body == "" {
+		r = httptest.NewRequest(method, path, nil)
+	} else {
+		r = httptest.NewRequest(method, path, strings.NewReader(body))
+	}
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
+
+// want checks the status and decodes the body.
+func (f *fixture) want(status int, w *httptest.ResponseRecorder) map[string]any {
+	f.t.Helper()
+	if w.Code != status {
+		f.t.Fatalf("status %d, want %d: %s", w.Code, status, w.Body)
+	}
+	if status == 204 {
+		if w.Body.Len() > 0 {
+			f.t.Errorf("204 with a body: %s", w.Body)
+		}
+		return nil
+	}
+	var out map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+		f.t.Fatalf("%v: %s", err, w.Body)
+	}
+	return out
+}
+
+func (f *fixture) wantProblem(w *httptest.ResponseRecorder, status int, code, field, detail string) {
+	f.t.Helper()
+	if w.Code != status {
+		f.t.Errorf("status %d, want %d: %s", w.Code, status, w.Body)
+	}
+	if got := w.Header().Get("Content-Type"); got != "application/problem+json" {
+		f.t.Errorf("content type %q", got)
+	}
+	var p problem.Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+		f.t.Fatalf("%v: %s", err, w.Body)
+	}
+	if p.Status != status || p.Code != code || p.Field != field || !strings.Contains(p.Detail, detail) || p.Type == "" {
+		f.t.Errorf("got %+v, want code %q, field %q, detail with %q", p, code, field, detail)
+	}
+	if (status == 401) != (w.Header().Get("WWW-Authenticate") != "") {
+		f.t.Errorf("WWW-Authenticate is %q with status %d", w.Header().Get("WWW-Authenticate"), status)
+	}
+}
+
+func TestTenantLife(t *testing.T) {
+	f := newFixture(t)
+	w := f.do("POST", "/api/v1/tenants", operator, `{"id":"zoo","name":"Zoo","region":"eu","retention":"90d","limits":{"event_bytes":1000}}`)
+	got := f.want(201, w)
+	if got["created"] == nil || w.Header().Get("Location") != "/api/v1/tenants/zoo" {
+		t.Errorf("got %v, location %q", got, w.Header().Get("Location"))
+	}
+	delete(got, "created")
+	want := map[string]any{"id": "zoo", "name": "Zoo", "region": "eu", "retention": "90d", "limits": map[string]any{"dedupe_keys": 0., "event_bytes": 1000.}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	got = f.want(200, f.do("PATCH", "/api/v1/tenants/zoo", operator, `{"name":"New","retention":"0","limits":{"dedupe_keys":5}}`))
+	delete(got, "created")
+	want["name"], want["retention"], want["limits"] = "New", "0", map[string]any{"dedupe_keys": 5., "event_bytes": 1000.}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	got = f.want(200, f.do("GET", "/api/v1/tenants/zoo", operator, ""))
+	delete(got, "created")
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	list := f.want(200, f.do("GET", "/api/v1/tenants", operator, ""))["tenants"].([]any)
+	if len(list) != 3 || list[2].(map[string]any)["id"] != "zoo" {
+		t.Errorf("list is %v", list)
+	}
+	f.want(204, f.do("DELETE", "/api/v1/tenants/zoo", operator, ""))
+	f.wantProblem(f.do("GET", "/api/v1/tenants/zoo", operator, ""), 404, "not_found", "", `tenant "zoo"`)
+	f.wantProblem(f.do("POST", "/api/v1/tenants", operator, `{"id":"zoo"}`), 409, "exists", "id", `id "zoo" exists already`)
+
+	// Keys and sources of a deleted tenant stop at once.
+	f.want(204, f.do("DELETE", "/api/v1/tenants/acme", operator, ""))
+	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/sources", f.keys["admin"], ""), 401, "unknown_key", "", "not known")
+}
+
+func TestSourceLife(t *testing.T) {
+	f := newFixture(t)
+	admin := f.keys["admin"]
+	w := f.do("POST", "/api/v1/tenants/acme/sources", admin, `{"id":"app","name":"App","aliases":["G-1"],"hostnames":["WWW.Example.com","*.example.org"],"time_zone":"Europe/Berlin","first_day":7}`)
+	got := f.want(201, w)
+	site, write := got["site_id"].(string), got["write_key"].(string)
+	if !strings.HasPrefix(site, "site-") || !strings.HasPrefix(write, "wk_w_") || w.Header().Get("Location") != "/api/v1/tenants/acme/sources/app" {
+		t.Errorf("got %v", got)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" {
+		t.Error("an answer with a secret may be cached")
+	}
+	delete(got, "created")
+	delete(got, "write_key")
+	want := map[string]any{"id": "app", "site_id": site, "name": "App", "aliases": []any{"G-1"}, "hostnames": []any{"www.example.com", "*.example.org"}, "time_zone": "Europe/Berlin", "first_day": 7.}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	got = f.want(200, f.do("PATCH", "/api/v1/tenants/acme/sources/app", admin, `{"aliases":[],"first_day":1}`))
+	delete(got, "created")
+	want["aliases"], want["first_day"] = []any{}, 1.
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	f.want(200, f.do("GET", "/api/v1/tenants/acme/sources/app", operator, "")) // the operator may, too
+	if list := f.want(200, f.do("GET", "/api/v1/tenants/acme/sources", admin, ""))["sources"].([]any); len(list) != 2 {
+		t.Errorf("list is %v", list)
+	}
+	path := "/api/v1/imports?site_id=" + site
+	f.want(200, f.do("GET", path, write, "")) // the write key works
+	f.want(204, f.do("DELETE", "/api/v1/tenants/acme/sources/app", admin, ""))
+	f.wantProblem(f.do("GET", path, write, ""), 401, "unknown_key", "", "")
+	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/sources/app", admin, ""), 404, "not_found", "", `source "app" of tenant "acme"`)
+}
+
+func TestKeyLife(t *testing.T) {
+	f := newFixture(t)
+	admin := f.keys["admin"]
+	soon := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	w := f.do("POST", "/api/v1/tenants/acme/keys", admin, `{"role":"analyst","name":"Ann","expires":"`+soon.Format(time.RFC3339)+`"}`)
+	made := f.want(201, w)
+	if made["role"] != "analyst" || made["name"] != "Ann" || made["expires"] != soon.Format(time.RFC3339) || made["expired"] != false || !strings.HasPrefix(made["key"].(string), "wk_n_") {
+		t.Errorf("got %v", made)
+	}
+	if role, err := auth.RoleOf(made["key"].(string)); err != nil || role != tenant.RoleAnalyst {
+		t.Errorf("the key is for %q, %v", role, err)
+	}
+	raw := f.do("GET", "/api/v1/tenants/acme/keys", admin, "").Body.String()
+	if strings.Contains(raw, made["key"].(string)) || !strings.Contains(raw, made["id"].(string)) || strings.Count(raw, `"id"`) != 6 {
+		t.Errorf("list is %s", raw)
+	}
+	// Rotation of a write key: a second one, then the first goes.
+	second := f.want(201, f.do("POST", "/api/v1/tenants/acme/keys", admin, `{"role":"writer","source":"web"}`))
+	if second["site_id"] != "s1" {
+		t.Errorf("got %v", second)
+	}
+	for _, k := range []string{f.keys["web"], second["key"].(string)} {
+		f.want(200, f.do("GET", "/api/v1/imports?site_id=s1", k, ""))
+	}
+	f.want(204, f.do("DELETE", "/api/v1/tenants/acme/keys/"+second["id"].(string), admin, ""))
+	f.wantProblem(f.do("GET", "/api/v1/imports?site_id=s1", second["key"].(string), ""), 401, "unknown_key", "", "")
+	f.wantProblem(f.do("DELETE", "/api/v1/tenants/acme/keys/"+second["id"].(string), admin, ""), 404, "not_found", "", "key")
+}
+
+func TestRefusals(t *testing.T) {
+	f := newFixture(t)
+	const tenants, sources, keys = "/api/v1/tenants", "/api/v1/tenants/acme/sources", "/api/v1/tenants/acme/keys"
+	sha := strings.Repeat("0a", 32)
+	for _, tc := range []struct {
+		name, method, path, key, body string
+		status                        int
+		code, field, detail           string
+	}{
+		{"no key", "GET", tenants, "", "", 401, "missing_key", "", "Authorization"},
+		{"key in the URL", "GET", tenants + "?key=x", "", "", 401, "key_in_url", "key", "logs"},
+		{"wrong key", "GET", tenants, "nonsense", "", 401, "unknown_key", "", ""},
+		{"no key, unknown tenant", "GET", "/api/v1/tenants/none/keys", "", "", 401, "missing_key", "", ""},
+
+		{"admin lists tenants", "GET", tenants, "admin", "", 403, "forbidden", "", "operator"},
+		{"admin creates a tenant", "POST", tenants, "admin", `{"id":"x"}`, 403, "forbidden", "", "operator"},
+		{"admin changes its tenant", "PATCH", tenants + "/acme", "admin", `{}`, 403, "forbidden", "", "operator"},
+		{"admin shows its tenant", "GET", tenants + "/acme", "admin", "", 403, "forbidden", "", "operator"},
+		{"admin deletes its tenant", "DELETE", tenants + "/acme", "admin", "", 403, "forbidden", "", "operator"},
+		{"analyst creates a key", "POST", keys, "analyst", `{"role":"viewer"}`, 403, "forbidden", "", "role admin; the key has the role analyst"},
+		{"viewer lists sources", "GET", sources, "viewer", "", 403, "forbidden", "", "admin"},
+		{"writer deletes a source", "DELETE", sources + "/web", "writer", "", 403, "forbidden", "", "admin"},
+		{"admin of another", "GET", sources, "other", "", 403, "wrong_tenant", "tenant", "belongs to tenant other"},
+		{"admin of another creates a key", "POST", keys, "other", `{"role":"admin"}`, 403, "wrong_tenant", "tenant", ""},
+		{"admin of another, unknown tenant", "GET", tenants + "/none/sources", "other", "", 403, "wrong_tenant", "tenant", ""},
+
+		{"no body", "POST", tenants, operator, "", 400, "body_missing", "", "JSON object"},
+		{"not JSON", "POST", tenants, operator, "{", 400, "malformed_json", "", "unexpected"},
+		{"trailing", "POST", tenants, operator, `{"id":"x"} x`, 400, "malformed_json", "", "invalid character"},
+		{"two values", "POST", tenants, operator, `{"id":"x"}{"id":"y"}`, 400, "malformed_json", "", "after top-level value"},
+		{"key twice", "POST", tenants, operator, `{"id":"x","id":"y"}`, 400, "malformed_json", "", `"id" twice`},
+		{"key twice inside", "POST", tenants, operator, `{"id":"x","limits":{"event_bytes":1,"event_bytes":2}}`, 400, "malformed_json", "", `"event_bytes" twice`},
+		{"UTF-8", "POST", tenants, operator, "{\"id\":\"\xff\"}", 400, "malformed_json", "", "UTF-8"},
+		{"deep", "POST", tenants, operator, strings.Repeat("[", 100) + strings.Repeat("]", 100), 400, "malformed_json", "", "deeper than"},
+		{"huge number", "POST", tenants, operator, `{"id":"x","limits":{"event_bytes":1e999}}`, 400, "malformed_json", "", "1e999"},
+		{"too large", "POST", tenants, operator, `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "body_too_large", "", "1048576"},
+		{"array", "POST", tenants, operator, `[]`, 422, "invalid_field", "", "expected object"},
+		{"null", "POST", tenants, operator, `null`, 422, "invalid_field", "", "expected object"},
+		{"missing field", "POST", tenants, operator, `{}`, 422, "missing_field", "id", "field id is missing"},
+		{"unknown field", "POST", tenants, operator, `{"id":"x","nmae":"y"}`, 422, "unknown_field", "nmae", "nmae is not known"},
+		{"unknown field inside", "POST", tenants, operator, `{"id":"x","limits":{"events":1}}`, 422, "unknown_field", "limits.events", ""},
+		{"field in another case", "POST", tenants, operator, `{"id":"x","NAME":"y"}`, 422, "unknown_field", "NAME", ""},
+		{"wrong type", "POST", tenants, operator, `{"id":7}`, 422, "invalid_field", "id", "expected string"},
+		{"bad id", "POST", tenants, operator, `{"id":"A b"}`, 422, "invalid_field", "id", "1 to 63 characters"},
+		{"id taken", "POST", tenants, operator, `{"id":"acme"}`, 409, "exists", "id", `"acme"`},
+		{"negative limit", "POST", tenants, operator, `{"id":"x","limits":{"event_bytes":-1}}`, 422, "invalid_field", "limits.event_bytes", ">= 0"},
+		{"fraction", "POST", tenants, operator, `{"id":"x","limits":{"event_bytes":1.5}}`, 422, "invalid_field", "limits.event_bytes", "integer"},
+		{"retention without unit", "POST", tenants, operator, `{"id":"x","retention":"90"}`, 422, "invalid_field", "retention", "lacks a unit"},
+		{"retention too short", "PATCH", tenants + "/acme", operator, `{"retention":"6d"}`, 422, "invalid_field", "retention", "7d to 2557d"},
+		{"long name", "POST", tenants, operator, `{"id":"x","name":"` + strings.Repeat("n", 201) + `"}`, 422, "invalid_field", "name", "200"},
+		{"unknown tenant", "PATCH", tenants + "/none", operator, `{}`, 404, "not_found", "", `tenant "none"`},
+		{"unknown tenant's sources", "GET", tenants + "/none/sources", operator, "", 404, "not_found", "", `tenant "none"`},
+		{"source for nobody", "POST", tenants + "/none/sources", operator, `{"id":"web"}`, 404, "not_found", "", `tenant "none"`},
+		{"unknown parameter", "GET", tenants + "?limit=3", operator, "", 422, "unknown_parameter", "limit", "limit is not known"},
+
+		{"source id taken", "POST", sources, "admin", `{"id":"web"}`, 409, "exists", "id", `"web"`},
+		{"site_id taken", "POST", "/api/v1/tenants/other/sources", "other", `{"id":"web","site_id":"s1"}`, 409, "exists", "site_id", `"s1"`},
+		{"alias taken", "POST", "/api/v1/tenants/other/sources", "other", `{"id":"web","aliases":["one.example"]}`, 409, "exists", "aliases", `"one.example"`},
+		{"alias taken by change", "PATCH", sources + "/web", "admin", `{"aliases":["s1"]}`, 409, "exists", "aliases", `"s1"`},
+		{"bad source id", "POST", sources, "admin", `{"id":"a b"}`, 422, "invalid_field", "id", ""},
+		{"bad site_id", "POST", sources, "admin", `{"id":"x","site_id":"a/b"}`, 422, "invalid_field", "site_id", ""},
+		{"bad alias", "POST", sources, "admin", `{"id":"x","aliases":["a b"]}`, 422, "invalid_field", "aliases", "spaces"},
+		{"bad host", "POST", sources, "admin", `{"id":"x","hostnames":["https://example.com"]}`, 422, "invalid_field", "hostnames", "https://"},
+		{"bad zone", "POST", sources, "admin", `{"id":"x","time_zone":"Mars/Base"}`, 422, "invalid_field", "time_zone", "IANA"},
+		{"local zone", "POST", sources, "admin", `{"id":"x","time_zone":"Local"}`, 422, "invalid_field", "time_zone", "IANA"},
+		{"bad day", "POST", sources, "admin", `{"id":"x","first_day":8}`, 422, "invalid_field", "first_day", "<= 7"},
+		{"site_id cannot change", "PATCH", sources + "/web", "admin", `{"site_id":"x"}`, 422, "unknown_field", "site_id", ""},
+		{"unknown source", "PATCH", sources + "/none", "admin", `{}`, 404, "not_found", "", `source "none"`},
+
+		{"no role", "POST", keys, "admin", `{}`, 422, "missing_field", "role", ""},
+		{"bad role", "POST", keys, "admin", `{"role":"operator"}`, 422, "invalid_field", "role", "one of"},
+		{"past", "POST", keys, "admin", `{"role":"viewer","expires":"2020-01-01T00:00:00Z"}`, 422, "invalid_field", "expires", "past"},
+		{"not a time", "POST", keys, "admin", `{"role":"viewer","expires":"tomorrow"}`, 422, "invalid_field", "expires", "3339"},
+		{"source and role", "POST", keys, "admin", `{"role":"viewer","source":"web"}`, 422, "invalid_field", "source", "writer"},
+		{"key of an unknown source", "POST", keys, "admin", `{"role":"writer","source":"none"}`, 404, "not_found", "", `source "none"`},
+		{"unknown key id", "DELETE", keys + "/none", "admin", "", 404, "not_found", "", `key "none"`},
+
+		{"ledger by viewer", "GET", "/api/v1/imports?site_id=s1", "viewer", "", 403, "forbidden", "", "writer"},
+		{"ledger without site", "GET", "/api/v1/imports", "writer", "", 422, "missing_parameter", "site_id", ""},
+		{"ledger of an unknown site", "GET", "/api/v1/imports?site_id=none", "writer", "", 404, "site_not_found", "site_id", `"none"`},
+		{"ledger of another's site", "GET", "/api/v1/imports?site_id=s1", "other", "", 404, "site_not_found", "site_id", ""},
+		{"ledger by operator for nobody", "GET", "/api/v1/imports?site_id=s1", operator, "", 422, "tenant_required", tenant.Header, tenant.Header},
+		{"file unseen", "GET", "/api/v1/imports/s1/" + sha, "writer", "", 404, "not_found", "", "import"},
+		{"bad file", "GET", "/api/v1/imports/s1/xyz", "writer", "", 422, "invalid_field", "file", "hexadecimal"},
+		{"lines negative", "PUT", "/api/v1/imports/s1/" + sha, "writer", `{"prefix_len":1,"lines":-1}`, 422, "invalid_field", "lines", ""},
+		{"prefix too long", "PUT", "/api/v1/imports/s1/" + sha, "writer", `{"prefix_len":5000,"lines":1}`, 422, "invalid_field", "prefix_len", ""},
+		{"lines missing", "PUT", "/api/v1/imports/s1/" + sha, "writer", `{"prefix_len":1}`, 422, "missing_field", "lines", ""},
+
+		{"usage by analyst", "GET", "/api/v1/usage", "analyst", "", 403, "forbidden", "", "admin"},
+		{"usage backwards", "GET", "/api/v1/usage?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "admin", "", 422, "invalid_field", "from", "not before"},
+		{"usage too long", "GET", "/api/v1/usage?from=2020-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "admin", "", 422, "invalid_field", "from", "400 days"},
+		{"usage of nonsense", "GET", "/api/v1/usage?from=yesterday", "admin", "", 422, "invalid_field", "from", ""},
+		{"quarantine by admin", "GET", "/api/v1/quarantine", "admin", "", 403, "forbidden", "", "operator"},
+		{"unknown record", "GET", "/api/v1/quarantine/xx", operator, "", 404, "not_found", "id", `"xx"`},
+		{"replay in vain", "POST", "/api/v1/quarantine/00ff/replay", operator, "", 422, "not_decodable", "id", "torn"},
+
+		{"no such path", "GET", "/api/v2/x", "", "", 404, "no_such_path", "", "/api/v2/x"},
+		{"no such path with a key", "POST", "/nothing", operator, "x", 404, "no_such_path", "", "/docs"},
+		{"wrong method", "PUT", tenants, operator, "{}", 405, "method_not_allowed", "", "only GET, HEAD, POST"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			key := tc.key
+			if k, ok := f.keys[key]; ok {
+				key = k
+			}
+			g := *f
+			g.t = t
+			g.wantProblem(f.do(tc.method, tc.path, key, tc.body), tc.status, tc.code, tc.field, tc.detail)
+		})
+	}
+	if text := f.log.String(); text != "" {
+		t.Errorf("refusals are logged as failures: %s", text)
+	}
+}
+
+func TestContentTypeDoesNotMatter(t *testing.T) {
+	f := newFixture(t)
+	for i, ct := range []string{"application/x-www-form-urlencoded", "text/plain", "application/cbor", "nonsense"} {
+		r := httptest.NewRequest("POST", "/api/v1/tenants", strings.NewReader(fmt.Sprintf(`{"id":"ct%d"}`, i)))
+		r.Header.Set("Authorization", "Bearer "+operator)
+		r.Header.Set("Content-Type", ct)
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		f.want(201, w)
+	}
+}
+
+func TestLedger(t *testing.T) {
+	f := newFixture(t)
+	sha := strings.Repeat("0a", 32)
+	path := "/api/v1/imports/one.example/" + sha // by its alias
+	for _, lines := range []int{10, 5} {
+		got := f.want(200, f.do("PUT", path, f.keys["web"], fmt.Sprintf(`{"prefix_len":4096,"lines":%d}`, lines)))
+		if got["lines"] != 10. || got["prefix_len"] != 4096. || got["file"] != sha {
+			t.Errorf("got %v", got)
+		}
+	}
+	if got := f.want(200, f.do("GET", "/api/v1/imports/s1/"+sha, f.keys["admin"], "")); got["lines"] != 10. {
+		t.Errorf("got %v", got)
+	}
+	list := f.want(200, f.do("GET", "/api/v1/imports?site_id=s1", f.keys["writer"], ""))
+	again := f.want(200, f.do("GET", "/api/v1/imports?site_id=one.example", f.keys["writer"], ""))
+	if len(list["imports"].([]any)) != 1 || len(list["salt"].(string)) != 64 || list["salt"] != again["salt"] {
+		t.Errorf("got %v and %v", list, again)
+	}
+	f.want(201, f.do("POST", "/api/v1/tenants/acme/sources", f.keys["admin"], `{"id":"app","site_id":"s2"}`))
+	if other := f.want(200, f.do("GET", "/api/v1/imports?site_id=s2", f.keys["writer"], "")); other["salt"] == list["salt"] {
+		t.Error("two sources have one salt")
+	}
+	f.wantProblem(f.do("GET", "/api/v1/imports?site_id=s2", f.keys["web"], ""), 403, "wrong_site", "site_id", "write key of site s1")
+}
+
+func TestUsage(t *testing.T) {
+	f := newFixture(t)
+	got := f.want(200, f.do("GET", "/api/v1/usage?from=2026-01-01T10:20:00Z&to=2026-01-01T12:00:01%2B01:00", f.keys["admin"], ""))
+	from := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
+	if !f.usage.from.Equal(from) || !f.usage.to.Equal(from.Add(2*time.Hour)) {
+		t.Errorf("range is %s to %s", f.usage.from, f.usage.to)
+	}
+	if len(got["hours"].([]any)) != 2 {
+		t.Errorf("got %v", got)
+	}
+	total := got["totals"].([]any)[0].(map[string]any)
+	want := map[string]any{"tenant": "acme", "hour": "2026-01-01T10:00:00Z", "received": 7., "stored": 3., "deduplicated": 1., "rejected": 2., "filtered": 0., "quarantined": 0., "erased": 0.,
+		"pending": 1., "conflicts": 1., "bytes": 790., "conflict_example": map[string]any{"site_id": "s1", "event_id": "e1", "type": "x", "at": "0001-01-01T00:00:00Z"}}
+	if d := cmp.Diff(want, total); d != "" {
+		t.Error(d)
+	}
+	if all := f.want(200, f.do("GET", "/api/v1/usage", operator, ""))["totals"].([]any); len(all) != 2 {
+		t.Errorf("the operator sees %v", all)
+	}
+	f.usage.err = errors.New("secret detail")
+	w := f.do("GET", "/api/v1/usage", f.keys["admin"], "")
+	f.wantProblem(w, 500, "internal", "", "server's log")
+	if strings.Contains(w.Body.String(), "secret detail") || !strings.Contains(f.log.String(), "secret detail") {
+		t.Errorf("the caller gets %s, the log %s", w.Body, f.log)
+	}
+}
+
+func TestQuarantine(t *testing.T) {
+	f := newFixture(t)
+	if got := f.want(200, f.do("GET", "/api/v1/quarantine", operator, ""))["records"].([]any); len(got) != 1 {
+		t.Errorf("got %v", got)
+	}
+	if got := f.want(200, f.do("GET", "/api/v1/quarantine/00ff", operator, "")); got["data"] != "YWJj" {
+		t.Errorf("got %v", got)
+	}
+	f.want(204, f.do("DELETE", "/api/v1/quarantine/00ff", operator, ""))
+}
+
+func TestHealth(t *testing.T) {
+	f := newFixture(t)
+	f.ready = []string{"the engine starts", "the log is replayed"}
+	if w := f.do("GET", "/healthz", "", ""); w.Code != 200 {
+		t.Errorf("healthz: %d", w.Code)
+	}
+	w := f.do("GET", "/readyz", "", "")
+	f.wantProblem(w, 503, "not_ready", "", "the engine starts; the log is replayed")
+	if w.Header().Get("Retry-After") != "1" {
+		t.Error("503 without Retry-After")
+	}
+	if body := f.do("GET", "/", "", "").Body.String(); !strings.Contains(body, "the engine starts") {
+		t.Errorf("page: %s", body)
+	}
+	f.ready = nil
+	if w := f.do("GET", "/readyz", "", ""); w.Code != 200 {
+		t.Errorf("readyz: %d", w.Code)
+	}
+	if body := f.do("GET", "/", "", "").Body.String(); !strings.Contains(body, "Ready.") || !strings.Contains(body, "1.2.3") {
+		t.Errorf("page: %s", body)
+	}
+}
+
+func TestMetricsAccess(t *testing.T) {
+	f := newFixture(t)
+	for _, tc := range []struct {
+		from, key, forwarded string
+		status               int
+	}{
+		{"127.0.0.1:1", "", "", 200}, {"[::1]:1", "", "", 200}, {"[::ffff:127.0.0.1]:1", "", "", 200},
+		{"192.0.2.1:1", "", "", 401}, {"192.0.2.1:1", operator, "", 200}, {"192.0.2.1:1", f.keys["admin"], "", 403},
+		{"127.0.0.1:1", "", "192.0.2.1", 401}, {"nonsense", "", "", 401},
+	} {
+		r := httptest.NewRequest("GET", "/metrics", nil)
+		r.RemoteAddr = tc.from
+		if tc.key != "" {
+			r.Header.Set("Authorization", "Bearer "+tc.key)
+		}
+		if tc.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", tc.forwarded)
+		}
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		if w.Code != tc.status {
+			t.Errorf("%+v: status %d", tc, w.Code)
+		}
+		if tc.status == 200 {
+			for _, want := range []string{`weir_http_requests_total{route="POST /api/v1/tenants",status="201"} 2`, `weir_http_running_requests 1`} {
+				if !strings.Contains(w.Body.String(), want) {
+					t.Errorf("metrics lack %s", want)
+				}
+			}
+		}
+	}
+}
+
+func TestPagesNeedNothingElse(t *testing.T) {
+	f := newFixture(t)
+	for path, kind := range map[string]string{"/": "text/html", "/docs": "text/html", "/docs.js": "text/javascript", "/weir.css": "text/css", "/openapi.json": "application/json"} {
+		w := f.do("GET", path, "", "")
+		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Header().Get("Content-Type"))
+		}
+		if body := w.Body.String(); strings.Contains(body, "https://") || strings.Contains(body, "http://") || strings.Contains(body, "//cdn") {
+			t.Errorf("%s refers to another host", path)
+		}
+		if strings.HasPrefix(kind, "text/") && !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s has no content security policy", path)
+		}
+		if head := f.do("HEAD", path, "", ""); head.Code != 200 {
+			t.Errorf("HEAD %s: %d", path, head.Code)
+		}
+	}
+}
+
+func TestOpenAPI(t *testing.T) {
+	f := newFixture(t)
+	spec := f.want(200, f.do("GET", "/openapi.json", "", ""))
+	paths := spec["paths"].(map[string]any)
+	for _, p := range []string{"/api/v1/tenants", "/api/v1/tenants/{tenant}", "/api/v1/tenants/{tenant}/sources", "/api/v1/tenants/{tenant}/sources/{source}", "/api/v1/tenants/{tenant}/keys",
+		"/api/v1/tenants/{tenant}/keys/{key}", "/api/v1/imports", "/api/v1/imports/{site_id}/{file}", "/api/v1/usage", "/api/v1/quarantine", "/healthz", "/readyz", "/metrics"} {
+		if paths[p] == nil {
+			t.Errorf("%s is not described", p)
+		}
+	}
+	post := paths["/api/v1/tenants"].(map[string]any)["post"].(map[string]any)
+	for _, status := range []string{"201", "400", "401", "403", "409", "422", "500"} {
+		if post["responses"].(map[string]any)[status] == nil {
+			t.Errorf("answer %s is not described", status)
+		}
+	}
+	content := post["responses"].(map[string]any)["409"].(map[string]any)["content"].(map[string]any)
+	if content["application/problem+json"] == nil {
+		t.Errorf("an error is described as %v", content)
+	}
+	schemas := spec["components"].(map[string]any)["schemas"].(map[string]any)
+	fields := schemas["Problem"].(map[string]any)["properties"].(map[string]any)
+	for _, name := range []string{"code", "detail", "field", "limit", "status"} {
+		if fields[name] == nil {
+			t.Errorf("a problem's %s is not described", name)
+		}
+	}
+}
+
+func TestOthersRegister(t *testing.T) {
+	f := newFixture(t)
+	type output struct{ Body tenant.Principal }
+	huma.Register(f.api.Huma(), huma.Operation{Method: "GET", Path: "/x/who"}, func(ctx context.Context, _ *struct{}) (*output, error) {
+		p, err := tenant.From(ctx)
+		return &output{p}, err
+	})
+	huma.Register(f.api.Huma(), huma.Operation{Method: "GET", Path: "/x/open", Metadata: httpapi.Public()}, func(ctx context.Context, _ *struct{}) (*output, error) {
+		_, err := tenant.From(ctx)
+		return &output{}, fmt.Errorf("wrapped: %w", problem.New(429, "slow_down", "because %v", err).WithRetry(3*time.Second))
+	})
+	f.api.Mux().HandleFunc("GET /x/plain", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "plain") })
+	f.wantProblem(f.do("GET", "/x/who", "", ""), 401, "missing_key", "", "")
+	if got := f.want(200, f.do("GET", "/x/who", f.keys["web"], "")); got["Tenant"] != "acme" || got["Role"] != "writer" || got["Site"] != "s1" || got["KeyID"] != "write:web" {
+		t.Errorf("got %v", got)
+	}
+	w := f.do("GET", "/x/open", "", "")
+	f.wantProblem(w, 429, "slow_down", "", "no authenticated principal")
+	if w.Header().Get("Retry-After") != "3" {
+		t.Errorf("Retry-After is %q", w.Header().Get("Retry-After"))
+	}
+	if w := f.do("GET", "/x/plain", "", ""); w.Body.String() != "plain" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("got %q, %v", w.Body, w.Header())
+	}
+}
+
+func TestNewReportsProblems(t *testing.T) {
+	_, err := httpapi.New(httpapi.Config{})
+	if err == nil || !strings.Contains(err.Error(), "Catalog is nil") || !strings.Contains(err.Error(), "Auth is nil") {
+		t.Errorf("error is %v", err)
+	}
+}

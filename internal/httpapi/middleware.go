@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"weir/internal/problem"
+)
+
+// Handler is the whole surface with its middleware.
+func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+// RequestIDHeader carries the id of a request, the sender's own if it sends a fitting one.
+const RequestIDHeader = "X-Request-Id"
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	a.metrics.running.Inc()
+	sw := &writer{ResponseWriter: w, control: http.NewResponseController(w), request: r, timeout: a.cfg.WriteTimeout}
+	sw.Header().Set(RequestIDHeader, requestID(r))
+	sw.Header().Set("X-Content-Type-Options", "nosniff")
+	sw.progress(begin)
+	if r.Body != nil && r.Body != http.NoBody || r.ContentLength != 0 {
+		sw.bodyEnd = begin.Add(a.cfg.BodyTimeout)
+		_ = sw.SetReadDeadline(sw.bodyEnd) // not supported by a recorder in tests
+	}
+	r.Body = &body{ReadCloser: r.Body, control: sw.control}
+	defer func() {
+		if v := recover(); v != nil {
+			a.recovered(sw, v)
+		}
+		a.metrics.running.Dec()
+		a.metrics.observe(r.Pattern, sw.code(), sw.sent, time.Since(begin))
+	}()
+	a.mux.ServeHTTP(sw, r)
+}
+
+// recovered answers a request whose handler panicked. If the answer has begun, the connection is cut: nothing else tells the client that it is not whole.
+func (a *API) recovered(w *writer, v any) {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(v)
+	}
+	a.metrics.panics.Inc()
+	a.log.Error("a handler panicked", "method", w.request.Method, "route", w.request.Pattern, "panic", v, "stack", string(debug.Stack()))
+	if w.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	problem.New(http.StatusInternalServerError, "internal", "something went wrong inside weir; it is in the server's log under the request id %s",
+		w.Header().Get(RequestIDHeader)).Write(w)
+}
+
+func requestID(r *http.Request) string {
+	if id := r.Header.Get(RequestIDHeader); len(id) > 0 && len(id) <= 64 && plain(id) {
+		return id
+	}
+	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, rand.Uint64()))
+}
+
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < '!' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// writer notes what is answered, turns the mux's own 404 and 405 into problems, and moves the deadline of writing forward with
+// each write: a client that takes nothing for the timeout is cut, a long answer that moves is not.
+type writer struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	request  *http.Request
+	timeout  time.Duration
+	deadline time.Time // that is set
+	bodyEnd  time.Time // when the body must have come
+	status   int       // 0 until the head was written
+	sent     int64     // bytes of the body
+	replaced bool      // the mux's own text is dropped
+}
+
+// Unwrap serves http.ResponseController.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// SetReadDeadline serves http.ResponseController: a handler may ask for an earlier end of the body than the server's, not for a later one.
+func (w *writer) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() && !w.bodyEnd.IsZero() && t.After(w.bodyEnd) {
+		t = w.bodyEnd
+	}
+	return http.NewResponseController(w.ResponseWriter).SetReadDeadline(t)
+}
+
+func (w *writer) progress(now time.Time) {
+	if next := now.Add(w.timeout); next.Sub(w.deadline) > w.timeout/4 {
+		w.deadline = next
+		_ = w.control.SetWriteDeadline(next) // not supported by a recorder in tests
+	}
+}
+
+func (w *writer) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *writer) WriteHeader(status int) {
+	if w.status != 0 {
+		w.ResponseWriter.WriteHeader(status) // which complains
+		return
+	}
+	if status >= 200 {
+		w.status = status
+	}
+	w.progress(time.Now())
+	if w.request.Pattern == "" && (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) && !w.replaced {
+		w.status, w.replaced = 0, true
+		w.noRoute(status)
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *writer) noRoute(status int) {
+	p := problem.New(status, "no_such_path", "there is nothing at %s: see /docs for what there is", w.request.URL.Path)
+	if status == http.StatusMethodNotAllowed {
+		p = problem.New(status, "method_not_allowed", "%s does not take %s, only %s", w.request.URL.Path, w.request.Method, w.Header().Get("Allow"))
+	}
+	w.Header().Del("Content-Length")
+	p.Write(direct{w})
+}
+
+// direct writes around the replacement.
+type direct struct{ w *writer }
+
+func (d direct) Header() http.Header         { return d.w.Header() }
+func (d direct) WriteHeader(status int)      { d.w.WriteHeader(status) }
+func (d direct) Write(p []byte) (int, error) { return d.w.write(p) }
+
+// Write implements http.ResponseWriter.
+func (w *writer) Write(p []byte) (int, error) {
+	if w.replaced {
+		return len(p), nil
+	}
+	return w.write(p)
+}
+
+func (w *writer) write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	w.progress(time.Now())
+	n, err := w.ResponseWriter.Write(p)
+	w.sent += int64(n)
+	return n, err
+}
+
+// Flush implements http.Flusher.
+func (w *writer) Flush() {
+	w.progress(time.Now())
+	_ = w.control.Flush() // the client has gone if this fails
+}
+
+// body takes the deadline of reading away when the body ends: else it would cancel a request that takes longer to answer.
+type body struct {
+	io.ReadCloser
+	control *http.ResponseController
+	ended   bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) && !b.ended {
+		b.ended = true
+		_ = b.control.SetReadDeadline(time.Time{}) // not supported by a recorder in tests
+	}
+	return n, err
+}

@@ -1,0 +1,51 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+)
+
+// Run serves on ln until ctx ends. Then it takes no new request, waits for running ones at most Config.Drain, cuts
+// the rest, and returns nil. It closes ln.
+func (a *API) Run(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           a.Handler(),
+		ReadHeaderTimeout: a.cfg.HeaderTimeout,
+		IdleTimeout:       a.cfg.IdleTimeout,
+		MaxHeaderBytes:    a.cfg.MaxHeader,
+		// No ReadTimeout and WriteTimeout: they count for a whole request. Handler bounds bodies and answers by their progress.
+		ErrorLog: log.New(logWriter{a.log}, "", 0),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("http: serve %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
+	defer cancel()
+	err := srv.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("requests still ran after the time to drain and were cut", "drain", a.cfg.Drain)
+		err = srv.Close()
+	}
+	<-failed // http.ErrServerClosed
+	if err != nil {
+		return fmt.Errorf("http: stop: %w", err)
+	}
+	return nil
+}
+
+// logWriter passes what net/http complains about (broken clients, mostly) to the debug log.
+type logWriter struct{ log *slog.Logger }
+
+func (l logWriter) Write(p []byte) (int, error) {
+	l.log.Debug("net/http", "message", string(p))
+	return len(p), nil
+}

@@ -1,0 +1,257 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// serve runs the API on a real connection. stop ends it and returns what Run returned.
+func (f *fixture) serve() (addr string, stop func() error) {
+	f.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f.api.Run(ctx, ln) }()
+	f.t.Cleanup(cancel)
+	return ln.Addr().String(), func() error { cancel(); return <-done }
+}
+
+func TestPanic(t *testing.T) {
+	f := newFixture(t)
+	f.api.Mux().HandleFunc("GET /x/before", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	f.api.Mux().HandleFunc("GET /x/during", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 10_000))
+		panic("boom")
+	})
+	w := f.do("GET", "/x/before", "", "")
+	f.wantProblem(w, 500, "internal", "", w.Header().Get("X-Request-Id"))
+	if strings.Contains(w.Body.String(), "boom") || !strings.Contains(f.log.String(), "boom") || !strings.Contains(f.log.String(), "server_test.go") {
+		t.Errorf("the caller gets %s, the log %s", w.Body, f.log)
+	}
+	addr, _ := f.serve()
+	resp, err := http.Get("http://" + addr + "/x/during")
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+	}
+	if err == nil {
+		t.Error("half an answer looks whole")
+	}
+	if m := f.do("GET", "/metrics", operator, "").Body.String(); !strings.Contains(m, "weir_http_panics_total 2") {
+		t.Error("panics are not counted")
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	f := newFixture(t)
+	for sent, kept := range map[string]bool{"abc-1": true, "": false, "with space": false, "ä": false, strings.Repeat("x", 65): false} {
+		r := httptest.NewRequest("GET", "/healthz", nil)
+		r.Header.Set("X-Request-Id", sent)
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		if got := w.Header().Get("X-Request-Id"); (got == sent) != kept || got == "" {
+			t.Errorf("sent %q, got %q", sent, got)
+		}
+	}
+}
+
+func dial(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	return c
+}
+
+func TestSlowBody(t *testing.T) {
+	f := newFixture(t)
+	addr, _ := f.serve()
+	for name, request := range map[string]string{
+		"lying Content-Length": "Content-Length: 100\r\n\r\n{",
+		"chunked":              "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, addr)
+			fmt.Fprintf(c, "POST /api/v1/tenants HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", operator, request)
+			begin := time.Now()
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			if resp.StatusCode != 408 || !bytes.Contains(body, []byte("body_timeout")) || time.Since(begin) > 3*time.Second {
+				t.Errorf("status %d after %s: %s", resp.StatusCode, time.Since(begin), body)
+			}
+		})
+	}
+}
+
+func TestBodyCutOff(t *testing.T) {
+	f := newFixture(t)
+	addr, _ := f.serve()
+	c := dial(t, addr)
+	fmt.Fprintf(c, "POST /api/v1/tenants HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", operator)
+	_ = c.(*net.TCPConn).CloseWrite()
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != 400 || !bytes.Contains(body, []byte("body_incomplete")) {
+		t.Errorf("status %d: %s", resp.StatusCode, body)
+	}
+}
+
+// An answer may take longer than every timeout as long as it moves, and the wait for its first byte does not count.
+func TestLongAnswer(t *testing.T) {
+	f := newFixture(t)
+	const steps = 6
+	f.api.Mux().HandleFunc("POST /x/long", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(400 * time.Millisecond) // more than BodyTimeout and WriteTimeout
+		for range steps {
+			fmt.Fprintln(w, "row")
+			w.(http.Flusher).Flush()
+			time.Sleep(120 * time.Millisecond)
+		}
+		if err := r.Context().Err(); err != nil {
+			t.Errorf("the request was cancelled: %v", err)
+		}
+	})
+	type input struct{ Body struct{} }
+	type output struct{ Body struct{ OK bool } }
+	huma.Register(f.api.Huma(), huma.Operation{Method: "POST", Path: "/x/huma"}, func(ctx context.Context, _ *input) (*output, error) {
+		time.Sleep(400 * time.Millisecond)
+		return &output{}, ctx.Err()
+	})
+	addr, _ := f.serve()
+	for path, want := range map[string]string{"/x/long": strings.Repeat("row\n", steps), "/x/huma": "{\"OK\":false}\n"} {
+		req, _ := http.NewRequest("POST", "http://"+addr+path, strings.NewReader("{}"))
+		req.Header.Set("Authorization", "Bearer "+operator)
+		for range 2 { // the second on the same connection
+			req.Body = io.NopCloser(strings.NewReader("{}"))
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil || string(body) != want {
+				t.Errorf("%s: %q, %v", path, body, err)
+			}
+		}
+	}
+}
+
+func TestSlowReader(t *testing.T) {
+	f := newFixture(t)
+	cut := make(chan error, 1)
+	f.api.Mux().HandleFunc("GET /x/flood", func(w http.ResponseWriter, _ *http.Request) {
+		block := make([]byte, 1<<20)
+		for {
+			if _, err := w.Write(block); err != nil {
+				cut <- err
+				return
+			}
+		}
+	})
+	addr, _ := f.serve()
+	fmt.Fprint(dial(t, addr), "GET /x/flood HTTP/1.1\r\nHost: x\r\n\r\n")
+	select {
+	case err := <-cut:
+		var timeout net.Error
+		if !errors.As(err, &timeout) || !timeout.Timeout() {
+			t.Errorf("cut with %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("a client that reads nothing holds its connection for ever")
+	}
+}
+
+func TestDrain(t *testing.T) {
+	f := newFixture(t)
+	started := make(chan struct{})
+	f.api.Mux().HandleFunc("GET /x/slow", func(w http.ResponseWriter, _ *http.Request) {
+		close(started)
+		time.Sleep(200 * time.Millisecond)
+		_, _ = io.WriteString(w, "whole")
+	})
+	addr, stop := f.serve()
+	got := make(chan string, 1)
+	go func() {
+		resp, err := http.Get("http://" + addr + "/x/slow")
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		got <- string(body)
+	}()
+	<-started
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if body := <-got; body != "whole" {
+		t.Errorf("the running request got %q", body)
+	}
+	if _, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
+		t.Error("the listener is still open")
+	}
+}
+
+func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
+	f := newFixture(t)
+	started := make(chan struct{})
+	f.api.Mux().HandleFunc("GET /x/forever", func(_ http.ResponseWriter, r *http.Request) {
+		close(started)
+		<-r.Context().Done()
+	})
+	addr, stop := f.serve()
+	fmt.Fprint(dial(t, addr), "GET /x/forever HTTP/1.1\r\nHost: x\r\n\r\n")
+	<-started
+	begin := time.Now()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took < 500*time.Millisecond || took > 4*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestHeadTooLarge(t *testing.T) {
+	f := newFixture(t)
+	addr, _ := f.serve()
+	c := dial(t, addr)
+	go fmt.Fprintf(c, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 200<<10))
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != 431 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}

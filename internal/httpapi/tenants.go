@@ -1,0 +1,200 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"weir/internal/catalog"
+	"weir/internal/config"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// tenantView is a tenant as the API shows it.
+type tenantView struct {
+	ID        string     `json:"id" example:"acme"`
+	Name      string     `json:"name"`
+	Region    string     `json:"region" doc:"Where its data shall lie"`
+	Retention string     `json:"retention" example:"400d" doc:"How long its events are wanted; 0 is for ever"`
+	Limits    limitsView `json:"limits"`
+	Created   time.Time  `json:"created"`
+}
+
+type limitsView struct {
+	DedupeKeys int64 `json:"dedupe_keys" minimum:"0" doc:"Event ids remembered for deduplication; 0 is no limit"`
+	EventBytes int64 `json:"event_bytes" minimum:"0" doc:"Largest event in bytes; 0 is the installation's limit"`
+}
+
+func viewTenant(t catalog.Tenant) tenantView {
+	return tenantView{ID: string(t.ID), Name: t.Name, Region: t.Region, Retention: config.FormatDuration(t.Retention),
+		Limits: limitsView{t.Limits.DedupeKeys, t.Limits.EventBytes}, Created: t.Created}
+}
+
+// limitsPatch changes only what it names.
+type limitsPatch struct {
+	DedupeKeys *int64 `json:"dedupe_keys,omitempty" minimum:"0" doc:"Event ids remembered for deduplication; 0 is no limit"`
+	EventBytes *int64 `json:"event_bytes,omitempty" minimum:"0" doc:"Largest event in bytes; 0 is the installation's limit"`
+}
+
+// TenantPatch changes only what it names.
+type TenantPatch struct {
+	Name      *string      `json:"name,omitempty" maxLength:"200"`
+	Region    *string      `json:"region,omitempty" maxLength:"100" doc:"Where its data shall lie. It is recorded; one machine has one region."`
+	Retention *string      `json:"retention,omitempty" example:"400d" doc:"How long its events are wanted: a duration from 7d to 7 years (2557d), or 0 for ever. It is recorded; nothing is deleted by age yet."`
+	Limits    *limitsPatch `json:"limits,omitempty"`
+}
+
+const (
+	minRetention = 7 * 24 * time.Hour
+	maxRetention = 2557 * 24 * time.Hour // seven years
+)
+
+func (in TenantPatch) apply(t *catalog.Tenant) error {
+	if in.Name != nil {
+		t.Name = *in.Name
+	}
+	if in.Region != nil {
+		t.Region = *in.Region
+	}
+	if in.Retention != nil {
+		d, err := config.ParseDuration(*in.Retention)
+		if err != nil {
+			return invalid("retention", "%v", err)
+		}
+		if d != 0 && (d < minRetention || d > maxRetention) {
+			return invalid("retention", "%s is outside of 7d to 2557d; 0 is for ever", *in.Retention)
+		}
+		t.Retention = d
+	}
+	if in.Limits != nil {
+		if in.Limits.DedupeKeys != nil {
+			t.Limits.DedupeKeys = *in.Limits.DedupeKeys
+		}
+		if in.Limits.EventBytes != nil {
+			t.Limits.EventBytes = *in.Limits.EventBytes
+		}
+	}
+	return nil
+}
+
+type TenantPath struct {
+	Tenant string `path:"tenant" maxLength:"63" doc:"The tenant's id"`
+}
+
+type createTenantInput struct {
+	Body struct {
+		ID string `json:"id" example:"acme" doc:"1 to 63 characters of a-z, 0-9, '-' and '_', beginning with a letter or digit. It cannot change and is never given again."`
+		TenantPatch
+	}
+}
+
+type tenantOutput struct{ Body tenantView }
+
+type createdTenantOutput struct {
+	Location string `header:"Location"`
+	Body     tenantView
+}
+
+type tenantsOutput struct {
+	Body struct {
+		Tenants []tenantView `json:"tenants"`
+	}
+}
+
+func (a *API) registerTenants() {
+	tags := []string{"Tenants (operator)"}
+	huma.Register(a.huma, huma.Operation{OperationID: "create-tenant", Method: http.MethodPost, Path: "/api/v1/tenants", DefaultStatus: http.StatusCreated,
+		Tags: tags, Summary: "Create a tenant", Errors: []int{400, 401, 403, 409}}, a.createTenant)
+	huma.Register(a.huma, huma.Operation{OperationID: "list-tenants", Method: http.MethodGet, Path: "/api/v1/tenants",
+		Tags: tags, Summary: "List the tenants", Errors: []int{401, 403}}, a.listTenants)
+	huma.Register(a.huma, huma.Operation{OperationID: "get-tenant", Method: http.MethodGet, Path: "/api/v1/tenants/{tenant}",
+		Tags: tags, Summary: "Show a tenant", Errors: []int{401, 403, 404}}, a.showTenant)
+	huma.Register(a.huma, huma.Operation{OperationID: "update-tenant", Method: http.MethodPatch, Path: "/api/v1/tenants/{tenant}",
+		Tags: tags, Summary: "Change fields of a tenant", Description: "Fields that are not named stay.", Errors: []int{400, 401, 403, 404}}, a.updateTenant)
+	huma.Register(a.huma, huma.Operation{OperationID: "delete-tenant", Method: http.MethodDelete, Path: "/api/v1/tenants/{tenant}", DefaultStatus: http.StatusNoContent,
+		Tags: tags, Summary: "Delete a tenant", Description: "Its sources and keys stop working at once. Its id is never given again.", Errors: []int{401, 403, 404}}, a.deleteTenant)
+}
+
+func (a *API) createTenant(ctx context.Context, in *createTenantInput) (*createdTenantOutput, error) {
+	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+		return nil, err
+	}
+	id, err := tenant.Parse(in.Body.ID)
+	if err != nil {
+		return nil, invalid("id", "%v", err)
+	}
+	t := catalog.Tenant{ID: id}
+	if err := in.Body.apply(&t); err != nil {
+		return nil, err
+	}
+	t, err = a.cfg.Catalog.CreateTenant(ctx, t)
+	if err != nil {
+		return nil, catalogError(err)
+	}
+	return &createdTenantOutput{Location: "/api/v1/tenants/" + string(t.ID), Body: viewTenant(t)}, nil
+}
+
+func (a *API) listTenants(ctx context.Context, _ *struct{}) (*tenantsOutput, error) {
+	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+		return nil, err
+	}
+	all, err := a.cfg.Catalog.Tenants(ctx)
+	if err != nil {
+		return nil, catalogError(err)
+	}
+	out := &tenantsOutput{}
+	out.Body.Tenants = make([]tenantView, len(all))
+	for i, t := range all {
+		out.Body.Tenants[i] = viewTenant(t)
+	}
+	return out, nil
+}
+
+func (a *API) showTenant(ctx context.Context, in *TenantPath) (*tenantOutput, error) {
+	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+		return nil, err
+	}
+	t, err := a.cfg.Catalog.Tenant(ctx, tenant.ID(in.Tenant))
+	if err != nil {
+		return nil, catalogError(err)
+	}
+	return &tenantOutput{viewTenant(t)}, nil
+}
+
+type updateTenantInput struct {
+	TenantPath
+	Body TenantPatch
+}
+
+func (a *API) updateTenant(ctx context.Context, in *updateTenantInput) (*tenantOutput, error) {
+	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+		return nil, err
+	}
+	t, err := a.cfg.Catalog.UpdateTenant(ctx, tenant.ID(in.Tenant), in.Body.apply)
+	if err != nil {
+		return nil, catalogError(err)
+	}
+	return &tenantOutput{viewTenant(t)}, nil
+}
+
+func (a *API) deleteTenant(ctx context.Context, in *TenantPath) (*struct{}, error) {
+	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+		return nil, err
+	}
+	return nil, catalogError(a.cfg.Catalog.DeleteTenant(ctx, tenant.ID(in.Tenant)))
+}
+
+// sourceOf returns the source of the principal's tenant with this site_id or alias. A write key knows its own source only.
+func (a *API) sourceOf(p tenant.Principal, id tenant.ID, site string) (catalog.Source, error) {
+	s, t, ok := a.cfg.Catalog.SourceBySite(site)
+	if !ok || t.ID != id {
+		return s, problem.New(http.StatusNotFound, "site_not_found", "tenant %s has no source with the site_id %q", id, site).WithField("site_id")
+	}
+	if p.Site != "" && p.Site != s.SiteID {
+		return s, problem.New(http.StatusForbidden, "wrong_site", "the key is the write key of site %s and may not touch site %q", p.Site, site).WithField("site_id")
+	}
+	return s, nil
+}
