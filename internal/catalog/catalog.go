@@ -90,6 +90,7 @@ type Catalog interface {
 	SourceBySite(siteOrAlias string) (Source, Tenant, bool)
 	KeyByHash(hash [32]byte) (Key, Tenant, bool)
 	TenantByID(id tenant.ID) (Tenant, bool)
+	TenantByNumber(number uint32) (Tenant, bool)
 
 	// Imports remembers how far files were imported, for ever.
 	Imports(ctx context.Context, t tenant.ID, site string) ([]Import, error)

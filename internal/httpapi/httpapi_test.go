@@ -84,13 +84,13 @@ func (f *fakeQuarantine) Quarantine(context.Context) ([]httpapi.QuarantineItem, 
 
 func (f *fakeQuarantine) QuarantineItem(_ context.Context, id string) (httpapi.QuarantineItem, error) {
 	if id != "00ff" {
-		return httpapi.QuarantineItem{}, httpapi.NotQuarantined(id)
+		return httpapi.QuarantineItem{}, httpapi.ErrNotQuarantined(id)
 	}
 	return httpapi.QuarantineItem{ID: id, Data: []byte("abc")}, nil
 }
 
 func (f *fakeQuarantine) ReplayQuarantine(_ context.Context, id string) (int, error) {
-	return 0, httpapi.NotDecodable(id, errors.New("torn"))
+	return 0, httpapi.ErrNotDecodable(id, errors.New("torn"))
 }
 
 func (f *fakeQuarantine) DeleteQuarantine(_ context.Context, id string) error {

@@ -33,13 +33,13 @@ type QuarantineItem struct {
 	Data      []byte    `json:"data,omitempty" doc:"The record as it stands in the log, base64; only when one record is asked for"`
 }
 
-// NotQuarantined is the problem of an id that does not exist.
-func NotQuarantined(id string) *problem.Problem {
+// ErrNotQuarantined is the problem of an id that does not exist.
+func ErrNotQuarantined(id string) *problem.Problem {
 	return problem.New(http.StatusNotFound, "not_found", "there is no record %q in quarantine: GET /api/v1/quarantine lists them", id).WithField("id")
 }
 
-// NotDecodable is the problem of a record that cannot be replayed.
-func NotDecodable(id string, reason error) *problem.Problem {
+// ErrNotDecodable is the problem of a record that cannot be replayed.
+func ErrNotDecodable(id string, reason error) *problem.Problem {
 	return problem.New(http.StatusUnprocessableEntity, "not_decodable", "the record %s still cannot be decoded: %v. A newer version may; else delete it", id, reason).WithField("id")
 }
 

@@ -122,6 +122,14 @@ func testTenants(t *testing.T, s Store) {
 		t.Error("TenantByID does not find it")
 	}
 	diff(t, byID, want)
+	byNumber, ok := c.TenantByNumber(1)
+	if !ok {
+		t.Error("TenantByNumber does not find it")
+	}
+	diff(t, byNumber, want)
+	if _, ok := c.TenantByNumber(2); ok {
+		t.Error("TenantByNumber finds a number that was not given")
+	}
 
 	_, err := c.CreateTenant(t.Context(), catalog.Tenant{ID: "zoo"})
 	wantConflict(t, err, "id", "zoo")
@@ -194,6 +202,9 @@ func testDeleteTenant(t *testing.T, s Store) {
 	}
 	if _, ok := c.TenantByID("gone"); ok {
 		t.Error("TenantByID still finds it")
+	}
+	if _, ok := c.TenantByNumber(gone.Number); ok {
+		t.Error("TenantByNumber still finds it")
 	}
 	if all := must[[]catalog.Tenant](t)(c.Tenants(t.Context())); len(all) != 0 {
 		t.Errorf("Tenants still lists %v", all)

@@ -11,6 +11,7 @@ import (
 // snapshot is everything that the hot path answers from. It is immutable.
 type snapshot struct {
 	tenants table[tenant.ID, *entry]
+	numbers table[uint32, *entry]
 	names   table[string, ref]   // site_ids and aliases
 	keys    table[[32]byte, ref] // by hash
 }
@@ -30,7 +31,7 @@ type ref struct {
 
 // with returns a snapshot in which the given tenants have new entries; nil removes one.
 func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
-	tenants, names, keys := s.tenants.edit(), s.names.edit(), s.keys.edit()
+	tenants, numbers, names, keys := s.tenants.edit(), s.numbers.edit(), s.names.edit(), s.keys.edit()
 	for id := range changed { // all old names first: a name may move from one tenant to another
 		old, ok := s.tenants.lookup(id)
 		if !ok {
@@ -46,12 +47,14 @@ func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
 			keys.remove(old.keys[i].Hash)
 		}
 		tenants.remove(id)
+		numbers.remove(old.tenant.Number)
 	}
 	for id, e := range changed {
 		if e == nil {
 			continue
 		}
 		tenants.set(id, e)
+		numbers.set(e.tenant.Number, e)
 		for i := range e.sources {
 			names.set(e.sources[i].SiteID, ref{e, i})
 			for _, a := range e.sources[i].Aliases {
@@ -62,7 +65,7 @@ func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
 			keys.set(e.keys[i].Hash, ref{e, i})
 		}
 	}
-	return &snapshot{tenants.table, names.table, keys.table}
+	return &snapshot{tenants.table, numbers.table, names.table, keys.table}
 }
 
 // shards is the number of parts of a table. A change copies the parts that it touches, so that

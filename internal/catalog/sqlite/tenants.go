@@ -85,6 +85,15 @@ func (c *Catalog) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
 	return e.tenant, true
 }
 
+// TenantByNumber implements catalog.Catalog.
+func (c *Catalog) TenantByNumber(number uint32) (catalog.Tenant, bool) {
+	e, ok := c.snap.Load().numbers.lookup(number)
+	if !ok {
+		return catalog.Tenant{}, false
+	}
+	return e.tenant, true
+}
+
 // Tenants implements catalog.Catalog.
 func (c *Catalog) Tenants(context.Context) ([]catalog.Tenant, error) {
 	s := c.snap.Load()
