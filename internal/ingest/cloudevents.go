@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"unicode/utf8"
@@ -140,6 +141,9 @@ func (d *decoder) decodeBinary(h http.Header, body []byte) *reject {
 			return rej
 		}
 	default:
+		if bytes.IndexByte(body, 0) >= 0 {
+			return rejectf(codeNUL, "data", "the data hold a NUL character: only JSON and text are taken")
+		}
 		if rej := d.addText([]byte("data"), body, fromTop); rej != nil {
 			return rej
 		}
@@ -161,10 +165,8 @@ func (d *decoder) binaryHeaders(h http.Header) *reject {
 		if !utf8.Valid(v) {
 			return rejectf(codeUTF8, attr, "the header %s is not valid UTF-8", name)
 		}
-		for _, b := range v {
-			if b == 0 {
-				return rejectf(codeNUL, attr, "the header %s holds a NUL character: remove it", name)
-			}
+		if bytes.IndexByte(v, 0) >= 0 {
+			return rejectf(codeNUL, attr, "the header %s holds a NUL character: remove it", name)
 		}
 		switch attr {
 		case "specversion":

@@ -25,8 +25,7 @@ func splitURL(u, arena []byte) (parts, []byte) {
 	}
 	rest, opaque := cutScheme(u)
 	switch {
-	case opaque:
-		return p, arena
+	case opaque: // neither host nor path
 	case len(rest) >= 2 && rest[0] == '/' && rest[1] == '/':
 		authority := rest[2:]
 		p.path = []byte("/")

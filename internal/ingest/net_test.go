@@ -1,0 +1,128 @@
+package ingest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// send writes raw bytes to a real server and returns its answers until it closes or stays silent. With closeWrite the client ends its side.
+func send(t *testing.T, r *rig, raw string, closeWrite bool) *http.Response {
+	t.Helper()
+	srv := httptest.NewServer(r.mux)
+	t.Cleanup(srv.Close)
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if _, err := io.WriteString(c, raw); err != nil {
+		t.Fatal(err)
+	}
+	if closeWrite {
+		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { res.Body.Close() })
+	return res
+}
+
+const head = "POST /ingest HTTP/1.1\r\nHost: x\r\n" + acmeKey + "\r\n"
+
+// TestBrokenBodies sends bodies that end early, on real connections.
+func TestBrokenBodies(t *testing.T) {
+	lines := "{\"type\":\"a\"}\n{\"type\":\"b\"}\n"
+	short := func(c *Config, _ *Deps) { c.BodyTimeout = 100 * time.Millisecond }
+	for _, tt := range []struct {
+		name, raw    string
+		closeWrite   bool
+		status, rows int
+		code         string
+	}{
+		{"whole", head + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(lines), lines), false, 200, 2, ""},
+		{"whole, chunked", head + fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(lines), lines), false, 200, 2, ""},
+		{"cut off at a line's end", head + "Content-Length: 100\r\n\r\n" + lines, true, 400, 0, "body_truncated"},
+		{"chunks without an end", head + fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(lines), lines), true, 400, 0, "body_truncated"},
+		{"broken chunk", head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", false, 400, 0, "body_truncated"},
+		{"stalled", head + "Content-Length: 100\r\n\r\n" + lines, false, 408, 0, "body_timeout"},
+		{"stalled chunks", head + fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(lines), lines), false, 408, 0, "body_timeout"},
+		{"a length that is too small", head + "Content-Length: 20\r\n\r\n" + lines, false, 200, 1, ""}, // what is announced counts
+		{"a huge length", head + "Content-Length: 99999999999\r\n\r\n" + lines, false, 413, 0, "body_too_large"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, short)
+			res := send(t, r, tt.raw, tt.closeWrite)
+			body, _ := io.ReadAll(res.Body)
+			if res.StatusCode != tt.status || !strings.Contains(string(body), tt.code) {
+				t.Errorf("%d %s", res.StatusCode, body)
+			}
+			if n := len(r.log.all()); n != tt.rows {
+				t.Errorf("%d rows", n)
+			}
+			if tt.rows == 0 && !res.Close {
+				t.Error("the connection stays open behind a broken body")
+			}
+			if used := r.budget.used.Load(); used != 0 {
+				t.Errorf("%d bytes are still taken", used)
+			}
+		})
+	}
+}
+
+// TestDeadlineEnds shows that the deadline of one body does not cut the next request on its connection.
+func TestDeadlineEnds(t *testing.T) {
+	r := newRig(t, func(c *Config, _ *Deps) { c.BodyTimeout = 50 * time.Millisecond })
+	srv := httptest.NewServer(r.mux)
+	defer srv.Close()
+	for i := range 2 {
+		req, _ := http.NewRequest("POST", srv.URL+"/collect", strings.NewReader(page))
+		res, err := srv.Client().Do(req)
+		if err != nil || res.StatusCode != 204 {
+			t.Fatalf("%v %v", res, err)
+		}
+		_ = res.Body.Close()
+		if i == 0 {
+			time.Sleep(80 * time.Millisecond) // longer than the deadline
+		}
+	}
+}
+
+// TestClientGone shows that events of a whole body count although the client has left before the answer.
+func TestClientGone(t *testing.T) {
+	r := newRig(t)
+	r.log.block = make(chan struct{})
+	srv := httptest.NewServer(r.mux)
+	defer srv.Close()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(c, "POST /collect HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(page), page)
+	for r.budget.used.Load() == 0 { // until the request is in work
+		time.Sleep(time.Millisecond)
+	}
+	_ = c.Close()
+	time.Sleep(20 * time.Millisecond) // the server notices
+	close(r.log.block)
+	for range 1000 {
+		if len(r.log.all()) == 3 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Errorf("%d rows", len(r.log.all()))
+}
