@@ -9,14 +9,11 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
-	"runtime"
 	"time"
 
 	"weir/internal/auth"
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
-	"weir/internal/clickhouse/embedded"
 	"weir/internal/dedupe"
 	"weir/internal/event"
 	"weir/internal/eventlog"
@@ -55,27 +52,12 @@ func (a *app) dedupeQuota(number uint32) int64 {
 	return t.Limits.DedupeKeys
 }
 
-// library finds libchdb: as configured, in the build's cache, or beside the binary.
-func (a *app) library() (string, error) {
+// libraryPath is where libchdb is said to be; empty: embedded.FindLibrary looks for it.
+func (a *app) libraryPath() string {
 	if a.cfg.Libchdb != "" {
-		return a.cfg.Libchdb, nil
+		return a.cfg.Libchdb
 	}
-	if env := os.Getenv("WEIR_LIBCHDB"); env != "" {
-		return env, nil
-	}
-	path := cacheFile(func(cache string) string {
-		return filepath.Join(cache, "libchdb", embedded.LibraryVersion, runtime.GOOS+"-"+runtime.GOARCH, "libchdb.so")
-	})
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if exe, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(exe), "libchdb.so")
-		if _, err := os.Stat(beside); err == nil {
-			return beside, nil
-		}
-	}
-	return "", fmt.Errorf("libchdb.so, the query engine, is not there (looked for %s and beside the binary): run `make deps`, or name it with --libchdb", path)
+	return os.Getenv("WEIR_LIBCHDB")
 }
 
 // counted makes batches durable and tells the accounting of them.

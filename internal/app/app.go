@@ -143,7 +143,7 @@ func (a *app) openState(ctx context.Context) error {
 	defer cache.Unref()
 	var err error
 	if a.state, err = pebble.Open(a.dir("state"), &pebble.Options{
-		Cache: cache, MemTableSize: 16 << 20, MaxConcurrentCompactions: func() int { return 1 }, Logger: pebbleLogger{a.log.With("component", "state")},
+		Cache: cache, MemTableSize: 16 << 20, CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "state")},
 	}); err != nil {
 		return fmt.Errorf("open the state store: %w", err)
 	}
@@ -167,7 +167,7 @@ func (a *app) openEngine(context.Context) error {
 	for _, r := range rollup.All {
 		tables = append(tables, r.Name)
 	}
-	library, err := a.library()
+	library, err := embedded.FindLibrary(a.libraryPath())
 	if err != nil {
 		return err
 	}
@@ -234,10 +234,16 @@ func (a *app) openQueries() error {
 		return err
 	}
 	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, queries))
-	a.api.Describe(query.Operation())
-	return report.Register(a.api.Huma(), report.Deps{
-		Engine: a.engine.Client(), Sources: a.catalog, Positions: a.processor, Freshness: a.processor, Log: a.log, Registerer: a.reg,
-	})
+	reports, err := report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)},
+		a.engine.Client(), a.catalog, a.processor, a.processor, a.log, a.reg)
+	if err != nil {
+		return err
+	}
+	report.Register(a.api.Huma(), reports)
+	for _, op := range plainOperations() {
+		a.api.Describe(op)
+	}
+	return nil
 }
 
 // serve starts everything and returns when ctx ends or something fails.

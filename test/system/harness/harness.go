@@ -225,6 +225,13 @@ func (s *Server) Kill() error {
 	return nil
 }
 
+// SetEnv sets the further variables of the next start.
+func (s *Server) SetEnv(env ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Env = env
+}
+
 // Restart starts weir again on the same directory and address, after Stop or Kill, and waits until it is ready.
 func (s *Server) Restart(ctx context.Context) error { return s.launch(ctx) }
 

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// plainOperations describes the handlers that are not registered with huma, for the OpenAPI description.
+func plainOperations() []*huma.Operation {
+	text := func(s string) *huma.Response { return &huma.Response{Description: s} }
+	object := map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object"}}}
+	body := func(doc string, schema *huma.Schema) *huma.RequestBody {
+		return &huma.RequestBody{Description: doc, Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	}
+	str, list := &huma.Schema{Type: "string"}, &huma.Schema{Type: "array", Items: &huma.Schema{Type: "object"}}
+	open := []map[string][]string{}
+	return []*huma.Operation{
+		{
+			OperationID: "collect", Method: http.MethodPost, Path: "/collect", Tags: []string{"ingest"}, Security: open,
+			Summary:     "Take events of a browser or an app",
+			Description: "Public: the site_id names the source. Any content type; gzip and zstd. Answered when the events are durable.",
+			RequestBody: body("The sender and its events", &huma.Schema{Type: "object", Required: []string{"site_id", "events"}, Properties: map[string]*huma.Schema{
+				"site_id": str, "client_id": str, "session_id": str, "events": list}}),
+			Responses: map[string]*huma.Response{"204": text("durable"), "400": text("malformed"), "404": text("unknown site"), "429": text("over a limit"), "503": text("try again after Retry-After")},
+		},
+		{
+			OperationID: "pixel", Method: http.MethodGet, Path: "/pixel.gif", Tags: []string{"ingest"}, Security: open,
+			Summary: "Take events as an image request",
+			Parameters: []*huma.Param{
+				{Name: "site_id", In: "query", Required: true, Schema: str},
+				{Name: "events", In: "query", Required: true, Schema: str, Description: "Events as JSON, URL-encoded or base64url"},
+			},
+			Responses: map[string]*huma.Response{"200": text("durable; a GIF of one pixel")},
+		},
+		{
+			OperationID: "ingest", Method: http.MethodPost, Path: "/ingest", Tags: []string{"ingest"},
+			Summary:     "Take events of a server",
+			Description: "Write key, or role writer or admin. NDJSON, a JSON array, one object, or CloudEvents (structured, batch, binary); gzip and zstd. Good events are kept when others are rejected. With `Prefer: return=minimal` the answer is 204.",
+			RequestBody: body("Events", &huma.Schema{Type: "object"}),
+			Responses:   map[string]*huma.Response{"200": {Description: "How many are durable, which were rejected and why, and a consistency token", Content: object}},
+		},
+		{
+			OperationID: "query", Method: http.MethodPost, Path: "/api/v1/query", Tags: []string{"analytics"},
+			Summary:     "Ask a question in SQL",
+			Description: "Role analyst and up. One SELECT in ClickHouse's dialect over the relation `events`.",
+			RequestBody: body("The question", &huma.Schema{Type: "object", Required: []string{"sql"}, Properties: map[string]*huma.Schema{
+				"sql": str, "params": {Type: "object"}, "format": str, "min_token": str}}),
+			Responses: map[string]*huma.Response{"200": {Description: "ClickHouse's JSON shape, with as_of and cost", Content: object}},
+		},
+	}
+}
