@@ -57,6 +57,17 @@ type Log interface {
 	Close() error
 }
 
+// Starter is implemented by a Log that fixes the order of appends before they
+// are durable, so that one caller can have several in flight.
+type Starter interface {
+	// Start is Append in two steps. When it returns, the record has its place: of
+	// two records that are started one after the other in one partition, the
+	// later has the higher offset. If the first of them fails the second may
+	// still be stored. wait returns what Append would; it must be called once.
+	// data is borrowed until wait has returned.
+	Start(ctx context.Context, partition uint16, data []byte) (wait func() (offset uint64, err error), err error)
+}
+
 // MaxRecord is the largest record, in bytes.
 const MaxRecord = 1 << 20
 

@@ -34,7 +34,10 @@ type Log struct {
 	advance broadcast // some durable offset or the closed flag changed
 }
 
-var _ eventlog.Log = (*Log)(nil)
+var (
+	_ eventlog.Log     = (*Log)(nil)
+	_ eventlog.Starter = (*Log)(nil)
+)
 
 // partition is the state of one partition. Locks: appendMu before mu.
 type partition struct {

@@ -33,6 +33,7 @@ func Run(t *testing.T, h Harness) {
 		{"Empty", testEmpty},
 		{"Offsets", testOffsets},
 		{"Concurrent", testConcurrent},
+		{"Start", testStart},
 		{"Reopen", testReopen},
 		{"ReadLimits", testReadLimits},
 		{"Truncate", testTruncate},
@@ -205,6 +206,40 @@ func follow(t *testing.T, l eventlog.Log, p uint16, n int) []eventlog.Record {
 		out = append(out, recs...)
 	}
 	return out
+}
+
+// testStart starts records without waiting in between: they keep their order.
+func testStart(t *testing.T, h Harness) {
+	l := h.Open(t)
+	s, ok := l.(eventlog.Starter)
+	if !ok {
+		t.Skip("this log has no Start")
+	}
+	const n = 50
+	waits := make([]func() (uint64, error), n)
+	for i := range waits {
+		var err error
+		if waits[i], err = s.Start(t.Context(), 1, fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for i, wait := range waits {
+		wg.Go(func() {
+			if off, err := wait(); err != nil || off != uint64(i) {
+				t.Errorf("record %d got offset %d, %v", i, off, err)
+			}
+		})
+	}
+	wg.Wait()
+	for i, r := range readAll(t, l, 1, 0, 1<<20) {
+		if string(r.Data) != fmt.Sprint(i) {
+			t.Errorf("offset %d holds %q", i, r.Data)
+		}
+	}
+	if _, err := s.Start(t.Context(), 1, make([]byte, eventlog.MaxRecord+1)); !errors.Is(err, eventlog.ErrTooLarge) {
+		t.Errorf("start above MaxRecord: %v", err)
+	}
 }
 
 func testReopen(t *testing.T, h Harness) {
