@@ -19,6 +19,19 @@ import (
 	"weir/internal/clickhouse/embedded/libchdb"
 )
 
+// LibraryVersion is the release of libchdb that weir is built and tested with.
+const LibraryVersion = libchdb.Release
+
+// FindLibrary returns the library to load: path if it is given, else the one
+// beside this program (also in ../lib/weir), else the one in the build's cache. A missing or cut off file is one clear line.
+func FindLibrary(path string) (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = ""
+	}
+	return libchdb.Find(path, exe)
+}
+
 func checkLibrary(path string) error { return libchdb.Check(path) }
 
 // shortSocket returns a path for the socket of a data directory whose own path is too long.

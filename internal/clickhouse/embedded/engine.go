@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -37,6 +38,13 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
+	if c.Engine.DataDir != "" {
+		abs, err := filepath.Abs(c.Engine.DataDir)
+		if err != nil {
+			return c, fmt.Errorf("engine: data directory: %w", err)
+		}
+		c.Engine.DataDir = abs
+	}
 	c.Engine = c.Engine.withDefaults()
 	if len(c.Engine.Socket) > maxSocketPath {
 		c.Engine.Socket = shortSocket(c.Engine.DataDir)
