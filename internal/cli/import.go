@@ -22,7 +22,7 @@ type ImportCmd struct {
 	SiteID string `help:"The source that the events belong to." name:"site-id" required:""`
 
 	BaseURL    string `help:"Put before the paths of an access log, for example https://www.example.com." name:"base-url"`
-	Salt       string `help:"What client ids of an access log are hashed with. Empty takes the source's own from the server." env:"WEIR_IMPORT_SALT"`
+	Salt       string `help:"What client ids of an access log are hashed with. Empty takes the source's own from the server."`
 	ShiftToNow bool   `help:"Move all times so that the last line is now."`
 	Strict     bool   `help:"Fail if a line was rejected."`
 

@@ -37,7 +37,7 @@ const (
 
 // engineInsert starts a second weir on a fresh directory and writes to its engine directly, while the rest of it has nothing to do.
 func (b *bench) engineInsert(ctx context.Context) (err error) {
-	s, err := harness.Start(ctx, harness.Config{Dir: filepath.Join(b.dir, "engine")})
+	s, err := harness.Start(ctx, harness.Config{Dir: filepath.Join(b.dir, "engine"), Binary: b.o.bin})
 	if err != nil {
 		return err
 	}

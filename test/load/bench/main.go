@@ -29,6 +29,7 @@ func main() {
 
 // options are the sizes of a run.
 type options struct {
+	bin    string        // path of weir
 	dir    string        // where the servers' data directories are made
 	max    time.Duration // of the run at the maximum rate
 	step   time.Duration // of each step of offered load
@@ -53,8 +54,15 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.batch, "batch", 200, "events in a request")
 	flag.IntVar(&o.engine, "engine-events", 2_000_000, "events of the engine's own INSERT")
 	shares := flag.String("shares", "0.1,0.25,0.5,0.75,0.9,1", "offered loads, as shares of the maximum")
-	write := flag.Bool("write", true, "write docs/BENCHMARKS.md, its figure and test/load/results")
+	flag.StringVar(&o.bin, "bin", "", "path of weir; empty: it is built")
+	docs := flag.String("docs", filepath.Join(root, "docs"), "where BENCHMARKS.md and img/load.svg are written; the raw figures go to test/load/results")
+	write := flag.Bool("write", true, "write those; false prints the raw figures only")
 	flag.Parse()
+	if o.bin != "" {
+		if o.bin, err = filepath.Abs(o.bin); err != nil {
+			return err
+		}
+	}
 	for s := range strings.SplitSeq(*shares, ",") {
 		var f float64
 		if _, err := fmt.Sscanf(s, "%g", &f); err != nil || f <= 0 {
@@ -86,10 +94,10 @@ func run(ctx context.Context) error {
 	if err := os.WriteFile(name, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	if err := plotLoad(b.res, filepath.Join(root, "docs", "img", "load.svg")); err != nil {
+	if err := plotLoad(b.res, filepath.Join(*docs, "img", "load.svg")); err != nil {
 		return err
 	}
-	return writeReport(b.res, filepath.Join(root, "docs", "BENCHMARKS.md"))
+	return writeReport(b.res, filepath.Join(*docs, "BENCHMARKS.md"))
 }
 
 // machineFacts say what the figures were measured on.

@@ -102,7 +102,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func (b *bench) run(ctx context.Context) (err error) {
 	began := time.Now()
 	defer func() { b.res.Wall = time.Since(began) }()
-	b.s, err = harness.Start(ctx, harness.Config{Dir: filepath.Join(b.dir, "weir")})
+	b.s, err = harness.Start(ctx, harness.Config{Dir: filepath.Join(b.dir, "weir"), Binary: b.o.bin})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,7 +106,7 @@ func (s *Server) Spawn() error {
 	args = append(args, s.cfg.Binary, "serve", "--data-dir", s.cfg.Dir, "--listen", s.cfg.Listen)
 	args = append(args, s.cfg.Args...)
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "WEIR_ADMIN_TOKEN="+AdminToken)
+	cmd.Env = append(inherited(), "WEIR_ADMIN_TOKEN="+AdminToken)
 	if lib := Libchdb(); lib != "" {
 		cmd.Env = append(cmd.Env, "WEIR_LIBCHDB="+lib)
 	}
@@ -129,6 +130,11 @@ func (s *Server) Spawn() error {
 		close(done)
 	}()
 	return nil
+}
+
+// inherited is the environment without variables that configure weir: a test decides what it runs.
+func inherited() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "WEIR_") })
 }
 
 // WaitReady waits until the server answers /readyz, its process ends, or the time for it is over.
