@@ -116,13 +116,18 @@ func (h *Handler) appendProblem(err error) *problem.Problem {
 	unavailable := func(code, limit string, retry time.Duration, format string, args ...any) *problem.Problem {
 		return problem.New(http.StatusServiceUnavailable, code, format, args...).WithLimit(limit, 0).WithRetry(retry)
 	}
+	var overload *eventlog.OverloadError
 	switch {
+	case errors.As(err, &overload):
+		return unavailable("overloaded", "log_pending_bytes", max(overload.Retry, time.Second),
+			"more events wait for the disk than may (%d bytes): send the same request again a little later", overload.Limit).
+			WithLimit("log_pending_bytes", overload.Limit)
 	case errors.Is(err, eventlog.ErrFull):
 		return unavailable("log_full", "log_disk", 30*time.Second, "the disk of the event log is nearly full: send the same request again later; the operator must free space")
 	case errors.Is(err, eventlog.ErrClosed):
 		return unavailable("shutting_down", "", 5*time.Second, "the server is shutting down: send the same request again")
 	case errors.Is(err, eventlog.ErrTooLarge):
-		return problem.New(http.StatusRequestEntityTooLarge, "event_too_large", "an event does not fit into a record of the log: send smaller events")
+		return problem.New(http.StatusRequestEntityTooLarge, "request_too_large", "the events do not fit into the event log: send smaller events, or fewer in one request")
 	case errors.Is(err, context.DeadlineExceeded):
 		return unavailable("append_timeout", "append_timeout", time.Second,
 			"the events were not durable within %s; whether they will be is not known: send the same request again with the same event_id in each event", fmt.Sprint(h.cfg.AppendTimeout))

@@ -250,32 +250,40 @@ func duplicate(name string) *reject {
 
 // text reads a string; null counts as absent.
 func (d *decoder) text(dec *jx.Decoder, name string, bit uint32, to *[]byte) error {
-	if err := d.once(name, bit); err != nil {
-		return err
-	}
-	switch t := dec.Next(); t {
-	case jx.String:
-		v, err := d.string(dec, name)
-		*to = v
-		return err
-	case jx.Null:
-		return dec.Null()
-	default:
-		return d.wrongType(dec, name, "a string", t)
-	}
+	return d.field(dec, name, bit, to, false)
 }
 
 // ident reads an id: a string, or a number, of which the text counts; null counts as absent.
 func (d *decoder) ident(dec *jx.Decoder, name string, bit uint32, to *[]byte) error {
-	if dec.Next() != jx.Number {
-		return d.text(dec, name, bit, to)
-	}
+	return d.field(dec, name, bit, to, true)
+}
+
+func (d *decoder) field(dec *jx.Decoder, name string, bit uint32, to *[]byte, numbers bool) error {
 	if err := d.once(name, bit); err != nil {
 		return err
 	}
 	raw, err := dec.Raw()
+	if err != nil {
+		return err
+	}
+	switch raw[0] { // the value is valid, so its first byte tells its type
+	case '"':
+		*to, err = d.unquote(raw, name)
+		return err
+	case 'n':
+		return nil
+	case '{':
+		return wrongType(name, "a string", jx.Object)
+	case '[':
+		return wrongType(name, "a string", jx.Array)
+	case 't', 'f':
+		return wrongType(name, "a string", jx.Bool)
+	}
+	if !numbers {
+		return wrongType(name, "a string", jx.Number)
+	}
 	*to = raw
-	return err
+	return nil
 }
 
 // maybeType reads `name` and `event_type`: strings are candidates for the type, all else is a property.
@@ -296,6 +304,10 @@ func (d *decoder) wrongType(dec *jx.Decoder, name, want string, got jx.Type) err
 	if err := dec.Skip(); err != nil {
 		return err
 	}
+	return wrongType(name, want, got)
+}
+
+func wrongType(name, want string, got jx.Type) *reject {
 	return rejectf(codeType, name, "%s must be %s, not %s", name, want, article(got))
 }
 
@@ -353,7 +365,11 @@ func (d *decoder) string(dec *jx.Decoder, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := raw[1 : len(raw)-1]
+	return d.unquote(raw, name)
+}
+
+func (d *decoder) unquote(raw []byte, name string) (v []byte, err error) {
+	v = raw[1 : len(raw)-1]
 	if bytes.IndexByte(v, '\\') < 0 {
 		return v, nil
 	}

@@ -488,15 +488,20 @@ func TestRefusals(t *testing.T) {
 	}{
 		{fmt.Errorf("append: %w", eventlog.ErrFull), 503, "log_full", "log_disk"},
 		{eventlog.ErrClosed, 503, "shutting_down", ""},
-		{eventlog.ErrTooLarge, 413, "event_too_large", ""},
+		{eventlog.ErrTooLarge, 413, "request_too_large", ""},
+		{&eventlog.OverloadError{Pending: 5, Limit: 4, Retry: time.Second}, 503, "overloaded", "log_pending_bytes"},
 		{errors.New("disk on fire"), 503, "log_failed", ""},
 	} {
 		r := newRig(t)
 		r.log.err = tt.err
 		for _, key := range []string{acmeKey, "Authorization: Bearer writer:globe:site-3"} {
 			w := r.do("POST", "/ingest", "{\"type\":\"a\",\"client_id\":\"1\"}\n{\"type\":\"a\",\"client_id\":\"2\"}\n{\"type\":\"a\",\"client_id\":\"3\"}", key)
+			text := w.Body.String()
 			wantProblem(t, w, tt.status, tt.code, "", "")
-			if strings.Contains(w.Body.String(), "fire") {
+			if tt.limit != "" && !strings.Contains(text, `"limit":"`+tt.limit+`"`) {
+				t.Errorf("the limit %s is not named in %s", tt.limit, text)
+			}
+			if strings.Contains(text, "fire") {
 				t.Error("the answer tells inner matters")
 			}
 		}

@@ -136,6 +136,7 @@ var badEvents = []struct {
 	{"surrogate as UTF-8", "{\"type\":\"a\xed\xa0\x80\"}", "invalid_utf8", "", "not valid UTF-8"},
 	{"NUL", `{"type":"a\u0000"}`, "nul_byte", "type", "NUL character"},
 	{"NUL in props", `{"type":"a","props":{"o":{"x":"\u0000"}}}`, "nul_byte", "props.o.x", "NUL character"},
+	{"NUL in an unknown object", `{"type":"a","some":{"thing":"\u0000"}}`, "nul_byte", "some.thing", "NUL character"},
 	{"NUL in a name", `{"type":"a","props":{"a\u0000b":1}}`, "nul_byte", "", "NUL character"},
 	{"NUL in an array", `{"type":"a","props":{"l":["a",{"k":"\u0000"}]}}`, "nul_byte", "props.l", "NUL character"},
 	{"known twice", `{"type":"a","type":"a"}`, "duplicate_key", "type", "there twice"},

@@ -3,6 +3,8 @@ package ingest
 import (
 	"bytes"
 	"math"
+	"strings"
+	"unsafe"
 
 	"github.com/go-faster/jx"
 	"github.com/zeebo/xxh3"
@@ -50,7 +52,7 @@ func (d *decoder) property(dec *jx.Decoder, key []byte) error {
 	}
 	switch t := dec.Next(); t {
 	case jx.String:
-		v, err := d.string(dec, string(key))
+		v, err := d.string(dec, unsafe.String(unsafe.SliceData(key), len(key))) // only for a message
 		if err != nil {
 			return err
 		}
@@ -96,12 +98,12 @@ func (d *decoder) checkKey(key []byte) *reject {
 	return nil
 }
 
-// fieldName is how a message calls a property.
+// fieldName is how a message calls a property. The result is a copy: keys lie in memory that is used again.
 func (d *decoder) fieldName(key string) string {
 	if d.origin == fromProps {
 		return "props." + key
 	}
-	return key
+	return strings.Clone(key)
 }
 
 func (d *decoder) deeper(key string) *reject {

@@ -10,6 +10,8 @@ type parts struct {
 	host, path, source, medium, campaign []byte
 }
 
+var rootPath = []byte("/")
+
 // splitURL splits a URL as browsers and net/url do, without allocating: the host in lower case without user and
 // port, the path as it was written (at least "/" when there is a host), and the first utm_source, utm_medium and
 // utm_campaign that are not empty, decoded. A relative URL has a path only, an opaque one (mailto:…) nothing. Copies go to arena.
@@ -28,7 +30,7 @@ func splitURL(u, arena []byte) (parts, []byte) {
 	case opaque: // neither host nor path
 	case len(rest) >= 2 && rest[0] == '/' && rest[1] == '/':
 		authority := rest[2:]
-		p.path = []byte("/")
+		p.path = rootPath
 		if i := bytes.IndexByte(authority, '/'); i >= 0 {
 			authority, p.path = authority[:i], authority[i:]
 		}
@@ -154,7 +156,10 @@ func unhex(c byte) int {
 // referrerHost finds the host of a referrer: of a URL, or of a bare host name with or without a path ("google.com").
 func referrerHost(r, arena []byte) (host, newArena []byte) {
 	r = bytes.TrimSpace(r)
-	if i := bytes.IndexAny(r, "?#"); i >= 0 {
+	if i := bytes.IndexByte(r, '#'); i >= 0 {
+		r = r[:i]
+	}
+	if i := bytes.IndexByte(r, '?'); i >= 0 {
 		r = r[:i]
 	}
 	rest, opaque := cutScheme(r)
