@@ -39,7 +39,7 @@ func (b *builder) texts(name string, values []string) string {
 	for i, v := range values {
 		quoted[i] = "'" + strings.NewReplacer("\\", "\\\\", "'", "\\'").Replace(v) + "'"
 	}
-	b.params[name] = paramEscaper.Replace("[" + strings.Join(quoted, ",") + "]")
+	b.params[name] = "[" + strings.Join(quoted, ",") + "]" // arrays are read as they stand
 	return "{" + name + ":Array(String)}"
 }
 
@@ -56,7 +56,7 @@ func build(q Question, p plan) statement {
 	b := &builder{q: q, params: map[string]string{}}
 	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
 	where := b.filters()
-	parts := []string{b.raw(scope, where, p)}
+	parts := b.raw(scope, where, p)
 	if p.rollup != nil {
 		parts = append([]string{b.fromRollup(scope, where, p)}, parts...)
 	}
@@ -94,23 +94,29 @@ func (b *builder) groups() []string {
 // Each part of the UNION has the keys, the partial states of the metrics (events, pageviews, clients, value), and the
 // _seq seen in the rollup, by writer.
 
-func (b *builder) raw(scope, where string, p plan) string {
-	cond := b.between("ts", "from", b.q.From, "to", b.q.To)
-	if p.rollup != nil {
-		behind := fmt.Sprintf("(_writer = %d AND _seq > %s) OR (_writer = %d AND _seq > %s)",
-			writerMain, b.position("main", p.positions[writerMain]), writerLate, b.position("late", p.positions[writerLate]))
-		var edges []string
-		if b.q.From.Before(p.from) {
-			edges = append(edges, "ts < "+b.time("rfrom", p.from))
-		}
-		if p.to.Before(b.q.To) {
-			edges = append(edges, "ts >= "+b.time("rto", p.to))
-		}
-		cond += " AND (" + strings.Join(append(edges, behind), " OR ") + ")"
+// raw reads events. Behind a rollup, the edges of the range and each writer's new rows are read for themselves: a condition
+// that joins them with OR would keep the engine from using its index on _seq.
+func (b *builder) raw(scope, where string, p plan) []string {
+	read := func(cond string) string {
+		return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])"},
+			p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
+			"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
 	}
-	return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])"},
-		p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-		"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
+	if p.rollup == nil {
+		return []string{read(b.between("ts", "from", b.q.From, "to", b.q.To))}
+	}
+	var parts []string
+	if b.q.From.Before(p.from) {
+		parts = append(parts, read(b.between("ts", "from", b.q.From, "rfrom", p.from)))
+	}
+	if p.to.Before(b.q.To) {
+		parts = append(parts, read(b.between("ts", "rto", p.to, "to", b.q.To)))
+	}
+	middle := b.between("ts", "rfrom", p.from, "rto", p.to)
+	for _, w := range []uint16{writerMain, writerLate} {
+		parts = append(parts, read(fmt.Sprintf("%s AND _writer = %d AND _seq > %s", middle, w, b.position(w, p.positions[w]))))
+	}
+	return parts
 }
 
 func (b *builder) fromRollup(scope, where string, p plan) string {
@@ -212,9 +218,10 @@ func (b *builder) between(column, fromName string, from time.Time, toName string
 	return column + " >= " + b.time(fromName, from) + " AND " + column + " < " + b.time(toName, to)
 }
 
-func (b *builder) position(writer string, at uint64) string {
-	b.params["p_"+writer] = strconv.FormatUint(at, 10)
-	return "{p_" + writer + ":UInt64}"
+func (b *builder) position(writer uint16, at uint64) string {
+	name := "p" + strconv.Itoa(int(writer))
+	b.params[name] = strconv.FormatUint(at, 10)
+	return "{" + name + ":UInt64}"
 }
 
 // bucket is the start of the interval that holds clock: Unix seconds, or a date for a day and longer.

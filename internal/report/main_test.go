@@ -1,0 +1,120 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/tenant"
+	"weir/internal/testkit"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; run with -update if the change is wanted):\n%s", name, diff)
+	}
+}
+
+// sources are the sites that the tests know.
+type sources map[string]catalog.Source
+
+func (s sources) SourceBySite(site string) (catalog.Source, catalog.Tenant, bool) {
+	src, ok := s[site]
+	return src, catalog.Tenant{ID: src.Tenant}, ok
+}
+
+var testSources = sources{
+	"site":   {Tenant: "acme", SiteID: "site", TimeZone: "UTC", FirstDay: 1},
+	"alias":  {Tenant: "acme", SiteID: "site", TimeZone: "UTC", FirstDay: 1},
+	"berlin": {Tenant: "acme", SiteID: "berlin", TimeZone: "Europe/Berlin", FirstDay: 1},
+	"other":  {Tenant: "other", SiteID: "other"},
+}
+
+// clock is a Clock and rollup.Positions that stand still.
+type clock struct {
+	asOf      time.Time
+	positions map[string]map[uint16]uint64
+}
+
+func (c clock) AsOf() time.Time                         { return c.asOf }
+func (c clock) CompleteUntil() time.Time                { return c.asOf.Add(-5 * time.Minute) }
+func (c clock) Positions(name string) map[uint16]uint64 { return c.positions[name] }
+
+var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+func newReporter(t testing.TB, e Engine, c clock, cfg Config) *Reporter {
+	t.Helper()
+	r, err := New(cfg, e, testSources, c, c, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.now = func() time.Time { return noon }
+	return r
+}
+
+// fakeEngine answers each statement with the next of its answers.
+type fakeEngine struct {
+	answers []fakeAnswer
+	got     []clickhouse.Statement
+}
+
+type fakeAnswer struct {
+	rows string // a JSON array of rows
+	err  error
+}
+
+func (f *fakeEngine) Rows(_ context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
+	f.got = append(f.got, s)
+	a := f.answers[min(len(f.got), len(f.answers))-1]
+	if a.err != nil {
+		return clickhouse.Summary{}, a.err
+	}
+	rows, err := decodeRows(a.rows)
+	if err != nil {
+		return clickhouse.Summary{}, err
+	}
+	for _, r := range rows {
+		if err := fn(r); err != nil {
+			return clickhouse.Summary{}, err
+		}
+	}
+	return clickhouse.Summary{}, nil
+}
+
+func viewer(ctx context.Context, id tenant.ID) context.Context {
+	return tenant.With(ctx, tenant.Principal{Tenant: id, Role: tenant.RoleViewer, KeyID: "k"})
+}
+
+func mustJSON(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

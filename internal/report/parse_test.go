@@ -1,0 +1,150 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTimes(t *testing.T) {
+	for _, c := range []struct{ site, from, to, want string }{
+		{"site", "", "", "2026-03-03T12:00:00Z 2026-03-10T12:00:00Z"},
+		{"site", "2026-03-01", "2026-03-02", "2026-03-01T00:00:00Z 2026-03-03T00:00:00Z"},
+		{"berlin", "2026-03-29", "2026-03-29", "2026-03-28T23:00:00Z 2026-03-29T22:00:00Z"},
+		{"berlin", "2026-03-01T10:00:00", "now", "2026-03-01T09:00:00Z 2026-03-10T12:00:00Z"},
+		{"site", "2026-03-01T10:00:00+02:00", "2026-03-01T10:00:00Z", "2026-03-01T08:00:00Z 2026-03-01T10:00:00Z"},
+		{"site", "2026-03-01T10:00:00 02:00", "2026-03-01T10:00:00Z", "2026-03-01T08:00:00Z 2026-03-01T10:00:00Z"},
+		{"site", "24h", "", "2026-03-09T12:00:00Z 2026-03-10T12:00:00Z"},
+		{"site", "2w", "1d", "2026-02-23T12:00:00Z 2026-03-09T12:00:00Z"},
+		{"site", "90m", "2026-03-01T10:00:00.1239Z", "2026-03-01T08:30:00.123Z 2026-03-01T10:00:00.123Z"},
+	} {
+		q, p := ask{From: c.from, To: c.to}.question(testSources[c.site], noon)
+		if p != nil {
+			t.Errorf("%s to %s: %v", c.from, c.to, p)
+			continue
+		}
+		const layout = "2006-01-02T15:04:05.999Z07:00"
+		if got := q.From.UTC().Format(layout) + " " + q.To.UTC().Format(layout); got != c.want {
+			t.Errorf("%s, %q to %q: %s, want %s", c.site, c.from, c.to, got, c.want)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		ask         ask
+		field, says string
+	}{
+		{ask{Metric: []string{"pageveiws"}}, "metric", "did you mean pageviews?"},
+		{ask{Metric: []string{"bounce"}}, "metric", "events, pageviews, visitors, value"},
+		{ask{GroupBy: []string{"contry"}}, "group_by", "did you mean country?"},
+		{ask{GroupBy: []string{"tenant"}}, "group_by", "no column"},
+		{ask{GroupBy: []string{"_seq"}}, "group_by", "no column"},
+		{ask{GroupBy: []string{"enrich_version"}}, "group_by", "no column"},
+		{ask{GroupBy: []string{"path; DROP TABLE weir.events"}}, "group_by", "no column"},
+		{ask{GroupBy: []string{"ts"}}, "group_by", "use interval"},
+		{ask{GroupBy: []string{"props"}}, "group_by", "props.<name>"},
+		{ask{GroupBy: []string{"props."}}, "group_by", "1 to 256 bytes"},
+		{ask{GroupBy: []string{"props." + strings.Repeat("x", 257)}}, "group_by", "1 to 256 bytes"},
+		{ask{GroupBy: []string{"props.a\x00"}}, "group_by", "1 to 256 bytes"},
+		{ask{GroupBy: []string{"url", "host", "path", "city", "os", "browser", "device", "region", "country"}}, "group_by", "at most 8"},
+		{ask{Filter: []string{"country"}}, "filter", "column:value"},
+		{ask{Filter: []string{"cuntry:DE"}}, "filter", "did you mean country?"},
+		{ask{Filter: []string{"is_bot:maybe"}}, "filter", "true or false"},
+		{ask{Filter: []string{"is_bot:~true"}}, "filter", "true or false"},
+		{ask{Filter: []string{"path:~"}}, "filter", "everything contains"},
+		{ask{Filter: []string{"path:\xff"}}, "filter", "not valid text"},
+		{ask{Filter: []string{"path:\x00"}}, "filter", "not valid text"},
+		{ask{Filter: make([]string, 33)}, "filter", "at most 32"},
+		{ask{Filter: []string{"path:" + strings.Repeat("|", 1000)}}, "filter", "at most 1000"},
+		{ask{Interval: "dya"}, "interval", "did you mean day?"},
+		{ask{Interval: "minute", From: "30d"}, "interval", "more than 10000 intervals"},
+		{ask{Interval: "minute", From: "1971-01-01"}, "interval", "more than 10000 intervals"},
+		{ask{From: "yesterday"}, "from", "write a date"},
+		{ask{From: "d"}, "from", "write a date"},
+		{ask{From: "-1d"}, "from", "write a date"},
+		{ask{From: "1969-01-01"}, "from", "1971"},
+		{ask{To: "2200-01-01"}, "to", "2105"},
+		{ask{From: "2026-03-02", To: "2026-03-01"}, "from", "must be before"},
+		{ask{From: "2026-03-02T00:00:00Z", To: "2026-03-02T00:00:00Z"}, "from", "must be before"},
+		{ask{Limit: -1}, "limit", "between 1 and 10000"},
+		{ask{Limit: 10_001}, "limit", "between 1 and 10000"},
+		{ask{Compare: "year"}, "compare", "previous"},
+	} {
+		_, p := c.ask.question(testSources["site"], noon)
+		if p == nil {
+			t.Errorf("%+v was accepted", c.ask)
+			continue
+		}
+		if p.Status != 422 || p.Field != c.field || !strings.Contains(p.Detail, c.says) {
+			t.Errorf("%+v: status %d, field %q, %q; want field %q and %q", c.ask, p.Status, p.Field, p.Detail, c.field, c.says)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	for text, want := range map[string]Filter{
+		"country:DE":       {Dim: Dim{Column: "country"}, Values: []string{"DE"}},
+		"country:DE|US":    {Dim: Dim{Column: "country"}, Values: []string{"DE", "US"}},
+		"country:":         {Dim: Dim{Column: "country"}, Values: []string{""}},
+		"!country:DE":      {Dim: Dim{Column: "country"}, Values: []string{"DE"}, Not: true},
+		"country:!DE":      {Dim: Dim{Column: "country"}, Values: []string{"DE"}, Not: true},
+		"path:~/docs":      {Dim: Dim{Column: "path"}, Values: []string{"/docs"}, Contains: true},
+		"!path:~a|b":       {Dim: Dim{Column: "path"}, Values: []string{"a", "b"}, Not: true, Contains: true},
+		`path:a\|b\\|c`:    {Dim: Dim{Column: "path"}, Values: []string{`a|b\`, "c"}},
+		`path:\~a`:         {Dim: Dim{Column: "path"}, Values: []string{"~a"}},
+		`path:\!a`:         {Dim: Dim{Column: "path"}, Values: []string{"!a"}},
+		"url:https://x/y":  {Dim: Dim{Column: "url"}, Values: []string{"https://x/y"}},
+		"is_bot:1":         {Dim: Dim{Column: "is_bot"}, Values: []string{"true"}},
+		"is_bot:F":         {Dim: Dim{Column: "is_bot"}, Values: []string{"false"}},
+		"props.a.b:x":      {Dim: Dim{Prop: "a.b"}, Values: []string{"x"}},
+		"props.path:~x, y": {Dim: Dim{Prop: "path"}, Values: []string{"x, y"}, Contains: true},
+	} {
+		got, p := parseFilter(text)
+		if p != nil {
+			t.Errorf("%s: %v", text, p)
+			continue
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got): %s", text, diff)
+		}
+	}
+}
+
+func TestPrevious(t *testing.T) {
+	for _, c := range []struct{ site, from, to, want string }{
+		{"site", "2026-03-01", "2026-03-07", "2026-02-22T00:00:00Z 2026-03-01T00:00:00Z"},
+		{"site", "24h", "", "2026-03-08T12:00:00Z 2026-03-09T12:00:00Z"},
+		{"berlin", "2026-03-29", "2026-03-29", "2026-03-28T00:00:00+01:00 2026-03-29T00:00:00+01:00"}, // a day of 23 hours, after one of 24
+	} {
+		q, p := ask{From: c.from, To: c.to}.question(testSources[c.site], noon)
+		if p != nil {
+			t.Fatal(p)
+		}
+		prev := q.previous()
+		if got := prev.From.In(q.Location).Format(time.RFC3339) + " " + prev.To.In(q.Location).Format(time.RFC3339); got != c.want {
+			t.Errorf("before %s to %s: %s, want %s", c.from, c.to, got, c.want)
+		}
+	}
+}
+
+func FuzzAsk(f *testing.F) {
+	f.Add("pageviews", "country", "path:~a|b", "2026-03-01", "7d", "day")
+	f.Add("value", "props.x", "!is_bot:1", "", "now", "week")
+	f.Fuzz(func(t *testing.T, metric, group, filter, from, to, interval string) {
+		a := ask{Metric: []string{metric}, GroupBy: []string{group}, Filter: []string{filter}, From: from, To: to, Interval: interval}
+		q, p := a.question(testSources["berlin"], noon)
+		if p != nil {
+			if p.Status != 422 || p.Field == "" {
+				t.Errorf("%+v: %v", a, p)
+			}
+			return
+		}
+		st := build(q, choose(q, nil))
+		if strings.Count(st.sql, "'")%2 != 0 {
+			t.Errorf("%+v: odd quotes in %s", a, st.sql)
+		}
+	})
+}
