@@ -80,7 +80,8 @@ func (s *Set) boundFloor(v *view, floor uint32) uint32 {
 
 // quotaFloors returns the floors of tenants above their quotas, and whether they
 // differ from the view's. A tenant keeps at least its quota, if it has sent as
-// many; keys not yet in run files do not count.
+// many; keys not yet in run files do not count,
+// and an id stored again after it was forgotten may count twice.
 func (s *Set) quotaFloors(v *view, floor uint32) (map[uint32]uint32, bool) {
 	floors, changed := map[uint32]uint32{}, false
 	for tenant, f := range v.floors {

@@ -173,8 +173,8 @@ func (s *Set) discard(runs []*run) error {
 // the manifest's commit fails its fate is unknown: the files stay until the next Open.
 func (s *Set) commitRuns(b *pebble.Batch, added, removed []*run) error {
 	if len(added) > 0 {
-		if err := s.syncDir(); err != nil {
-			return errors.Join(err, s.discard(added))
+		if err := syncDir(s.cfg.FS, s.cfg.Dir); err != nil {
+			return errors.Join(fmt.Errorf("sync directory of run files: %w", err), s.discard(added))
 		}
 	}
 	for _, r := range added {
@@ -192,17 +192,6 @@ func (s *Set) commitRuns(b *pebble.Batch, added, removed []*run) error {
 			err = errors.Join(err, r.file.Close())
 		}
 		return fmt.Errorf("commit manifest: %w", err)
-	}
-	return nil
-}
-
-func (s *Set) syncDir() error {
-	d, err := s.cfg.FS.OpenDir(s.cfg.Dir)
-	if err != nil {
-		return fmt.Errorf("sync directory of run files: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync directory of run files: %w", err)
 	}
 	return nil
 }

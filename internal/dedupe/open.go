@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Open reads the set's state and returns it ready for use. Run, or Maintain from
@@ -39,7 +40,7 @@ func Open(cfg Config) (*Set, error) {
 }
 
 func (s *Set) load() error {
-	if err := s.cfg.FS.MkdirAll(s.cfg.Dir, 0o750); err != nil {
+	if err := makeDir(s.cfg.FS, s.cfg.Dir); err != nil {
 		return fmt.Errorf("make directory of run files: %w", err)
 	}
 	if err := s.checkSecret(); err != nil {
@@ -73,6 +74,43 @@ func (s *Set) load() error {
 		return err
 	}
 	return s.loadHead()
+}
+
+// makeDir makes a directory and its parents, durably.
+func makeDir(fs vfs.FS, dir string) error {
+	parents := []string{fs.PathDir(dir)} // of dir, and of what is missing
+	for path := dir; ; {
+		_, err := fs.Stat(path)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		up := fs.PathDir(path)
+		if up == path {
+			break
+		}
+		path = up
+		parents = append(parents, fs.PathDir(path))
+	}
+	if err := fs.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	for _, p := range parents {
+		if err := syncDir(fs, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // dropDamaged forgets a run that cannot be read, if that is allowed, and all keys
