@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"weir/internal/config"
+)
+
+// KeyCmd is `weir key`.
+type KeyCmd struct {
+	Create KeyCreateCmd `cmd:"" help:"Create a key and print it."`
+	List   KeyListCmd   `cmd:"" help:"List the keys of a tenant, without their secrets."`
+	Delete KeyDeleteCmd `cmd:"" help:"Delete a key: it stops working at once."`
+}
+
+// keyInfo is a key as the API shows it.
+type keyInfo struct {
+	ID      string    `json:"id"`
+	Role    string    `json:"role"`
+	Name    string    `json:"name"`
+	SiteID  string    `json:"site_id,omitempty"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"`
+	Expired bool      `json:"expired"`
+	Key     string    `json:"key,omitempty"`
+}
+
+func keyTable(list ...keyInfo) func() grid {
+	return func() grid {
+		g := grid{head: []string{"id", "role", "name", "site_id", "created", "expires"}}
+		for _, k := range list {
+			expires := "never"
+			if !k.Expires.IsZero() {
+				expires = when(k.Expires)
+			}
+			if k.Expired {
+				expires += " (expired)"
+			}
+			g.add(k.ID, k.Role, orDash(k.Name), orDash(k.SiteID), when(k.Created), expires)
+		}
+		return g
+	}
+}
+
+func keysPath(tenant string) string { return tenantPath(tenant) + "/keys" }
+
+// KeyCreateCmd is `weir key create`.
+type KeyCreateCmd struct {
+	Server
+	Output
+	Role    string `help:"viewer reads reports, analyst queries too, admin manages the tenant too; writer only sends events." enum:"viewer,analyst,admin,writer" required:""`
+	Name    string `help:"What it is for."`
+	Expires string `help:"When it stops working: a time (RFC 3339) or a duration from now, for example 90d." placeholder:"TIME"`
+	Source  string `help:"With role writer: a further write key of this source." placeholder:"ID"`
+	Tenant  string `arg:"" help:"The tenant's id."`
+}
+
+// Run creates a key. It is shown only now.
+func (c *KeyCreateCmd) Run(ctx context.Context, p *Process) error {
+	in := struct {
+		Role    string     `json:"role"`
+		Name    string     `json:"name,omitempty"`
+		Expires *time.Time `json:"expires,omitempty"`
+		Source  string     `json:"source,omitempty"`
+	}{Role: c.Role, Name: c.Name, Source: c.Source}
+	if c.Expires != "" {
+		t, err := parseExpiry(c.Expires, time.Now())
+		if err != nil {
+			return err
+		}
+		in.Expires = &t
+	}
+	var k keyInfo
+	if err := c.do(ctx, http.MethodPost, keysPath(c.Tenant), in, &k); err != nil {
+		return err
+	}
+	if err := c.print(p.Out, k, keyTable(k)); err != nil || c.Format == "json" {
+		return err
+	}
+	return done(p.Out, "\nkey: %s\nIt is shown only now.", k.Key)
+}
+
+func parseExpiry(s string, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	d, err := config.ParseDuration(s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--expires: %q is neither a time like 2030-01-31T00:00:00Z nor a duration like 90d", s)
+	}
+	return now.Add(d).UTC(), nil
+}
+
+// KeyListCmd is `weir key list`.
+type KeyListCmd struct {
+	Server
+	Output
+	Tenant string `arg:"" help:"The tenant's id."`
+}
+
+// Run lists the keys of a tenant.
+func (c *KeyListCmd) Run(ctx context.Context, p *Process) error {
+	var list struct {
+		Keys []keyInfo `json:"keys"`
+	}
+	if err := c.do(ctx, http.MethodGet, keysPath(c.Tenant), nil, &list); err != nil {
+		return err
+	}
+	return c.print(p.Out, list, keyTable(list.Keys...))
+}
+
+// KeyDeleteCmd is `weir key delete`.
+type KeyDeleteCmd struct {
+	Server
+	Tenant string `arg:"" help:"The tenant's id."`
+	ID     string `arg:"" help:"The key's id, not the key itself."`
+}
+
+// Run deletes a key.
+func (c *KeyDeleteCmd) Run(ctx context.Context, p *Process) error {
+	if err := c.do(ctx, http.MethodDelete, keysPath(c.Tenant)+"/"+url.PathEscape(c.ID), nil, nil); err != nil {
+		return err
+	}
+	return done(p.Out, "key %s of tenant %s is deleted", c.ID, c.Tenant)
+}

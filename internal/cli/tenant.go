@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// TenantCmd is `weir tenant`.
+type TenantCmd struct {
+	Create TenantCreateCmd `cmd:"" help:"Create a tenant."`
+	List   TenantListCmd   `cmd:"" help:"List the tenants."`
+	Show   TenantShowCmd   `cmd:"" help:"Show a tenant."`
+	Update TenantUpdateCmd `cmd:"" help:"Change fields of a tenant."`
+	Delete TenantDeleteCmd `cmd:"" help:"Delete a tenant: its sources and keys stop working at once, its id is never given again."`
+}
+
+// tenantInfo is a tenant as the API shows it.
+type tenantInfo struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Region    string `json:"region"`
+	Retention string `json:"retention"`
+	Limits    struct {
+		DedupeKeys int64 `json:"dedupe_keys"`
+		EventBytes int64 `json:"event_bytes"`
+	} `json:"limits"`
+	Created time.Time `json:"created"`
+}
+
+func tenantTable(list ...tenantInfo) func() grid {
+	return func() grid {
+		g := grid{head: []string{"id", "name", "region", "retention", "dedupe keys", "event bytes", "created"}, right: map[int]bool{4: true, 5: true}}
+		for _, t := range list {
+			retention := t.Retention
+			if retention == "0" {
+				retention = "for ever"
+			}
+			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, limit(t.Limits.DedupeKeys), limit(t.Limits.EventBytes), when(t.Created))
+		}
+		return g
+	}
+}
+
+func limit(n int64) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// TenantFields are the fields of a tenant that can be set; what is not given stays out of the request.
+type TenantFields struct {
+	Name       *string `help:"Name for people." json:"name,omitempty"`
+	Region     *string `help:"Where its data shall lie." json:"region,omitempty"`
+	Retention  *string `help:"How long its events are wanted, for example 400d; 0 is for ever." json:"retention,omitempty"`
+	DedupeKeys *int64  `help:"Event ids remembered for deduplication; 0 is no limit." json:"-"`
+	EventBytes *int64  `help:"Largest event in bytes; 0 is the installation's limit." json:"-"`
+}
+
+type tenantBody struct {
+	ID string `json:"id,omitempty"`
+	TenantFields
+	Limits map[string]int64 `json:"limits,omitempty"`
+}
+
+func (f TenantFields) body(id string) tenantBody {
+	b := tenantBody{ID: id, TenantFields: f, Limits: map[string]int64{}}
+	if f.DedupeKeys != nil {
+		b.Limits["dedupe_keys"] = *f.DedupeKeys
+	}
+	if f.EventBytes != nil {
+		b.Limits["event_bytes"] = *f.EventBytes
+	}
+	return b
+}
+
+const tenantsPath = "/api/v1/tenants"
+
+func tenantPath(id string) string { return tenantsPath + "/" + url.PathEscape(id) }
+
+// TenantCreateCmd is `weir tenant create`.
+type TenantCreateCmd struct {
+	Server
+	Output
+	TenantFields
+	ID string `arg:"" help:"Its id: a-z, 0-9, '-' and '_', at most 63 characters."`
+}
+
+// Run creates a tenant.
+func (c *TenantCreateCmd) Run(ctx context.Context, p *Process) error {
+	var t tenantInfo
+	if err := c.do(ctx, http.MethodPost, tenantsPath, c.body(c.ID), &t); err != nil {
+		return err
+	}
+	return c.print(p.Out, t, tenantTable(t))
+}
+
+// TenantListCmd is `weir tenant list`.
+type TenantListCmd struct {
+	Server
+	Output
+}
+
+// Run lists the tenants.
+func (c *TenantListCmd) Run(ctx context.Context, p *Process) error {
+	var list struct {
+		Tenants []tenantInfo `json:"tenants"`
+	}
+	if err := c.do(ctx, http.MethodGet, tenantsPath, nil, &list); err != nil {
+		return err
+	}
+	return c.print(p.Out, list, tenantTable(list.Tenants...))
+}
+
+// TenantShowCmd is `weir tenant show`.
+type TenantShowCmd struct {
+	Server
+	Output
+	ID string `arg:"" help:"Its id."`
+}
+
+// Run shows a tenant.
+func (c *TenantShowCmd) Run(ctx context.Context, p *Process) error {
+	var t tenantInfo
+	if err := c.do(ctx, http.MethodGet, tenantPath(c.ID), nil, &t); err != nil {
+		return err
+	}
+	return c.print(p.Out, t, tenantTable(t))
+}
+
+// TenantUpdateCmd is `weir tenant update`.
+type TenantUpdateCmd struct {
+	Server
+	Output
+	TenantFields
+	ID string `arg:"" help:"Its id."`
+}
+
+// Run changes the fields that are given.
+func (c *TenantUpdateCmd) Run(ctx context.Context, p *Process) error {
+	var t tenantInfo
+	if err := c.do(ctx, http.MethodPatch, tenantPath(c.ID), c.body(""), &t); err != nil {
+		return err
+	}
+	return c.print(p.Out, t, tenantTable(t))
+}
+
+// TenantDeleteCmd is `weir tenant delete`.
+type TenantDeleteCmd struct {
+	Server
+	ID string `arg:"" help:"Its id."`
+}
+
+// Run deletes a tenant.
+func (c *TenantDeleteCmd) Run(ctx context.Context, p *Process) error {
+	if err := c.do(ctx, http.MethodDelete, tenantPath(c.ID), nil, nil); err != nil {
+		return err
+	}
+	return done(p.Out, "tenant %s is deleted", c.ID)
+}
