@@ -89,6 +89,7 @@ func TestImportedLogEqualsIndependentCount(t *testing.T) {
 	s := harness.StartT(t, harness.Config{})
 	for name, text := range accessLogs(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // a step waits up to 10 s for the late stream
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			tenant, err := s.NewTenant(ctx, "import-"+name)
