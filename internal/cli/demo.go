@@ -18,7 +18,7 @@ type DemoCmd struct {
 }
 
 // Run runs until ctx ends.
-func (c *DemoCmd) Run(ctx context.Context) error {
+func (c *DemoCmd) Run(ctx context.Context, p *Process) error {
 	return demo.Run(ctx, demo.Config{Server: c.Server, AdminToken: c.AdminToken, TokenFile: filepath.Join(c.DataDir, "admin-token"),
-		KeyFile: filepath.Join(c.DataDir, "demo-keys"), Rate: c.Rate, Command: os.Args[0], Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}, os.Stdout)
+		KeyFile: filepath.Join(c.DataDir, "demo-keys"), Rate: c.Rate, Command: os.Args[0], Log: slog.New(slog.NewTextHandler(p.Err, nil))}, p.Out)
 }

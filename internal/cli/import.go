@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"sync"
 	"time"
-
-	"github.com/mattn/go-isatty"
 
 	"weir/internal/client"
 	"weir/internal/importer"
@@ -15,9 +13,8 @@ import (
 
 // ImportCmd is `weir import`.
 type ImportCmd struct {
-	Server string `help:"Address of weir." default:"http://127.0.0.1:8080" env:"WEIR_SERVER"`
-	Key    string `help:"Write key of the source, or a key of the role writer." env:"WEIR_KEY" required:""`
-
+	Server
+	ForTenant
 	Format string `help:"What the lines are: combined (an access log of Apache or nginx) or ndjson (events as /ingest takes them)." enum:"combined,ndjson" default:"combined"`
 	SiteID string `help:"The source that the events belong to." name:"site-id" required:""`
 
@@ -37,21 +34,28 @@ type ImportCmd struct {
 const importRetry = 10 * time.Minute
 
 // Run imports the files and prints a summary. Rejected lines are no failure unless Strict is set.
-func (c *ImportCmd) Run(ctx context.Context) error {
+func (c *ImportCmd) Run(ctx context.Context, p *Process) error {
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
 	o := importer.Options{SiteID: c.SiteID, Format: importer.Format(c.Format), BaseURL: c.BaseURL, Salt: []byte(c.Salt), ShiftToNow: c.ShiftToNow,
 		BatchEvents: c.BatchEvents, InFlight: c.InFlight, Compression: c.Compression}
+	var mu sync.Mutex
 	var told time.Time
-	o.Client = client.New(c.Server, c.Key, client.Options{RetryFor: importRetry, UserAgent: "weir-import", OnRetry: func(err error, wait time.Duration) {
-		if !isatty.IsTerminal(os.Stderr.Fd()) && time.Since(told) > 5*time.Second { // a terminal shows the bar
+	o.Client = client.New(c.Server.Server, key, client.Options{RetryFor: importRetry, UserAgent: "weir-import/" + Version, Tenant: c.Tenant, OnRetry: func(err error, wait time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(told) > 5*time.Second {
 			told = time.Now()
-			fmt.Fprintf(os.Stderr, "waiting %s: %v\n", wait.Round(time.Millisecond), err)
+			fmt.Fprintf(p.Err, "\nwaiting %s: %v\n", wait.Round(time.Millisecond), err)
 		}
 	}})
 	for _, name := range c.Files {
-		o.Inputs = append(o.Inputs, importer.File(name, os.Stdin))
+		o.Inputs = append(o.Inputs, importer.File(name, p.In))
 	}
-	sum, err := importer.Run(ctx, o, os.Stderr)
-	if werr := sum.Write(os.Stdout); werr != nil {
+	sum, err := importer.Run(ctx, o, p.Err)
+	if werr := sum.Write(p.Out); werr != nil {
 		err = errors.Join(err, werr)
 	}
 	if err == nil && c.Strict && sum.Rejected > 0 {
