@@ -42,8 +42,6 @@ type Options struct {
 	Abort context.Context
 	// Started, if set, is called with the address that is listened on and the operator's token, when doors are open. It must not block.
 	Started func(addr net.Addr, operatorToken string)
-	// Fault, if set, is called with the steps of the processor; tests kill the process there.
-	Fault func(step string)
 }
 
 // app holds what is open, in the order in which it was opened.
@@ -191,7 +189,7 @@ func (a *app) openProcessor(context.Context) error {
 		MinInterval: a.cfg.Process.Interval, LateAfter: a.cfg.Process.LateAfter,
 		MaxBacklog: int64(a.cfg.Process.MaxBacklog), MaxLate: int64(a.cfg.Process.MaxLate),
 		KeepLog: a.cfg.Log.Retention, KeepBytes: int64(a.cfg.Log.MaxSize),
-		Logger: a.log, Registerer: a.reg, Fault: a.opt.Fault,
+		Logger: a.log, Registerer: a.reg, Fault: faultFromEnv(),
 	})
 	return err
 }

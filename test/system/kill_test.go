@@ -80,7 +80,7 @@ func (l *load) request(rng *rand.Rand, sender, n int) (body []byte, ids []string
 		ids = append(ids, id)
 		ts := time.Now()
 		if rng.IntN(10) == 0 { // some of them late: another writer, other partitions
-			ts = ts.AddDate(0, 0, -3-rng.IntN(60))
+			ts = ts.AddDate(0, 0, -3-rng.IntN(15))
 		}
 		fmt.Fprintf(&b, `{"event_id":%q,"type":"pageview","ts":%d,"client_id":"c%d","url":"https://example.com/p%d","props":{"value":1}}`+"\n",
 			id, ts.UnixMilli(), rng.IntN(500), rng.IntN(50))
