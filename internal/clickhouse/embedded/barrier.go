@@ -15,8 +15,8 @@ import (
 // what the caller checked before: tenant text runs only as one SELECT as the engine's own
 // formatter prints it, in a session that is confined to the tenant.
 type barrier struct {
-	// functions are the table functions of the engine that tenant text must not name.
-	functions map[string]bool
+	// tables and functions are the engine's functions, of either kind, that tenant text must not call. In lower case.
+	tables, functions map[string]bool
 
 	mu  sync.Mutex
 	dbs map[string]bool // tenants whose database exists
@@ -24,29 +24,57 @@ type barrier struct {
 
 // harmless are table functions that make rows of constants. All others that the engine has, now or in a
 // later version, are refused: some, such as mergeTreeIndex, read tables past the row policies.
-var harmless = map[string]bool{
-	"numbers": true, "numbers_mt": true, "zeros": true, "zeros_mt": true, "generateseries": true, "generate_series": true,
-	"values": true, "null": true, "view": true,
+var harmless = set("numbers numbers_mt zeros zeros_mt generateSeries generate_series values null view format")
+
+// pure are the categories of functions that compute from their arguments and
+// nothing else. Of the other categories, and of functions without one, only those in
+// also are allowed: file() reads any file without a grant.
+var pure = set("Aggregate_Functions Arithmetic Arrays Bit Bitmap Comparison Conditional Dates_and_Times Distance Encoding Encryption" +
+	" Financial Geo Geo_Polygon Hash IP_Address JSON Logical Map Mathematical Null NumericIndexedVector QBit Random_Number Rounding String" +
+	" String_Replacement String_Search String_Splitting Time_Series Time_Window Tuple Type_Conversion URL UUID")
+
+var also = set("bar blockNumber blockSize byteSize caseWithExpression colorOKLABToSRGB colorOKLCHToSRGB colorSRGBToOKLAB colorSRGBToOKLCH countDigits" +
+	" currentDatabase currentUser defaultValueOfArgumentType defaultValueOfTypeName digits displayName errorCodeToName exists finalizeAggregation" +
+	" flipCoordinates formatReadableDecimalSize formatReadableQuantity formatReadableSize formatReadableTimeDelta getSetting getSizeOfEnumType" +
+	" getSubcolumn grouping icebergBucket icebergTruncate identity ignore indexHint initializeAggregation isConstant isDecimalOverflow lag" +
+	" lagInFrame lead leadInFrame lowCardinalityIndices lowCardinalityKeys MACNumToString MACStringToNum MACStringToOUI materialize" +
+	" minSampleSizeContinuous minSampleSizeConversion neighbor nested parseReadableSize parseReadableSizeOrNull parseReadableSizeOrZero parseTimeDelta" +
+	" partitionId revision rowNumberInAllBlocks rowNumberInBlock runningAccumulate runningDifference runningDifferenceStartingWithFirstValue" +
+	" throwIf toColumnTypeName toTypeName transform untuple variantElement variantType version visibleWidth")
+
+func set(names string) map[string]bool {
+	m := map[string]bool{}
+	for _, n := range strings.Fields(strings.ToLower(names)) {
+		m[strings.ReplaceAll(n, "_", " ")], m[n] = true, true
+	}
+	return m
 }
 
-// scalars are ordinary functions that have the name of a table function, and are not told apart here. As table
-// functions they read what stands in the statement (format), or nothing without a grant that tenants do not have.
-var scalars = map[string]bool{"format": true, "url": true, "file": true}
-
-// newBarrier asks the engine for its table functions.
+// newBarrier asks the engine for its functions.
 func newBarrier(sess *session) (*barrier, error) {
-	b := &barrier{functions: map[string]bool{}, dbs: map[string]bool{}}
+	b := &barrier{tables: map[string]bool{}, functions: map[string]bool{}, dbs: map[string]bool{}}
 	out, _, err := sess.conn.Query("SELECT name FROM system.table_functions", "TSV")
 	if err != nil {
 		return nil, fmt.Errorf("engine: table functions: %w", err)
 	}
 	for name := range strings.Lines(string(out)) {
-		if name = strings.ToLower(strings.TrimSpace(name)); !harmless[name] && !scalars[name] {
-			b.functions[name] = true
+		if name = strings.ToLower(strings.TrimSpace(name)); !harmless[name] {
+			b.tables[name] = true
 		}
 	}
-	if !b.functions["mergetreeindex"] || !b.functions["merge"] {
-		return nil, fmt.Errorf("engine: the list of table functions (%d) is not complete", len(b.functions))
+	out, _, err = sess.conn.Query("SELECT f.name, f.alias_to, if(f.alias_to = '', f.categories, g.categories) FROM system.functions AS f"+
+		" LEFT JOIN system.functions AS g ON f.alias_to = g.name WHERE NOT f.is_aggregate", "TSV")
+	if err != nil {
+		return nil, fmt.Errorf("engine: functions: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.ToLower(strings.TrimRight(line, "\n")), "\t")
+		if len(f) == 3 && !pure[f[2]] && !also[f[0]] && !also[f[1]] {
+			b.functions[f[0]] = true
+		}
+	}
+	if !b.tables["mergetreeindex"] || !b.tables["merge"] || !b.functions["file"] || !b.functions["dictget"] {
+		return nil, fmt.Errorf("engine: the lists of functions (%d, %d) are not complete", len(b.tables), len(b.functions))
 	}
 	return b, nil
 }
@@ -94,23 +122,65 @@ func (b *barrier) check(sess *session, sql string) (string, error) {
 	if len(t) == 0 || !(t[0].is("SELECT") || t[0].is("WITH") || t[0].is("(")) {
 		return "", refuse("tenants may only run SELECT")
 	}
-	for i, x := range t {
-		next := func(n int) token {
-			if i+n < len(t) {
-				return t[i+n]
-			}
-			return token{}
-		}
-		switch {
-		case (x.kind == word || x.kind == quoted) && next(1).is("(") && b.functions[strings.ToLower(x.val)]:
-			return "", refuse("tenants may not use the table function %s", x.val)
-		case x.is("SETTINGS") && x.kind == word && next(1).kind != 0 && next(2).is("="):
-			return "", refuse("tenants may not set SETTINGS in a statement")
-		case x.is("INTO") && next(1).is("OUTFILE"):
-			return "", refuse("tenants may not write files")
-		}
+	if err := b.refused(t); err != nil {
+		return "", err
 	}
 	return sql, nil
+}
+
+// refused looks for what tenant text must not have. t is the engine's own
+// print of it: no comments, no heredocs, names quoted only where they must be.
+func (b *barrier) refused(t []token) error {
+	var calls []string // the function of each open parenthesis; "" if it is none
+	for i, x := range t {
+		prev, next, third := at(t, i-1), at(t, i+1), at(t, i+2)
+		name := strings.ToLower(x.val)
+		named := x.kind == word || x.kind == quoted
+		switch {
+		case x.is("("):
+			calls = append(calls, callOf(prev, calls))
+		case x.is(")") && len(calls) > 0:
+			calls = calls[:len(calls)-1]
+		case named && next.is("(") && (b.tables[name] || b.functions[name]):
+			return refuse("tenants may not use the function %s", x.val)
+		case named && b.functions[name] && (prev.is("APPLY") || takesFunctions(calls)):
+			return refuse("tenants may not use the function %s", x.val)
+		case x.is("SETTINGS") && named && next.kind != 0 && third.is("="):
+			return refuse("tenants may not set SETTINGS in a statement")
+		case x.is("INTO") && next.is("OUTFILE"):
+			return refuse("tenants may not write files")
+		case named && prev.is(":") && name == "identifier":
+			return refuse("tenants may not use parameters of type Identifier")
+		}
+	}
+	return nil
+}
+
+func at(t []token, i int) token {
+	if i < 0 || i >= len(t) {
+		return token{}
+	}
+	return t[i]
+}
+
+// callOf returns the function that a parenthesis behind prev belongs to. One without a function passes the outer's on: f(x, (y)).
+func callOf(prev token, calls []string) string {
+	switch {
+	case prev.kind == word || prev.kind == quoted:
+		return strings.ToLower(prev.val)
+	case (prev.is("(") || prev.is(",")) && len(calls) > 0:
+		return calls[len(calls)-1]
+	}
+	return ""
+}
+
+// takesFunctions tells whether a bare name in the innermost call may stand for a function: arrayMap(file, …), APPLY (file).
+func takesFunctions(calls []string) bool {
+	if len(calls) == 0 {
+		return false
+	}
+	f := calls[len(calls)-1]
+	return strings.HasPrefix(f, "array") || strings.HasPrefix(f, "map") || f == "apply"
 }
 
 // database makes the tenant's database, which is empty and in memory only: it is a name that the row policies read.
