@@ -55,8 +55,8 @@ func (c *ImportCmd) Run(ctx context.Context, p *Process) error {
 		o.Inputs = append(o.Inputs, importer.File(name, p.In))
 	}
 	sum, err := importer.Run(ctx, o, p.Err)
-	if werr := sum.Write(p.Out); werr != nil {
-		err = errors.Join(err, werr)
+	if sum.Files > 0 {
+		err = errors.Join(err, sum.Write(p.Out))
 	}
 	if err == nil && c.Strict && sum.Rejected > 0 {
 		return fmt.Errorf("%d lines were rejected", sum.Rejected)

@@ -12,7 +12,7 @@ import (
 // optionFlags are the flags of the server's options. They are made from the table of package config, so that
 // an option is written down once: kong reads a struct that is built here, with one *string for each option.
 type optionFlags struct {
-	Plugins kong.Plugins
+	Plugins kong.Plugins `embed:""`
 	opts    []config.Option
 }
 

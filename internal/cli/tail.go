@@ -21,6 +21,7 @@ type TailCmd struct {
 	Type   string        `help:"Only events of this type."`
 	Every  time.Duration `help:"How often to look." default:"1s"`
 	Lines  int           `help:"How many earlier events to begin with." default:"10"`
+	Window time.Duration `help:"Only events whose own time lies at most so far back: without it each look would read everything." default:"24h"`
 	Format string        `help:"text, or json (one object an event)." enum:"text,json" default:"text"`
 }
 
@@ -157,7 +158,7 @@ func (t *tail) skip(ctx context.Context) error {
 }
 
 func (t *tail) query(ctx context.Context, where, order string, limit int, since int64) ([]json.RawMessage, error) {
-	sql := "SELECT " + tailColumns + " FROM events WHERE 1" + where
+	sql := fmt.Sprintf("SELECT %s FROM events WHERE ts > now() - %d%s", tailColumns, int64(t.cmd.Window/time.Second), where)
 	params := map[string]any{}
 	if strings.Contains(where, "{since:") {
 		params["since"] = fmt.Sprint(since)

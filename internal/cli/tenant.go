@@ -38,15 +38,15 @@ func tenantTable(list ...tenantInfo) func() grid {
 			if retention == "0" {
 				retention = "for ever"
 			}
-			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, limit(t.Limits.DedupeKeys), limit(t.Limits.EventBytes), when(t.Created))
+			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, limit(t.Limits.DedupeKeys, "no limit"), limit(t.Limits.EventBytes, "default"), when(t.Created))
 		}
 		return g
 	}
 }
 
-func limit(n int64) string {
+func limit(n int64, zero string) string {
 	if n == 0 {
-		return "no limit"
+		return zero
 	}
 	return strconv.FormatInt(n, 10)
 }
