@@ -121,6 +121,9 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	if sum.Rejected > 0 {
 		d.log.Warn("lines of the bundled sample were rejected", "count", sum.Rejected, "reason", sum.Reasons[0].Message)
 	}
+	if sum.Accepted > 0 {
+		d.waitVisible(ctx, client.New(d.cfg.Server, k.Analyst, client.Options{HTTP: d.cfg.HTTP}))
+	}
 	if err := d.print(out, k, sum); err != nil || d.cfg.Rate < 0 {
 		return err
 	}
@@ -201,6 +204,25 @@ func (d *demo) newKey(ctx context.Context, role string) (string, error) {
 	return made.Key, err
 }
 
+// waitVisible waits, not for ever, until the sample's events answer the queries that are printed. Those older than two
+// days come some seconds after the others.
+func (d *demo) waitVisible(ctx context.Context, reader *client.Client) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		res, err := reader.QueryRows(ctx, client.QueryRequest{SQL: "SELECT 1 AS one FROM events LIMIT 1"})
+		if err == nil && len(res.Data) > 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			d.log.Warn("the sample is not visible yet", "error", err)
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 const demoSQL = "SELECT type, count() AS events, uniq(client_id) AS clients FROM events GROUP BY type ORDER BY events DESC"
 
 func (d *demo) print(out io.Writer, k keys, sum importer.Summary) error {
@@ -212,7 +234,8 @@ func (d *demo) print(out io.Writer, k keys, sum importer.Summary) error {
 	_, err := fmt.Fprintf(out, `
 weir is ready at %[1]s
   tenant %[2]s, site id %[3]s, analyst key %[4]s
-  %[5]d events of a real web site are in, moved to the last days%[6]s
+  %[5]d events of a real web site are in, moved to the last four days%[6]s
+  (those of the first two days appear some seconds later)
 
 Try:
   curl -s %[1]s/api/v1/query -H "Authorization: Bearer %[4]s" -d '{"sql":"%[7]s"}'

@@ -25,14 +25,14 @@ import (
 
 // weir is a stand-in for the parts of the server that the demo calls.
 type weir struct {
-	mu                sync.Mutex
-	tenants, sources  int
-	keys              map[string]string
-	ledger            map[string]client.ImportEntry
-	ids               map[string]int64 // ts of imported events
-	collected         []map[string]any
-	agents, forwarded map[string]bool
-	enough            func()
+	mu                        sync.Mutex
+	tenants, sources, queries int
+	keys                      map[string]string
+	ledger                    map[string]client.ImportEntry
+	ids                       map[string]int64 // ts of imported events
+	collected                 []map[string]any
+	agents, forwarded         map[string]bool
+	enough                    func()
 }
 
 func (s *weir) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -66,7 +66,11 @@ func (s *weir) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			problem.New(403, "role", "no").Write(w)
 			return
 		}
-		answer(200, map[string]any{"rows": 1})
+		rows := []any{}
+		if s.queries++; s.queries > 2 { // visible after a while
+			rows = append(rows, map[string]int{"one": 1})
+		}
+		answer(200, map[string]any{"data": rows})
 	case "GET /api/v1/imports":
 		if s.keys[auth] != "writer" {
 			problem.New(403, "role", "no").Write(w)
@@ -154,6 +158,9 @@ func TestRun(t *testing.T) {
 		if want := "analyst key key-0"; !strings.Contains(out.String(), want) || !strings.Contains(out.String(), srv.URL+"/api/v1/query") {
 			t.Errorf("run %d printed %s", i, out.String())
 		}
+	}
+	if s.queries < 3 {
+		t.Errorf("the demo did not wait until its events were visible: %d queries", s.queries)
 	}
 	if n := sampleLines(t); len(s.ids) != n || n < 3500 {
 		t.Errorf("%d events were imported from %d lines", len(s.ids), n)
