@@ -45,6 +45,7 @@ func shortSocket(dir string) string {
 type child struct {
 	cmd    *exec.Cmd
 	life   io.WriteCloser // the child exits when this ends
+	log    *lineLogger
 	exited chan struct{}
 }
 
@@ -64,7 +65,7 @@ func startChild(cfg Config) (*child, error) {
 	log := &lineLogger{log: cfg.Logger}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.WaitDelay = time.Second
-	c := &child{cmd: cmd, life: life, exited: make(chan struct{})}
+	c := &child{cmd: cmd, life: life, log: log, exited: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		// The kernel sends a child's death signal when the thread that started
@@ -101,6 +102,7 @@ type lineLogger struct {
 
 	mu      sync.Mutex
 	rest    string
+	last    string // the latest line that was no record of the child's logger
 	second  time.Time
 	n, lost int
 }
@@ -169,5 +171,12 @@ func (l *lineLogger) line(s string) {
 		l.log.Log(context.Background(), rec.Level, rec.Msg, attrs...)
 		return
 	}
+	l.last = s
 	l.log.Warn(s)
+}
+
+func (l *lineLogger) lastLine() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
 }

@@ -162,24 +162,27 @@ const (
 	maxBackoff   = 10 * time.Second
 	longLife     = time.Minute // a child that lived so long starts the backoff anew
 	killGrace    = 5 * time.Second
+
+	maxFailedStarts = 3
 )
 
 // Run keeps a child running until ctx ends, then stops it: statements that run
 // may end within StopWait, then the engine closes. It returns nil after a clean stop.
-// A library that cannot be used ends Run at once, before a child is started.
+// A library that is not there ends Run at once, and a child that cannot start (a
+// library of another version) after three attempts; the error says why in one line.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := checkLibrary(e.cfg.Engine.Library); err != nil {
 		return err
 	}
-	backoff := firstBackoff
+	backoff, failed := firstBackoff, 0
 	for {
 		begin := time.Now()
 		err := e.runChild(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errNotStarted) {
 			return err
 		}
-		if errors.Is(err, errNotStarted) {
-			return err
+		if failed++; e.Generation() == 0 && failed == maxFailedStarts {
+			return err // it has never worked: a wrong library, a bad directory
 		}
 		if time.Since(begin) > longLife {
 			backoff = firstBackoff
@@ -227,6 +230,9 @@ func (e *Engine) runChild(ctx context.Context) error {
 		}
 	}
 	e.setReady(false)
+	if last := c.log.lastLine(); last != "" {
+		return fmt.Errorf("engine: child ended (%s): %s", c.cmd.ProcessState, last)
+	}
 	return fmt.Errorf("engine: child ended: %s", c.cmd.ProcessState)
 }
 

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -28,11 +29,14 @@ type server struct {
 	stop    context.Context
 }
 
-// ServeHTTP serves GET /ping and statements on /.
+// ServeHTTP serves GET /ping, GET /usage and statements on /.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/ping" && r.Method == http.MethodGet:
 		io.WriteString(w, "Ok.\n")
+		return
+	case r.URL.Path == usagePath && r.Method == http.MethodGet:
+		json.NewEncoder(w).Encode(processUsage())
 		return
 	case r.URL.Path != "/":
 		http.NotFound(w, r)
