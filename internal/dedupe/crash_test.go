@@ -155,4 +155,10 @@ func TestFailedCommit(t *testing.T) {
 	if _, err := h.set.Stage(batch, a, h.commit+1); err != nil {
 		t.Fatal(err)
 	}
+	h.set.freezeHead()
+	h.maintain()
+	h.reopen()
+	if _, err := h.set.Stage(batch, a, h.commit); err == nil {
+		t.Fatal("a commit number was taken again when its keys were in a run file")
+	}
 }

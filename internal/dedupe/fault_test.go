@@ -19,6 +19,7 @@ type faults struct {
 	n    atomic.Int64 // operations until the failure; below 0: none
 	all  bool
 	hits int
+	kind errorfs.OpKind // of the last failure
 }
 
 func (f *faults) MaybeError(op errorfs.Op) error {
@@ -28,6 +29,7 @@ func (f *faults) MaybeError(op errorfs.Op) error {
 	left := f.n.Add(-1)
 	if left == 0 || f.all && left < 0 {
 		f.hits++
+		f.kind = op.Kind
 		return errorfs.ErrInjected
 	}
 	return nil
@@ -51,6 +53,11 @@ func TestEachFault(t *testing.T) {
 			h.check(crashCommit(h, commit/2))
 		}
 		h.maintain()
+		if f.hits == 0 || f.kind != errorfs.OpRemove && f.kind != errorfs.OpFileClose {
+			if files := h.files(); len(files) != h.set.Stats().Runs {
+				t.Fatalf("fault %d: files %v of %d runs before a restart", n, files, h.set.Stats().Runs)
+			}
+		}
 		_ = h.set.Close()
 		h.cfg.Registerer = prometheus.NewRegistry()
 		set, err := Open(h.cfg)

@@ -148,14 +148,15 @@ func (s *Set) loadManifest(v *view) ([]runMeta, error) {
 func (s *Set) loadHead() error {
 	var recs []rec
 	var days []uint16
+	written := s.applied
 	return s.scan('b', func(tail, value []byte) (err error) {
 		what := fmt.Sprintf("key %q of the state store", s.key('b', tail...))
 		if len(tail) != blobKeyTail-1 {
 			return &CorruptError{What: what, Detail: "it is not a commit's"}
 		}
 		commit := binary.BigEndian.Uint64(tail)
-		if commit < s.applied {
-			return &CorruptError{What: what, Detail: fmt.Sprintf("its commit is before %d", s.applied)}
+		if commit <= written {
+			return &CorruptError{What: what, Detail: fmt.Sprintf("commits up to %d are in run files", written)}
 		}
 		recs, days, err = decodeBlob(value, recs[:0], days[:0])
 		if err != nil {

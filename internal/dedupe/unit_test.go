@@ -209,6 +209,65 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// TestBound checks that the process keeps within MaxKeys, and that all horizons tell so.
+func TestBound(t *testing.T) {
+	h := newMem(t, Config{FreezeKeys: 100, MaxKeys: 500})
+	h.limits = true
+	for i := range 40 {
+		var batch []Entry
+		for j := range 100 {
+			batch = append(batch, h.entry(uint32(1+j%2), i*100+j, start+int64(i)*60*second, 0))
+		}
+		h.store(h.check(batch))
+		h.maintain()
+		if st := h.set.Stats(); st.RunKeys > 550 || i >= 5 && st.RunKeys < 400 {
+			t.Fatalf("%d keys after %d", st.RunKeys, 100*(i+1))
+		}
+	}
+	want := time.UnixMilli(start + 35*60*second + second).UTC()
+	for tenant := range uint32(3) {
+		if got := h.set.Horizon(tenant); got != want {
+			t.Errorf("horizon %v of tenant %d, not %v", got, tenant, want)
+		}
+	}
+	if fresh := h.check(slices.Clone(h.copies)); len(fresh) != 3600 {
+		t.Errorf("%d keys are forgotten, not 3600", len(fresh))
+	}
+}
+
+// TestReadersKeepFiles checks that a merge does not take files away from a Check that reads them.
+func TestReadersKeepFiles(t *testing.T) {
+	h := newMem(t, Config{FreezeKeys: 10})
+	for n := uint64(1); n < mergeFanIn; n++ {
+		h.store([]Entry{h.entry(1, int(n), start, 0)})
+		h.set.freezeHead()
+	}
+	h.maintain()
+	v, err := h.set.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.store([]Entry{h.entry(1, mergeFanIn, start, 0)})
+	h.set.freezeHead()
+	h.maintain()
+	if got := h.set.Stats().Runs; got != 1 {
+		t.Fatalf("%d runs", got)
+	}
+	for _, r := range v.runs {
+		if err := r.verify(); err != nil {
+			t.Error(err)
+		}
+		if _, err := h.fs.Stat(r.path); err != nil {
+			t.Error(err)
+		}
+	}
+	v.release()
+	h.maintain()
+	if files := h.files(); len(files) != 1 {
+		t.Errorf("files %v", files)
+	}
+}
+
 func TestFilter(t *testing.T) {
 	const n = 100_000
 	f := newFilter(n)
