@@ -56,15 +56,12 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, s *share) (bo
 	if prob != nil {
 		return nil, release, prob
 	}
-	rc := http.NewResponseController(w)
-	deadline := rc.SetReadDeadline(time.Now().Add(h.cfg.BodyTimeout)) == nil
+	// The server itself sets another deadline for the next request. A writer without deadlines is a test's.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.cfg.BodyTimeout))
 	prob = h.readAll(r.Body, raw, s, 0)
 	if prob != nil {
 		w.Header().Set("Connection", "close") // what is left of the body is not a next request
 		return nil, release, prob
-	}
-	if deadline {
-		_ = rc.SetReadDeadline(time.Time{}) // the server sets its own for the next request
 	}
 	if coding = sniffCoding(*raw, coding); coding == "" {
 		return *raw, release, nil

@@ -34,7 +34,7 @@ func cors(w http.ResponseWriter, r *http.Request) (done bool) {
 }
 
 // originAllowed says whether a browser's page of that origin may send events for the source: its host is one of the source's, or
-// matches one that begins with "*.". Requests without an Origin, and sources without hosts, are not restricted.
+// matches one that begins with "*." (or is "*"). Requests without an Origin, and sources without hosts, are not restricted.
 func originAllowed(s *catalog.Source, origin string) bool {
 	if origin == "" || len(s.Hostnames) == 0 {
 		return true
@@ -46,7 +46,7 @@ func originAllowed(s *catalog.Source, origin string) bool {
 	host := strings.ToLower(u.Hostname())
 	for _, allowed := range s.Hostnames {
 		allowed = strings.ToLower(allowed)
-		if host == allowed && host != "" {
+		if allowed == "*" || host == allowed && host != "" {
 			return true
 		}
 		if suffix, ok := strings.CutPrefix(allowed, "*"); ok && strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) && len(host) > len(suffix) {

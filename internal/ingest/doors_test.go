@@ -403,6 +403,45 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+func TestOriginAllowed(t *testing.T) {
+	for _, tt := range []struct {
+		hosts  []string
+		origin string
+		want   bool
+	}{
+		{nil, "https://a.org", true}, {[]string{"a.org"}, "https://a.org", true}, {[]string{"a.org"}, "https://b.org", false}, {[]string{"*"}, "https://b.org", true},
+		{[]string{"*a.org"}, "https://ba.org", false}, {[]string{"*.a.org"}, "https://.a.org", false}, {[]string{""}, "null", false}, {[]string{"a.org"}, "https://a.org:x", false},
+	} {
+		if got := originAllowed(&catalog.Source{Hostnames: tt.hosts}, tt.origin); got != tt.want {
+			t.Errorf("%q with hosts %q: %v", tt.origin, tt.hosts, got)
+		}
+	}
+}
+
+// TestNothingStays shows that a request leaves nothing behind for the next one that uses its memory.
+func TestNothingStays(t *testing.T) {
+	r := newRig(t)
+	want := map[string]any{"tenant": "globe", "site_id": "site-3", "type": "z", "ts": "2026-07-01T12:00:00Z"}
+	for range 50 {
+		r.do("POST", "/collect", page, "User-Agent: Browser/2", "Origin: https://x.org")
+		r.do("POST", "/ingest?mode=import", cloudOne+"x", "Authorization: Bearer writer:acme:site-2")
+		r.do("POST", "/ingest", `{"type":"a","site_id":"site-1"}`, "Authorization: Bearer writer:acme:")
+		r.log.rows, r.log.flags = nil, nil
+		if a := parseAnswer(t, r.do("POST", "/ingest", `{"type":"a","site_id":"site-1"}`, "Authorization: Bearer writer:globe:").Body.String()); a.Accepted > 0 {
+			t.Fatal("an event went to another tenant's site")
+		}
+		r.do("POST", "/ingest", `{"type":"z"}`, "Authorization: Bearer writer:globe:site-3")
+		rows := r.log.all()
+		if len(rows) != 1 || r.log.flags[0] != 0 {
+			t.Fatalf("rows %v", rows)
+		}
+		delete(rows[0], "event_id")
+		if d := cmp.Diff(want, rows[0]); d != "" {
+			t.Fatal(d)
+		}
+	}
+}
+
 func TestClientIP(t *testing.T) {
 	proxies := func(c *Config, _ *Deps) {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("10.0.0.0/8")}
@@ -428,6 +467,14 @@ func TestClientIP(t *testing.T) {
 		r.do("POST", "/collect", page, tt.headers...)
 		if got := r.log.all()[0]["country"]; got != tt.want {
 			t.Errorf("%v: %v, want %s", tt.headers, got, tt.want)
+		}
+	}
+	// Each event of a server has its own sender.
+	several := newRig(t)
+	several.do("POST", "/ingest", `{"type":"a","ip":"203.0.113.1"}`+"\n"+`{"type":"b","ip":"203.0.113.2"}`+"\n"+`{"type":"c","ip":"203.0.113.2","user_agent":"x"}`, acmeKey)
+	for i, want := range []string{"203.0.113.1", "203.0.113.2", "203.0.113.2"} {
+		if row := several.log.all()[i]; row["country"] != want || (row["browser"] == "x") != (i == 2) {
+			t.Errorf("row %d: %v", i, row)
 		}
 	}
 	// A server's own address is not its users'.
