@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,6 +17,14 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"weir/internal/eventlog"
 )
+
+// scaled is few, or many when WEIR_TEST_LONG is set.
+func scaled(few, many int) int {
+	if os.Getenv("WEIR_TEST_LONG") != "" {
+		return many
+	}
+	return few
+}
 
 // ledger remembers what was offered and what was acknowledged.
 type ledger struct {
@@ -110,7 +118,7 @@ func read(t *testing.T, l *Log, p uint16, at uint64) []eventlog.Record {
 // TestCrash takes crash clones while writers append and a truncation runs, and
 // opens each: a clone keeps what was synced and a random part of the rest.
 func TestCrash(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(scaled(5, 60)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			mem := vfs.NewCrashableMem()
 			cfg := testConfig(mem, "log")
@@ -122,7 +130,7 @@ func TestCrash(t *testing.T) {
 				wg.Go(func() {
 					rng := rand.New(rand.NewPCG(seed, uint64(w)))
 					for !stop.Load() {
-						if err := g.append(l, uint16(w%3), rng.IntN(60_000)); err != nil {
+						if err := g.append(l, uint16(w%3), rng.IntN(30_000)); err != nil {
 							t.Errorf("append: %v", err)
 							return
 						}
@@ -139,14 +147,12 @@ func TestCrash(t *testing.T) {
 						t.Errorf("truncate: %v", err)
 					}
 					truncated.Store(next / 2)
-					runtime.Gosched()
+					time.Sleep(time.Millisecond)
 				}
 			})
 			rng := rand.New(rand.NewPCG(seed, 99))
 			for range 3 {
-				for want := g.count() + 30 + rng.IntN(150); g.count() < want; {
-					runtime.Gosched()
-				}
+				grow(g, 30+rng.IntN(150))
 				minFirst := truncated.Load()
 				acked := g.snapshot()
 				clone := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
@@ -216,15 +222,11 @@ func workload(l *Log, g *ledger) (err error) {
 	return err
 }
 
-// TestFailNth fails the Nth operation that changes the disk, for growing N,
-// until the workload runs through. Then the process crashes. At every N: what
+// TestFailNth fails the Nth operation that changes the disk, for growing N (every
+// N with WEIR_TEST_LONG), until the workload runs through. Then the process crashes. At every N: what
 // was acknowledged is there, the log heals by itself, and no one panics.
 func TestFailNth(t *testing.T) {
-	step := int64(7)
-	if testing.Short() {
-		step = 41
-	}
-	for n, done := int64(1), false; !done; n += step {
+	for n, done := int64(1), false; !done; n += 1 + n/int64(scaled(10, 1<<40)) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			mem := vfs.NewCrashableMem()
 			var ops atomic.Int64
@@ -306,7 +308,7 @@ func TestDiskFull(t *testing.T) {
 					}
 				})
 			}
-			for range 3 {
+			for range 2 {
 				grow(g, 100)
 				sawFull.Store(false)
 				full.Store(true)
