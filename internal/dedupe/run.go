@@ -294,11 +294,11 @@ func (w *runWriter) finish() (*run, error) {
 	for i, part := range [][]byte{w.filter, fences, counts} {
 		f.sums[i] = crc32.Checksum(part, castagnoli)
 		for len(part) > 0 {
-			n := min(len(part), writeBuffer)
-			if _, err := w.file.Write(part[:n]); err != nil {
-				return nil, fmt.Errorf("write %s: %w", w.path, err)
+			w.buf = append(w.buf[:0], part[:min(len(part), writeBuffer)]...) // a vfs.File may modify what it writes
+			part = part[len(w.buf):]
+			if err := w.flush(); err != nil {
+				return nil, err
 			}
-			part = part[n:]
 		}
 	}
 	end := f.encode()

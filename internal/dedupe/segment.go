@@ -30,6 +30,16 @@ const (
 // slotTag is the part of a slot that comes from the hash; the slot's place comes from its low bits.
 func slotTag(a uint64) uint32 { return uint32(a>>32) &^ slotMask }
 
+// newSegment has room for what the one before took, if that was full.
+func newSegment(before *segment, full int) *segment {
+	g := &segment{}
+	if n := before.len(); n >= full {
+		g.recs, g.days = make([]rec, 0, n+n/8), make([]uint16, 0, n+n/8)
+		g.table = make([]uint32, len(before.table))
+	}
+	return g
+}
+
 func (g *segment) len() int { return len(g.recs) }
 
 // add appends the recs of a commit.

@@ -174,7 +174,7 @@ func (s *Set) freezeHead() {
 	v := *s.view
 	v.frozen = append(append([]*segment(nil), v.frozen...), s.head)
 	s.view = &v
-	s.head = &segment{}
+	s.head = newSegment(s.head, s.cfg.FreezeKeys)
 	select {
 	case s.wake <- struct{}{}:
 	default:

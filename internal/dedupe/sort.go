@@ -16,13 +16,16 @@ func (g *segment) buckets() []uint16 {
 	return out
 }
 
-// bucket copies the segment's keys of a bucket.
+// bucket returns the segment's keys of a bucket, not to be changed.
 func (g *segment) bucket(day uint16) []rec {
 	n := 0
 	for _, d := range g.days {
 		if d == day {
 			n++
 		}
+	}
+	if n == len(g.recs) {
+		return g.recs
 	}
 	out := make([]rec, 0, n)
 	for i, d := range g.days {
@@ -33,7 +36,7 @@ func (g *segment) bucket(day uint16) []rec {
 	return out
 }
 
-// sortRecs sorts recs by key and keeps the latest copy of each. It uses that a
+// sortRecs returns recs sorted by key, with only the latest copy of each. It uses that a
 // is uniform: one pass puts the recs into many small bins, which are then sorted
 // one by one.
 func sortRecs(recs []rec) []rec {
