@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -71,6 +72,31 @@ func BenchmarkDecode(b *testing.B) {
 			if rej := d.decode(l); rej != nil {
 				b.Fatal(rej)
 			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/event")
+}
+
+// BenchmarkHTTP is BenchmarkIngest over a real connection; the client's part of the CPU is small: it writes prepared bytes.
+func BenchmarkHTTP(b *testing.B) {
+	r := newRig(b, func(_ *Config, d *Deps) { d.Gatherer = noLog{} })
+	srv := httptest.NewServer(r.mux)
+	defer srv.Close()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	body := benchBody(100)
+	raw := append([]byte(head+fmt.Sprintf("Content-Length: %d\r\nPrefer: return=minimal\r\n\r\n", len(body))), body...)
+	answer := make([]byte, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Write(raw); err != nil {
+			b.Fatal(err)
+		}
+		if n, err := c.Read(answer); err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 204")) {
+			b.Fatalf("%v %s", err, answer[:n])
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/event")
