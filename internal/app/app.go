@@ -238,6 +238,7 @@ func (a *app) openQueries() error {
 		return err
 	}
 	report.Register(a.api.Huma(), reports)
+	a.api.Mux().Handle("/debug/pprof/", debugHandler(a.auth))
 	for _, op := range plainOperations() {
 		a.api.Describe(op)
 	}
