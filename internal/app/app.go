@@ -140,9 +140,12 @@ func (a *app) openState(ctx context.Context) error {
 	cache := pebble.NewCache(16 << 20)
 	defer cache.Unref()
 	var err error
-	if a.state, err = pebble.Open(a.dir("state"), &pebble.Options{
+	options := &pebble.Options{
 		Cache: cache, MemTableSize: 16 << 20, CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "state")},
-	}); err != nil {
+	}
+	// Most of it are hashes and records that are compressed already.
+	options.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	if a.state, err = pebble.Open(a.dir("state"), options); err != nil {
 		return fmt.Errorf("open the state store: %w", err)
 	}
 	a.close = append(a.close, a.state.Close)

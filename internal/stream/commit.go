@@ -220,7 +220,8 @@ func split(in *Block, verdicts []verdict) (block *Block, late []int) {
 // finishMain is step c of the protocol: one synced batch with the dedupe keys, the offsets, the late rows,
 // the accounting and the end of the intent. Only then does anything become visible in memory.
 func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stored int) error {
-	batch := p.db.NewBatch()
+	const keyBytes = 26 // of a remembered event id in the batch
+	batch := p.db.NewBatchWithSize(4096 + keyBytes*len(p.scratch.fresh))
 	staged, err := p.cfg.Dedupe.Stage(batch, p.scratch.fresh, in.Seq)
 	if err != nil {
 		return fmt.Errorf("remember event ids: %w", err)

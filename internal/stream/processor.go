@@ -188,6 +188,9 @@ func (p *Processor) load() error {
 		} else {
 			p.bootEnd[i] = next
 		}
+		if recs, err := p.cfg.Log.Read(context.Background(), uint16(i), p.next[i], 1); err == nil && len(recs) > 0 {
+			p.processed[i] = recs[0].Time.Add(-time.Millisecond) // everything before the first waiting record is processed
+		}
 	}
 	p.bootFrom = append([]uint64{}, p.next...)
 	for _, w := range []uint16{writerMain, writerLate} {

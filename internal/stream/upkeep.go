@@ -16,6 +16,7 @@ func (p *Processor) runUpkeep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+		p.keepIDs(time.Now())
 		if p.cfg.DiskFull != nil && p.cfg.DiskFull() {
 			continue
 		}
@@ -52,4 +53,14 @@ func (p *Processor) truncate(ctx context.Context, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// keepIDs keeps event ids known for as long as a partition that is far behind may need them.
+func (p *Processor) keepIDs(now time.Time) {
+	asOf := p.AsOf()
+	if now.Sub(asOf) < time.Hour {
+		p.cfg.Dedupe.KeepFrom(time.Time{}) // the set's own allowance is enough
+		return
+	}
+	p.cfg.Dedupe.KeepFrom(asOf.Add(-time.Minute)) // a request may take that long from its arrival to the log
 }
