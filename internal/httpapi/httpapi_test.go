@@ -492,7 +492,7 @@ func TestHealth(t *testing.T) {
 	if w := f.do("GET", "/readyz", "", ""); w.Code != 200 {
 		t.Errorf("readyz: %d", w.Code)
 	}
-	if body := f.do("GET", "/", "", "").Body.String(); !strings.Contains(body, "Ready.") || !strings.Contains(body, "1.2.3") {
+	if body := f.do("GET", "/", "", "").Body.String(); !strings.Contains(body, "Ready.") || !strings.Contains(body, "Version 1.2.3, up 0s.") {
 		t.Errorf("page: %s", body)
 	}
 }

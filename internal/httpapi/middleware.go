@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
@@ -30,7 +29,6 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		sw.bodyEnd = begin.Add(a.cfg.BodyTimeout)
 		_ = sw.SetReadDeadline(sw.bodyEnd) // not supported by a recorder in tests
 	}
-	r.Body = &body{ReadCloser: r.Body, control: sw.control}
 	defer func() {
 		if v := recover(); v != nil {
 			a.recovered(sw, v)
@@ -88,9 +86,14 @@ type writer struct {
 // Unwrap serves http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// SetReadDeadline serves http.ResponseController: a handler may ask for an earlier end of the body than the server's, not for a later one.
+// SetReadDeadline serves http.ResponseController. A handler may ask for an earlier end of the body than the server's, not for a
+// later one. Without a body nothing is set: the server already waits for the client to go away, and the deadline would look like that.
+// (When a body ends net/http takes its deadline away by itself.)
 func (w *writer) SetReadDeadline(t time.Time) error {
-	if !t.IsZero() && !w.bodyEnd.IsZero() && t.After(w.bodyEnd) {
+	if w.bodyEnd.IsZero() {
+		return nil
+	}
+	if !t.IsZero() && t.After(w.bodyEnd) {
 		t = w.bodyEnd
 	}
 	return http.NewResponseController(w.ResponseWriter).SetReadDeadline(t)
@@ -166,20 +169,4 @@ func (w *writer) write(p []byte) (int, error) {
 func (w *writer) Flush() {
 	w.progress(time.Now())
 	_ = w.control.Flush() // the client has gone if this fails
-}
-
-// body takes the deadline of reading away when the body ends: else it would cancel a request that takes longer to answer.
-type body struct {
-	io.ReadCloser
-	control *http.ResponseController
-	ended   bool
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) && !b.ended {
-		b.ended = true
-		_ = b.control.SetReadDeadline(time.Time{}) // not supported by a recorder in tests
-	}
-	return n, err
 }

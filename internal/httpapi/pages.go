@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -31,7 +30,7 @@ func (a *API) registerPages() {
 	a.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		var page bytes.Buffer
 		err := home.Execute(&page, map[string]any{"Version": a.cfg.Version, "Reasons": a.cfg.Ready(), "Metrics": a.cfg.Gatherer != nil,
-			"Uptime": strings.TrimSuffix(a.cfg.Now().Sub(started).Truncate(time.Minute).String(), "0s")})
+			"Uptime": a.cfg.Now().Sub(started).Truncate(time.Second)})
 		if err != nil {
 			panic(fmt.Errorf("page: %w", err))
 		}

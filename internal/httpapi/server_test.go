@@ -140,6 +140,17 @@ func TestLongAnswer(t *testing.T) {
 			t.Errorf("the request was cancelled: %v", err)
 		}
 	})
+	f.api.Mux().HandleFunc("POST /x/blocks", func(w http.ResponseWriter, _ *http.Request) {
+		for range steps {
+			_, _ = w.Write(bytes.Repeat([]byte("x"), 8<<10)) // sent without a flush
+			time.Sleep(120 * time.Millisecond)
+		}
+	})
+	f.api.Mux().HandleFunc("POST /x/nobody", func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(20 * time.Millisecond)) // as huma does with its own timeout
+		time.Sleep(100 * time.Millisecond)
+		fmt.Fprint(w, r.Context().Err())
+	})
 	type input struct{ Body struct{} }
 	type output struct{ Body struct{ OK bool } }
 	huma.Register(f.api.Huma(), huma.Operation{Method: "POST", Path: "/x/huma"}, func(ctx context.Context, _ *input) (*output, error) {
@@ -147,11 +158,15 @@ func TestLongAnswer(t *testing.T) {
 		return &output{}, ctx.Err()
 	})
 	addr, _ := f.serve()
-	for path, want := range map[string]string{"/x/long": strings.Repeat("row\n", steps), "/x/huma": "{\"OK\":false}\n"} {
+	for path, want := range map[string]string{"/x/long": strings.Repeat("row\n", steps), "/x/huma": "{\"OK\":false}\n",
+		"/x/blocks": strings.Repeat("x", steps*8<<10), "/x/nobody": "<nil>"} {
 		req, _ := http.NewRequest("POST", "http://"+addr+path, strings.NewReader("{}"))
 		req.Header.Set("Authorization", "Bearer "+operator)
 		for range 2 { // the second on the same connection
-			req.Body = io.NopCloser(strings.NewReader("{}"))
+			req.Body, req.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
+			if path == "/x/nobody" {
+				req.Body, req.ContentLength = http.NoBody, 0
+			}
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
 				t.Fatal(err)
@@ -225,9 +240,11 @@ func TestDrain(t *testing.T) {
 func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
 	f := newFixture(t)
 	started := make(chan struct{})
+	ended := make(chan struct{})
 	f.api.Mux().HandleFunc("GET /x/forever", func(_ http.ResponseWriter, r *http.Request) {
 		close(started)
 		<-r.Context().Done()
+		close(ended)
 	})
 	addr, stop := f.serve()
 	fmt.Fprint(dial(t, addr), "GET /x/forever HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -238,6 +255,11 @@ func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
 	}
 	if took := time.Since(begin); took < 500*time.Millisecond || took > 4*time.Second {
 		t.Errorf("it took %s", took)
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("the request was not cut")
 	}
 }
 

@@ -200,6 +200,39 @@ func TestLostCommitAnswer(t *testing.T) {
 	}
 }
 
+// A commit that fails may have taken place: the next look must find out.
+func TestFailedCommit(t *testing.T) {
+	c := open(t, Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 1, Poll: time.Hour})
+	err := c.change(t.Context(), "acme", func(tx *sql.Tx) error {
+		_, err := tx.Exec("PRAGMA defer_foreign_keys = ON")
+		if err != nil {
+			return err
+		}
+		return insertSource(t.Context(), tx, catalog.Source{Tenant: "nobody", ID: "web", SiteID: "s1"})
+	})
+	if err == nil || !strings.Contains(err.Error(), "commit") || !c.unsure {
+		t.Fatalf("error %v, unsure %v", err, c.unsure)
+	}
+	if err := c.poll(t.Context()); err != nil || c.unsure {
+		t.Errorf("after a look: %v, unsure %v", err, c.unsure)
+	}
+	addTenant(t, c, "acme")
+}
+
+func TestDeletedTenantLeavesNothing(t *testing.T) {
+	c := open(t, Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 1})
+	addTenant(t, c, "acme")
+	if err := c.DeleteTenant(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"sources", "site_names", "keys"} {
+		var n int
+		if err := c.db.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d rows are left in %s, %v", n, table, err)
+		}
+	}
+}
+
 func TestUseAfterClose(t *testing.T) {
 	c := open(t, Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 1})
 	if err := c.Close(); err != nil {
