@@ -338,4 +338,3 @@ func TestPrefer(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
-
