@@ -113,6 +113,7 @@ var hints = map[string]string{
 	"FINAL":    "each event is stored once, so it is not needed",
 	"SAMPLE":   "filter on a hash instead, for example cityHash64(client_id) % 10 = 0",
 	"GLOBAL":   "leave it out",
+	"STREAM":   "leave it out",
 	"EXPLAIN":  "only SELECT is allowed",
 	"SHOW":     "only SELECT is allowed",
 	"DESCRIBE": "only SELECT is allowed",

@@ -38,6 +38,7 @@ const (
 
 // answer streams the engine's answer. An answer that fails after its first bytes is cut off: its client sees a broken body.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f format, res *clickhouse.Result, asOf time.Time) *problem.Problem {
+	res.Body = &bounded{ReadCloser: res.Body, left: h.cfg.MaxResult}
 	prefix, err := io.ReadAll(io.LimitReader(res.Body, prefixSize))
 	whole := err == nil && len(prefix) < prefixSize
 	if err != nil {
@@ -72,6 +73,22 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f format, res *
 	}
 	return nil
 }
+
+// bounded ends a body that is longer than the limit on answers with an error.
+type bounded struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, errTooLong
+	}
+	return n, err
+}
+
+var errTooLong = errors.New("the answer is longer than query.max_result")
 
 // charge counts what the query cost and returns it as JSON.
 func (h *Handler) charge(res *clickhouse.Result) string {

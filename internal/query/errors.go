@@ -30,7 +30,7 @@ var limitCodes = map[int]string{
 
 // engineCodes are errors of the engine that are not the statement's fault.
 var engineCodes = map[int]bool{
-	3: true, 32: true, 33: true, 40: true, 49: true, 74: true, 75: true, 76: true, 107: true, 209: true, 210: true,
+	40: true, 49: true, 74: true, 75: true, 76: true, 107: true, 209: true, 210: true,
 	228: true, 236: true, 243: true, 246: true, 252: true, 271: true, 425: true, 439: true, 446: true, 999: true, 1000: true, 1001: true, 1002: true,
 }
 
@@ -41,6 +41,8 @@ func (h *Handler) engineProblem(ctx context.Context, err error) *problem.Problem
 	}
 	var e *clickhouse.Error
 	switch {
+	case errors.Is(err, errTooLong):
+		return h.overLimit("result")
 	case errors.As(err, &e):
 	case errors.Is(err, clickhouse.ErrUnavailable):
 		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine is restarting; try again").WithRetry(2 * time.Second)
@@ -57,7 +59,7 @@ func (h *Handler) engineProblem(ctx context.Context, err error) *problem.Problem
 		h.log.Error("the engine refused what the guard let through", "code", e.Code, "message", e.Message)
 		return problem.New(http.StatusBadRequest, CodeRefused, "the statement asks for something that is not yours to read").WithField("sql")
 	}
-	if engineCodes[e.Code] || e.Code == 0 || e.Status >= 500 && e.Name == "" {
+	if engineCodes[e.Code] || storage.MatchString(e.Message) || e.Code == 0 || e.Status >= 500 && e.Name == "" {
 		h.log.Error("the engine failed", "code", e.Code, "name", e.Name, "message", e.Message)
 		return problem.New(http.StatusInternalServerError, "engine_error", "the query engine failed with %s (code %d); the operator's log says more", e.Name, e.Code)
 	}
@@ -81,8 +83,8 @@ func (h *Handler) overLimit(which string) *problem.Problem {
 			WithLimit("query.max_memory", h.cfg.MaxMemory)
 	case "result":
 		return problem.New(status, "result_too_large",
-			"the answer has more than %d rows (query.max_result_rows) or %d bytes (query.max_result); add a LIMIT, or ask the operator to raise them", h.cfg.MaxResultRows, h.cfg.MaxResult).
-			WithLimit("query.max_result_rows", h.cfg.MaxResultRows)
+			"the answer has more than %d bytes (query.max_result) or %d rows (query.max_result_rows); add a LIMIT, or ask the operator to raise them", h.cfg.MaxResult, h.cfg.MaxResultRows).
+			WithLimit("query.max_result", h.cfg.MaxResult)
 	case "rows":
 		return problem.New(status, "too_many_rows_read",
 			"the query reads more than %d rows, the limit query.max_read; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxRead).
@@ -90,6 +92,9 @@ func (h *Handler) overLimit(which string) *problem.Problem {
 	}
 	return problem.New(status, "query_too_complex", "the statement is too large or too deep for the engine; write it in a simpler way").WithField("sql")
 }
+
+// storage finds messages about the engine's own files.
+var storage = regexp.MustCompile(`MergeTree|\.bin\b|\.mrk|\.cmrk|[Cc]hecksum`)
 
 var (
 	atPosition = regexp.MustCompile(`failed at position \d+[^:]*:?`)

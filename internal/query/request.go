@@ -105,8 +105,7 @@ func paramText(raw json.RawMessage) (string, error) {
 	case string:
 		return paramEscaper.Replace(x), nil
 	case []any:
-		s, err := paramArray(x, 0)
-		return paramEscaper.Replace(s), err
+		return paramArray(x, 0) // arrays are read as they stand
 	}
 	return scalarText(v)
 }

@@ -7,7 +7,7 @@ WITH top AS (SELECT path, count() AS n FROM events GROUP BY path ORDER BY n DESC
 WITH 5 AS lim SELECT path FROM events LIMIT 10
 SELECT e.path, e.props['plan'] AS plan FROM events AS e WHERE e.country IN ('DE', 'FR')
 SELECT country, quantile(0.95)(props_num['value']) FROM events GROUP BY country
-SELECT CAST(props['x'] AS UInt32) FROM events
+SELECT CAST(props['n'] AS UInt32) FROM events
 SELECT props['x']::Nullable(Float64) FROM events
 SELECT toDate(ts) d, countIf(type='pageview') FROM events GROUP BY ALL
 SELECT * EXCEPT (props, props_num) FROM events LIMIT 5

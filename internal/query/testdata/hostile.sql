@@ -480,6 +480,11 @@ SELECT * FROM events FINAL
 SELECT * FROM events SAMPLE 0.1
 SELECT * FROM events SAMPLE 1/10 OFFSET 1/2
 SELECT * FROM events PREWHERE 1
+SELECT * FROM events STREAM
+SELECT * FROM events AS STREAM
+SELECT 1 AS sleep, * APPLY(sleep) FROM events
+SELECT 1 AS settings SETTINGS max_threads = 1
+SELECT 1 AS "settings" FROM events settings max_threads = 1
 SELECT TOP 5 * FROM events
 SELECT path FROM events FETCH FIRST 1 ROW ONLY
 SELECT path FROM events ORDER BY path COLLATE 'de'

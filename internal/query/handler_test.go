@@ -1,0 +1,226 @@
+package query
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/clickhouse"
+	"weir/internal/tenant"
+	"weir/internal/token"
+)
+
+const engineJSON = "{\n\t\"meta\":\n\t[\n\t\t{\"name\": \"n\", \"type\": \"UInt8\"}\n\t],\n\n\t\"data\":\n\t[\n\t\t{\"n\": 1}\n\t],\n\n\t\"rows\": 1,\n\n\t\"statistics\":\n\t{\n\t\t\"elapsed\": 0.001,\n\t\t\"rows_read\": 1,\n\t\t\"bytes_read\": 1\n\t}\n}\n"
+
+func TestAnswerHasAsOfAndCost(t *testing.T) {
+	e := &fakeEngine{body: engineJSON}
+	w := post(newHandler(t, Config{MaxThreads: 3}, e), analyst, `{"sql": "SELECT 1 AS n"}`)
+	var got map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
+		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	}
+	want := map[string]any{
+		"meta": []any{map[string]any{"name": "n", "type": "UInt8"}}, "data": []any{map[string]any{"n": 1.0}}, "rows": 1.0,
+		"statistics": map[string]any{"elapsed": 0.001, "rows_read": 1.0, "bytes_read": 1.0},
+		"as_of":      "2026-03-10T12:00:00.000Z",
+		"cost":       map[string]any{"cpu_seconds": 1.5, "memory_bytes": 33.0, "rows_read": 11.0, "bytes_read": 22.0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("answer (-want +got): %s", diff)
+	}
+	st := e.got[0]
+	if st.Tenant != "acme" || st.Format != "JSON" || st.Settings["max_execution_time"] != "15" || st.Settings["max_threads"] != "3" || !strings.Contains(st.SQL, "tenant = 'acme'") {
+		t.Errorf("statement %+v", st)
+	}
+	if w.Header().Get("Content-Type") != "application/json" || w.Header().Get(headerCost) == "" || w.Header().Get(headerAsOf) != "2026-03-10T12:00:00.000Z" {
+		t.Errorf("headers %v", w.Header())
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for _, c := range []struct{ body, format, contentType string }{
+		{`{"sql":"SELECT 1","format":"CSV"}`, "CSV", "text/csv; charset=utf-8; header=absent"},
+		{`{"sql":"SELECT 1","format":"csvwithnames"}`, "CSVWithNames", "text/csv; charset=utf-8; header=present"},
+		{`{"sql":"SELECT 1","format":"Parquet"}`, "Parquet", "application/vnd.apache.parquet"},
+		{`{"sql":"SELECT 1","format":"ArrowStream"}`, "ArrowStream", "application/vnd.apache.arrow.stream"},
+		{`{"sql":"SELECT 1","format":"JSONEachRow"}`, "JSONEachRow", "application/x-ndjson"},
+		{`{"sql":"SELECT 1 FORMAT TSV"}`, "TSV", "text/tab-separated-values; charset=utf-8"},
+		{`{"sql":"SELECT 1 FORMAT TSV","format":"CSV"}`, "CSV", "text/csv; charset=utf-8; header=absent"},
+	} {
+		e := &fakeEngine{body: "body"}
+		w := post(newHandler(t, Config{}, e), analyst, c.body)
+		if w.Code != 200 || w.Body.String() != "body" || e.got[0].Format != c.format || w.Header().Get("Content-Type") != c.contentType {
+			t.Errorf("%s: %d %q as %s, %s", c.body, w.Code, w.Body, e.got[0].Format, w.Header().Get("Content-Type"))
+		}
+	}
+}
+
+func TestRequestProblems(t *testing.T) {
+	for _, c := range []struct {
+		body   string
+		status int
+		code   string
+		field  string
+	}{
+		{``, 400, "malformed_json", ""},
+		{`[]`, 400, "malformed_json", ""},
+		{`{"sql":"SELECT 1"`, 400, "malformed_json", ""},
+		{`{"sql":"SELECT 1"} x`, 400, "malformed_json", ""},
+		{`{}`, 422, "missing_field", "sql"},
+		{`{"sql":"  "}`, 422, "missing_field", "sql"},
+		{`{"sql":1}`, 422, "wrong_type", "sql"},
+		{`{"query":"SELECT 1"}`, 422, "unknown_field", "query"},
+		{`{"sql":"SELECT 1","max_cost":1}`, 422, "unsupported", "max_cost"},
+		{`{"sql":"SELECT 1","dry_run":true}`, 422, "unsupported", "dry_run"},
+		{`{"sql":"SELECT 1","format":"Native"}`, 422, "unknown_format", "format"},
+		{`{"sql":"SELECT 1","params":{"a b":1}}`, 422, "bad_parameter", "params.a b"},
+		{`{"sql":"SELECT 1","params":{"a":{}}}`, 422, "bad_parameter", "params.a"},
+		{`{"sql":"SELECT 1","min_token":"???"}`, 422, "bad_token", "min_token"},
+		{`{"sql":"SELECT sleep(1)"}`, 400, "query_refused", "sql"},
+		{`{"sql":"SELEC 1"}`, 400, "query_syntax", "sql"},
+		{`{"sql":"SELECT '` + strings.Repeat("x", MaxText) + `'"}`, 413, "query_too_long", "sql"},
+		{`{"sql":"` + strings.Repeat("x", maxBody) + `"}`, 413, "body_too_large", ""},
+	} {
+		e := &fakeEngine{body: engineJSON}
+		w := post(newHandler(t, Config{}, e), analyst, c.body)
+		p := problemIn(t, w)
+		if w.Code != c.status || p.Code != c.code || p.Field != c.field || len(e.got) > 0 {
+			t.Errorf("%.80s: %d %s %q (%s), want %d %s %q", c.body, w.Code, p.Code, p.Field, p.Detail, c.status, c.code, c.field)
+		}
+	}
+	if w := post(newHandler(t, Config{}, &fakeEngine{body: engineJSON}), analyst, `{"sql":"SELECT 1","max_cost":null,"dry_run":false}`); w.Code != 200 {
+		t.Errorf("empty fields: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestWhoMayAsk(t *testing.T) {
+	for _, c := range []struct {
+		who  tenant.Principal
+		want int
+	}{
+		{analyst, 200},
+		{tenant.Principal{Tenant: "acme", Role: tenant.RoleAdmin}, 200},
+		{tenant.Principal{Tenant: "acme", Role: tenant.RoleOperator}, 200},
+		{tenant.Principal{Tenant: "acme", Role: tenant.RoleViewer}, 403},
+		{tenant.Principal{Tenant: "acme", Role: tenant.RoleWriter}, 403},
+		{tenant.Principal{Role: tenant.RoleOperator}, 422},
+	} {
+		if w := post(newHandler(t, Config{}, &fakeEngine{body: engineJSON}), c.who, `{"sql":"SELECT 1"}`); w.Code != c.want {
+			t.Errorf("%+v: %d, want %d", c.who, w.Code, c.want)
+		}
+	}
+	h := newHandler(t, Config{}, &fakeEngine{body: engineJSON})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"sql":"SELECT 1"}`)))
+	if w.Code != 401 {
+		t.Errorf("nobody: %d", w.Code)
+	}
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != 405 {
+		t.Errorf("GET: %d", w.Code)
+	}
+}
+
+func TestMinToken(t *testing.T) {
+	tok := func(pairs ...token.Pair) string { return token.Token(nil).Merge(pairs...).String() }
+	h := newHandler(t, Config{TokenWait: 10 * time.Millisecond}, &fakeEngine{body: engineJSON})
+	if w := post(h, analyst, fmt.Sprintf(`{"sql":"SELECT 1","min_token":%q}`, tok(token.Pair{Partition: 0, Offset: 9}, token.Pair{Partition: 1, Offset: 4}))); w.Code != 200 {
+		t.Errorf("visible: %d %s", w.Code, w.Body)
+	}
+	w := post(h, analyst, fmt.Sprintf(`{"sql":"SELECT 1","min_token":%q}`, tok(token.Pair{Partition: 0, Offset: 9}, token.Pair{Partition: 1, Offset: 5})))
+	p := problemIn(t, w)
+	if w.Code != 503 || p.Code != "not_visible_yet" || !strings.Contains(p.Detail, "1 of the 2 partitions") || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("not visible: %d %+v", w.Code, p)
+	}
+}
+
+func TestEngineProblems(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		status int
+		code   string
+		says   string
+	}{
+		{fmt.Errorf("query: %w", clickhouse.ErrUnavailable), 503, "engine_unavailable", ""},
+		{errBoom, 503, "engine_unavailable", ""},
+		{&clickhouse.Error{Code: 159, Name: "TIMEOUT_EXCEEDED"}, 422, "query_too_slow", "15s"},
+		{&clickhouse.Error{Code: 241, Name: "MEMORY_LIMIT_EXCEEDED"}, 422, "query_memory", "2147483648"},
+		{&clickhouse.Error{Code: 396, Name: "TOO_MANY_ROWS_OR_BYTES"}, 422, "result_too_large", "1073741824"},
+		{&clickhouse.Error{Code: 497, Name: "ACCESS_DENIED", Message: "weir.events"}, 400, "query_refused", ""},
+		{&clickhouse.Error{Code: 62, Name: "SYNTAX_ERROR", Message: "Syntax error: failed at position 300 ('x') (line 1, col 300): x FROM"}, 400, "query_error", ""},
+		{&clickhouse.Error{Code: 236, Name: "ABORTED"}, 500, "engine_error", "ABORTED"},
+		{&clickhouse.Error{Code: 33, Name: "CANNOT_READ_ALL_DATA", Message: "Cannot read all data: data.bin"}, 500, "engine_error", ""},
+		{&clickhouse.Error{Code: 0, Message: "/var/lib"}, 500, "engine_error", ""},
+		{&clickhouse.Error{Code: 47, Name: "UNKNOWN_IDENTIFIER", Message: "Unknown expression identifier `cuontry` in scope WITH events AS (SELECT ts FROM weir.events WHERE tenant = 'acme') SELECT cuontry FROM events. Maybe you meant: ['tenant','country']"}, 422, "query_error", "did you mean country?"},
+		{&clickhouse.Error{Code: 53, Name: "TYPE_MISMATCH", Message: "Cannot read /data/db/store/abc of t_other.events: __table1.path"}, 422, "query_error", ""},
+	} {
+		w := run(newHandler(t, Config{}, &fakeEngine{err: c.err}), "SELECT 1")
+		p := problemIn(t, w)
+		if w.Code != c.status || p.Code != c.code || !strings.Contains(p.Detail, c.says) {
+			t.Errorf("%v: %d %+v", c.err, w.Code, p)
+		}
+		for _, secret := range []string{"weir.", "WITH events", "tenant =", "/data", "/var", "t_other", "__table", "'tenant'"} {
+			if strings.Contains(p.Detail, secret) {
+				t.Errorf("%v: %q gives away %q", c.err, p.Detail, secret)
+			}
+		}
+		if (w.Header().Get("Retry-After") != "") != (w.Code == 503) {
+			t.Errorf("%v: %d with Retry-After %q", c.err, w.Code, w.Header().Get("Retry-After"))
+		}
+	}
+}
+
+func TestLongAnswers(t *testing.T) {
+	for _, size := range []int{1, 100, 32 << 10, 64 << 10, prefixSize - 20, prefixSize, prefixSize + 1, 1 << 20} {
+		body := `{"data":["` + strings.Repeat("x", size) + `"]` + "\n}\n\n"
+		w := run(newHandler(t, Config{}, &fakeEngine{body: body}), "SELECT 1")
+		var got struct {
+			Data []string `json:"data"`
+			AsOf string   `json:"as_of"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Data) != 1 || len(got.Data[0]) != size || got.AsOf == "" {
+			t.Errorf("%d bytes: %v, %d of %q", size, err, w.Body.Len(), got.AsOf)
+		}
+		if cost := w.Result().Header.Get(headerCost) + w.Result().Trailer.Get(headerCost); !strings.Contains(cost, "1.5") {
+			t.Errorf("%d bytes: cost %q", size, cost)
+		}
+	}
+	early := &fakeEngine{body: "{", breakErr: &clickhouse.Error{Code: 241}}
+	if w := run(newHandler(t, Config{}, early), "SELECT 1"); w.Code != 422 {
+		t.Errorf("an early failure: %d", w.Code)
+	}
+	late := &fakeEngine{body: "{" + strings.Repeat(" ", prefixSize+100), breakErr: &clickhouse.Error{Code: 241}}
+	if w := run(newHandler(t, Config{}, late), "SELECT 1"); w.Code != -1 {
+		t.Errorf("a late failure was not cut off: %d", w.Code)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	err := Config{MaxTime: -1, MaxMemory: -1, MaxResultRows: -1, MaxResult: -1, MaxRead: -1, MaxThreads: -1, TokenWait: time.Hour}.Validate()
+	for _, key := range []string{"max_time", "max_memory", "max_result_rows", "max_result ", "max_read", "max_threads", "token_wait"} {
+		if err == nil || !strings.Contains(err.Error(), "query."+key) {
+			t.Errorf("%s is not reported: %v", key, err)
+		}
+	}
+	if err := (Config{}).withDefaults().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestParams(t *testing.T) {
+	for in, want := range map[string]string{
+		`"a"`: "a", `"a\tb\\c\n"`: `a\tb\\c\n`, `1`: "1", `18446744073709551615`: "18446744073709551615", `1.5`: "1.5", `true`: "true", `null`: `\N`,
+		`["a","b'c\\"]`: `['a','b\'c\\']`, `[1,null,[2]]`: "[1,NULL,[2]]", `[]`: "[]",
+	} {
+		if got, err := paramText(json.RawMessage(in)); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
