@@ -1,12 +1,15 @@
 package disklog
 
 import (
+	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -97,6 +100,48 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("validation does not name %s: %v", field, err)
 		}
 	}
+}
+
+// TestPublishInOrder ends three syncs in the wrong order: readers see a record
+// only when all lower ones are durable, and a failure lets nobody wait for ever.
+func TestPublishInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &partition{}
+		p.cond = sync.NewCond(&p.mu)
+		s := &store{fence: newFence(nil, func(error) {})}
+		l := &Log{parts: []*partition{p}}
+		done := make(chan uint64, 4)
+		publish := func(off uint64) {
+			go func() {
+				if err := p.publish(s, off, 10*(off+1)); err == nil {
+					done <- off
+				} else {
+					done <- 99
+				}
+			}()
+			synctest.Wait()
+		}
+		for _, step := range []struct{ off, next uint64 }{{2, 0}, {1, 0}, {0, 3}} {
+			publish(step.off)
+			if _, next := l.Bounds(0); next != step.next {
+				t.Fatalf("next is %d when record %d is durable, want %d", next, step.off, step.next)
+			}
+		}
+		if len(done) != 3 || l.Size(0) != 30 {
+			t.Errorf("%d of 3 appends returned, size %d", len(done), l.Size(0))
+		}
+		for range 3 {
+			<-done
+		}
+		publish(5)
+		s.fence.fail(errors.New("disk gone"))
+		p.mu.Lock()
+		p.cond.Broadcast()
+		p.mu.Unlock()
+		if got := <-done; got != 99 {
+			t.Errorf("a record above a failed one was acknowledged")
+		}
+	})
 }
 
 // TestTruncateFreesSpace fills the log well beyond its memtables and checks
