@@ -143,6 +143,7 @@ func (c *Client) do(ctx context.Context, s Statement, data io.Reader) (*http.Res
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorText)) // what was read so far is the best message there is
 	e := ParseError(string(text), resp.StatusCode)
+	e.Summary = ParseSummary(resp.Header.Get(HeaderSummary))
 	if e.Code == 0 && resp.StatusCode == http.StatusServiceUnavailable {
 		return nil, fmt.Errorf("clickhouse: %w: %s", ErrUnavailable, e.Message)
 	}

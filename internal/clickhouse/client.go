@@ -95,10 +95,11 @@ type Result struct {
 
 // Error is an error of the engine.
 type Error struct {
-	Code    int    // ClickHouse's number, 0 if unknown
-	Name    string // UNKNOWN_TABLE …
-	Message string // without code, name and version
-	Status  int    // HTTP status
+	Code    int     // ClickHouse's number, 0 if unknown
+	Name    string  // UNKNOWN_TABLE …
+	Message string  // without code, name and version
+	Status  int     // HTTP status
+	Summary Summary // what the statement used before it failed
 }
 
 func (e *Error) Error() string {

@@ -76,25 +76,45 @@ func cutCode(s string) (code int, rest string, ok bool) {
 	return code, after, true
 }
 
-// cutTail cuts "(UNKNOWN_TABLE)" and "(version …)" from the end, in any number, and keeps the name.
+// cutTail cuts "(UNKNOWN_TABLE)" and "(version … (official build))" from the end, in any number, and keeps the name.
 func cutTail(s string, e *Error) string {
 	for {
-		s = strings.TrimRight(s, " \r\n")
-		open := strings.LastIndex(s, " (")
-		if open < 0 || !strings.HasSuffix(s, ")") {
+		t := strings.TrimRight(s, " \r\n.")
+		open := opening(t)
+		if open < 0 {
 			return s
 		}
-		in := s[open+2 : len(s)-1]
+		in := t[open+2 : len(t)-1]
 		switch {
-		case strings.HasPrefix(in, "version "):
 		case isName(in):
 			e.Name = in
-		case in == "official build":
-		default:
+		case !strings.HasPrefix(in, "version "):
 			return s
 		}
-		s = s[:open]
+		s = t[:open]
 	}
+}
+
+// opening returns the offset of the " (" that the final ")" of s closes, -1 if there is none.
+func opening(s string) int {
+	if !strings.HasSuffix(s, ")") {
+		return -1
+	}
+	depth := 0
+	for i := len(s) - 1; i > 0; i-- {
+		switch s[i] {
+		case ')':
+			depth++
+		case '(':
+			if depth--; depth == 0 {
+				if s[i-1] == ' ' {
+					return i - 1
+				}
+				return -1
+			}
+		}
+	}
+	return -1
 }
 
 // isName tells whether s looks like UNKNOWN_TABLE.

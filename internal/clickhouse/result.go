@@ -108,7 +108,9 @@ func (b *answer) failure(text []byte) error {
 	if i := bytes.LastIndex(text, []byte(" "+b.tag)); i >= 0 {
 		text = bytes.TrimRight(text[:i], "0123456789")
 	}
-	return ParseError(string(text), http.StatusOK)
+	e := ParseError(string(text), http.StatusOK)
+	e.Summary = b.summary()
+	return e
 }
 
 // end turns the transport's end into ours.
