@@ -244,3 +244,53 @@ func BenchmarkGuard(b *testing.B) {
 		}
 	}
 }
+
+// TestNets tests the checks that nothing reaches while the ones before them hold.
+func TestNets(t *testing.T) {
+	g := NewGuard()
+	at := func(src string) *statement {
+		toks, clean, err := scan(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &statement{guard: g, src: src, clean: clean, toks: toks}
+	}
+	s := at("SELECT 1 + 2")
+	if err := s.sameTokens(); err != nil {
+		t.Errorf("same tokens: %v", err)
+	}
+	for name, change := range map[string]func(*statement){
+		"one token less":   func(s *statement) { s.toks = s.toks[:len(s.toks)-1] },
+		"one token more":   func(s *statement) { s.toks = append(s.toks, lexeme{kind: word, text: "x", start: 20}) },
+		"another place":    func(s *statement) { s.toks[1].start++ },
+		"another kind":     func(s *statement) { s.toks[1].kind = str },
+		"another text":     func(s *statement) { s.toks[0].text = "SELEKT" },
+		"another operator": func(s *statement) { s.toks[2].text = "-" },
+	} {
+		s := at("SELECT 1 + 2")
+		change(s)
+		if s.sameTokens() == nil {
+			t.Errorf("%s was not noticed", name)
+		}
+	}
+	for _, sql := range []string{
+		"SELECT 1",
+		"SELECT * FROM weir.events",
+		"WITH x AS (SELECT 1) SELECT 1",
+		"WITH x AS (SELECT 1), " + g.cte("acme") + " SELECT 1",
+		"WITH (SELECT count() FROM weir.events) AS events SELECT 1",
+		"WITH " + g.cte("acme") + " SELECT * FROM weir.events",
+		"WITH " + g.cte("acme") + " SELECT * FROM system.one",
+		"WITH " + g.cte("acme") + " SELECT sleep(1)",
+		"WITH " + g.cte("acme") + " SELECT 1; SELECT 2",
+		"WITH events AS (SELECT 1) SELECT 1",
+		"WITH " + g.cte("acme") + " SELECT 1 UNION ALL SELECT count() FROM weir.events",
+	} {
+		if s.verify(sql) == nil {
+			t.Errorf("%s may be sent", sql)
+		}
+	}
+	if err := s.verify("WITH " + g.cte("acme") + " SELECT * FROM events"); err != nil {
+		t.Errorf("a good statement may not be sent: %v", err)
+	}
+}

@@ -368,7 +368,12 @@ func TestRollupEqualsRaw(t *testing.T) {
 	used := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		q := drawQuestion(t)
-		p := choose(q, rollup.All)
+		candidates := rollup.All
+		if rapid.Bool().Draw(t, "one rollup") {
+			candidates = []rollup.Rollup{rapid.SampledFrom(rollup.All).Draw(t, "rollup")}
+		}
+		rolled.cfg.Rollups = candidates
+		p := choose(q, candidates, rolled.sizes(context.Background()))
 		if p.rollup == nil {
 			used["raw"]++
 		} else {
@@ -448,7 +453,7 @@ func TestOvertaken(t *testing.T) {
 }
 
 func planAt(q Question, r rollup.Rollup, at map[uint16]uint64) plan {
-	p := choose(q, []rollup.Rollup{r})
+	p := choose(q, []rollup.Rollup{r}, nil)
 	p.positions = at
 	return p
 }

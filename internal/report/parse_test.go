@@ -142,7 +142,7 @@ func FuzzAsk(f *testing.F) {
 			}
 			return
 		}
-		st := build(q, choose(q, nil))
+		st := build(q, choose(q, nil, nil))
 		if strings.Count(st.sql, "'")%2 != 0 {
 			t.Errorf("%+v: odd quotes in %s", a, st.sql)
 		}

@@ -25,9 +25,9 @@ type plan struct {
 // rawOnly reads nothing but raw events.
 var rawOnly = plan{}
 
-// choose picks the coarsest rollup that can answer the question exactly, of equally coarse ones the one with
-// the fewest dims. It returns rawOnly if there is none.
-func choose(q Question, all []rollup.Rollup) plan {
+// choose picks, of the rollups that can answer the question exactly, the one with the fewest rows; where their number is not known or
+// equal, the coarsest, then the one with the fewest dims. It returns rawOnly if there is none.
+func choose(q Question, all []rollup.Rollup, rows map[string]uint64) plan {
 	columns, ok := q.columns()
 	if !ok {
 		return rawOnly
@@ -36,14 +36,24 @@ func choose(q Question, all []rollup.Rollup) plan {
 	for i := range all {
 		r := &all[i]
 		from, to, ok := fits(q, *r, columns)
-		if !ok {
-			continue
-		}
-		if b := best.rollup; b == nil || r.Step > b.Step || r.Step == b.Step && len(r.Dims) < len(b.Dims) {
+		if ok && (best.rollup == nil || better(*r, *best.rollup, rows)) {
 			best = plan{rollup: r, from: from, to: to}
 		}
 	}
 	return best
+}
+
+// better says whether a is to be preferred to b.
+func better(a, b rollup.Rollup, rows map[string]uint64) bool {
+	na, knowA := rows[a.Name]
+	nb, knowB := rows[b.Name]
+	switch {
+	case knowA && knowB && na != nb:
+		return na < nb
+	case a.Step != b.Step:
+		return a.Step > b.Step
+	}
+	return len(a.Dims) < len(b.Dims)
 }
 
 // fits says whether a rollup can answer the question, and for which part of its range.

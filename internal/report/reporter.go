@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,6 +69,10 @@ type Reporter struct {
 	now       func() time.Time
 	log       *slog.Logger
 	metrics   *metrics
+
+	mu      sync.Mutex
+	rows    map[string]uint64 // of each rollup's table
+	counted time.Time
 }
 
 // New returns a reporter. It does no I/O.
@@ -127,7 +132,7 @@ const tries = 3
 
 // Answer answers a question. The rows are in order: by time, then the largest group first.
 func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
-	p := choose(q, r.cfg.Rollups)
+	p := choose(q, r.cfg.Rollups, r.sizes(ctx))
 	for try := 0; p.rollup != nil && try < tries; try++ {
 		p.positions = r.positions.Positions(p.rollup.Name)
 		rows, overtaken, err := r.ask(ctx, q, p)
@@ -146,6 +151,35 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 	}
 	return rows, err
 }
+
+// sizesEvery is how old the numbers of rows may be.
+const sizesEvery = time.Minute
+
+// sizes returns the number of rows of each rollup's table, of all tenants: a hint for the plan. It is empty when there is nothing to choose
+// or the engine does not say.
+func (r *Reporter) sizes(ctx context.Context) map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.cfg.Rollups) < 2 || time.Since(r.counted) < sizesEvery {
+		return r.rows
+	}
+	r.counted = time.Now() // also after a failure: no need to hurry
+	rows := map[string]uint64{}
+	st := clickhouse.Statement{SQL: sizesSQL, Settings: r.settings, Comment: "report"}
+	if _, err := r.engine.Rows(ctx, st, func(row []any) error {
+		name, ok := row[0].(string)
+		n, err := unsigned(row[1])
+		if ok && err == nil {
+			rows[name] = n
+		}
+		return err
+	}); err == nil {
+		r.rows = rows
+	}
+	return r.rows
+}
+
+const sizesSQL = "SELECT table, sum(rows) FROM system.parts WHERE active AND database = '" + rollup.Database + "' GROUP BY table"
 
 // ask runs one statement. overtaken says that the rollup already held rows behind the positions that were used.
 func (r *Reporter) ask(ctx context.Context, q Question, p plan) (rows []Row, overtaken bool, err error) {

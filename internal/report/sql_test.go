@@ -35,7 +35,7 @@ func TestSQL(t *testing.T) {
 		if p != nil {
 			t.Fatalf("%s: %v", c.name, p)
 		}
-		pl := choose(q, rollup.All)
+		pl := choose(q, rollup.All, nil)
 		pl.positions = map[uint16]uint64{writerMain: 100, writerLate: 7}
 		st := build(q, pl)
 		if strings.Contains(st.sql, "OR 1=1") || strings.Contains(st.sql, "'plan'") || strings.Contains(st.sql, "'DE'") {
@@ -86,12 +86,36 @@ func TestChoose(t *testing.T) {
 		for _, d := range c.dims {
 			q.GroupBy = append(q.GroupBy, Dim{Column: d})
 		}
-		p, got := choose(q, rollup.All), "raw"
+		p, got := choose(q, rollup.All, nil), "raw"
 		if p.rollup != nil {
 			got = p.rollup.Name + " " + p.from.Format("2006-01-02T15:04") + " " + p.to.Format("2006-01-02T15:04")
 		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
+	}
+}
+
+func TestChooseBySize(t *testing.T) {
+	q := Question{Metrics: []string{Events}, From: noon, To: noon.Add(48 * time.Hour), Interval: Day, Location: time.UTC, FirstDay: 1}
+	for want, rows := range map[string]map[string]uint64{
+		"rollup_minute":        {"rollup_minute": 5, "rollup_hour_page": 10, "rollup_hour_audience": 7},
+		"rollup_hour_audience": {"rollup_minute": 5, "rollup_hour_page": 10, "rollup_hour_audience": 3},
+		"rollup_hour_page":     {"rollup_minute": 5, "rollup_hour_page": 5, "rollup_hour_audience": 5},
+	} {
+		if p := choose(q, rollup.All, rows); p.rollup == nil || p.rollup.Name != want {
+			t.Errorf("%v: %+v, want %s", rows, p, want)
+		}
+	}
+	e := &fakeEngine{answers: []fakeAnswer{{rows: `[["rollup_minute", "5"], ["events", 100]]`}}}
+	r := newReporter(t, e, clock{}, Config{})
+	r.counted = time.Time{}
+	for range 3 {
+		if got := r.sizes(t.Context()); got["rollup_minute"] != 5 {
+			t.Errorf("sizes %v", got)
+		}
+	}
+	if len(e.got) != 1 {
+		t.Errorf("%d statements for sizes, want 1", len(e.got))
 	}
 }
