@@ -66,7 +66,7 @@ func (l *Log) start(ctx context.Context, partition uint16, data []byte) (a *pend
 			s.ops.Done()
 		}
 	}()
-	if err := l.guard.check(); err != nil {
+	if err := l.guard.check(len(data)); err != nil {
 		return nil, err
 	}
 	if err := s.admit(ctx); err != nil {

@@ -30,6 +30,10 @@ type Config struct {
 	// ErrFull (default 0.95; above 1 is never). Keep it below 1: the rest is what
 	// truncation and recovery work with.
 	MaxDiskUse float64
+	// MinDiskFree is the free space, in bytes, below which appends get ErrFull as
+	// well: what flushes and compactions may need at once (default 2 *
+	// MaxMemTables * MemTableBytes, 256 MiB; negative is none).
+	MinDiskFree int64
 	// RetryMin and RetryMax bound the pause between attempts to reopen after a
 	// failure of the disk (defaults 200 ms and 10 s).
 	RetryMin, RetryMax time.Duration
@@ -59,6 +63,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxDiskUse == 0 {
 		c.MaxDiskUse = 0.95
+	}
+	if c.MinDiskFree == 0 {
+		c.MinDiskFree = 2 * int64(c.MaxMemTables) * c.MemTableBytes
 	}
 	if c.RetryMin == 0 {
 		c.RetryMin = 200 * time.Millisecond

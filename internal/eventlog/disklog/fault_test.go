@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -405,7 +406,7 @@ func TestGuard(t *testing.T) {
 		}
 	}
 	usage(50)
-	l.guard.at.Store(0)
+	l.guard.again()
 	err := g.append(l, 0, 10)
 	if !errors.Is(err, eventlog.ErrFull) {
 		t.Fatalf("append at 95 %% used: %v, want ErrFull", err)
@@ -420,9 +421,29 @@ func TestGuard(t *testing.T) {
 	if err := g.append(l, 0, 10); !errors.Is(err, eventlog.ErrFull) {
 		t.Errorf("the guard asked the file system again within a second: %v", err)
 	}
-	l.guard.at.Store(0)
+	l.guard.again()
 	if err := g.append(l, 0, 10); err != nil {
 		t.Errorf("append at 94.9 %% used: %v", err)
+	}
+	// Between two looks no more than guardBytes are taken.
+	l.guard.again()
+	usage(31) // MinDiskFree is 32 MiB at 4 memtables of 4 MiB
+	l.guard.maxUse = 2
+	if err := g.append(l, 0, 10); !errors.Is(err, eventlog.ErrFull) || !strings.Contains(err.Error(), "MinDiskFree") {
+		t.Errorf("append with less than MinDiskFree: %v", err)
+	}
+	usage(33)
+	l.guard.again()
+	if err := g.append(l, 0, 10); err != nil {
+		t.Fatal(err)
+	}
+	usage(31)
+	n := 0
+	for err = nil; err == nil && n < 1000; n++ {
+		err = g.append(l, 0, 200_000)
+	}
+	if !errors.Is(err, eventlog.ErrFull) || n*200_000 > guardBytes+400_000 {
+		t.Errorf("%d bytes were taken before the guard looked again: %v", n*200_000, err)
 	}
 }
 

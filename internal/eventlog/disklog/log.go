@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"weir/internal/eventlog"
 )
 
@@ -74,7 +71,7 @@ func Open(cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("event log directory %s is in use by another process, or cannot be locked: stop that process or choose another data directory: %w", cfg.Dir, err)
 	}
 	l := &Log{cfg: cfg, log: cfg.Logger, lock: lock, stop: make(chan struct{})}
-	l.guard = guard{fs: cfg.FS, dir: cfg.Dir, limit: cfg.MaxDiskUse}
+	l.guard = guard{fs: cfg.FS, dir: cfg.Dir, maxUse: cfg.MaxDiskUse, minFree: cfg.MinDiskFree}
 	for i := range cfg.Partitions {
 		p := &partition{id: uint16(i)}
 		p.cond = sync.NewCond(&p.mu)
@@ -215,30 +212,3 @@ func (l *Log) Close() error {
 	l.metrics.unregister()
 	return errors.Join(err, l.lock.Close())
 }
-
-// guard refuses appends when the file system is nearly full. It asks the file
-// system at most once a second.
-type guard struct {
-	fs    vfs.FS
-	dir   string
-	limit float64
-
-	at   atomic.Int64  // Unix nanoseconds of the last look
-	used atomic.Uint64 // share in millionths
-}
-
-func (g *guard) check() error {
-	now, last := time.Now().UnixNano(), g.at.Load()
-	if now-last >= int64(time.Second) && g.at.CompareAndSwap(last, now) {
-		if used, _, ok := diskUse(g.fs, g.dir); ok {
-			g.used.Store(uint64(used * 1e6))
-		}
-	}
-	if used := g.share(); used >= g.limit {
-		return fmt.Errorf("%w: the disk of %s is %.1f %% used, the limit is %.1f %%: free some space or raise the limit",
-			eventlog.ErrFull, g.dir, used*100, g.limit*100)
-	}
-	return nil
-}
-
-func (g *guard) share() float64 { return float64(g.used.Load()) / 1e6 }

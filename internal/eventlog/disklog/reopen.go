@@ -193,7 +193,7 @@ func (l *Log) replace() error {
 	}
 	l.store, l.cause = s, nil
 	l.mu.Unlock()
-	l.guard.at.Store(0)
+	l.guard.again()
 	l.advance.wake()
 	return nil
 }

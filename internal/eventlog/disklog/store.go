@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // neverStall puts Pebble's own stall out of reach: see backlog.
@@ -197,14 +196,4 @@ func (l pebbleLogger) Fatalf(format string, args ...any) {
 	err := errors.New(fmt.Sprintf(format, args...))
 	l.log.Error("store gave up; it will be reopened", "err", err)
 	l.fence.fail(err)
-}
-
-// diskUse returns the used share of the file system, and the free bytes.
-// ok is false when the file system cannot say.
-func diskUse(fs vfs.FS, dir string) (used float64, free uint64, ok bool) {
-	u, err := fs.GetDiskUsage(dir)
-	if err != nil || u.TotalBytes == 0 {
-		return 0, 0, false
-	}
-	return 1 - float64(u.AvailBytes)/float64(u.TotalBytes), u.AvailBytes, true
 }
