@@ -41,7 +41,7 @@ type HTTP struct {
 
 // Engine configures the embedded engine.
 type Engine struct {
-	Memory Size // its memory limit; 0: half of the machine's
+	Memory Size // its memory limit; 0: 60 % of the machine's
 }
 
 // Log configures the event log.

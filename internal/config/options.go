@@ -64,7 +64,7 @@ func options(c *Config) []Option {
 		{Key: "http.max_header", Kind: "size", Help: "Largest head of a request. Above it the answer is 431.", value: size(&c.HTTP.MaxHeader)},
 		{Key: "http.drain", Kind: "duration", Help: "How long running requests may take to end when the process stops.", value: duration(&c.HTTP.Drain)},
 
-		{Key: "engine.memory", Kind: "size", Help: "Memory limit of the embedded engine. 0: half of the machine's memory.", value: size(&c.Engine.Memory)},
+		{Key: "engine.memory", Kind: "size", Help: "Memory limit of the embedded engine. 0: 60 % of the machine's memory, leaving at least 1 GiB.", value: size(&c.Engine.Memory)},
 
 		{Key: "log.partitions", Kind: "number", Help: "Partitions of the event log, 1 to 1024. Fixed when the data directory is created.", value: number(&c.Log.Partitions)},
 		{Key: "log.retention", Kind: "duration", Help: "How long events stay in the log after they were processed.", value: duration(&c.Log.Retention)},

@@ -55,7 +55,7 @@ func (c *Config) validateHTTP(p *problems) {
 }
 
 func (c *Config) validateStorage(p *problems) {
-	p.check(c.Engine.Memory == 0 || c.Engine.Memory >= 512<<20, "engine.memory", "is %s, want at least 512MiB, or 0 for half of the machine's memory", c.Engine.Memory)
+	p.check(c.Engine.Memory == 0 || c.Engine.Memory >= 512<<20, "engine.memory", "is %s, want at least 512MiB, or 0 for a share of the machine's", c.Engine.Memory)
 	between(p, "log.partitions", c.Log.Partitions, 1, 1024, strconv.Itoa)
 	between(p, "log.retention", c.Log.Retention, time.Minute, 400*24*time.Hour, FormatDuration)
 	p.check(c.Log.MaxSize == 0 || c.Log.MaxSize >= 64<<20, "log.max_size", "is %s, want at least 64MiB, or 0 for no bound", c.Log.MaxSize)

@@ -219,6 +219,44 @@ func TestFailedCommit(t *testing.T) {
 	addTenant(t, c, "acme")
 }
 
+// A reader that holds a snapshot sees it whole while changes go on.
+func TestSnapshotIsImmutable(t *testing.T) {
+	const before, after = 300, 40 // more than there are shards, so that changes meet shards in use
+	changed := func(prefix string, n int) map[tenant.ID]*entry {
+		out := map[tenant.ID]*entry{}
+		for i := range n {
+			id := tenant.ID(fmt.Sprintf("%s%d", prefix, i))
+			out[id] = &entry{tenant: catalog.Tenant{ID: id, Number: uint32(i + len(prefix)*1000)},
+				sources: []catalog.Source{{Tenant: id, ID: "web", SiteID: string(id)}}, keys: []catalog.Key{{Tenant: id, Hash: sha256.Sum256([]byte(id))}}}
+		}
+		return out
+	}
+	old := (&snapshot{}).with(changed("a", before))
+	removal := changed("bb", after)
+	for i := range after {
+		removal[tenant.ID(fmt.Sprintf("a%d", i))] = nil
+	}
+	next := old.with(removal)
+	for i := range before {
+		id := tenant.ID(fmt.Sprintf("a%d", i))
+		for _, s := range []*snapshot{old, next} {
+			_, t1 := s.tenants.lookup(id)
+			_, t2 := s.numbers.lookup(uint32(i + 1000))
+			_, t3 := s.names.lookup(string(id))
+			_, t4 := s.keys.lookup(sha256.Sum256([]byte(id)))
+			if want := s == old || i >= after; t1 != want || t2 != want || t3 != want || t4 != want {
+				t.Fatalf("%s: found %v %v %v %v, want %v", id, t1, t2, t3, t4, want)
+			}
+		}
+	}
+	if _, ok := old.tenants.lookup("bb0"); ok {
+		t.Error("an old snapshot has a new tenant")
+	}
+	if _, ok := next.tenants.lookup("bb0"); !ok {
+		t.Error("the new snapshot lacks the new tenant")
+	}
+}
+
 func TestDeletedTenantLeavesNothing(t *testing.T) {
 	c := open(t, Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 1})
 	addTenant(t, c, "acme")

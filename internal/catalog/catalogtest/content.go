@@ -1,0 +1,243 @@
+package catalogtest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/catalog"
+	"weir/internal/tenant"
+)
+
+func testSources(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newTenant(t, c, "other")
+	want := catalog.Source{Tenant: "acme", ID: "web", SiteID: "s1", Name: "Web", Aliases: []string{"example.com", "UA-1"},
+		Hostnames: []string{"www.example.com"}, TimeZone: "Europe/Berlin", FirstDay: 7}
+	got := must[catalog.Source](t)(c.CreateSource(t.Context(), want, catalog.Key{ID: "k1", Role: tenant.RoleWriter, Name: "write key", Hash: hash("w")}))
+	want.Created = got.Created
+	if got.Created.IsZero() {
+		t.Error("Created is not set")
+	}
+	diff(t, got, want)
+	diff(t, must[catalog.Source](t)(c.Source(t.Context(), "acme", "web")), want)
+	for _, name := range []string{"s1", "example.com", "UA-1"} {
+		src, ten, ok := c.SourceBySite(name)
+		if !ok || ten.ID != "acme" {
+			t.Errorf("SourceBySite(%q) = %v, tenant %q", name, ok, ten.ID)
+		}
+		diff(t, src, want)
+	}
+	for _, name := range []string{"web", "", "ua-1"} {
+		if _, _, ok := c.SourceBySite(name); ok {
+			t.Errorf("SourceBySite(%q) finds something", name)
+		}
+	}
+	key, ten, ok := c.KeyByHash(hash("w"))
+	if !ok || ten.ID != "acme" {
+		t.Errorf("the write key does not work")
+	}
+	diff(t, key, catalog.Key{ID: "k1", Tenant: "acme", Role: tenant.RoleWriter, Site: "s1", Name: "write key", Hash: hash("w"), Created: key.Created})
+
+	// The same id in another tenant is another source; defaults are filled.
+	plain := newSource(t, c, "other", "web", "s2")
+	if plain.TimeZone != "UTC" || plain.FirstDay != 1 {
+		t.Errorf("defaults are %q and %d", plain.TimeZone, plain.FirstDay)
+	}
+	newSource(t, c, "acme", "app", "s3")
+	list := must[[]catalog.Source](t)(c.Sources(t.Context(), "acme"))
+	if len(list) != 2 || list[0].ID != "app" || list[1].ID != "web" {
+		t.Errorf("Sources = %v", list)
+	}
+	_, err := c.Source(t.Context(), "acme", "none")
+	wantErr(t, err, catalog.ErrNotFound)
+	_, err = c.Source(t.Context(), "none", "web")
+	wantErr(t, err, catalog.ErrNotFound)
+}
+
+func testSiteNames(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "a")
+	newTenant(t, c, "b")
+	newSource(t, c, "a", "web", "s1", "one.example")
+	for _, tc := range []struct {
+		ten, id, site string
+		aliases       []string
+		field, value  string
+	}{
+		{"a", "web", "s9", nil, "id", "web"},
+		{"b", "web", "s1", nil, "site_id", "s1"},
+		{"b", "web", "one.example", nil, "site_id", "one.example"}, // an alias is a name like a site_id
+		{"b", "web", "s2", []string{"two.example", "one.example"}, "aliases", "one.example"},
+		{"b", "web", "s2", []string{"s1"}, "aliases", "s1"},
+		{"b", "web", "s2", []string{"s2"}, "aliases", "s2"},
+		{"b", "web", "s2", []string{"x", "x"}, "aliases", "x"},
+	} {
+		_, err := c.CreateSource(t.Context(), catalog.Source{Tenant: tenant.ID(tc.ten), ID: tc.id, SiteID: tc.site, Aliases: tc.aliases},
+			catalog.Key{Role: tenant.RoleWriter, Hash: hash(fmt.Sprint(tc))})
+		wantConflict(t, err, tc.field, tc.value)
+		if _, _, ok := c.KeyByHash(hash(fmt.Sprint(tc))); ok {
+			t.Errorf("%v: the write key of a refused source works", tc)
+		}
+	}
+	if list := must[[]catalog.Source](t)(c.Sources(t.Context(), "b")); len(list) != 0 {
+		t.Errorf("refused sources exist: %v", list)
+	}
+	// A secret that is taken refuses the source as a whole.
+	_, err := c.CreateSource(t.Context(), catalog.Source{Tenant: "b", ID: "web", SiteID: "s2"}, catalog.Key{Role: tenant.RoleWriter, Hash: hash("write s1")})
+	wantConflict(t, err, "key", "")
+	if _, _, ok := c.SourceBySite("s2"); ok {
+		t.Error("a source exists without its write key")
+	}
+}
+
+func testUpdateSource(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	want := newSource(t, c, "acme", "web", "s1", "old.example", "kept.example")
+	newSource(t, c, "acme", "app", "s2", "taken.example")
+	want.Name, want.Aliases, want.Hostnames, want.TimeZone, want.FirstDay = "N", []string{"kept.example", "new.example"}, []string{"h"}, "Asia/Tokyo", 7
+	got := must[catalog.Source](t)(c.UpdateSource(t.Context(), "acme", "web", func(x *catalog.Source) error {
+		*x = want
+		x.Tenant, x.ID, x.SiteID, x.Created = "other", "other", "other", time.Now() // must stay
+		return nil
+	}))
+	diff(t, got, want)
+	for name, exists := range map[string]bool{"s1": true, "kept.example": true, "new.example": true, "old.example": false, "other": false} {
+		src, _, ok := c.SourceBySite(name)
+		if ok != exists || ok && !cmp.Equal(src, want, equal) {
+			t.Errorf("SourceBySite(%q) = %v, %v", name, src, ok)
+		}
+	}
+	_, err := c.UpdateSource(t.Context(), "acme", "web", func(x *catalog.Source) error { x.Aliases = []string{"taken.example"}; return nil })
+	wantConflict(t, err, "aliases", "taken.example")
+	diff(t, must[catalog.Source](t)(c.Source(t.Context(), "acme", "web")), want)
+	if _, _, ok := c.SourceBySite("new.example"); !ok {
+		t.Error("a refused change took a name away")
+	}
+	_, err = c.UpdateSource(t.Context(), "acme", "none", func(*catalog.Source) error { return nil })
+	wantErr(t, err, catalog.ErrNotFound)
+}
+
+func testDeleteSource(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newSource(t, c, "acme", "web", "s1", "one.example")
+	newSource(t, c, "acme", "app", "s2")
+	must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleWriter, Site: "s1", Hash: hash("second")}))
+	must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleAdmin, Hash: hash("admin")}))
+	noError(t, c.DeleteSource(t.Context(), "acme", "web"))
+	for _, name := range []string{"s1", "one.example"} {
+		if _, _, ok := c.SourceBySite(name); ok {
+			t.Errorf("%s still works", name)
+		}
+	}
+	for secret, exists := range map[string]bool{"write s1": false, "second": false, "write s2": true, "admin": true} {
+		if _, _, ok := c.KeyByHash(hash(secret)); ok != exists {
+			t.Errorf("key %q works: %v, want %v", secret, ok, exists)
+		}
+	}
+	wantErr(t, c.DeleteSource(t.Context(), "acme", "web"), catalog.ErrNotFound)
+	newSource(t, c, "acme", "web", "s1", "one.example") // the names are free again
+}
+
+func testKeys(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	expires := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
+	a := must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{ID: "b", Tenant: "acme", Role: tenant.RoleAnalyst, Name: "Ann", Hash: hash("1"), Expires: expires}))
+	b := must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{ID: "a", Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("2")}))
+	if a.Created.IsZero() || !a.Expires.Equal(expires) {
+		t.Errorf("key = %v", a)
+	}
+	diff(t, must[[]catalog.Key](t)(c.Keys(t.Context(), "acme")), []catalog.Key{b, a})
+	got, ten, ok := c.KeyByHash(hash("1"))
+	if !ok || ten.ID != "acme" {
+		t.Error("key is not found")
+	}
+	diff(t, got, a)
+	if _, _, ok := c.KeyByHash(hash("3")); ok {
+		t.Error("an unknown key is found")
+	}
+	_, err := c.CreateKey(t.Context(), catalog.Key{ID: "a", Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("4")})
+	wantConflict(t, err, "id", "a")
+	_, err = c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("1")})
+	wantConflict(t, err, "key", "")
+	for _, bad := range []catalog.Key{
+		{Tenant: "acme", Role: tenant.RoleOperator, Hash: hash("5")},
+		{Tenant: "acme", Role: "boss", Hash: hash("5")},
+		{Tenant: "acme", Role: tenant.RoleViewer},
+	} {
+		if _, err := c.CreateKey(t.Context(), bad); err == nil {
+			t.Errorf("CreateKey(%v) is accepted", bad)
+		}
+	}
+	_, err = c.CreateKey(t.Context(), catalog.Key{Tenant: "none", Role: tenant.RoleViewer, Hash: hash("6")})
+	wantErr(t, err, catalog.ErrNotFound)
+	auto := must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("7")}))
+	if auto.ID == "" {
+		t.Error("an empty ID is not filled")
+	}
+
+	newTenant(t, c, "other")
+	wantErr(t, c.DeleteKey(t.Context(), "other", "a"), catalog.ErrNotFound)
+	noError(t, c.DeleteKey(t.Context(), "acme", "a"))
+	if _, _, ok := c.KeyByHash(hash("2")); ok {
+		t.Error("a deleted key works")
+	}
+	wantErr(t, c.DeleteKey(t.Context(), "acme", "a"), catalog.ErrNotFound)
+}
+
+func testLedger(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newTenant(t, c, "other")
+	_, err := c.Import(t.Context(), "acme", "s1", "f1")
+	wantErr(t, err, catalog.ErrNotFound)
+	advance := func(ten, site, file string, prefix int, lines int64) {
+		t.Helper()
+		noError(t, c.AdvanceImport(t.Context(), catalog.Import{Tenant: tenant.ID(ten), Site: site, File: file, PrefixLen: prefix, Lines: lines}))
+	}
+	want := func(ten, site, file string, prefix int, lines int64) {
+		t.Helper()
+		got := must[catalog.Import](t)(c.Import(t.Context(), tenant.ID(ten), site, file))
+		if got.Updated.IsZero() {
+			t.Error("Updated is not set")
+		}
+		diff(t, got, catalog.Import{Tenant: tenant.ID(ten), Site: site, File: file, PrefixLen: prefix, Lines: lines, Updated: got.Updated})
+	}
+	advance("acme", "s1", "f1", 100, 10)
+	advance("acme", "s1", "f0", 4096, 1)
+	advance("acme", "s2", "f1", 100, 20)
+	advance("other", "s1", "f1", 100, 30)
+	want("acme", "s1", "f1", 100, 10)
+	advance("acme", "s1", "f1", 100, 12)
+	want("acme", "s1", "f1", 100, 12)
+	advance("acme", "s1", "f1", 100, 5) // never back
+	want("acme", "s1", "f1", 100, 12)
+	want("acme", "s2", "f1", 100, 20)
+	want("other", "s1", "f1", 100, 30)
+	list := must[[]catalog.Import](t)(c.Imports(t.Context(), "acme", "s1"))
+	if len(list) != 2 || list[0].File != "f0" || list[1].File != "f1" || list[1].Lines != 12 {
+		t.Errorf("Imports = %v", list)
+	}
+	wantErr(t, c.AdvanceImport(t.Context(), catalog.Import{Tenant: "none", Site: "s", File: "f"}), catalog.ErrNotFound)
+	if err := c.AdvanceImport(t.Context(), catalog.Import{Tenant: "acme", Site: "s", File: "f", Lines: -1}); err == nil {
+		t.Error("negative Lines are accepted")
+	}
+}
+
+func testSettings(t *testing.T, s Store) {
+	c := s.Open(t)
+	_, err := c.Setting(t.Context(), "salt")
+	wantErr(t, err, catalog.ErrNotFound)
+	for _, v := range []string{"one", "", "two"} {
+		noError(t, c.SetSetting(t.Context(), "salt", v))
+		if got := must[string](t)(c.Setting(t.Context(), "salt")); got != v {
+			t.Errorf("setting is %q, want %q", got, v)
+		}
+	}
+}
