@@ -40,4 +40,5 @@ CREATE TABLE IF NOT EXISTS weir.events
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(ts)
 ORDER BY (tenant, toStartOfHour(ts), type, client_id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1,
+    min_bytes_for_wide_part = 134217728, merge_selector_base = 12, min_parts_to_merge_at_once = 10;
