@@ -99,16 +99,17 @@ func (c *call) kill() {
 	}
 }
 
-// sampleBeforeEnd samples a stream that may have given its last piece: until the next is asked for the statement is still listed.
-func (c *call) sampleBeforeEnd() {
+// sampleBeforeEnd samples a stream that may have given its last piece (likely says
+// that it has): until the next is asked for the statement is still listed. The library's own
+// count of rows read misses what is read between two pieces.
+func (c *call) sampleBeforeEnd(likely bool) {
 	age := time.Since(c.begin)
 	c.mu.Lock()
 	last := c.last.at
 	c.mu.Unlock()
-	if age < sampleAfter || age-last < max(sampleAfter, age/20) {
-		return
+	if likely || age >= sampleAfter && age-last >= max(sampleAfter, age/20) {
+		c.sample()
 	}
-	c.sample()
 }
 
 // sample reads the statement's CPU and memory from the list of running statements.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded/libchdb"
@@ -48,6 +47,9 @@ func (c *call) inOne() error {
 	return c.out.write(out)
 }
 
+// fullBlock is the number of rows of a piece that others are likely to follow.
+const fullBlock = 65_000
+
 // inPieces streams the answer.
 func (c *call) inPieces(ctx context.Context, sh shape) error {
 	var st *libchdb.Stream
@@ -59,6 +61,7 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 	defer st.Close()
 	obj := objectWriter{out: c.out}
 	var buf []byte
+	pieces := 0
 	for {
 		var piece []byte
 		var stats libchdb.Stats
@@ -72,7 +75,8 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 			break
 		}
 		buf = piece
-		c.sampleBeforeEnd()
+		pieces++
+		c.sampleBeforeEnd(pieces > 1 && stats.ResultRows < fullBlock)
 		if sh == object {
 			err = obj.piece(piece)
 		} else {
@@ -129,8 +133,9 @@ func (o *objectWriter) end(c *call) error {
 	if !o.started {
 		return errPiece
 	}
+	u := c.usage()
 	return o.out.write(fmt.Appendf(nil, "\n\t],\n\n\t\"rows\": %d,\n\n\t\"statistics\":\n\t{\n\t\t\"elapsed\": %.9f,\n\t\t\"rows_read\": %d,\n\t\t\"bytes_read\": %d\n\t}\n}\n",
-		c.stats.ResultRows, time.Since(c.begin).Seconds(), c.stats.ReadRows, c.stats.ReadBytes))
+		u.ResultRows, u.Elapsed.Seconds(), u.ReadRows, u.ReadBytes))
 }
 
 // insertChunk is how much of an insert's body is read and handed over at a time.
