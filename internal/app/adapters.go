@@ -79,6 +79,8 @@ type account struct{ processor *stream.Processor }
 
 func (a account) Accepted(tenant.ID, string, int) {}
 
+func (a account) Received(t tenant.ID, bytes int) { a.processor.Received(string(t), time.Now(), bytes) }
+
 func (a account) Rejected(t tenant.ID, _, _ string, n int) {
 	if t != "" {
 		a.processor.Rejected(string(t), time.Now(), n)

@@ -175,6 +175,7 @@ func (a *app) openEngine(context.Context) error {
 	a.engine, err = embedded.New(embedded.Config{
 		Engine: embedded.EngineConfig{
 			DataDir: a.dir("engine"), Library: library, MemoryLimit: int64(a.cfg.Engine.Memory), TenantTables: tables,
+			MaxConcurrent: max(a.cfg.Query.Concurrent, 16), // weir's own statements have as many places of their own
 		},
 		Logger: a.log, Registerer: a.reg,
 	})

@@ -41,7 +41,7 @@ func Default() *Config {
 		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
 		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
 		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
-		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, Concurrent: 8},
+		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, Concurrent: 32},
 		Logging: Logging{Level: "info", Format: "text"},
 	}
 }

@@ -31,7 +31,7 @@ type UsageRow struct {
 	Erased       uint64    `json:"erased"`
 	Pending      uint64    `json:"pending" doc:"Accepted and not yet processed"`
 	Conflicts    uint64    `json:"conflicts" doc:"Repeats whose payload differs from the first, part of deduplicated"`
-	Bytes        uint64    `json:"bytes" doc:"Bytes of request bodies as they arrived"`
+	Bytes        uint64    `json:"bytes" doc:"Bytes of request bodies with accepted events, after decompression"`
 }
 
 func (r *UsageRow) add(o UsageRow) {

@@ -16,6 +16,7 @@ import (
 // setBody prepares the decoder for a body.
 func (j *job) setBody(body []byte) {
 	j.held += len(body)
+	j.bytes = len(body)
 	j.dec.checkUTF8 = !utf8.Valid(body)
 	j.dec.checkNUL = bytes.Contains(body, []byte(`\u0000`))
 	j.h.metrics.bytes.WithLabelValues(j.door).Add(float64(len(body)))

@@ -80,6 +80,9 @@ func (j *job) append(ctx context.Context) (token.Token, error) {
 func (j *job) count() {
 	if j.accepted > 0 {
 		j.h.metrics.events.WithLabelValues(j.door).Add(float64(j.accepted))
+		if j.h.deps.Account != nil {
+			j.h.deps.Account.Received(j.tenant.ID, j.bytes)
+		}
 	}
 	j.countSite(&j.unsited)
 	if j.home != nil {

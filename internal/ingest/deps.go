@@ -25,6 +25,8 @@ type Backlog interface {
 // after the events are durable; events of a request that failed as a whole and may be sent again are not counted.
 type Account interface {
 	Accepted(t tenant.ID, site string, n int)
+	// Received is called once for each request with accepted events, with the bytes of its body after decompression.
+	Received(t tenant.ID, bytes int)
 	Rejected(t tenant.ID, site, code string, n int)
 }
 

@@ -144,6 +144,12 @@ func (a *fakeAccount) Accepted(t tenant.ID, site string, n int) {
 	a.add(fmt.Sprintf("%s/%s accepted", t, site), n)
 }
 
+func (a *fakeAccount) Received(t tenant.ID, bytes int) {
+	if bytes <= 0 {
+		panic("a request with accepted events has a body")
+	}
+}
+
 func (a *fakeAccount) Rejected(t tenant.ID, site, code string, n int) {
 	a.add(fmt.Sprintf("%s/%s %s", t, site, code), n)
 }

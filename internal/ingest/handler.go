@@ -159,6 +159,7 @@ type job struct {
 	now   int64 // Unix milliseconds
 	share share
 	held  int // bytes of the bodies
+	bytes int // of the body, decompressed
 	dec   *decoder
 
 	tenant  catalog.Tenant

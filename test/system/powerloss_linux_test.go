@@ -137,7 +137,7 @@ func orphanFree(t *testing.T, dir string) {
 // TestFullDisk fills a small disk: events are refused with 503 before anything breaks, nothing is lost, and when
 // there is room again weir goes on by itself.
 func TestFullDisk(t *testing.T) {
-	d := newDisk(t, "400M")
+	d := newDisk(t, "900M")
 	srv := harness.StartT(t, harness.Config{Dir: filepath.Join(d.dir, "data")})
 	tenant, err := srv.NewTenant(t.Context(), "full")
 	if err != nil {

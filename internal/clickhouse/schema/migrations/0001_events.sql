@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS weir.events
     _partition UInt16,
     _offset UInt64,
     _row UInt32,
-    INDEX seq _seq TYPE minmax GRANULARITY 1,
+    INDEX seq (_writer, _seq) TYPE minmax GRANULARITY 1,
     INDEX client client_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX user user_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
