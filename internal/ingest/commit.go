@@ -80,7 +80,7 @@ func (j *job) append(ctx context.Context) (token.Token, error) {
 func (j *job) count() {
 	if j.accepted > 0 {
 		j.h.metrics.events.WithLabelValues(j.door).Add(float64(j.accepted))
-		if j.h.deps.Account != nil {
+		if j.h.deps.Account != nil && j.bytes > 0 { // a binary CloudEvent may have none
 			j.h.deps.Account.Received(j.tenant.ID, j.bytes)
 		}
 	}
