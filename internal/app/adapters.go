@@ -60,13 +60,22 @@ func (a *app) libraryPath() string {
 	return os.Getenv("WEIR_LIBCHDB")
 }
 
-// counted makes batches durable and tells the accounting of them.
+// counted makes batches durable, at the pace of the processor, and tells the accounting of them.
 type counted struct {
 	*eventlog.Gatherer
 	processor *stream.Processor
 }
 
 func (c counted) Append(ctx context.Context, partition uint16, b *event.Batch) (uint64, error) {
+	if wait := c.processor.Pace(); wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-t.C:
+		}
+	}
 	off, err := c.Gatherer.Append(ctx, partition, b)
 	if err == nil {
 		c.processor.Appended(b)

@@ -265,6 +265,7 @@ func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stor
 // advance makes a commit visible in memory.
 func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Block, entries map[string]lateEntry) {
 	now := time.Now()
+	p.lastCommit.Store(now.UnixNano())
 	ts, received := all.Batch.Times(event.ColTS), all.Batch.Times(event.ColReceivedAt)
 	p.mu.Lock()
 	for part, to := range ends {

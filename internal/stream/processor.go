@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -138,6 +139,8 @@ type Processor struct {
 	bootFrom   []uint64 // by partition: what was in the log and not processed at the start, [from, end)
 	bootEnd    []uint64
 	ready      chan struct{}
+
+	lastCommit atomic.Int64 // Unix nanoseconds
 
 	mu        sync.Mutex
 	next      []uint64          // by partition: everything below is processed

@@ -41,6 +41,28 @@ func (p *Processor) backlogBytes() int64 {
 	return total
 }
 
+// Bounds of Pace.
+const (
+	paceFrom  = time.Second      // how old the oldest waiting record may be before doors are slowed down
+	paceMax   = 2 * time.Second  // the longest wait
+	paceAlive = 10 * time.Second // a processor that has not committed for that long is not helped by waiting
+)
+
+// Pace is how long a door should wait before it makes more events durable, so that what it takes and what the processor can
+// take stay in balance on the CPUs they share, and events stay visible within seconds at the highest rate. It is zero while the
+// processor is less than a second behind, and when it does not move at all: then the log is there to go on taking events.
+func (p *Processor) Pace() time.Duration {
+	now := time.Now()
+	if now.Sub(time.Unix(0, p.lastCommit.Load())) > paceAlive {
+		return 0
+	}
+	x := (now.Sub(p.AsOf()) - paceFrom).Seconds()
+	if x <= 0 {
+		return 0
+	}
+	return min(paceMax, time.Duration((x+x*x)*float64(50*time.Millisecond)))
+}
+
 // Visible says whether the record at offset of the partition can be seen in SQL, late rows included.
 func (p *Processor) Visible(partition uint16, offset uint64) bool {
 	p.mu.Lock()
