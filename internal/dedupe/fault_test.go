@@ -95,9 +95,8 @@ func TestDiskFull(t *testing.T) {
 	h := newHarness(t, errorfs.Wrap(vfs.NewMem(), on), Config{FreezeKeys: 10, HeadKeys: 60})
 	defer h.close()
 	on.on.Store(true)
-	refused := 0
 	commit := uint64(1)
-	for ; refused == 0; commit++ {
+	for ; ; commit++ {
 		entries := h.check(crashCommit(h, commit))
 		b := h.db.NewBatch()
 		_, err := h.set.Stage(b, entries, 1<<40)
@@ -107,7 +106,6 @@ func TestDiskFull(t *testing.T) {
 			if !errors.Is(err, ErrBehind) || !errors.Is(err, errorfs.ErrInjected) || behind.Held+len(entries) <= behind.Limit {
 				t.Fatalf("refusal %v", err)
 			}
-			refused++
 			break
 		} else if err != nil {
 			t.Fatal(err)

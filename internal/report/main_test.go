@@ -15,7 +15,6 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
-	"weir/internal/tenant"
 	"weir/internal/testkit"
 )
 
@@ -107,10 +106,6 @@ func (f *fakeEngine) Rows(_ context.Context, s clickhouse.Statement, fn func([]a
 		}
 	}
 	return clickhouse.Summary{}, nil
-}
-
-func viewer(ctx context.Context, id tenant.ID) context.Context {
-	return tenant.With(ctx, tenant.Principal{Tenant: id, Role: tenant.RoleViewer, KeyID: "k"})
 }
 
 func mustJSON(t testing.TB, v any) string {

@@ -140,9 +140,8 @@ var errInjected = errors.New("injected failure")
 // session is the engine as one life of the processor sees it: after dead it changes nothing any more.
 type session struct {
 	*fakeEngine
-	rng      *rand.Rand // nil: nothing fails
-	dead     bool       // guarded by fakeEngine.mu
-	inFlight func()     // called in the middle of an insert
+	rng  *rand.Rand // nil: nothing fails
+	dead bool       // guarded by fakeEngine.mu
 }
 
 func (e *session) fails() bool { return e.rng != nil && e.rng.IntN(4) == 0 }

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"weir/internal/client"
 	"weir/internal/clickhouse"
+	"weir/internal/client"
 	"weir/internal/rollup"
 	"weir/test/system/harness"
 )

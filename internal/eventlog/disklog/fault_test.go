@@ -32,7 +32,6 @@ type ledger struct {
 	mu    sync.Mutex
 	id    uint64
 	acked map[[2]uint64]uint64 // partition, offset → id
-	all   int
 }
 
 func newLedger() *ledger { return &ledger{acked: map[[2]uint64]uint64{}} }

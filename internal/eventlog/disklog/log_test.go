@@ -18,14 +18,6 @@ import (
 	"weir/internal/eventlog/eventlogtest"
 )
 
-// testWriter sends log lines to the test that is running.
-type testWriter struct{ t testing.TB }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", strings.TrimRight(string(p), "\n"))
-	return len(p), nil
-}
-
 func testConfig(fs vfs.FS, dir string) Config {
 	return Config{
 		Dir: dir, FS: fs, Partitions: 3, MemTableBytes: 4 << 20, CacheBytes: 1 << 20,
