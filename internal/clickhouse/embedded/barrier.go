@@ -149,6 +149,8 @@ func (b *barrier) refused(t []token) error {
 			return refuse("tenants may not set SETTINGS in a statement")
 		case x.is("INTO") && next.is("OUTFILE"):
 			return refuse("tenants may not write files")
+		case named && name == "stack_trace": // reading it sends signals that end the process
+			return refuse("tenants may not read %s", x.val)
 		case named && prev.is(":") && name == "identifier":
 			return refuse("tenants may not use parameters of type Identifier")
 		}

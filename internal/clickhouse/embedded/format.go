@@ -36,13 +36,10 @@ func cutObject(doc []byte) (head, data, tail []byte, ok bool) {
 	}
 	h += len(objectHead)
 	t := bytes.LastIndex(doc, objectTail)
-	switch {
-	case t >= h:
-		return doc[:h], doc[h:t], doc[t:], true
-	case t == h-1: // no rows: the line break before the tail is the head's own
-		return doc[:h], nil, doc[h-1:], true
+	if t < h {
+		return nil, nil, nil, false
 	}
-	return nil, nil, nil, false
+	return doc[:h], doc[h:t], doc[t:], true
 }
 
 // contentType returns the media type of an answer.

@@ -1,10 +1,15 @@
 package embedded
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +86,29 @@ func TestInsert(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rows := value(t, c, "SELECT count() FROM weir.cut"); rows != "60000" {
+			t.Errorf("%s rows", rows)
+		}
+	})
+
+	t.Run("broken framing", func(t *testing.T) {
+		createEvents(t, c, "framing", "toDate(ts)")
+		body := block(t, "acme", 0, 1000)
+		// The sender stays; only the frame after a whole block is wrong.
+		conn, err := net.Dial("unix", strings.TrimPrefix(e.Endpoint(), "unix://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /?query=%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\nnonsense\r\n", url.QueryEscape(insertSQL("framing")), len(body), body)
+		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != 400 || resp.Header.Get("X-ClickHouse-Exception-Code") != "3" {
+			t.Errorf("status %d, %v", resp.StatusCode, resp.Header)
+		}
+		if rows := value(t, c, "SELECT count() FROM weir.framing"); rows != "0" {
 			t.Errorf("%s rows", rows)
 		}
 	})

@@ -270,3 +270,23 @@ func TestNoLibrary(t *testing.T) {
 		t.Error("a library that was cut off was found")
 	}
 }
+
+// A data directory whose path is too long for a Unix socket still works.
+func TestLongPath(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Engine.DataDir = filepath.Join(cfg.Engine.DataDir, strings.Repeat("d", 120), "engine")
+	e := startEngine(t, cfg)
+	mustExec(t, e.Client(), "SELECT 1")
+	path := strings.TrimPrefix(e.Endpoint(), "unix://")
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("socket: %v %v", info, err)
+	}
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := ownDir(open); err == nil {
+		t.Error("a directory that everybody may write to was taken for the socket")
+	}
+	t.Cleanup(func() { os.RemoveAll(filepath.Dir(path)) })
+}

@@ -91,6 +91,9 @@ func testJSON(t *testing.T, c *clickhouse.Client) {
 		"SELECT map('a', [(1, '\n')]) AS x":                                      {Rows: 1},
 		"SELECT number % 3 AS k, count() FROM numbers(9) GROUP BY k WITH TOTALS": {Rows: 3, Totals: map[string]any{"k": 0.0, "count()": 9.0}},
 	} {
+		if got, _ := one(t, c, clickhouse.Statement{SQL: sql, Format: "JSONCompact"}); !json.Valid([]byte(got)) {
+			t.Errorf("%s: JSONCompact: %.300s", sql, got)
+		}
 		got, sum := one(t, c, clickhouse.Statement{SQL: sql, Format: "JSON"})
 		var d doc
 		if err := json.Unmarshal([]byte(got), &d); err != nil {

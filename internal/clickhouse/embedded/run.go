@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"weir/internal/clickhouse/embedded/libchdb"
@@ -57,7 +58,7 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 		return fmt.Errorf("engine: start in %s: %w", cfg.dbPath(), err)
 	}
 	defer func() {
-		pool.close(nil)
+		pool.close()
 		anchor.conn.Close() // the last one: returns when the engine has stopped
 	}()
 	s := &server{cfg: cfg, log: log, pool: pool, own: make(chan struct{}, cfg.MaxConcurrent), tenants: make(chan struct{}, cfg.MaxConcurrent)}
@@ -103,8 +104,8 @@ func listen(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("engine: socket: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("engine: socket: %w", err)
+	if err := ownDir(filepath.Dir(path)); err != nil {
+		return nil, err
 	}
 	// A socket is reachable from the moment it has a name: make it under another and give it its rights first.
 	tmp := path + ".new"
@@ -124,6 +125,21 @@ func listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("engine: socket: %w", err)
 	}
 	return l, nil
+}
+
+// ownDir makes a directory, and refuses one that somebody else could put a socket into.
+func ownDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("engine: socket: %w", err)
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("engine: socket: %w", err)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.IsDir() || int(st.Uid) != os.Getuid() || info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("engine: socket: %s must be a directory that belongs to this user and that no other may write to", dir)
+	}
+	return nil
 }
 
 // dropTenantDatabases removes what is left of the tenants' databases, which hold nothing: they are made again when asked for.

@@ -111,19 +111,11 @@ func (p *sessions) give(s *session) {
 	}
 }
 
-// close closes the idle sessions of which drop says so, all if nil.
-func (p *sessions) close(drop func(*session) bool) {
+// close closes the idle sessions.
+func (p *sessions) close() {
 	p.mu.Lock()
 	old := p.free
 	p.free = nil
-	if drop != nil {
-		for _, s := range old {
-			if !drop(s) {
-				p.free = append(p.free, s)
-			}
-		}
-		old = slices.DeleteFunc(old, func(s *session) bool { return !drop(s) })
-	}
 	p.mu.Unlock()
 	for _, s := range old {
 		s.conn.Close()
