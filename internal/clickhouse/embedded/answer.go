@@ -54,13 +54,6 @@ func tooLarge(limit int64) error {
 		"the answer has more than %d bytes, which is what can be held in memory; ask for less, or for a format that is streamed such as JSONEachRow", limit)
 }
 
-// flush sends what is held back, if the header is out.
-func (a *answer) flush() {
-	if f, ok := a.w.(http.Flusher); ok && a.started {
-		f.Flush()
-	}
-}
-
 func (a *answer) header() {
 	h := a.w.Header()
 	h.Set("Content-Type", contentType(a.format))
