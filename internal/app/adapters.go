@@ -103,8 +103,12 @@ type usage struct {
 }
 
 func (u usage) Usage(_ context.Context, t tenant.ID, from, to time.Time) ([]httpapi.UsageRow, error) {
-	var rows []httpapi.UsageRow
-	for _, h := range u.processor.Usage(string(t), from, to) {
+	hours, err := u.processor.Usage(string(t), from, to)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]httpapi.UsageRow, 0, len(hours))
+	for _, h := range hours {
 		rows = append(rows, httpapi.UsageRow{
 			Hour: h.Hour, Received: h.Received, Stored: h.Stored, Deduplicated: h.Deduplicated, Rejected: h.Rejected, Filtered: h.Filtered,
 			Quarantined: h.Quarantined, Erased: h.Erased, Pending: h.Pending, Conflicts: h.Conflicts, Bytes: h.Bytes,

@@ -103,8 +103,8 @@ func (h *Handler) readAll(src io.Reader, buf *[]byte, s *share, held int) *probl
 
 func (h *Handler) tooLarge(what string) *problem.Problem {
 	return problem.New(http.StatusRequestEntityTooLarge, "body_too_large",
-		"the %s is larger than %d bytes (max_body_bytes, counted after decompression): send fewer events in one request",
-		what, h.cfg.MaxBodyBytes).WithLimit("max_body_bytes", int64(h.cfg.MaxBodyBytes))
+		"the %s is larger than %d bytes (ingest.max_body, counted after decompression): send fewer events in one request",
+		what, h.cfg.MaxBodyBytes).WithLimit("ingest.max_body", int64(h.cfg.MaxBodyBytes))
 }
 
 // readProblem explains why a body could not be read to its end. Nothing of it is accepted.
@@ -114,10 +114,10 @@ func readProblem(err error) *problem.Problem {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return problem.New(http.StatusRequestTimeout, "body_timeout",
-			"the body did not arrive in time (body_timeout): nothing was accepted, send the request again").WithLimit("body_timeout", 0)
+			"the body did not arrive in time (http.body_timeout): nothing was accepted, send the request again").WithLimit("http.body_timeout", 0)
 	case errors.As(err, &tooLarge):
 		return problem.New(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than %d bytes", tooLarge.Limit).
-			WithLimit("max_body_bytes", tooLarge.Limit)
+			WithLimit("ingest.max_body", tooLarge.Limit)
 	}
 	return problem.New(http.StatusBadRequest, "body_truncated",
 		"the body ended before its announced length or its last chunk: nothing was accepted, send the request again")

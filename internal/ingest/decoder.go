@@ -101,7 +101,7 @@ func (d *decoder) decode(ev []byte) *reject {
 		if ev[0] != '{' && ev[0] != '[' {
 			return rejectf(codeMalformed, "", "this is not valid JSON: an event begins with {")
 		}
-		return rejectf(codeEventSize, "", "the event has %d bytes, the limit is %d (max_event_bytes): send less in one event", len(ev), d.eventMax)
+		return rejectf(codeEventSize, "", "the event has %d bytes, the limit is %d (ingest.max_event): send less in one event", len(ev), d.eventMax)
 	}
 	if d.checkUTF8 && !utf8.Valid(ev) {
 		return rejectf(codeUTF8, "", "the event is not valid UTF-8: encode its text as UTF-8")

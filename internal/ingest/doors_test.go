@@ -149,7 +149,7 @@ func TestBombs(t *testing.T) {
 			wantProblem(t, w, 400, "malformed_json", "", "")
 			continue
 		}
-		wantProblem(t, w, 413, "body_too_large", "", "max_body_bytes")
+		wantProblem(t, w, 413, "body_too_large", "", "ingest.max_body")
 		if used := r.budget.used.Load(); used != 0 {
 			t.Errorf("%s: %d bytes are still taken", name, used)
 		}

@@ -108,7 +108,7 @@ func (d *decoder) fieldName(key string) string {
 
 func (d *decoder) deeper(key string) *reject {
 	if d.depth++; d.depth > d.cfg.MaxDepth {
-		return rejectf(codeDepth, d.fieldName(key), "the event is nested deeper than %d (max_depth): make it flatter", d.cfg.MaxDepth)
+		return rejectf(codeDepth, d.fieldName(key), "the event is nested deeper than %d (ingest.max_depth): make it flatter", d.cfg.MaxDepth)
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (d *decoder) register(e keyEntry) *reject {
 	}
 	d.keys.add(e)
 	if len(d.keys.entries) > d.cfg.MaxProperties {
-		return rejectf(codeProperties, "props", "the event has more than %d properties (max_properties): send fewer", d.cfg.MaxProperties)
+		return rejectf(codeProperties, "props", "the event has more than %d properties (ingest.max_props): send fewer", d.cfg.MaxProperties)
 	}
 	return nil
 }

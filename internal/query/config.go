@@ -11,7 +11,7 @@ import (
 type Config struct {
 	MaxTime       time.Duration // run time of a query; 15 s
 	MaxMemory     int64         // bytes that the engine may use for a query; 2 GiB
-	MaxResultRows int64         // rows of an answer, where the engine counts them (a cluster does); 10 million
+	MaxResultRows int64         // rows of an answer; 10 million
 	MaxResult     int64         // bytes of an answer; 1 GiB
 	MaxRead       int64         // rows that a query may read; 0: no limit
 	MaxThreads    int           // threads of the engine for a query; 0: the engine decides

@@ -75,16 +75,16 @@ func (h *Handler) overLimit(which string) *problem.Problem {
 	switch which {
 	case "time":
 		return problem.New(status, "query_too_slow",
-			"the query was stopped after %v, the limit query.max_time; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxTime).
-			WithLimit("query.max_time_ms", h.cfg.MaxTime.Milliseconds())
+			"the query was stopped after %v, the limit query.timeout; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxTime).
+			WithLimit("query.timeout_ms", h.cfg.MaxTime.Milliseconds())
 	case "memory":
 		return problem.New(status, "query_memory",
-			"the query needs more than %d bytes of memory, the limit query.max_memory; group by fewer values, use uniq instead of uniqExact, or ask the operator to raise it", h.cfg.MaxMemory).
-			WithLimit("query.max_memory", h.cfg.MaxMemory)
+			"the query needs more than %d bytes of memory, the limit query.memory; group by fewer values, use uniq instead of uniqExact, or ask the operator to raise it", h.cfg.MaxMemory).
+			WithLimit("query.memory", h.cfg.MaxMemory)
 	case "result":
 		return problem.New(status, "result_too_large",
-			"the answer has more than %d bytes (query.max_result) or %d rows (query.max_result_rows); add a LIMIT, or ask the operator to raise them", h.cfg.MaxResult, h.cfg.MaxResultRows).
-			WithLimit("query.max_result", h.cfg.MaxResult)
+			"the answer has more than %d rows, the limit query.max_rows, or more than %d bytes; add a LIMIT, or ask the operator to raise it", h.cfg.MaxResultRows, h.cfg.MaxResult).
+			WithLimit("query.max_rows", h.cfg.MaxResultRows)
 	case "rows":
 		return problem.New(status, "too_many_rows_read",
 			"the query reads more than %d rows, the limit query.max_read; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxRead).

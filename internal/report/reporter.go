@@ -50,7 +50,7 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	if c.MaxTime < 0 {
-		errs = append(errs, fmt.Errorf("report.max_time is %v, it must not be negative", c.MaxTime))
+		errs = append(errs, fmt.Errorf("query.timeout is %v, it must not be negative", c.MaxTime))
 	}
 	if c.MaxMemory < 0 {
 		errs = append(errs, fmt.Errorf("report.max_memory is %d, it must not be negative", c.MaxMemory))
@@ -282,10 +282,10 @@ func (r *Reporter) problemOf(ctx context.Context, q string, err error) *problem.
 		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine is restarting; try again").WithRetry(2 * time.Second)
 	case errors.As(err, &e) && (e.Code == 159 || e.Code == 160):
 		return problem.New(http.StatusUnprocessableEntity, "report_too_slow",
-			"the report was stopped after %v, the limit report.max_time; choose a shorter range or fewer columns", r.cfg.MaxTime).WithLimit("report.max_time_ms", r.cfg.MaxTime.Milliseconds())
+			"the report was stopped after %v, the limit query.timeout; choose a shorter range or fewer columns", r.cfg.MaxTime).WithLimit("query.timeout_ms", r.cfg.MaxTime.Milliseconds())
 	case errors.As(err, &e) && e.Code == 241:
 		return problem.New(http.StatusUnprocessableEntity, "report_memory",
-			"the report needs more than %d bytes of memory, the limit report.max_memory; group by fewer columns or choose a shorter range", r.cfg.MaxMemory).WithLimit("report.max_memory", r.cfg.MaxMemory)
+			"the report needs more than %d bytes of memory, the limit query.memory; group by fewer columns or choose a shorter range", r.cfg.MaxMemory).WithLimit("query.memory", r.cfg.MaxMemory)
 	}
 	r.log.Error("a report failed", "question", q, "error", err)
 	return problem.New(http.StatusInternalServerError, "internal", "the report could not be made; the operator's log says why")

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"sort"
 	"sync"
 	"time"
 
@@ -62,26 +61,35 @@ type hourKey struct {
 
 func hourOf(ms int64) uint32 { return uint32(ms / (60 * 60 * 1000)) }
 
-// account keeps the accounting: in memory for answers, in the state store for ever. What a commit
+// recentHours is how many hours of accounting stay in memory; older ones are read from the state store when they are asked for.
+const recentHours = 48
+
+// account keeps the accounting: in the state store for ever, the last hours in memory. What a commit
 // changes is written in that commit's batch; what doors report is written within a second.
 type account struct {
+	db *pebble.DB
 	// writing is held from computing what is stored until it is stored and visible, so that two writers
 	// of one hour do not overwrite each other.
 	writing sync.Mutex
 
 	mu        sync.Mutex
+	recent    uint32 // the first hour that is in memory
 	counts    map[hourKey]*Counts
-	pending   map[hourKey]int64 // may be below zero for a moment: the processor can be faster than the door's report
-	dirty     map[hourKey]bool  // changed by doors since the last flush
+	pending   map[hourKey]int64  // may be below zero for a moment: the processor can be faster than the door's report
+	dirty     map[hourKey]bool   // changed by doors since the last flush
+	totals    map[string]*Counts // by tenant, since the start
 	conflicts map[string]Conflict
 }
 
-func newAccount() *account {
-	return &account{counts: map[hourKey]*Counts{}, pending: map[hourKey]int64{}, dirty: map[hourKey]bool{}, conflicts: map[string]Conflict{}}
+func newAccount(db *pebble.DB) *account {
+	return &account{db: db, counts: map[hourKey]*Counts{}, pending: map[hourKey]int64{}, dirty: map[hourKey]bool{},
+		totals: map[string]*Counts{}, conflicts: map[string]Conflict{}}
 }
 
-func (a *account) load(db *pebble.DB) error {
-	return scan(db, []byte{keyAccount}, func(key, value []byte) error {
+// load reads the last hours.
+func (a *account) load(now time.Time) error {
+	a.recent = hourOf(now.UnixMilli()) - recentHours
+	return scanFrom(a.db, []byte{keyAccount}, hourKey{hour: a.recent}.bytes(), func(key, value []byte) error {
 		if len(key) < 5 {
 			return fmt.Errorf("accounting key %q is too short", key)
 		}
@@ -92,6 +100,47 @@ func (a *account) load(db *pebble.DB) error {
 		a.counts[hourKey{binary.BigEndian.Uint32(key[1:]), string(key[5:])}] = c
 		return nil
 	})
+}
+
+// read returns the stored counts of an hour that is not in memory.
+func (a *account) read(k hourKey) (Counts, error) {
+	var c Counts
+	v, err := readValue(a.db, k.bytes())
+	if err != nil || v == nil {
+		return c, err
+	}
+	if err := json.Unmarshal(v, &c); err != nil {
+		return c, fmt.Errorf("accounting of %q: %w", k.bytes(), err)
+	}
+	return c, nil
+}
+
+// ofLocked returns the counts of an hour, read from the store if it is an old one.
+func (a *account) ofLocked(k hourKey) (*Counts, error) {
+	if c := a.counts[k]; c != nil {
+		return c, nil
+	}
+	c := &Counts{}
+	if k.hour < a.recent {
+		old, err := a.read(k)
+		if err != nil {
+			return nil, err
+		}
+		*c = old
+	}
+	a.counts[k] = c
+	return c, nil
+}
+
+// addLocked adds to an hour that ofLocked has returned before, and to the tenant's total.
+func (a *account) addLocked(k hourKey, d Counts) {
+	a.counts[k].add(d)
+	t := a.totals[k.tenant]
+	if t == nil {
+		t = &Counts{}
+		a.totals[k.tenant] = t
+	}
+	t.add(d)
 }
 
 func (k hourKey) bytes() []byte {
@@ -112,7 +161,7 @@ func (a *account) commit(b *pebble.Batch, delta map[hourKey]Counts, processed ma
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for k, d := range delta {
-		a.of(k).add(d)
+		a.addLocked(k, d)
 	}
 	for k, n := range processed {
 		a.movePending(k, -n)
@@ -124,9 +173,11 @@ func (a *account) stage(b *pebble.Batch, delta map[hourKey]Counts) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for k, c := range delta {
-		if old := a.counts[k]; old != nil {
-			c.add(*old)
+		old, err := a.ofLocked(k)
+		if err != nil {
+			return err
 		}
+		c.add(*old)
 		if err := put(b, k, c); err != nil {
 			return err
 		}
@@ -140,15 +191,6 @@ func put(b *pebble.Batch, k hourKey, c Counts) error {
 		return fmt.Errorf("encode accounting: %w", err)
 	}
 	return b.Set(k.bytes(), v, nil)
-}
-
-func (a *account) of(k hourKey) *Counts {
-	c := a.counts[k]
-	if c == nil {
-		c = &Counts{}
-		a.counts[k] = c
-	}
-	return c
 }
 
 func (a *account) movePending(k hourKey, n int64) {
@@ -170,8 +212,15 @@ func (a *account) pend(rows map[hourKey]int64) {
 func rowsByHour(b *event.Batch) map[hourKey]int64 {
 	out := map[hourKey]int64{}
 	tenants, of := b.Dict(event.ColTenant)
-	for i, ms := range b.Times(event.ColReceivedAt) {
-		out[hourKey{hourOf(ms), string(tenants[of[i]])}]++
+	times := b.Times(event.ColReceivedAt)
+	for from := 0; from < len(times); { // rows of one tenant and hour mostly lie together
+		tenant, hour := of[from], hourOf(times[from])
+		to := from + 1
+		for to < len(times) && of[to] == tenant && hourOf(times[to]) == hour {
+			to++
+		}
+		out[hourKey{hour, string(tenants[tenant])}] += int64(to - from)
+		from = to
 	}
 	return out
 }
@@ -181,65 +230,40 @@ func (a *account) door(tenant string, at time.Time, d Counts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	k := hourKey{hourOf(at.UnixMilli()), tenant}
-	a.of(k).add(d)
+	if _, err := a.ofLocked(k); err != nil {
+		return // the hour lies two days back and cannot be read: a door never reports such a one
+	}
+	a.addLocked(k, d)
 	a.dirty[k] = true
 }
 
-// flush writes what doors have reported.
-func (a *account) flush(db *pebble.DB) error {
+// flush writes what doors have reported, and drops from memory what is not recent any more.
+func (a *account) flush(now time.Time) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.dirty) == 0 {
-		return nil
+	if len(a.dirty) > 0 {
+		b := a.db.NewBatch()
+		for k := range a.dirty {
+			if err := put(b, k, *a.counts[k]); err != nil {
+				return err
+			}
+		}
+		if err := b.Commit(pebble.NoSync); err != nil {
+			return fmt.Errorf("write accounting: %w", err)
+		}
+		clear(a.dirty)
 	}
-	b := db.NewBatch()
-	for k := range a.dirty {
-		if err := put(b, k, *a.counts[k]); err != nil {
-			return err
+	if h := hourOf(now.UnixMilli()) - recentHours; h > a.recent {
+		a.recent = h
+		for k := range a.counts {
+			if k.hour < h {
+				delete(a.counts, k)
+			}
 		}
 	}
-	if err := b.Commit(pebble.NoSync); err != nil {
-		return fmt.Errorf("write accounting: %w", err)
-	}
-	clear(a.dirty)
 	return nil
-}
-
-// hours returns the accounting of a tenant for hours that begin in [from, to), oldest first.
-func (a *account) hours(tenant string, from, to time.Time) []Hour {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	seen := map[uint32]*Hour{}
-	at := func(k hourKey) *Hour {
-		t := time.Unix(int64(k.hour)*3600, 0).UTC()
-		if k.tenant != tenant || t.Before(from) || !t.Before(to) {
-			return nil
-		}
-		if seen[k.hour] == nil {
-			seen[k.hour] = &Hour{Hour: t}
-		}
-		return seen[k.hour]
-	}
-	for k, c := range a.counts {
-		if h := at(k); h != nil {
-			h.Counts = *c
-		}
-	}
-	for k, n := range a.pending {
-		if h := at(k); h != nil && n > 0 {
-			h.Pending = uint64(n)
-		}
-	}
-	out := make([]Hour, 0, len(seen))
-	for _, h := range seen {
-		h.Pending += h.Late
-		h.Received = h.Stored + h.Deduplicated + h.Rejected + h.Filtered + h.Quarantined + h.Erased + h.Pending
-		out = append(out, *h)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Hour.Before(out[j].Hour) })
-	return out
 }
 
 func (a *account) conflict(tenant string, c Conflict) {

@@ -291,7 +291,11 @@ func checkAccount(t *testing.T, s *sender, x *life, stored map[string]uint64) {
 	var repeats, clash uint64
 	for tenant, want := range s.total {
 		var got, st uint64
-		for _, h := range x.p.Usage(tenant, time.Time{}, time.Now().AddDate(1, 0, 0)) {
+		hours, err := x.p.Usage(tenant, time.Time{}, time.Now().AddDate(1, 0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range hours {
 			got += h.Received
 			st += h.Stored
 			repeats += h.Deduplicated

@@ -268,3 +268,8 @@ func (e *session) Missing(_ context.Context, r rollup.Rollup, writer uint16, fro
 	}
 	return missing, nil
 }
+
+// eventlogRecordLost is a record whose checksum does not match.
+func eventlogRecordLost() eventlog.Record {
+	return eventlog.Record{Partition: 1, Time: time.Now()}
+}

@@ -61,7 +61,7 @@ var (
 )
 
 func (g progress) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLag, descWatermark, descBacklog, descDelay, descLateRows, descLateBytes, descRollupLag} {
+	for _, d := range []*prometheus.Desc{descLag, descWatermark, descBacklog, descDelay, descLateRows, descLateBytes, descRollupLag, descAccount} {
 		c <- d
 	}
 }
@@ -71,6 +71,7 @@ func (g progress) Collect(c chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
+	p.acct.collect(c)
 	gauge(descBacklog, float64(p.backlogBytes()))
 	gauge(descDelay, time.Since(p.AsOf()).Seconds())
 	p.mu.Lock()

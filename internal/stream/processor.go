@@ -162,7 +162,7 @@ func Open(cfg Config) (*Processor, error) {
 	cfg = cfg.withDefaults()
 	n := cfg.Log.Partitions()
 	p := &Processor{
-		cfg: cfg, db: cfg.State, log: cfg.Logger.With("component", "stream"), acct: newAccount(),
+		cfg: cfg, db: cfg.State, log: cfg.Logger.With("component", "stream"), acct: newAccount(cfg.State),
 		lateWake: make(chan struct{}, 1), rollWake: make(chan struct{}, 1), ready: make(chan struct{}),
 		next: make([]uint64, n), processed: make([]time.Time, n), watermark: make([]int64, n),
 		seqs: map[uint16]uint64{}, positions: map[string]map[uint16]uint64{},
@@ -209,7 +209,7 @@ func (p *Processor) load() error {
 	if err := p.loadLate(); err != nil {
 		return err
 	}
-	return p.acct.load(p.db)
+	return p.acct.load(time.Now())
 }
 
 // Run finishes what a crash interrupted and then processes until ctx ends. It returns nil on a clean stop:
@@ -231,7 +231,7 @@ func (p *Processor) Run(ctx context.Context) error {
 	g.Go(func() error { return p.runRollups(ctx) })
 	g.Go(func() error { return p.runUpkeep(ctx) })
 	g.Go(func() error { return p.cfg.Dedupe.Run(ctx) })
-	return errors.Join(g.Wait(), p.acct.flush(p.db))
+	return errors.Join(g.Wait(), p.acct.flush(time.Now()))
 }
 
 // Ready is closed when what a crash interrupted has been finished.

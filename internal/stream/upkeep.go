@@ -20,7 +20,7 @@ func (p *Processor) runUpkeep(ctx context.Context) error {
 		if p.cfg.DiskFull != nil && p.cfg.DiskFull() {
 			continue
 		}
-		if err := p.acct.flush(p.db); err != nil {
+		if err := p.acct.flush(time.Now()); err != nil {
 			return err
 		}
 		if n%60 == 0 {

@@ -18,13 +18,13 @@ var ErrBacklog = errors.New("the processor is behind its bound")
 // stream, is above its bound.
 func (p *Processor) Backlog() error {
 	if n := p.backlogBytes(); n > p.cfg.MaxBacklog {
-		return fmt.Errorf("%w: %d bytes of records wait, processor.max_backlog is %d", ErrBacklog, n, p.cfg.MaxBacklog)
+		return fmt.Errorf("%w: %d bytes of records wait, process.max_backlog is %d", ErrBacklog, n, p.cfg.MaxBacklog)
 	}
 	p.mu.Lock()
 	late := p.late.bytes
 	p.mu.Unlock()
 	if late > p.cfg.MaxLate {
-		return fmt.Errorf("%w: %d bytes of late rows wait, processor.max_late is %d", ErrBacklog, late, p.cfg.MaxLate)
+		return fmt.Errorf("%w: %d bytes of late rows wait, process.max_late is %d", ErrBacklog, late, p.cfg.MaxLate)
 	}
 	return nil
 }
@@ -157,8 +157,8 @@ func (p *Processor) Filtered(tenant string, at time.Time, n int) {
 }
 
 // Usage returns the accounting of a tenant for the hours of arrival in [from, to), oldest first.
-func (p *Processor) Usage(tenant string, from, to time.Time) []Hour {
-	return p.acct.hours(tenant, from, to)
+func (p *Processor) Usage(tenant string, from, to time.Time) ([]Hour, error) {
+	return p.acct.hours(tenant, from, to, time.Now())
 }
 
 // LastConflict returns the last event of a tenant whose id had come before with another payload, since the start.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded/libchdb"
@@ -74,6 +75,10 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 		if !more {
 			break
 		}
+		if err := c.checkRows(); err != nil {
+			c.dirty = true
+			return err
+		}
 		buf = piece
 		pieces++
 		c.sampleBeforeEnd(pieces > 1 && stats.ResultRows < fullBlock)
@@ -94,6 +99,16 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 		return obj.end(c)
 	}
 	return nil
+}
+
+// checkRows enforces max_result_rows, which the library does not do for an answer in pieces.
+func (c *call) checkRows() error {
+	limit, err := strconv.ParseUint(c.req.settings["max_result_rows"], 10, 64)
+	if err != nil || limit == 0 || c.stats.ResultRows <= limit {
+		return nil // absent, or not a number: the engine has refused that already
+	}
+	return badRequest(clickhouse.CodeTooManyRowsOrBytes, "TOO_MANY_ROWS_OR_BYTES",
+		"Limit for result exceeded, max rows: %d, current rows: %d", limit, c.stats.ResultRows)
 }
 
 // objectWriter joins the documents of the pieces of a JSON answer into one.

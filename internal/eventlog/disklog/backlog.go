@@ -6,35 +6,31 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// maxL0MemTables is how many memtables' worth of bytes may lie in the top level
-// of tables, where every further one makes reading slower.
-const maxL0MemTables = 24
-
-// backlog follows, by Pebble's events, how far flushes and compactions are
-// behind, and lets appends wait. Pebble's own stall is set out of reach because
-// it cannot be left when the disk fails; and asking Pebble for its metrics would
-// wait for writes to its manifest.
+// backlog follows, by Pebble's events, how far flushes are behind, and lets appends wait. Pebble's own
+// stall is set out of reach because it cannot be left when the disk fails; and asking Pebble for its
+// metrics would wait for writes to its manifest. The top level of tables has no bound: a log's
+// keys rise, so its tables hardly overlap there, Pebble rightly leaves them where they are, and a bound on their
+// bytes would never be met again.
 type backlog struct {
-	maxMem, maxL0 int64 // bytes
+	maxMem int64 // bytes
 
 	mu      sync.Mutex
 	current int64   // bytes committed since the last rotation
 	sealed  []int64 // bytes of the memtables that wait for their flush, oldest first
 	waiting int64   // sum of sealed
-	l0      int64   // bytes of tables in the top level
 
 	relief broadcast
 }
 
 func newBacklog(cfg Config) *backlog {
-	return &backlog{maxMem: int64(cfg.MaxMemTables) * cfg.MemTableBytes, maxL0: maxL0MemTables * cfg.MemTableBytes}
+	return &backlog{maxMem: int64(cfg.MaxMemTables) * cfg.MemTableBytes}
 }
 
 // begin sets the state after opening, which leaves one empty memtable.
-func (b *backlog) begin(l0 int64) {
+func (b *backlog) begin() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.current, b.sealed, b.waiting, b.l0 = 0, nil, 0, l0
+	b.current, b.sealed, b.waiting = 0, nil, 0
 }
 
 func (b *backlog) committed(bytes int) {
@@ -62,41 +58,26 @@ func (b *backlog) flushed(i pebble.FlushInfo) {
 		b.waiting -= bytes
 	}
 	b.sealed = append(b.sealed[:0], b.sealed[n:]...)
-	b.l0 += tableBytes(i.Output)
 	b.mu.Unlock()
 	b.relief.wake()
 }
 
-func (b *backlog) compacted(i pebble.CompactionInfo) {
-	if i.Err != nil {
-		return
-	}
+// flushable sets right what Pebble itself says: with one memtable left, none waits for its flush. Should an event have been missed, appends
+// would otherwise wait for ever.
+func (b *backlog) flushable(memTables int64) {
 	b.mu.Lock()
-	for _, in := range i.Input {
-		if in.Level == 0 {
-			b.l0 -= tableBytes(in.Tables)
-		}
+	if memTables <= 1 {
+		b.sealed, b.waiting = nil, 0
+		b.current = min(b.current, b.maxMem)
 	}
-	if i.Output.Level == 0 {
-		b.l0 += tableBytes(i.Output.Tables)
-	}
-	b.l0 = max(b.l0, 0)
 	b.mu.Unlock()
-	b.relief.wake()
-}
-
-func tableBytes(ts []pebble.TableInfo) (n int64) {
-	for _, t := range ts {
-		n += int64(t.Size)
-	}
-	return n
 }
 
 // high says that appends should wait.
 func (b *backlog) high() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.waiting+b.current > b.maxMem || b.l0 > b.maxL0
+	return b.waiting+b.current > b.maxMem
 }
 
 // inMemory is the number of bytes that are not in tables yet.

@@ -43,11 +43,11 @@ func (g *guard) check(n int) error {
 		return nil
 	}
 	if used := g.share(); used >= g.maxUse {
-		return fmt.Errorf("%w: the disk of %s is %.1f %% used, the limit (MaxDiskUse) is %.1f %%: free some space or raise the limit",
+		return fmt.Errorf("%w: the disk of %s is %.1f %% used, the limit (log.max_disk) is %.1f %%: free some space or raise the limit",
 			eventlog.ErrFull, g.dir, used*100, g.maxUse*100)
 	}
 	if free := g.free.Load(); free < g.minFree {
-		return fmt.Errorf("%w: the disk of %s has %d bytes free, the limit (MinDiskFree) is %d: free some space or lower the limit",
+		return fmt.Errorf("%w: the disk of %s has %d bytes free, the reserve (MinDiskFree) is %d: free some space or lower the limit",
 			eventlog.ErrFull, g.dir, free, g.minFree)
 	}
 	return nil

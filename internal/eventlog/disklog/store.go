@@ -55,7 +55,7 @@ func openStore(cfg Config, lock *pebble.Lock, readOnly bool, onFail func(*store,
 		return s, err
 	}
 	s.fence.hold()
-	s.backlog.begin(s.db.Metrics().Levels[0].TablesSize)
+	s.backlog.begin()
 	return s, nil
 }
 
@@ -90,7 +90,6 @@ func (s *store) listener(log *slog.Logger) *pebble.EventListener {
 	l := &pebble.EventListener{
 		WALCreated:      s.backlog.rotated,
 		FlushEnd:        s.backlog.flushed,
-		CompactionEnd:   s.backlog.compacted,
 		BackgroundError: func(err error) { log.Warn("store reports a background error", "err", err) },
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			log.Error("a table of the event log is damaged; its records are handed out as unreadable", "path", i.Path, "err", i.Details)
@@ -130,15 +129,19 @@ func (s *store) set(b *pebble.Batch) error {
 	return s.wait(b)
 }
 
-// admit waits while flushes and compactions are too far behind.
+// admit waits while flushes are too far behind.
 func (s *store) admit(ctx context.Context) error {
 	for {
 		relief := s.backlog.relief.next()
 		if !s.backlog.high() {
 			return nil
 		}
+		look := time.NewTimer(lookAgain)
 		select {
 		case <-relief:
+			look.Stop()
+		case <-look.C:
+			s.backlog.flushable(s.db.Metrics().MemTable.Count)
 		case <-s.broken:
 			return s.fence.failed()
 		case <-ctx.Done():
@@ -146,6 +149,9 @@ func (s *store) admit(ctx context.Context) error {
 		}
 	}
 }
+
+// lookAgain is how long appends wait for Pebble's events before they ask Pebble itself.
+const lookAgain = time.Second
 
 // diskError is a failure of the disk, as opposed to a directory that is not right.
 type diskError struct{ err error }

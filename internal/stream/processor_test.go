@@ -1,0 +1,181 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"weir/internal/event"
+)
+
+func appendRows(t *testing.T, l *memLog, part uint16, rows ...event.Row) uint64 {
+	t.Helper()
+	b := event.NewBatch()
+	for i := range rows {
+		b.Append(&rows[i])
+	}
+	off, err := l.Append(context.Background(), part, b.AppendRecord(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return off
+}
+
+func row(tenant, id string, age time.Duration) event.Row {
+	now := time.Now()
+	return event.Row{Tenant: tenant, Site: "s", Type: []byte("pageview"), EventID: []byte(id), Flags: event.FlagSenderID,
+		ReceivedAt: now.UnixMilli(), TS: now.Add(-age).UnixMilli()}
+}
+
+// TestQuarantine puts records into the log that cannot be decoded: they go to quarantine with a reason, and everything else is processed.
+func TestQuarantine(t *testing.T) {
+	l, e := newMemLog(2), newFakeEngine()
+	appendRows(t, l, 0, row("t1", "a", 0))
+	if _, err := l.Append(t.Context(), 0, []byte("no record at all")); err != nil {
+		t.Fatal(err)
+	}
+	appendRows(t, l, 0, row("t1", "b", 0))
+	l.parts[1] = append(l.parts[1], eventlogRecordLost())
+	x := start(t, vfs.NewMem(), &session{fakeEngine: e}, l, -1, rand.New(rand.NewPCG(1, 1)))
+	defer x.stop()
+	settled(t, x)
+	if len(e.rows) != 2 {
+		t.Errorf("%d rows are stored, want 2", len(e.rows))
+	}
+	list, err := x.p.Quarantine()
+	if err != nil || len(list) != 2 || list[0].Offset != 1 || list[0].Reason == "" || list[1].Partition != 1 {
+		t.Fatalf("quarantine: %+v, %v", list, err)
+	}
+	q, err := x.p.QuarantineRecord(list[0].ID)
+	if err != nil || string(q.Data) != "no record at all" {
+		t.Errorf("record %+v, %v", q, err)
+	}
+	if _, _, err := x.p.DecodeQuarantine(list[0].ID); !errors.Is(err, ErrStillUndecodable) {
+		t.Errorf("decoding it again: %v", err)
+	}
+	if err := x.p.DropQuarantine(list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.p.QuarantineRecord(list[0].ID); !errors.Is(err, ErrNoQuarantine) {
+		t.Errorf("a dropped record: %v", err)
+	}
+}
+
+// TestUnknownTenant checks that rows of a tenant that is gone are counted and not stored.
+func TestUnknownTenant(t *testing.T) {
+	l, e := newMemLog(1), newFakeEngine()
+	appendRows(t, l, 0, row("t1", "a", 0), row("gone", "b", 0))
+	x := start(t, vfs.NewMem(), &session{fakeEngine: e}, l, -1, rand.New(rand.NewPCG(1, 1)))
+	defer x.stop()
+	settled(t, x)
+	if len(e.rows) != 1 || e.rows[0].tenant != "t1" {
+		t.Errorf("stored: %+v", e.rows)
+	}
+	hours, err := x.p.Usage("gone", time.Time{}, time.Now().Add(time.Hour))
+	if err != nil || len(hours) != 1 || hours[0].Filtered != 1 || hours[0].Received != 1 {
+		t.Errorf("accounting: %+v", hours)
+	}
+}
+
+// TestVisible checks that a token is visible when its rows are, late ones included.
+func TestVisible(t *testing.T) {
+	l, e := newMemLog(2), newFakeEngine()
+	now := appendRows(t, l, 0, row("t1", "a", 0))
+	late := appendRows(t, l, 1, row("t1", "b", 30*24*time.Hour))
+	x := start(t, vfs.NewMem(), &session{fakeEngine: e}, l, -1, rand.New(rand.NewPCG(1, 1)))
+	defer x.stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := x.p.WaitVisible(ctx, map[uint16]uint64{0: now, 1: late}); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.rows) != 2 {
+		t.Errorf("both rows are said to be visible, %d are stored", len(e.rows))
+	}
+	if x.p.Visible(0, now+1) || x.p.Visible(9, 0) {
+		t.Error("an offset that does not exist is visible")
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := x.p.WaitVisible(gone, map[uint16]uint64{0: now + 1}); !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting without end: %v", err)
+	}
+}
+
+// TestTruncate checks that only processed records leave the log, by age and by size.
+func TestTruncate(t *testing.T) {
+	l, e := newMemLog(1), newFakeEngine()
+	for range 10 {
+		appendRows(t, l, 0, row("t1", "x", 0))
+	}
+	x := start(t, vfs.NewMem(), &session{fakeEngine: e}, l, -1, rand.New(rand.NewPCG(1, 1)))
+	defer x.stop()
+	settled(t, x)
+	first := func() uint64 { f, _ := l.Bounds(0); return f }
+	if err := x.p.truncate(t.Context(), time.Now()); err != nil || first() != 0 {
+		t.Fatalf("young records were removed up to %d, %v", first(), err)
+	}
+	x.p.cfg.KeepBytes = l.Size(0) / 2
+	if err := x.p.truncate(t.Context(), time.Now()); err != nil || first() < 4 || first() > 6 {
+		t.Fatalf("half of the bytes may stay, the log begins at %d, %v", first(), err)
+	}
+	x.p.mu.Lock()
+	x.p.next[0] = 7 // as if the last three were not processed
+	x.p.mu.Unlock()
+	if err := x.p.truncate(t.Context(), time.Now().Add(100*time.Hour)); err != nil || first() != 7 {
+		t.Errorf("old records were removed up to %d, want 7, %v", first(), err)
+	}
+	x.p.mu.Lock()
+	x.p.next[0] = 10
+	x.p.mu.Unlock()
+}
+
+// TestPace checks that doors are slowed down only while the processor moves and is behind.
+func TestPace(t *testing.T) {
+	l, e := newMemLog(1), newFakeEngine()
+	x := start(t, vfs.NewMem(), &session{fakeEngine: e}, l, -1, rand.New(rand.NewPCG(1, 1)))
+	x.stop()
+	appendRows(t, l, 0, row("t1", "a", 0))
+	at := func(behind, sinceCommit time.Duration) time.Duration {
+		x.p.processed[0] = time.Now().Add(-behind)
+		x.p.lastCommit.Store(time.Now().Add(-sinceCommit).UnixNano())
+		return x.p.Pace()
+	}
+	if d := at(500*time.Millisecond, 0); d != 0 {
+		t.Errorf("half a second behind: %v", d)
+	}
+	a, b := at(2*time.Second, 0), at(4*time.Second, 0)
+	if a <= 0 || b <= a || b > paceMax {
+		t.Errorf("2 s behind: %v, 4 s behind: %v", a, b)
+	}
+	if d := at(time.Hour, 0); d != paceMax {
+		t.Errorf("an hour behind: %v", d)
+	}
+	if d := at(time.Hour, time.Minute); d != 0 {
+		t.Errorf("when nothing moves: %v", d)
+	}
+}
+
+// TestBacklog checks the bounds at which doors refuse.
+func TestBacklog(t *testing.T) {
+	l, e := newMemLog(1), newFakeEngine()
+	x := start(t, vfs.NewMem(), &session{fakeEngine: e}, l, -1, rand.New(rand.NewPCG(1, 1)))
+	x.stop()
+	appendRows(t, l, 0, row("t1", "a", 0))
+	if err := x.p.Backlog(); err != nil {
+		t.Error(err)
+	}
+	x.p.cfg.MaxBacklog = l.Size(0) - 1
+	if err := x.p.Backlog(); !errors.Is(err, ErrBacklog) {
+		t.Errorf("above the bound: %v", err)
+	}
+	x.p.cfg.MaxBacklog = 1 << 30
+	x.p.late.bytes = x.p.cfg.MaxLate + 1
+	if err := x.p.Backlog(); !errors.Is(err, ErrBacklog) {
+		t.Errorf("late rows above the bound: %v", err)
+	}
+}
