@@ -7,19 +7,20 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"weir/internal/clickhouse"
 	"weir/internal/rollup"
-	"weir/test/load/events"
 	"weir/test/load/measure"
 	"weir/test/system/harness"
 )
 
-// engineRun is the engine's own INSERT … FORMAT JSONEachRow of the same events into the same tables, with the same syncs, and the
-// same rollups advanced after each insert. It gets large inserts, which it likes best, and no enrichment, deduplication or log.
+// engineRun is the engine's own INSERT … FORMAT JSONEachRow of the same rows into the same tables, as many as the maximum run sent, with the same syncs,
+// and the same rollups advanced after each insert. It gets large inserts, which it likes best, and rows that need no validation, enrichment,
+// deduplication or log; columns that are empty are left out of their JSON.
 type engineRun struct {
 	Events  int64   `json:"events"`
 	Rate    float64 `json:"events_per_s"` // of the better of the parallel counts
@@ -30,10 +31,7 @@ type engineRun struct {
 	Two     float64 `json:"events_per_s_two_writers"`
 }
 
-const (
-	engineInsertRows = 100_000
-	engineBatch      = 1000 // events that are rendered at once
-)
+const engineInsertRows = 100_000
 
 // engineInsert starts a second weir on a fresh directory and writes to its engine directly, while the rest of it has nothing to do.
 func (b *bench) engineInsert(ctx context.Context) (err error) {
@@ -54,8 +52,7 @@ func (b *bench) engineInsert(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	run := &insertRun{c: c}
-	run.renderer = events.New(events.Config{Layout: events.Engine, Tenant: "bench", SiteID: "site-bench", Batch: engineBatch, Seed: 7, Bodies: 100}, 1, &events.Counter{})
+	run := &insertRun{c: c, rows: b.rows}
 	if _, err := run.insertAll(ctx, 2*engineInsertRows, 1); err != nil { // warm-up
 		return err
 	}
@@ -64,7 +61,8 @@ func (b *bench) engineInsert(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		rate, err := run.insertAll(ctx, b.o.engine, writers)
+		n := int(b.res.Max.Events) / engineInsertRows * engineInsertRows
+		rate, err := run.insertAll(ctx, n, writers)
 		if err != nil {
 			return err
 		}
@@ -72,17 +70,17 @@ func (b *bench) engineInsert(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		say("%d writers: %.0f events/s, %.2f µs of CPU an event", writers, rate, float64((after-cpu).Microseconds())/float64(b.o.engine))
+		say("%d writers: %.0f events/s, %.2f µs of CPU an event", writers, rate, float64((after-cpu).Microseconds())/float64(n))
 		if writers == 1 {
 			b.res.Engine.One = rate
 		} else {
 			b.res.Engine.Two = rate
 		}
 		if rate > b.res.Engine.Rate {
-			b.res.Engine.Rate, b.res.Engine.Writers, b.res.Engine.CPU = rate, writers, float64((after-cpu).Microseconds())/float64(b.o.engine)
+			b.res.Engine.Rate, b.res.Engine.Writers, b.res.Engine.CPU = rate, writers, float64((after-cpu).Microseconds())/float64(n)
 		}
 	}
-	b.res.Engine.Events, b.res.Engine.Insert = int64(b.o.engine), engineInsertRows
+	b.res.Engine.Events, b.res.Engine.Insert = b.res.Max.Events, engineInsertRows
 	return nil
 }
 
@@ -106,31 +104,28 @@ func findSocket(dir string) (string, error) {
 }
 
 type insertRun struct {
-	c        *clickhouse.Client
-	renderer *events.Renderer
-	seq      uint64
+	c    *clickhouse.Client
+	rows *sample
+	seq  uint64
 }
 
-// insertAll inserts n events with so many writers at once, advances the rollups behind each insert, and returns the events a
-// second. The bodies of the next insert are rendered meanwhile, on the engine's machine but outside of its time only as far as a core is free.
+// insertAll inserts n events with so many writers at once, advances the rollups behind each insert, and returns the events a second.
 func (r *insertRun) insertAll(ctx context.Context, n, writers int) (float64, error) {
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(writers)
-	bodies := make(chan []byte, writers+1)
+	bodies := make(chan *body, writers+1)
 	for range writers + 1 {
-		bodies <- make([]byte, 0, engineInsertRows*400)
+		bodies <- r.rows.body()
 	}
 	began := time.Now()
 	for done := 0; done < n && gctx.Err() == nil; done += engineInsertRows {
-		body := (<-bodies)[:0]
+		next := <-bodies
 		r.seq++
 		seq := r.seq
-		for range engineInsertRows / engineBatch {
-			body = append(body, r.renderer.Next(time.Now(), seq)...)
-		}
+		next.number(seq)
 		group.Go(func() error {
-			defer func() { bodies <- body }()
-			return r.insert(gctx, body, seq)
+			defer func() { bodies <- next }()
+			return r.insert(gctx, next.text, seq)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -140,8 +135,8 @@ func (r *insertRun) insertAll(ctx context.Context, n, writers int) (float64, err
 }
 
 func (r *insertRun) insert(ctx context.Context, body []byte, seq uint64) error {
-	_, err := r.c.Insert(ctx, clickhouse.Statement{SQL: "INSERT INTO " + rollup.Events +
-		" (event_id, tenant, site_id, type, ts, _writer, _seq, client_id, url, host, path, referrer, user_agent, props, props_num) FORMAT JSONEachRow"}, bytes.NewReader(body))
+	_, err := r.c.Insert(ctx, clickhouse.Statement{SQL: "INSERT INTO " + rollup.Events + " (" + strings.Join(r.rows.columns, ", ") + ") FORMAT JSONEachRow"},
+		bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("insert: %w", err)
 	}

@@ -36,7 +36,6 @@ type options struct {
 	warm   time.Duration
 	conns  int
 	batch  int
-	engine int // events of the engine's own insert
 	shares []float64
 }
 
@@ -52,7 +51,6 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&o.warm, "warm", 4*time.Second, "length of the warm-up")
 	flag.IntVar(&o.conns, "conns", 32, "connections")
 	flag.IntVar(&o.batch, "batch", 200, "events in a request")
-	flag.IntVar(&o.engine, "engine-events", 2_000_000, "events of the engine's own INSERT")
 	shares := flag.String("shares", "0.1,0.25,0.5,0.75,0.9,1", "offered loads, as shares of the maximum")
 	flag.StringVar(&o.bin, "bin", "", "path of weir; empty: it is built")
 	docs := flag.String("docs", filepath.Join(root, "docs"), "where BENCHMARKS.md and img/load.svg are written; the raw figures go to test/load/results")

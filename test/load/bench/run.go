@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/internal/clickhouse"
 	"weir/internal/client"
 	"weir/test/load/drive"
 	"weir/test/load/events"
@@ -93,6 +94,7 @@ type bench struct {
 	tenant harness.Tenant
 	total  int64 // events acknowledged so far
 	ids    events.Counter
+	rows   *sample // of the events table, for the engine's own INSERT
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
@@ -117,7 +119,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"memory at rest", b.idle}, {"warm-up", b.warmUp}, {"maximum", b.maximum}, {"CPU by stage", b.stages}, {"offered load", b.offered}, {"restart", b.kill}} {
+	}{{"memory at rest", b.idle}, {"warm-up", b.warmUp}, {"maximum", b.maximum}, {"rows for the engine's own INSERT", b.sampleRows}, {"CPU by stage", b.stages}, {"offered load", b.offered}, {"restart", b.kill}} {
 		say("== %s", part.name)
 		if err := part.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w\n%s", part.name, err, b.s.Output())
@@ -223,6 +225,20 @@ func (b *bench) maximum(ctx context.Context) error {
 	say("%.0f accepted/s, %.0f visible/s, ack p50 %.1f ms p99 %.1f ms, CPU parent %.2f engine %.2f generator %.2f µs/event, peak %d MB (%d MB anonymous), refused %d, disk %v",
 		m.AcceptedRate, m.VisibleRate, m.AckP50, m.AckP99, m.ParentCPU, m.EngineCPU, m.GeneratorCPU, m.PeakRSS>>20, m.PeakAnon>>20, m.Refused, m.Disk)
 	return nil
+}
+
+// sampleRows keeps rows as weir stored them.
+func (b *bench) sampleRows(ctx context.Context) error {
+	socket, err := findSocket(b.s.Dir())
+	if err != nil {
+		return err
+	}
+	c, err := clickhouse.New("unix://" + socket)
+	if err != nil {
+		return err
+	}
+	b.rows, err = readSample(ctx, c, engineInsertRows)
+	return err
 }
 
 // offered measures each share of the maximum that the system sustains to the end, not only at its door.

@@ -214,7 +214,7 @@ func (w *worker) send(now time.Time) (int, error) {
 		return 0, err
 	}
 	size := w.events.Size()
-	text := w.events.Next(now, 0)
+	text := w.events.Next(now)
 	w.head = fmt.Appendf(w.head[:0], "POST /ingest HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n", w.cfg.Addr, w.cfg.Key, size)
 	bufs := net.Buffers{w.head, text}
 	if _, err := bufs.WriteTo(w.conn); err != nil {

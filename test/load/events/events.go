@@ -9,19 +9,8 @@ import (
 	"time"
 )
 
-// Layout is whom the events are for.
-type Layout int
-
-// The layouts.
-const (
-	Ingest Layout = iota // weir's /ingest
-	Engine               // INSERT INTO weir.events … FORMAT JSONEachRow: the same fields under the names of columns
-)
-
 // Config says what to render.
 type Config struct {
-	Layout  Layout
-	Tenant  string // Engine only
 	SiteID  string
 	Batch   int    // events of one body
 	Clients int    // distinct client ids, at most 100 000 000
@@ -37,8 +26,8 @@ func (c *Counter) Count() uint64 { return c.n.Load() }
 
 // body is one request body and where in it the moving parts are.
 type body struct {
-	text                    []byte
-	ids, times, clients, sq []int
+	text                []byte
+	ids, times, clients []int
 }
 
 // Renderer makes bodies. It belongs to one goroutine.
@@ -70,7 +59,6 @@ const (
 	idWidth     = 36 // UUID of version 4: the server cannot know its age
 	msWidth     = 13
 	clientWidth = 9
-	seqWidth    = 12
 )
 
 var (
@@ -103,23 +91,12 @@ func (r *Renderer) layOut() body {
 		b.text = append(b.text, `{"event_id":"`...)
 		place(&b.ids, idWidth)
 		kind := r.pick(kinds)
-		if r.cfg.Layout == Engine {
-			b.text = fmt.Appendf(b.text, `","tenant":%q,"site_id":%q,"type":%q,"ts":"`, r.cfg.Tenant, r.cfg.SiteID, kind)
-			place(&b.times, len(engineTime))
-			b.text = append(b.text, `","_writer":1,"_seq":"`...)
-			place(&b.sq, seqWidth)
-			b.text = append(b.text, '"')
-		} else {
-			b.text = fmt.Appendf(b.text, `","type":%q,"ts":`, kind)
-			place(&b.times, msWidth)
-		}
+		b.text = fmt.Appendf(b.text, `","type":%q,"ts":`, kind)
+		place(&b.times, msWidth)
 		b.text = append(b.text, `,"client_id":"c`...)
 		place(&b.clients, clientWidth)
 		host, path := r.pick(hosts), fmt.Sprintf("/%s/%d", r.pick(sections), zipf(r.rnd, 2000))
 		b.text = fmt.Appendf(b.text, `","url":"https://%s%s%s"`, host, path, r.pick(campaigns))
-		if r.cfg.Layout == Engine { // the rollups group by them
-			b.text = fmt.Appendf(b.text, `,"host":%q,"path":%q`, host, path)
-		}
 		if ref := r.pick(referrers); ref != "" {
 			b.text = fmt.Appendf(b.text, `,"referrer":%q`, ref)
 		}
@@ -130,18 +107,13 @@ func (r *Renderer) layOut() body {
 	return b
 }
 
-// appendProps writes the properties: one object for weir, text and numbers apart for the engine's columns.
+// appendProps writes the properties.
 func (r *Renderer) appendProps(b *body, kind string) {
-	text := fmt.Sprintf(`"plan":%q`, r.pick([]string{"free", "pro", "team"}))
-	number := fmt.Sprintf(`"width":%d`, 320+10*r.rnd.IntN(160))
+	b.text = fmt.Appendf(b.text, `,"props":{"plan":%q,"width":%d`, r.pick([]string{"free", "pro", "team"}), 320+10*r.rnd.IntN(160))
 	if kind == "purchase" {
-		number += fmt.Sprintf(`,"value":%d.%02d`, r.rnd.IntN(200), r.rnd.IntN(100))
+		b.text = fmt.Appendf(b.text, `,"value":%d.%02d`, r.rnd.IntN(200), r.rnd.IntN(100))
 	}
-	if r.cfg.Layout == Engine {
-		b.text = fmt.Appendf(b.text, `,"props":{%s},"props_num":{%s}`, text, number)
-		return
-	}
-	b.text = fmt.Appendf(b.text, `,"props":{%s,%s}`, text, number)
+	b.text = append(b.text, '}')
 }
 
 // zipf draws from 1 to n, small numbers more often.
@@ -150,32 +122,21 @@ func zipf(rnd *rand.Rand, n int) int {
 	return 1 + int(f*f*f*float64(n))
 }
 
-const engineTime = "2006-01-02 15:04:05.000"
-
 // Size is the number of bytes of the next body: all times and ids have fixed widths, so a body's size never changes.
 func (r *Renderer) Size() int { return len(r.bodies[r.next].text) }
 
 // Next returns a body of Batch events at now, each with an id of its own. It is valid until the body comes round again.
-// seq is written into the rows of the Engine layout.
-func (r *Renderer) Next(now time.Time, seq uint64) []byte {
+func (r *Renderer) Next(now time.Time) []byte {
 	b := &r.bodies[r.next]
 	r.next = (r.next + 1) % len(r.bodies)
 	first := r.count.n.Add(uint64(len(b.ids))) - uint64(len(b.ids))
-	var stamp [64]byte
-	width := msWidth
-	if r.cfg.Layout == Engine {
-		width = len(now.UTC().AppendFormat(stamp[:0], engineTime))
-	} else {
-		putDecimal(stamp[:msWidth], uint64(now.UnixMilli()))
-	}
+	var stamp [msWidth]byte
+	putDecimal(stamp[:], uint64(now.UnixMilli()))
 	for i, at := range b.ids {
 		n := first + uint64(i)
 		putID(b.text[at:at+idWidth], r.run, n)
-		copy(b.text[b.times[i]:], stamp[:width])
+		copy(b.text[b.times[i]:], stamp[:])
 		putDecimal(b.text[b.clients[i]:b.clients[i]+clientWidth], mix(n)%uint64(r.cfg.Clients))
-	}
-	for _, at := range b.sq {
-		putDecimal(b.text[at:at+seqWidth], seq)
 	}
 	return b.text
 }

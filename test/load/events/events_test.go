@@ -8,50 +8,42 @@ import (
 )
 
 func TestBodies(t *testing.T) {
-	for _, layout := range []Layout{Ingest, Engine} {
-		var c Counter
-		r := New(Config{Layout: layout, Tenant: "t1", SiteID: "s1", Batch: 50, Clients: 1000}, 0xabcd, &c)
-		now := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-		seen := map[string]bool{}
-		clients := map[string]bool{}
-		bytesTotal := 0
-		for range 20 {
-			size := r.Size()
-			text := r.Next(now, 42)
-			if len(text) != size {
-				t.Fatalf("a body of %d bytes was announced with %d", len(text), size)
+	var c Counter
+	r := New(Config{SiteID: "s1", Batch: 50, Clients: 1000}, 0xabcd, &c)
+	now := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	seen := map[string]bool{}
+	clients := map[string]bool{}
+	bytesTotal := 0
+	for range 20 {
+		size := r.Size()
+		text := r.Next(now)
+		if len(text) != size {
+			t.Fatalf("a body of %d bytes was announced with %d", len(text), size)
+		}
+		bytesTotal += len(text)
+		for line := range bytes.Lines(text) {
+			var ev struct {
+				ID     string `json:"event_id"`
+				TS     int64  `json:"ts"`
+				Client string `json:"client_id"`
 			}
-			bytesTotal += len(text)
-			for line := range bytes.Lines(text) {
-				var ev struct {
-					ID     string `json:"event_id"`
-					TS     any    `json:"ts"`
-					Client string `json:"client_id"`
-					URL    string `json:"url"`
-					Seq    string `json:"_seq"`
-					Tenant string `json:"tenant"`
-				}
-				if err := json.Unmarshal(line, &ev); err != nil {
-					t.Fatalf("%v in %s", err, line)
-				}
-				if seen[ev.ID] {
-					t.Fatalf("the id %s came twice", ev.ID)
-				}
-				seen[ev.ID], clients[ev.Client] = true, true
-				if layout == Ingest && ev.TS != float64(now.UnixMilli()) {
-					t.Fatalf("ts is %v", ev.TS)
-				}
-				if layout == Engine && (ev.TS != "2026-01-02 03:04:05.678" || ev.Seq != "000000000042" || ev.Tenant != "t1") {
-					t.Fatalf("got %s", line)
-				}
+			if err := json.Unmarshal(line, &ev); err != nil {
+				t.Fatalf("%v in %s", err, line)
+			}
+			if seen[ev.ID] {
+				t.Fatalf("the id %s came twice", ev.ID)
+			}
+			seen[ev.ID], clients[ev.Client] = true, true
+			if ev.TS != now.UnixMilli() {
+				t.Fatalf("ts is %v", ev.TS)
 			}
 		}
-		if len(seen) != 1000 || c.Count() != 1000 || len(clients) < 400 {
-			t.Errorf("%d ids, %d clients", len(seen), len(clients))
-		}
-		if avg := bytesTotal / 1000; layout == Ingest && (avg < 280 || avg > 320) {
-			t.Errorf("an event has %d bytes, want about 300", avg)
-		}
+	}
+	if len(seen) != 1000 || c.Count() != 1000 || len(clients) < 400 {
+		t.Errorf("%d ids, %d clients", len(seen), len(clients))
+	}
+	if avg := bytesTotal / 1000; avg < 280 || avg > 320 {
+		t.Errorf("an event has %d bytes, want about 300", avg)
 	}
 }
 
@@ -61,7 +53,7 @@ func BenchmarkNext(b *testing.B) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Next(now, 0)
+		r.Next(now)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*200), "ns/event")
 }
