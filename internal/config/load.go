@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"weir/internal/problem"
 )
 
 // Input is where values come from.
@@ -207,9 +209,9 @@ func suggestion(word string, known []string) string {
 	best, least := "", max(2, len(word)/3)+1
 	slices.Sort(known)
 	for _, k := range known {
-		d := distance(word, k)
+		d := problem.Edits(word, k)
 		if tail := k[strings.LastIndexByte(k, '.')+1:]; tail != k { // a key without its section
-			d = min(d, 1+distance(word, tail))
+			d = min(d, 1+problem.Edits(word, tail))
 		}
 		if d < least {
 			best, least = k, d
@@ -219,25 +221,4 @@ func suggestion(word string, known []string) string {
 		return ""
 	}
 	return fmt.Sprintf(", did you mean %q?", best)
-}
-
-// distance is the number of changed, added or lost bytes between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -3,6 +3,8 @@ package query
 import (
 	"fmt"
 	"strings"
+
+	"weir/internal/problem"
 )
 
 // The codes of a Refusal.
@@ -55,33 +57,10 @@ func nearest(s string, names func(yield func(string) bool)) string {
 		if d := len(name) - len(s); d > bestDist || -d > bestDist {
 			continue
 		}
-		d := distance(lower, strings.ToLower(name))
+		d := problem.Edits(lower, strings.ToLower(name))
 		if d < bestDist || d == bestDist && best != "" && (len(name) < len(best) || len(name) == len(best) && name < best) || d == bestDist && best == "" && d < len(s) {
 			best, bestDist = name, d
 		}
 	}
 	return best
-}
-
-// distance is the number of single-byte edits and swaps of neighbours that turn a into b.
-func distance(a, b string) int {
-	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
 }

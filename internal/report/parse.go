@@ -257,7 +257,7 @@ func unique(list []string) []string {
 func didYouMean(s string, names []string) string {
 	best, dist := "", len(s)/2+1
 	for _, n := range names {
-		if d := edits(strings.ToLower(s), n); d < dist || strings.HasPrefix(n, strings.ToLower(s)) && len(s) > 2 && best == "" {
+		if d := problem.Edits(strings.ToLower(s), n); d < dist || strings.HasPrefix(n, strings.ToLower(s)) && len(s) > 2 && best == "" {
 			best, dist = n, d
 		}
 	}
@@ -265,27 +265,4 @@ func didYouMean(s string, names []string) string {
 		return ""
 	}
 	return fmt.Sprintf(" (did you mean %s?)", best)
-}
-
-// edits is the number of single-byte edits, and swaps of neighbours, that turn a into b.
-func edits(a, b string) int {
-	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
 }
