@@ -17,7 +17,7 @@ import (
 var (
 	// contracts may be imported by all; among themselves they may import what stands in the list behind them.
 	contracts = map[string][]string{
-		"event": {}, "eventlog": {"event"}, "clickhouse": {}, "problem": {}, "config": {}, "rollup": {"event", "clickhouse"}, "token": {},
+		"event": {}, "eventlog": {"event"}, "clickhouse": {}, "problem": {}, "config": {"problem"}, "rollup": {"event", "clickhouse"}, "token": {},
 		"tenant": {"problem"}, "catalog": {"tenant"},
 	}
 	// clients speak to the server over HTTP; they may import each other in this order and know nothing of its inside.
