@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -192,7 +193,7 @@ func (a *app) openProcessor(context.Context) error {
 		Tenants: stream.CatalogTenants{Catalog: a.catalog}, DiskFull: a.room.Full,
 		MinInterval: a.cfg.Process.Interval, LateAfter: a.cfg.Process.LateAfter,
 		MaxBacklog: int64(a.cfg.Process.MaxBacklog), MaxLate: int64(a.cfg.Process.MaxLate),
-		KeepLog: a.cfg.Log.Retention, KeepBytes: int64(a.cfg.Log.MaxSize),
+		KeepLog: a.cfg.Log.Retention, KeepBytes: keepBytes(a.cfg.Log.MaxSize),
 		Logger: a.log, Registerer: a.reg, Fault: faultFromEnv(),
 	})
 	return err
@@ -247,6 +248,14 @@ func (a *app) openQueries() error {
 		a.api.Describe(op)
 	}
 	return nil
+}
+
+// keepBytes is the bound on the kept log; 0 in the configuration means none.
+func keepBytes(s config.Size) int64 {
+	if s == 0 {
+		return math.MaxInt64
+	}
+	return int64(s)
 }
 
 // serve starts everything and returns when ctx ends or something fails.

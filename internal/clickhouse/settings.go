@@ -13,7 +13,7 @@ func OneBlockSettings() map[string]string {
 		"max_insert_threads":              "1",
 		"input_format_parallel_parsing":   "0",
 		"async_insert":                    "0",
-		"max_partitions_per_insert_block": "100",
+		"max_partitions_per_insert_block": "0", // whoever inserts bounds the days: a refusal would be tried again for ever
 	}
 }
 

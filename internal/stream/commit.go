@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 // taken is what one commit takes from the log.
 type taken struct {
 	spans   []span
-	skipped []eventlog.Record // could not be decoded; Data may be nil
-	times   map[uint16]time.Time
+	skipped []eventlog.Record    // could not be decoded; Data may be nil
+	times   map[uint16]time.Time // of the last record taken
+	began   time.Time            // before the log was read
+	drained []uint16             // partitions that had nothing more
 }
 
 // commitMain takes what the log has, up to the bounds of one insert, and commits it.
@@ -62,6 +65,7 @@ func (p *Processor) commitMain(ctx context.Context) error {
 func (p *Processor) take(ctx context.Context, b *Block) (taken, error) {
 	t := taken{times: map[uint16]time.Time{}}
 	next := p.offsets()
+	t.began = time.Now()
 	for more := true; more; {
 		more = false
 		for part := range next {
@@ -84,6 +88,9 @@ func (p *Processor) take(ctx context.Context, b *Block) (taken, error) {
 				more = true
 			}
 		}
+	}
+	for part := range next {
+		t.drained = append(t.drained, uint16(part)) // at the latest look, which was after t.began
 	}
 	return t, nil
 }
@@ -262,6 +269,9 @@ func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stor
 	return nil
 }
 
+// drainSlack is how much older than the look at the log a record may be that was not readable then: it has its time, and waits for its sync.
+const drainSlack = time.Second
+
 // advance makes a commit visible in memory.
 func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Block, entries map[string]lateEntry) {
 	now := time.Now()
@@ -270,7 +280,13 @@ func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Bl
 	p.mu.Lock()
 	for part, to := range ends {
 		p.next[part] = to
-		if at, ok := t.times[part]; ok {
+		if at, ok := t.times[part]; ok && at.After(p.processed[part]) {
+			p.processed[part] = at
+		}
+	}
+	for _, part := range t.drained {
+		// The log's clock has whole milliseconds, and a record gets its time before it can be read.
+		if at := t.began.Add(-drainSlack); at.After(p.processed[part]) {
 			p.processed[part] = at
 		}
 	}
@@ -416,8 +432,11 @@ func (p *Processor) retake(ctx context.Context, in *intent, b *Block) (taken, er
 	for _, s := range in.Spans {
 		for off := s.From; off < s.To; off++ {
 			recs, err := p.cfg.Log.Read(ctx, s.Partition, off, 1)
+			if err != nil && !errors.Is(err, eventlog.ErrTruncated) {
+				return t, fmt.Errorf("read record %d of partition %d of the log again: %w", off, s.Partition, err) // tried again
+			}
 			if err != nil || len(recs) == 0 {
-				return t, fmt.Errorf("%w: record %d of partition %d is gone from the log: %w", errIntent, off, s.Partition, err)
+				return t, fmt.Errorf("%w: record %d of partition %d is gone from the log", errIntent, off, s.Partition)
 			}
 			r := recs[0]
 			t.times[s.Partition] = r.Time

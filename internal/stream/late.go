@@ -20,8 +20,10 @@ import (
 const (
 	lateVersion  = 1
 	lateRefBytes = 2 + 8 + 4
-	maxLateRows  = 10_000  // of one entry
-	maxLateBytes = 4 << 20 // of one entry, uncompressed; the row that crosses it is included
+	maxLateRows  = 10_000 // of one entry
+	// maxLateEntries bounds the memory that waiting entries take, about 300 bytes each.
+	maxLateEntries = 200_000
+	maxLateBytes   = 4 << 20 // of one entry, uncompressed; the row that crosses it is included
 )
 
 var errLate = errors.New("entry of the late stream cannot be read")

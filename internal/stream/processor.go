@@ -144,7 +144,7 @@ type Processor struct {
 
 	mu        sync.Mutex
 	next      []uint64          // by partition: everything below is processed
-	processed []time.Time       // by partition: when the last processed record was appended
+	processed []time.Time       // by partition: what was appended before it is processed
 	watermark []int64           // by partition: highest ts processed that is not in the future, ms
 	seqs      map[uint16]uint64 // by writer: last committed
 	positions map[string]map[uint16]uint64
@@ -191,6 +191,7 @@ func (p *Processor) load() error {
 		} else {
 			p.bootEnd[i] = next
 		}
+		p.processed[i] = time.Now()
 		if recs, err := p.cfg.Log.Read(context.Background(), uint16(i), p.next[i], 1); err == nil && len(recs) > 0 {
 			p.processed[i] = recs[0].Time.Add(-time.Millisecond) // everything before the first waiting record is processed
 		}
@@ -215,22 +216,25 @@ func (p *Processor) load() error {
 // Run finishes what a crash interrupted and then processes until ctx ends. It returns nil on a clean stop:
 // the commit under way is finished first, what is left in the log is processed after the next start.
 func (p *Processor) Run(ctx context.Context) error {
-	if err := p.recover(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("recover: %w", err)
-	}
-	close(p.ready)
-	p.signal(p.lateWake)
-	p.signal(p.rollWake)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.countBacklog(ctx) })
-	g.Go(func() error { return p.runMain(ctx) })
-	g.Go(func() error { return p.runLate(ctx) })
-	g.Go(func() error { return p.runRollups(ctx) })
-	g.Go(func() error { return p.runUpkeep(ctx) })
-	g.Go(func() error { return p.cfg.Dedupe.Run(ctx) })
+	g.Go(func() error { return p.cfg.Dedupe.Run(ctx) }) // first: what is recovered may have to wait until it has written keys
+	g.Go(func() error {
+		if err := p.retry(ctx, p.recover, p.recover); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("recover: %w", err)
+		}
+		close(p.ready)
+		p.signal(p.lateWake)
+		p.signal(p.rollWake)
+		g.Go(func() error { return p.countBacklog(ctx) })
+		g.Go(func() error { return p.runMain(ctx) })
+		g.Go(func() error { return p.runLate(ctx) })
+		g.Go(func() error { return p.runRollups(ctx) })
+		g.Go(func() error { return p.runUpkeep(ctx) })
+		return nil
+	})
 	return errors.Join(g.Wait(), p.acct.flush(time.Now()))
 }
 
@@ -241,10 +245,7 @@ func (p *Processor) recover(ctx context.Context) error {
 	if err := p.recoverMain(ctx); err != nil {
 		return err
 	}
-	if err := p.recoverLate(ctx); err != nil {
-		return err
-	}
-	return p.recoverRollups(ctx)
+	return p.recoverLate(ctx)
 }
 
 // runMain commits whenever the log has something, at most once per MinInterval.

@@ -24,7 +24,7 @@ type RollupTable interface {
 }
 
 // maxStepRows bounds the rows that one step of a rollup reads.
-const maxStepRows = 2_000_000
+const maxStepRows = 1_000_000 // below OneBlockSettings' 1 048 576: a step has at most as many cells as rows
 
 // loadPositions reads how far each rollup has come. A rollup without a position begins at 0, and so is
 // built from everything that the events table holds.
@@ -44,6 +44,13 @@ func (p *Processor) loadPositions() error {
 
 // runRollups moves every rollup forward every RollupInterval, while there is something to do.
 func (p *Processor) runRollups(ctx context.Context) error {
+	// Steps that a crash interrupted come first. They are not part of the recovery that ingest waits for: a rollup never holds it up.
+	if err := p.retry(ctx, p.recoverRollups, p.recoverRollups); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("recover rollups: %w", err)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -93,12 +100,13 @@ func (p *Processor) nextStep(r rollup.Rollup, w uint16) (from, to uint64, err er
 	p.mu.Unlock()
 	rows := uint64(0)
 	for to = from; to < last; to++ {
-		n, err := readUint64(p.db, keySeqRowsOf(w, to+1))
+		v, err := readValue(p.db, keySeqRowsOf(w, to+1))
 		if err != nil {
 			return 0, 0, err
 		}
-		if n == 0 && to+1-from < 10_000 {
-			continue // nothing was inserted under that number, or its count is not kept any more
+		n := uint64(maxRows) // its count is not kept any more: as many as an insert can have
+		if len(v) == 8 {
+			n = binary.BigEndian.Uint64(v)
 		}
 		if rows += n; rows > maxStepRows && to > from {
 			break

@@ -16,17 +16,19 @@ func (p *Processor) runUpkeep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+		p.noteIdle(time.Now())
 		p.keepIDs(time.Now())
-		if p.cfg.DiskFull != nil && p.cfg.DiskFull() {
+		full := p.cfg.DiskFull != nil && p.cfg.DiskFull()
+		if n%60 == 0 { // on a full disk too: this is what frees it
+			if err := p.truncate(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				p.log.Warn("the log could not be truncated", "error", err)
+			}
+		}
+		if full {
 			continue
 		}
 		if err := p.acct.flush(time.Now()); err != nil {
 			return err
-		}
-		if n%60 == 0 {
-			if err := p.truncate(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				p.log.Warn("the log could not be truncated", "error", err)
-			}
 		}
 	}
 }
@@ -63,4 +65,15 @@ func (p *Processor) keepIDs(now time.Time) {
 		return
 	}
 	p.cfg.Dedupe.KeepFrom(asOf.Add(-time.Minute)) // a request may take that long from its arrival to the log
+}
+
+// noteIdle notes that partitions in which nothing waits are processed up to now.
+func (p *Processor) noteIdle(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for part, at := range p.next {
+		if _, end := p.cfg.Log.Bounds(uint16(part)); end == at && now.Add(-drainSlack).After(p.processed[part]) {
+			p.processed[part] = now.Add(-drainSlack)
+		}
+	}
 }

@@ -21,8 +21,11 @@ func (p *Processor) Backlog() error {
 		return fmt.Errorf("%w: %d bytes of records wait, process.max_backlog is %d", ErrBacklog, n, p.cfg.MaxBacklog)
 	}
 	p.mu.Lock()
-	late := p.late.bytes
+	late, entries := p.late.bytes, len(p.late.entries)
 	p.mu.Unlock()
+	if entries > maxLateEntries {
+		return fmt.Errorf("%w: late rows of very many days wait (%d entries, at most %d)", ErrBacklog, entries, maxLateEntries)
+	}
 	if late > p.cfg.MaxLate {
 		return fmt.Errorf("%w: %d bytes of late rows wait, process.max_late is %d", ErrBacklog, late, p.cfg.MaxLate)
 	}
@@ -56,7 +59,7 @@ func (p *Processor) Pace() time.Duration {
 	if now.Sub(time.Unix(0, p.lastCommit.Load())) > paceAlive {
 		return 0
 	}
-	x := (now.Sub(p.AsOf()) - paceFrom).Seconds()
+	x := min((now.Sub(p.AsOf()) - paceFrom).Seconds(), 60)
 	if x <= 0 {
 		return 0
 	}

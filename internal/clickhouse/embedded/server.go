@@ -73,6 +73,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		case places <- struct{}{}:
 			defer func() { <-places }()
 		case <-ctx.Done():
+			fail(w, req.queryID, usage{}, ctx.Err()) // an answer without one would be 200: success
 			return ctx.Err()
 		}
 	}

@@ -1,0 +1,196 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/dedupe"
+	"weir/internal/event"
+	"weir/internal/eventlog"
+	"weir/internal/rollup"
+)
+
+// rig is a processor that does not run, over a set of event ids that holds very few in memory.
+type rig struct {
+	p   *Processor
+	db  *pebble.DB
+	set *dedupe.Set
+}
+
+func newRig(t *testing.T, fs *vfs.MemFS, l eventlog.Log, e *session) rig {
+	t.Helper()
+	db, err := pebble.Open("state", &pebble.Options{FS: fs, Logger: panicLogger{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewRegistry()
+	set, err := dedupe.Open(dedupe.Config{DB: db, FS: fs, Dir: "dedupe", Secret: [16]byte{1}, Logger: quiet(), Registerer: reg, FreezeKeys: 10, HeadKeys: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Open(Config{Log: l, State: db, Dedupe: set, Table: e, LateTable: e, Rollups: e, Tenants: everyTenant{},
+		MinInterval: time.Millisecond, RollupInterval: time.Millisecond, Logger: quiet(), Registerer: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rig{p, db, set}
+}
+
+func (r rig) close(t *testing.T) {
+	t.Helper()
+	if err := errors.Join(r.set.Close(), r.db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runUntil runs the processor until ok, or fails.
+func (r rig) runUntil(t *testing.T, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.p.Run(ctx) }()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		select {
+		case err := <-done:
+			t.Fatalf("the processor ended by itself: %v", err)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come to that")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStartWhileIDsWait kills the processor when it waits for event ids to be written to files: the next start writes them and goes on.
+func TestStartWhileIDsWait(t *testing.T) {
+	fs, l, e := vfs.NewMem(), newMemLog(1), &session{fakeEngine: newFakeEngine()}
+	r := newRig(t, fs, l, e)
+	var err error
+	sent := 0
+	for ; err == nil && sent < 100; sent += 10 {
+		var rows []event.Row
+		for i := range 10 {
+			rows = append(rows, row("t1", fmt.Sprintf("id-%d", sent+i), 0))
+		}
+		appendRows(t, l, 0, rows...)
+		err = r.p.commitMain(t.Context()) // nothing writes the ids meanwhile
+	}
+	if !errors.Is(err, dedupe.ErrBehind) {
+		t.Fatalf("the set of ids is not full: %v", err)
+	}
+	r.close(t)
+	r = newRig(t, fs, l, e)
+	r.runUntil(t, func() bool { return r.p.Visible(0, uint64(sent/10-1)) })
+	r.close(t)
+	if len(e.rows) != sent {
+		t.Errorf("%d rows are stored, want %d", len(e.rows), sent)
+	}
+}
+
+// blinkLog is a log that cannot be read for a moment.
+type blinkLog struct {
+	*memLog
+	fails atomic.Int32
+}
+
+func (b *blinkLog) Read(ctx context.Context, part uint16, off uint64, n int) ([]eventlog.Record, error) {
+	if b.fails.Add(-1) >= 0 {
+		return nil, errors.New("event log is being reopened")
+	}
+	return b.memLog.Read(ctx, part, off, n)
+}
+
+// TestRecoverWhileLogReopens finishes an intent over a log that fails at the first try.
+func TestRecoverWhileLogReopens(t *testing.T) {
+	l, e := &blinkLog{memLog: newMemLog(1)}, &session{fakeEngine: newFakeEngine()}
+	r := newRig(t, vfs.NewMem(), l, e)
+	appendRows(t, l.memLog, 0, row("t1", "a", 0))
+	e.dead = true
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := r.p.commitMain(ctx); err == nil {
+		t.Fatal("a dead engine has taken an insert")
+	}
+	e.mu.Lock()
+	e.dead = false
+	e.mu.Unlock()
+	l.fails.Store(1)
+	r.runUntil(t, func() bool { return r.p.Visible(0, 0) })
+	r.close(t)
+	if len(e.rows) != 1 {
+		t.Errorf("%d rows are stored, want 1", len(e.rows))
+	}
+}
+
+// TestTruncateOnFullDisk checks that processed records leave the log even when nothing else may be written.
+func TestTruncateOnFullDisk(t *testing.T) {
+	l := newMemLog(1)
+	r := newRig(t, vfs.NewMem(), l, &session{fakeEngine: newFakeEngine()})
+	defer r.close(t)
+	for range 5 {
+		appendRows(t, l, 0, row("t1", "a", 0))
+	}
+	if err := r.p.commitMain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	for i := range l.parts[0] {
+		l.parts[0][i].Time = time.Now().Add(-48 * time.Hour)
+	}
+	l.mu.Unlock()
+	r.p.cfg.DiskFull = func() bool { return true }
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	if err := r.p.runUpkeep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if first, next := l.Bounds(0); first != 5 || next != 5 {
+		t.Errorf("the log holds [%d, %d)", first, next)
+	}
+}
+
+// TestStepBound checks that a rollup that begins anew takes the table in bounded steps, whose cells fit one block.
+func TestStepBound(t *testing.T) {
+	r := newRig(t, vfs.NewMem(), newMemLog(1), &session{fakeEngine: newFakeEngine()})
+	defer r.close(t)
+	r.p.seqs[writerMain] = 250_000 // their row counts are not kept any more
+	from, to, err := r.p.nextStep(rollup.All[0], writerMain)
+	if err != nil || from != 0 || to == 0 || (to-from)*maxRows > 1_048_576 {
+		t.Errorf("step (%d, %d], %v", from, to, err)
+	}
+}
+
+// TestAsOfOfQuietPartitions checks that a fresh record in a partition that was idle does not make everything look old.
+func TestAsOfOfQuietPartitions(t *testing.T) {
+	l := newMemLog(3)
+	r := newRig(t, vfs.NewMem(), l, &session{fakeEngine: newFakeEngine()})
+	defer r.close(t)
+	appendRows(t, l, 1, row("t1", "a", 0))
+	l.parts[1][0].Time = time.Now().Add(-time.Hour)
+	for _, part := range []uint16{0, 0} {
+		if err := r.p.commitMain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		appendRows(t, l, part, row("t1", "b", 0))
+	}
+	appendRows(t, l, 1, row("t1", "c", 0)) // an hour after the last one
+	appendRows(t, l, 2, row("t1", "d", 0)) // the first of its partition
+	if lag := time.Since(r.p.AsOf()); lag < 0 || lag > 5*time.Second {
+		t.Errorf("everything acknowledged is visible but for the last moment, as_of lies %v back", lag)
+	}
+	if d := r.p.Pace(); d < 0 || d > 100*time.Millisecond {
+		t.Errorf("pace %v", d)
+	}
+}
