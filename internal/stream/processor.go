@@ -141,6 +141,7 @@ type Processor struct {
 	ready      chan struct{}
 
 	lastCommit atomic.Int64 // Unix nanoseconds
+	stalled    atomic.Bool  // the last try of the main stream's insert failed
 
 	mu        sync.Mutex
 	next      []uint64          // by partition: everything below is processed
@@ -354,6 +355,9 @@ func (p *Processor) store(ctx context.Context, t Table, writer uint16, seq uint6
 		if err == nil && rest.Len() > 0 {
 			unknown = true
 			err = t.Insert(ctx, writer, seq, rest)
+		}
+		if writer == writerMain {
+			p.stalled.Store(err != nil)
 		}
 		if err == nil {
 			return nil

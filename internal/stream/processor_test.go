@@ -155,6 +155,11 @@ func TestPace(t *testing.T) {
 	if d := at(time.Hour, 0); d != paceMax {
 		t.Errorf("an hour behind: %v", d)
 	}
+	x.p.stalled.Store(true)
+	if d := at(time.Hour, 0); d != 0 {
+		t.Errorf("when the engine is down: %v", d)
+	}
+	x.p.stalled.Store(false)
 	if d := at(time.Hour, time.Minute); d != 0 {
 		t.Errorf("when nothing moves: %v", d)
 	}

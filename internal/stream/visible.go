@@ -53,10 +53,10 @@ const (
 
 // Pace is how long a door should wait before it makes more events durable, so that what it takes and what the processor can
 // take stay in balance on the CPUs they share, and events stay visible within seconds at the highest rate. It is zero while the
-// processor is less than a second behind, and when it does not move at all: then the log is there to go on taking events.
+// processor is less than a second behind, and when it does not move at all, because the engine is down: then the log is there to go on taking events.
 func (p *Processor) Pace() time.Duration {
 	now := time.Now()
-	if now.Sub(time.Unix(0, p.lastCommit.Load())) > paceAlive {
+	if p.stalled.Load() || now.Sub(time.Unix(0, p.lastCommit.Load())) > paceAlive {
 		return 0
 	}
 	x := min((now.Sub(p.AsOf()) - paceFrom).Seconds(), 60)

@@ -147,7 +147,7 @@ func TestFullDisk(t *testing.T) {
 	time.Sleep(500 * time.Millisecond)
 	ballast := filepath.Join(d.dir, "ballast")
 	fill(t, ballast)
-	refused := waitRefused(t, srv, tenant)
+	refused := waitRefused(t, srv, tenant, l)
 	t.Logf("refused: %v", refused)
 	if refused.RetryAfter <= 0 {
 		t.Error("the refusal has no Retry-After")
@@ -182,11 +182,18 @@ func fill(t *testing.T, path string) {
 }
 
 // waitRefused sends single events until one is refused, and returns the refusal.
-func waitRefused(t *testing.T, srv *harness.Server, tenant harness.Tenant) *problem.Problem {
+func waitRefused(t *testing.T, srv *harness.Server, tenant harness.Tenant, l *load) *problem.Problem {
 	t.Helper()
 	c := client.New(srv.URL, tenant.WriteKey, client.Options{RetryFor: -1})
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		_, err := c.Ingest(t.Context(), []byte(fmt.Sprintf(`{"type":"probe","ts":%d}`, time.Now().UnixMilli())), client.IngestOptions{})
+	for n, deadline := 0, time.Now().Add(30*time.Second); time.Now().Before(deadline); n++ {
+		id := fmt.Sprintf("probe-%d", n)
+		_, err := c.Ingest(t.Context(), fmt.Appendf(nil, `{"event_id":%q,"type":"probe","ts":%d,"props":{"value":1}}`, id, time.Now().UnixMilli()), client.IngestOptions{})
+		if err == nil { // there was room yet
+			l.mu.Lock()
+			l.ids[id] = true
+			l.mu.Unlock()
+		}
+		time.Sleep(50 * time.Millisecond)
 		var p *problem.Problem
 		if errors.As(err, &p) {
 			if p.Status != http.StatusServiceUnavailable {
