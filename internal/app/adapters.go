@@ -11,6 +11,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"weir/internal/auth"
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
@@ -41,6 +43,42 @@ func (a *app) dedupeSecret(ctx context.Context) (dedupe.Secret, error) {
 		return dedupe.Secret{}, err
 	}
 	return dedupe.ParseSecret(text)
+}
+
+// checkState makes sure that the state store is the one that this data directory has always had. An empty or a foreign one
+// would insert again whatever the log still holds.
+func (a *app) checkState(ctx context.Context) error {
+	const name = "state_id"
+	key := []byte("z" + name) // no other key of the state store begins with z
+	want, err := a.catalog.Setting(ctx, name)
+	if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+		return err
+	}
+	got := ""
+	v, closer, err := a.state.Get(key)
+	switch {
+	case err == nil:
+		got = string(v)
+		if err := closer.Close(); err != nil {
+			return err
+		}
+	case !errors.Is(err, pebble.ErrNotFound):
+		return fmt.Errorf("read the id of the state store: %w", err)
+	}
+	if want == "" { // the first start, or one that ended before it was noted
+		if got == "" {
+			got = rand.Text()
+			if err := a.state.Set(key, []byte(got), pebble.Sync); err != nil {
+				return fmt.Errorf("write the id of the state store: %w", err)
+			}
+		}
+		return a.catalog.SetSetting(ctx, name, got)
+	}
+	if got != want {
+		return fmt.Errorf("%s is not the state store of this data directory: it is empty or comes from elsewhere, and going on would store again what the log still holds; "+
+			"restore the whole data directory from one backup", a.dir("state"))
+	}
+	return nil
 }
 
 // dedupeQuota is how many event ids of a tenant are kept.

@@ -150,6 +150,9 @@ func (a *app) openState(ctx context.Context) error {
 		return fmt.Errorf("open the state store: %w", err)
 	}
 	a.close = append(a.close, a.state.Close)
+	if err := a.checkState(ctx); err != nil {
+		return err
+	}
 	secret, err := a.dedupeSecret(ctx)
 	if err != nil {
 		return err
@@ -231,7 +234,7 @@ func (a *app) openAPI(context.Context) error {
 
 func (a *app) openQueries() error {
 	queries, err := query.New(query.Config{
-		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows,
+		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
 	}, a.engine.Client(), a.processor, a.log, a.reg)
 	if err != nil {
 		return err

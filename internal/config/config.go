@@ -80,6 +80,7 @@ type Query struct {
 	Timeout    time.Duration
 	Memory     Size
 	MaxRows    int64 // rows of an answer
+	MaxResult  Size  // bytes of an answer
 	Concurrent int   // queries that run at once
 }
 

@@ -41,7 +41,7 @@ func Default() *Config {
 		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
 		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
 		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
-		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, Concurrent: 32},
+		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32},
 		Logging: Logging{Level: "info", Format: "text"},
 	}
 }
@@ -88,6 +88,7 @@ func options(c *Config) []Option {
 		{Key: "query.timeout", Kind: "duration", Help: "How long a query may run before it is cut.", value: duration(&c.Query.Timeout)},
 		{Key: "query.memory", Kind: "size", Help: "Memory limit of one query.", value: size(&c.Query.Memory)},
 		{Key: "query.max_rows", Kind: "number", Help: "Most rows of one answer.", value: number(&c.Query.MaxRows)},
+		{Key: "query.max_result", Kind: "size", Help: "Most bytes of one answer. What has been streamed by then is cut off.", value: size(&c.Query.MaxResult)},
 		{Key: "query.concurrent", Kind: "number", Help: "Queries that run at once; further ones wait.", value: number(&c.Query.Concurrent)},
 
 		{Key: "logging.level", Kind: "word", Help: "What is logged: debug, info, warn or error.", value: text(&c.Logging.Level)},

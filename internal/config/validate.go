@@ -78,6 +78,7 @@ func (c *Config) validateLimits(p *problems) {
 	between(p, "query.timeout", c.Query.Timeout, 100*time.Millisecond, time.Hour, FormatDuration)
 	between(p, "query.memory", c.Query.Memory, 16<<20, 1<<40, Size.String)
 	between(p, "query.max_rows", c.Query.MaxRows, 1, 1e9, formatInt)
+	between(p, "query.max_result", c.Query.MaxResult, 1<<20, 64<<30, Size.String)
 	between(p, "query.concurrent", c.Query.Concurrent, 1, 1000, strconv.Itoa)
 }
 

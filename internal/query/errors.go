@@ -83,7 +83,7 @@ func (h *Handler) overLimit(which string) *problem.Problem {
 			WithLimit("query.memory", h.cfg.MaxMemory)
 	case "result":
 		return problem.New(status, "result_too_large",
-			"the answer has more than %d rows, the limit query.max_rows, or more than %d bytes; add a LIMIT, or ask the operator to raise it", h.cfg.MaxResultRows, h.cfg.MaxResult).
+			"the answer has more than %d rows (query.max_rows) or %d bytes (query.max_result); add a LIMIT, or ask the operator to raise them", h.cfg.MaxResultRows, h.cfg.MaxResult).
 			WithLimit("query.max_rows", h.cfg.MaxResultRows)
 	case "rows":
 		return problem.New(status, "too_many_rows_read",

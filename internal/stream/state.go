@@ -19,7 +19,8 @@ import (
 //	l <day 4><seq 8><part 4>        rows waiting in the late stream
 //	a <hour 4><tenant>              accounting of a tenant's hour
 //	q <tenant> 0 <id 16>            quarantine
-//	d …                             keys of package dedupe
+//	dedupe/…                        keys of package dedupe
+//	z…                              the id of the store, kept by package app
 //
 // All integers are big endian, so that keys sort by number.
 const (
