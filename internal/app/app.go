@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -138,10 +139,12 @@ func (a *app) openLog(context.Context) error {
 }
 
 func (a *app) openState(ctx context.Context) error {
+	a.room = &room{dir: a.cfg.DataDir, share: (1 + a.cfg.Log.MaxDisk.Fraction()) / 2, log: a.log}
 	cache := pebble.NewCache(16 << 20)
 	defer cache.Unref()
 	var err error
 	options := &pebble.Options{
+		FS:    vfs.OnDiskFull(vfs.Default, a.room.wait), // commits wait for space; Pebble would give up for good
 		Cache: cache, MemTableSize: 16 << 20, CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "state")},
 	}
 	// Most of it are hashes and records that are compressed already.
@@ -187,7 +190,6 @@ func (a *app) openEngine(context.Context) error {
 }
 
 func (a *app) openProcessor(context.Context) error {
-	a.room = &room{dir: a.cfg.DataDir, share: (1 + a.cfg.Log.MaxDisk.Fraction()) / 2}
 	client := a.engine.Client()
 	var err error
 	a.processor, err = stream.Open(stream.Config{

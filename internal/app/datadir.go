@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -44,9 +45,25 @@ type room struct {
 	dir   string
 	share float64 // used share from which on nothing more is written
 
+	log *slog.Logger
+
 	mu   sync.Mutex
 	at   time.Time
 	full bool
+}
+
+// enough is how many bytes must be free again before a write that has met a full disk is tried again.
+const enough = 16 << 20
+
+// wait returns when the disk has some room again. A write that meets a full disk all the same waits here and is then repeated.
+func (r *room) wait() {
+	r.log.Error("the disk is full: the state store waits until there is room", "dir", r.dir, "bytes_needed", enough)
+	for {
+		if u, err := vfs.Default.GetDiskUsage(r.dir); err != nil || u.AvailBytes >= enough {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 }
 
 // Full says that nothing more may be written. It asks the file system at most five times a second; when
