@@ -9,6 +9,7 @@ LDFLAGS  := -X weir/internal/cli.Version=$(VERSION)
 TOOL     := $(GO) tool -modfile=tools/go.mod
 DATA     ?= ./data
 FUZZTIME ?= 20s
+BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
 .PHONY: help build deps run test check race system fuzz bench microbench gen web vuln clean ci nightly
@@ -46,7 +47,7 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 	@$(GO) run ./build/fuzz -time $(FUZZTIME)
 
 bench: build ## ingest, freshness, ack, memory, restart: writes docs/BENCHMARKS.md
-	$(GO) run ./test/load/bench -bin bin/weir -docs docs
+	$(GO) run ./test/load/bench -bin bin/weir -docs docs $(BENCHFLAGS)
 
 microbench: deps ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
