@@ -19,16 +19,62 @@ type Tenant struct {
 	Region     string
 	Retention  time.Duration // zero: for ever
 	Limits     Limits
+	Policy     Policy
 	Partitions Range // the tenant's range of log partitions
 	Created    time.Time
 	Deleted    time.Time // zero while it lives
 }
 
-// Limits are a tenant's limits; zero means no limit.
+// Limits are a tenant's limits; zero means no limit (for Weight: 1). A changed limit holds from the next request on.
 type Limits struct {
 	DedupeKeys int64 `json:"dedupe_keys,omitempty"` // remembered event ids
-	EventBytes int64 `json:"event_bytes,omitempty"`
+	EventBytes int64 `json:"event_bytes,omitempty"` // of one event
+
+	EventsPerSecond int64 `json:"events_per_second,omitempty"` // of all doors
+	BytesPerSecond  int64 `json:"bytes_per_second,omitempty"`  // of request bodies, after decompression
+	BurstSeconds    int64 `json:"burst_seconds,omitempty"`     // how many seconds' worth may come at once; 0: 5
+
+	Queries             int64 `json:"queries,omitempty"`           // that run at once
+	ExpensiveQueries    int64 `json:"expensive_queries,omitempty"` // of these, of the class expensive
+	CPUSecondsPerMinute int64 `json:"cpu_seconds_per_minute,omitempty"`
+	CPUSecondsPerHour   int64 `json:"cpu_seconds_per_hour,omitempty"`
+	ScanBytesPerHour    int64 `json:"scan_bytes_per_hour,omitempty"`
+	ResultBytes         int64 `json:"result_bytes,omitempty"` // of one answer
+	Weight              int64 `json:"weight,omitempty"`       // share of the machine among tenants that wait
 }
+
+// Policy is what a tenant decides about its data and its money.
+type Policy struct {
+	Masks  []Mask `json:"masks,omitempty"`
+	Budget Budget `json:"budget,omitzero"`
+}
+
+// Mask hides a column of `events`, or a property, from roles.
+type Mask struct {
+	Column string        `json:"column"` // a column, or a property's name
+	Roles  []tenant.Role `json:"roles"`  // those that do not see it: viewer, analyst
+	Action string        `json:"action"` // MaskHide or MaskHash
+}
+
+// The actions of a Mask.
+const (
+	MaskHide = "hide" // the value is empty or NULL
+	MaskHash = "hash" // the value is a keyed hash: equal values stay equal
+)
+
+// Budget is what a tenant may cost in a calendar month (UTC).
+type Budget struct {
+	Amount  float64 `json:"amount,omitempty"` // in the price book's currency; 0: no budget
+	Action  string  `json:"action,omitempty"` // at 100 %: BudgetNotify (also when empty), BudgetThrottle or BudgetBlock
+	Webhook string  `json:"webhook,omitempty"`
+}
+
+// The actions of a Budget. None of them touches ingest.
+const (
+	BudgetNotify   = "notify"
+	BudgetThrottle = "throttle" // its queries come last and one at a time
+	BudgetBlock    = "block"    // ad-hoc queries are refused; reports go on
+)
 
 // Range is a range of log partitions: Count partitions from First on, modulo the log's number. Epoch rises when it changes.
 type Range struct {
@@ -46,6 +92,7 @@ type Source struct {
 	Hostnames []string // allowed hostnames of a browser's Origin; empty allows all
 	TimeZone  string   // IANA name, UTC by default
 	FirstDay  int      // first day of the week, 1 = Monday by default
+	Strong    bool     // queries of the tenant wait for what was acknowledged before them
 	Created   time.Time
 }
 

@@ -58,6 +58,15 @@ type Principal struct {
 	Role   Role
 	KeyID  string // the key's id, "operator", or "write:<source>" for a source's write key
 	Site   string // site_id when the key belongs to one source, else ""
+	User   string // who signed in: "local:<id>" or "oidc:<subject>"; empty for a key
+}
+
+// Actor names who acts, for records of work and of access: the user who signed in, else the key.
+func (p Principal) Actor() string {
+	if p.User != "" {
+		return p.User
+	}
+	return "key:" + p.KeyID
 }
 
 type ctxKey struct{}

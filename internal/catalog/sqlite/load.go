@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	tenantColumns = `id, number, name, region, retention_ns, limits, partition_first, partition_count, partition_epoch, created_ns, deleted_ns`
-	sourceColumns = `tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, created_ns`
+	tenantColumns = `id, number, name, region, retention_ns, limits, policy, partition_first, partition_count, partition_epoch, created_ns, deleted_ns`
+	sourceColumns = `tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, strong, created_ns`
 	keyColumns    = `tenant, id, role, site_id, name, hash, created_ns, expires_ns`
 )
 
@@ -91,9 +91,9 @@ func scanTenant(row scanner) (catalog.Tenant, error) {
 	var (
 		t                           catalog.Tenant
 		retention, created, deleted int64
-		limits                      []byte
+		limits, policy              []byte
 	)
-	err := row.Scan(&t.ID, &t.Number, &t.Name, &t.Region, &retention, &limits,
+	err := row.Scan(&t.ID, &t.Number, &t.Name, &t.Region, &retention, &limits, &policy,
 		&t.Partitions.First, &t.Partitions.Count, &t.Partitions.Epoch, &created, &deleted)
 	if err != nil {
 		return t, err
@@ -101,6 +101,9 @@ func scanTenant(row scanner) (catalog.Tenant, error) {
 	t.Retention, t.Created, t.Deleted = time.Duration(retention), fromNanos(created), fromNanos(deleted)
 	if err := json.Unmarshal(limits, &t.Limits); err != nil {
 		return t, fmt.Errorf("limits of tenant %s: %w", t.ID, err)
+	}
+	if err := json.Unmarshal(policy, &t.Policy); err != nil {
+		return t, fmt.Errorf("policy of tenant %s: %w", t.ID, err)
 	}
 	return t, nil
 }
@@ -111,7 +114,7 @@ func scanSource(row scanner) (catalog.Source, error) {
 		created            int64
 		aliases, hostnames []byte
 	)
-	err := row.Scan(&s.Tenant, &s.ID, &s.SiteID, &s.Name, &aliases, &hostnames, &s.TimeZone, &s.FirstDay, &created)
+	err := row.Scan(&s.Tenant, &s.ID, &s.SiteID, &s.Name, &aliases, &hostnames, &s.TimeZone, &s.FirstDay, &s.Strong, &created)
 	if err != nil {
 		return s, err
 	}

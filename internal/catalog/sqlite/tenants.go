@@ -56,8 +56,12 @@ func insertTenant(ctx context.Context, tx *sql.Tx, t catalog.Tenant) error {
 	if err != nil {
 		return fmt.Errorf("catalog: encode limits: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO tenants ("+tenantColumns+", revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
-		string(t.ID), t.Number, t.Name, t.Region, int64(t.Retention), string(limits),
+	policy, err := json.Marshal(t.Policy)
+	if err != nil {
+		return fmt.Errorf("catalog: encode policy: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO tenants ("+tenantColumns+", revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+		string(t.ID), t.Number, t.Name, t.Region, int64(t.Retention), string(limits), string(policy),
 		t.Partitions.First, t.Partitions.Count, t.Partitions.Epoch, nanos(t.Created))
 	if err != nil {
 		return fmt.Errorf("catalog: insert tenant: %w", err)
@@ -142,9 +146,13 @@ func (c *Catalog) UpdateTenant(ctx context.Context, id tenant.ID, change func(*c
 		if err != nil {
 			return fmt.Errorf("catalog: encode limits: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE tenants SET name = ?, region = ?, retention_ns = ?, limits = ?,
+		policy, err := json.Marshal(t.Policy)
+		if err != nil {
+			return fmt.Errorf("catalog: encode policy: %w", err)
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE tenants SET name = ?, region = ?, retention_ns = ?, limits = ?, policy = ?,
 			partition_first = ?, partition_count = ?, partition_epoch = ? WHERE id = ?`,
-			t.Name, t.Region, int64(t.Retention), string(limits),
+			t.Name, t.Region, int64(t.Retention), string(limits), string(policy),
 			t.Partitions.First, t.Partitions.Count, t.Partitions.Epoch, string(id))
 		if err != nil {
 			return fmt.Errorf("catalog: update tenant: %w", err)
