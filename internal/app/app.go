@@ -235,13 +235,13 @@ func (a *app) openAPI(context.Context) error {
 }
 
 func (a *app) openQueries() error {
-	queries, err := query.New(query.Config{
+	queries, err := query.NewService(query.Config{
 		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
-	}, a.engine.Client(), a.processor, a.log, a.reg)
+	}, query.Deps{Engine: a.engine.Client(), Visibility: a.processor}, a.log, a.reg)
 	if err != nil {
 		return err
 	}
-	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, queries))
+	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, query.NewHandler(queries)))
 	reports, err := report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)},
 		a.engine.Client(), a.catalog, a.processor, a.processor, a.log, a.reg)
 	if err != nil {

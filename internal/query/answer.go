@@ -10,25 +10,13 @@ import (
 	"strconv"
 	"time"
 
-	"weir/internal/clickhouse"
 	"weir/internal/problem"
+	"weir/internal/usage"
 )
 
 // prefixSize is how much of an answer is held back before the first byte is sent, so that
 // an engine that fails early still gets its proper status.
 const prefixSize = 256 << 10
-
-// cost is what a query cost, as it stands in answers.
-type cost struct {
-	CPUSeconds  float64 `json:"cpu_seconds"`
-	MemoryBytes uint64  `json:"memory_bytes"`
-	RowsRead    uint64  `json:"rows_read"`
-	BytesRead   uint64  `json:"bytes_read"`
-}
-
-func costOf(s clickhouse.Summary) cost {
-	return cost{CPUSeconds: s.CPU.Seconds(), MemoryBytes: s.PeakMemory, RowsRead: s.ReadRows, BytesRead: s.ReadBytes}
-}
 
 // Headers of an answer.
 const (
@@ -37,9 +25,9 @@ const (
 )
 
 // answer streams the engine's answer. An answer that fails after its first bytes is cut off: its client sees a broken body.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f format, res *clickhouse.Result, asOf time.Time) *problem.Problem {
-	res.Body = &bounded{ReadCloser: res.Body, left: h.cfg.MaxResult}
-	prefix, err := io.ReadAll(io.LimitReader(res.Body, prefixSize))
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *Answer) *problem.Problem {
+	f, _ := formatByName(a.Format)
+	prefix, err := io.ReadAll(io.LimitReader(a.Body, prefixSize))
 	whole := err == nil && len(prefix) < prefixSize
 	if err != nil {
 		return h.engineProblem(r.Context(), err)
@@ -48,16 +36,16 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f format, res *
 	head.Set("Content-Type", f.contentType)
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Cache-Control", "no-store")
-	head.Set(headerAsOf, asOf.UTC().Format(timeFormat))
+	head.Set(headerAsOf, a.AsOf.UTC().Format(timeFormat))
 	body := io.Reader(bytes.NewReader(prefix))
 	if whole {
-		head.Set(headerCost, h.charge(res))
+		head.Set(headerCost, costHeader(a.Cost()))
 	} else {
 		head.Set("Trailer", headerCost)
-		body = io.MultiReader(body, res.Body)
+		body = io.MultiReader(body, a.Body)
 	}
 	if f.enveloped() {
-		err = copyEnveloped(w, body, func() ([]byte, error) { return envelope(asOf, costOf(res.Summary())) })
+		err = copyEnveloped(w, body, func() ([]byte, error) { return envelope(a.AsOf, a.Cost()) })
 	} else {
 		_, err = io.Copy(w, body)
 	}
@@ -69,41 +57,24 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f format, res *
 		panic(http.ErrAbortHandler)
 	}
 	if !whole {
-		head.Set(headerCost, h.charge(res))
+		head.Set(headerCost, costHeader(a.Cost()))
 	}
 	return nil
 }
 
-// bounded ends a body that is longer than the limit on answers with an error.
-type bounded struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, errTooLong
-	}
-	return n, err
-}
-
 var errTooLong = errors.New("the answer is longer than query.max_result")
 
-// charge counts what the query cost and returns it as JSON.
-func (h *Handler) charge(res *clickhouse.Result) string {
-	s := res.Summary()
-	h.metrics.cpu.Add(s.CPU.Seconds())
-	h.metrics.read.Add(float64(s.ReadBytes))
-	b, err := json.Marshal(costOf(s))
-	if err != nil {
+// costHeader is the value of X-Weir-Cost.
+func costHeader(c usage.Cost) string {
+	b, err := json.Marshal(c)
+	if err != nil { // an amount that is no number
 		return "{}"
 	}
 	return string(b)
 }
 
 // envelope is what is added before the closing brace of a JSON answer.
-func envelope(asOf time.Time, c cost) ([]byte, error) {
+func envelope(asOf time.Time, c usage.Cost) ([]byte, error) {
 	b, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("cost: %w", err)

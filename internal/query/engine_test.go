@@ -18,6 +18,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/event"
 	"weir/internal/testkit"
+	"weir/internal/usage"
 )
 
 const canary = "CaNaRy7f3a"
@@ -170,7 +171,7 @@ func TestEngineAnswers(t *testing.T) {
 			RowsRead int `json:"rows_read"`
 		}
 		AsOf string `json:"as_of"`
-		Cost cost
+		Cost usage.Cost
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)

@@ -35,7 +35,7 @@ var engineCodes = map[int]bool{
 }
 
 // engineProblem says in weir's words what the engine said in its own.
-func (h *Handler) engineProblem(ctx context.Context, err error) *problem.Problem {
+func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem {
 	if ctx.Err() != nil {
 		return problem.New(499, "client_gone", "the client closed the request")
 	}
@@ -70,7 +70,7 @@ func (h *Handler) engineProblem(ctx context.Context, err error) *problem.Problem
 	return problem.New(status, "query_error", "%s (%s, code %d)", h.clean(e.Message), e.Name, e.Code).WithField("sql")
 }
 
-func (h *Handler) overLimit(which string) *problem.Problem {
+func (h *Service) overLimit(which string) *problem.Problem {
 	const status = http.StatusUnprocessableEntity
 	switch which {
 	case "time":
@@ -105,7 +105,7 @@ var (
 )
 
 // clean takes out of an engine's message what is none of the tenant's business: our CTE, other names, paths, the text that was sent.
-func (h *Handler) clean(msg string) string {
+func (h *Service) clean(msg string) string {
 	hint := ""
 	if m := maybe.FindStringSubmatch(msg); m != nil {
 		hint = h.suggest(m[1])
@@ -130,7 +130,7 @@ func (h *Handler) clean(msg string) string {
 }
 
 // suggest keeps of the engine's suggestions those that are the tenant's to see.
-func (h *Handler) suggest(list string) string {
+func (h *Service) suggest(list string) string {
 	for s := range strings.SplitSeq(list, ",") {
 		s = strings.Trim(strings.TrimSpace(s), "'`")
 		if _, name, qualified := strings.Cut(s, "."); qualified {

@@ -4,58 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"weir/internal/clickhouse"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/token"
 )
 
-// Engine runs statements. *clickhouse.Client does.
-type Engine interface {
-	Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error)
-}
-
-// Visibility knows what can be seen in SQL.
-type Visibility interface {
-	// AsOf is the time up to which everything that was acknowledged can be seen.
-	AsOf() time.Time
-	// Visible says whether the record at offset of the partition can be seen.
-	Visible(partition uint16, offset uint64) bool
-	// WaitVisible returns nil when every offset (by partition) can be seen, or the error of ctx.
-	WaitVisible(ctx context.Context, offsets map[uint16]uint64) error
-}
-
 // Handler serves POST /api/v1/query. It is safe for concurrent use.
-type Handler struct {
-	cfg      Config
-	settings map[string]string
-	guard    *Guard
-	engine   Engine
-	visible  Visibility
-	log      *slog.Logger
-	metrics  *metrics
-	barrier2 bool // always true, but in tests of barrier 1 alone
-}
+type Handler struct{ *Service }
 
-// New returns a handler. It does no I/O.
-func New(cfg Config, e Engine, v Visibility, log *slog.Logger, reg prometheus.Registerer) (*Handler, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	m, err := newMetrics(reg)
-	if err != nil {
-		return nil, fmt.Errorf("query metrics: %w", err)
-	}
-	cfg = cfg.withDefaults()
-	return &Handler{cfg: cfg, settings: cfg.settings(), guard: NewGuard(), engine: e, visible: v,
-		log: log.With("component", "query"), metrics: m, barrier2: true}, nil
-}
+// NewHandler returns the door to s.
+func NewHandler(s *Service) *Handler { return &Handler{s} }
 
 // ServeHTTP answers one query of the request's principal, an analyst at least.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -80,26 +41,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) *problem.Problem
 	if err != nil {
 		return problem.New(http.StatusUnauthorized, "unauthenticated", "send a key: Authorization: Bearer <key>")
 	}
-	if p := who.Require(tenant.RoleAnalyst); p != nil {
-		return p
-	}
-	id, p := who.RequireTenant()
-	if p != nil {
-		return p
-	}
 	q, p := readRequest(w, r)
-	if p != nil {
-		return p
-	}
-	return h.run(w, r, id, q)
-}
-
-func (h *Handler) run(w http.ResponseWriter, r *http.Request, id tenant.ID, q *request) *problem.Problem {
-	checked, err := h.guard.Check(q.SQL, id)
-	if err != nil {
-		return refused(err)
-	}
-	f, p := pickFormat(q.Format, checked.Format)
 	if p != nil {
 		return p
 	}
@@ -107,23 +49,12 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, id tenant.ID, q *r
 	if p != nil {
 		return p
 	}
-	if p := h.await(r.Context(), q.MinToken); p != nil {
+	a, p := h.Ask(r.Context(), &Question{Who: who, Door: "api", From: r.RemoteAddr, SQL: q.SQL, Params: params, Format: q.Format, MinToken: q.MinToken})
+	if p != nil {
 		return p
 	}
-	asOf := h.visible.AsOf()
-	st := clickhouse.Statement{SQL: checked.SQL, Params: params, Settings: h.settings, Format: f.name, Comment: "query/" + string(id), Tenant: string(id)}
-	if !h.barrier2 {
-		st.Tenant = ""
-	}
-	// The engine has its own clock; this one is for an engine that does not answer at all.
-	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.MaxTime+5*time.Second)
-	defer cancel()
-	res, err := h.engine.Query(ctx, st)
-	if err != nil {
-		return h.engineProblem(r.Context(), err)
-	}
-	defer res.Body.Close()
-	return h.answer(w, r, f, res, asOf)
+	defer a.Body.Close()
+	return h.answer(w, r, a)
 }
 
 // pickFormat takes the format of the request, or else the statement's own, or else JSON.
@@ -147,7 +78,7 @@ func pickFormat(asked, stated string) (format, *problem.Problem) {
 }
 
 // await waits until what the token names can be seen, for a bounded time.
-func (h *Handler) await(ctx context.Context, text string) *problem.Problem {
+func (h *Service) await(ctx context.Context, text string) *problem.Problem {
 	if text == "" {
 		return nil
 	}
@@ -161,12 +92,12 @@ func (h *Handler) await(ctx context.Context, text string) *problem.Problem {
 	}
 	wait, cancel := context.WithTimeout(ctx, h.cfg.TokenWait)
 	defer cancel()
-	if err := h.visible.WaitVisible(wait, offsets); err == nil {
+	if err := h.deps.Visibility.WaitVisible(wait, offsets); err == nil {
 		return nil
 	}
 	pending := 0
 	for part, off := range offsets {
-		if !h.visible.Visible(part, off) {
+		if !h.deps.Visibility.Visible(part, off) {
 			pending++
 		}
 	}
@@ -175,7 +106,7 @@ func (h *Handler) await(ctx context.Context, text string) *problem.Problem {
 	}
 	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",
 		"after %v, %d of the %d partitions that min_token names are not visible yet; what can be seen is complete up to %s. Try again",
-		h.cfg.TokenWait, pending, len(offsets), h.visible.AsOf().UTC().Format(timeFormat)).WithField("min_token").WithRetry(time.Second)
+		h.cfg.TokenWait, pending, len(offsets), h.deps.Visibility.AsOf().UTC().Format(timeFormat)).WithField("min_token").WithRetry(time.Second)
 }
 
 // timeFormat is how times are written in answers.

@@ -29,7 +29,7 @@ func TestAnswerHasAsOfAndCost(t *testing.T) {
 		"meta": []any{map[string]any{"name": "n", "type": "UInt8"}}, "data": []any{map[string]any{"n": 1.0}}, "rows": 1.0,
 		"statistics": map[string]any{"elapsed": 0.001, "rows_read": 1.0, "bytes_read": 1.0},
 		"as_of":      "2026-03-10T12:00:00.000Z",
-		"cost":       map[string]any{"cpu_seconds": 1.5, "memory_bytes": 33.0, "rows_read": 11.0, "bytes_read": 22.0},
+		"cost":       map[string]any{"amount": 0.0, "currency": "", "cpu_seconds": 1.5, "memory_bytes": 33.0, "rows_read": 11.0, "bytes_read": 22.0},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answer (-want +got): %s", diff)

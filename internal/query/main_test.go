@@ -70,11 +70,11 @@ func (e errReader) Read([]byte) (int, error) { return 0, e.err }
 
 func newHandler(t testing.TB, cfg Config, e Engine) *Handler {
 	t.Helper()
-	h, err := New(cfg, e, visibility{0: 10, 1: 5}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	svc, err := NewService(cfg, Deps{Engine: e, Visibility: visibility{0: 10, 1: 5}}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h
+	return NewHandler(svc)
 }
 
 var analyst = tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, KeyID: "k"}
