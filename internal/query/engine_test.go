@@ -268,7 +268,7 @@ func TestEngineMessages(t *testing.T) {
 // TestIndexIsUsed makes sure that a condition of a tenant's statement reaches the table's key through our relation.
 func TestIndexIsUsed(t *testing.T) {
 	c := engine(t)
-	checked, err := NewGuard().Check("SELECT count() FROM events WHERE ts >= '2026-03-09 10:00:00' AND ts < '2026-03-09 11:00:00'", "acme")
+	checked, err := NewGuard().Check("SELECT count() FROM events WHERE ts >= '2026-03-09 10:00:00' AND ts < '2026-03-09 11:00:00'", Scope{Tenant: "acme"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestCancelReachesTheEngine(t *testing.T) {
 	c := engine(t)
 	h := newHandler(t, Config{MaxTime: time.Minute}, c)
 	ctx, cancel := context.WithCancel(context.Background())
-	checked, err := h.guard.Check("SELECT count() FROM events AS a, events AS b, events AS c, (SELECT arrayJoin(range(1000)) AS x) AS d WHERE cityHash64(a.path, b.url, c.host, x) = 1", "acme")
+	checked, err := h.guard.Check("SELECT count() FROM events AS a, events AS b, events AS c, (SELECT arrayJoin(range(1000)) AS x) AS d WHERE cityHash64(a.path, b.url, c.host, x) = 1", Scope{Tenant: "acme"})
 	if err != nil {
 		t.Fatal(err)
 	}

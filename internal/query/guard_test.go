@@ -57,7 +57,7 @@ func TestGuardAllows(t *testing.T) {
 	}
 	var sent strings.Builder
 	for _, q := range all {
-		c, err := g.Check(q, "acme")
+		c, err := g.Check(q, Scope{Tenant: "acme"})
 		if err != nil {
 			t.Errorf("%s\n  refused: %v", q, err)
 			continue
@@ -82,7 +82,7 @@ func TestGuardRefuses(t *testing.T) {
 	}
 	var out strings.Builder
 	for _, q := range all {
-		c, err := g.Check(q, "acme")
+		c, err := g.Check(q, Scope{Tenant: "acme"})
 		var r *Refusal
 		switch {
 		case err == nil:
@@ -173,7 +173,7 @@ func TestGuardNamesPositionAndNearest(t *testing.T) {
 		{"SELECT CAST(1 AS UInt88)", "", 1, 18},
 		{"SELECT sleep(1)", "", 1, 8},
 	} {
-		_, err := NewGuard().Check(c.sql, "acme")
+		_, err := NewGuard().Check(c.sql, Scope{Tenant: "acme"})
 		var r *Refusal
 		if !errors.As(err, &r) {
 			t.Errorf("%s: %v", c.sql, err)
@@ -187,7 +187,7 @@ func TestGuardNamesPositionAndNearest(t *testing.T) {
 
 func TestGuardRefusesTenantIDs(t *testing.T) {
 	for _, id := range []tenant.ID{"", "A", "a'b", "a' OR 1 --", "a\\", strings64} {
-		if c, err := NewGuard().Check("SELECT 1", id); err == nil {
+		if c, err := NewGuard().Check("SELECT 1", Scope{Tenant: id}); err == nil {
 			t.Errorf("tenant %q: %s", id, c.SQL)
 		}
 	}
@@ -206,7 +206,7 @@ func FuzzGuard(f *testing.F) {
 	g := NewGuard()
 	cte := g.cte("acme")
 	f.Fuzz(func(t *testing.T, q string) {
-		c, err := g.Check(q, "acme")
+		c, err := g.Check(q, Scope{Tenant: "acme"})
 		if err != nil {
 			return
 		}
@@ -239,7 +239,7 @@ func BenchmarkGuard(b *testing.B) {
 	all := statements(b, "allowed.sql")
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if _, err := g.Check(all[i%len(all)], "acme"); err != nil {
+		if _, err := g.Check(all[i%len(all)], Scope{Tenant: "acme"}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -103,7 +103,7 @@ func (s *Service) Ask(ctx context.Context, q *Question) (*Answer, *problem.Probl
 	if p != nil {
 		return nil, p
 	}
-	checked, err := s.guard.Check(q.SQL, id)
+	checked, err := s.guard.Check(q.SQL, Scope{Tenant: id, Params: q.Params})
 	if err != nil {
 		return nil, refused(err)
 	}
