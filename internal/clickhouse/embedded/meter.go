@@ -143,6 +143,21 @@ func (c *call) sample() {
 		u.CPU, u.at = cpu, at
 	}
 	u.PeakMemory, u.ReadRows, u.ReadBytes = max(u.PeakMemory, v[1]), max(u.ReadRows, v[2]), max(u.ReadBytes, v[3])
+	c.chargeLocked(c.early + u.CPU)
+}
+
+// charge makes the statement's part of server.statements total.
+func (c *call) charge(total time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.chargeLocked(total)
+}
+
+func (c *call) chargeLocked(total time.Duration) {
+	if d := total - c.charged; d > 0 {
+		c.statements.add(c.req.comment, d)
+		c.charged = total
+	}
 }
 
 // usage returns what the whole statement used. The engine counts the threads

@@ -22,6 +22,7 @@ type request struct {
 	params   []libchdb.Param
 	settings map[string]string
 	queryID  string
+	comment  string    // whom the CPU is charged to
 	tenant   string    // "" for weir itself
 	data     io.Reader // rows of an insert, nil otherwise
 	wholeEnd bool      // wait_end_of_query
@@ -57,6 +58,9 @@ func badRequest(code int, name, format string, args ...any) *clickhouse.Error {
 func parseRequest(r *http.Request) (*request, error) {
 	q := r.URL.Query()
 	req := &request{settings: map[string]string{}, queryID: q.Get("query_id"), wholeEnd: q.Get("wait_end_of_query") == "1"}
+	if req.comment = q.Get("log_comment"); len(req.comment) > maxComment {
+		req.comment = req.comment[:maxComment]
+	}
 	if req.queryID == "" {
 		req.queryID = r.Header.Get(clickhouse.HeaderQueryID)
 	}

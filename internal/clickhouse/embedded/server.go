@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -27,6 +26,9 @@ type server struct {
 	own     chan struct{} // a place for each statement of weir
 	tenants chan struct{} // and of tenants
 	stop    context.Context
+
+	statements statementCPU
+	threads    threadCPUs
 }
 
 // ServeHTTP serves GET /ping, GET /usage and statements on /.
@@ -36,7 +38,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "Ok.\n")
 		return
 	case r.URL.Path == usagePath && r.Method == http.MethodGet:
-		json.NewEncoder(w).Encode(processUsage())
+		s.answerUsage(w, r)
 		return
 	case r.URL.Path != "/":
 		http.NotFound(w, r)
@@ -80,6 +82,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	// The library keeps state of a running statement with the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	early := threadCPU()
 
 	if err := s.admit(ctx, req); err != nil {
 		fail(w, req.queryID, usage{}, err)
@@ -91,6 +94,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		return err
 	}
 	c := &call{server: s, req: req, sess: sess, out: newAnswer(w, req, s.cfg.MaxBuffered)}
+	c.early = threadCPU() - early
 	c.watch(ctx)
 	if req.data != nil {
 		err = c.insert(ctx)
@@ -103,7 +107,9 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	} else {
 		s.pool.give(sess)
 	}
-	c.out.finish(c.usage(), err)
+	u := c.usage()
+	c.out.finish(u, err)
+	c.charge(c.early + max(u.CPU, threadCPU()-c.thread))
 	return err
 }
 
@@ -193,6 +199,8 @@ type call struct {
 	stats libchdb.Stats
 	dirty bool // the session must not be used again
 
+	early          time.Duration // CPU of this thread before the begin: the statement's admission
+	charged        time.Duration // CPU that server.statements has
 	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since
 
 	stopTimer, stopAfter func() bool

@@ -1,0 +1,189 @@
+package embedded
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Names of Usage.Threads.
+const (
+	ThreadsMerge        = "merge"        // merges and mutations
+	ThreadsHousekeeping = "housekeeping" // schedules, caches, metrics of the engine
+	ThreadsStatement    = "statement"    // what runs and serves statements
+)
+
+// threadClass tells what a thread of the library is for by its name. Threads of merges and of schedules are that for their whole life; all
+// others come from one pool, or are Go's own, and serve statements.
+func threadClass(name string) string {
+	switch name {
+	case "MergeMutate", "Move", "Fetch", "Common":
+		return ThreadsMerge
+	case "BgSchPool", "BgStrmSchPool", "BgBufSchPool", "BgDistSchPool", "BgMBSchPool", "PoolDelayExec", "MemoryWorker", "DictReload",
+		"ConfigReloader", "AsyncMetrics", "SystemLogFlush", "TraceCollector", "jemalloc_bg_thd":
+		return ThreadsHousekeeping
+	}
+	return ThreadsStatement
+}
+
+// threadCPUs sums up the CPU of this process's threads by class. A thread that ended between two looks took its last CPU along: that is what
+// the process has used and no thread shows, and goes to the classes of the threads that are gone.
+type threadCPUs struct {
+	mu   sync.Mutex
+	seen map[string]thread // by id
+	sums map[string]time.Duration
+}
+
+type thread struct {
+	class string
+	cpu   time.Duration
+}
+
+// look reads the threads, and returns the sums by class and the process's CPU at that moment. nil: the system does not tell.
+func (t *threadCPUs) look() (map[string]time.Duration, time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := readThreads("/proc/self/task")
+	total := processUsage().CPU
+	if len(now) == 0 {
+		return nil, total
+	}
+	if t.sums == nil {
+		t.seen, t.sums = map[string]thread{}, map[string]time.Duration{}
+	}
+	t.advance(now, total)
+	out := make(map[string]time.Duration, len(t.sums))
+	for class, d := range t.sums {
+		out[class] = d
+	}
+	return out, total
+}
+
+// advance moves the sums from the last look to this one.
+func (t *threadCPUs) advance(now map[string]thread, total time.Duration) {
+	gone := map[string]int{}
+	n := 0
+	for id, old := range t.seen {
+		if th, ok := now[id]; !ok || th.cpu < old.cpu { // ended, or ended and its number given to another
+			gone[old.class]++
+			n++
+		}
+	}
+	for id, th := range now {
+		if old, ok := t.seen[id]; ok && old.cpu <= th.cpu {
+			t.sums[th.class] += th.cpu - old.cpu
+		} else {
+			t.sums[th.class] += th.cpu
+		}
+	}
+	t.seen = now
+	var sum time.Duration
+	for _, d := range t.sums {
+		sum += d
+	}
+	if rest := total - sum; rest > 0 && n > 0 {
+		for class, k := range gone {
+			t.sums[class] += rest * time.Duration(k) / time.Duration(n)
+		}
+	}
+}
+
+// readThreads reads the CPU and name of each thread of a process; nothing where there is no such directory.
+func readThreads(dir string) map[string]thread {
+	tasks, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	out := make(map[string]thread, len(tasks))
+	for _, task := range tasks {
+		base := dir + "/" + task.Name()
+		stat, err := os.ReadFile(base + "/schedstat")
+		if err != nil {
+			continue // it has just ended
+		}
+		run, _, _ := strings.Cut(string(stat), " ")
+		ns, err := strconv.ParseInt(run, 10, 64)
+		if err != nil {
+			continue
+		}
+		name, err := os.ReadFile(base + "/comm")
+		if err != nil {
+			continue
+		}
+		out[task.Name()] = thread{threadClass(strings.TrimSpace(string(name))), time.Duration(ns)}
+	}
+	return out
+}
+
+// Bounds of what is remembered of comments.
+const (
+	maxComment  = 128
+	maxComments = 50_000 // beyond, statements are charged to their comment's first part and "other"
+)
+
+// statementCPU sums up the CPU of statements by comment.
+type statementCPU struct {
+	mu     sync.Mutex
+	cursor uint64
+	sums   map[string]*statementSum
+}
+
+type statementSum struct {
+	cpu     time.Duration
+	changed uint64 // the cursor of the next look after its last change
+}
+
+func (s *statementCPU) add(comment string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sums == nil {
+		s.sums = map[string]*statementSum{}
+	}
+	sum := s.sums[comment]
+	if sum == nil && len(s.sums) >= maxComments {
+		kind, _, _ := strings.Cut(comment, "/")
+		comment = kind + "/"
+		sum = s.sums[comment]
+	}
+	if sum == nil {
+		sum = &statementSum{}
+		s.sums[comment] = sum
+	}
+	sum.cpu += d
+	sum.changed = s.cursor + 1
+}
+
+// since returns the sums that changed after cursor, and the cursor to give the next time.
+func (s *statementCPU) since(cursor uint64) (map[string]time.Duration, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]time.Duration{}
+	for comment, sum := range s.sums {
+		if sum.changed > cursor {
+			out[comment] = sum.cpu
+		}
+	}
+	s.cursor++
+	return out, s.cursor
+}
+
+// answerUsage serves GET /usage, and with ?since= also the CPU by threads and by statements.
+func (s *server) answerUsage(w http.ResponseWriter, r *http.Request) {
+	u := processUsage()
+	if text := r.URL.Query().Get("since"); text != "" {
+		since, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			http.Error(w, "since must be a number", http.StatusBadRequest)
+			return
+		}
+		u.Statements, u.Cursor = s.statements.since(since)
+		u.Threads, u.CPU = s.threads.look()
+	}
+	if err := json.NewEncoder(w).Encode(u); err != nil {
+		s.log.Warn("usage was not sent", "error", err)
+	}
+}
