@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -22,6 +23,7 @@ import (
 	"weir/internal/httpapi"
 	"weir/internal/stream"
 	"weir/internal/tenant"
+	workload "weir/internal/usage" // usage is an adapter here
 )
 
 var errUnavailable = clickhouse.ErrUnavailable
@@ -219,6 +221,11 @@ func authenticated(a *auth.Authenticator, h http.Handler) http.Handler {
 			prob.Write(w)
 			return
 		}
+		component := workload.Control
+		if strings.HasPrefix(r.URL.Path, "/api/v1/query") {
+			component = workload.Query
+		}
+		defer workload.Label(r.Context(), component, p.Tenant)()
 		h.ServeHTTP(w, r.WithContext(tenant.With(r.Context(), p)))
 	})
 }

@@ -34,6 +34,7 @@ import (
 	"weir/internal/report"
 	"weir/internal/rollup"
 	"weir/internal/stream"
+	workload "weir/internal/usage" // usage is an adapter here
 )
 
 // Options are what Run takes beside the configuration.
@@ -269,7 +270,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", a.cfg.Listen, err)
 	}
-	a.units.start(unit{"gatherer", a.gatherer.Run, 5 * time.Second})
+	a.units.start(unit{"gatherer", labelled(workload.Log, a.gatherer.Run), 5 * time.Second})
 	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
 	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, ln) }, a.cfg.HTTP.Drain + time.Second})

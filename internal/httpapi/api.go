@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // Authenticator tells who makes a request, and makes keys.
@@ -174,6 +176,11 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		prob.Write(w)
 		return
 	}
+	component := usage.Control
+	if strings.HasPrefix(ctx.Operation().Path, "/api/v1/analytics/") {
+		component = usage.Report
+	}
+	defer usage.Label(ctx.Context(), component, p.Tenant)()
 	next(lenient{huma.WithContext(ctx, tenant.With(ctx.Context(), p))})
 }
 

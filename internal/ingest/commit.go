@@ -12,6 +12,7 @@ import (
 	"weir/internal/eventlog"
 	"weir/internal/problem"
 	"weir/internal/token"
+	"weir/internal/usage"
 )
 
 const (
@@ -84,6 +85,9 @@ func (j *job) count() {
 			j.h.deps.Account.Received(j.tenant.ID, j.bytes)
 		}
 	}
+	if j.h.deps.Sink != nil && j.tenant.ID != "" {
+		j.charge(j.h.deps.Sink)
+	}
 	j.countSite(&j.unsited)
 	if j.home != nil {
 		j.countSite(j.home)
@@ -91,6 +95,37 @@ func (j *job) count() {
 	for _, s := range j.sites {
 		if s != j.home {
 			j.countSite(s)
+		}
+	}
+}
+
+// charge tells what the request used, shared out over its sources by their events. Its CPU is measured by labels.
+func (j *job) charge(sink usage.Sink) {
+	now := time.Now()
+	memory := float64(j.held)
+	for _, b := range j.batches {
+		if b != nil {
+			memory += float64(b.Bytes())
+		}
+	}
+	r := usage.Record{Subject: usage.Subject{Tenant: j.tenant.ID}, Kind: usage.KindIngest, At: now}
+	report := func(s *site, events, of int) {
+		r.Source, r.Events = s.id, uint64(events)
+		share := float64(events) / float64(of)
+		r.BytesIn = uint64(float64(j.bytes) * share)
+		r.MemorySeconds = memory * share * now.Sub(j.began).Seconds()
+		sink.Record(r)
+	}
+	if j.accepted == 0 {
+		report(&j.unsited, 0, 1)
+		return
+	}
+	if j.home != nil && j.home.accepted > 0 {
+		report(j.home, j.home.accepted, j.accepted)
+	}
+	for _, s := range j.sites {
+		if s != j.home && s.accepted > 0 {
+			report(s, s.accepted, j.accepted)
 		}
 	}
 }

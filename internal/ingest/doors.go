@@ -16,6 +16,7 @@ import (
 	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/token"
+	"weir/internal/usage"
 )
 
 // collect takes {"site_id","client_id","session_id","user_id","events":[…]}.
@@ -68,6 +69,7 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 			WithField("site_id")
 	}
 	j.tenant, j.public, j.bound, j.home = t, true, src.SiteID, &site{id: src.SiteID}
+	usage.Label(r.Context(), usage.Door, t.ID) // guarded ends it
 	j.setLimits()
 	if j.origin = r.Header.Get("Origin"); !originAllowed(&src, j.origin) {
 		return problem.New(http.StatusForbidden, codeOrigin,
@@ -258,6 +260,7 @@ func (j *job) openKey(r *http.Request, who tenant.Principal) *problem.Problem {
 		return problem.New(http.StatusForbidden, "tenant_unknown", "the tenant %s does not exist any more", who.Tenant)
 	}
 	j.tenant, j.bound, j.origin = t, who.Site, r.Header.Get("Origin")
+	usage.Label(r.Context(), usage.Door, t.ID) // guarded ends it
 	j.setLimits()
 	home := who.Site
 	mode := r.Header.Get(modeHeader)

@@ -14,6 +14,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // Authenticator finds out who makes a request.
@@ -21,15 +22,16 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (tenant.Principal, *problem.Problem)
 }
 
-// Deps are what the doors work with. All are required but Backlog, Account, Registerer and Now.
+// Deps are what the doors work with. All are required but Backlog, Account, Sink, Registerer and Now.
 type Deps struct {
 	Catalog    Catalog
 	Auth       Authenticator
 	Enricher   Enricher
 	Gatherer   Gatherer
-	Partitions int     // of the log
-	Backlog    Backlog // nil: never behind
-	Account    Account // nil: nobody counts
+	Partitions int        // of the log
+	Backlog    Backlog    // nil: never behind
+	Account    Account    // nil: nobody counts
+	Sink       usage.Sink // nil: nobody is told what requests used
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time // default time.Now; a seam of tests
@@ -137,6 +139,7 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door, method s
 			return h.behind(err)
 		}
 	}
+	defer usage.Label(r.Context(), usage.Door, "")() // until the tenant is known
 	j := h.job(door)
 	defer h.release(j)
 	return do(w, r, j)
@@ -160,6 +163,7 @@ type job struct {
 	share share
 	held  int // bytes of the bodies
 	bytes int // of the body, decompressed
+	began time.Time
 	dec   *decoder
 
 	tenant  catalog.Tenant
@@ -218,7 +222,7 @@ func (h *Handler) job(door string) *job {
 	if j == nil {
 		j = &job{h: h, dec: newDecoder(&h.cfg), sites: map[string]*site{}}
 	}
-	j.door, j.now = door, h.deps.Now().UnixMilli()
+	j.door, j.now, j.began = door, h.deps.Now().UnixMilli(), time.Now()
 	j.share = share{of: h.budget}
 	return j
 }

@@ -263,6 +263,7 @@ func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stor
 	}
 	p.fault("commit")
 	p.cfg.Dedupe.Apply(staged)
+	p.charge(all.Batch, func(i int) bool { return in.Verdicts[i] == verdictStore })
 	p.noteConflicts(all, in.Verdicts)
 	p.advance(in, ends, t, all, entries)
 	p.countMetrics(in, len(t.skipped))

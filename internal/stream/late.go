@@ -301,6 +301,7 @@ func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {
 	}
 	p.late.oldest = time.Now()
 	p.mu.Unlock()
+	p.charge(b.Batch, nil)
 	p.publish(writerLate, seq, b.Len())
 	p.metrics.commits.WithLabelValues("late").Inc()
 	p.metrics.rows.WithLabelValues("late").Add(float64(b.Len()))

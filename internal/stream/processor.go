@@ -17,6 +17,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/eventlog"
 	"weir/internal/rollup"
+	"weir/internal/usage"
 )
 
 // The writers of the events table: each has its own sequence of inserts.
@@ -66,6 +67,9 @@ type Config struct {
 	// bounds them by size: 32 GiB by default.
 	KeepLog   time.Duration
 	KeepBytes int64
+
+	// Sink, if set, is told how many rows of whom each commit stored.
+	Sink usage.Sink
 
 	// DiskFull, if set, says that so little of the disk is left that nothing more may be written: commits wait until it returns false.
 	DiskFull func() bool
@@ -218,8 +222,12 @@ func (p *Processor) load() error {
 // the commit under way is finished first, what is left in the log is processed after the next start.
 func (p *Processor) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.cfg.Dedupe.Run(ctx) }) // first: what is recovered may have to wait until it has written keys
 	g.Go(func() error {
+		defer usage.Label(ctx, usage.Upkeep, "")()
+		return p.cfg.Dedupe.Run(ctx)
+	}) // first: what is recovered may have to wait until it has written keys
+	g.Go(func() error {
+		defer usage.Label(ctx, usage.Stream, "")() // also that of the goroutines below
 		if err := p.retry(ctx, p.recover, p.recover); err != nil {
 			if ctx.Err() != nil {
 				return nil

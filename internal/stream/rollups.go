@@ -12,6 +12,7 @@ import (
 
 	"weir/internal/clickhouse"
 	"weir/internal/rollup"
+	"weir/internal/usage"
 )
 
 // RollupTable moves the rollups' tables forward.
@@ -44,6 +45,7 @@ func (p *Processor) loadPositions() error {
 
 // runRollups moves every rollup forward every RollupInterval, while there is something to do.
 func (p *Processor) runRollups(ctx context.Context) error {
+	defer usage.Label(ctx, usage.Rollup, "")()
 	// Steps that a crash interrupted come first. They are not part of the recovery that ingest waits for: a rollup never holds it up.
 	if err := p.retry(ctx, p.recoverRollups, p.recoverRollups); err != nil {
 		if ctx.Err() != nil {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"weir/internal/usage"
 )
 
 // runUpkeep writes what doors have reported every second, and truncates the log every minute.
 func (p *Processor) runUpkeep(ctx context.Context) error {
+	defer usage.Label(ctx, usage.Upkeep, "")()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for n := 0; ; n++ {

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -53,8 +52,7 @@ func TestStatementCPUSince(t *testing.T) {
 
 // The threads' CPU is the process's, and the statements' is most of what their threads used.
 func TestUsageAddsUp(t *testing.T) {
-	e := startEngine(t, Config{})
-	ctx := context.Background()
+	e := startEngine(t, testConfig(t))
 	before, err := e.UsageSince(ctx, 0)
 	if err != nil {
 		t.Fatal(err)
