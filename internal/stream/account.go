@@ -278,3 +278,11 @@ func (a *account) conflictOf(tenant string) (Conflict, bool) {
 	c, ok := a.conflicts[tenant]
 	return c, ok
 }
+
+// forget drops from memory what is of a tenant that is gone.
+func (a *account) forget(tenant string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.totals, tenant)
+	delete(a.conflicts, tenant)
+}

@@ -47,7 +47,9 @@ func (p *Processor) commitMain(ctx context.Context) error {
 		in.Skipped = append(in.Skipped, span{r.Partition, r.Offset, r.Offset + 1})
 	}
 	block, late := split(s.in, s.verdicts)
+	p.observeMain.Observe(block.Batch)
 	if block.Len() > 0 {
+		p.versions.begin(slotMain, p.observeMain.Tenants(), false)
 		in.Hash = block.hash()
 		if err := p.db.Set(key16(keyIntent, writerMain), in.encode(), pebble.Sync); err != nil {
 			return fmt.Errorf("write intent: %w", err)
@@ -258,10 +260,11 @@ func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stor
 	if err != nil {
 		return err
 	}
-	if err := p.acct.commit(batch, delta, rowsByHour(all.Batch)); err != nil {
+	if err := p.profiles.Commit(&p.observeMain, batch, func() error { return p.acct.commit(batch, delta, rowsByHour(all.Batch)) }); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	p.fault("commit")
+	p.versions.inserted(writerMain, in.Seq, p.observeMain.Tenants())
 	p.cfg.Dedupe.Apply(staged)
 	p.charge(all.Batch, func(i int) bool { return in.Verdicts[i] == verdictStore })
 	p.noteConflicts(all, in.Verdicts)
@@ -305,6 +308,7 @@ func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Bl
 		}
 	}
 	p.publish(writerMain, in.Seq, stored)
+	p.versions.end(slotMain)
 	if len(entries) > 0 {
 		p.signal(p.lateWake)
 	}
@@ -387,6 +391,9 @@ func (p *Processor) noteConflicts(b *Block, verdicts []verdict) {
 func (p *Processor) recoverMain(ctx context.Context) error {
 	v, err := readValue(p.db, key16(keyIntent, writerMain))
 	if err != nil || v == nil {
+		if err == nil {
+			p.versions.end(slotMain)
+		}
 		return err
 	}
 	in, err := decodeIntent(v)
@@ -416,6 +423,8 @@ func (p *Processor) recoverMain(ctx context.Context) error {
 			s.fresh = append(s.fresh, s.entries[j])
 		}
 	}
+	p.observeMain.Observe(block.Batch)
+	p.versions.begin(slotMain, p.observeMain.Tenants(), false)
 	p.log.Info("finishing the interrupted insert", "seq", in.Seq, "rows", block.Len())
 	if err := p.store(ctx, p.cfg.Table, writerMain, in.Seq, block, true); err != nil {
 		return err

@@ -101,49 +101,6 @@ func stageLate(b *pebble.Batch, src *Block, rows []int, seq uint64) error {
 	return nil
 }
 
-// lateQueue is what of the late stream is known in memory: how much waits, and which offsets.
-type lateQueue struct {
-	entries map[string]lateEntry // by key
-	rows    int
-	bytes   int64
-	oldest  time.Time // when the first of the waiting entries came
-}
-
-type lateEntry struct {
-	rows   int
-	bytes  int
-	lowest map[uint16]uint64 // lowest offset of each partition
-}
-
-func newLateEntry(b *Block, bytes int) lateEntry {
-	e := lateEntry{rows: b.Len(), bytes: bytes, lowest: map[uint16]uint64{}}
-	for i, p := range b.Partitions {
-		if low, ok := e.lowest[p]; !ok || b.Offsets[i] < low {
-			e.lowest[p] = b.Offsets[i]
-		}
-	}
-	return e
-}
-
-func (q *lateQueue) add(key string, e lateEntry, now time.Time) {
-	if len(q.entries) == 0 {
-		q.oldest = now
-	}
-	q.entries[key] = e
-	q.rows += e.rows
-	q.bytes += int64(e.bytes)
-}
-
-func (q *lateQueue) remove(key string) {
-	e, ok := q.entries[key]
-	if !ok {
-		return
-	}
-	delete(q.entries, key)
-	q.rows -= e.rows
-	q.bytes -= int64(e.bytes)
-}
-
 // lateIntent is what the late writer is about to insert: the entries, by key.
 func encodeLateIntent(seq uint64, keys [][]byte) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{intentVersion}, seq)
@@ -231,6 +188,8 @@ func (p *Processor) commitLate(ctx context.Context) error {
 		return err
 	}
 	seq := p.seq(writerLate) + 1
+	p.observeLate.Observe(b.Batch)
+	p.versions.begin(slotLate, p.observeLate.Tenants(), false)
 	if err := p.db.Set(key16(keyIntent, writerLate), encodeLateIntent(seq, keys), pebble.Sync); err != nil {
 		return fmt.Errorf("write intent of the late stream: %w", err)
 	}
@@ -292,9 +251,11 @@ func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {
 	if err := p.stageSeq(batch, writerLate, seq, b.Len()); err != nil {
 		return err
 	}
-	if err := p.acct.commit(batch, delta, nil); err != nil {
+	if err := p.profiles.Commit(&p.observeLate, batch, func() error { return p.acct.commit(batch, delta, nil) }); err != nil {
 		return fmt.Errorf("commit of the late stream: %w", err)
 	}
+	p.fault("late-commit")
+	p.versions.inserted(writerLate, seq, p.observeLate.Tenants())
 	p.mu.Lock()
 	for _, k := range keys {
 		p.late.remove(string(k))
@@ -303,6 +264,7 @@ func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {
 	p.mu.Unlock()
 	p.charge(b.Batch, nil)
 	p.publish(writerLate, seq, b.Len())
+	p.versions.end(slotLate)
 	p.metrics.commits.WithLabelValues("late").Inc()
 	p.metrics.rows.WithLabelValues("late").Add(float64(b.Len()))
 	return nil
@@ -312,6 +274,9 @@ func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {
 func (p *Processor) recoverLate(ctx context.Context) error {
 	v, err := readValue(p.db, key16(keyIntent, writerLate))
 	if err != nil || v == nil {
+		if err == nil {
+			p.versions.end(slotLate)
+		}
 		return err
 	}
 	seq, keys, err := decodeLateIntent(v)
@@ -331,6 +296,8 @@ func (p *Processor) recoverLate(ctx context.Context) error {
 			return err
 		}
 	}
+	p.observeLate.Observe(b.Batch)
+	p.versions.begin(slotLate, p.observeLate.Tenants(), false)
 	p.log.Info("finishing the interrupted insert of the late stream", "seq", seq, "rows", b.Len())
 	if err := p.store(ctx, p.cfg.LateTable, writerLate, seq, b, true); err != nil {
 		return err

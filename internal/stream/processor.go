@@ -17,6 +17,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/eventlog"
 	"weir/internal/rollup"
+	"weir/internal/stream/profile"
 	"weir/internal/usage"
 )
 
@@ -137,6 +138,11 @@ type Processor struct {
 	metrics *metrics
 	acct    *account
 
+	profiles    *profile.Set
+	observeMain profile.Observer // owned by the main stream
+	observeLate profile.Observer // owned by the late stream
+	versions    *versions
+
 	lateWake   chan struct{}
 	rollWake   chan struct{}
 	lateCursor []byte   // owned by the late stream
@@ -171,9 +177,13 @@ func Open(cfg Config) (*Processor, error) {
 		lateWake: make(chan struct{}, 1), rollWake: make(chan struct{}, 1), ready: make(chan struct{}),
 		next: make([]uint64, n), processed: make([]time.Time, n), watermark: make([]int64, n),
 		seqs: map[uint16]uint64{}, positions: map[string]map[uint16]uint64{},
-		late: lateQueue{entries: map[string]lateEntry{}}, changed: make(chan struct{}),
+		late: newLateQueue(), changed: make(chan struct{}), versions: newVersions(),
 	}
 	p.metrics = newMetrics(cfg.Registerer, p)
+	var err error
+	if p.profiles, err = profile.Open(profile.Config{DB: cfg.State, Known: p.known, Registerer: cfg.Registerer}); err != nil {
+		return nil, fmt.Errorf("open stream state: %w", err)
+	}
 	if err := p.load(); err != nil {
 		return nil, fmt.Errorf("open stream state: %w", err)
 	}
@@ -210,6 +220,9 @@ func (p *Processor) load() error {
 		p.seqs[w] = seq
 	}
 	if err := p.loadPositions(); err != nil {
+		return err
+	}
+	if err := p.loadVersions(); err != nil {
 		return err
 	}
 	if err := p.loadLate(); err != nil {

@@ -124,13 +124,19 @@ func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, t
 		return fmt.Errorf("write step of %s: %w", r.Name, err)
 	}
 	p.fault("rollup-intent")
+	tenants, all := p.versions.since(w, from)
+	p.versions.begin(slotRollup, tenants, all)
 	start := time.Now()
 	if err := p.applyStep(ctx, r, w, from, to, false); err != nil {
 		return err
 	}
 	p.fault("rollup-insert")
 	p.metrics.rollupSeconds.WithLabelValues(r.Name).Observe(time.Since(start).Seconds())
-	return p.finishStep(r, w, to)
+	if err := p.finishStep(r, w, to); err != nil {
+		return err
+	}
+	p.versions.end(slotRollup)
+	return nil
 }
 
 func (p *Processor) applyStep(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64, unknown bool) error {
@@ -197,6 +203,7 @@ func (p *Processor) recoverRollups(ctx context.Context) error {
 			}
 		}
 	}
+	p.versions.end(slotRollup)
 	return nil
 }
 

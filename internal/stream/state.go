@@ -19,6 +19,8 @@ import (
 //	l <day 4><seq 8><part 4>        rows waiting in the late stream
 //	a <hour 4><tenant>              accounting of a tenant's hour
 //	q <tenant> 0 <id 16>            quarantine
+//	g                               generation of data versions: number of starts, 8 bytes
+//	t…                              what is known of tenants: package profile
 //	dedupe/…                        keys of package dedupe
 //	z…                              the id of the store, kept by package app
 //
@@ -33,6 +35,7 @@ const (
 	keyLate       = 'l'
 	keyAccount    = 'a'
 	keyQuarantine = 'q'
+	keyGeneration = 'g'
 )
 
 func key16(prefix byte, n uint16) []byte {

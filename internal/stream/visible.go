@@ -74,15 +74,7 @@ func (p *Processor) Visible(partition uint16, offset uint64) bool {
 }
 
 func (p *Processor) visibleLocked(partition uint16, offset uint64) bool {
-	if int(partition) >= len(p.next) || offset >= p.next[partition] {
-		return false
-	}
-	for _, e := range p.late.entries {
-		if low, ok := e.lowest[partition]; ok && low <= offset {
-			return false
-		}
-	}
-	return true
+	return int(partition) < len(p.next) && offset < min(p.next[partition], p.late.lowestOfAll(partition))
 }
 
 // WaitVisible returns nil when every given offset (by partition) can be seen in SQL, or the error of ctx.

@@ -1,0 +1,84 @@
+package event
+
+// Sizes are bytes by column, in the order of Columns; a column that is not stored has none.
+//
+// They are uncompressed, as the engine counts what it reads: a number its width, a String its bytes and 8 for its
+// place, a LowCardinality 2 (its dictionary is read once for very many rows), a map 8, and 1 for each name of a pair.
+type Sizes [columnCount]uint64
+
+// columnCount is len(Columns), which is no constant.
+const columnCount = 30
+
+// rowSize are the bytes of a row that do not depend on its values, by column.
+var rowSize = makeRowSize()
+
+// InternalSize is what a stored row has beside Columns: where it came from.
+const InternalSize = 2 + 8 + 2 + 8 + 4
+
+func makeRowSize() (sizes Sizes) {
+	if len(Columns) != columnCount {
+		panic("event: columnCount is not the number of columns")
+	}
+	of := [KindNums + 1]uint64{KindString: 8, KindLowCard: 2, KindTime: 8, KindUInt8: 1, KindUInt16: 2, KindUInt32: 4, KindUInt64: 8, KindProps: 8, KindNums: 8}
+	for i, c := range Columns {
+		if c.Stored {
+			sizes[i] = of[c.Kind]
+		}
+	}
+	return sizes
+}
+
+// Add adds o.
+func (s *Sizes) Add(o *Sizes) {
+	for i := range s {
+		s[i] += o[i]
+	}
+}
+
+// Total is the sum.
+func (s *Sizes) Total() uint64 {
+	var n uint64
+	for _, v := range s {
+		n += v
+	}
+	return n
+}
+
+// AddSizes adds to s what rows [from, to) take, and returns the sum of that.
+func (b *Batch) AddSizes(s *Sizes, from, to int) (total uint64) {
+	rows := uint64(to - from)
+	for i := range Columns {
+		n := rowSize[i] * rows
+		switch at := layout[Columns[i].Number]; at.kind {
+		case KindString:
+			n += b.strs[at.index].bytes(from, to)
+		case KindProps, KindNums:
+			n += b.pairsOf(at.kind).bytes(from, to)
+		}
+		s[i] += n
+		total += n
+	}
+	return total
+}
+
+// bytes is the length of the values of rows [from, to). A long value's length is overrated by a byte or two.
+func (c *texts) bytes(from, to int) uint64 {
+	to = min(to, len(c.ends))
+	if from >= to {
+		return 0
+	}
+	return uint64(c.ends[to-1]-c.start(from)) - uint64(to-from)
+}
+
+func (c *pairs) bytes(from, to int) uint64 {
+	first, _ := c.bounds(from)
+	_, last := c.bounds(min(to, len(c.ends)) - 1)
+	if from >= len(c.ends) || first >= last {
+		return 0
+	}
+	n := uint64(last - first)
+	if len(c.nums) > 0 {
+		return n + 8*n
+	}
+	return n + 8*n + c.values.bytes(first, last)
+}

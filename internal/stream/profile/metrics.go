@@ -1,0 +1,48 @@
+package profile
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	leftOut prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
+	m := &metrics{leftOut: prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_stream_properties_left_out_total",
+		Help: "Values of properties beyond the 2000 names of a tenant: they are stored, and have no column of their own."})}
+	return m, errors.Join(r.Register(m.leftOut), r.Register(size{s}))
+}
+
+// size reports how much is known.
+type size struct{ s *Set }
+
+var (
+	descTenants    = prometheus.NewDesc("weir_stream_profiled_tenants", "Tenants that have data.", nil, nil)
+	descProperties = prometheus.NewDesc("weir_stream_properties", "Names of properties that are known, of all tenants.", nil, nil)
+	descRows       = prometheus.NewDesc("weir_stream_stored_rows", "Rows of all tenants in the events table.", nil, nil)
+	descBytes      = prometheus.NewDesc("weir_stream_stored_bytes", "Bytes of these rows, uncompressed.", nil, nil)
+)
+
+func (size) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descTenants, descProperties, descRows, descBytes} {
+		c <- d
+	}
+}
+
+func (m size) Collect(c chan<- prometheus.Metric) {
+	var names, rows, bytes float64
+	m.s.mu.RLock()
+	tenants := float64(len(m.s.tenants))
+	for _, p := range m.s.tenants {
+		names += float64(len(p.props))
+		rows += float64(p.rows)
+		bytes += float64(p.bytes)
+	}
+	m.s.mu.RUnlock()
+	for d, v := range map[*prometheus.Desc]float64{descTenants: tenants, descProperties: names, descRows: rows, descBytes: bytes} {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+}

@@ -1,0 +1,69 @@
+package profile
+
+import (
+	"sort"
+	"time"
+
+	"weir/internal/event"
+)
+
+// PropertyInfo is everything that is known of one property of a tenant.
+type PropertyInfo struct {
+	event.Property
+	// Column says that the property is a column of its own; otherwise it is reached through the maps only.
+	Column bool
+	Common bool // declared by the operator
+	// Sources are the site ids that sent it, at most 64 of a tenant are told apart; MoreSources says that others did too.
+	Sources     []string
+	MoreSources bool
+	First       time.Time // arrival of its first value; zero: none yet
+	Last        time.Time // day of arrival of its last value
+	OnlyNull    bool      // every value was null
+}
+
+// Schema is what is known of a tenant's properties.
+type Schema struct {
+	Properties []PropertyInfo // sorted by name
+	Version    uint64         // as of Properties
+	Names      int            // of the tenant's own, at most MaxNames
+	// LeftOut are values of names beyond MaxNames, Examples some of these names.
+	LeftOut  uint64
+	Examples []string
+}
+
+// Schema returns what is known of a tenant's properties, the common ones included.
+func (s *Set) Schema(tenant string) Schema {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := Schema{Version: s.common.version}
+	var own map[string]property
+	if p := s.tenants[tenant]; p != nil {
+		own = p.props
+		out.Version, out.Names = max(p.version, s.common.version), len(own)
+		out.LeftOut, out.Examples = p.left.Values, append([]string{}, p.left.Examples...)
+		for name, q := range own {
+			out.Properties = append(out.Properties, s.infoLocked(p, name, q))
+		}
+	}
+	for _, c := range s.common.list {
+		if _, ok := own[c.Name]; !ok {
+			out.Properties = append(out.Properties, PropertyInfo{Property: c, Column: true, Common: true})
+		}
+	}
+	sort.Slice(out.Properties, func(i, j int) bool { return out.Properties[i].Name < out.Properties[j].Name })
+	return out
+}
+
+func (s *Set) infoLocked(p *profile, name string, q property) PropertyInfo {
+	_, common := s.common.traits[name]
+	info := PropertyInfo{
+		Property: event.Property{Name: name, Kind: s.kindLocked(name, q)}, Column: event.NameIsColumn(name), Common: common,
+		MoreSources: q.more, First: time.UnixMilli(q.first).UTC(), Last: time.Unix(int64(q.last)*24*60*60, 0).UTC(), OnlyNull: q.traits == event.TraitNull,
+	}
+	for i, site := range p.sites {
+		if q.sites&(1<<i) != 0 {
+			info.Sources = append(info.Sources, site)
+		}
+	}
+	return info
+}

@@ -1,0 +1,64 @@
+package stream
+
+import (
+	"context"
+	"time"
+
+	"weir/internal/event"
+	"weir/internal/stream/profile"
+)
+
+// Properties returns the properties of a tenant that can be columns, sorted by name, with the kind in which they are to be read. An unknown
+// tenant has the common ones. The list is shared: read it only.
+func (p *Processor) Properties(tenant string) []event.Property {
+	list, _ := p.profiles.Properties(tenant)
+	return list
+}
+
+// PropertiesVersion changes whenever Properties of the tenant does, and never comes again in this process.
+func (p *Processor) PropertiesVersion(tenant string) uint64 {
+	_, version := p.profiles.Properties(tenant)
+	return version
+}
+
+// Schema returns what is known of a tenant's properties.
+func (p *Processor) Schema(tenant string) profile.Schema { return p.profiles.Schema(tenant) }
+
+// CommonProperties are those that every tenant has, by declaration of the operator.
+func (p *Processor) CommonProperties() []event.Property { return p.profiles.Common() }
+
+// SetCommonProperties declares them. They are not stored here.
+func (p *Processor) SetCommonProperties(list []event.Property) error {
+	return p.profiles.SetCommon(list)
+}
+
+// Statistics returns how much a tenant has, by day and by column.
+func (p *Processor) Statistics(tenant string) profile.Statistics {
+	return p.profiles.Statistics(tenant)
+}
+
+// Stored returns the rows of a tenant in the events table, and their bytes, uncompressed.
+func (p *Processor) Stored(tenant string) (rows, bytes uint64) { return p.profiles.Stored(tenant) }
+
+// Reads estimates what a query reads that needs these columns of a tenant's events with ts in [from, to). Zero times are no bounds.
+// It is cheap: call it for every query.
+func (p *Processor) Reads(tenant string, from, to time.Time, columns []string) (rows, bytes uint64) {
+	return p.profiles.Reads(tenant, from, to, time.Now(), columns)
+}
+
+// ForgetTenant removes what is known of a tenant's data. Call it when the tenant is gone from the catalog and its rows from the
+// tables; the accounting that is stored stays.
+func (p *Processor) ForgetTenant(_ context.Context, tenant string) error {
+	if err := p.profiles.Forget(tenant); err != nil {
+		return err
+	}
+	p.versions.forget(tenant)
+	p.acct.forget(tenant)
+	return nil
+}
+
+// known says whether there is such a tenant.
+func (p *Processor) known(tenant string) bool {
+	_, ok := p.cfg.Tenants.Number(tenant)
+	return ok
+}
