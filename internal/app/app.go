@@ -30,6 +30,7 @@ import (
 	"weir/internal/eventlog/disklog"
 	"weir/internal/httpapi"
 	"weir/internal/ingest"
+	"weir/internal/jobs"
 	"weir/internal/query"
 	"weir/internal/report"
 	"weir/internal/rollup"
@@ -66,6 +67,7 @@ type app struct {
 	engine    *embedded.Engine
 	processor *stream.Processor
 	api       *httpapi.API
+	jobs      *jobs.Jobs
 	room      *room
 	migrated  chan struct{} // closed when the tables are ready
 }
@@ -100,7 +102,7 @@ func (a *app) open(ctx context.Context) error {
 		return err
 	}
 	a.close = append(a.close, lock.Close)
-	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openEngine, a.openProcessor, a.openAPI} {
+	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openEngine, a.openProcessor, a.openJobs, a.openAPI} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -232,6 +234,7 @@ func (a *app) openAPI(context.Context) error {
 		return err
 	}
 	doors.Register(a.api.Mux())
+	a.jobs.Mount(a.api.Huma())
 	return a.openQueries()
 }
 
@@ -273,6 +276,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.units.start(unit{"gatherer", labelled(workload.Log, a.gatherer.Run), 5 * time.Second})
 	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
+	a.units.start(unit{"jobs", a.jobs.Run, 5 * time.Second})
 	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, ln) }, a.cfg.HTTP.Drain + time.Second})
 	a.log.Info("listening", "address", ln.Addr().String(), "data", a.cfg.DataDir, "version", a.opt.Version, "go", runtime.Version(), "pid", os.Getpid())
 	if a.opt.Started != nil {

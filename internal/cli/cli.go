@@ -30,6 +30,7 @@ type Commands struct {
 	Query  QueryCmd  `cmd:"" help:"Run one SELECT and print its answer."`
 	Tail   TailCmd   `cmd:"" help:"Print events as they become visible."`
 	Import ImportCmd `cmd:"" help:"Import files: access logs or events, once however often it is repeated."`
+	Job    JobCmd    `cmd:"" help:"List, show, cancel asynchronous work, and get its results."`
 	Usage  UsageCmd  `cmd:"" help:"Print what became of the events, by hour."`
 	Demo   DemoCmd   `cmd:"" help:"Fill a running server with a demo tenant and live traffic."`
 

@@ -120,6 +120,15 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	return nil
 }
 
+// Get returns the body of an answer as it comes. The caller closes it.
+func (c *Client) Get(ctx context.Context, path string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, call{method: http.MethodGet, path: path, header: http.Header{}, idempotent: true})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
 // send does one call with retries. The caller closes the answer's body.
 func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	if c.err != nil {

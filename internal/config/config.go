@@ -25,6 +25,7 @@ type Config struct {
 	Process Process
 	Dedupe  Dedupe
 	Query   Query
+	Jobs    Jobs
 	Logging Logging
 }
 
@@ -82,6 +83,17 @@ type Query struct {
 	MaxRows    int64 // rows of an answer
 	MaxResult  Size  // bytes of an answer
 	Concurrent int   // queries that run at once
+}
+
+// Jobs configures asynchronous work.
+type Jobs struct {
+	Keep          time.Duration // how long an ended job and its result stay
+	MaxResult     Size          // of one result
+	MaxDisk       Size          // of all results
+	MaxDiskTenant Size          // of one tenant's results
+	Workers       int           // jobs that run at once
+	TenantRunning int           // of these, jobs of one tenant
+	TenantQueued  int           // jobs of one tenant that wait or run
 }
 
 // Logging configures the process's log on standard error.

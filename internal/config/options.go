@@ -42,6 +42,7 @@ func Default() *Config {
 		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
 		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
 		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32},
+		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 4, TenantRunning: 2, TenantQueued: 100},
 		Logging: Logging{Level: "info", Format: "text"},
 	}
 }
@@ -90,6 +91,14 @@ func options(c *Config) []Option {
 		{Key: "query.max_rows", Kind: "number", Help: "Most rows of one answer.", value: number(&c.Query.MaxRows)},
 		{Key: "query.max_result", Kind: "size", Help: "Most bytes of one answer. What has been streamed by then is cut off.", value: size(&c.Query.MaxResult)},
 		{Key: "query.concurrent", Kind: "number", Help: "Queries that run at once; further ones wait.", value: number(&c.Query.Concurrent)},
+
+		{Key: "jobs.keep", Kind: "duration", Help: "How long a job that has ended stays with its result.", value: duration(&c.Jobs.Keep)},
+		{Key: "jobs.max_result", Kind: "size", Help: "Largest result of a job.", value: size(&c.Jobs.MaxResult)},
+		{Key: "jobs.max_disk", Kind: "size", Help: "Bound on the results of all jobs. Above it new jobs get 429.", value: size(&c.Jobs.MaxDisk)},
+		{Key: "jobs.max_disk_tenant", Kind: "size", Help: "The same bound for one tenant.", value: size(&c.Jobs.MaxDiskTenant)},
+		{Key: "jobs.workers", Kind: "number", Help: "Jobs that run at once; further ones wait.", value: number(&c.Jobs.Workers)},
+		{Key: "jobs.tenant_running", Kind: "number", Help: "Of these, jobs of one tenant.", value: number(&c.Jobs.TenantRunning)},
+		{Key: "jobs.tenant_queued", Kind: "number", Help: "Jobs of one tenant that wait or run, from which on new ones get 429.", value: number(&c.Jobs.TenantQueued)},
 
 		{Key: "logging.level", Kind: "word", Help: "What is logged: debug, info, warn or error.", value: text(&c.Logging.Level)},
 		{Key: "logging.format", Kind: "word", Help: "How it is logged: text or json.", value: text(&c.Logging.Format)},

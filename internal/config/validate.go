@@ -80,6 +80,17 @@ func (c *Config) validateLimits(p *problems) {
 	between(p, "query.max_rows", c.Query.MaxRows, 1, 1e9, formatInt)
 	between(p, "query.max_result", c.Query.MaxResult, 1<<20, 64<<30, Size.String)
 	between(p, "query.concurrent", c.Query.Concurrent, 1, 1000, strconv.Itoa)
+	c.validateJobs(p)
+}
+
+func (c *Config) validateJobs(p *problems) {
+	between(p, "jobs.keep", c.Jobs.Keep, time.Minute, 400*24*time.Hour, FormatDuration)
+	between(p, "jobs.max_result", c.Jobs.MaxResult, 64<<10, 1<<40, Size.String)
+	between(p, "jobs.max_disk", c.Jobs.MaxDisk, 1<<20, 1<<50, Size.String)
+	between(p, "jobs.max_disk_tenant", c.Jobs.MaxDiskTenant, 64<<10, 1<<50, Size.String)
+	between(p, "jobs.workers", c.Jobs.Workers, 1, 1000, strconv.Itoa)
+	between(p, "jobs.tenant_running", c.Jobs.TenantRunning, 1, 1000, strconv.Itoa)
+	between(p, "jobs.tenant_queued", c.Jobs.TenantQueued, 1, 100_000, strconv.Itoa)
 }
 
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }

@@ -22,6 +22,7 @@ import (
 //	g                               generation of data versions: number of starts, 8 bytes
 //	t…                              what is known of tenants: package profile
 //	dedupe/…                        keys of package dedupe
+//	jobs/…                          records of package jobs
 //	z…                              the id of the store, kept by package app
 //
 // All integers are big endian, so that keys sort by number.
