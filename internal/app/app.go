@@ -31,6 +31,7 @@ import (
 	"weir/internal/httpapi"
 	"weir/internal/ingest"
 	"weir/internal/jobs"
+	"weir/internal/qos"
 	"weir/internal/query"
 	"weir/internal/report"
 	"weir/internal/rollup"
@@ -68,6 +69,7 @@ type app struct {
 	processor *stream.Processor
 	api       *httpapi.API
 	jobs      *jobs.Jobs
+	gate      *qos.Gate
 	room      *room
 	migrated  chan struct{} // closed when the tables are ready
 }
@@ -239,9 +241,12 @@ func (a *app) openAPI(context.Context) error {
 }
 
 func (a *app) openQueries() error {
+	if err := a.openGate(); err != nil {
+		return err
+	}
 	queries, err := query.NewService(query.Config{
 		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
-	}, query.Deps{Engine: a.engine.Client(), Visibility: a.processor}, a.log, a.reg)
+	}, query.Deps{Engine: a.engine.Client(), Visibility: a.processor, Gate: a.gate}, a.log, a.reg)
 	if err != nil {
 		return err
 	}

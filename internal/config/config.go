@@ -26,6 +26,7 @@ type Config struct {
 	Dedupe  Dedupe
 	Query   Query
 	Jobs    Jobs
+	Limits  Limits
 	Logging Logging
 }
 
@@ -38,6 +39,8 @@ type HTTP struct {
 	IdleTimeout    time.Duration  // between requests of one connection
 	MaxHeader      Size           // of a request's head
 	Drain          time.Duration  // for running requests when the process stops
+	IPRate         int64          // requests a second of one address at the public doors; 0: no limit
+	IPBurst        int64          // how many of them may come at once
 }
 
 // Engine configures the embedded engine.
@@ -80,9 +83,24 @@ type Dedupe struct {
 type Query struct {
 	Timeout    time.Duration
 	Memory     Size
-	MaxRows    int64 // rows of an answer
-	MaxResult  Size  // bytes of an answer
-	Concurrent int   // queries that run at once
+	MaxRows    int64         // rows of an answer
+	MaxResult  Size          // bytes of an answer
+	Concurrent int           // queries that run at once
+	MaxWait    time.Duration // for its turn, of one query
+	MaxQueued  int           // queries of one tenant that wait
+}
+
+// Limits are the limits of tenants that have none of their own, field by field; 0: no limit.
+type Limits struct {
+	EventsPerSecond     int64
+	BytesPerSecond      Size
+	BurstSeconds        int64
+	Queries             int64
+	ExpensiveQueries    int64
+	CPUSecondsPerMinute int64
+	CPUSecondsPerHour   int64
+	ScanBytesPerHour    Size
+	ResultBytes         Size
 }
 
 // Jobs configures asynchronous work.

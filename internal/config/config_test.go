@@ -150,7 +150,8 @@ func TestLoadErrors(t *testing.T) {
 }
 
 func TestValidateReportsEveryProblem(t *testing.T) {
-	c := &Config{AdminToken: "short token", ClickHouseListen: "x", Engine: Engine{Memory: 1}, Log: Log{MaxSize: 1}, Ingest: Ingest{MaxEvent: 1 << 20}}
+	c := &Config{AdminToken: "short token", ClickHouseListen: "x", Engine: Engine{Memory: 1}, Log: Log{MaxSize: 1}, Ingest: Ingest{MaxEvent: 1 << 20},
+		HTTP: HTTP{IPRate: -1}, Limits: Limits{-1, -1, -1, -1, -1, -1, -1, -1, -1}}
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("no error")

@@ -36,13 +36,13 @@ func Default() *Config {
 	return &Config{
 		DataDir: "./data", Roles: []string{RoleAll}, Listen: "127.0.0.1:8080",
 		HTTP: HTTP{HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, WriteTimeout: 30 * time.Second,
-			IdleTimeout: 2 * time.Minute, MaxHeader: 64 << 10, Drain: 8 * time.Second},
+			IdleTimeout: 2 * time.Minute, MaxHeader: 64 << 10, Drain: 8 * time.Second, IPBurst: 1000},
 		Log:     Log{Partitions: 8, Retention: 24 * time.Hour, MaxSize: 32 << 30, MaxDisk: 95},
 		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
 		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
 		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
-		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32},
 		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 4, TenantRunning: 2, TenantQueued: 100},
+		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32, MaxWait: 30 * time.Second, MaxQueued: 200},
 		Logging: Logging{Level: "info", Format: "text"},
 	}
 }
@@ -64,6 +64,8 @@ func options(c *Config) []Option {
 		{Key: "http.idle_timeout", Kind: "duration", Help: "How long a connection may be idle between requests.", value: duration(&c.HTTP.IdleTimeout)},
 		{Key: "http.max_header", Kind: "size", Help: "Largest head of a request. Above it the answer is 431.", value: size(&c.HTTP.MaxHeader)},
 		{Key: "http.drain", Kind: "duration", Help: "How long running requests may take to end when the process stops.", value: duration(&c.HTTP.Drain)},
+		{Key: "http.ip_rate", Kind: "number", Help: "Requests a second that one address (of IPv6: one /64) may send to the public doors. Above it the answer is 429. 0: no limit.", value: number(&c.HTTP.IPRate)},
+		{Key: "http.ip_burst", Kind: "number", Help: "Requests that one address may send at once, when http.ip_rate is set.", value: number(&c.HTTP.IPBurst)},
 
 		{Key: "engine.memory", Kind: "size", Help: "Memory limit of the embedded engine. 0: 60 % of the machine's memory, leaving at least 1 GiB.", value: size(&c.Engine.Memory)},
 
@@ -91,6 +93,18 @@ func options(c *Config) []Option {
 		{Key: "query.max_rows", Kind: "number", Help: "Most rows of one answer.", value: number(&c.Query.MaxRows)},
 		{Key: "query.max_result", Kind: "size", Help: "Most bytes of one answer. What has been streamed by then is cut off.", value: size(&c.Query.MaxResult)},
 		{Key: "query.concurrent", Kind: "number", Help: "Queries that run at once; further ones wait.", value: number(&c.Query.Concurrent)},
+		{Key: "query.max_wait", Kind: "duration", Help: "How long a query may wait for its turn. Then the answer is 429. Jobs wait as long as they must.", value: duration(&c.Query.MaxWait)},
+		{Key: "query.max_queued", Kind: "number", Help: "Queries of one tenant that may wait for their turn. Above it the answer is 429.", value: number(&c.Query.MaxQueued)},
+
+		{Key: "limits.events_per_second", Kind: "number", Help: "Events a second of a tenant that has no limit of its own. All limits.* are such defaults, and 0 is no limit.", value: number(&c.Limits.EventsPerSecond)},
+		{Key: "limits.bytes_per_second", Kind: "size", Help: "Bytes of request bodies, decompressed, a second.", value: size(&c.Limits.BytesPerSecond)},
+		{Key: "limits.burst_seconds", Kind: "number", Help: "How many seconds' worth of events and bytes may come at once; 0: 5.", value: number(&c.Limits.BurstSeconds)},
+		{Key: "limits.queries", Kind: "number", Help: "Queries that run at once.", value: number(&c.Limits.Queries)},
+		{Key: "limits.expensive_queries", Kind: "number", Help: "Queries of the class expensive that run at once.", value: number(&c.Limits.ExpensiveQueries)},
+		{Key: "limits.cpu_seconds_per_minute", Kind: "number", Help: "Seconds of CPU of all queries in a minute.", value: number(&c.Limits.CPUSecondsPerMinute)},
+		{Key: "limits.cpu_seconds_per_hour", Kind: "number", Help: "Seconds of CPU of all queries in an hour.", value: number(&c.Limits.CPUSecondsPerHour)},
+		{Key: "limits.scan_bytes_per_hour", Kind: "size", Help: "Bytes that all queries read in an hour, uncompressed.", value: size(&c.Limits.ScanBytesPerHour)},
+		{Key: "limits.result_bytes", Kind: "size", Help: "Bytes of one answer; query.max_result holds beside it.", value: size(&c.Limits.ResultBytes)},
 
 		{Key: "jobs.keep", Kind: "duration", Help: "How long a job that has ended stays with its result.", value: duration(&c.Jobs.Keep)},
 		{Key: "jobs.max_result", Kind: "size", Help: "Largest result of a job.", value: size(&c.Jobs.MaxResult)},

@@ -80,6 +80,18 @@ func (c *Config) validateLimits(p *problems) {
 	between(p, "query.max_rows", c.Query.MaxRows, 1, 1e9, formatInt)
 	between(p, "query.max_result", c.Query.MaxResult, 1<<20, 64<<30, Size.String)
 	between(p, "query.concurrent", c.Query.Concurrent, 1, 1000, strconv.Itoa)
+	between(p, "query.max_wait", c.Query.MaxWait, 100*time.Millisecond, time.Hour, FormatDuration)
+	between(p, "query.max_queued", c.Query.MaxQueued, 1, 100_000, strconv.Itoa)
+	between(p, "http.ip_rate", c.HTTP.IPRate, 0, 1e9, formatInt)
+	between(p, "http.ip_burst", c.HTTP.IPBurst, 1, 1e9, formatInt)
+	l := &c.Limits
+	for key, v := range map[string]int64{
+		"events_per_second": l.EventsPerSecond, "bytes_per_second": int64(l.BytesPerSecond), "burst_seconds": l.BurstSeconds, "queries": l.Queries,
+		"expensive_queries": l.ExpensiveQueries, "cpu_seconds_per_minute": l.CPUSecondsPerMinute, "cpu_seconds_per_hour": l.CPUSecondsPerHour,
+		"scan_bytes_per_hour": int64(l.ScanBytesPerHour), "result_bytes": int64(l.ResultBytes),
+	} {
+		p.check(v >= 0, "limits."+key, "is %d, it must not be negative; 0 is no limit", v)
+	}
 	c.validateJobs(p)
 }
 

@@ -52,6 +52,8 @@ type Record struct {
 	Events        uint64  // taken or stored
 	ByteSeconds   float64 // of storage
 	Count         uint64  // of requests; 0 counts as 1
+	// Partial says that the work was cut off before its end: it is charged, but nobody learns from it what the whole costs.
+	Partial bool
 }
 
 // Sink takes records. Record does not block and is safe for concurrent use.
@@ -117,6 +119,12 @@ type Gate interface {
 	Estimate(q Question) Estimate
 	// Admit returns a ticket, or a problem that names limit, value and retry time. The error of ctx while waiting is a problem of status 499.
 	Admit(q Question, done <-chan struct{}) (Ticket, *problem.Problem)
+}
+
+// Tuned is implemented by tickets that also say how the engine must run the query, so that it is fair to the others. Whoever
+// runs it adds the settings to the statement's own, over which they go. The map is shared: it must not be changed.
+type Tuned interface {
+	Settings() map[string]string
 }
 
 // Ticket is the right to run one query. Done must be called once, with what was measured; it gives the place back.

@@ -1,0 +1,221 @@
+package qos
+
+import (
+	"container/list"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/usage"
+)
+
+// Tenants knows tenants' limits, from memory.
+type Tenants interface {
+	TenantByID(id tenant.ID) (catalog.Tenant, bool)
+}
+
+// Budgets knows what a tenant's spent budget asks for.
+type Budgets interface {
+	// BudgetAction returns catalog.BudgetThrottle or catalog.BudgetBlock when the tenant's budget of this month is used up and that is its
+	// action, else something else.
+	BudgetAction(t tenant.ID) string
+}
+
+// Deps are what a Gate works with. Tenants must be set.
+type Deps struct {
+	Tenants    Tenants
+	Statistics Statistics   // nil: nothing is known before a shape has run once
+	Pricer     usage.Pricer // nil: amounts are 0
+	Budgets    Budgets      // nil: nobody has one
+	Registerer prometheus.Registerer
+	Now        func() time.Time // time.Now; a seam of tests
+}
+
+// Gate admits queries. It implements usage.Gate and is safe for concurrent use.
+type Gate struct {
+	cfg     Config
+	deps    Deps
+	now     func() time.Time
+	history *history
+	metrics *metrics
+	tuning  map[usage.Class]map[string]string // settings of the engine by class
+	last    map[string]string                 // of tenants that come last
+
+	mu      sync.Mutex
+	lanes   [3]lane // cheap, medium, expensive
+	heavy   int     // medium and expensive queries that run
+	tenants map[tenant.ID]*party
+	recent  list.List // of *party, the one used longest ago first
+}
+
+var _ usage.Gate = (*Gate)(nil)
+
+// New returns a gate. It does no I/O.
+func New(cfg Config, d Deps) (*Gate, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("qos: %w", err)
+	}
+	if d.Tenants == nil {
+		return nil, fmt.Errorf("qos: Tenants is missing")
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	cfg = cfg.withDefaults()
+	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, lanes: newLanes(cfg)}
+	g.tuning, g.last = tuning(cfg.Cores)
+	var err error
+	g.metrics, err = newMetrics(d.Registerer, g)
+	return g, err
+}
+
+// Limits returns the limits that hold for a tenant: its own, and the defaults where it has none.
+func (g *Gate) Limits(t tenant.ID) catalog.Limits {
+	if t == "" { // the operator
+		return catalog.Limits{}
+	}
+	found, _ := g.deps.Tenants.TenantByID(t)
+	return effective(found.Limits, g.cfg.Limits)
+}
+
+// Admit implements usage.Gate. It returns when the query's turn has come. Limits that count what was used are met by what was used before: a
+// query that begins below them runs to its end.
+func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *problem.Problem) {
+	e, expected := g.estimate(&q)
+	if p := overAsked(&q, e); p != nil {
+		return nil, g.refuse(p)
+	}
+	action := ""
+	if g.deps.Budgets != nil && q.Tenant != "" {
+		action = g.deps.Budgets.BudgetAction(q.Tenant)
+	}
+	now := g.now()
+	if action == catalog.BudgetBlock && q.Kind != usage.KindReport {
+		return nil, g.refuse(budgetSpent(now))
+	}
+	t := &ticket{gate: g, subject: q.Subject, kind: q.Kind, class: e.Class, cpu: e.CPU, bytes: e.Bytes, expected: expected, since: now, last: action == catalog.BudgetThrottle}
+	limits := g.Limits(q.Tenant)
+	g.mu.Lock()
+	t.party = g.party(q.Tenant, now)
+	if p := g.overLimit(t, limits, now); p != nil {
+		g.mu.Unlock()
+		return nil, g.refuse(p)
+	}
+	t.party.limits = limits
+	g.enter(t)
+	g.pump(now)
+	if t.running {
+		g.mu.Unlock()
+		g.metrics.admit(t.class, 0)
+		return t, nil
+	}
+	t.turn = make(chan struct{})
+	g.mu.Unlock()
+	return g.wait(t, done)
+}
+
+// wait waits for the turn of a ticket that is in a queue.
+func (g *Gate) wait(t *ticket, done <-chan struct{}) (usage.Ticket, *problem.Problem) {
+	var late <-chan time.Time
+	if t.kind != usage.KindJob {
+		timer := time.NewTimer(g.cfg.MaxWait)
+		defer timer.Stop()
+		late = timer.C
+	}
+	var p *problem.Problem
+	select {
+	case <-t.turn:
+	case <-done:
+		p = problem.New(499, "client_gone", "the client left while its query waited for its turn")
+	case <-late:
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	if t.running { // perhaps at the last moment
+		if p == nil {
+			t.waited = t.began.Sub(t.since)
+			g.metrics.admit(t.class, t.waited)
+			return t, nil
+		}
+		g.stop(t, usage.Record{Partial: true}, now)
+		return nil, g.refuse(p)
+	}
+	if p == nil {
+		p = g.waitedTooLong(t, now)
+	}
+	g.abandon(t)
+	g.pump(now) // what stood behind it may fit
+	return nil, g.refuse(p)
+}
+
+// refuse counts a refusal.
+func (g *Gate) refuse(p *problem.Problem) *problem.Problem {
+	g.metrics.refusals.WithLabelValues("query", reason(p)).Inc()
+	return p
+}
+
+// ticket is a query that waits or runs. It implements usage.Ticket and usage.Tuned.
+type ticket struct {
+	gate     *Gate
+	subject  usage.Subject
+	kind     usage.Kind
+	class    usage.Class
+	cpu      time.Duration // estimated
+	bytes    uint64        // estimated
+	expected uint64        // by the statistics
+	last     bool          // its tenant's budget is spent: it comes last
+	since    time.Time
+	party    *party
+	leaf     *node
+	element  *list.Element // in its lane's list of those that wait
+	turn     chan struct{} // closed when it runs; nil if it did not wait
+
+	// Under the gate's lock.
+	running, over bool
+	began         time.Time
+	waited        time.Duration
+}
+
+// Waited implements usage.Ticket.
+func (t *ticket) Waited() time.Duration { return t.waited }
+
+// Settings implements usage.Tuned.
+func (t *ticket) Settings() map[string]string {
+	if t.last {
+		return t.gate.last
+	}
+	return t.gate.tuning[t.class]
+}
+
+// Done implements usage.Ticket. A second call does nothing.
+func (t *ticket) Done(r usage.Record) {
+	g := t.gate
+	now := g.now()
+	g.mu.Lock()
+	if t.over {
+		g.mu.Unlock()
+		return
+	}
+	g.stop(t, r, now)
+	g.mu.Unlock()
+	if t.kind != usage.KindCache {
+		g.history.learn(t.subject, t.expected, r, now)
+	}
+	g.metrics.judged(t.class, classOf(r.CPU))
+}
+
+// budgetSpent refuses a query because of the tenant's budget.
+func budgetSpent(now time.Time) *problem.Problem {
+	y, m, _ := now.UTC().Date()
+	return problem.New(http.StatusTooManyRequests, "budget_spent",
+		"the tenant's budget of this month is spent and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
+			"Raise budget.amount, or set budget.action to notify or throttle").
+		WithLimit("budget.amount", 0).WithRetry(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
+}

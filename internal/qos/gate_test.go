@@ -1,0 +1,393 @@
+package qos
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/usage"
+)
+
+// world is what a gate asks, as tests want it.
+type world struct {
+	limits  map[tenant.ID]catalog.Limits
+	bytes   map[tenant.ID]uint64
+	actions map[tenant.ID]string
+}
+
+func (w *world) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
+	return catalog.Tenant{ID: id, Limits: w.limits[id]}, true
+}
+
+func (w *world) Size(t tenant.ID, _, _ time.Time) (rows, bytes uint64) {
+	return w.bytes[t] / 100, w.bytes[t]
+}
+
+func (w *world) BudgetAction(t tenant.ID) string { return w.actions[t] }
+
+// Price makes a second of CPU cost 1.
+func (w *world) Price(r usage.Record) (float64, string) { return r.CPU.Seconds(), "EUR" }
+
+func (w *world) Remaining(tenant.ID) (float64, bool) { return 0, false }
+
+func newWorld() *world {
+	return &world{limits: map[tenant.ID]catalog.Limits{}, bytes: map[tenant.ID]uint64{}, actions: map[tenant.ID]string{}}
+}
+
+func newGate(t testing.TB, w *world, cfg Config) *Gate {
+	t.Helper()
+	if cfg.Cores == 0 {
+		cfg.Cores = 2
+	}
+	g, err := New(cfg, Deps{Tenants: w, Statistics: w, Budgets: w, Pricer: w, Registerer: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// ask is a query that is expected to use that much CPU.
+func ask(id tenant.ID, cpu time.Duration) usage.Question {
+	return usage.Question{Subject: usage.Subject{Tenant: id, Role: tenant.RoleAnalyst, User: "key:1"}, Kind: usage.KindQuery,
+		Measured: &usage.Estimate{CPU: cpu}}
+}
+
+func admit(t testing.TB, g *Gate, q usage.Question) usage.Ticket {
+	t.Helper()
+	ticket, p := g.Admit(q, nil)
+	if p != nil {
+		t.Fatalf("refused: %v", p)
+	}
+	return ticket
+}
+
+// later admits in a goroutine and returns where the outcome arrives.
+type outcome struct {
+	ticket usage.Ticket
+	p      *problem.Problem
+}
+
+func later(g *Gate, q usage.Question, done <-chan struct{}) chan outcome {
+	c := make(chan outcome, 1)
+	go func() {
+		ticket, p := g.Admit(q, done)
+		c <- outcome{ticket, p}
+	}()
+	return c
+}
+
+func waiting(c chan outcome) bool { return len(c) == 0 }
+
+const (
+	short = 20 * time.Millisecond
+	mid   = 3 * time.Second
+	long  = 60 * time.Second
+)
+
+// A hundred expensive queries of one tenant wait for each other; cheap ones, also its own, do not wait for them.
+func TestCheapNeverWaitsForExpensive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, newWorld(), Config{MaxWait: time.Hour})
+		var scans []chan outcome
+		for range 100 {
+			scans = append(scans, later(g, ask("a", long), nil))
+		}
+		synctest.Wait()
+		running := 0
+		for _, c := range scans {
+			if !waiting(c) {
+				running++
+			}
+		}
+		if running != 1 {
+			t.Fatalf("%d expensive queries run on two cores, want 1", running)
+		}
+		for _, id := range []tenant.ID{"b", "a", "b"} {
+			began := time.Now()
+			ticket := admit(t, g, ask(id, short))
+			if ticket.Waited() != 0 || time.Since(began) != 0 {
+				t.Errorf("%s waited %v behind expensive queries", id, ticket.Waited())
+			}
+			ticket.Done(usage.Record{CPU: short})
+		}
+		for n := range scans { // they all get their turn, one after the other
+			for _, c := range scans {
+				if !waiting(c) {
+					o := <-c
+					if o.p != nil {
+						t.Fatalf("scan %d: %v", n, o.p)
+					}
+					time.Sleep(time.Second)
+					o.ticket.Done(usage.Record{CPU: time.Second})
+					synctest.Wait()
+					break
+				}
+			}
+		}
+		if len(g.lanes[expensive].root.children) != 0 || g.lanes[expensive].running != 0 || g.heavy != 0 || g.lanes[expensive].load != 0 {
+			t.Errorf("something is left: %+v", &g.lanes[expensive])
+		}
+	})
+}
+
+// One tenant's flood of cheap queries leaves places for another's.
+func TestFloodOfCheap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, newWorld(), Config{MaxQueued: 1000})
+		for range 500 {
+			later(g, ask("a", short), nil)
+		}
+		synctest.Wait()
+		a := g.State("a")
+		if a.Classes[cheap].Running == 0 || a.Classes[cheap].Running > a.Classes[cheap].Places*3/4 || a.Classes[cheap].Waiting == 0 {
+			t.Errorf("a runs %+v", a.Classes[cheap])
+		}
+		for range a.Classes[cheap].Places - a.Classes[cheap].Running {
+			if ticket := admit(t, g, ask("b", short)); ticket.Waited() != 0 {
+				t.Errorf("b waited %v", ticket.Waited())
+			}
+		}
+		time.Sleep(time.Minute) // the others are refused after MaxWait
+		synctest.Wait()
+	})
+}
+
+// A burst is held back by what it is expected to cost, before any of it has used anything.
+func TestPredictive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, newWorld(), Config{Cores: 4})
+		var c []chan outcome
+		for i := range 6 { // cheap, but only just: 0.9 s each, from different tenants
+			c = append(c, later(g, ask(tenant.ID(fmt.Sprint("t", i)), 900*time.Millisecond), nil))
+		}
+		synctest.Wait()
+		if load := g.lanes[cheap].load; load > g.lanes[cheap].bound {
+			t.Errorf("the load is %v, more than %v", load, g.lanes[cheap].bound)
+		}
+		started := 0
+		for _, x := range c {
+			if !waiting(x) {
+				started++
+			}
+		}
+		if started != 4 {
+			t.Errorf("%d started, want 4 on 4 cores", started)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestTenantLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.limits["a"] = catalog.Limits{Queries: 2, ExpensiveQueries: 1}
+		g := newGate(t, w, Config{Cores: 16, MaxWait: 10 * time.Second, Places: 64})
+		first, second := admit(t, g, ask("a", short)), admit(t, g, ask("a", short))
+		third := later(g, ask("a", short), nil)
+		synctest.Wait()
+		if !waiting(third) {
+			t.Fatal("a third query runs, the limit is 2")
+		}
+		if s := g.State("a"); s.WaitsFor != "limits.queries" || s.WaitsForValue != 2 || s.Classes[cheap].Waiting != 1 {
+			t.Errorf("state: %+v", s)
+		}
+		admit(t, g, ask("b", short)).Done(usage.Record{}) // another tenant is not concerned
+		time.Sleep(3 * time.Second)
+		first.Done(usage.Record{CPU: short})
+		o := <-third
+		if o.p != nil || o.ticket.Waited() != 3*time.Second {
+			t.Errorf("third: %v, waited %v", o.p, o.ticket.Waited())
+		}
+		o.ticket.Done(usage.Record{})
+		second.Done(usage.Record{})
+
+		scan := admit(t, g, ask("a", long))
+		o = <-later(g, ask("a", long), nil)
+		if o.p == nil || o.p.Status != 429 || o.p.Limit != "limits.expensive_queries" || o.p.LimitValue != 1 || o.p.RetryAfter <= 0 || !strings.Contains(o.p.Detail, "limits.expensive_queries") {
+			t.Errorf("second scan: %+v", o.p)
+		}
+		scan.Done(usage.Record{})
+		if n := testutil.ToFloat64(g.metrics.refusals.WithLabelValues("query", "queue_timeout")); n != 1 {
+			t.Errorf("%v refusals counted", n)
+		}
+	})
+}
+
+// CPU and bytes are limited over a window that slides; the answer says when to try again, and then it works.
+func TestUsedUp(t *testing.T) {
+	for _, tc := range []struct {
+		limit  string
+		limits catalog.Limits
+		used   usage.Record
+		retry  time.Duration // at most
+	}{
+		{"limits.cpu_seconds_per_minute", catalog.Limits{CPUSecondsPerMinute: 10}, usage.Record{CPU: 11 * time.Second}, time.Minute},
+		{"limits.cpu_seconds_per_hour", catalog.Limits{CPUSecondsPerHour: 10}, usage.Record{CPU: 11 * time.Second}, time.Hour},
+		{"limits.scan_bytes_per_hour", catalog.Limits{ScanBytesPerHour: 1e9}, usage.Record{BytesScanned: 1e9}, time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			w.limits["a"] = tc.limits
+			g := newGate(t, w, Config{})
+			ticket := admit(t, g, ask("a", short))
+			time.Sleep(7 * time.Second)
+			ticket.Done(tc.used)
+			time.Sleep(time.Second)
+			_, p := g.Admit(ask("a", short), nil)
+			if p == nil || p.Status != 429 || p.Limit != tc.limit || p.LimitValue == 0 || p.RetryAfter <= 0 || p.RetryAfter > tc.retry || !strings.Contains(p.Detail, tc.limit) {
+				t.Fatalf("%s: %+v", tc.limit, p)
+			}
+			admit(t, g, ask("b", short)).Done(usage.Record{})
+			time.Sleep(p.RetryAfter - 2*time.Second)
+			if _, p := g.Admit(ask("a", short), nil); p == nil {
+				t.Errorf("%s: admitted before the time that was said", tc.limit)
+			}
+			time.Sleep(2 * time.Second)
+			admit(t, g, ask("a", short)).Done(usage.Record{})
+			w.limits["a"] = catalog.Limits{} // taken away: holds at once
+			admit(t, g, ask("a", short)).Done(tc.used)
+			admit(t, g, ask("a", short)).Done(tc.used)
+		})
+	}
+}
+
+// What runs counts as it is expected, so that many queries at once do not slip through together.
+func TestPendingCounts(t *testing.T) {
+	w := newWorld()
+	w.limits["a"] = catalog.Limits{CPUSecondsPerMinute: 2}
+	g := newGate(t, w, Config{Cores: 16})
+	one := admit(t, g, ask("a", 2500*time.Millisecond))
+	if _, p := g.Admit(ask("a", short), nil); p == nil || p.Limit != "limits.cpu_seconds_per_minute" {
+		t.Errorf("the second: %v", p)
+	}
+	one.Done(usage.Record{CPU: time.Millisecond})
+	one.Done(usage.Record{CPU: time.Hour}) // the first counts
+	admit(t, g, ask("a", short))
+}
+
+func TestClientLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, newWorld(), Config{})
+		running := admit(t, g, ask("a", long))
+		done := make(chan struct{})
+		gone, next := later(g, ask("a", long), done), later(g, ask("b", long), nil)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		close(done)
+		began := time.Now()
+		if o := <-gone; o.p == nil || o.p.Status != 499 || time.Since(began) != 0 {
+			t.Errorf("the client that left: %v after %v", o.p, time.Since(began))
+		}
+		running.Done(usage.Record{})
+		if o := <-next; o.p != nil {
+			t.Errorf("the next: %v", o.p)
+		}
+	})
+}
+
+func TestQueueFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, newWorld(), Config{MaxQueued: 3})
+		admit(t, g, ask("a", long))
+		for range 3 {
+			later(g, ask("a", long), nil)
+		}
+		synctest.Wait()
+		_, p := g.Admit(ask("a", long), nil)
+		if p == nil || p.Status != 429 || p.Code != "queue_full" || p.LimitValue != 3 || p.RetryAfter <= 0 {
+			t.Errorf("%+v", p)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// A job waits as long as it must.
+func TestJobsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, newWorld(), Config{})
+		running := admit(t, g, ask("a", long))
+		q := ask("b", long)
+		q.Kind = usage.KindJob
+		job := later(g, q, nil)
+		time.Sleep(10 * time.Hour)
+		if !waiting(job) {
+			t.Fatal("the job did not wait")
+		}
+		running.Done(usage.Record{})
+		if o := <-job; o.p != nil || o.ticket.Waited() != 10*time.Hour {
+			t.Errorf("%v", o.p)
+		}
+	})
+}
+
+func TestBudgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.actions["blocked"], w.actions["slow"] = catalog.BudgetBlock, catalog.BudgetThrottle
+		g := newGate(t, w, Config{Cores: 8, MaxWait: time.Hour})
+		_, p := g.Admit(ask("blocked", short), nil)
+		if p == nil || p.Status != 429 || p.Code != "budget_spent" || p.RetryAfter <= 0 {
+			t.Errorf("blocked: %+v", p)
+		}
+		report := ask("blocked", short)
+		report.Kind = usage.KindReport
+		admit(t, g, report).Done(usage.Record{})
+
+		first := admit(t, g, ask("slow", short))
+		second := later(g, ask("slow", short), nil)
+		synctest.Wait()
+		if !waiting(second) {
+			t.Error("two queries of a throttled tenant run at once")
+		}
+		if s := g.State("slow"); !s.Throttled || s.WaitsFor != "budget.amount" {
+			t.Errorf("%+v", s)
+		}
+		first.Done(usage.Record{})
+		(<-second).ticket.Done(usage.Record{})
+	})
+}
+
+func TestOverAsked(t *testing.T) {
+	w := newWorld()
+	w.bytes["a"] = 1 << 30
+	g := newGate(t, w, Config{})
+	q := ask("a", 0)
+	q.Measured = nil
+	e := g.Estimate(q)
+	if e.Bytes != 1<<30 || e.Class != usage.Medium || e.Learned || e.Amount == 0 {
+		t.Errorf("estimate %+v", e)
+	}
+	q.MaxBytes = 1 << 20
+	if _, p := g.Admit(q, nil); p == nil || p.Status != 422 || p.Limit != "max_bytes" || p.LimitValue != 1<<20 || !strings.Contains(p.Detail, fmt.Sprint(1<<30)) {
+		t.Errorf("max_bytes: %+v", p)
+	}
+	q.MaxBytes, q.MaxCost = 1<<40, 0.5
+	if _, p := g.Admit(q, nil); p == nil || p.Status != 422 || p.Limit != "max_cost" || !strings.Contains(p.Detail, "0.5") {
+		t.Errorf("max_cost: %+v", p)
+	}
+	q.MaxCost = 100
+	admit(t, g, q)
+}
+
+func TestConfig(t *testing.T) {
+	if err := (Config{}).Validate(); err != nil {
+		t.Error(err)
+	}
+	err := Config{Cores: -1, Places: -1, MaxWait: -1, MaxQueued: -1, Shapes: -1, Limits: catalog.Limits{Queries: -1}}.Validate()
+	for _, want := range []string{"cores", "query.concurrent", "query.max_wait", "query.max_queued", "shapes", "limits.queries"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %s: %v", want, err)
+		}
+	}
+	if _, err := New(Config{}, Deps{}); err == nil {
+		t.Error("a gate without tenants")
+	}
+}
