@@ -1,5 +1,5 @@
 // Package catalog is the contract of the metadata catalog: tenants, their
-// sources and keys, and the import ledger. Package sqlite implements it on one machine.
+// sources, keys, users and sessions, and the import ledger. Package sqlite implements it on one machine.
 package catalog
 
 import (
@@ -99,13 +99,46 @@ type Source struct {
 // Key is an API key. The secret itself is never stored.
 type Key struct {
 	ID      string
-	Tenant  tenant.ID
+	Tenant  tenant.ID // empty: a key of an operator, with that role
 	Role    tenant.Role
 	Site    string // set on a source's write key
 	Name    string
 	Hash    [32]byte // SHA-256 of the secret
 	Created time.Time
 	Expires time.Time // zero: never
+}
+
+// KeyUse is when a key was last used.
+type KeyUse struct {
+	Tenant tenant.ID
+	ID     string
+	At     time.Time
+}
+
+// User is somebody who signs in with a password.
+type User struct {
+	Tenant   tenant.ID // empty: an operator, with that role
+	ID       string    // unique in the installation
+	Role     tenant.Role
+	Name     string
+	Email    string // unique in the installation, whatever the case of its letters
+	Password string // its hash, in the PHC string format; empty: nobody can sign in with it
+	Created  time.Time
+}
+
+// LocalUser is how a user of the catalog is named as an actor and in sessions.
+func LocalUser(id string) string { return "local:" + id }
+
+// Session is a browser that is signed in. The secret itself is never stored.
+type Session struct {
+	Hash    [32]byte    // SHA-256 of the secret
+	Tenant  tenant.ID   // empty: an operator
+	User    string      // "local:<id>" or "oidc:<subject>"
+	Role    tenant.Role // that it was made with
+	Name    string      // of the user, for people
+	Created time.Time
+	Seen    time.Time // last use that was noted
+	Expires time.Time
 }
 
 // Catalog stores metadata. All methods may be called at once. A change is durable when the method returns.
@@ -127,17 +160,40 @@ type Catalog interface {
 	UpdateSource(ctx context.Context, t tenant.ID, id string, change func(*Source) error) (Source, error)
 	DeleteSource(ctx context.Context, t tenant.ID, id string) error // with its keys
 
+	// Keys of operators belong to the empty tenant, and only they have the role operator.
 	CreateKey(ctx context.Context, k Key) (Key, error)
 	Keys(ctx context.Context, t tenant.ID) ([]Key, error)
+	// RotateKey creates next as the successor of a key, with its role, site and, unless next has one, its name; the old one
+	// expires at until, unless it does so earlier. Both happen or neither.
+	RotateKey(ctx context.Context, t tenant.ID, id string, next Key, until time.Time) (Key, error)
 	DeleteKey(ctx context.Context, t tenant.ID, id string) error
+	NoteKeyUses(ctx context.Context, uses []KeyUse) error // never moves a time back; unknown keys are ignored
+	KeyUses(ctx context.Context, t tenant.ID) (map[string]time.Time, error)
+
+	// Users of operators belong to the empty tenant, and only they have the role operator. The sessions of a user end when the user is
+	// deleted, or gets another role or password.
+	CreateUser(ctx context.Context, u User) (User, error) // fills ID and Created
+	User(ctx context.Context, t tenant.ID, id string) (User, error)
+	Users(ctx context.Context, t tenant.ID) ([]User, error)                                         // by id
+	UpdateUser(ctx context.Context, t tenant.ID, id string, change func(*User) error) (User, error) // Tenant, ID and Created stay
+	DeleteUser(ctx context.Context, t tenant.ID, id string) error
+
+	CreateSession(ctx context.Context, s Session) error
+	Session(ctx context.Context, hash [32]byte) (Session, error) // ErrNotFound also for one of a deleted tenant; the caller compares Expires
+	TouchSession(ctx context.Context, hash [32]byte, seen, expires time.Time) error
+	DeleteSession(ctx context.Context, hash [32]byte) error // nil if there is none
+	DeleteSessions(ctx context.Context, t tenant.ID, user string) (int, error)
+	ForgetSessions(ctx context.Context, expiredBefore time.Time) (int, error)
 
 	// Hot path: answered from memory, current within a second of a change by another process and at once in this one.
 	// Slices of the answer are shared: read them, do not write to them. What belongs to a deleted tenant is not found.
-	// A key that has expired is found: the caller compares Expires.
+	// A key that has expired is found: the caller compares Expires. An operator's key comes with the zero Tenant.
 	SourceBySite(siteOrAlias string) (Source, Tenant, bool)
 	KeyByHash(hash [32]byte) (Key, Tenant, bool)
 	TenantByID(id tenant.ID) (Tenant, bool)
 	TenantByNumber(number uint32) (Tenant, bool)
+	UserByEmail(email string) (User, bool)
+	UserByID(t tenant.ID, id string) (User, bool)
 
 	// Imports remembers how far files were imported, for ever.
 	Imports(ctx context.Context, t tenant.ID, site string) ([]Import, error)
@@ -163,7 +219,7 @@ type Import struct {
 
 // Conflict says which name is taken. It wraps ErrExists or ErrInUse.
 type Conflict struct {
-	Field string // the field of the request: id, site_id, aliases, key
+	Field string // the field of the request: id, site_id, aliases, key, email
 	Value string // the name that is taken, empty for a secret
 	Err   error
 }

@@ -44,6 +44,14 @@ func (r Role) Valid() bool {
 	return false
 }
 
+// ValidFor says whether r is a role that a key or a user of the tenant can have; for the empty tenant that is Operator alone.
+func (r Role) ValidFor(t ID) bool {
+	if t == "" {
+		return r == RoleOperator
+	}
+	return r.Valid()
+}
+
 // CanRead says whether the role may read at least what min may (viewer < analyst < admin < operator).
 func (r Role) CanRead(min Role) bool { return rank[r] >= rank[min] && rank[r] > 0 }
 

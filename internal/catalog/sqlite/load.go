@@ -15,11 +15,15 @@ const (
 	tenantColumns = `id, number, name, region, retention_ns, limits, policy, partition_first, partition_count, partition_epoch, created_ns, deleted_ns`
 	sourceColumns = `tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, strong, created_ns`
 	keyColumns    = `tenant, id, role, site_id, name, hash, created_ns, expires_ns`
+	userColumns   = `tenant, id, role, name, email, password, created_ns`
 )
 
 type scanner interface{ Scan(dest ...any) error }
 
-// load reads the entries of tenants that changed after a revision, nil for a deleted one, and the present revision.
+// operators is the id under which the keys and users of operators are kept. No tenant has it.
+const operators = tenant.ID("")
+
+// load reads the entries of tenants (and of the operators) that changed after a revision, nil for a deleted one, and the present revision.
 func load(ctx context.Context, tx *sql.Tx, after int64) (map[tenant.ID]*entry, int64, error) {
 	var revision int64
 	if err := tx.QueryRowContext(ctx, "SELECT value FROM revision").Scan(&revision); err != nil {
@@ -41,8 +45,26 @@ func load(ctx context.Context, tx *sql.Tx, after int64) (map[tenant.ID]*entry, i
 	if err != nil {
 		return nil, 0, fmt.Errorf("tenants: %w", err)
 	}
-	const of = " WHERE tenant IN (SELECT id FROM tenants WHERE revision > ?) ORDER BY tenant, id"
-	err = each(ctx, tx, "SELECT "+sourceColumns+" FROM sources"+of, []any{after}, func(row scanner) error {
+	var operatorsRevision int64
+	if err := tx.QueryRowContext(ctx, "SELECT revision FROM operators").Scan(&operatorsRevision); err != nil {
+		return nil, 0, fmt.Errorf("operators: %w", err)
+	}
+	if operatorsRevision > after {
+		changed[operators] = &entry{}
+	}
+	if err := loadParts(ctx, tx, after, changed); err != nil {
+		return nil, 0, err
+	}
+	return changed, revision, nil
+}
+
+// loadParts reads what belongs to the tenants in changed.
+func loadParts(ctx context.Context, tx *sql.Tx, after int64, changed map[tenant.ID]*entry) error {
+	const (
+		of  = " WHERE tenant IN (SELECT id FROM tenants WHERE revision > ?) ORDER BY tenant, id"
+		all = " WHERE tenant IN (SELECT id FROM tenants WHERE revision > ?1 UNION ALL SELECT '' FROM operators WHERE revision > ?1) ORDER BY tenant, id"
+	)
+	err := each(ctx, tx, "SELECT "+sourceColumns+" FROM sources"+of, []any{after}, func(row scanner) error {
 		s, err := scanSource(row)
 		if e := changed[s.Tenant]; err == nil && e != nil {
 			e.sources = append(e.sources, s)
@@ -50,9 +72,9 @@ func load(ctx context.Context, tx *sql.Tx, after int64) (map[tenant.ID]*entry, i
 		return err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("sources: %w", err)
+		return fmt.Errorf("sources: %w", err)
 	}
-	err = each(ctx, tx, "SELECT "+keyColumns+" FROM keys"+of, []any{after}, func(row scanner) error {
+	err = each(ctx, tx, "SELECT "+keyColumns+" FROM keys"+all, []any{after}, func(row scanner) error {
 		k, err := scanKey(row)
 		if e := changed[k.Tenant]; err == nil && e != nil {
 			e.keys = append(e.keys, k)
@@ -60,9 +82,19 @@ func load(ctx context.Context, tx *sql.Tx, after int64) (map[tenant.ID]*entry, i
 		return err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("keys: %w", err)
+		return fmt.Errorf("keys: %w", err)
 	}
-	return changed, revision, nil
+	err = each(ctx, tx, "SELECT "+userColumns+" FROM users"+all, []any{after}, func(row scanner) error {
+		u, err := scanUser(row)
+		if e := changed[u.Tenant]; err == nil && e != nil {
+			e.users = append(e.users, u)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("users: %w", err)
+	}
+	return nil
 }
 
 type queryer interface {

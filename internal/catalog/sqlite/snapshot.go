@@ -3,6 +3,7 @@ package sqlite
 import (
 	"hash/maphash"
 	"maps"
+	"strings"
 
 	"weir/internal/catalog"
 	"weir/internal/tenant"
@@ -14,6 +15,20 @@ type snapshot struct {
 	numbers table[uint32, *entry]
 	names   table[string, ref]   // site_ids and aliases
 	keys    table[[32]byte, ref] // by hash
+	emails  table[string, ref]   // of users, lower case
+	// operators has the keys and users that belong to no tenant; nil when there are none.
+	operators *entry
+}
+
+// of returns the entry of a tenant, or of the operators.
+func (s *snapshot) of(id tenant.ID) (*entry, bool) {
+	if id == operators {
+		if s.operators == nil {
+			return &entry{}, true
+		}
+		return s.operators, true
+	}
+	return s.tenants.lookup(id)
 }
 
 // entry is one living tenant with what belongs to it. It is immutable; a change replaces it.
@@ -21,6 +36,7 @@ type entry struct {
 	tenant  catalog.Tenant
 	sources []catalog.Source // by id
 	keys    []catalog.Key    // by id
+	users   []catalog.User   // by id
 }
 
 // ref points at one source or key of an entry.
@@ -31,11 +47,15 @@ type ref struct {
 
 // with returns a snapshot in which the given tenants have new entries; nil removes one.
 func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
-	tenants, numbers, names, keys := s.tenants.edit(), s.numbers.edit(), s.names.edit(), s.keys.edit()
+	tenants, numbers, names, keys, emails := s.tenants.edit(), s.numbers.edit(), s.names.edit(), s.keys.edit(), s.emails.edit()
+	ops := s.operators
 	for id := range changed { // all old names first: a name may move from one tenant to another
-		old, ok := s.tenants.lookup(id)
+		old, ok := s.of(id)
 		if !ok {
 			continue
+		}
+		for i := range old.users {
+			emails.remove(strings.ToLower(old.users[i].Email))
 		}
 		for i := range old.sources {
 			names.remove(old.sources[i].SiteID)
@@ -46,15 +66,24 @@ func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
 		for i := range old.keys {
 			keys.remove(old.keys[i].Hash)
 		}
-		tenants.remove(id)
-		numbers.remove(old.tenant.Number)
+		if id != operators {
+			tenants.remove(id)
+			numbers.remove(old.tenant.Number)
+		}
 	}
 	for id, e := range changed {
 		if e == nil {
 			continue
 		}
-		tenants.set(id, e)
-		numbers.set(e.tenant.Number, e)
+		if id == operators {
+			ops = e
+		} else {
+			tenants.set(id, e)
+			numbers.set(e.tenant.Number, e)
+		}
+		for i := range e.users {
+			emails.set(strings.ToLower(e.users[i].Email), ref{e, i})
+		}
 		for i := range e.sources {
 			names.set(e.sources[i].SiteID, ref{e, i})
 			for _, a := range e.sources[i].Aliases {
@@ -65,7 +94,7 @@ func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
 			keys.set(e.keys[i].Hash, ref{e, i})
 		}
 	}
-	return &snapshot{tenants.table, numbers.table, names.table, keys.table}
+	return &snapshot{tenants.table, numbers.table, names.table, keys.table, emails.table, ops}
 }
 
 // shards is the number of parts of a table. A change copies the parts that it touches, so that

@@ -223,7 +223,11 @@ func (c *Catalog) change(ctx context.Context, id tenant.ID, fn func(tx *sql.Tx) 
 	if err := tx.QueryRowContext(ctx, "UPDATE revision SET value = value + 1 RETURNING value").Scan(&revision); err != nil {
 		return fmt.Errorf("catalog: next revision: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE tenants SET revision = ? WHERE id = ?", revision, string(id)); err != nil {
+	stamp, args := "UPDATE tenants SET revision = ? WHERE id = ?", []any{revision, string(id)}
+	if id == operators {
+		stamp, args = "UPDATE operators SET revision = ?", args[:1]
+	}
+	if _, err := tx.ExecContext(ctx, stamp, args...); err != nil {
 		return fmt.Errorf("catalog: stamp tenant: %w", err)
 	}
 	// What is published is read back inside the transaction: reading after the commit could fail and leave an old snapshot.
@@ -236,6 +240,24 @@ func (c *Catalog) change(ctx context.Context, id tenant.ID, fn func(tx *sql.Tx) 
 		return fmt.Errorf("catalog: commit: %w", err)
 	}
 	c.publishLocked(changed, revision)
+	return nil
+}
+
+// write runs fn in a transaction that changes nothing of the snapshot.
+func (c *Catalog) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	tx, err := c.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("catalog: begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // no effect after Commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("catalog: commit: %w", err)
+	}
 	return nil
 }
 

@@ -165,7 +165,7 @@ func (c *Catalog) UpdateTenant(ctx context.Context, id tenant.ID, change func(*c
 	return c.Tenant(ctx, id)
 }
 
-// DeleteTenant implements catalog.Catalog. Its sources and keys are removed and their names become free; its row
+// DeleteTenant implements catalog.Catalog. Its sources, keys, users and sessions are removed and their names become free; its row
 // stays, so that its id and number are never given again. The import ledger stays too.
 func (c *Catalog) DeleteTenant(ctx context.Context, id tenant.ID) error {
 	return c.change(ctx, id, func(tx *sql.Tx) error {
@@ -175,6 +175,9 @@ func (c *Catalog) DeleteTenant(ctx context.Context, id tenant.ID) error {
 		for _, q := range []string{
 			"DELETE FROM site_names WHERE tenant = ?1",
 			"DELETE FROM keys WHERE tenant = ?1",
+			"DELETE FROM key_uses WHERE tenant = ?1",
+			"DELETE FROM sessions WHERE tenant = ?1",
+			"DELETE FROM users WHERE tenant = ?1",
 			"DELETE FROM sources WHERE tenant = ?1",
 			"UPDATE tenants SET deleted_ns = ?2 WHERE id = ?1",
 		} {
