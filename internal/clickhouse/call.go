@@ -126,6 +126,11 @@ func (c *Client) do(ctx context.Context, s Statement, data io.Reader) (*http.Res
 		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
 	switch {
+	case s.Operator && s.Tenant != "":
+		return nil, fmt.Errorf("clickhouse: a statement is a tenant's or an operator's, not both")
+	case s.Operator:
+		req.Header.Set(HeaderUser, "o_operator")
+		req.Header.Set(HeaderDatabase, "o_operator")
 	case s.Tenant != "":
 		req.Header.Set(HeaderUser, "t_"+s.Tenant)
 		req.Header.Set(HeaderDatabase, "t_"+s.Tenant)

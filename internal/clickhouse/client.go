@@ -72,6 +72,9 @@ type Statement struct {
 	// Tenant runs the statement as that tenant's SQL user ("t_" + Tenant, database
 	// likewise): the engine's own barrier. Empty runs it as weir itself.
 	Tenant string
+	// Operator runs the statement as the SQL user of operators: it sees the rows of all tenants, and may do as little as a tenant.
+	// Tenant must be empty.
+	Operator bool
 }
 
 // Summary is what a finished statement cost: X-ClickHouse-Summary.

@@ -137,10 +137,13 @@ func reserved(name string) bool {
 // (-1: any number, each with a name if wanted; 0: none, or numbers and strings).
 var types = map[string]int{"array": 1, "nullable": 1, "lowcardinality": 1, "map": 2, "tuple": -1}
 
-func typeTable() map[string]int {
-	for _, t := range strings.Fields(`UInt8 UInt16 UInt32 UInt64 UInt128 UInt256 Int8 Int16 Int32 Int64 Int128 Int256
+// typeSpellings are the simple types as the engine spells them, and the composite ones.
+var typeSpellings = strings.Fields(`Array Nullable LowCardinality Map Tuple UInt8 UInt16 UInt32 UInt64 UInt128 UInt256 Int8 Int16 Int32 Int64 Int128 Int256
 Float32 Float64 BFloat16 Decimal Decimal32 Decimal64 Decimal128 Decimal256 String FixedString Date Date32 DateTime DateTime32
-DateTime64 Time Time64 Bool Boolean UUID IPv4 IPv6 Enum Enum8 Enum16 Int Integer BigInt SmallInt TinyInt Float Double Text Varchar Char Timestamp`) {
+DateTime64 Time Time64 Bool Boolean UUID IPv4 IPv6 Enum Enum8 Enum16 Int Integer BigInt SmallInt TinyInt Float Double Text Varchar Char Timestamp`)
+
+func typeTable() map[string]int {
+	for _, t := range typeSpellings[5:] {
 		types[strings.ToLower(t)] = 0
 	}
 	return types

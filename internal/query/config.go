@@ -70,8 +70,9 @@ func (c Config) settings() map[string]string {
 		"enable_global_with_statement":               "1",
 		"output_format_json_quote_64bit_integers":    "0",
 		"output_format_json_quote_denormals":         "0",
-		"max_ast_elements":                           "50000",
-		"max_expanded_ast_elements":                  "100000",
+		"max_query_size":                             "4194304", // 2 000 properties in front of a statement of 64 KB
+		"max_ast_elements":                           "200000",
+		"max_expanded_ast_elements":                  "500000",
 		"max_subquery_depth":                         "100",
 		"output_format_parquet_string_as_string":     "1",
 		"output_format_arrow_string_as_string":       "1",

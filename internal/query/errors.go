@@ -101,6 +101,7 @@ var (
 	inScope    = regexp.MustCompile(`(?s)(:?\s*[Ii]n scope\s|\.?\s*In query\s|: While processing|: while executing|: While executing|\s*\(in query:|: In scope ).*`)
 	internalID = regexp.MustCompile(`__table\d+\.|__set_[0-9_]+|weir\.events|\bt_[a-z0-9][a-z0-9_-]*\.`)
 	pathLike   = regexp.MustCompile(`(?:/[A-Za-z0-9_.-]+){2,}`)
+	longNumber = regexp.MustCompile(`\d{17,}`) // keys of masks have as many digits
 	maybe      = regexp.MustCompile(`Maybe you meant: \[([^\]]*)\]`)
 )
 
@@ -112,7 +113,7 @@ func (h *Service) clean(msg string) string {
 	}
 	msg = inScope.ReplaceAllString(msg, "")
 	msg = maybe.ReplaceAllString(msg, "")
-	msg = strings.ReplaceAll(msg, h.guard.list, "…")
+	msg = longNumber.ReplaceAllString(msg, "…")
 	msg = atPosition.ReplaceAllString(msg, "")
 	msg = internalID.ReplaceAllString(msg, "")
 	msg = pathLike.ReplaceAllString(msg, "…")

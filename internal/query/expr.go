@@ -36,11 +36,13 @@ func (w *walker) expr(e ast.Expression, depth int) {
 	case *ast.FunctionCall:
 		w.function(x, depth)
 	case *ast.Asterisk:
+		w.sel.star = true
 		w.head(x.Table, x.Position)
 		w.transformers(x.Transformers, depth)
 		w.replaces(x.Replace, depth)
 		w.applies(x.Apply, x.Position)
 	case *ast.ColumnsMatcher:
+		w.sel.star = true
 		w.head(x.Qualifier, x.Position)
 		w.exprs(x.Columns, depth)
 		w.transformers(x.Transformers, depth)
@@ -211,8 +213,12 @@ func (w *walker) function(x *ast.FunctionCall, depth int) {
 			return nil
 		})
 	}
+	star := w.sel.star
 	w.exprs(x.Parameters, depth)
 	w.exprs(x.Arguments, depth)
+	if lower == "count" || lower == "countif" { // count(*) names no column
+		w.sel.star = star
+	}
 	w.optional(x.Filter, depth)
 	if x.Over != nil {
 		w.window(x.Over, depth)

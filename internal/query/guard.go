@@ -2,8 +2,8 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,27 +16,22 @@ import (
 	"weir/internal/tenant"
 )
 
-// relation is the name of the relation of a tenant's events.
-const relation = "events"
-
 // Guard is barrier 1. It is safe for concurrent use.
 type Guard struct {
-	columns map[string]bool
-	list    string // the columns, for SELECT
-	off     bool
+	columns  map[string]bool // of the table, that are visible
+	physical map[string]bool // of the table or of its records: no property is called so
+	off      bool
 }
 
 // NewGuard returns a guard for the visible columns of event.Columns.
 func NewGuard() *Guard {
-	g := &Guard{columns: map[string]bool{}}
-	var names []string
+	g := &Guard{columns: map[string]bool{}, physical: map[string]bool{}}
 	for _, c := range event.Columns {
+		g.physical[c.Name] = true
 		if c.Visible && c.Stored {
 			g.columns[c.Name] = true
-			names = append(names, c.Name)
 		}
 	}
-	g.list = strings.Join(names, ", ")
 	return g
 }
 
@@ -47,59 +42,166 @@ func (g *Guard) Check(src string, sc Scope) (c Checked, err error) {
 			c, err = Checked{}, &Refusal{What: "the statement cannot be analysed; write it in a simpler way", Code: CodeSyntax}
 		}
 	}()
-	t := sc.Tenant
-	if _, err := tenant.Parse(string(t)); err != nil {
+	if _, err := tenant.Parse(string(sc.Tenant)); err != nil && !sc.All {
 		return Checked{}, fmt.Errorf("guard: %w", err)
 	}
-	if sc.All || len(sc.Masks) > 0 || sc.AsOf != nil {
-		return Checked{}, errors.New("guard: this scope cannot be checked yet")
-	}
 	if g.off {
-		return Checked{SQL: src}, nil
+		return Checked{SQL: src, Kind: KindSelect}, nil
 	}
 	toks, clean, err := scan(src)
 	if err != nil {
 		return Checked{}, err
 	}
-	s := &statement{guard: g, src: src, clean: clean, toks: toks}
+	s := newStatement(g.newView(sc, false), src, clean, toks)
 	if err := s.trimEnd(); err != nil {
 		return Checked{}, err
 	}
-	if err := s.sameTokens(); err != nil {
+	c.Shape, c.ShapeText = shape(s.toks)
+	c.Volatile = isVolatile(s.toks)
+	if err := s.qualify(); err != nil {
 		return Checked{}, err
+	}
+	c.Format = s.format
+	if c.SQL, err = s.analyse(&c); err != nil {
+		return Checked{}, err
+	}
+	return c, nil
+}
+
+// analyse does what the statement's first word asks for.
+func (s *statement) analyse(c *Checked) (sql string, err error) {
+	switch head := s.at(0); {
+	case head.keyword("EXPLAIN"):
+		c.Kind = KindExplain
+		return s.explain(c)
+	case head.keyword("SHOW"), head.keyword("DESCRIBE"), head.keyword("DESC"), head.keyword("EXISTS"):
+		c.Kind, sql, err = s.show()
+		return sql, err
+	}
+	c.Kind = KindSelect
+	if sql, err = s.scoped(); err == nil {
+		s.tell(c)
+	}
+	return sql, err
+}
+
+// statement is one statement on its way through the guard.
+type statement struct {
+	guard   *Guard
+	view    *view
+	src     string // as it came, for positions
+	clean   string // without comments, ending and FORMAT
+	toks    []lexeme
+	format  string
+	edits   []edit            // what is changed when it is sent
+	scalars map[string]string // functions that weir answers, by their spelling
+	walked  *walker
+
+	mentioned map[string]event.PropertyKind // properties that the statement's words could mean
+	heads     map[string]bool               // first parts of those whose names have dots
+	ctes      []string                      // our relations in front of the statement: their names
+	qualified []string                      // and the tables in them
+}
+
+func newStatement(v *view, src, clean string, toks []lexeme) *statement {
+	return &statement{guard: v.guard, view: v, src: src, clean: clean, toks: toks, scalars: map[string]string{},
+		mentioned: map[string]event.PropertyKind{}, heads: map[string]bool{}}
+}
+
+// scoped checks a SELECT and returns it behind the relations that it reads.
+func (s *statement) scoped() (string, error) {
+	s.answers()
+	if err := s.sameTokens(); err != nil {
+		return "", err
 	}
 	q, err := s.parse(s.clean)
 	if err != nil {
-		return Checked{}, err
+		return "", err
 	}
+	s.mention()
 	w := newWalker(s)
+	s.walked = w
 	w.query(q, 0)
 	if w.err == nil {
 		w.finish()
 	}
 	if w.err != nil {
-		return Checked{}, w.err
+		return "", w.err
 	}
 	if err := s.words(w); err != nil {
-		return Checked{}, err
+		return "", err
 	}
-	sql, err := s.splice(t)
+	sql, err := s.splice()
 	if err != nil {
-		return Checked{}, err
+		return "", err
 	}
 	if err := s.verify(sql); err != nil {
-		return Checked{}, err
+		return "", err
 	}
-	return Checked{SQL: sql, Format: s.format, Kind: KindSelect}, nil
+	return sql, nil
 }
 
-// statement is one statement on its way through the guard.
-type statement struct {
-	guard  *Guard
-	src    string // as it came, for positions
-	clean  string // without comments, ending and FORMAT
-	toks   []lexeme
-	format string
+// mention finds the scope's properties that the statement names. A name with dots may be written in parts.
+func (s *statement) mention() {
+	words := map[string]bool{}
+	for i, l := range s.toks {
+		if !l.name() {
+			continue
+		}
+		name := l.text
+		words[name] = true
+		for k := i + 1; s.at(k).is(".") && s.at(k+1).name(); k += 2 {
+			name += "." + s.at(k+1).text
+			words[name] = true
+		}
+	}
+	for _, p := range s.view.sc.Properties {
+		if words[p.Name] && s.guard.exposed(p) {
+			s.mentioned[p.Name] = p.Kind
+			if head, _, dotted := strings.Cut(p.Name, "."); dotted {
+				s.heads[head] = true
+			}
+		}
+	}
+}
+
+// tell says what the statement reads.
+func (s *statement) tell(c *Checked) {
+	w := s.walked
+	c.ReadsEvents = w.readsEvents
+	if !w.readsEvents {
+		return
+	}
+	reads := map[string]bool{"tenant": !s.view.sc.All}
+	if s.view.sc.AsOf != nil {
+		reads["_partition"], reads["_offset"] = true, true
+	}
+	named := map[string]bool{}
+	for _, l := range s.toks {
+		named[l.text] = named[l.text] || l.name()
+	}
+	for _, col := range s.columns() {
+		if _, property := s.mentioned[col.name]; w.everything || property || named[col.name] {
+			for _, r := range col.reads {
+				reads[r] = true
+			}
+		}
+	}
+	for name, yes := range reads {
+		if yes {
+			c.Columns = append(c.Columns, name)
+		}
+	}
+	slices.Sort(c.Columns)
+	c.From, c.To = w.span.from, w.span.to
+}
+
+// columns are those of the relation of events that the statement can reach.
+func (s *statement) columns() []column {
+	return append(s.view.builtin(), s.view.properties(func(name string) bool {
+		_, mentioned := s.mentioned[name]
+		return mentioned || s.walked.everything
+	})...)
 }
 
 func (s *statement) refuse(offset int, format string, args ...any) *Refusal {
@@ -195,13 +297,9 @@ func cleanSyntax(err error) string {
 	return msg
 }
 
-// cte is the definition of the tenant's relation. The id's alphabet needs no escaping; it was checked.
-func (g *Guard) cte(t tenant.ID) string {
-	return relation + " AS (SELECT " + g.list + " FROM weir.events WHERE tenant = '" + string(t) + "')"
-}
-
-// splice puts the tenant's relation in front of the statement.
-func (s *statement) splice(t tenant.ID) (string, error) {
+// splice puts the relations in front of the statement: that of events, always and first, those of metadata that it reads, and the
+// answers of functions.
+func (s *statement) splice() (string, error) {
 	i := 0
 	for i < len(s.toks) && s.toks[i].is("(") {
 		i++
@@ -209,19 +307,34 @@ func (s *statement) splice(t tenant.ID) (string, error) {
 	if i == len(s.toks) {
 		return "", s.refuse(0, "only SELECT is allowed")
 	}
+	ctes := []string{s.view.cte(s.columns())}
+	s.ctes, s.qualified = []string{relation}, []string{"weir.events"}
+	for _, name := range slices.Sorted(maps.Keys(s.walked.metadata)) {
+		r := metadata[name]
+		ctes = append(ctes, r.cte(s.view))
+		s.ctes = append(s.ctes, name)
+		if r.sql != "" {
+			s.qualified = append(s.qualified, r.database+"."+r.table)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.scalars)) {
+		ctes = append(ctes, s.scalars[name]+" AS `"+name+"()`")
+		s.ctes = append(s.ctes, name+"()")
+	}
+	front := strings.Join(ctes, ", ")
 	text := strings.TrimRight(s.clean, " \t\r\n")
 	head := s.toks[i]
 	switch {
 	case head.keyword("WITH"):
-		return text[:head.end] + " " + s.guard.cte(t) + "," + text[head.end:], nil
+		return text[:head.end] + " " + front + "," + s.edited(text, head.end), nil
 	case head.keyword("SELECT"), head.keyword("FROM"):
-		return text[:head.start] + "WITH " + s.guard.cte(t) + " " + text[head.start:], nil
+		return text[:head.start] + "WITH " + front + " " + s.edited(text, head.start), nil
 	}
-	return "", s.refuse(head.start, "only SELECT is allowed, not %s", head.text)
+	return "", s.refuse(head.start, "%s is not allowed; there are SELECT, SHOW, DESCRIBE, EXISTS and EXPLAIN", strings.ToUpper(head.text))
 }
 
-// verify reads what will be sent: it must begin with our relation, and
-// the table inside it must be the only one that is named with its database.
+// verify reads what will be sent: it must begin with our relations, in order and once each, and
+// the tables inside them must be the only ones that are named with their database.
 func (s *statement) verify(sql string) error {
 	broken := (&Refusal{What: "the statement cannot be scoped to the tenant; write it in a simpler way"}).as(CodeRefused)
 	q, err := s.parse(sql)
@@ -229,16 +342,20 @@ func (s *statement) verify(sql string) error {
 		return broken
 	}
 	first := firstSelect(q)
-	if first == nil || len(first.With) == 0 {
-		return broken
-	}
-	if e, ok := first.With[0].(*ast.WithElement); !ok || e.Name != relation || e.ScalarWith {
+	if first == nil || len(first.With) < len(s.ctes) {
 		return broken
 	}
 	w := newWalker(s)
-	w.sent = true
+	w.sent = map[*ast.WithElement]bool{}
+	for i, name := range s.ctes {
+		e, ok := first.With[i].(*ast.WithElement)
+		if !ok || e.Name != name || metadata[name] != nil && e.ScalarWith || name == relation && e.ScalarWith {
+			return broken
+		}
+		w.sent[e] = true
+	}
 	w.query(q, 0)
-	if w.err != nil || !slices.Equal(w.qualified, []string{"weir.events"}) {
+	if w.err != nil || !slices.Equal(w.qualified, s.qualified) {
 		return broken
 	}
 	return nil

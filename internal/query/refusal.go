@@ -12,6 +12,10 @@ const (
 	CodeRefused = "query_refused" // it asks for something that is not on the allow-list
 	CodeSyntax  = "query_syntax"  // it cannot be read
 	CodeTooLong = "query_too_long"
+
+	CodeUnknownTable    = "unknown_table"
+	CodeUnknownDatabase = "unknown_database"
+	CodeUnknownColumn   = "unknown_column"
 )
 
 // Refusal says why the guard does not let a statement through. Line and Column are zero when no place is meant.

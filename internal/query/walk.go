@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/sqlc-dev/doubleclick/ast"
 	"github.com/sqlc-dev/doubleclick/token"
@@ -15,14 +16,27 @@ const maxTree = 1000
 // walker visits every node of a statement. Each switch is exhaustive: what it does not know, it refuses.
 type walker struct {
 	s         *statement
-	sent      bool // it walks the text that will be sent, in which our relation stands
+	sent      map[*ast.WithElement]bool // of the text that will be sent: our own relations; else nil
+	own       bool                      // it is inside of one of them
 	err       error
 	names     map[string]bool // what the statement defines: aliases, WITH, lambda parameters, windows
 	relations map[string]bool // names of WITH queries
 	tables    []tableRef
 	heads     []nameRef // first parts of qualified names
 	qualified []string  // tables named with their database (only in sent)
+
+	metadata    map[string]bool // relations of metadata that it reads
+	columns     map[string]bool // and their columns
+	values      map[string]ast.Expression
+	sel         *selection
+	readsEvents bool
+	everything  bool   // * or COLUMNS stands for the columns of events
+	span        bounds // of ts
+	spanned     bool
 }
+
+// selection is what is known of the SELECT that is being walked.
+type selection struct{ star, events bool }
 
 type tableRef struct {
 	name string
@@ -32,7 +46,8 @@ type tableRef struct {
 type nameRef = tableRef
 
 func newWalker(s *statement) *walker {
-	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}}
+	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, metadata: map[string]bool{}, columns: map[string]bool{},
+		values: map[string]ast.Expression{}, sel: &selection{}}
 }
 
 func (w *walker) fail(pos token.Position, format string, args ...any) *Refusal {
@@ -64,7 +79,9 @@ func (w *walker) define(name string, pos token.Position) {
 // defineRelation records a name that the statement gives to a relation.
 func (w *walker) defineRelation(name string, pos token.Position) {
 	switch {
-	case name == "":
+	case name == "", w.own:
+	case metadata[strings.ToLower(name)] != nil && w.sent == nil:
+		w.fail(pos, "the name %s is reserved; choose another one", name)
 	case strings.EqualFold(name, relation):
 		w.fail(pos, "%s is the relation of your events; give your own another name", name)
 	case reserved(name):
@@ -76,8 +93,8 @@ func (w *walker) defineRelation(name string, pos token.Position) {
 // finish checks what can be known only when all names are known.
 func (w *walker) finish() {
 	for _, t := range w.tables {
-		if t.name != relation && !w.relations[t.name] {
-			w.fail(t.pos, "there is no relation %s", t.name).near(nearest(t.name, func(yield func(string) bool) {
+		if t.name != relation && !w.relations[t.name] && !w.metadata[t.name] {
+			w.fail(t.pos, "there is no relation %s", t.name).as(CodeUnknownTable).near(nearest(t.name, func(yield func(string) bool) {
 				_ = yield(relation)
 				maps.Keys(w.relations)(yield)
 			}))
@@ -86,7 +103,7 @@ func (w *walker) finish() {
 	}
 	for _, h := range w.heads {
 		if reserved(h.name) || !w.known(h.name) {
-			w.fail(h.pos, "%s is neither a column nor a name that the statement defines; tables are named without a database", h.name).near(nearest(h.name, w.knownNames))
+			w.fail(h.pos, "%s is neither a column nor a name that the statement defines", h.name).as(CodeUnknownColumn).near(nearest(h.name, w.knownNames))
 			return
 		}
 	}
@@ -94,15 +111,26 @@ func (w *walker) finish() {
 
 // known says whether a name stands for something: a column, our relation, or what the statement defines.
 func (w *walker) known(name string) bool {
-	return name == relation || w.s.guard.columns[name] || w.names[name]
+	if _, property := w.s.mentioned[name]; property {
+		return true
+	}
+	if _, answer := w.s.scalars[name]; answer {
+		return true
+	}
+	return name == relation || w.s.guard.columns[name] || w.names[name] || w.s.heads[name] || w.columns[name] || w.metadata[name] || name == "tenant" && w.s.view.sc.All
 }
 
 func (w *walker) knownNames(yield func(string) bool) {
-	for _, m := range []map[string]bool{w.s.guard.columns, w.names, {relation: true}} {
+	for _, m := range []map[string]bool{w.s.guard.columns, w.names, w.columns, {relation: true}} {
 		for n := range m {
 			if !yield(n) {
 				return
 			}
+		}
+	}
+	for _, p := range w.s.view.sc.Properties {
+		if w.s.guard.exposed(p) && !yield(p.Name) {
+			return
 		}
 	}
 }
@@ -138,7 +166,7 @@ func (w *walker) query(q ast.Statement, depth int) {
 		w.selectQuery(x, depth+1)
 	default:
 		name := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", q), "*ast."), "Query")
-		w.fail(token.Position{}, "only SELECT is allowed, not %s", strings.ToUpper(name))
+		w.fail(token.Position{}, "%s is not allowed; there are SELECT, SHOW, DESCRIBE, EXISTS and EXPLAIN", strings.ToUpper(name))
 	}
 }
 
@@ -168,6 +196,12 @@ func (w *walker) selectQuery(x *ast.SelectQuery, depth int) {
 	case len(x.Columns) == 0:
 		w.fail(x.Position, "SELECT names nothing to return").as(CodeSyntax)
 	}
+	outer := w.sel
+	w.sel = &selection{}
+	defer func() {
+		w.note(x)
+		w.sel = outer
+	}()
 	for _, e := range x.With {
 		w.with(e, depth)
 	}
@@ -208,8 +242,10 @@ func (w *walker) with(e ast.Expression, depth int) {
 		w.fail(token.Position{}, "the WITH clause cannot be read").as(CodeSyntax)
 		return
 	}
-	if w.sent && x.Name == relation {
+	if w.sent[x] {
+		w.own = true
 		w.expr(x.Query, depth)
+		w.own = false
 		return
 	}
 	if _, sub := x.Query.(*ast.Subquery); sub && !x.ScalarWith {
@@ -220,8 +256,26 @@ func (w *walker) with(e ast.Expression, depth int) {
 			w.defineRelation(x.Name, x.Position)
 		}
 		w.define(x.Name, x.Position)
+		w.values[x.Name] = x.Query
 	}
 	w.expr(x.Query, depth)
+}
+
+// note keeps what a SELECT reads of the events.
+func (w *walker) note(x *ast.SelectQuery) {
+	if !w.sel.events {
+		return
+	}
+	w.readsEvents = true
+	w.everything = w.everything || w.sel.star
+	var b bounds
+	if x.Where != nil && w.err == nil {
+		b = clock{now: time.Now().UTC(), params: w.s.view.sc.Params, names: w.values}.of(x.Where, 0)
+	}
+	if w.spanned {
+		b = w.span.widen(b)
+	}
+	w.span, w.spanned = b, true
 }
 
 func (w *walker) from(x *ast.TablesInSelectQuery, depth int) {
@@ -258,7 +312,7 @@ func (w *walker) table(x *ast.TableExpression, depth int) {
 	w.defineRelation(x.Alias, x.Position)
 	switch t := x.Table.(type) {
 	case *ast.TableIdentifier:
-		w.tableName(t)
+		w.tableName(t, x.Alias)
 	case *ast.Subquery:
 		if t == nil {
 			w.fail(x.Position, "FROM cannot be read here").as(CodeSyntax)
@@ -277,18 +331,43 @@ func (w *walker) table(x *ast.TableExpression, depth int) {
 	}
 }
 
-func (w *walker) tableName(t *ast.TableIdentifier) {
+func (w *walker) tableName(t *ast.TableIdentifier, alias string) {
 	switch {
 	case t == nil:
 		w.fail(token.Position{}, "FROM cannot be read").as(CodeSyntax)
-	case t.Database != "" && w.sent && t.Database == "weir" && t.Table == "events":
+	case t.Database != "" && w.own:
 		w.qualified = append(w.qualified, t.Database+"."+t.Table)
 	case t.Database != "":
-		w.fail(t.Position, "%s.%s is not allowed: relations are named without a database", t.Database, t.Table).near(relation)
+		r := w.fail(t.Position, "%s.%s is not one of your relations", t.Database, t.Table).as(CodeUnknownTable).near(relation)
+		if t.Database == w.s.view.database() || t.Database == "default" {
+			r.What = fmt.Sprintf("there is no relation %s in the database %s", t.Table, t.Database)
+		}
 	default:
+		if t.Table == relation {
+			w.sel.events = true
+		}
+		w.metaTable(t, alias)
 		w.defineRelation(t.Alias, t.Position)
 		w.tables = append(w.tables, tableRef{t.Table, t.Position})
 	}
+}
+
+// metaTable notes a relation of metadata. Without an alias it is known as its table: system.tables as tables.
+func (w *walker) metaTable(t *ast.TableIdentifier, alias string) {
+	r := metadata[t.Table]
+	if r == nil || !w.s.view.sc.Metadata || w.relations[t.Table] {
+		return
+	}
+	w.metadata[t.Table] = true
+	for _, c := range r.columns {
+		w.columns[c.name] = true
+	}
+	if t.Alias != "" || alias != "" || w.sent != nil {
+		return
+	}
+	w.define(r.table, t.Position)
+	end := t.Position.Offset - 1 + len(t.Table)
+	w.s.edits = append(w.s.edits, edit{end, end, ` AS "` + r.table + `"`})
 }
 
 func (w *walker) join(j *ast.TableJoin, depth int) {

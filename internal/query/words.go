@@ -46,7 +46,7 @@ func (s *statement) word(i int, w *walker) error {
 		return nil
 	case next.is("."):
 		if reserved(l.text) || !w.known(l.text) {
-			return s.refuse(l.start, "%s is neither a column nor a name that the statement defines; relations are named without a database", l.text).near(nearest(l.text, w.knownNames))
+			return s.refuse(l.start, "%s is neither a column nor a name that the statement defines", l.text).as(CodeUnknownColumn).near(nearest(l.text, w.knownNames))
 		}
 		return nil
 	case w.known(l.text) && (l.kind == quoted || allowedName(upper)):
@@ -60,7 +60,10 @@ func (s *statement) word(i int, w *walker) error {
 	if h := hints[upper]; h != "" && l.kind == word {
 		return s.refuse(l.start, "%s is not allowed; %s", upper, h)
 	}
-	return s.refuse(l.start, "there is no column or name %s", l.text).near(nearest(l.text, w.knownNames))
+	if w.known(l.text) {
+		return s.refuse(l.start, "%s is a word of SQL; write it in quotes if you mean the column", l.text).near(`"` + l.text + `"`)
+	}
+	return s.refuse(l.start, "there is no column or name %s", l.text).as(CodeUnknownColumn).near(nearest(l.text, w.knownNames))
 }
 
 // called checks a word in front of an opening bracket.

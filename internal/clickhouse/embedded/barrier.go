@@ -119,6 +119,11 @@ func (b *barrier) check(sess *session, sql string) (string, error) {
 		return "", refuse("tenants may only run one SELECT")
 	}
 	t := scan(sql)
+	if len(t) > 0 && t[0].is("EXPLAIN") {
+		if t, err = explained(t); err != nil {
+			return "", err
+		}
+	}
 	if len(t) == 0 || !(t[0].is("SELECT") || t[0].is("WITH") || t[0].is("(")) {
 		return "", refuse("tenants may only run SELECT")
 	}
@@ -126,6 +131,31 @@ func (b *barrier) check(sess *session, sql string) (string, error) {
 		return "", err
 	}
 	return sql, nil
+}
+
+// harmlessExplain are the settings of EXPLAIN that tenants may use. Others count parts and granules, whosever rows they hold.
+var harmlessExplain = map[string]bool{"graph": true, "optimize": true, "oneline": true, "run_query_tree_passes": true, "query_tree_passes": true, "run_passes": true,
+	"dump_passes": true, "passes": true, "dump_tree": true, "dump_ast": true, "header": true, "description": true, "actions": true, "json": true,
+	"sorting": true, "compact": true, "pretty": true}
+
+// explained cuts EXPLAIN, its kind and its settings from the front of the engine's print of a statement.
+func explained(t []token) ([]token, error) {
+	t = t[1:]
+	switch {
+	case at(t, 0).is("QUERY") && at(t, 1).is("TREE"):
+		t = t[2:]
+	case at(t, 0).is("AST"), at(t, 0).is("SYNTAX"), at(t, 0).is("PLAN"), at(t, 0).is("PIPELINE"), at(t, 0).is("ESTIMATE"):
+		t = t[1:]
+	}
+	for at(t, 1).is("=") {
+		if !harmlessExplain[strings.ToLower(t[0].val)] || t[0].kind != word || at(t, 2).kind != number {
+			return nil, refuse("tenants may not use the setting %s of EXPLAIN", t[0].val)
+		}
+		if t = t[3:]; at(t, 0).is(",") {
+			t = t[1:]
+		}
+	}
+	return t, nil
 }
 
 // refused looks for what tenant text must not have. t is the engine's own
@@ -147,6 +177,8 @@ func (b *barrier) refused(t []token) error {
 			return refuse("tenants may not use the function %s", x.val)
 		case x.is("SETTINGS") && named && next.kind != 0 && third.is("="):
 			return refuse("tenants may not set SETTINGS in a statement")
+		case x.is("EXPLAIN") && prev.is("(") && x.kind == word:
+			return refuse("tenants may not use EXPLAIN in a subquery")
 		case x.is("INTO") && next.is("OUTFILE"):
 			return refuse("tenants may not write files")
 		case named && name == "stack_trace": // reading it sends signals that end the process
@@ -192,18 +224,30 @@ func (b *barrier) database(sess *session, tenant string) error {
 	if b.dbs[tenant] {
 		return nil
 	}
-	if err := sess.run("CREATE DATABASE IF NOT EXISTS " + quoteName(TenantDatabase(tenant)) + " ENGINE = Memory"); err != nil {
+	if err := sess.run("CREATE DATABASE IF NOT EXISTS " + quoteName(sessionDatabase(tenant)) + " ENGINE = Memory"); err != nil {
 		return err
 	}
 	b.dbs[tenant] = true
 	return nil
 }
 
-// confine makes a session the tenant's, for good: readonly cannot be taken back.
+// sessionDatabase is the database of a session that runs text for a tenant, or for an operator.
+func sessionDatabase(tenant string) string {
+	if tenant == operator {
+		return operatorUser
+	}
+	return TenantDatabase(tenant)
+}
+
+// confine makes a session the tenant's (or the operator's), for good: readonly cannot be taken back.
 func (s *session) confine(tenant string) error {
+	role := roleTenant
+	if tenant == operator {
+		role = roleOperator
+	}
 	for _, sql := range []string{
-		"USE " + quoteName(TenantDatabase(tenant)),
-		"SET ROLE " + roleTenant,
+		"USE " + quoteName(sessionDatabase(tenant)),
+		"SET ROLE " + role,
 		// The cache of granules without a match does not know of row policies.
 		"SET allow_ddl = 0, allow_introspection_functions = 0, use_query_condition_cache = 0, readonly = 1",
 	} {
@@ -215,7 +259,7 @@ func (s *session) confine(tenant string) error {
 	if err != nil {
 		return err
 	}
-	want := TenantDatabase(tenant) + "\t['" + roleTenant + "']\t1\n"
+	want := sessionDatabase(tenant) + "\t['" + role + "']\t1\n"
 	if string(out) != want {
 		return fmt.Errorf("engine: a tenant's session is %q and not %q", out, want)
 	}

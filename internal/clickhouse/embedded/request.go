@@ -23,7 +23,7 @@ type request struct {
 	settings map[string]string
 	queryID  string
 	comment  string    // whom the CPU is charged to
-	tenant   string    // "" for weir itself
+	tenant   string    // "" for weir itself, operator for an operator's text
 	data     io.Reader // rows of an insert, nil otherwise
 	wholeEnd bool      // wait_end_of_query
 }
@@ -112,12 +112,15 @@ func (req *request) readUser(r *http.Request) error {
 	switch {
 	case user == "" || user == "default":
 		return nil
+	case user == operatorUser:
+		req.tenant = operator
+		return nil
 	case tenantUser.MatchString(user):
 		req.tenant = user[len(tenantPrefix):]
 		return nil
 	}
 	return &clickhouse.Error{Code: clickhouse.CodeAuthenticationFailed, Name: "AUTHENTICATION_FAILED", Status: http.StatusForbidden,
-		Message: fmt.Sprintf("user %q is neither default nor t_<tenant>", user)}
+		Message: fmt.Sprintf("user %q is neither default nor t_<tenant> nor o_operator", user)}
 }
 
 // readSQL finds the statement in the parameter `query` and the body.

@@ -243,3 +243,95 @@ func TestTenantConditionCache(t *testing.T) {
 		}
 	}
 }
+
+// An operator's text sees all tenants' rows of the tables of tenants, and nothing else: it is confined like a tenant's.
+func TestOperatorConfinement(t *testing.T) {
+	e := startTenants(t)
+	c := e.Client()
+	for sql, want := range map[string]string{
+		"SELECT count(), uniqExact(tenant) FROM weir.events":      "2000\t2\n",
+		"SELECT sum(n) FROM weir.rollup_minute":                   "3\n",
+		"SELECT count() FROM system.tables":                       "0\n",
+		"SELECT count() FROM system.processes":                    "0\n",
+		"SELECT currentDatabase(), currentRoles()":                "", // refused: currentRoles
+		"SELECT currentDatabase()":                                "o_operator\n",
+		"SELECT * FROM weir.secret":                               "",
+		"SELECT * FROM weir.rollup_other":                         "",
+		"SELECT * FROM weir.all_events":                           "",
+		"SELECT dictGet('weir.dict', 'n', 'canary')":              "",
+		"SELECT * FROM mergeTreeIndex('weir', 'events')":          "",
+		"SELECT * FROM file('/etc/passwd', 'LineAsString')":       "",
+		"SELECT file('/etc/passwd')":                              "",
+		"SELECT 1 INTO OUTFILE 'weir-hostile.txt'":                "",
+		"SELECT 1 SETTINGS readonly = 0":                          "",
+		"SELECT 1; SET ROLE ALL; SELECT * FROM weir.secret":       "",
+		"SET ROLE trusted":                                        "",
+		"INSERT INTO weir.events (tenant) VALUES ('acme')":        "",
+		"CREATE TABLE o_operator.x (a UInt8) ENGINE = Memory":     "",
+		"ALTER TABLE weir.events DELETE WHERE 1":                  "",
+		"DROP TABLE weir.events":                                  "",
+		"EXPLAIN indexes = 1 SELECT * FROM weir.events":           "",
+		"SELECT count() FROM (EXPLAIN SELECT * FROM weir.events)": "",
+	} {
+		got, _, err := ask(c, clickhouse.Statement{SQL: sql, Operator: true})
+		var ee *clickhouse.Error
+		switch {
+		case want != "" && (err != nil || got != want):
+			t.Errorf("%s: %q %v, want %q", sql, got, err, want)
+		case want == "" && (!errors.As(err, &ee) || ee.Status/100 != 4):
+			t.Errorf("%s: %q %v, want a refusal", sql, got, err)
+		}
+	}
+	if _, err := c.Insert(ctx, clickhouse.Statement{SQL: insertSQL("events"), Operator: true}, bytes.NewReader(block(t, "acme", 0, 1))); err == nil {
+		t.Error("an operator's text could insert")
+	}
+	if _, _, err := ask(c, clickhouse.Statement{SQL: "SELECT 1", Operator: true, Tenant: "acme"}); err == nil {
+		t.Error("a statement is a tenant's and an operator's")
+	}
+	// The connections of one are never another's.
+	for range 3 {
+		if got, _ := one(t, c, clickhouse.Statement{SQL: "SELECT count() FROM weir.events", Tenant: "acme"}); got != "1000\n" {
+			t.Errorf("acme sees %q", got)
+		}
+		if got, _ := one(t, c, clickhouse.Statement{SQL: "SELECT count() FROM weir.events", Operator: true}); got != "2000\n" {
+			t.Errorf("the operator sees %q", got)
+		}
+	}
+}
+
+// EXPLAIN of a SELECT runs for tenants, without what counts other tenants' parts.
+func TestTenantExplain(t *testing.T) {
+	e := startTenants(t)
+	c := e.Client()
+	for sql, allowed := range map[string]bool{
+		"EXPLAIN SELECT * FROM weir.events":                                            true,
+		"EXPLAIN AST SELECT * FROM weir.events":                                        true,
+		"EXPLAIN SYNTAX oneline = 1 SELECT * FROM weir.events":                         true,
+		"EXPLAIN QUERY TREE passes = 1, dump_ast = 1 SELECT * FROM weir.events":        true,
+		"EXPLAIN PLAN header = 1, actions = 1 SELECT * FROM weir.events":               true,
+		"EXPLAIN PIPELINE graph = 1 (SELECT 1) UNION ALL (SELECT 2)":                   true,
+		"EXPLAIN ESTIMATE SELECT client_id FROM weir.events":                           true,
+		"EXPLAIN indexes = 1 SELECT * FROM weir.events":                                false,
+		"EXPLAIN PLAN header = 1, indexes = 1 SELECT * FROM weir.events":               false,
+		"EXPLAIN PLAN projections = 1 SELECT * FROM weir.events":                       false,
+		"EXPLAIN distributed = 1 SELECT * FROM weir.events":                            false,
+		"EXPLAIN QUERY TREE SELECT file('/etc/passwd')":                                false,
+		"EXPLAIN QUERY TREE SELECT * FROM mergeTreeIndex('weir', 'events')":            false,
+		"EXPLAIN SELECT 1 SETTINGS readonly = 0":                                       false,
+		"EXPLAIN INSERT INTO weir.events SELECT * FROM weir.events":                    false,
+		"EXPLAIN CREATE TABLE x (a UInt8) ENGINE = Memory":                             false,
+		"EXPLAIN CURRENT TRANSACTION":                                                  false,
+		"EXPLAIN TABLE OVERRIDE mysql('h', 'd', 't', 'u', 'p') PARTITION BY toDate(x)": false,
+		"SELECT * FROM (EXPLAIN SELECT 1)":                                             false,
+		"SELECT (EXPLAIN SELECT 1)":                                                    false,
+		"EXPLAIN SELECT 1; SELECT * FROM weir.secret":                                  false,
+	} {
+		got, _, err := ask(c, clickhouse.Statement{SQL: sql, Tenant: "acme"})
+		if (err == nil) != allowed {
+			t.Errorf("%s: %q %v", sql, got, err)
+		}
+		if strings.Contains(got, canary) || strings.Contains(got, "root:") || strings.Contains(got, "2000") {
+			t.Errorf("%s: shows what is another's: %s", sql, got)
+		}
+	}
+}

@@ -10,8 +10,15 @@ import (
 
 // Names of the access rules in users.xml.
 const (
-	roleTrusted = "trusted" // weir itself
-	roleTenant  = "tenant"  // tenant text
+	roleTrusted  = "trusted"  // weir itself
+	roleTenant   = "tenant"   // tenant text
+	roleOperator = "operator" // an operator's text, across tenants
+)
+
+// operator stands for an operator where a tenant's name is expected; no tenant can be called so. operatorUser is its user and database.
+const (
+	operator     = "*"
+	operatorUser = "o_operator"
 )
 
 // TenantDatabase returns the database whose name says whose rows tenant text may see.
@@ -74,7 +81,8 @@ var serverConfig = template.Must(template.New("config").Parse(`<clickhouse>
 // grant of its own, only the two roles. A session of weir keeps both. A session for
 // tenant text drops the role trusted, and has left: SELECT on the listed tables, and of these
 // the rows of the tenant that the session's database is named after; of the
-// system database the constant tables. The policies of a database as a whole and of a
+// system database the constant tables. A session for an operator's text has the role operator alone: SELECT on
+// the listed tables, all rows of them, and nothing else. The policies of a database as a whole and of a
 // table in it add up, and the former is the constant 0 without the role trusted.
 var usersConfig = template.Must(template.New("users").Parse(`<clickhouse>
   <profiles><default></default></profiles>
@@ -84,6 +92,9 @@ var usersConfig = template.Must(template.New("users").Parse(`<clickhouse>
     <{{.Tenant}}><grants>{{range .Tables}}
       <query>GRANT SELECT ON {{$.Database}}.{{.}}</query>{{end}}
     </grants></{{.Tenant}}>
+    <{{.Operator}}><grants>{{range .Tables}}
+      <query>GRANT SELECT ON {{$.Database}}.{{.}}</query>{{end}}
+    </grants></{{.Operator}}>
   </roles>
   <users><default>
     <no_password/>
@@ -93,10 +104,11 @@ var usersConfig = template.Must(template.New("users").Parse(`<clickhouse>
     <grants>
       <query>GRANT {{.Trusted}}</query>
       <query>GRANT {{.Tenant}}</query>
+      <query>GRANT {{.Operator}}</query>
     </grants>
     <databases>
       <database name="{{.Database}}">
-        <table name=""><filter>has(currentRoles(), '{{.Trusted}}')</filter></table>{{range .Tables}}
+        <table name=""><filter>hasAny(currentRoles(), ['{{.Trusted}}', '{{.Operator}}'])</filter></table>{{range .Tables}}
         <table name="{{.}}"><filter>tenant = substring(currentDatabase(), 3)</filter></table>{{end}}
       </database>
       <database name="system">
@@ -114,7 +126,7 @@ var usersConfig = template.Must(template.New("users").Parse(`<clickhouse>
 func (c EngineConfig) writeFiles(mergePool int) (string, error) {
 	users, config := filepath.Join(c.DataDir, "users.xml"), filepath.Join(c.DataDir, "config.xml")
 	var b strings.Builder
-	if err := usersConfig.Execute(&b, map[string]any{"Trusted": roleTrusted, "Tenant": roleTenant, "Tables": c.TenantTables, "Database": c.Database}); err != nil {
+	if err := usersConfig.Execute(&b, map[string]any{"Trusted": roleTrusted, "Tenant": roleTenant, "Operator": roleOperator, "Tables": c.TenantTables, "Database": c.Database}); err != nil {
 		return "", fmt.Errorf("engine: users.xml: %w", err)
 	}
 	if err := os.WriteFile(users, []byte(b.String()), 0o600); err != nil {

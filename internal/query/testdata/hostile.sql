@@ -8,7 +8,6 @@ SELECT * FROM "weir".events
 SELECT * FROM weir . events
 SELECT * FROM weir/**/./**/events
 SELECT * FROM WEIR.events
-SELECT * FROM default.events
 SELECT * FROM t_other.events
 SELECT * FROM weir.rollup_minute
 SELECT * FROM rollup_minute
@@ -181,18 +180,13 @@ SYSTEM SHUTDOWN
 SYSTEM FLUSH LOGS
 SYSTEM RELOAD CONFIG
 USE weir
-SHOW TABLES
 SHOW CREATE TABLE weir.events
 SHOW GRANTS
 SHOW PROCESSLIST
 DESCRIBE TABLE weir.events
-DESC events
-EXPLAIN SELECT 1
-EXPLAIN AST SELECT 1
 EXPLAIN PLAN SELECT * FROM weir.events
 SELECT * FROM (EXPLAIN SELECT * FROM weir.events)
 SELECT (EXPLAIN SELECT 1)
-EXISTS TABLE weir.events
 CHECK TABLE weir.events
 BACKUP TABLE weir.events TO Disk('x', 'y')
 RESTORE TABLE weir.events FROM Disk('x', 'y')
@@ -283,23 +277,12 @@ SELECT getMergeTreeSetting('x')
 SELECT getServerPort('tcp_port')
 SELECT getOSKernelVersion()
 SELECT getClientHTTPHeader('x')
-SELECT hostName()
-SELECT hostname()
-SELECT fqdn()
 SELECT fullHostName()
-SELECT version()
 SELECT uptime()
 SELECT buildId()
 SELECT tcpPort()
 SELECT serverUUID()
-SELECT serverTimezone()
-SELECT currentUser()
-SELECT user()
 SELECT current_user
-SELECT session_user()
-SELECT currentDatabase()
-SELECT database()
-SELECT schema()
 SELECT currentRoles()
 SELECT currentProfiles()
 SELECT enabledRoles()

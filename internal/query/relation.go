@@ -1,0 +1,285 @@
+package query
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sqlc-dev/doubleclick/token"
+
+	"weir/internal/catalog"
+	"weir/internal/event"
+)
+
+// relation is the name of the relation of a tenant's events.
+const relation = "events"
+
+// column is one column of a relation as the tenant sees it.
+type column struct {
+	name, typ string
+	expr      string   // over the table of the events, whose alias is _e
+	reads     []string // physical columns
+}
+
+// maxPropertyName is the longest name, in bytes, of a property that becomes a column.
+const maxPropertyName = 256
+
+// columnTypes are the types of the columns of the table by how they are held.
+var columnTypes = map[event.Kind]string{
+	event.KindString: "String", event.KindLowCard: "LowCardinality(String)", event.KindTime: "DateTime64(3, 'UTC')", event.KindUInt8: "Bool",
+	event.KindProps: "Map(LowCardinality(String), String)", event.KindNums: "Map(LowCardinality(String), Float64)",
+}
+
+// propertyTypes are the types of the columns of properties.
+var propertyTypes = map[event.PropertyKind]string{event.PropBool: "Nullable(Bool)", event.PropInt: "Nullable(Int64)", event.PropFloat: "Nullable(Float64)", event.PropString: "Nullable(String)"}
+
+// exposed says whether a property becomes a column. Those that are called like a column of the table, or in a way that cannot be
+// written as a quoted name, are reached by props['name'] only. A name that begins with _ could be one of ours.
+func (g *Guard) exposed(p event.Property) bool {
+	return p.Name != "" && len(p.Name) <= maxPropertyName && p.Name[0] != '_' && !g.physical[p.Name] && propertyTypes[p.Kind] != "" && utf8.ValidString(p.Name) &&
+		!strings.ContainsFunc(p.Name, func(r rune) bool {
+			return r < ' ' || r == 0x7f || r == '"' || r == '`' || r == '\\' || r == utf8.RuneError
+		})
+}
+
+// view is what one scope sees: the columns of its relation.
+type view struct {
+	guard *Guard
+	sc    Scope
+	masks map[string]string // by name, the action
+	key   string            // of MaskHash, as SQL
+}
+
+// newView prepares a scope. With sample, hashes use a key that is nobody's: the text will be shown and not run.
+func (g *Guard) newView(sc Scope, sample bool) *view {
+	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample)}
+	for _, m := range sc.Masks {
+		if v.masks[m.Column] == catalog.MaskHide {
+			continue // the stricter one of two
+		}
+		if v.masks[m.Column] = catalog.MaskHash; m.Action != catalog.MaskHash {
+			v.masks[m.Column] = catalog.MaskHide // also what is not known here
+		}
+	}
+	return v
+}
+
+// maskKey is the key of a tenant's hashes, as a tuple of two numbers of 19 or 20 digits: clean finds them in the engine's messages.
+func maskKey(sc Scope, sample bool) string {
+	h := sha256.New()
+	if !sample {
+		h.Write([]byte("weir mask\x00"))
+		h.Write(sc.MaskKey)
+		h.Write([]byte("\x00" + string(sc.Tenant)))
+	}
+	sum := h.Sum(nil)
+	half := func(b []byte) string { return strconv.FormatUint(binary.BigEndian.Uint64(b)|1<<63, 10) }
+	return "(" + half(sum) + ", " + half(sum[8:]) + ")"
+}
+
+func (v *view) hash(text string) string { return "hex(sipHash128Keyed(" + v.key + ", " + text + "))" }
+
+// builtin returns the columns of the table that the scope sees.
+func (v *view) builtin() []column {
+	var out []column
+	if v.sc.All {
+		out = append(out, column{"tenant", columnTypes[event.KindLowCard], "_e.tenant", []string{"tenant"}})
+	}
+	for _, c := range event.Columns {
+		if c.Visible && c.Stored {
+			out = append(out, v.masked(c))
+		}
+	}
+	return out
+}
+
+// masked is a column of the table behind the masks.
+func (v *view) masked(c event.Column) column {
+	out := column{c.Name, columnTypes[c.Kind], "_e." + c.Name, []string{c.Name}}
+	action := v.masks[c.Name]
+	switch {
+	case c.Kind == event.KindProps || c.Kind == event.KindNums:
+		out.expr = v.maskedMap(c)
+	case action == "":
+	case action == catalog.MaskHash:
+		text := out.expr
+		if c.Kind != event.KindString && c.Kind != event.KindLowCard {
+			text = "toString(" + text + ")"
+		}
+		out.typ, out.expr = "String", "CAST(if("+text+" = '', '', "+v.hash(text)+") AS String)"
+	case c.Kind == event.KindString || c.Kind == event.KindLowCard:
+		out.typ, out.expr, out.reads = "String", "''", nil
+	default:
+		out.typ, out.expr, out.reads = "Nullable("+out.typ+")", "CAST(NULL AS Nullable("+out.typ+"))", nil
+	}
+	return out
+}
+
+// maskedMap is props or props_num without what is masked. What hides a name hides what lies below it, too: user hides user.email.
+// A number that is hashed is in neither map, only in its column.
+func (v *view) maskedMap(c event.Column) string {
+	all := "_e." + c.Name
+	whole := v.masks[c.Name]
+	if c.Kind == event.KindNums && v.masks["props"] != "" {
+		whole = v.masks["props"] // numbers are properties
+	}
+	var hide, hash []string
+	for _, m := range v.sc.Masks {
+		if m.Column == "props" || m.Column == "props_num" {
+			continue
+		}
+		below := "(_k = " + literal(m.Column) + " OR startsWith(_k, " + literal(m.Column+".") + "))"
+		if v.masks[m.Column] == catalog.MaskHash && c.Kind == event.KindProps {
+			hash = append(hash, below)
+		} else {
+			hide = append(hide, below)
+		}
+	}
+	switch {
+	case whole == catalog.MaskHide, whole != "" && c.Kind == event.KindNums:
+		hide = []string{"1 = 1"}
+	case whole == catalog.MaskHash:
+		hash = []string{"1 = 1"}
+	}
+	if len(hide) > 0 {
+		all = "mapFilter((_k, _v) -> NOT (" + strings.Join(hide, " OR ") + "), " + all + ")"
+	}
+	if len(hash) > 0 {
+		all = "mapApply((_k, _v) -> (_k, if(" + strings.Join(hash, " OR ") + ", " + v.hash("_v") + ", _v)), " + all + ")"
+	}
+	if all == "_e."+c.Name {
+		return all
+	}
+	return "CAST(" + all + " AS " + columnTypes[c.Kind] + ")"
+}
+
+// action is what the masks do with a property: its own mask, one of the object that it belongs to, or one of all properties.
+func (v *view) action(name string) string {
+	worst := ""
+	note := func(action string) {
+		if action == catalog.MaskHide || worst == "" {
+			worst = action
+		}
+	}
+	note(v.masks["props"])
+	for i := range name {
+		if name[i] == '.' {
+			note(v.masks[name[:i]])
+		}
+	}
+	note(v.masks[name])
+	return worst
+}
+
+// property is the column of a property. Missing and null are NULL.
+func (v *view) property(p event.Property) column {
+	name := literal(p.Name)
+	text, num := "_e.props["+name+"]", "_e.props_num["+name+"]"
+	out := column{name: p.Name, typ: propertyTypes[p.Kind]}
+	number := "if(mapContains(_e.props_num, " + name + "), " + num + ", NULL)"
+	asText := "multiIf(mapContains(_e.props, " + name + ") AND " + text + " != 'null', " + text + ", mapContains(_e.props_num, " + name + "), toString(" + num + "), NULL)"
+	action := v.action(p.Name)
+	numbersHidden := v.masks["props_num"] != ""
+	switch {
+	case action == catalog.MaskHide, numbersHidden && p.Kind != event.PropBool:
+		out.expr = "CAST(NULL AS " + out.typ + ")"
+	case action == catalog.MaskHash:
+		out.typ, out.reads = "Nullable(String)", []string{"props", "props_num"}
+		out.expr = "CAST(" + v.hash(asText) + " AS Nullable(String))"
+	case p.Kind == event.PropBool:
+		out.expr, out.reads = "multiIf("+text+" = 'true', true, "+text+" = 'false', false, NULL)", []string{"props"}
+	case p.Kind == event.PropInt:
+		out.expr, out.reads = "if(mapContains(_e.props_num, "+name+"), accurateCastOrNull("+num+", 'Int64'), NULL)", []string{"props_num"}
+	case p.Kind == event.PropFloat:
+		out.expr, out.reads = number, []string{"props_num"}
+	default:
+		out.expr, out.reads = asText, []string{"props", "props_num"}
+	}
+	return out
+}
+
+// properties returns the columns of the scope's properties that wanted accepts.
+func (v *view) properties(wanted func(name string) bool) []column {
+	var out []column
+	seen := map[string]bool{}
+	for _, p := range v.sc.Properties {
+		if wanted(p.Name) && !seen[p.Name] && v.guard.exposed(p) {
+			seen[p.Name] = true
+			out = append(out, v.property(p))
+		}
+	}
+	return out
+}
+
+// cte is the definition of the relation of events with the columns. Every name of the table is qualified, so that no alias can stand for it.
+func (v *view) cte(cols []column) string {
+	var b strings.Builder
+	b.WriteString(relation + " AS (SELECT ")
+	for i, c := range cols {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(c.expr)
+		b.WriteString(" AS ")
+		b.WriteString(quoteName(c.name))
+	}
+	b.WriteString(" FROM weir.events AS _e")
+	glue := " WHERE "
+	for _, cond := range []string{v.tenantCondition(), v.asOf()} {
+		if cond != "" {
+			b.WriteString(glue + cond)
+			glue = " AND "
+		}
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+// tenantCondition is the first barrier. The id's alphabet needs no escaping; it was checked.
+func (v *view) tenantCondition() string {
+	if v.sc.All {
+		return ""
+	}
+	return "_e.tenant = '" + string(v.sc.Tenant) + "'"
+}
+
+// asOf is the condition of a repeatable read.
+func (v *view) asOf() string {
+	switch {
+	case v.sc.AsOf == nil:
+		return ""
+	case len(v.sc.AsOf) == 0:
+		return "1 = 0"
+	}
+	var parts, offsets []string
+	for _, p := range v.sc.AsOf {
+		parts = append(parts, strconv.FormatUint(uint64(p.Partition), 10))
+		offsets = append(offsets, "toUInt64("+strconv.FormatUint(p.Offset, 10)+")")
+	}
+	list := strings.Join(parts, ", ")
+	return fmt.Sprintf("_e._partition IN (%s) AND _e._offset <= transform(_e._partition, [%s], [%s], toUInt64(0))", list, list, strings.Join(offsets, ", "))
+}
+
+// database is the name of the scope's database.
+func (v *view) database() string {
+	if v.sc.All {
+		return "default"
+	}
+	return string(v.sc.Tenant)
+}
+
+// literal writes a text as the engine and the parser read it.
+func literal(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\x00", `\0`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s) + "'"
+}
+
+// quoteName writes a name. What exposed lets through and our own names have neither ` nor \.
+func quoteName(s string) string {
+	if _, special := token.Keywords[strings.ToUpper(s)]; isPlainName(s) && !special && !keywords[strings.ToUpper(s)] {
+		return s
+	}
+	return "`" + s + "`"
+}

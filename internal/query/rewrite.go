@@ -1,0 +1,103 @@
+package query
+
+import (
+	"slices"
+	"strings"
+)
+
+// edit replaces the text [start, end) of a statement when it is spliced.
+type edit struct {
+	start, end int
+	text       string
+}
+
+// qualify takes the database off the names that are the tenant's to use: acme.events and default.events become events, system.tables
+// becomes system_tables. Other qualified names stay, and are refused later. Nothing is moved: what is taken away becomes blanks.
+func (s *statement) qualify() error {
+	text := []byte(s.clean)
+	blank := func(from, to int) {
+		for i := from; i < to; i++ {
+			if text[i] != '\n' {
+				text[i] = ' '
+			}
+		}
+	}
+	var out []lexeme
+	for i := 0; i < len(s.toks); i++ {
+		l, table := s.toks[i], s.at(i+2)
+		if !l.name() || !s.at(i+1).is(".") || !table.name() || s.at(i-1).is(".") {
+			out = append(out, l)
+			continue
+		}
+		db := strings.ToLower(l.text)
+		switch {
+		case (l.text == s.view.database() || l.text == "default") && table.text == relation:
+			blank(l.start, table.start)
+			i++
+		case s.view.sc.Metadata && metaDatabases[db]:
+			r := metadata[db+"_"+strings.ToLower(table.text)]
+			if r == nil {
+				return s.refuse(l.start, "there is no relation %s.%s", l.text, table.text).as(CodeUnknownTable).near(nearestMeta(db + "." + table.text))
+			}
+			blank(l.start, table.end)
+			name := r.cteName()
+			to := lexeme{kind: word, text: name, start: l.start}
+			if s.at(i + 3).is(".") { // system.tables.name: the name under which the relation is known
+				name = `"` + r.table + `"`
+				to.kind, to.text, to.quote = quoted, r.table, '"'
+			}
+			copy(text[l.start:], name)
+			to.end = l.start + len(name)
+			out = append(out, to)
+			i += 2
+		default:
+			out = append(out, l)
+		}
+	}
+	s.toks, s.clean = out, string(text)
+	return nil
+}
+
+// answers finds the functions that weir answers itself. For the parser version() becomes the name `version`; what is sent is the
+// name `version()`, which a WITH in front of the statement defines.
+func (s *statement) answers() {
+	text := []byte(s.clean)
+	var out []lexeme
+	for i := 0; i < len(s.toks); i++ {
+		l := s.toks[i]
+		value, ok := s.view.answered(l.text)
+		if l.kind != word || !ok || !s.at(i+1).is("(") || !s.at(i+2).is(")") || s.at(i-1).is(".") {
+			out = append(out, l)
+			continue
+		}
+		end := s.at(i + 2).end
+		for j := l.start; j < end; j++ {
+			if text[j] != '\n' {
+				text[j] = ' '
+			}
+		}
+		copy(text[l.start:], "`"+l.text+"`")
+		to := lexeme{kind: quoted, text: l.text, start: l.start, end: l.start + len(l.text) + 2, quote: '`'}
+		s.edits = append(s.edits, edit{to.start, to.end, "`" + l.text + "()`"})
+		s.scalars[l.text] = value
+		out = append(out, to)
+		i += 2
+	}
+	s.toks, s.clean = out, string(text)
+}
+
+// edited returns the text from offset on, with the edits.
+func (s *statement) edited(text string, from int) string {
+	slices.SortFunc(s.edits, func(a, b edit) int { return a.start - b.start })
+	var b strings.Builder
+	for _, e := range s.edits {
+		if e.start < from || e.end > len(text) {
+			continue
+		}
+		b.WriteString(text[from:e.start])
+		b.WriteString(e.text)
+		from = e.end
+	}
+	b.WriteString(text[from:])
+	return b.String()
+}
