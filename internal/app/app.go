@@ -32,8 +32,6 @@ import (
 	"weir/internal/ingest"
 	"weir/internal/jobs"
 	"weir/internal/qos"
-	"weir/internal/query"
-	"weir/internal/report"
 	"weir/internal/rollup"
 	"weir/internal/stream"
 	workload "weir/internal/usage" // usage is an adapter here
@@ -72,6 +70,7 @@ type app struct {
 	gate      *qos.Gate
 	room      *room
 	migrated  chan struct{} // closed when the tables are ready
+	measuring
 }
 
 // Run serves until ctx ends, then stops in order and returns nil. It returns an error when it cannot start, or when a part of it fails.
@@ -244,19 +243,9 @@ func (a *app) openQueries() error {
 	if err := a.openGate(); err != nil {
 		return err
 	}
-	queries, err := query.NewService(query.Config{
-		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
-	}, query.Deps{Engine: a.engine.Client(), Visibility: a.processor, Gate: a.gate}, a.log, a.reg)
-	if err != nil {
+	if err := a.openPipeline(); err != nil {
 		return err
 	}
-	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, query.NewHandler(queries)))
-	reports, err := report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)},
-		a.engine.Client(), a.catalog, a.processor, a.processor, a.log, a.reg)
-	if err != nil {
-		return err
-	}
-	report.Register(a.api.Huma(), reports)
 	a.api.Mux().Handle("/debug/pprof/", debugHandler(a.auth))
 	for _, op := range plainOperations() {
 		a.api.Describe(op)

@@ -108,3 +108,29 @@ func (c *Cache) leaveLocked(k flightKey, f *flight, v any, end End) {
 	}
 	close(f.done)
 }
+
+// Share lets one caller at a time run a question, and returns its value: of the caller's own run, or of another's that began after the call and whose value is
+// shared. A run whose value is not shared keeps it for itself. The error is that of ctx.
+func (c *Cache) Share(ctx context.Context, t tenant.ID, key Key, run func() (value any, shared bool)) (any, error) {
+	v, leave, err := c.Turn(ctx, t, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case leave == nil && v != nil:
+		return v, nil
+	case leave == nil:
+		v, _ = run()
+		return v, nil
+	}
+	end := Abandoned // also when run panics
+	defer func() { leave(v, end) }()
+	var shared bool
+	v, shared = run()
+	switch {
+	case shared:
+		end = Shared
+	case ctx.Err() == nil:
+		end = Unshared
+	}
+	return v, nil
+}

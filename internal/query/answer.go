@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"weir/internal/problem"
 	"weir/internal/usage"
@@ -20,8 +19,10 @@ const prefixSize = 256 << 10
 
 // Headers of an answer.
 const (
-	headerAsOf = "X-Weir-As-Of"
-	headerCost = "X-Weir-Cost" // JSON; a trailer when the answer is long
+	headerAsOf     = "X-Weir-As-Of"
+	headerCost     = "X-Weir-Cost"     // JSON; a trailer when the answer is long
+	headerSnapshot = "X-Weir-Snapshot" // a token: as_of with it asks for the same rows again
+	headerCache    = "X-Weir-Cache"    // hit or miss
 )
 
 // answer streams the engine's answer. An answer that fails after its first bytes is cut off: its client sees a broken body.
@@ -37,6 +38,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *Answer) *pro
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Cache-Control", "no-store")
 	head.Set(headerAsOf, a.AsOf.UTC().Format(timeFormat))
+	if a.Snapshot != "" {
+		head.Set(headerSnapshot, a.Snapshot)
+	}
+	head.Set(headerCache, map[bool]string{true: "hit", false: "miss"}[a.Cached])
 	body := io.Reader(bytes.NewReader(prefix))
 	if whole {
 		head.Set(headerCost, costHeader(a.Cost()))
@@ -45,7 +50,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *Answer) *pro
 		body = io.MultiReader(body, a.Body)
 	}
 	if f.enveloped() {
-		err = copyEnveloped(w, body, func() ([]byte, error) { return envelope(a.AsOf, a.Cost()) })
+		err = copyEnveloped(w, body, func() ([]byte, error) { return envelope(a) })
 	} else {
 		_, err = io.Copy(w, body)
 	}
@@ -62,8 +67,6 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *Answer) *pro
 	return nil
 }
 
-var errTooLong = errors.New("the answer is longer than query.max_result")
-
 // costHeader is the value of X-Weir-Cost.
 func costHeader(c usage.Cost) string {
 	b, err := json.Marshal(c)
@@ -74,12 +77,19 @@ func costHeader(c usage.Cost) string {
 }
 
 // envelope is what is added before the closing brace of a JSON answer.
-func envelope(asOf time.Time, c usage.Cost) ([]byte, error) {
-	b, err := json.Marshal(c)
+func envelope(a *Answer) ([]byte, error) {
+	cost, err := json.Marshal(a.Cost())
 	if err != nil {
 		return nil, fmt.Errorf("cost: %w", err)
 	}
-	return []byte(",\n\t\"as_of\": " + strconv.Quote(asOf.UTC().Format(timeFormat)) + ",\n\t\"cost\": " + string(b) + "\n}\n"), nil
+	b := append(make([]byte, 0, 512), ",\n\t\"as_of\": "...)
+	b = strconv.AppendQuote(b, a.AsOf.UTC().Format(timeFormat))
+	if a.Snapshot != "" {
+		b = append(b, ",\n\t\"snapshot\": "...)
+		b = strconv.AppendQuote(b, a.Snapshot)
+	}
+	b = append(b, ",\n\t\"cost\": "...)
+	return append(append(b, cost...), "\n}\n"...), nil
 }
 
 var errNoObject = errors.New("the engine's answer is not a JSON object")

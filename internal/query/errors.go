@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -34,15 +35,62 @@ var engineCodes = map[int]bool{
 	228: true, 236: true, 243: true, 246: true, 252: true, 271: true, 425: true, 439: true, 446: true, 999: true, 1000: true, 1001: true, 1002: true,
 }
 
+// problem is engineProblem with the question's own limits.
+func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
+	var e *clickhouse.Error
+	if ctx.Err() == nil && a.q.Door == DoorJob && (errors.As(err, &e) && limitCodes[e.Code] == "time" || e == nil && errors.Is(err, context.DeadlineExceeded)) {
+		return problem.New(http.StatusUnprocessableEntity, "query_too_slow",
+			"the job was stopped after %v, the limit query.job_timeout; narrow the range of ts, or ask the operator to raise it", a.cfg.JobTime).
+			WithLimit("query.job_timeout_ms", a.cfg.JobTime.Milliseconds())
+	}
+	return a.engineProblem(ctx, err)
+}
+
+// resultLimit is how many bytes an answer may have, and which limit says so.
+type resultLimit struct {
+	name  string
+	bytes int64
+}
+
+// resultLimit is the lower one of the installation's limit and the tenant's.
+func (a *asking) resultLimit() resultLimit {
+	if n := a.limits.ResultBytes; n > 0 && n < a.cfg.MaxResult {
+		return resultLimit{"result_bytes", n}
+	}
+	return resultLimit{"query.max_result", a.cfg.MaxResult}
+}
+
+// tooLong says that an answer is longer than its limit.
+type tooLong struct{ limit resultLimit }
+
+func (t *tooLong) Error() string {
+	return fmt.Sprintf("the answer is longer than %d bytes, the limit %s", t.limit.bytes, t.limit.name)
+}
+
+func (h *Service) overResult(l resultLimit) *problem.Problem {
+	how := "ask the operator to raise it"
+	if l.name == "result_bytes" {
+		how = "ask the operator to raise this limit of the tenant (weir tenant update)"
+	}
+	return problem.New(http.StatusUnprocessableEntity, "result_too_large", "the answer has more than %d bytes, the limit %s; add a LIMIT, or %s", l.bytes, l.name, how).
+		WithLimit(l.name, l.bytes)
+}
+
+// formSetting says whether an engine setting is about the form of an answer only.
+func formSetting(name string) bool {
+	return strings.HasPrefix(name, "output_format_") || name == "date_time_output_format"
+}
+
 // engineProblem says in weir's words what the engine said in its own.
 func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem {
 	if ctx.Err() != nil {
-		return problem.New(499, "client_gone", "the client closed the request")
+		return gone()
 	}
 	var e *clickhouse.Error
+	var long *tooLong
 	switch {
-	case errors.Is(err, errTooLong):
-		return h.overLimit("result")
+	case errors.As(err, &long):
+		return h.overResult(long.limit)
 	case errors.As(err, &e):
 	case errors.Is(err, clickhouse.ErrUnavailable):
 		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine is restarting; try again").WithRetry(2 * time.Second)

@@ -1,7 +1,7 @@
 package query
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,7 +9,6 @@ import (
 
 	"weir/internal/problem"
 	"weir/internal/tenant"
-	"weir/internal/token"
 )
 
 // Handler serves POST /api/v1/query. It is safe for concurrent use.
@@ -45,16 +44,34 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) *problem.Problem
 	if p != nil {
 		return p
 	}
-	params, p := q.params()
+	ask, p := q.question(who, r)
 	if p != nil {
 		return p
 	}
-	a, p := h.Ask(r.Context(), &Question{Who: who, Door: "api", From: r.RemoteAddr, SQL: q.SQL, Params: params, Format: q.Format, MinToken: q.MinToken})
+	if q.DryRun {
+		return h.plan(w, r, ask)
+	}
+	a, p := h.Ask(r.Context(), ask)
 	if p != nil {
 		return p
 	}
 	defer a.Body.Close()
 	return h.answer(w, r, a)
+}
+
+// plan answers a dry run.
+func (h *Handler) plan(w http.ResponseWriter, r *http.Request, ask *Question) *problem.Problem {
+	plan, p := h.Plan(r.Context(), ask)
+	if p != nil {
+		return p
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	if err := json.NewEncoder(w).Encode(map[string]any{"estimate": plan}); err != nil && r.Context().Err() == nil {
+		h.log.Warn("an estimate was cut off", "error", err)
+	}
+	return nil
 }
 
 // pickFormat takes the format of the request, or else the statement's own, or else JSON.
@@ -76,41 +93,6 @@ func pickFormat(asked, stated string) (format, *problem.Problem) {
 	}
 	return f, nil
 }
-
-// await waits until what the token names can be seen, for a bounded time.
-func (h *Service) await(ctx context.Context, text string) *problem.Problem {
-	if text == "" {
-		return nil
-	}
-	tok, err := token.Parse(text)
-	if err != nil {
-		return problem.New(http.StatusUnprocessableEntity, "bad_token", "min_token: %v", err).WithField("min_token")
-	}
-	offsets := map[uint16]uint64{}
-	for _, p := range tok {
-		offsets[p.Partition] = p.Offset
-	}
-	wait, cancel := context.WithTimeout(ctx, h.cfg.TokenWait)
-	defer cancel()
-	if err := h.deps.Visibility.WaitVisible(wait, offsets); err == nil {
-		return nil
-	}
-	pending := 0
-	for part, off := range offsets {
-		if !h.deps.Visibility.Visible(part, off) {
-			pending++
-		}
-	}
-	if pending == 0 {
-		return nil
-	}
-	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",
-		"after %v, %d of the %d partitions that min_token names are not visible yet; what can be seen is complete up to %s. Try again",
-		h.cfg.TokenWait, pending, len(offsets), h.deps.Visibility.AsOf().UTC().Format(timeFormat)).WithField("min_token").WithRetry(time.Second)
-}
-
-// timeFormat is how times are written in answers.
-const timeFormat = "2006-01-02T15:04:05.000Z"
 
 func refused(err error) *problem.Problem {
 	var r *Refusal

@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  prometheus.Histogram
+	waited   prometheus.Histogram
 	cpu      prometheus.Counter
 	read     prometheus.Counter
 }
@@ -17,10 +18,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_query_requests_total", Help: "Queries, by outcome: ok or the problem's code."}, []string{"outcome"}),
 		seconds:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "weir_query_duration_seconds", Help: "Time from a query's arrival to the end of its answer.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12)}),
+		waited:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "weir_query_admission_seconds", Help: "Time that queries waited for their turn.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12)}),
 		cpu:      prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_query_cpu_seconds_total", Help: "CPU time that the engine spent on queries."}),
 		read:     prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_query_read_bytes_total", Help: "Bytes that queries read, uncompressed."}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.cpu, m.read} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.waited, m.cpu, m.read} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

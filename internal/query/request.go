@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"weir/internal/problem"
+	"weir/internal/tenant"
 )
 
 // maxBody is the largest request, in bytes: the statement, escaped, and its parameters.
@@ -21,11 +22,14 @@ type request struct {
 	Params   map[string]json.RawMessage `json:"params"`
 	Format   string                     `json:"format"`
 	MinToken string                     `json:"min_token"`
-	MaxCost  json.RawMessage            `json:"max_cost"`
-	DryRun   json.RawMessage            `json:"dry_run"`
+	AsOf     string                     `json:"as_of"`
+	MaxCost  *float64                   `json:"max_cost"`
+	MaxBytes *int64                     `json:"max_bytes"`
+	DryRun   bool                       `json:"dry_run"`
+	Async    bool                       `json:"async"`
 }
 
-var requestFields = []string{"sql", "params", "format", "min_token"}
+var requestFields = []string{"sql", "params", "format", "min_token", "as_of", "max_cost", "max_bytes", "dry_run", "async"}
 
 func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -46,11 +50,11 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Pro
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, problem.New(http.StatusBadRequest, "malformed_json", "something follows the JSON object; send one object")
 	}
-	for name, raw := range map[string]json.RawMessage{"max_cost": q.MaxCost, "dry_run": q.DryRun} {
-		if s := string(raw); s != "" && s != "null" && s != "false" {
-			return nil, problem.New(http.StatusUnprocessableEntity, "unsupported",
-				"%s is not supported by this version; leave it out", name).WithField(name)
-		}
+	if q.MaxCost != nil && !(*q.MaxCost > 0) {
+		return nil, problem.New(http.StatusUnprocessableEntity, "bad_bound", "max_cost is %g, it must be above 0; leave it out for no bound", *q.MaxCost).WithField("max_cost")
+	}
+	if q.MaxBytes != nil && *q.MaxBytes < 1 {
+		return nil, problem.New(http.StatusUnprocessableEntity, "bad_bound", "max_bytes is %d, it must be at least 1; leave it out for no bound", *q.MaxBytes).WithField("max_bytes")
 	}
 	if strings.TrimSpace(q.SQL) == "" {
 		return nil, problem.New(http.StatusUnprocessableEntity, "missing_field", "sql is missing or empty; send the statement to run").WithField("sql")
@@ -69,6 +73,22 @@ func badJSON(err error) *problem.Problem {
 		return p.WithField(name)
 	}
 	return problem.New(http.StatusBadRequest, "malformed_json", `the body is not a JSON object such as {"sql": "SELECT 1"}: %v`, err)
+}
+
+// question is what is asked, by who asks.
+func (q *request) question(who tenant.Principal, r *http.Request) (*Question, *problem.Problem) {
+	params, p := q.params()
+	if p != nil {
+		return nil, p
+	}
+	out := &Question{Who: who, Door: DoorAPI, From: r.RemoteAddr, SQL: q.SQL, Params: params, Format: q.Format, MinToken: q.MinToken, AsOf: q.AsOf}
+	if q.MaxCost != nil {
+		out.MaxCost = *q.MaxCost
+	}
+	if q.MaxBytes != nil {
+		out.MaxBytes = uint64(*q.MaxBytes)
+	}
+	return out, nil
 }
 
 // params turns the JSON values into the engine's text form.

@@ -9,15 +9,24 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/token"
 	"weir/internal/usage"
 )
 
 // Engine runs statements. *clickhouse.Client does.
 type Engine interface {
 	Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error)
+}
+
+// Watcher tells of statements that run, and of those that ended a moment ago. *clickhouse.Client does.
+type Watcher interface {
+	// Process returns what the statement with this id has used so far.
+	Process(ctx context.Context, queryID string) (clickhouse.Process, error)
 }
 
 // Visibility knows what can be seen in SQL.
@@ -30,10 +39,49 @@ type Visibility interface {
 	WaitVisible(ctx context.Context, offsets map[uint16]uint64) error
 }
 
+// Data knows where a tenant's rows stand.
+type Data interface {
+	// DataVersion rises whenever what the tenant can see changes; busy says that such a change is under way, so that some may see it already.
+	DataVersion(t tenant.ID) (version uint64, busy bool)
+	// Snapshot names, for each partition that holds rows of the tenant, the offset up to which all can be seen.
+	Snapshot(t tenant.ID) token.Token
+	// Acknowledged names what was acknowledged until now.
+	Acknowledged(t tenant.ID) token.Token
+}
+
+// Tenants knows tenants, without I/O.
+type Tenants interface {
+	TenantByID(id tenant.ID) (catalog.Tenant, bool)
+	// Strong says whether the tenant's questions wait for everything that was acknowledged before them.
+	Strong(id tenant.ID) bool
+}
+
+// Properties knows the properties of a tenant's events.
+type Properties interface {
+	Properties(t tenant.ID) []event.Property
+}
+
+// Cache keeps answers until a tenant's data changes.
+type Cache interface {
+	// Load and Store find and keep a value at one version of the tenant's data.
+	Load(t tenant.ID, key [32]byte, version uint64) (any, bool)
+	Store(t tenant.ID, key [32]byte, version uint64, value any, bytes int)
+	// Share lets one caller at a time run a question, and gives its answer to those who asked before it began.
+	Share(ctx context.Context, t tenant.ID, key [32]byte, run func() (value any, shared bool)) (any, error)
+	// EntryBytes is the largest answer that is kept.
+	EntryBytes() int64
+}
+
 // Deps are what a Service works with. Engine and Visibility must be set.
 type Deps struct {
 	Engine     Engine
 	Visibility Visibility
+	Watcher    Watcher      // nil: cancelled statements are charged for what is known when they are
+	Data       Data         // nil: no answer is kept, and there are no snapshots
+	Cache      Cache        // nil: no answer is kept
+	Tenants    Tenants      // nil: no tenant has limits, masks or strong sources
+	Properties Properties   // nil: properties have no columns of their own
+	MaskKey    []byte       // the installation's secret behind hashes of masked columns
 	Gate       usage.Gate   // nil: everything is admitted at once
 	Sink       usage.Sink   // nil: nobody is told
 	Pricer     usage.Pricer // nil: amounts are 0
@@ -42,7 +90,7 @@ type Deps struct {
 // Question is one statement that somebody asks.
 type Question struct {
 	Who      tenant.Principal
-	Door     string // "api", "clickhouse", "job": for metrics and records
+	Door     string // DoorAPI, DoorClickHouse or DoorJob
 	From     string // the address it came from
 	SQL      string
 	Params   map[string]string // typed placeholders, in the engine's text form
@@ -55,18 +103,28 @@ type Question struct {
 	MaxBytes uint64            // refuse what is expected to read more; 0: no bound
 	// AnyFormat also allows the binary formats of the ClickHouse protocol.
 	AnyFormat bool
+	// Running, if set, is told the id under which the engine runs the statement, and what it is expected to read, before it starts.
+	Running func(engineID string, expected usage.Estimate)
 }
+
+// The doors.
+const (
+	DoorAPI        = "api"
+	DoorClickHouse = "clickhouse"
+	DoorJob        = "job" // may run for Config.JobTime, and its answer is not taken from the cache
+)
 
 // Answer is a streamed answer. Cost and Summary are complete when Body was read to its end. Close must be called: it ends the
 // statement if it still runs, and charges it.
 type Answer struct {
-	Body    io.ReadCloser
-	Format  string
-	QueryID string
-	AsOf    time.Time
-	Cached  bool
-	Summary func() clickhouse.Summary
-	Cost    func() usage.Cost
+	Body     io.ReadCloser
+	Format   string
+	QueryID  string
+	AsOf     time.Time
+	Snapshot string // a token that asks for these rows again; empty if unknown
+	Cached   bool
+	Summary  func() clickhouse.Summary
+	Cost     func() usage.Cost
 }
 
 // Service runs tenants' statements: it checks them, waits for their turn, runs and charges them. The doors (Handler, the
@@ -74,6 +132,7 @@ type Answer struct {
 type Service struct {
 	cfg      Config
 	settings map[string]string
+	long     map[string]string // settings of jobs
 	guard    *Guard
 	deps     Deps
 	log      *slog.Logger
@@ -91,85 +150,30 @@ func NewService(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer)
 		return nil, fmt.Errorf("query metrics: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	return &Service{cfg: cfg, settings: cfg.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, barrier2: true}, nil
+	job := cfg
+	job.MaxTime = cfg.JobTime
+	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, barrier2: true}, nil
 }
 
-// Ask runs one question.
+// Ask answers one question: from the cache, or by running it when its turn has come.
 func (s *Service) Ask(ctx context.Context, q *Question) (*Answer, *problem.Problem) {
-	if p := q.Who.Require(tenant.RoleAnalyst); p != nil {
-		return nil, p
-	}
-	id, p := q.Who.RequireTenant()
+	a, p := s.asking(q)
 	if p != nil {
 		return nil, p
 	}
-	checked, err := s.guard.Check(q.SQL, Scope{Tenant: id, Params: q.Params})
-	if err != nil {
-		return nil, refused(err)
-	}
-	f, p := pickFormat(q.Format, checked.Format)
-	if p != nil {
+	if p := a.settle(ctx); p != nil {
 		return nil, p
 	}
-	if p := s.await(ctx, q.MinToken); p != nil {
+	if a.keeps() {
+		return a.fromCache(ctx)
+	}
+	if p := a.prepare(); p != nil {
 		return nil, p
 	}
-	asOf := s.deps.Visibility.AsOf()
-	st := clickhouse.Statement{SQL: checked.SQL, Params: q.Params, Settings: s.settings, Format: f.name, QueryID: q.QueryID, Comment: "query/" + string(id), Tenant: string(id)}
-	if !s.barrier2 {
-		st.Tenant = ""
-	}
-	// The engine has its own clock; this one is for an engine that does not answer at all.
-	run, cancel := context.WithTimeout(ctx, s.cfg.MaxTime+5*time.Second)
-	res, err := s.deps.Engine.Query(run, st)
-	if err != nil {
-		cancel()
-		return nil, s.engineProblem(ctx, err)
-	}
-	body := &answerBody{ReadCloser: res.Body, left: s.cfg.MaxResult, cancel: cancel}
-	body.done = func() { s.charge(res.Summary()) }
-	return &Answer{Body: body, Format: f.name, QueryID: st.QueryID, AsOf: asOf, Summary: res.Summary,
-		Cost: func() usage.Cost { return costOf(res.Summary()) }}, nil
+	return a.run(ctx)
 }
 
 // Problem says what an error of reading an answer's body means.
 func (s *Service) Problem(ctx context.Context, err error) *problem.Problem {
 	return s.engineProblem(ctx, err)
-}
-
-// answerBody ends a body that is longer than the limit on answers with an error, and charges the statement at the end.
-type answerBody struct {
-	io.ReadCloser
-	left   int64
-	cancel context.CancelFunc
-	done   func()
-}
-
-func (b *answerBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, errTooLong
-	}
-	return n, err
-}
-
-// Close implements io.Closer. A second call does nothing.
-func (b *answerBody) Close() error {
-	if b.done == nil {
-		return nil
-	}
-	err := b.ReadCloser.Close()
-	b.cancel()
-	b.done()
-	b.done = nil
-	return err
-}
-
-func (s *Service) charge(sum clickhouse.Summary) {
-	s.metrics.cpu.Add(sum.CPU.Seconds())
-	s.metrics.read.Add(float64(sum.ReadBytes))
-}
-
-func costOf(s clickhouse.Summary) usage.Cost {
-	return usage.Cost{CPUSeconds: s.CPU.Seconds(), MemoryBytes: s.PeakMemory, RowsRead: s.ReadRows, BytesRead: s.ReadBytes}
 }

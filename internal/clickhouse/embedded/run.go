@@ -61,7 +61,7 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 		pool.close()
 		anchor.conn.Close() // the last one: returns when the engine has stopped
 	}()
-	s := &server{cfg: cfg, log: log, pool: pool, own: make(chan struct{}, cfg.MaxConcurrent), tenants: make(chan struct{}, cfg.MaxConcurrent)}
+	s := &server{cfg: cfg, log: log, pool: pool, own: make(chan struct{}, cfg.MaxConcurrent), tenants: make(chan struct{}, cfg.MaxConcurrent), processes: newProcesses()}
 	if s.barrier, err = newBarrier(anchor); err != nil {
 		return err
 	}

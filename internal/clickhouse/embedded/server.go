@@ -29,6 +29,7 @@ type server struct {
 
 	statements statementCPU
 	threads    threadCPUs
+	processes  *processes
 }
 
 // ServeHTTP serves GET /ping, GET /usage and statements on /.
@@ -39,6 +40,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.URL.Path == usagePath && r.Method == http.MethodGet:
 		s.answerUsage(w, r)
+		return
+	case r.URL.Path == clickhouse.ProcessesPath && r.Method == http.MethodGet:
+		s.process(w, r)
 		return
 	case r.URL.Path != "/":
 		http.NotFound(w, r)
@@ -66,6 +70,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // run runs a statement and answers it. The error is only told to the caller who has been answered already.
 func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) error {
+	s.processes.begin(req.queryID, nil)
+	defer s.processes.end(req.queryID, clickhouse.Summary{}) // if it did not come to run
 	places := s.own
 	if req.tenant != "" {
 		places = s.tenants
@@ -96,6 +102,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	c := &call{server: s, req: req, sess: sess, out: newAnswer(w, req, s.cfg.MaxBuffered)}
 	c.early = threadCPU() - early
 	c.watch(ctx)
+	s.processes.begin(req.queryID, c)
 	if req.data != nil {
 		err = c.insert(ctx)
 	} else {
@@ -108,6 +115,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		s.pool.give(sess)
 	}
 	u := c.usage()
+	s.processes.end(req.queryID, u.summary())
 	c.out.finish(u, err)
 	c.charge(c.early + max(u.CPU, threadCPU()-c.thread))
 	return err

@@ -1,0 +1,207 @@
+package query
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"slices"
+	"time"
+
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/token"
+	"weir/internal/usage"
+)
+
+// asking is one question on its way through the service.
+type asking struct {
+	*Service
+	q      *Question
+	begin  time.Time
+	scope  Scope
+	limits catalog.Limits
+	min    token.Token // nil: nothing is demanded
+	// Set by prepare.
+	checked *Checked
+	format  format
+}
+
+// asking checks who asks, and reads what the question says beside the statement.
+func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
+	if p := q.Who.Require(tenant.RoleAnalyst); p != nil {
+		return nil, p
+	}
+	id, p := q.Who.RequireTenant()
+	if p != nil {
+		return nil, p
+	}
+	a := &asking{Service: s, q: q, begin: time.Now(), scope: Scope{Tenant: id, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: q.Door == DoorClickHouse}}
+	if s.deps.Tenants != nil {
+		if t, ok := s.deps.Tenants.TenantByID(id); ok {
+			a.limits = t.Limits
+			a.scope.Masks = masksOf(t.Policy.Masks, q.Who.Role)
+		}
+	}
+	return a, a.readTokens()
+}
+
+// masksOf are the masks that hold for a role.
+func masksOf(all []catalog.Mask, role tenant.Role) []catalog.Mask {
+	var own []catalog.Mask
+	for _, m := range all {
+		if slices.Contains(m.Roles, role) {
+			own = append(own, m)
+		}
+	}
+	return own
+}
+
+// prepare lets the statement pass the guard. A second call does nothing.
+func (a *asking) prepare() *problem.Problem {
+	if a.checked != nil {
+		return nil
+	}
+	if a.deps.Properties != nil {
+		a.scope.Properties = a.deps.Properties.Properties(a.scope.Tenant)
+	}
+	checked, err := a.guard.Check(a.q.SQL, a.scope)
+	if err != nil {
+		return refused(err)
+	}
+	f, p := pickFormat(a.q.Format, checked.Format)
+	if p != nil {
+		return p
+	}
+	a.checked, a.format = &checked, f
+	return nil
+}
+
+// maxTime is how long the statement may run.
+func (a *asking) maxTime() time.Duration {
+	if a.q.Door == DoorJob {
+		return a.cfg.JobTime
+	}
+	return a.cfg.MaxTime
+}
+
+// expected is what is known of the question before it runs.
+func (a *asking) expected() usage.Question {
+	kind := usage.KindQuery
+	if a.q.Door == DoorJob {
+		kind = usage.KindJob
+	}
+	return usage.Question{Subject: a.subject(a.checked.Shape), Kind: kind, Columns: a.checked.Columns, From: a.checked.From, To: a.checked.To,
+		MaxCost: a.q.MaxCost, MaxBytes: a.q.MaxBytes}
+}
+
+func (a *asking) subject(shape string) usage.Subject {
+	return usage.Subject{Tenant: a.scope.Tenant, Source: a.q.Who.Site, User: a.q.Who.Actor(), Role: a.q.Who.Role, Shape: shape}
+}
+
+// run admits and runs the statement. What can be seen is read before it: what the answer shows is at least as fresh.
+func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
+	expected := a.expected()
+	if p := a.bounded(ctx, &expected); p != nil {
+		return nil, p
+	}
+	b, p := a.admit(ctx, expected)
+	if p != nil {
+		return nil, p
+	}
+	ans := &Answer{Format: a.format.name, QueryID: a.q.QueryID, AsOf: a.deps.Visibility.AsOf(), Snapshot: a.snapshot()}
+	if ans.QueryID == "" {
+		ans.QueryID = b.engineID
+	}
+	st := clickhouse.Statement{SQL: a.checked.SQL, Params: a.q.Params, Settings: a.engineSettings(), Format: a.format.name, QueryID: b.engineID,
+		Comment: string(b.kind) + "/" + string(a.scope.Tenant), Tenant: string(a.scope.Tenant)}
+	if !a.barrier2 {
+		st.Tenant = ""
+	}
+	if a.q.Running != nil {
+		a.q.Running(b.engineID, a.estimate(expected))
+	}
+	// The engine has its own clock; this one is for an engine that does not answer at all.
+	run, cancel := context.WithTimeout(ctx, a.maxTime()+5*time.Second)
+	res, err := a.deps.Engine.Query(run, st)
+	if err != nil {
+		cancel()
+		b.failed(err)
+		return nil, a.problem(ctx, err)
+	}
+	body := &answerBody{ReadCloser: res.Body, bill: b, limit: a.resultLimit(), cancel: cancel, summary: res.Summary}
+	ans.Body, ans.Summary, ans.Cost = body, res.Summary, body.cost
+	return ans, nil
+}
+
+// engineSettings are the service's own, and the question's about the form of its answer.
+func (a *asking) engineSettings() map[string]string {
+	base := a.settings
+	if a.q.Door == DoorJob {
+		base = a.long
+	}
+	if len(a.q.Settings) == 0 {
+		return base
+	}
+	all := make(map[string]string, len(base)+len(a.q.Settings))
+	for k, v := range a.q.Settings {
+		all[k] = v
+	}
+	for k, v := range base { // last: nobody overrides them
+		if _, form := all[k]; !form || !formSetting(k) {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// answerBody ends a body that is longer than the limit on answers with an error, and charges the statement at the end.
+type answerBody struct {
+	io.ReadCloser
+	bill    *bill
+	limit   resultLimit
+	sent    int64
+	whole   bool // read to its end
+	err     error
+	cancel  context.CancelFunc
+	summary func() clickhouse.Summary
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.sent += int64(n); b.sent > b.limit.bytes {
+		n, err = 0, &tooLong{b.limit}
+	}
+	switch {
+	case err == io.EOF:
+		b.whole = true
+		b.end()
+	case err != nil && b.err == nil:
+		b.err = err
+	}
+	return n, err
+}
+
+// end charges a statement that has given its whole answer: its place is free before the client has taken it.
+func (b *answerBody) end() { b.bill.finish(b.summary(), uint64(b.sent)) }
+
+// cost is what the statement has cost so far.
+func (b *answerBody) cost() usage.Cost { return b.bill.cost(b.summary(), uint64(b.sent)) }
+
+// Close implements io.Closer. A second call does nothing.
+func (b *answerBody) Close() error {
+	if b.cancel == nil {
+		return nil
+	}
+	err := b.ReadCloser.Close()
+	b.cancel()
+	b.cancel = nil
+	if !b.whole {
+		b.bill.broken(b.err, b.summary(), uint64(b.sent))
+	}
+	return err
+}
+
+// newEngineID is the id under which the engine runs a statement: never the caller's, which another tenant may use too.
+func newEngineID() string { return rand.Text() }

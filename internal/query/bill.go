@@ -1,0 +1,132 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"weir/internal/clickhouse"
+	"weir/internal/problem"
+	"weir/internal/usage"
+)
+
+// bill follows one statement from its admission to its record. It is written once, whatever becomes of the statement.
+type bill struct {
+	*Service
+	subject  usage.Subject
+	kind     usage.Kind
+	ticket   usage.Ticket
+	engineID string
+	begin    time.Time
+	once     sync.Once
+}
+
+// admit waits for the statement's turn.
+func (a *asking) admit(ctx context.Context, q usage.Question) (*bill, *problem.Problem) {
+	b := &bill{Service: a.Service, subject: q.Subject, kind: q.Kind, engineID: newEngineID()}
+	if g := a.deps.Gate; g != nil {
+		t, p := g.Admit(q, ctx.Done())
+		if p != nil {
+			return nil, p
+		}
+		b.ticket = t
+		a.metrics.waited.Observe(t.Waited().Seconds())
+	}
+	b.begin = time.Now()
+	return b, nil
+}
+
+// record is the work of the statement.
+func (b *bill) record(sum clickhouse.Summary, out uint64) usage.Record {
+	elapsed := sum.Elapsed
+	if elapsed == 0 {
+		elapsed = time.Since(b.begin)
+	}
+	return usage.Record{Subject: b.subject, Kind: b.kind, At: time.Now(), CPU: sum.CPU, MemorySeconds: float64(sum.PeakMemory) * elapsed.Seconds(),
+		BytesScanned: sum.ReadBytes, RowsRead: sum.ReadRows, BytesOut: out, Count: 1}
+}
+
+// cost prices the statement as far as it has come.
+func (b *bill) cost(sum clickhouse.Summary, out uint64) usage.Cost {
+	return b.costOf(b.record(sum, out), sum.PeakMemory)
+}
+
+// costOf prices a record.
+func (s *Service) costOf(r usage.Record, memory uint64) usage.Cost {
+	c := usage.Cost{CPUSeconds: r.CPU.Seconds(), MemoryBytes: memory, RowsRead: r.RowsRead, BytesRead: r.BytesScanned}
+	if p := s.deps.Pricer; p != nil {
+		c.Amount, c.Currency = p.Price(r)
+		if left, ok := p.Remaining(r.Tenant); ok {
+			c.Remaining = &left
+		}
+	}
+	return c
+}
+
+// finish writes the bill and gives the place back.
+func (b *bill) finish(sum clickhouse.Summary, out uint64) {
+	b.once.Do(func() {
+		r := b.record(sum, out)
+		b.metrics.cpu.Add(sum.CPU.Seconds())
+		b.metrics.read.Add(float64(sum.ReadBytes))
+		if b.ticket != nil {
+			b.ticket.Done(r)
+		}
+		b.tell(r)
+	})
+}
+
+func (s *Service) tell(r usage.Record) {
+	if s.deps.Sink != nil {
+		s.deps.Sink.Record(r)
+	}
+}
+
+// failed writes the bill of a statement that gave no answer.
+func (b *bill) failed(err error) { b.broken(err, clickhouse.Summary{}, 0) }
+
+// broken writes the bill of a statement that did not come to its end. The engine says what it used with its error; of one that was cut off by its
+// caller it is asked.
+func (b *bill) broken(err error, sum clickhouse.Summary, out uint64) {
+	var e *clickhouse.Error
+	switch {
+	case errors.As(err, &e):
+		sum = e.Summary
+	case errors.Is(err, clickhouse.ErrUnavailable):
+	default:
+		sum = b.settled(sum)
+	}
+	b.finish(sum, out)
+}
+
+// How a cancelled statement's end is waited for.
+const (
+	settleFor   = 2 * time.Second
+	settleEvery = 20 * time.Millisecond
+)
+
+// settled waits until the engine has ended a cancelled statement, and returns what it used in all: a caller who leaves does not ask for free. It keeps
+// nobody waiting, the caller is gone; but the place stays taken until the engine is really free.
+func (b *bill) settled(sum clickhouse.Summary) clickhouse.Summary {
+	if b.deps.Watcher == nil {
+		return sum
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), settleFor) // the caller's own has ended
+	defer cancel()
+	for {
+		p, err := b.deps.Watcher.Process(ctx, b.engineID)
+		if err != nil {
+			return sum
+		}
+		sum = p.Summary
+		if p.Ended {
+			return sum
+		}
+		select {
+		case <-ctx.Done():
+			return sum
+		case <-time.After(settleEvery):
+		}
+	}
+}

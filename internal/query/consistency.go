@@ -1,0 +1,152 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"weir/internal/problem"
+	"weir/internal/token"
+)
+
+// readTokens reads min_token and as_of, and what a strong source demands.
+func (a *asking) readTokens() *problem.Problem {
+	if a.q.MinToken != "" {
+		t, p := readToken("min_token", a.q.MinToken)
+		if p != nil {
+			return p
+		}
+		a.min = t
+	}
+	if a.q.AsOf != "" {
+		t, p := readToken("as_of", a.q.AsOf)
+		if p != nil {
+			return p
+		}
+		if p := a.complete(t); p != nil {
+			return p
+		}
+		a.scope.AsOf = t
+		a.min = a.min.Merge(t...)
+	}
+	if a.deps.Tenants != nil && a.deps.Data != nil && a.deps.Tenants.Strong(a.scope.Tenant) {
+		a.min = a.min.Merge(a.deps.Data.Acknowledged(a.scope.Tenant)...)
+	}
+	return nil
+}
+
+func readToken(field, text string) (token.Token, *problem.Problem) {
+	t, err := token.Parse(text)
+	if err != nil {
+		return nil, problem.New(http.StatusUnprocessableEntity, "bad_token", "%s: %v", field, err).WithField(field)
+	}
+	return t, nil
+}
+
+// complete refuses an as_of that leaves partitions of the tenant out: of those nothing would be seen, and that is hardly what was meant.
+func (a *asking) complete(t token.Token) *problem.Problem {
+	if a.deps.Data == nil {
+		return nil
+	}
+	named := map[uint16]bool{}
+	for _, p := range t {
+		named[p.Partition] = true
+	}
+	all := a.deps.Data.Snapshot(a.scope.Tenant)
+	missing := 0
+	for _, p := range all {
+		if !named[p.Partition] {
+			missing++
+		}
+	}
+	if missing == 0 {
+		return nil
+	}
+	return problem.New(http.StatusUnprocessableEntity, "incomplete_token",
+		"as_of names %d of the %d partitions that hold this tenant's events; a token of an acknowledgement names only what it touched: take the snapshot of an earlier answer (%s)",
+		len(all)-missing, len(all), headerSnapshot).WithField("as_of")
+}
+
+// settle waits until what the question demands can be seen. A statement that the guard refuses does not wait.
+func (a *asking) settle(ctx context.Context) *problem.Problem {
+	if len(a.min) == 0 {
+		return nil
+	}
+	offsets := make(map[uint16]uint64, len(a.min))
+	seen := true
+	for _, p := range a.min {
+		offsets[p.Partition] = p.Offset
+		seen = seen && a.deps.Visibility.Visible(p.Partition, p.Offset)
+	}
+	if seen {
+		return nil
+	}
+	if p := a.prepare(); p != nil {
+		return p
+	}
+	wait, cancel := context.WithTimeout(ctx, a.cfg.TokenWait)
+	defer cancel()
+	if err := a.deps.Visibility.WaitVisible(wait, offsets); err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return gone()
+	}
+	return a.tooFar(offsets)
+}
+
+// tooFar says how far away it is what the question waits for.
+func (a *asking) tooFar(offsets map[uint16]uint64) *problem.Problem {
+	pending, behind := 0, uint64(0)
+	seen := map[uint16]uint64{}
+	if a.deps.Data != nil {
+		for _, p := range a.deps.Data.Snapshot(a.scope.Tenant) {
+			seen[p.Partition] = p.Offset
+		}
+	}
+	for part, off := range offsets {
+		if a.deps.Visibility.Visible(part, off) {
+			continue
+		}
+		pending++
+		if at, ok := seen[part]; ok && off > at {
+			behind += off - at
+		}
+	}
+	if pending == 0 {
+		return nil
+	}
+	asOf := a.deps.Visibility.AsOf()
+	far := ""
+	if behind > 0 {
+		far = fmt.Sprintf(", %d log records are to come", behind)
+	}
+	field := "min_token"
+	switch {
+	case a.q.AsOf != "":
+		field = "as_of"
+	case a.q.MinToken == "":
+		field = "strong" // no field of the request: the source's
+	}
+	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",
+		"after %v, %d of the %d partitions that %s names are not visible yet%s; what can be seen is complete up to %s, %.1f seconds ago. Try again",
+		a.cfg.TokenWait, pending, len(offsets), field, far, asOf.UTC().Format(timeFormat), max(0, time.Since(asOf).Seconds())).WithField(field).WithRetry(time.Second)
+}
+
+// snapshot is the text of the token of what can be seen now; of what the question itself asks for.
+func (a *asking) snapshot() string {
+	switch {
+	case a.q.AsOf != "":
+		return a.q.AsOf
+	case a.deps.Data == nil:
+		return ""
+	}
+	return a.deps.Data.Snapshot(a.scope.Tenant).String()
+}
+
+// gone says that nobody waits for the answer any more.
+func gone() *problem.Problem { return problem.New(499, "client_gone", "the client closed the request") }
+
+// timeFormat is how times are written in answers.
+const timeFormat = "2006-01-02T15:04:05.000Z"

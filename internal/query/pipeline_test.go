@@ -1,0 +1,413 @@
+package query
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/cache"
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/token"
+	"weir/internal/usage"
+)
+
+// desk is a gate, a sink and a price book that note what they are told.
+type desk struct {
+	mu       sync.Mutex
+	refuse   *problem.Problem
+	blocked  *problem.Problem
+	estimate usage.Estimate
+	asked    []usage.Question
+	done     []usage.Record
+	records  []usage.Record
+	open     int // tickets that were not given back
+}
+
+func (d *desk) Estimate(q usage.Question) usage.Estimate {
+	if q.Measured != nil {
+		return *q.Measured
+	}
+	return d.estimate
+}
+
+func (d *desk) Admit(q usage.Question, _ <-chan struct{}) (usage.Ticket, *problem.Problem) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = append(d.asked, q)
+	if d.refuse != nil {
+		return nil, d.refuse
+	}
+	d.open++
+	return ticket{d}, nil
+}
+
+func (d *desk) Blocked(usage.Subject, usage.Kind) *problem.Problem { return d.blocked }
+
+type ticket struct{ *desk }
+
+func (ticket) Waited() time.Duration { return 0 }
+
+func (t ticket) Done(r usage.Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open--
+	t.done = append(t.done, r)
+}
+
+func (d *desk) Record(r usage.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.records = append(d.records, r)
+}
+
+func (d *desk) Price(r usage.Record) (float64, string) { return r.CPU.Seconds() * 2, "EUR" }
+
+func (d *desk) Remaining(t tenant.ID) (float64, bool) { return 7, t == "acme" }
+
+// data is a tenant's data at a version.
+type data struct {
+	mu       sync.Mutex
+	version  uint64
+	busy     bool
+	snapshot token.Token
+	acked    token.Token
+}
+
+func (d *data) DataVersion(tenant.ID) (uint64, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.version, d.busy
+}
+
+func (d *data) set(version uint64, busy bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.version, d.busy = version, busy
+}
+
+func (d *data) Snapshot(tenant.ID) token.Token     { return d.snapshot }
+func (d *data) Acknowledged(tenant.ID) token.Token { return d.acked }
+
+// tenantsOf is a catalog of one tenant.
+type tenantsOf struct {
+	t      catalog.Tenant
+	strong bool
+}
+
+func (c tenantsOf) TenantByID(tenant.ID) (catalog.Tenant, bool) { return c.t, true }
+func (c tenantsOf) Strong(tenant.ID) bool                       { return c.strong }
+
+func newService(t testing.TB, cfg Config, d Deps) *Handler {
+	t.Helper()
+	if d.Visibility == nil {
+		d.Visibility = visibility{0: 10, 1: 5}
+	}
+	svc, err := NewService(cfg, d, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewHandler(svc)
+}
+
+func newCache(t testing.TB, cfg cache.Config) *cache.Cache {
+	t.Helper()
+	c, err := cache.New(cfg, prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (d *desk) deps(e Engine) Deps { return Deps{Engine: e, Gate: d, Sink: d, Pricer: d} }
+
+func TestEveryStatementIsCharged(t *testing.T) {
+	used := clickhouse.Summary{CPU: 3 * time.Second, ReadRows: 5, ReadBytes: 50, PeakMemory: 1000, Elapsed: 2 * time.Second}
+	for name, c := range map[string]struct {
+		e    *fakeEngine
+		want usage.Record
+	}{
+		"answered":             {&fakeEngine{body: engineJSON}, usage.Record{CPU: 1500 * time.Millisecond, RowsRead: 11, BytesScanned: 22, BytesOut: uint64(len(engineJSON))}},
+		"refused by engine":    {&fakeEngine{err: &clickhouse.Error{Code: 241, Summary: used}}, usage.Record{CPU: 3 * time.Second, RowsRead: 5, BytesScanned: 50, MemorySeconds: 2000}},
+		"failed half-way":      {&fakeEngine{body: "{", breakErr: &clickhouse.Error{Code: 241, Summary: used}}, usage.Record{CPU: 3 * time.Second, RowsRead: 5, BytesScanned: 50, MemorySeconds: 2000, BytesOut: 1}},
+		"engine is restarting": {&fakeEngine{err: clickhouse.ErrUnavailable}, usage.Record{}},
+	} {
+		d := &desk{}
+		w := post(newService(t, Config{}, d.deps(c.e)), tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, KeyID: "k1"}, `{"sql":"SELECT 1 AS n"}`)
+		c.want.Kind, c.want.Count = usage.KindQuery, 1
+		c.want.Subject = usage.Subject{Tenant: "acme", User: "key:k1", Role: tenant.RoleAnalyst}
+		ignore := cmpopts.IgnoreFields(usage.Record{}, "At", "Shape")
+		if name == "answered" || name == "engine is restarting" {
+			ignore = cmpopts.IgnoreFields(usage.Record{}, "At", "Shape", "MemorySeconds")
+		}
+		if diff := cmp.Diff([]usage.Record{c.want}, d.records, ignore); diff != "" {
+			t.Errorf("%s: %d; records (-want +got): %s", name, w.Code, diff)
+		}
+		if len(d.done) != 1 || d.open != 0 || cmp.Diff(d.records, d.done) != "" {
+			t.Errorf("%s: %d tickets are out, %d were given back", name, d.open, len(d.done))
+		}
+	}
+}
+
+func TestCostIsPriced(t *testing.T) {
+	d := &desk{}
+	w := post(newService(t, Config{}, d.deps(&fakeEngine{body: engineJSON})), analyst, `{"sql":"SELECT 1 AS n"}`)
+	var body struct{ Cost usage.Cost }
+	var head usage.Cost
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(w.Header().Get(headerCost)), &head); err != nil {
+		t.Fatal(err)
+	}
+	left := 7.0
+	want := usage.Cost{Amount: 3, Currency: "EUR", CPUSeconds: 1.5, MemoryBytes: 33, RowsRead: 11, BytesRead: 22, Remaining: &left}
+	if diff := cmp.Diff(want, body.Cost) + cmp.Diff(want, head); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGateRefuses(t *testing.T) {
+	d := &desk{refuse: problem.New(429, "too_many_queries", "wait").WithRetry(3 * time.Second)}
+	e := &fakeEngine{body: engineJSON}
+	w := run(newService(t, Config{}, d.deps(e)), "SELECT 1")
+	if p := problemIn(t, w); w.Code != 429 || p.Code != "too_many_queries" || w.Header().Get("Retry-After") != "3" || len(e.got) > 0 || len(d.records) > 0 {
+		t.Errorf("%d %+v, %d statements ran", w.Code, p, len(e.got))
+	}
+}
+
+func TestResultLimitOfTheTenant(t *testing.T) {
+	d := Deps{Engine: &fakeEngine{body: engineJSON}, Tenants: tenantsOf{t: catalog.Tenant{Limits: catalog.Limits{ResultBytes: 40}}}}
+	p := problemIn(t, run(newService(t, Config{}, d), "SELECT 1"))
+	if p.Code != "result_too_large" || p.Limit != "result_bytes" || p.LimitValue != 40 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A client that leaves is charged for what its statement used until the engine had ended it.
+func TestLeavingIsCharged(t *testing.T) {
+	d := &desk{}
+	deps := d.deps(&fakeEngine{body: engineJSON})
+	deps.Watcher = &watcher{}
+	s := newService(t, Config{}, deps)
+	ctx, cancel := context.WithCancel(t.Context())
+	a, p := s.Ask(ctx, &Question{Who: analyst, Door: DoorAPI, SQL: "SELECT 1"})
+	if p != nil {
+		t.Fatal(p)
+	}
+	if _, err := io.ReadFull(a.Body, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	a.Body.Close()
+	a.Body.Close()
+	if len(d.records) != 1 || d.records[0].CPU != 9*time.Second || d.records[0].BytesOut != 3 || d.open != 0 {
+		t.Errorf("%+v", d.records)
+	}
+}
+
+// watcher says at the second time that a statement has ended.
+type watcher struct{ asked int }
+
+func (w *watcher) Process(context.Context, string) (clickhouse.Process, error) {
+	w.asked++
+	return clickhouse.Process{Summary: clickhouse.Summary{CPU: 9 * time.Second}, Ended: w.asked > 1}, nil
+}
+
+func TestCachedAnswers(t *testing.T) {
+	d, v, e := &desk{}, &data{version: 1, snapshot: token.Token{{Partition: 0, Offset: 9}}}, &fakeEngine{body: engineJSON}
+	deps := d.deps(e)
+	deps.Data, deps.Cache = v, newCache(t, cache.Config{})
+	h := newService(t, Config{}, deps)
+	ask := func(body string, runs int, cached string) *httptest.ResponseRecorder {
+		t.Helper()
+		w := post(h, analyst, body)
+		if w.Code != 200 || len(e.got) != runs || w.Header().Get(headerCache) != cached {
+			t.Fatalf("%s: %d, %d statements ran, want %d; cache %s, want %s", body, w.Code, len(e.got), runs, w.Header().Get(headerCache), cached)
+		}
+		return w
+	}
+	first := ask(`{"sql":"SELECT 1 AS n"}`, 1, "miss")
+	second := ask(`{"sql":"SELECT 1 AS n"}`, 1, "hit")
+	var a, b map[string]any
+	if err := json.Unmarshal(first.Body.Bytes(), &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(second.Body.Bytes(), &b); err != nil {
+		t.Fatal(err)
+	}
+	cost := b["cost"].(map[string]any)
+	if cost["rows_read"] != 0.0 || cost["cpu_seconds"].(float64) <= 0 || cost["cpu_seconds"].(float64) > 0.5 || cost["budget_remaining"] != 7.0 {
+		t.Errorf("a hit costs %v", cost)
+	}
+	delete(a, "cost")
+	delete(b, "cost")
+	if diff := cmp.Diff(a, b); diff != "" || a["snapshot"] != v.snapshot.String() {
+		t.Errorf("the answers differ: %s", diff)
+	}
+	if last := d.records[len(d.records)-1]; len(d.records) != 2 || last.Kind != usage.KindCache || last.BytesOut == 0 || len(d.asked) != 1 {
+		t.Errorf("a hit is charged as %+v", last)
+	}
+	ask(`{"sql":"SELECT 1 AS n","format":"CSV"}`, 2, "miss")
+	ask(`{"sql":"SELECT 1 AS n","params":{"x":1}}`, 3, "miss")
+	ask(`{"sql":"SELECT 1 AS n","params":{"x":2}}`, 4, "miss")
+	ask(`{"sql":"SELECT 1 AS n"}`, 4, "hit")
+	v.set(2, false)
+	ask(`{"sql":"SELECT 1 AS n"}`, 5, "miss")
+	ask(`{"sql":"SELECT 1 AS n"}`, 5, "hit")
+	v.set(2, true) // a commit is under way: some may see it already
+	ask(`{"sql":"SELECT 1 AS n"}`, 6, "miss")
+	v.set(3, false)
+	ask(`{"sql":"SELECT 1 AS n"}`, 7, "miss")
+	ask(`{"sql":"SELECT 1 AS n"}`, 7, "hit")
+	d.blocked = problem.New(429, "budget_exhausted", "no")
+	if w := run(h, "SELECT 1 AS n"); w.Code != 429 {
+		t.Errorf("a blocked tenant is answered from the cache: %d", w.Code)
+	}
+}
+
+// changing is an engine during whose statements the data changes.
+type changing struct {
+	*fakeEngine
+	change func()
+}
+
+func (c changing) Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error) {
+	c.change()
+	return c.fakeEngine.Query(ctx, s)
+}
+
+func TestAnswersAcrossAChangeAreNotKept(t *testing.T) {
+	for name, change := range map[string]func(*data){"committed": func(v *data) { v.set(2, false) }, "begun": func(v *data) { v.set(1, true) }} {
+		v, e := &data{version: 1}, &fakeEngine{body: engineJSON}
+		h := newService(t, Config{}, Deps{Engine: changing{e, func() { change(v) }}, Data: v, Cache: newCache(t, cache.Config{})})
+		run(h, "SELECT 1")
+		v.set(v.version, false)
+		run(h, "SELECT 1")
+		if len(e.got) != 2 {
+			t.Errorf("%s: an answer of before or after, nobody knows, was given again", name)
+		}
+	}
+}
+
+func TestLargeAnswersPassTheCache(t *testing.T) {
+	body := `{"data":["` + strings.Repeat("x", 2000) + `"]}`
+	e := &fakeEngine{body: body}
+	h := newService(t, Config{}, Deps{Engine: e, Data: &data{version: 1}, Cache: newCache(t, cache.Config{EntryBytes: 100})})
+	for range 2 {
+		if w := run(h, "SELECT 1"); !bytes.HasPrefix(w.Body.Bytes(), []byte(body[:2010])) || w.Header().Get(headerCache) != "miss" {
+			t.Errorf("%d %.100s", w.Code, w.Body)
+		}
+	}
+	if len(e.got) != 2 {
+		t.Error("an answer above the bound was kept")
+	}
+}
+
+func TestMasksAreNotShared(t *testing.T) {
+	masks := []catalog.Mask{{Column: "user_id", Roles: []tenant.Role{tenant.RoleAnalyst}, Action: catalog.MaskHide}}
+	if got := masksOf(masks, tenant.RoleAdmin); got != nil {
+		t.Errorf("an admin has the masks %v", got)
+	}
+	key := func(role tenant.Role) [32]byte {
+		s := newService(t, Config{}, Deps{Tenants: tenantsOf{t: catalog.Tenant{Policy: catalog.Policy{Masks: masks}}}})
+		a, p := s.asking(&Question{Who: tenant.Principal{Tenant: "acme", Role: role}, SQL: "SELECT user_id FROM events"})
+		if p != nil {
+			t.Fatal(p)
+		}
+		return a.key()
+	}
+	if key(tenant.RoleAnalyst) == key(tenant.RoleAdmin) {
+		t.Error("roles that see different things share answers")
+	}
+}
+
+func TestBoundsOfTheQuestion(t *testing.T) {
+	estimate := "database\ttable\tparts\trows\tmarks\nweir\tevents\t3\t1000\t5\nweir\trollup\t1\t24\t1\n"
+	for _, c := range []struct{ body, code, field string }{
+		{`{"sql":"SELECT path FROM events","max_bytes":1000}`, "over_max_bytes", "max_bytes"},
+		{`{"sql":"SELECT path FROM events","max_cost":0.000001}`, "over_max_cost", "max_cost"},
+		{`{"sql":"SELECT path FROM events","max_bytes":1000,"dry_run":true}`, "over_max_bytes", "max_bytes"},
+	} {
+		d, e := &desk{}, &fakeEngine{body: estimate}
+		deps := d.deps(e)
+		deps.Gate = nil
+		w := post(newService(t, Config{}, deps), analyst, c.body)
+		p := problemIn(t, w)
+		if w.Code != 422 || p.Code != c.code || p.Field != c.field || p.Limit != c.field || len(e.got) != 1 || !strings.HasPrefix(e.got[0].SQL, "EXPLAIN ESTIMATE ") || e.got[0].Tenant != "acme" {
+			t.Errorf("%s: %d %+v; ran %d", c.body, w.Code, p, len(e.got))
+		}
+	}
+	// What the gate has learned is not asked for again.
+	d, e := &desk{estimate: usage.Estimate{Bytes: 10, Amount: 0.5, Learned: true}}, &fakeEngine{body: engineJSON}
+	h := newService(t, Config{}, d.deps(e))
+	if w := post(h, analyst, `{"sql":"SELECT 1","max_cost":0.4}`); w.Code != 422 || len(e.got) != 0 {
+		t.Errorf("above: %d, %d ran", w.Code, len(e.got))
+	}
+	if w := post(h, analyst, `{"sql":"SELECT 1","max_cost":0.6,"max_bytes":10}`); w.Code != 200 || len(e.got) != 1 || d.asked[0].MaxCost != 0.6 {
+		t.Errorf("below: %d, %d ran", w.Code, len(e.got))
+	}
+}
+
+func TestDryRun(t *testing.T) {
+	d, e := &desk{}, &fakeEngine{body: "database\ttable\tparts\trows\tmarks\nweir\tevents\t3\t1000\t5\n"}
+	deps := d.deps(e)
+	deps.Gate = nil
+	w := post(newService(t, Config{}, deps), analyst, `{"sql":"SELECT path FROM events","dry_run":true}`)
+	var got struct{ Estimate Plan }
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	p := got.Estimate
+	if p.Rows != 1000 || p.Bytes == 0 || p.Class != usage.Cheap || p.Currency != "EUR" || !p.Measured || len(e.got) != 1 || len(d.records) != 1 {
+		t.Errorf("%s", w.Body)
+	}
+	for _, bad := range []string{"", "a\tb\n1\t2\n", "rows\nx\n", "a\trows\n1\n"} {
+		if n, err := readEstimate(strings.NewReader(bad)); err == nil && n != 0 {
+			t.Errorf("%q: %d", bad, n)
+		}
+	}
+}
+
+func TestAsOfAndStrong(t *testing.T) {
+	tok := func(pairs ...token.Pair) string { return token.Token(nil).Merge(pairs...).String() }
+	v := &data{snapshot: token.Token{{Partition: 0, Offset: 9}, {Partition: 1, Offset: 4}}}
+	e := &fakeEngine{body: engineJSON}
+	h := newService(t, Config{TokenWait: 10 * time.Millisecond}, Deps{Engine: e, Data: v})
+	p := problemIn(t, post(h, analyst, `{"sql":"SELECT 1","as_of":"`+tok(token.Pair{Partition: 0, Offset: 3})+`"}`))
+	if p.Status != 422 || p.Code != "incomplete_token" || p.Field != "as_of" || !strings.Contains(p.Detail, "1 of the 2") {
+		t.Errorf("%+v", p)
+	}
+	p = problemIn(t, post(h, analyst, `{"sql":"SELECT 1","as_of":"`+tok(token.Pair{Partition: 0, Offset: 3}, token.Pair{Partition: 1, Offset: 20})+`"}`))
+	if p.Status != 503 || p.Field != "as_of" || !strings.Contains(p.Detail, "1 of the 2 partitions") || !strings.Contains(p.Detail, "16 log records are to come") {
+		t.Errorf("%+v", p)
+	}
+	// A strong source waits for what was acknowledged, without a token.
+	v.acked = token.Token{{Partition: 1, Offset: 5}}
+	strong := newService(t, Config{TokenWait: 10 * time.Millisecond}, Deps{Engine: e, Data: v, Tenants: tenantsOf{strong: true}})
+	if p := problemIn(t, run(strong, "SELECT 1")); p.Status != 503 || p.Code != "not_visible_yet" || len(e.got) != 0 {
+		t.Errorf("%+v", p)
+	}
+	v.acked = token.Token{{Partition: 1, Offset: 4}}
+	if w := run(strong, "SELECT 1"); w.Code != 200 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	// What is refused anyway does not wait.
+	v.acked = token.Token{{Partition: 1, Offset: 5}}
+	if w := run(strong, "SELECT sleep(1)"); w.Code != 400 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
