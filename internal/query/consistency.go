@@ -44,9 +44,10 @@ func readToken(field, text string) (token.Token, *problem.Problem) {
 	return t, nil
 }
 
-// complete refuses an as_of that leaves partitions of the tenant out: of those nothing would be seen, and that is hardly what was meant.
+// complete refuses an as_of that leaves partitions of the tenant out: of those nothing would be seen, and that is hardly what was meant. The empty token
+// is the snapshot of an empty log.
 func (a *asking) complete(t token.Token) *problem.Problem {
-	if a.deps.Data == nil {
+	if a.deps.Data == nil || len(t) == 0 {
 		return nil
 	}
 	named := map[uint16]bool{}
@@ -73,65 +74,68 @@ func (a *asking) settle(ctx context.Context) *problem.Problem {
 	if len(a.min) == 0 {
 		return nil
 	}
-	offsets := make(map[uint16]uint64, len(a.min))
-	seen := true
-	for _, p := range a.min {
-		offsets[p.Partition] = p.Offset
-		seen = seen && a.deps.Visibility.Visible(p.Partition, p.Offset)
-	}
-	if seen {
+	if a.deps.Visibility.VisibleTo(a.scope.Tenant, a.min) {
 		return nil
 	}
 	if p := a.prepare(); p != nil {
 		return p
 	}
+	if p := a.known(); p != nil {
+		return p
+	}
 	wait, cancel := context.WithTimeout(ctx, a.cfg.TokenWait)
 	defer cancel()
-	if err := a.deps.Visibility.WaitVisible(wait, offsets); err == nil {
+	if err := a.deps.Visibility.WaitVisibleTo(wait, a.scope.Tenant, a.min); err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
 		return gone()
 	}
-	return a.tooFar(offsets)
+	return a.tooFar()
+}
+
+// known refuses a token that names what this log has never given away: waiting for it is in vain.
+func (a *asking) known() *problem.Problem {
+	if a.deps.Data == nil {
+		return nil
+	}
+	if _, _, _, unknown := a.deps.Data.Distance(a.scope.Tenant, a.min); !unknown {
+		return nil
+	}
+	field := a.waitsFor()
+	return problem.New(http.StatusUnprocessableEntity, "unknown_token", "%s names events that this log does not have; use a token that this installation returned", field).WithField(field)
+}
+
+// waitsFor names what demands the wait: a field of the request, or the source's.
+func (a *asking) waitsFor() string {
+	switch {
+	case a.q.AsOf != "":
+		return "as_of"
+	case a.q.MinToken != "":
+		return "min_token"
+	}
+	return "strong"
 }
 
 // tooFar says how far away it is what the question waits for.
-func (a *asking) tooFar(offsets map[uint16]uint64) *problem.Problem {
-	pending, behind := 0, uint64(0)
-	seen := map[uint16]uint64{}
-	if a.deps.Data != nil {
-		for _, p := range a.deps.Data.Snapshot(a.scope.Tenant) {
-			seen[p.Partition] = p.Offset
-		}
-	}
-	for part, off := range offsets {
-		if a.deps.Visibility.Visible(part, off) {
-			continue
-		}
-		pending++
-		if at, ok := seen[part]; ok && off > at {
-			behind += off - at
+func (a *asking) tooFar() *problem.Problem {
+	pending := 0
+	for _, p := range a.min {
+		if !a.deps.Visibility.VisibleTo(a.scope.Tenant, token.Token{p}) {
+			pending++
 		}
 	}
 	if pending == 0 {
 		return nil
 	}
-	asOf := a.deps.Visibility.AsOf()
 	far := ""
-	if behind > 0 {
-		far = fmt.Sprintf(", %d log records are to come", behind)
-	}
-	field := "min_token"
-	switch {
-	case a.q.AsOf != "":
-		field = "as_of"
-	case a.q.MinToken == "":
-		field = "strong" // no field of the request: the source's
+	if a.deps.Data != nil {
+		records, late, lag, _ := a.deps.Data.Distance(a.scope.Tenant, a.min)
+		far = fmt.Sprintf(" (%d log records and %d late rows are to come, the oldest is %.1f seconds behind)", records, late, lag.Seconds())
 	}
 	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",
-		"after %v, %d of the %d partitions that %s names are not visible yet%s; what can be seen is complete up to %s, %.1f seconds ago. Try again",
-		a.cfg.TokenWait, pending, len(offsets), field, far, asOf.UTC().Format(timeFormat), max(0, time.Since(asOf).Seconds())).WithField(field).WithRetry(time.Second)
+		"after %v, %d of the %d partitions that %s names are not visible yet%s; what can be seen is complete up to %s. Try again",
+		a.cfg.TokenWait, pending, len(a.min), a.waitsFor(), far, a.deps.Visibility.AsOf().UTC().Format(timeFormat)).WithField(a.waitsFor()).WithRetry(time.Second)
 }
 
 // snapshot is the text of the token of what can be seen now; of what the question itself asks for.

@@ -97,8 +97,8 @@ func (a *asking) fromCache(ctx context.Context) (*Answer, *problem.Problem) {
 // hit looks an answer up. It holds all that can be seen: as_of is read before the version, under which the answer was found.
 func (a *asking) hit(key [32]byte) (*Answer, *problem.Problem) {
 	asOf, snapshot := a.deps.Visibility.AsOf(), a.snapshot()
-	version, busy := a.deps.Data.DataVersion(a.scope.Tenant)
-	if busy {
+	version, settled := a.deps.Data.DataVersion(a.scope.Tenant)
+	if !settled { // some may see what is to come already
 		return nil, nil
 	}
 	v, ok := a.deps.Cache.Load(a.scope.Tenant, key, version)
@@ -140,7 +140,7 @@ func (a *asking) again(k *kept, asOf time.Time, snapshot string) (*Answer, *prob
 // runAndKeep runs the question. An answer that is small enough is read to its end at once: a slow client holds neither the engine nor those who wait for
 // the same answer. It is kept if the tenant's data was the same before and after.
 func (a *asking) runAndKeep(ctx context.Context, key [32]byte) (*Answer, *kept, *problem.Problem) {
-	version, busy := a.deps.Data.DataVersion(a.scope.Tenant)
+	version, settled := a.deps.Data.DataVersion(a.scope.Tenant)
 	ans, p := a.run(ctx)
 	if p != nil {
 		return nil, nil, p
@@ -159,7 +159,7 @@ func (a *asking) runAndKeep(ctx context.Context, key [32]byte) (*Answer, *kept, 
 	if err := ans.Body.Close(); err != nil {
 		return nil, nil, a.problem(ctx, errors.Join(clickhouse.ErrUnavailable, err))
 	}
-	if after, still := a.deps.Data.DataVersion(a.scope.Tenant); !busy && !still && after == version {
+	if after, still := a.deps.Data.DataVersion(a.scope.Tenant); settled && still && after == version {
 		a.deps.Cache.Store(a.scope.Tenant, key, version, k, len(start)+len(k.snapshot))
 	}
 	ans.Body = io.NopCloser(bytes.NewReader(start))

@@ -19,6 +19,7 @@ import (
 	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/testkit"
+	"weir/internal/token"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -30,16 +31,21 @@ type visibility map[uint16]uint64
 
 func (v visibility) AsOf() time.Time { return noon }
 
-func (v visibility) Visible(partition uint16, offset uint64) bool { return offset < v[partition] }
-
-func (v visibility) WaitVisible(ctx context.Context, offsets map[uint16]uint64) error {
-	for p, o := range offsets {
-		if !v.Visible(p, o) {
-			<-ctx.Done()
-			return ctx.Err()
+func (v visibility) VisibleTo(_ tenant.ID, to token.Token) bool {
+	for _, p := range to {
+		if p.Offset >= v[p.Partition] {
+			return false
 		}
 	}
-	return nil
+	return true
+}
+
+func (v visibility) WaitVisibleTo(ctx context.Context, t tenant.ID, to token.Token) error {
+	if v.VisibleTo(t, to) {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // fakeEngine answers with body, which fails with err at its end if err is set.

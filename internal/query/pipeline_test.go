@@ -90,7 +90,14 @@ type data struct {
 func (d *data) DataVersion(tenant.ID) (uint64, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.version, d.busy
+	return d.version, !d.busy
+}
+
+func (d *data) Distance(_ tenant.ID, to token.Token) (records uint64, late int, lag time.Duration, unknown bool) {
+	for _, p := range to {
+		unknown = unknown || p.Offset > 1000
+	}
+	return 16, 3, 1500 * time.Millisecond, unknown
 }
 
 func (d *data) set(version uint64, busy bool) {
@@ -391,8 +398,8 @@ func TestAsOfAndStrong(t *testing.T) {
 	if p.Status != 422 || p.Code != "incomplete_token" || p.Field != "as_of" || !strings.Contains(p.Detail, "1 of the 2") {
 		t.Errorf("%+v", p)
 	}
-	p = problemIn(t, post(h, analyst, `{"sql":"SELECT 1","as_of":"`+tok(token.Pair{Partition: 0, Offset: 3}, token.Pair{Partition: 1, Offset: 20})+`"}`))
-	if p.Status != 503 || p.Field != "as_of" || !strings.Contains(p.Detail, "1 of the 2 partitions") || !strings.Contains(p.Detail, "16 log records are to come") {
+	p = problemIn(t, post(h, analyst, `{"sql":"SELECT 1","min_token":"`+tok(token.Pair{Partition: 0, Offset: 5000})+`"}`))
+	if p.Status != 422 || p.Code != "unknown_token" || p.Field != "min_token" {
 		t.Errorf("%+v", p)
 	}
 	// A strong source waits for what was acknowledged, without a token.

@@ -33,20 +33,23 @@ type Watcher interface {
 type Visibility interface {
 	// AsOf is the time up to which everything that was acknowledged can be seen.
 	AsOf() time.Time
-	// Visible says whether the record at offset of the partition can be seen.
-	Visible(partition uint16, offset uint64) bool
-	// WaitVisible returns nil when every offset (by partition) can be seen, or the error of ctx.
-	WaitVisible(ctx context.Context, offsets map[uint16]uint64) error
+	// VisibleTo says whether every row of the tenant up to the token can be seen.
+	VisibleTo(t tenant.ID, to token.Token) bool
+	// WaitVisibleTo returns nil when VisibleTo is true, or the error of ctx.
+	WaitVisibleTo(ctx context.Context, t tenant.ID, to token.Token) error
 }
 
 // Data knows where a tenant's rows stand.
 type Data interface {
-	// DataVersion rises whenever what the tenant can see changes; busy says that such a change is under way, so that some may see it already.
-	DataVersion(t tenant.ID) (version uint64, busy bool)
-	// Snapshot names, for each partition that holds rows of the tenant, the offset up to which all can be seen.
+	// DataVersion rises whenever what the tenant can see changes; settled says that no such change is under way.
+	DataVersion(t tenant.ID) (version uint64, settled bool)
+	// Snapshot names, for each partition that holds visible rows of the tenant, the offset up to which all can be seen.
 	Snapshot(t tenant.ID) token.Token
 	// Acknowledged names what was acknowledged until now.
 	Acknowledged(t tenant.ID) token.Token
+	// Distance is how far a token is from visible: log records and late rows that are to come, and for how long the oldest has waited. unknown says that
+	// it names what this log has never given away.
+	Distance(t tenant.ID, to token.Token) (records uint64, late int, lag time.Duration, unknown bool)
 }
 
 // Tenants knows tenants, without I/O.
