@@ -32,7 +32,7 @@ func (a *app) openPipeline() error {
 	if a.queries, err = query.NewService(query.Config{
 		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
 	}, query.Deps{
-		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, Cache: a.cache, Tenants: a.catalog,
+		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, Cache: a.cache, Tenants: a.catalog, Limits: a.gate.Limits,
 		Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
 	}, a.log, a.reg); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -43,6 +44,9 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 			a.limits = t.Limits
 			a.scope.Masks = masksOf(t.Policy.Masks, q.Who.Role)
 		}
+	}
+	if s.deps.Limits != nil {
+		a.limits = s.deps.Limits(id)
 	}
 	return a, a.readTokens()
 }
@@ -114,7 +118,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	if ans.QueryID == "" {
 		ans.QueryID = b.engineID
 	}
-	st := clickhouse.Statement{SQL: a.checked.SQL, Params: a.q.Params, Settings: a.engineSettings(), Format: a.format.name, QueryID: b.engineID,
+	st := clickhouse.Statement{SQL: a.checked.SQL, Params: a.q.Params, Settings: a.engineSettings(b.ticket), Format: a.format.name, QueryID: b.engineID,
 		Comment: string(b.kind) + "/" + string(a.scope.Tenant), Tenant: string(a.scope.Tenant)}
 	if !a.barrier2 {
 		st.Tenant = ""
@@ -135,24 +139,26 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	return ans, nil
 }
 
-// engineSettings are the service's own, and the question's about the form of its answer.
-func (a *asking) engineSettings() map[string]string {
+// engineSettings are the service's own, the question's about the form of its answer, and the ticket's, which go over all others.
+func (a *asking) engineSettings(t usage.Ticket) map[string]string {
 	base := a.settings
 	if a.q.Door == DoorJob {
 		base = a.long
 	}
-	if len(a.q.Settings) == 0 {
+	var tuning map[string]string
+	if tuned, ok := t.(usage.Tuned); ok {
+		tuning = tuned.Settings()
+	}
+	if len(a.q.Settings) == 0 && len(tuning) == 0 {
 		return base
 	}
-	all := make(map[string]string, len(base)+len(a.q.Settings))
+	all := maps.Clone(base)
 	for k, v := range a.q.Settings {
-		all[k] = v
-	}
-	for k, v := range base { // last: nobody overrides them
-		if _, form := all[k]; !form || !formSetting(k) {
+		if _, own := base[k]; !own || formSetting(k) {
 			all[k] = v
 		}
 	}
+	maps.Copy(all, tuning)
 	return all
 }
 

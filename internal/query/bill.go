@@ -19,6 +19,7 @@ type bill struct {
 	ticket   usage.Ticket
 	engineID string
 	begin    time.Time
+	partial  bool // it did not come to its end
 	once     sync.Once
 }
 
@@ -44,7 +45,7 @@ func (b *bill) record(sum clickhouse.Summary, out uint64) usage.Record {
 		elapsed = time.Since(b.begin)
 	}
 	return usage.Record{Subject: b.subject, Kind: b.kind, At: time.Now(), CPU: sum.CPU, MemorySeconds: float64(sum.PeakMemory) * elapsed.Seconds(),
-		BytesScanned: sum.ReadBytes, RowsRead: sum.ReadRows, BytesOut: out, Count: 1}
+		BytesScanned: sum.ReadBytes, RowsRead: sum.ReadRows, BytesOut: out, Count: 1, Partial: b.partial}
 }
 
 // cost prices the statement as far as it has come.
@@ -89,6 +90,7 @@ func (b *bill) failed(err error) { b.broken(err, clickhouse.Summary{}, 0) }
 // broken writes the bill of a statement that did not come to its end. The engine says what it used with its error; of one that was cut off by its
 // caller it is asked.
 func (b *bill) broken(err error, sum clickhouse.Summary, out uint64) {
+	b.partial = true
 	var e *clickhouse.Error
 	switch {
 	case errors.As(err, &e):

@@ -148,9 +148,9 @@ func TestEveryStatementIsCharged(t *testing.T) {
 		want usage.Record
 	}{
 		"answered":             {&fakeEngine{body: engineJSON}, usage.Record{CPU: 1500 * time.Millisecond, RowsRead: 11, BytesScanned: 22, BytesOut: uint64(len(engineJSON))}},
-		"refused by engine":    {&fakeEngine{err: &clickhouse.Error{Code: 241, Summary: used}}, usage.Record{CPU: 3 * time.Second, RowsRead: 5, BytesScanned: 50, MemorySeconds: 2000}},
-		"failed half-way":      {&fakeEngine{body: "{", breakErr: &clickhouse.Error{Code: 241, Summary: used}}, usage.Record{CPU: 3 * time.Second, RowsRead: 5, BytesScanned: 50, MemorySeconds: 2000, BytesOut: 1}},
-		"engine is restarting": {&fakeEngine{err: clickhouse.ErrUnavailable}, usage.Record{}},
+		"refused by engine":    {&fakeEngine{err: &clickhouse.Error{Code: 241, Summary: used}}, usage.Record{Partial: true, CPU: 3 * time.Second, RowsRead: 5, BytesScanned: 50, MemorySeconds: 2000}},
+		"failed half-way":      {&fakeEngine{body: "{", breakErr: &clickhouse.Error{Code: 241, Summary: used}}, usage.Record{Partial: true, CPU: 3 * time.Second, RowsRead: 5, BytesScanned: 50, MemorySeconds: 2000, BytesOut: 1}},
+		"engine is restarting": {&fakeEngine{err: clickhouse.ErrUnavailable}, usage.Record{Partial: true}},
 	} {
 		d := &desk{}
 		w := post(newService(t, Config{}, d.deps(c.e)), tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, KeyID: "k1"}, `{"sql":"SELECT 1 AS n"}`)
@@ -202,6 +202,31 @@ func TestResultLimitOfTheTenant(t *testing.T) {
 	if p.Code != "result_too_large" || p.Limit != "result_bytes" || p.LimitValue != 40 {
 		t.Errorf("%+v", p)
 	}
+}
+
+// The ticket's settings go over the question's, and those over nothing that bounds the statement.
+func TestSettings(t *testing.T) {
+	s := newService(t, Config{MaxThreads: 4}, Deps{})
+	a := &asking{Service: s.Service, q: &Question{Settings: map[string]string{"max_execution_time": "999", "output_format_json_quote_64bit_integers": "1", "extremes": "1"}}}
+	got := a.engineSettings(tuned{ticket{&desk{}}})
+	for name, want := range map[string]string{"max_execution_time": "15", "output_format_json_quote_64bit_integers": "1", "extremes": "1", "max_threads": "1", "priority": "9"} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if s.settings["max_threads"] != "4" {
+		t.Error("the shared settings were changed")
+	}
+	a.q = &Question{Door: DoorJob}
+	if got := a.engineSettings(nil); got["max_execution_time"] != "900" {
+		t.Errorf("a job may run %s s", got["max_execution_time"])
+	}
+}
+
+type tuned struct{ ticket }
+
+func (tuned) Settings() map[string]string {
+	return map[string]string{"max_threads": "1", "priority": "9"}
 }
 
 // A client that leaves is charged for what its statement used until the engine had ended it.

@@ -79,15 +79,16 @@ type Cache interface {
 type Deps struct {
 	Engine     Engine
 	Visibility Visibility
-	Watcher    Watcher      // nil: cancelled statements are charged for what is known when they are
-	Data       Data         // nil: no answer is kept, and there are no snapshots
-	Cache      Cache        // nil: no answer is kept
-	Tenants    Tenants      // nil: no tenant has limits, masks or strong sources
-	Properties Properties   // nil: properties have no columns of their own
-	MaskKey    []byte       // the installation's secret behind hashes of masked columns
-	Gate       usage.Gate   // nil: everything is admitted at once
-	Sink       usage.Sink   // nil: nobody is told
-	Pricer     usage.Pricer // nil: amounts are 0
+	Watcher    Watcher                        // nil: cancelled statements are charged for what is known when they are
+	Data       Data                           // nil: no answer is kept, and there are no snapshots
+	Cache      Cache                          // nil: no answer is kept
+	Tenants    Tenants                        // nil: no tenant has limits, masks or strong sources
+	Limits     func(tenant.ID) catalog.Limits // nil: those of Tenants alone
+	Properties Properties                     // nil: properties have no columns of their own
+	MaskKey    []byte                         // the installation's secret behind hashes of masked columns
+	Gate       usage.Gate                     // nil: everything is admitted at once
+	Sink       usage.Sink                     // nil: nobody is told
+	Pricer     usage.Pricer                   // nil: amounts are 0
 }
 
 // Question is one statement that somebody asks.
