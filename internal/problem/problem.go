@@ -23,6 +23,7 @@ type Problem struct {
 	Limit      string        `json:"limit,omitempty"`       // the limit that was met
 	LimitValue int64         `json:"limit_value,omitempty"` // and its value
 	RetryAfter time.Duration `json:"-"`                     // sent as Retry-After in whole seconds, at least 1
+	Engine     int           `json:"-"`                     // the engine's code of a statement's error, else 0
 }
 
 // New makes a problem. The detail is formatted.

@@ -115,7 +115,9 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 	if e.Code == 62 {
 		status = http.StatusBadRequest
 	}
-	return problem.New(status, "query_error", "%s (%s, code %d)", h.clean(e.Message), e.Name, e.Code).WithField("sql")
+	p := problem.New(status, "query_error", "%s (%s, code %d)", h.clean(e.Message), e.Name, e.Code).WithField("sql")
+	p.Engine = e.Code
+	return p
 }
 
 func (h *Service) overLimit(which string) *problem.Problem {

@@ -21,6 +21,7 @@ func TestQuery(t *testing.T) {
 	e := startEngine(t, testConfig(t))
 	c := e.Client()
 	t.Run("formats", func(t *testing.T) { testFormats(t, c) })
+	t.Run("heads", func(t *testing.T) { testHeads(t, c) })
 	t.Run("json", func(t *testing.T) { testJSON(t, c) })
 	t.Run("params", func(t *testing.T) { testParams(t, c) })
 	t.Run("settings", func(t *testing.T) { testSettings(t, c) })
@@ -70,6 +71,28 @@ func testFormats(t *testing.T, c *clickhouse.Client) {
 		}
 		if n := strings.Count(got, `"number"`); format == "CSVWithNames" && n != 1 {
 			t.Errorf("%s: %d heads", format, n)
+		}
+	}
+}
+
+// testHeads: an answer of many pieces has its names once, and is the answer without them with the names in front.
+func testHeads(t *testing.T, c *clickhouse.Client) {
+	const sql = "SELECT number AS `first \"name\"`, toString(number) AS s FROM numbers(150000)"
+	for format, head := range map[string]string{
+		"CSV WithNames": "\"first \"\"name\"\"\",\"s\"\n", "CSV WithNamesAndTypes": "\"first \"\"name\"\"\",\"s\"\n\"UInt64\",\"String\"\n",
+		"TSV WithNames": "first \"name\"\ts\n", "TabSeparated WithNamesAndTypes": "first \"name\"\ts\nUInt64\tString\n",
+		"JSONCompactEachRow WithNames": "[\"first \\\"name\\\"\", \"s\"]\n", "JSONCompactStringsEachRow WithNamesAndTypes": "[\"first \\\"name\\\"\", \"s\"]\n[\"UInt64\", \"String\"]\n",
+		"RowBinary WithNames": "\x02\x0cfirst \"name\"\x01s", "RowBinary WithNamesAndTypes": "\x02\x0cfirst \"name\"\x01s\x06UInt64\x06String",
+	} {
+		plain, _, _ := strings.Cut(format, " ")
+		rows, _ := one(t, c, clickhouse.Statement{SQL: sql, Format: plain})
+		got, sum := one(t, c, clickhouse.Statement{SQL: sql, Format: strings.ReplaceAll(format, " ", "")})
+		if got != head+rows || sum.ResultRows != 150000 {
+			t.Errorf("%s: %d bytes from %.80q, want %d, %d rows", format, len(got), got, len(head)+len(rows), sum.ResultRows)
+		}
+		got, _ = one(t, c, clickhouse.Statement{SQL: sql + " WHERE number < 0", Format: strings.ReplaceAll(format, " ", "")})
+		if got != head {
+			t.Errorf("%s without rows: %q", format, got)
 		}
 	}
 }
@@ -214,7 +237,7 @@ func wantLate(t *testing.T, err error) {
 func testCancel(t *testing.T, c *clickhouse.Client) {
 	for name, s := range map[string]clickhouse.Statement{
 		"before the first byte": {SQL: "SELECT sum(sipHash64(number)) FROM numbers(1e12)"},
-		"made in one":           {SQL: "SELECT sum(sipHash64(number)) FROM numbers(1e12)", Format: "CSVWithNames"},
+		"made in one":           {SQL: "SELECT sum(sipHash64(number)) FROM numbers(1e12)", Format: "Values"},
 		"a tenant's":            {SQL: "SELECT sum(sipHash64(number)) FROM numbers(1e12)", Tenant: "acme"},
 		"without an answer":     {SQL: "CREATE TABLE default.big ENGINE = Memory AS SELECT sum(sipHash64(number)) FROM numbers(1e12)"},
 	} {

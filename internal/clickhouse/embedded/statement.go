@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,7 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 	}
 	defer st.Close()
 	obj := objectWriter{out: c.out}
+	head := headWriter{out: c.out}
 	var buf []byte
 	pieces := 0
 	for {
@@ -75,16 +77,21 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 		if !more {
 			break
 		}
-		if err := c.checkRows(); err != nil {
+		over := c.checkRows()
+		enough := over != nil && c.req.settings["result_overflow_mode"] == "break"
+		if over != nil && !enough {
 			c.dirty = true
-			return err
+			return over
 		}
 		buf = piece
 		pieces++
 		c.sampleBeforeEnd(pieces > 1 && stats.ResultRows < fullBlock)
-		if sh == object {
+		switch sh {
+		case object:
 			err = obj.piece(piece)
-		} else {
+		case headed:
+			err = head.piece(piece)
+		default:
 			err = c.out.write(piece)
 		}
 		if err == nil {
@@ -93,6 +100,10 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 		if err != nil {
 			c.dirty = true
 			return err
+		}
+		if enough { // the caller has said that more rows than the limit may be left out
+			c.dirty = true
+			break
 		}
 	}
 	if sh == object {
@@ -109,6 +120,28 @@ func (c *call) checkRows() error {
 	}
 	return badRequest(clickhouse.CodeTooManyRowsOrBytes, "TOO_MANY_ROWS_OR_BYTES",
 		"Limit for result exceeded, max rows: %d, current rows: %d", limit, c.stats.ResultRows)
+}
+
+// headWriter joins the pieces of a format whose pieces begin with names: those of the first stay.
+type headWriter struct {
+	out  *answer
+	head []byte // what the first piece begins with
+}
+
+func (h *headWriter) piece(doc []byte) error {
+	if h.head == nil {
+		n := headSize(h.out.format, doc)
+		if n < 0 {
+			return errPiece
+		}
+		h.head = bytes.Clone(doc[:n])
+		return h.out.write(doc)
+	}
+	rows, ok := bytes.CutPrefix(doc, h.head)
+	if !ok {
+		return errPiece
+	}
+	return h.out.write(rows)
 }
 
 // objectWriter joins the documents of the pieces of a JSON answer into one.

@@ -1,0 +1,9 @@
+package chport
+
+import (
+	"testing"
+
+	"weir/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }

@@ -1,0 +1,294 @@
+package chport
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"weir/internal/clickhouse"
+	"weir/internal/tenant"
+)
+
+// Bounds of a request.
+const (
+	maxBody    = 1 << 20 // bytes of a body that holds a statement, unpacked
+	maxParams  = 1000
+	maxQueryID = 256
+)
+
+// request is what a request asks for.
+type request struct {
+	who      tenant.Principal
+	sql      string
+	format   string // X-ClickHouse-Format, else default_format, else TabSeparated
+	params   map[string]string
+	settings map[string]string
+	queryID  string
+	version  int    // client_protocol_version
+	frames   string // network_compression_method when compress=1, else ""
+	coding   string // Content-Encoding of the answer
+	held     int    // bytes to hold back: buffer_size
+	whole    bool   // wait_end_of_query
+}
+
+var (
+	settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	paramName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+)
+
+// authenticate finds out who asks. The URL's user and password are what the protocol has; they are never logged.
+func (c *call) authenticate(q url.Values) (tenant.Principal, *exception) {
+	user, header := credentials(c.r, q)
+	if header == "" {
+		e := exceptionf(codeAuthFailed, "%s: Authentication failed: there is no password; use the tenant's id as the user and a key as the password", shown(user))
+		e.status, e.auth = http.StatusUnauthorized, true
+		return tenant.Principal{}, e
+	}
+	// What decides about keys sees a request without query and body: a key stands in its usual place.
+	ar := c.r.Clone(c.r.Context())
+	ar.Header.Del("X-Weir-Key")
+	ar.Header.Set("Authorization", header)
+	ar.URL = &url.URL{Path: "/"}
+	ar.RequestURI = "/"
+	ar.Body = http.NoBody
+	who, p := c.port.cfg.Auth.Authenticate(ar)
+	if p != nil {
+		e := exceptionOf(p)
+		if e.code == codeAuthFailed {
+			e.text = shown(user) + ": Authentication failed: password is incorrect, or there is no user with such name: " + e.text
+		}
+		return who, e
+	}
+	switch {
+	case who.Tenant == "":
+		return who, exceptionf(codeAuthFailed, "%s: Authentication failed: the operator must name a tenant as the user", shown(user))
+	case user != "" && user != "default" && user != string(who.Tenant):
+		return who, exceptionf(codeAuthFailed, "%s: Authentication failed: password is incorrect, or there is no user with such name: the user is the id of the tenant that the key belongs to", shown(user))
+	}
+	return who, nil
+}
+
+func shown(user string) string {
+	if user == "" {
+		return "default"
+	}
+	return cutText(strings.ToValidUTF8(user, ""), 64)
+}
+
+// credentials returns the user and the header Authorization that says the same as what the request has: the headers of the
+// protocol, else Authorization, else parameters.
+func credentials(r *http.Request, q url.Values) (user, header string) {
+	basic := func(user, key string) string {
+		if key == "" {
+			return ""
+		}
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(user, ":", "")+":"+key))
+	}
+	if u, k := r.Header.Get(clickhouse.HeaderUser), r.Header.Get(clickhouse.HeaderKey); k != "" {
+		return u, basic(u, k)
+	}
+	if a := r.Header.Get("Authorization"); a != "" {
+		user, key, ok := r.BasicAuth()
+		switch {
+		case ok && key == "" && q.Get("password") != "":
+		case ok:
+			return user, basic(user, key)
+		default:
+			return q.Get("user"), a
+		}
+	}
+	return q.Get("user"), basic(q.Get("user"), q.Get("password"))
+}
+
+// parse reads everything but the body.
+func (c *call) parse() *exception {
+	q, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return exceptionf(codeBadArguments, "the URL's parameters cannot be read: %s", strings.TrimPrefix(err.Error(), "net/url: "))
+	}
+	who, e := c.authenticate(q)
+	if e != nil {
+		return e
+	}
+	c.q = request{who: who, params: map[string]string{}, settings: map[string]string{}, queryID: q.Get("query_id"), format: c.r.Header.Get(clickhouse.HeaderFormat)}
+	if c.q.queryID == "" {
+		c.q.queryID = c.r.Header.Get(clickhouse.HeaderQueryID)
+	}
+	if len(c.q.queryID) > maxQueryID || strings.ContainsFunc(c.q.queryID, func(r rune) bool { return r < ' ' || r > '~' }) {
+		c.q.queryID = ""
+		return exceptionf(codeBadArguments, "query_id must have at most %d printable ASCII characters", maxQueryID)
+	}
+	if c.q.format == "" {
+		c.q.format = q.Get("default_format")
+	}
+	if c.q.format == "" {
+		c.q.format = "TabSeparated"
+	}
+	for _, db := range []string{c.r.Header.Get(clickhouse.HeaderDatabase), q.Get("database")} {
+		if e := c.q.database(db); e != nil {
+			return e
+		}
+	}
+	if e := c.q.form(c.r, q, c.port.cfg.MaxHeld); e != nil {
+		return e
+	}
+	c.q.sql = q.Get("query")
+	for name, values := range q {
+		if e := c.q.parameter(name, values[len(values)-1]); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// database refuses databases other than the tenant's own.
+func (q *request) database(name string) *exception {
+	if name == "" || name == "default" || name == string(q.who.Tenant) {
+		return nil
+	}
+	return exceptionf(codeUnknownDatabase, "Database %s does not exist: there is one, named %s like the tenant (default means it too)", cutText(name, 64), q.who.Tenant)
+}
+
+// form reads the parameters about compression and buffering.
+func (q *request) form(r *http.Request, v url.Values, maxHeld int) *exception {
+	number := func(name string, limit int) (int, *exception) {
+		text := v.Get(name)
+		if text == "" {
+			return 0, nil
+		}
+		n, err := strconv.ParseUint(text, 10, 63)
+		if err != nil {
+			return 0, exceptionf(codeBadArguments, "%s must be a number, not %q", name, cutText(text, 40))
+		}
+		return int(min(n, uint64(limit))), nil
+	}
+	var e *exception
+	if q.version, e = number("client_protocol_version", 1<<30); e != nil {
+		return e
+	}
+	if q.held, e = number("buffer_size", maxHeld); e != nil {
+		return e
+	}
+	q.whole = on(v.Get("wait_end_of_query"))
+	if on(v.Get("compress")) {
+		q.frames = strings.ToUpper(v.Get("network_compression_method"))
+		if q.frames == "" {
+			q.frames = "LZ4"
+		}
+		if _, ok := frameMethods[q.frames]; !ok {
+			return exceptionf(codeBadArguments, "network_compression_method %q is not one of LZ4, LZ4HC, ZSTD, NONE", cutText(q.frames, 40))
+		}
+	}
+	if on(v.Get("enable_http_compression")) {
+		q.coding = chooseCoding(strings.Join(r.Header.Values("Accept-Encoding"), ","))
+	}
+	return nil
+}
+
+// on reads a switch as ClickHouse does.
+func on(s string) bool { return s == "1" || strings.EqualFold(s, "true") }
+
+// parameter takes one parameter of the URL, or field of a form.
+func (q *request) parameter(name, value string) *exception {
+	if p, ok := strings.CutPrefix(name, "param_"); ok {
+		if !paramName.MatchString(p) || len(q.params) >= maxParams {
+			return exceptionf(codeBadArguments, "%q cannot name a parameter, or there are more than %d", cutText(p, 64), maxParams)
+		}
+		q.params[p] = value
+		return nil
+	}
+	if !settingName.MatchString(name) {
+		return exceptionf(codeUnknownSetting, "%q is not the name of a setting", cutText(name, 64))
+	}
+	return q.setting(name, value)
+}
+
+// readBody reads the statement, or the rest of it, from the body. data says that an INSERT's rows follow and were not read.
+func (c *call) readBody() *exception {
+	if c.r.Method == http.MethodGet {
+		return nil
+	}
+	if isInsert(c.q.sql) {
+		return nil // the body is its data
+	}
+	body, e := decodeBody(c.r, on(c.r.URL.Query().Get("decompress")))
+	if e != nil {
+		return e
+	}
+	defer body.Close()
+	kind, args, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err == nil && kind == "multipart/form-data" {
+		return c.readForm(multipart.NewReader(body, args["boundary"]))
+	}
+	text, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	if err != nil {
+		return bodyError(err)
+	}
+	if len(text) > maxBody {
+		return tooLong()
+	}
+	if c.q.sql != "" && len(text) > 0 {
+		c.q.sql += "\n"
+	}
+	c.q.sql += string(text)
+	return nil
+}
+
+func tooLong() *exception {
+	e := exceptionf(codeSyntax, "the request's body has more than %d bytes", maxBody)
+	e.status = http.StatusRequestEntityTooLarge
+	return e
+}
+
+func bodyError(err error) *exception {
+	var e *exception
+	if errors.As(err, &e) {
+		return e
+	}
+	if errors.Is(err, errTooMuch) {
+		return tooLong()
+	}
+	return exceptionf(codeCannotDecompress, "the request's body cannot be read: %v", err)
+}
+
+// Error makes an exception an error, so that a reader may return it.
+func (e *exception) Error() string { return e.text }
+
+// readForm reads a form: the statement in the field query, parameters in param_*. External tables are refused.
+func (c *call) readForm(form *multipart.Reader) *exception {
+	total := 0
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return bodyError(err)
+		}
+		name := part.FormName()
+		if part.FileName() != "" && name != "query" && !strings.HasPrefix(name, "param_") {
+			return exceptionf(codeNotImplemented, "external tables are not supported (the form has a file %q): put the values into a parameter, e.g. {ids:Array(String)}", cutText(name, 64))
+		}
+		text, err := io.ReadAll(io.LimitReader(part, int64(maxBody-total)+1))
+		if err != nil {
+			return bodyError(err)
+		}
+		if total += len(text); total > maxBody {
+			return tooLong()
+		}
+		if name == "query" {
+			c.q.sql += string(text)
+			continue
+		}
+		if e := c.q.parameter(name, string(text)); e != nil {
+			return e
+		}
+	}
+}
