@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -66,6 +67,7 @@ type app struct {
 	engine    *embedded.Engine
 	processor *stream.Processor
 	api       *httpapi.API
+	port      http.Handler // of the ClickHouse protocol; nil: not served
 	jobs      *jobs.Jobs
 	gate      *qos.Gate
 	room      *room
@@ -246,6 +248,19 @@ func (a *app) openQueries() error {
 	if err := a.openPipeline(); err != nil {
 		return err
 	}
+<<<<<<< HEAD
+=======
+	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, query.NewHandler(queries)))
+	if err := a.openPort(queries); err != nil {
+		return err
+	}
+	reports, err := report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)},
+		a.engine.Client(), a.catalog, a.processor, a.processor, a.log, a.reg)
+	if err != nil {
+		return err
+	}
+	report.Register(a.api.Huma(), reports)
+>>>>>>> 75be04f (query/chport: the ClickHouse port is served at clickhouse_listen; httpapi: a second listener)
 	a.api.Mux().Handle("/debug/pprof/", debugHandler(a.auth))
 	for _, op := range plainOperations() {
 		a.api.Describe(op)
@@ -272,6 +287,9 @@ func (a *app) serve(ctx context.Context) error {
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
 	a.units.start(unit{"jobs", a.jobs.Run, 5 * time.Second})
 	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, ln) }, a.cfg.HTTP.Drain + time.Second})
+	if err := a.servePort(); err != nil {
+		return err
+	}
 	a.log.Info("listening", "address", ln.Addr().String(), "data", a.cfg.DataDir, "version", a.opt.Version, "go", runtime.Version(), "pid", os.Getpid())
 	if a.opt.Started != nil {
 		a.opt.Started(ln.Addr(), a.token)

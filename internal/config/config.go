@@ -14,7 +14,7 @@ type Config struct {
 	DataDir          string   // everything that weir keeps lies here
 	Roles            []string // what this process does; "all" alone means every role
 	Listen           string   // host:port of the HTTP API
-	ClickHouseListen string   // reserved: nothing serves it yet
+	ClickHouseListen string   // of the ClickHouse protocol; empty: not served
 	AdminToken       Secret   // the operator's token; empty: DIR/admin-token, generated at the first start
 	Libchdb          string   // path of libchdb.so; empty: looked for in the cache and beside the binary
 

@@ -110,9 +110,6 @@ func warnings(c *Config, opts []Option, env map[string]string) []string {
 			out = append(out, fmt.Sprintf("the variable %s is not known%s", k, s))
 		}
 	}
-	if c.ClickHouseListen != "" {
-		out = append(out, "clickhouse_listen is reserved: this version serves nothing at "+c.ClickHouseListen)
-	}
 	if n := len(c.AdminToken); n > 0 && n < shortToken {
 		out = append(out, fmt.Sprintf("admin_token has %d characters: use at least %d that nobody can guess", n, shortToken))
 	}

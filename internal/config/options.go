@@ -34,7 +34,7 @@ func Options() []Option { return options(Default()) }
 // Default is the configuration when nothing is set.
 func Default() *Config {
 	return &Config{
-		DataDir: "./data", Roles: []string{RoleAll}, Listen: "127.0.0.1:8080",
+		DataDir: "./data", Roles: []string{RoleAll}, Listen: "127.0.0.1:8080", ClickHouseListen: "127.0.0.1:8123",
 		HTTP: HTTP{HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, WriteTimeout: 30 * time.Second,
 			IdleTimeout: 2 * time.Minute, MaxHeader: 64 << 10, Drain: 8 * time.Second, IPBurst: 1000},
 		Log:     Log{Partitions: 8, Retention: 24 * time.Hour, MaxSize: 32 << 30, MaxDisk: 95},
@@ -53,7 +53,7 @@ func options(c *Config) []Option {
 		{Key: "data_dir", Kind: "path", Help: "The directory that holds everything: log, state, engine, catalog. One process owns it at a time.", value: text(&c.DataDir)},
 		{Key: "roles", Kind: "list", Help: "What this process does: all, or some of collect, process, query, control.", value: list(&c.Roles)},
 		{Key: "listen", Kind: "host:port", Help: "Address of the HTTP API. Port 0 takes a free one.", value: text(&c.Listen)},
-		{Key: "clickhouse_listen", Kind: "host:port", Help: "Reserved for the ClickHouse protocol. This version serves nothing there and says so when it starts.", value: text(&c.ClickHouseListen)},
+		{Key: "clickhouse_listen", Kind: "host:port", Help: "Address of the ClickHouse HTTP protocol, for drivers and BI tools (docs/CLICKHOUSE.md). Port 0 takes a free one. Empty: it is not served.", value: text(&c.ClickHouseListen)},
 		{Key: "admin_token", Kind: "secret", Help: "The operator's token; use at least 16 characters. Empty: it is read from DIR/admin-token, which is generated at the first start.", Secret: true, value: secret(&c.AdminToken)},
 		{Key: "libchdb", Kind: "path", Help: "Path of libchdb.so, the embedded engine. Empty: the build's cache, then beside the binary.", value: text(&c.Libchdb)},
 

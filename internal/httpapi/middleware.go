@@ -13,12 +13,17 @@ import (
 )
 
 // Handler is the whole surface with its middleware.
-func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+func (a *API) Handler() http.Handler { return a.Guard(a.mux) }
+
+// Guard puts the middleware around another handler: bounds on time, request ids, metrics, and an answer when it panics.
+func (a *API) Guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(h, w, r) })
+}
 
 // RequestIDHeader carries the id of a request, the sender's own if it sends a fitting one.
 const RequestIDHeader = "X-Request-Id"
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	a.metrics.running.Inc()
 	sw := &writer{ResponseWriter: w, control: http.NewResponseController(w), request: r, timeout: a.cfg.WriteTimeout}
@@ -36,7 +41,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		a.metrics.running.Dec()
 		a.metrics.observe(r.Pattern, sw.code(), sw.sent, time.Since(begin))
 	}()
-	a.mux.ServeHTTP(sw, r)
+	h.ServeHTTP(sw, r)
 }
 
 // recovered answers a request whose handler panicked. If the answer has begun, the connection is cut: nothing else tells the client that it is not whole.

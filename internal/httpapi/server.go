@@ -12,9 +12,12 @@ import (
 
 // Run serves on ln until ctx ends. Then it takes no new request, waits for running ones at most Config.Drain, cuts
 // the rest, and returns nil. It closes ln.
-func (a *API) Run(ctx context.Context, ln net.Listener) error {
+func (a *API) Run(ctx context.Context, ln net.Listener) error { return a.Serve(ctx, ln, a.mux) }
+
+// Serve is Run for another handler, which gets the same middleware and the same limits: a second listener.
+func (a *API) Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	srv := &http.Server{
-		Handler:           a.Handler(),
+		Handler:           a.Guard(h),
 		ReadHeaderTimeout: a.cfg.HeaderTimeout,
 		IdleTimeout:       a.cfg.IdleTimeout,
 		MaxHeaderBytes:    a.cfg.MaxHeader,

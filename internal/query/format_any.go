@@ -59,3 +59,20 @@ func pickAnyFormat(asked, stated string) (format, *problem.Problem) {
 	}
 	return f, p
 }
+
+// pickFormat takes the format of the answer to q; stated is the statement's own.
+func (q *Question) pickFormat(stated string) (format, *problem.Problem) {
+	if q.AnyFormat {
+		return pickAnyFormat(q.Format, stated)
+	}
+	return pickFormat(q.Format, stated)
+}
+
+// ContentType returns the media type of a format that an Answer has.
+func ContentType(name string) string {
+	f, p := pickAnyFormat(name, "")
+	if p != nil {
+		return "application/octet-stream"
+	}
+	return f.contentType
+}

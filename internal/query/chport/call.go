@@ -69,7 +69,7 @@ func (c *call) headers() {
 func (c *call) answer(a *query.Answer) *exception {
 	h := c.w.Header()
 	h.Set(clickhouse.HeaderFormat, a.Format)
-	h.Set("Content-Type", a.ContentType)
+	h.Set("Content-Type", query.ContentType(a.Format))
 	h.Set("X-Weir-As-Of", a.AsOf.UTC().Format("2006-01-02T15:04:05.000Z"))
 	if a.QueryID != "" {
 		h.Set(clickhouse.HeaderQueryID, a.QueryID)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"weir/internal/clickhouse"
 	"weir/internal/tenant"
 )
@@ -120,6 +122,9 @@ func (c *call) parse() *exception {
 	c.q = request{who: who, params: map[string]string{}, settings: map[string]string{}, queryID: q.Get("query_id"), format: c.r.Header.Get(clickhouse.HeaderFormat)}
 	if c.q.queryID == "" {
 		c.q.queryID = c.r.Header.Get(clickhouse.HeaderQueryID)
+	}
+	if c.q.queryID == "" {
+		c.q.queryID = uuid.NewString()
 	}
 	if len(c.q.queryID) > maxQueryID || strings.ContainsFunc(c.q.queryID, func(r rune) bool { return r < ' ' || r > '~' }) {
 		c.q.queryID = ""

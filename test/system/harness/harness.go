@@ -28,14 +28,16 @@ const AdminToken = "harness-operator-token-0123456789"
 
 // Config says what to start. Only Dir must be set.
 type Config struct {
-	Dir     string        // the data directory
-	Binary  string        // path of weir; empty: Binary's
-	Listen  string        // host:port; empty: a free port of 127.0.0.1, the same after a restart
-	Args    []string      // further arguments of `weir serve`
-	Env     []string      // further variables
-	Command []string      // put before the binary: a tracer, a preloader
-	Ready   time.Duration // how long readiness may take, 60 s by default
-	Output  io.Writer     // receives what the process prints, beside Server.Output
+	Dir    string // the data directory
+	Binary string // path of weir; empty: Binary's
+	Listen string // host:port; empty: a free port of 127.0.0.1, the same after a restart
+	// ClickHouse is the host:port of the ClickHouse protocol; "auto": a free one; empty: it is not served.
+	ClickHouse string
+	Args       []string      // further arguments of `weir serve`
+	Env        []string      // further variables
+	Command    []string      // put before the binary: a tracer, a preloader
+	Ready      time.Duration // how long readiness may take, 60 s by default
+	Output     io.Writer     // receives what the process prints, beside Server.Output
 }
 
 // Server is a running weir.
@@ -71,6 +73,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		}
 		cfg.Listen = addr
 	}
+	if cfg.ClickHouse == "auto" {
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		cfg.ClickHouse = addr
+	}
 	if cfg.Ready == 0 {
 		cfg.Ready = time.Minute
 	}
@@ -103,7 +112,7 @@ func (s *Server) launch(ctx context.Context) error {
 // Spawn starts the process and does not wait until it is ready.
 func (s *Server) Spawn() error {
 	args := append([]string{}, s.cfg.Command...)
-	args = append(args, s.cfg.Binary, "serve", "--data-dir", s.cfg.Dir, "--listen", s.cfg.Listen)
+	args = append(args, s.cfg.Binary, "serve", "--data-dir", s.cfg.Dir, "--listen", s.cfg.Listen, "--clickhouse-listen", s.cfg.ClickHouse)
 	args = append(args, s.cfg.Args...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(inherited(), "WEIR_ADMIN_TOKEN="+AdminToken)
@@ -160,6 +169,14 @@ func (s *Server) WaitReady(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// ClickHouse is the URL of the ClickHouse protocol, "" if it is not served.
+func (s *Server) ClickHouse() string {
+	if s.cfg.ClickHouse == "" {
+		return ""
+	}
+	return "http://" + s.cfg.ClickHouse
 }
 
 // Dir is the data directory.
