@@ -131,7 +131,7 @@ func ReplaceCalls(sql string, calls map[string]string) string {
 		}
 		b.WriteString(sql[from:t.start])
 		b.WriteString(expr)
-		if column(toks, i, i+3) {
+		if standsAlone(toks, i, i+3) {
 			b.WriteString(" AS `" + t.text + "()`")
 		}
 		from = toks[i+2].end
@@ -140,8 +140,8 @@ func ReplaceCalls(sql string, calls map[string]string) string {
 	return b.String()
 }
 
-// column says whether toks[from:to] stand alone as a column of a SELECT.
-func column(toks []lexeme, from, to int) bool {
+// standsAlone says whether toks[from:to] stand alone as a column of a SELECT.
+func standsAlone(toks []lexeme, from, to int) bool {
 	if from == 0 || !toks[from-1].keyword("SELECT") && !toks[from-1].keyword("DISTINCT") && !toks[from-1].is(",") {
 		return false
 	}
