@@ -248,19 +248,9 @@ func (a *app) openQueries() error {
 	if err := a.openPipeline(); err != nil {
 		return err
 	}
-<<<<<<< HEAD
-=======
-	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, query.NewHandler(queries)))
-	if err := a.openPort(queries); err != nil {
+	if err := a.openPort(a.queries); err != nil {
 		return err
 	}
-	reports, err := report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)},
-		a.engine.Client(), a.catalog, a.processor, a.processor, a.log, a.reg)
-	if err != nil {
-		return err
-	}
-	report.Register(a.api.Huma(), reports)
->>>>>>> 75be04f (query/chport: the ClickHouse port is served at clickhouse_listen; httpapi: a second listener)
 	a.api.Mux().Handle("/debug/pprof/", debugHandler(a.auth))
 	for _, op := range plainOperations() {
 		a.api.Describe(op)

@@ -74,7 +74,7 @@ func (a *asking) prepare() *problem.Problem {
 	if err != nil {
 		return refused(err)
 	}
-	f, p := pickFormat(a.q.Format, checked.Format)
+	f, p := a.q.pickFormat(checked.Format)
 	if p != nil {
 		return p
 	}
@@ -139,7 +139,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	return ans, nil
 }
 
-// engineSettings are the service's own, the question's about the form of its answer, and the ticket's, which go over all others.
+// engineSettings are the service's own, the question's about the form of its answer and lower limits, and the ticket's, which go over all others.
 func (a *asking) engineSettings(t usage.Ticket) map[string]string {
 	base := a.settings
 	if a.q.Door == DoorJob {
@@ -154,7 +154,7 @@ func (a *asking) engineSettings(t usage.Ticket) map[string]string {
 	}
 	all := maps.Clone(base)
 	for k, v := range a.q.Settings {
-		if _, own := base[k]; !own || formSetting(k) {
+		if _, own := base[k]; lowerable[k] && lower(v, base[k]) || !lowerable[k] && (!own || formSetting(k)) {
 			all[k] = v
 		}
 	}

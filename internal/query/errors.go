@@ -78,7 +78,7 @@ func (h *Service) overResult(l resultLimit) *problem.Problem {
 
 // formSetting says whether an engine setting is about the form of an answer only.
 func formSetting(name string) bool {
-	return strings.HasPrefix(name, "output_format_") || name == "date_time_output_format"
+	return strings.HasPrefix(name, "output_format_") || name == "date_time_output_format" || name == "result_overflow_mode"
 }
 
 // engineProblem says in weir's words what the engine said in its own.

@@ -1,9 +1,6 @@
 package query
 
-import (
-	"maps"
-	"strconv"
-)
+import "strconv"
 
 // lowerable are the limits of the engine that a question may lower, never raise.
 var lowerable = map[string]bool{
@@ -13,20 +10,6 @@ var lowerable = map[string]bool{
 
 // Lowerable says whether a setting is a limit that a question may lower.
 func Lowerable(setting string) bool { return lowerable[setting] }
-
-// settingsOf returns the engine's settings for a question: the service's, with the question's own on top; of limits the lower one.
-func (s *Service) settingsOf(q *Question) map[string]string {
-	if len(q.Settings) == 0 {
-		return s.settings
-	}
-	out := maps.Clone(s.settings)
-	for name, value := range q.Settings {
-		if !lowerable[name] || lower(value, out[name]) {
-			out[name] = value
-		}
-	}
-	return out
-}
 
 // lower says whether value is a limit, and one below the limit that stands. 0 means no limit.
 func lower(value, stands string) bool {

@@ -100,7 +100,7 @@ type Question struct {
 	Params   map[string]string // typed placeholders, in the engine's text form
 	Format   string            // of the answer; empty: the statement's own, or JSON
 	QueryID  string            // empty: one is made
-	Settings map[string]string // of the answer's form only; the door has checked their names
+	Settings map[string]string // of the answer's form, and limits, which can only be lowered; the door has checked their names
 	MinToken string            // wait until this can be seen
 	AsOf     string            // see only this
 	MaxCost  float64           // refuse what is expected to cost more; 0: no bound

@@ -44,7 +44,7 @@ func (c *call) serve() *exception {
 		return nil
 	}
 	a, p := c.port.cfg.Asker.Ask(c.r.Context(), &query.Question{
-		Who: c.q.who, Door: "clickhouse", From: c.r.RemoteAddr, SQL: c.q.sql, Params: c.q.params, Format: c.q.format, QueryID: c.q.queryID,
+		Who: c.q.who, Door: query.DoorClickHouse, From: c.r.RemoteAddr, SQL: c.q.sql, Params: c.q.params, Format: c.q.format, QueryID: c.q.queryID,
 		Settings: c.q.settings, AnyFormat: true,
 	})
 	if p != nil {

@@ -40,6 +40,7 @@ const (
 	codeNetwork            = 210
 	codeMemory             = 241
 	codeCannotDecompress   = 271
+	codeTooManyBytes       = 307
 	codeCancelled          = 394
 	codeTooManyRowsOrBytes = 396
 	codeConstraint         = 452
@@ -55,7 +56,7 @@ var names = map[int]string{
 	codeNotImplemented: "NOT_IMPLEMENTED", codeUnknownTable: "UNKNOWN_TABLE", codeSyntax: "SYNTAX_ERROR", codeUnknownFormat: "UNKNOWN_FORMAT",
 	codeUnknownDatabase: "UNKNOWN_DATABASE", codeUnknownSetting: "UNKNOWN_SETTING", codeTooManyRows: "TOO_MANY_ROWS", codeTimeout: "TIMEOUT_EXCEEDED",
 	codeReadonly: "READONLY", codeTooBigAST: "TOO_BIG_AST", codeQuota: "QUOTA_EXCEEDED", codeTooManyQueries: "TOO_MANY_SIMULTANEOUS_QUERIES",
-	codeNetwork: "NETWORK_ERROR", codeMemory: "MEMORY_LIMIT_EXCEEDED", codeCannotDecompress: "CANNOT_DECOMPRESS", codeCancelled: "QUERY_WAS_CANCELLED",
+	codeNetwork: "NETWORK_ERROR", codeMemory: "MEMORY_LIMIT_EXCEEDED", codeCannotDecompress: "CANNOT_DECOMPRESS", codeCancelled: "QUERY_WAS_CANCELLED", codeTooManyBytes: "TOO_MANY_BYTES",
 	codeTooManyRowsOrBytes: "TOO_MANY_ROWS_OR_BYTES", codeConstraint: "SETTING_CONSTRAINT_VIOLATION", codeAccessDenied: "ACCESS_DENIED",
 	codeUnknownRole: "UNKNOWN_ROLE", codeAuthFailed: "AUTHENTICATION_FAILED", codeUnknownException: "UNKNOWN_EXCEPTION",
 }
@@ -88,7 +89,7 @@ func (e *exception) message() string {
 	if name == "" {
 		name = "ERROR_" + fmt.Sprint(e.code)
 	}
-	return fmt.Sprintf("Code: %d. DB::Exception: %s. (%s) (version %s (weir))\n", e.code, text, name, Version)
+	return fmt.Sprintf("Code: %d. DB::Exception: %s. (%s) (version %s (weir))\n", e.code, text, name, query.Version)
 }
 
 // engineTail is how query.Service names an error of the engine at the end of a detail.
@@ -104,7 +105,9 @@ func (e *exception) label() string {
 
 // problemCodes are ClickHouse's codes of the problems that query.Service and the authentication know.
 var problemCodes = map[string]int{
-	query.CodeSyntax: codeSyntax, query.CodeTooLong: codeSyntax, "unknown_format": codeUnknownFormat,
+	query.CodeSyntax: codeSyntax, query.CodeTooLong: codeSyntax, query.CodeUnknownTable: codeUnknownTable, query.CodeUnknownDatabase: codeUnknownDatabase,
+	query.CodeUnknownColumn: codeUnknownIdentifier, "queue_full": codeTooManyQueries, "queue_timeout": codeTooManyQueries, "over_max_bytes": codeTooManyBytes, "over_max_cost": codeQuota,
+	"unknown_format": codeUnknownFormat,
 	"query_too_slow": codeTimeout, "query_memory": codeMemory, "result_too_large": codeTooManyRowsOrBytes, "too_many_rows_read": codeTooManyRows,
 	"query_too_complex": codeTooBigAST, "engine_unavailable": codeNetwork, "not_visible_yet": codeNetwork, "engine_error": codeUnknownException, "client_gone": codeCancelled,
 	"unknown_key": codeAuthFailed, "key_expired": codeAuthFailed, "missing_key": codeAuthFailed, "bad_authorization": codeAuthFailed, "wrong_tenant": codeAuthFailed,
@@ -119,7 +122,7 @@ func exceptionOf(p *problem.Problem) *exception {
 		e.code = p.Engine
 	case p.Code == query.CodeRefused:
 		e.code = refusalCode(p.Detail)
-	case p.Status == http.StatusTooManyRequests:
+	case p.Status == http.StatusTooManyRequests && e.code == 0:
 		e.code = codeQuota
 		if strings.Contains(p.Limit, "concurren") || strings.Contains(p.Code, "concurren") {
 			e.code = codeTooManyQueries

@@ -21,15 +21,6 @@ import (
 	"weir/internal/tenant"
 )
 
-// What the port says that it is. Drivers choose their behaviour by the version: it is that of a release whose protocol is
-// spoken here, whatever the engine is.
-const (
-	Version  = "25.8.1.1"
-	Revision = 54460
-	Name     = "weir"
-	TimeZone = "UTC"
-)
-
 // Asker answers questions. *query.Service does.
 type Asker interface {
 	Ask(ctx context.Context, q *query.Question) (*query.Answer, *problem.Problem)
@@ -55,7 +46,6 @@ type Config struct {
 type Port struct {
 	cfg     Config
 	log     *slog.Logger
-	started time.Time
 	metrics *metrics
 }
 
@@ -74,14 +64,14 @@ func New(cfg Config) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Port{cfg: cfg, log: cfg.Log.With("component", "chport"), started: time.Now(), metrics: m}, nil
+	return &Port{cfg: cfg, log: cfg.Log.With("component", "chport"), metrics: m}, nil
 }
 
 // ServeHTTP serves /, /ping and /replicas_status.
 func (p *Port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("X-ClickHouse-Server-Display-Name", Name)
-	h.Set("X-ClickHouse-Timezone", TimeZone)
+	h.Set("X-ClickHouse-Server-Display-Name", query.DisplayName)
+	h.Set("X-ClickHouse-Timezone", query.TimeZone)
 	h.Set("Cache-Control", "no-store")
 	switch r.URL.Path {
 	case "/ping", "/replicas_status":

@@ -1,9 +1,7 @@
 package chport
 
 import (
-	"strconv"
 	"strings"
-	"time"
 
 	"weir/internal/query"
 )
@@ -41,7 +39,7 @@ func (c *call) prepare() (done bool, e *exception) {
 	case "CREATE", "ALTER", "DROP", "TRUNCATE", "DELETE", "UPDATE", "OPTIMIZE", "RENAME", "EXCHANGE", "ATTACH", "DETACH", "GRANT", "REVOKE", "KILL", "SYSTEM", "BACKUP", "RESTORE", "UNDROP", "MOVE":
 		return false, exceptionf(codeReadonly, "Cannot execute query in readonly mode: %s is not possible on this port; only SELECT is allowed, and SHOW, DESCRIBE and EXPLAIN of what is yours", end.First)
 	}
-	q.sql = query.ReplaceCalls(end.SQL, c.facts())
+	q.sql = end.SQL
 	return false, nil
 }
 
@@ -65,23 +63,4 @@ func (q *request) set(sql string) *exception {
 		}
 	}
 	return nil
-}
-
-// facts are functions that tell of the server. Drivers call them when they connect; the engine's own answers would be those of the embedded
-// engine and of the machine it runs on.
-func (c *call) facts() map[string]string {
-	text := func(s string) string { return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'" }
-	own := text(string(c.q.who.Tenant))
-	zone := text(TimeZone)
-	if z := c.q.settings["session_timezone"]; z != "" {
-		zone = text(z)
-	}
-	return map[string]string{
-		"version": text(Version), "revision": "toUInt32(" + strconv.Itoa(Revision) + ")", "displayname": text(Name),
-		"hostname": text(Name), "fqdn": text(Name), "fullhostname": text(Name), "servertimezone": text(TimeZone), "timezone": zone,
-		"currentdatabase": own, "current_database": own, "database": own, "schema": own,
-		"currentuser": own, "current_user": own, "user": own, "currentschemas": "[" + own + "]",
-		"uptime":       "toUInt32(" + strconv.Itoa(int(time.Since(c.port.started).Seconds())) + ")",
-		"currentroles": "CAST([], 'Array(String)')", "enabledroles": "CAST([], 'Array(String)')", "defaultroles": "CAST([], 'Array(String)')",
-	}
 }
