@@ -195,7 +195,7 @@ func (a *app) openEngine(context.Context) error {
 	return err
 }
 
-func (a *app) openProcessor(context.Context) error {
+func (a *app) openProcessor(ctx context.Context) error {
 	client := a.engine.Client()
 	var err error
 	a.processor, err = stream.Open(stream.Config{
@@ -207,7 +207,10 @@ func (a *app) openProcessor(context.Context) error {
 		KeepLog: a.cfg.Log.Retention, KeepBytes: keepBytes(a.cfg.Log.MaxSize),
 		Logger: a.log, Registerer: a.reg, Fault: faultFromEnv(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return loadCommon(ctx, a.catalog, a.processor, a.log)
 }
 
 func (a *app) openAPI(context.Context) error {
@@ -219,7 +222,7 @@ func (a *app) openAPI(context.Context) error {
 	a.close = append(a.close, enricher.Close)
 	if a.api, err = httpapi.New(httpapi.Config{
 		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Quarantine: quarantine{a.processor, a.gatherer},
-		Ready: a.notReady, Version: a.opt.Version,
+		Schema: newSchema(a.processor, a.catalog), Ready: a.notReady, Version: a.opt.Version,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
 		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),
 		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,

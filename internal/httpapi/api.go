@@ -37,6 +37,7 @@ type Config struct {
 	Auth       Authenticator
 	Usage      Usage      // nil: no /api/v1/usage
 	Quarantine Quarantine // nil: no /api/v1/quarantine
+	Schema     Schema     // nil: no /api/v1/schema and /api/v1/properties
 	// Ready tells why answers are not possible yet; nothing when they are. It is called for each /readyz. Nil: always ready.
 	Ready   func() []string
 	Version string
@@ -126,6 +127,7 @@ func New(cfg Config) (*API, error) {
 	a.registerImports()
 	a.registerUsage()
 	a.registerQuarantine()
+	a.registerSchema()
 	a.registerHealth()
 	a.registerPages()
 	return a, nil

@@ -111,7 +111,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}}
 	reg := prometheus.NewRegistry()
-	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: f.usage, Quarantine: &fakeQuarantine{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
+	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: f.usage, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg})
 	if err != nil {

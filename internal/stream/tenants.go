@@ -27,8 +27,9 @@ func (p *Processor) Schema(tenant string) profile.Schema { return p.profiles.Sch
 // CommonProperties are those that every tenant has, by declaration of the operator.
 func (p *Processor) CommonProperties() []event.Property { return p.profiles.Common() }
 
-// SetCommonProperties declares them. They are not stored here.
+// SetCommonProperties declares them. They are not stored here. Answers may change by it, so every data version does.
 func (p *Processor) SetCommonProperties(list []event.Property) error {
+	defer p.ChangeData()()
 	return p.profiles.SetCommon(list)
 }
 

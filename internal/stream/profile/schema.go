@@ -11,14 +11,14 @@ import (
 type PropertyInfo struct {
 	event.Property
 	// Column says that the property is a column of its own; otherwise it is reached through the maps only.
-	Column bool
-	Common bool // declared by the operator
+	Column   bool
+	Common   bool // declared by the operator
+	OnlyNull bool // every value was null
 	// Sources are the site ids that sent it, at most 64 of a tenant are told apart; MoreSources says that others did too.
 	Sources     []string
 	MoreSources bool
-	First       time.Time // arrival of its first value; zero: none yet
-	Last        time.Time // day of arrival of its last value
-	OnlyNull    bool      // every value was null
+	// First is the arrival of its first value, Last the day of arrival of its last one. Zero: none yet.
+	First, Last time.Time
 }
 
 // Schema is what is known of a tenant's properties.

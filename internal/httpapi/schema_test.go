@@ -1,0 +1,111 @@
+package httpapi_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/event"
+	"weir/internal/httpapi"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+type fakeSchema struct{ common []event.Property }
+
+func (f *fakeSchema) Schema(_ context.Context, t tenant.ID) (httpapi.TenantSchema, error) {
+	if t != "acme" {
+		return httpapi.TenantSchema{MaxNames: 2000}, nil
+	}
+	seen := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	return httpapi.TenantSchema{Rows: 7, Bytes: 900, First: seen, Last: seen, MaxNames: 2000, LeftOut: 5, Examples: []string{"x1"}, Properties: []httpapi.SchemaProperty{
+		{Property: event.Property{Name: "it's", Kind: event.PropInt}, Sources: []string{"s1"}, First: seen, Last: seen},
+		{Property: event.Property{Name: "path", Kind: event.PropString}, Sources: []string{"s1"}, First: seen, Last: seen},
+		{Property: event.Property{Name: "plan", Kind: event.PropBool}, Column: true, Common: true},
+	}}, nil
+}
+
+func (f *fakeSchema) CommonProperties(context.Context) ([]event.Property, error) {
+	return f.common, nil
+}
+
+func (f *fakeSchema) SetCommonProperties(_ context.Context, list []event.Property) error {
+	if len(list) > 1 {
+		return problem.New(http.StatusUnprocessableEntity, "invalid_field", "too many").WithField("properties")
+	}
+	f.common = list
+	return nil
+}
+
+func (f *fixture) doAs(method, path, key, tenantID string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	r.Header.Set("Authorization", "Bearer "+key)
+	if tenantID != "" {
+		r.Header.Set(tenant.Header, tenantID)
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestSchema(t *testing.T) {
+	f := newFixture(t)
+	got := f.want(200, f.do("GET", "/api/v1/schema", f.keys["viewer"], ""))
+	if got["tenant"] != "acme" || got["rows"] != 7.0 || got["first_day"] != "2026-01-02" {
+		t.Errorf("answer: %v", got)
+	}
+	if d := cmp.Diff(map[string]any{"limit": 2000.0, "values": 5.0, "examples": []any{"x1"}}, got["left_out"]); d != "" {
+		t.Error(d)
+	}
+	columns := map[string]string{}
+	for _, c := range got["columns"].([]any) {
+		columns[c.(map[string]any)["name"].(string)] = c.(map[string]any)["type"].(string)
+	}
+	if columns["is_bot"] != "Bool" || columns["url"] != "String" || columns["tenant"] != "" || columns["_flags"] != "" {
+		t.Errorf("columns: %v", columns)
+	}
+	sql := []string{}
+	for _, p := range got["properties"].([]any) {
+		sql = append(sql, p.(map[string]any)["sql"].(string))
+	}
+	if d := cmp.Diff([]string{`props_num['it\'s']`, `props['path']`, "`plan`"}, sql); d != "" {
+		t.Error(d)
+	}
+	if p := got["properties"].([]any)[2].(map[string]any); p["type"] != "Nullable(Bool)" || p["first_seen"] != nil {
+		t.Errorf("a property that was never seen: %v", p)
+	}
+	f.wantProblem(f.do("GET", "/api/v1/schema", f.keys["writer"], ""), 403, "forbidden", "", "viewer")
+	f.wantProblem(f.do("GET", "/api/v1/schema", "", ""), 401, "missing_key", "", "")
+	f.wantProblem(f.do("GET", "/api/v1/schema", operator, ""), 422, "tenant_required", tenant.Header, tenant.Header)
+	if got := f.want(200, f.doAs("GET", "/api/v1/schema", operator, "acme")); got["rows"] != 7.0 {
+		t.Errorf("for the operator: %v", got)
+	}
+	if got := f.want(200, f.do("GET", "/api/v1/schema", f.keys["other"], "")); len(got["properties"].([]any)) != 0 {
+		t.Errorf("of another tenant: %v", got)
+	}
+}
+
+func TestCommonProperties(t *testing.T) {
+	f := newFixture(t)
+	const path = "/api/v1/properties"
+	if got := f.want(200, f.do("GET", path, operator, "")); len(got["properties"].([]any)) != 0 {
+		t.Errorf("at first: %v", got)
+	}
+	got := f.want(200, f.do("PUT", path, operator, `{"properties":[{"name":"revenue","kind":"float"}]}`))
+	if d := cmp.Diff(map[string]any{"properties": []any{map[string]any{"name": "revenue", "kind": "float"}}}, got); d != "" {
+		t.Error(d)
+	}
+	f.wantProblem(f.do("PUT", path, f.keys["admin"], `{"properties":[]}`), 403, "forbidden", "", "operator")
+	f.wantProblem(f.do("GET", path, f.keys["admin"], ""), 403, "forbidden", "", "operator")
+	f.wantProblem(f.do("PUT", path, operator, `{"properties":[{"name":"a","kind":"int"},{"name":"b","kind":"int"}]}`), 422, "invalid_field", "properties", "too many")
+	if w := f.do("PUT", path, operator, `{"properties":[{"name":"a","kind":"date"}]}`); w.Code != 422 {
+		t.Errorf("a kind that there is not: %d %s", w.Code, w.Body)
+	}
+	if got := f.want(200, f.do("GET", path, operator, "")); len(got["properties"].([]any)) != 1 {
+		t.Errorf("after refusals: %v", got)
+	}
+}
