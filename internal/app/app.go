@@ -201,7 +201,7 @@ func (a *app) openProcessor(ctx context.Context) error {
 	a.processor, err = stream.Open(stream.Config{
 		Log: a.events, State: a.state, Dedupe: a.dedupe,
 		Table: stream.NewEventsTable(client), LateTable: stream.NewEventsTable(client), Rollups: stream.EngineRollups{Engine: client},
-		Tenants: stream.CatalogTenants{Catalog: a.catalog}, DiskFull: a.room.Full,
+		Tenants: stream.CatalogTenants{Catalog: a.catalog}, History: stream.EngineHistory{Engine: client}, DiskFull: a.room.Full,
 		MinInterval: a.cfg.Process.Interval, LateAfter: a.cfg.Process.LateAfter,
 		MaxBacklog: int64(a.cfg.Process.MaxBacklog), MaxLate: int64(a.cfg.Process.MaxLate),
 		KeepLog: a.cfg.Log.Retention, KeepBytes: keepBytes(a.cfg.Log.MaxSize),

@@ -9,11 +9,14 @@ type Sizes [columnCount]uint64
 // columnCount is len(Columns), which is no constant.
 const columnCount = 30
 
-// rowSize are the bytes of a row that do not depend on its values, by column.
-var rowSize = makeRowSize()
-
 // InternalSize is what a stored row has beside Columns: where it came from.
 const InternalSize = 2 + 8 + 2 + 8 + 4
+
+// rowSize are the bytes of a row that do not depend on its values, by column; RowSize is their sum, and InternalSize.
+var (
+	rowSize = makeRowSize()
+	RowSize = rowSize.Total() + InternalSize
+)
 
 func makeRowSize() (sizes Sizes) {
 	if len(Columns) != columnCount {
@@ -26,6 +29,13 @@ func makeRowSize() (sizes Sizes) {
 		}
 	}
 	return sizes
+}
+
+// AddRows adds what rows rows take whatever their values are.
+func (s *Sizes) AddRows(rows uint64) {
+	for i := range s {
+		s[i] += rowSize[i] * rows
+	}
 }
 
 // Add adds o.
@@ -44,21 +54,36 @@ func (s *Sizes) Total() uint64 {
 	return n
 }
 
-// AddSizes adds to s what rows [from, to) take, and returns the sum of that.
-func (b *Batch) AddSizes(s *Sizes, from, to int) (total uint64) {
-	rows := uint64(to - from)
-	for i := range Columns {
-		n := rowSize[i] * rows
-		switch at := layout[Columns[i].Number]; at.kind {
+// where are the columns whose values have lengths of their own: String, and the two maps.
+var where = func() (texts [strCount]int, props, nums int) {
+	for i, c := range Columns {
+		switch c.Kind {
 		case KindString:
-			n += b.strs[at.index].bytes(from, to)
-		case KindProps, KindNums:
-			n += b.pairsOf(at.kind).bytes(from, to)
+			texts[layout[c.Number].index] = i
+		case KindProps:
+			props = i
+		case KindNums:
+			nums = i
 		}
-		s[i] += n
+	}
+	return texts, props, nums
+}
+
+var textColumns, propsColumn, numsColumn = where()
+
+// AddValues adds to s what the values of rows [from, to) take beyond AddRows, and returns the sum of that.
+func (b *Batch) AddValues(s *Sizes, from, to int) (total uint64) {
+	for i := range b.strs {
+		n := b.strs[i].bytes(from, to)
+		s[textColumns[i]] += n
 		total += n
 	}
-	return total
+	n := b.props.bytes(from, to)
+	s[propsColumn] += n
+	total += n
+	n = b.nums.bytes(from, to)
+	s[numsColumn] += n
+	return total + n
 }
 
 // bytes is the length of the values of rows [from, to). A long value's length is overrated by a byte or two.

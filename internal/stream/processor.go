@@ -49,6 +49,7 @@ type Config struct {
 	Rollups   RollupTable
 	List      []rollup.Rollup // rollup.All by default
 	Tenants   Tenants
+	History   History // nil: what is older than the tenants' profiles is not learned
 
 	// MinInterval is the least time from the start of one commit to the start of the next: 500 ms by default.
 	MinInterval time.Duration
@@ -142,6 +143,7 @@ type Processor struct {
 	observeMain profile.Observer // owned by the main stream
 	observeLate profile.Observer // owned by the late stream
 	versions    *versions
+	rebuildUpTo map[uint16]uint64 // inserts to rebuild the profiles from; nil: none
 
 	lateWake   chan struct{}
 	rollWake   chan struct{}
@@ -225,6 +227,10 @@ func (p *Processor) load() error {
 	if err := p.loadVersions(); err != nil {
 		return err
 	}
+	var err error
+	if p.rebuildUpTo, err = p.profiles.StartRebuild(p.seqs); err != nil {
+		return err
+	}
 	if err := p.loadLate(); err != nil {
 		return err
 	}
@@ -251,6 +257,7 @@ func (p *Processor) Run(ctx context.Context) error {
 		p.signal(p.lateWake)
 		p.signal(p.rollWake)
 		g.Go(func() error { return p.countBacklog(ctx) })
+		g.Go(func() error { return p.rebuildProfiles(ctx) })
 		g.Go(func() error { return p.runMain(ctx) })
 		g.Go(func() error { return p.runLate(ctx) })
 		g.Go(func() error { return p.runRollups(ctx) })

@@ -41,48 +41,46 @@ func (s *Set) Commit(o *Observer, b *pebble.Batch, commit func() error) error {
 }
 
 // stage works out what changes and adds it to the batch. It only reads, and s.writing keeps others from writing.
-func (s *Set) stage(o *Observer, b *pebble.Batch) ([]*change, error) {
+func (s *Set) stage(o *Observer, b *pebble.Batch) ([]change, error) {
 	s.mu.RLock()
 	common := s.common.traits
 	s.mu.RUnlock()
-	changes := make([]*change, 0, len(o.used))
-	byTenant := make(map[uint32]*change, len(o.used))
+	changes := make([]change, 0, len(o.used))
+	byTenant := make([]int32, len(o.names.tenants)) // 1 and the index in changes, or 0
 	for _, t := range o.used {
-		name := string(o.names.tenants[t])
-		if !s.known(name) {
+		c := change{old: s.tenants[string(o.names.tenants[t])]}
+		if p := c.old; p != nil {
+			c.tenant, c.sites, c.left, c.rows, c.bytes, c.sizes = p.tenant, p.sites, p.left, p.rows, p.bytes, p.sizes
+		} else {
+			c.tenant = string(o.names.tenants[t])
+		}
+		if !s.known(c.tenant) {
 			continue
 		}
-		c := s.changeOf(name)
 		c.count(&o.tenants[t])
 		changes = append(changes, c)
-		byTenant[t] = c
+		byTenant[t] = int32(len(changes))
 	}
 	for i := range o.seen {
 		g := &o.seen[i]
-		if c := byTenant[g.tenant]; c != nil {
-			c.see(o, g, common)
+		if at := byTenant[g.tenant]; at > 0 {
+			changes[at-1].see(o, g, common)
 		}
 	}
-	for _, c := range changes {
-		if err := c.stage(b); err != nil {
+	var w writer
+	for i := range changes {
+		if err := w.stage(b, &changes[i]); err != nil {
 			return nil, err
 		}
 	}
 	return changes, nil
 }
 
-func (s *Set) changeOf(tenant string) *change {
-	c := &change{tenant: tenant, old: s.tenants[tenant]}
-	if p := c.old; p != nil {
-		c.sites, c.left, c.rows, c.bytes, c.sizes = p.sites, p.left, p.rows, p.bytes, p.sizes
-	}
-	return c
-}
-
 // count adds the rows of an insert.
 func (c *change) count(t *tenantSeen) {
 	c.rows += t.rows
 	c.sizes.Add(&t.size)
+	c.sizes.AddRows(t.rows)
 	for _, d := range t.days {
 		c.bytes += d.Bytes
 		c.addDay(d)
@@ -175,13 +173,14 @@ func (c *change) leaveOut(name string, values uint64) {
 }
 
 // apply makes changes visible that are stored.
-func (s *Set) apply(changes []*change) {
+func (s *Set) apply(changes []change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range changes {
+	for i := range changes {
+		c := &changes[i]
 		p := c.old
 		if p == nil {
-			p = &profile{props: map[string]property{}}
+			p = &profile{tenant: c.tenant, props: map[string]property{}, version: 1}
 			s.tenants[c.tenant] = p
 		}
 		s.metrics.leftOut.Add(float64(c.left.Values - p.left.Values))

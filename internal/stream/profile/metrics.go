@@ -23,17 +23,21 @@ var (
 	descTenants    = prometheus.NewDesc("weir_stream_profiled_tenants", "Tenants that have data.", nil, nil)
 	descProperties = prometheus.NewDesc("weir_stream_properties", "Names of properties that are known, of all tenants.", nil, nil)
 	descRows       = prometheus.NewDesc("weir_stream_stored_rows", "Rows of all tenants in the events table.", nil, nil)
+	descComplete   = prometheus.NewDesc("weir_stream_profiles_complete", "1 when everything that is stored is known of, 0 while the profiles are rebuilt from the events table.", nil, nil)
 	descBytes      = prometheus.NewDesc("weir_stream_stored_bytes", "Bytes of these rows, uncompressed.", nil, nil)
 )
 
 func (size) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descTenants, descProperties, descRows, descBytes} {
+	for _, d := range []*prometheus.Desc{descTenants, descProperties, descRows, descBytes, descComplete} {
 		c <- d
 	}
 }
 
 func (m size) Collect(c chan<- prometheus.Metric) {
-	var names, rows, bytes float64
+	var names, rows, bytes, complete float64
+	if m.s.Complete() {
+		complete = 1
+	}
 	m.s.mu.RLock()
 	tenants := float64(len(m.s.tenants))
 	for _, p := range m.s.tenants {
@@ -42,7 +46,7 @@ func (m size) Collect(c chan<- prometheus.Metric) {
 		bytes += float64(p.bytes)
 	}
 	m.s.mu.RUnlock()
-	for d, v := range map[*prometheus.Desc]float64{descTenants: tenants, descProperties: names, descRows: rows, descBytes: bytes} {
+	for d, v := range map[*prometheus.Desc]float64{descTenants: tenants, descProperties: names, descRows: rows, descBytes: bytes, descComplete: complete} {
 		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
 }

@@ -131,7 +131,7 @@ func (o *Observer) count(b *event.Batch, t uint32, day int32, from, to int) {
 	}
 	rows := uint64(to - from)
 	seen.rows += rows
-	bytes := b.AddSizes(&seen.size, from, to) + event.InternalSize*rows
+	bytes := b.AddValues(&seen.size, from, to) + event.RowSize*rows
 	for i := range seen.days {
 		if d := &seen.days[i]; d.Day == day {
 			d.Rows += rows

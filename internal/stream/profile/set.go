@@ -44,7 +44,8 @@ type Set struct {
 	metrics *metrics
 
 	// writing is held from computing what is stored until it is stored and visible: there are two writers.
-	writing sync.Mutex
+	writing    sync.Mutex
+	rebuilding atomic.Bool
 
 	mu      sync.RWMutex
 	tenants map[string]*profile
@@ -54,13 +55,14 @@ type Set struct {
 
 // profile is what is known of one tenant. A tenant without events has none.
 type profile struct {
-	props map[string]property
-	sites []string // that sent properties; property.sites counts in it
-	left  leftOut
-	rows  uint64
-	bytes uint64
-	sizes event.Sizes
-	days  []Day // sorted
+	tenant string
+	props  map[string]property
+	sites  []string // that sent properties; property.sites counts in it
+	left   leftOut
+	rows   uint64
+	bytes  uint64
+	sizes  event.Sizes
+	days   []Day // sorted
 
 	version uint64 // of props
 	list    atomic.Pointer[propertyList]

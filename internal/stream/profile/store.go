@@ -31,18 +31,8 @@ const valueVersion = 1
 
 var errValue = errors.New("it cannot be read")
 
-func headKey(tenant string) []byte { return append([]byte(keyHead), tenant...) }
-
-func tenantPrefix(prefix, tenant string) []byte {
-	return append(append([]byte(prefix), tenant...), 0)
-}
-
-func dayKey(tenant string, day int32) []byte {
-	return binary.BigEndian.AppendUint32(tenantPrefix(keyDay, tenant), uint32(day))
-}
-
-func propertyKey(tenant, name string) []byte {
-	return append(tenantPrefix(keyProperty, tenant), name...)
+func appendKey(b []byte, prefix, tenant string) []byte {
+	return append(append(b, prefix...), tenant...)
 }
 
 // splitKey takes a key behind its prefix apart.
@@ -51,29 +41,35 @@ func splitKey(key []byte) (tenant string, rest []byte, ok bool) {
 	return string(t), rest, ok
 }
 
-// stage adds what c says to the batch.
-func (c *change) stage(b *pebble.Batch) error {
-	if err := b.Set(headKey(c.tenant), c.head(), nil); err != nil {
+// writer adds changes to a batch; its memory is reused.
+type writer struct{ key, value []byte }
+
+func (w *writer) stage(b *pebble.Batch, c *change) error {
+	w.key = appendKey(w.key[:0], keyHead, c.tenant)
+	w.value = c.appendHead(w.value[:0])
+	if err := b.Set(w.key, w.value, nil); err != nil {
 		return err
 	}
-	var buf []byte
 	for _, d := range c.days {
-		buf = append(buf[:0], valueVersion)
-		buf = binary.AppendUvarint(binary.AppendUvarint(buf, d.Rows), d.Bytes)
-		if err := b.Set(dayKey(c.tenant, d.Day), buf, nil); err != nil {
+		w.key = binary.BigEndian.AppendUint32(append(appendKey(w.key[:0], keyDay, c.tenant), 0), uint32(d.Day))
+		w.value = binary.AppendUvarint(append(w.value[:0], valueVersion), d.Rows)
+		w.value = binary.AppendUvarint(w.value, d.Bytes)
+		if err := b.Set(w.key, w.value, nil); err != nil {
 			return err
 		}
 	}
 	for name, q := range c.props {
-		if err := b.Set(propertyKey(c.tenant, name), q.append(buf[:0]), nil); err != nil {
+		w.key = append(append(appendKey(w.key[:0], keyProperty, c.tenant), 0), name...)
+		w.value = q.append(w.value[:0])
+		if err := b.Set(w.key, w.value, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *change) head() []byte {
-	b := binary.AppendUvarint([]byte{valueVersion}, uint64(len(c.sites)))
+func (c *change) appendHead(b []byte) []byte {
+	b = binary.AppendUvarint(append(b, valueVersion), uint64(len(c.sites)))
 	for _, s := range c.sites {
 		b = appendText(b, s)
 	}
@@ -211,7 +207,7 @@ func (s *Set) load() error {
 	of := func(tenant string) *profile {
 		p := s.tenants[tenant]
 		if p == nil {
-			p = &profile{props: map[string]property{}, version: 1}
+			p = &profile{tenant: tenant, props: map[string]property{}, version: 1}
 			s.tenants[tenant] = p
 		}
 		return p
@@ -265,11 +261,11 @@ func (s *Set) scan(prefix string, fn func(key, value []byte) error) error {
 
 // stageForget adds to the batch that nothing of the tenant is kept.
 func stageForget(b *pebble.Batch, tenant string) error {
-	if err := b.Delete(headKey(tenant), nil); err != nil {
+	if err := b.Delete(appendKey(nil, keyHead, tenant), nil); err != nil {
 		return err
 	}
 	for _, prefix := range []string{keyDay, keyProperty} {
-		from := tenantPrefix(prefix, tenant)
+		from := append(appendKey(nil, prefix, tenant), 0)
 		to := append([]byte{}, from...)
 		to[len(to)-1] = 1 // behind every key that begins with the tenant and a zero
 		if err := b.DeleteRange(from, to, nil); err != nil {
