@@ -128,6 +128,7 @@ type sender struct {
 	total   map[string]uint64 // by tenant
 	repeats uint64
 	clash   uint64
+	oracle  *oracle
 }
 
 func (s *sender) send(t *testing.T, records int) {
@@ -153,18 +154,27 @@ func (s *sender) add(b *event.Batch, part uint16) {
 	if s.rng.IntN(3) == 0 {
 		row.TS -= int64(s.rng.IntN(90)) * dayMillis // some of it late
 	}
+	row.URL = []byte("https://example.com/a")[:s.rng.IntN(20)]
+	row.Props, row.Nums = randomProps(s.rng)
 	s.total[tenant]++
+	stored := true
 	if s.rng.IntN(4) > 0 {
 		row.Flags = event.FlagSenderID
 		id := fmt.Sprintf("p%d-%d", part, s.rng.IntN(200))
 		row.EventID = []byte(id)
 		if first, ok := s.first[tenant+"/"+id]; !ok {
 			s.first[tenant+"/"+id] = row.PayloadHash
-		} else if s.repeats++; first != row.PayloadHash {
-			s.clash++
+		} else {
+			stored = false
+			if s.repeats++; first != row.PayloadHash {
+				s.clash++
+			}
 		}
 	} else {
 		s.none++
+	}
+	if stored {
+		s.oracle.add(row)
 	}
 	b.Append(&row)
 }
@@ -195,23 +205,41 @@ func TestEveryEventOnceAcrossCrashes(t *testing.T) {
 
 func crashes(t *testing.T, rng *rand.Rand) {
 	fs, l, engine := vfs.NewCrashableMem(), newMemLog(3), newFakeEngine()
-	s := &sender{rng: rng, log: l, now: time.Now().UnixMilli(), first: map[string]uint32{}, total: map[string]uint64{}}
+	s := &sender{rng: rng, log: l, now: time.Now().UnixMilli(), first: map[string]uint32{}, total: map[string]uint64{}, oracle: newOracle()}
+	w := newWatcher()
 	for range 6 {
 		s.send(t, 10)
 		x := start(t, fs, &session{fakeEngine: engine, rng: rand.New(rand.NewPCG(rng.Uint64(), 2))}, l, 1+rng.IntN(20), rand.New(rand.NewPCG(rng.Uint64(), 3)))
+		w.watch(t, x.p, engine)
 		select {
 		case err := <-x.done:
 			x.done <- err
 		case <-time.After(time.Duration(rng.IntN(300)) * time.Millisecond):
 		}
+		w.end()
 		fs = x.stop()
 		t.Logf("ended at %q", x.at)
 	}
 	s.send(t, 3)
 	x := start(t, fs, &session{fakeEngine: engine}, l, -1, nil)
+	w.watch(t, x.p, engine)
 	settled(t, x)
 	check(t, engine, s, x)
+	s.oracle.check(t, x.p)
+	for tenant := range s.total {
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			if _, ok := x.p.DataVersion(tenant); ok {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("nothing is under way, and the version of %s is not settled", tenant)
+			}
+		}
+	}
+	time.Sleep(time.Millisecond) // the watcher keeps an answer of the end
+	w.end()
 	x.stop()
+	t.Logf("%d answers were kept and asked for again", w.hits)
 }
 
 // settled waits until everything is processed, the late stream is empty and the rollups have everything.
