@@ -215,6 +215,9 @@ func (s *statement) trimEnd() error {
 	}
 	if n := len(s.toks); n > 2 && s.toks[n-2].keyword("FORMAT") && s.toks[n-1].kind == word && !s.toks[n-3].is(".") && !s.toks[n-3].keyword("AS") {
 		f, ok := formatByName(s.toks[n-1].text)
+		if !ok && s.view.sc.AnyFormat {
+			f, ok = format{name: s.toks[n-1].text}, true // the door knows those, and refuses the rest
+		}
 		if !ok {
 			return s.refuse(s.toks[n-1].start, "format %s is not one of those that are offered: %s", s.toks[n-1].text, formatNames()).near(nearest(s.toks[n-1].text, formatSeq))
 		}
