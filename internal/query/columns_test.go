@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,26 +17,20 @@ import (
 	"weir/internal/token"
 )
 
-var typedSeed sync.Once
-
 // secret stands in everything of the tenant typed that masks hide.
 const secret = "s3cr3t"
 
-// typedEngine is an engine with rows of the tenants typed and other, whose properties have the same names and other kinds.
-func typedEngine(t testing.TB) *clickhouse.Client {
-	c := engine(t)
-	typedSeed.Do(func() {
-		for i, row := range []string{
-			`'typed', 'a', map('plan', 'pro', 'ok', 'true', 'nul', 'null', 'it\'s', 'q', 'cart.total', 't', 'email', 'ann@s3cr3t', 'user.email', 'bob@s3cr3t', 'path', 's3cr3t', 'we,ird nämé', 'w', 'select', 'kw'), map('n', 5., 'amount', 1.5, 'mixed', 7., 'pin', 7331., 'user.pin', 7332.)`,
-			`'typed', 'b', map('plan', '', 'ok', 'false', 'mixed', 'text'), map('n', 2.)`,
-			`'typed', 'c', map(), map()`,
-			`'other', 'a', map('n', 'many'), map('plan', 3.)`,
-		} {
-			testkit.Exec(t, c, fmt.Sprintf(`INSERT INTO weir.events (tenant, event_id, props, props_num, ts, type, client_id, url, path, user_id, city, _partition, _offset)
+// seedTyped makes rows of the tenants typed and other, whose properties have the same names and other kinds.
+func seedTyped(t testing.TB, c *clickhouse.Client) {
+	for i, row := range []string{
+		`'typed', 'a', map('plan', 'pro', 'ok', 'true', 'nul', 'null', 'it\'s', 'q', 'cart.total', 't', 'email', 'ann@s3cr3t', 'user.email', 'bob@s3cr3t', 'path', 's3cr3t', 'we,ird nämé', 'w', 'select', 'kw'), map('n', 5., 'amount', 1.5, 'mixed', 7., 'pin', 7331., 'user.pin', 7332.)`,
+		`'typed', 'b', map('plan', '', 'ok', 'false', 'mixed', 'text'), map('n', 2.)`,
+		`'typed', 'c', map(), map()`,
+		`'other', 'a', map('n', 'many'), map('plan', 3.)`,
+	} {
+		testkit.Exec(t, c, fmt.Sprintf(`INSERT INTO weir.events (tenant, event_id, props, props_num, ts, type, client_id, url, path, user_id, city, _partition, _offset)
 SELECT %s, '2026-04-0%d 12:00:00', 'view', 'c%d', 'https://x/s3cr3t', 's3cr3t', 'u-s3cr3t', 's3cr3t', %d, %d`, row, i+1, i, i%2, 10*i))
-		}
-	})
-	return c
+	}
 }
 
 // typedScope knows the properties of typed.
@@ -58,7 +51,7 @@ func (s Scope) with(change func(*Scope)) Scope {
 
 // TestPropertyColumns reads each kind, missing, null, and names that need quotes.
 func TestPropertyColumns(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	for _, tt := range []struct {
 		sc        Scope
 		sql, want string
@@ -102,7 +95,7 @@ func TestPropertyColumns(t *testing.T) {
 
 // TestDescribed compares the types that DESCRIBE tells with those of the rows.
 func TestDescribed(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	for name, sc := range map[string]Scope{
 		"plain": typedScope,
 		"masks": typedScope.with(func(s *Scope) {
@@ -149,7 +142,7 @@ func many(n int) Scope {
 
 // TestManyProperties: * works with 2 000, and a statement that names one carries one.
 func TestManyProperties(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	sc := many(2000)
 	start := time.Now()
 	got, err := answer(c, sc, "SELECT * FROM events WHERE n = 5", "JSONEachRow", true)
@@ -172,7 +165,7 @@ func TestManyProperties(t *testing.T) {
 
 // TestPushdown: conditions on the key reach it through the typed columns, and only the columns that are needed are read.
 func TestPushdown(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	sc := typedScope.with(func(s *Scope) { s.AsOf = token.Token{{Partition: 0, Offset: 100}} })
 	sql := "SELECT count() FROM events WHERE n > 1 AND ts >= '2026-04-01 10:00:00' AND ts < '2026-04-02 00:00:00' AND type = 'view' AND client_id = 'c0' AND plan != 'x'"
 	for _, masks := range [][]catalog.Mask{nil, {{Column: "email", Action: catalog.MaskHash}}} {
@@ -214,7 +207,7 @@ func must(t testing.TB, sql string, sc Scope) Checked {
 
 // TestAsOf: a token shows the rows up to its offsets, and nothing of a partition that it does not name.
 func TestAsOf(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	for _, tt := range []struct {
 		token token.Token
 		want  string
@@ -244,7 +237,7 @@ func TestAsOf(t *testing.T) {
 
 // TestMasks: nothing of a masked value is seen, whatever is tried; equal values have equal hashes, another tenant's or key's others.
 func TestMasks(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	mask := func(action string, cols ...string) []catalog.Mask {
 		var out []catalog.Mask
 		for _, col := range cols {
@@ -313,7 +306,7 @@ func TestMasks(t *testing.T) {
 
 // TestMaskKeyIsNotTold: the engine's messages lose the numbers of a key.
 func TestMaskKeyIsNotTold(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	h := newHandler(t, quick, c)
 	sc := typedScope
 	sc.Masks = []catalog.Mask{{Column: "email", Action: catalog.MaskHash}, {Column: "path", Action: catalog.MaskHash}}
@@ -340,12 +333,12 @@ func TestMaskKeyIsNotTold(t *testing.T) {
 
 // TestOperator sees all tenants over the common columns, in a session that can do no more than a tenant's.
 func TestOperator(t *testing.T) {
-	c := typedEngine(t)
+	c := engine(t)
 	sc := Scope{All: true, Metadata: true, Properties: []event.Property{{Name: "plan", Kind: event.PropString}}}
 	for sql, want := range map[string]string{
 		"SELECT tenant, count(), any(plan) FROM events WHERE tenant IN ('typed', 'other') AND plan != '' GROUP BY tenant ORDER BY tenant": "other\t1\t3\ntyped\t1\tpro\n",
-		"SELECT count() FROM default.events WHERE tenant = 'acme'":                                                                       "1000\n",
-		"SELECT name FROM system.columns ORDER BY position LIMIT 2":                                                                      "tenant\nsite_id\n",
+		"SELECT count() FROM default.events WHERE tenant = 'acme'":                                                                        "1000\n",
+		"SELECT name FROM system.columns ORDER BY position LIMIT 2":                                                                       "tenant\nsite_id\n",
 		"SELECT currentDatabase()": "default\n",
 		"SHOW DATABASES":           "default\n",
 	} {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,6 +23,7 @@ type column struct {
 	name, typ string
 	expr      string   // over the table of the events, whose alias is _e
 	reads     []string // physical columns
+	property  bool
 }
 
 // maxPropertyName is the longest name, in bytes, of a property that becomes a column.
@@ -86,7 +88,7 @@ func (v *view) hash(text string) string { return "hex(sipHash128Keyed(" + v.key 
 func (v *view) builtin() []column {
 	var out []column
 	if v.sc.All {
-		out = append(out, column{"tenant", columnTypes[event.KindLowCard], "_e.tenant", []string{"tenant"}})
+		out = append(out, column{name: "tenant", typ: columnTypes[event.KindLowCard], expr: "_e.tenant", reads: []string{"tenant"}})
 	}
 	for _, c := range event.Columns {
 		if c.Visible && c.Stored {
@@ -98,7 +100,7 @@ func (v *view) builtin() []column {
 
 // masked is a column of the table behind the masks.
 func (v *view) masked(c event.Column) column {
-	out := column{c.Name, columnTypes[c.Kind], "_e." + c.Name, []string{c.Name}}
+	out := column{name: c.Name, typ: columnTypes[c.Kind], expr: "_e." + c.Name, reads: []string{c.Name}}
 	action := v.masks[c.Name]
 	switch {
 	case c.Kind == event.KindProps || c.Kind == event.KindNums:
@@ -174,13 +176,13 @@ func (v *view) action(name string) string {
 	return worst
 }
 
-// property is the column of a property. Missing and null are NULL.
+// property is the column of a property, over _s and _n, the maps with values that may be NULL. Missing and null are NULL: an
+// element that a map lacks is its type's default.
 func (v *view) property(p event.Property) column {
 	name := literal(p.Name)
-	text, num := "_e.props["+name+"]", "_e.props_num["+name+"]"
-	out := column{name: p.Name, typ: propertyTypes[p.Kind]}
-	number := "if(mapContains(_e.props_num, " + name + "), " + num + ", NULL)"
-	asText := "multiIf(mapContains(_e.props, " + name + ") AND " + text + " != 'null', " + text + ", mapContains(_e.props_num, " + name + "), toString(" + num + "), NULL)"
+	text, num := "_s["+name+"]", "_n["+name+"]"
+	out := column{name: p.Name, typ: propertyTypes[p.Kind], property: true}
+	asText := "coalesce(nullIf(" + text + ", 'null'), toString(" + num + "))"
 	action := v.action(p.Name)
 	numbersHidden := v.masks["props_num"] != ""
 	switch {
@@ -190,11 +192,11 @@ func (v *view) property(p event.Property) column {
 		out.typ, out.reads = "Nullable(String)", []string{"props", "props_num"}
 		out.expr = "CAST(" + v.hash(asText) + " AS Nullable(String))"
 	case p.Kind == event.PropBool:
-		out.expr, out.reads = "multiIf("+text+" = 'true', true, "+text+" = 'false', false, NULL)", []string{"props"}
+		out.expr, out.reads = "accurateCastOrNull("+text+", 'Bool')", []string{"props"}
 	case p.Kind == event.PropInt:
-		out.expr, out.reads = "if(mapContains(_e.props_num, "+name+"), accurateCastOrNull("+num+", 'Int64'), NULL)", []string{"props_num"}
+		out.expr, out.reads = "accurateCastOrNull("+num+", 'Int64')", []string{"props_num"}
 	case p.Kind == event.PropFloat:
-		out.expr, out.reads = number, []string{"props_num"}
+		out.expr, out.reads = num, []string{"props_num"}
 	default:
 		out.expr, out.reads = asText, []string{"props", "props_num"}
 	}
@@ -217,7 +219,11 @@ func (v *view) properties(wanted func(name string) bool) []column {
 // cte is the definition of the relation of events with the columns. Every name of the table is qualified, so that no alias can stand for it.
 func (v *view) cte(cols []column) string {
 	var b strings.Builder
-	b.WriteString(relation + " AS (SELECT ")
+	b.WriteString(relation + " AS (")
+	if slices.ContainsFunc(cols, func(c column) bool { return c.property }) {
+		b.WriteString("WITH CAST(_e.props AS Map(LowCardinality(String), Nullable(String))) AS _s, CAST(_e.props_num AS Map(LowCardinality(String), Nullable(Float64))) AS _n ")
+	}
+	b.WriteString("SELECT ")
 	for i, c := range cols {
 		if i > 0 {
 			b.WriteString(", ")

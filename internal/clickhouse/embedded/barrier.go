@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -79,12 +80,15 @@ func newBarrier(sess *session) (*barrier, error) {
 	return b, nil
 }
 
+// checkSettings are those of the sessions in which text is checked: it may be as long as a request allows.
+var checkSettings = map[string]string{"max_query_size": strconv.Itoa(maxSQL)}
+
 // admit checks tenant text and replaces it by what the engine's formatter makes of it.
 func (b *barrier) admit(ctx context.Context, pool *sessions, req *request) error {
 	if req.data != nil {
 		return refuse("tenants may only SELECT")
 	}
-	sess, err := pool.take(ctx, "", nil)
+	sess, err := pool.take(ctx, "", checkSettings)
 	if err != nil {
 		return err
 	}

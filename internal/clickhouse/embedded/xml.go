@@ -85,7 +85,7 @@ var serverConfig = template.Must(template.New("config").Parse(`<clickhouse>
 // the listed tables, all rows of them, and nothing else. The policies of a database as a whole and of a
 // table in it add up, and the former is the constant 0 without the role trusted.
 var usersConfig = template.Must(template.New("users").Parse(`<clickhouse>
-  <profiles><default><max_query_size>{{.MaxSQL}}</max_query_size></default></profiles>
+  <profiles><default></default></profiles>
   <quotas><default></default></quotas>
   <roles>
     <{{.Trusted}}><grants><query>GRANT ALL ON *.*</query></grants></{{.Trusted}}>
@@ -126,7 +126,7 @@ var usersConfig = template.Must(template.New("users").Parse(`<clickhouse>
 func (c EngineConfig) writeFiles(mergePool int) (string, error) {
 	users, config := filepath.Join(c.DataDir, "users.xml"), filepath.Join(c.DataDir, "config.xml")
 	var b strings.Builder
-	if err := usersConfig.Execute(&b, map[string]any{"Trusted": roleTrusted, "Tenant": roleTenant, "Operator": roleOperator, "MaxSQL": maxSQL, "Tables": c.TenantTables, "Database": c.Database}); err != nil {
+	if err := usersConfig.Execute(&b, map[string]any{"Trusted": roleTrusted, "Tenant": roleTenant, "Operator": roleOperator, "Tables": c.TenantTables, "Database": c.Database}); err != nil {
 		return "", fmt.Errorf("engine: users.xml: %w", err)
 	}
 	if err := os.WriteFile(users, []byte(b.String()), 0o600); err != nil {
