@@ -38,8 +38,10 @@ func (a *app) openPipeline() error {
 		return err
 	}
 	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, query.NewHandler(a.queries)))
-	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)},
-		a.engine.Client(), a.catalog, a.processor, a.processor, a.log, a.reg); err != nil {
+	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)}, report.Deps{
+		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Data: tenantData{a}, Cache: a.cache,
+		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
+	}, a.log, a.reg); err != nil {
 		return err
 	}
 	report.Register(a.api.Huma(), a.reports)
@@ -50,8 +52,6 @@ func (a *app) openPipeline() error {
 type tenantData struct{ *app }
 
 func (d tenantData) AsOf() time.Time { return d.processor.AsOf() }
-
-func (d tenantData) CompleteUntil() time.Time { return d.processor.CompleteUntil() }
 
 func (d tenantData) rangeOf(t tenant.ID) catalog.Range {
 	found, _ := d.catalog.TenantByID(t)
@@ -85,4 +85,10 @@ func (d tenantData) Distance(t tenant.ID, to token.Token) (records uint64, late 
 
 func (d tenantData) Properties(t tenant.ID) []event.Property {
 	return d.processor.Properties(string(t))
+}
+
+// Masks are those of all roles of a tenant.
+func (d tenantData) Masks(t tenant.ID) []catalog.Mask {
+	found, _ := d.catalog.TenantByID(t)
+	return found.Policy.Masks
 }

@@ -3,8 +3,10 @@ package report
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 const basePath = "/api/v1/analytics/{site_id}"
@@ -24,20 +27,28 @@ func Register(api huma.API, r *Reporter) {
 	const tag = "analytics"
 	huma.Register(api, huma.Operation{
 		OperationID: "report", Method: http.MethodGet, Path: basePath + "/report", Tags: []string{tag}, Summary: "Report on a site",
-		Description: reportDoc,
+		Description: reportDoc, Responses: answerOf[Report](api, "Report"),
 	}, r.getReport)
 	huma.Register(api, huma.Operation{
 		OperationID: "report-post", Method: http.MethodPost, Path: basePath + "/report", Tags: []string{tag}, Summary: "Report on a site, asked in JSON",
-		Description: reportDoc + "\n\nThe names are those of the GET form; a list may be a JSON array or one string.",
+		Description: reportDoc + "\n\nThe names are those of the GET form; a list may be a JSON array or one string.", Responses: answerOf[Report](api, "Report"),
 	}, r.postReport)
 	huma.Register(api, huma.Operation{
 		OperationID: "realtime", Method: http.MethodGet, Path: basePath + "/realtime", Tags: []string{tag}, Summary: "What happens on a site right now",
 		Description: "Counted from raw events by their time: active users over the last 5 minutes, events a second over the last 10 seconds, top pages of the last minute.",
+		Responses:   answerOf[Realtime](api, "Realtime"),
 	}, r.getRealtime)
+}
+
+// answerOf describes an answer that is written as it was kept, without another trip through a marshaller.
+func answerOf[T any](api huma.API, hint string) map[string]*huma.Response {
+	return map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, hint)}}}}
 }
 
 const reportDoc = `Counts events in a range of time, as a series, broken down, or both. The answer is exact up to as_of, whatever it was read from.
 Events of bots are counted; leave them out with filter=is_bot:false.
+A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
 Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
 A series without group_by has a row for each interval; with group_by, only where something happened.
 Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.`
@@ -138,19 +149,11 @@ type Report struct {
 	Previous      *Part  `json:"previous,omitempty" doc:"The same question about the time just before."`
 }
 
-type reportAnswer struct {
-	Body Report
-}
-
 type siteInput struct {
 	SiteID string `path:"site_id" doc:"The source's site_id or an alias of it."`
 }
 
-type realtimeAnswer struct {
-	Body Realtime
-}
-
-func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*reportAnswer, error) {
+func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, error) {
 	for name := range in.query {
 		if !slices.Contains(reportParams, name) {
 			return nil, invalid(name, "there is no parameter %q%s; the parameters are %s", name, didYouMean(name, reportParams), strings.Join(reportParams, ", "))
@@ -168,73 +171,121 @@ func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*reportAnswe
 		Interval: in.Interval, Compare: in.Compare, Limit: limit})
 }
 
-func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*reportAnswer, error) {
+func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, error) {
 	b := in.Body
 	return r.report(ctx, in.SiteID, ask{Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To,
 		Interval: b.Interval, Compare: b.Compare, Limit: b.Limit})
 }
 
-func (r *Reporter) report(ctx context.Context, site string, a ask) (*reportAnswer, error) {
-	defer r.observe("report", time.Now())
-	src, p := r.source(ctx, site)
+func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, error) {
+	who, src, p := r.source(ctx, site)
 	if p != nil {
 		return nil, fail(p)
 	}
-	q, p := a.question(src, r.now())
+	q, p := a.question(src, r.now(), r.zone)
 	if p != nil {
 		return nil, fail(p)
 	}
-	// Read before the rows: what they show is at least as fresh.
-	out := &reportAnswer{Report{From: q.From.In(q.Location).Format(time.RFC3339), To: q.To.In(q.Location).Format(time.RFC3339),
-		AsOf: formatTime(r.clock.AsOf()), CompleteUntil: formatTime(r.clock.CompleteUntil())}}
-	var err error
-	if out.Body.Data, err = r.Answer(ctx, q); err != nil {
-		return nil, fail(r.problemOf(ctx, q.String(), err))
+	if p := r.masked(who, q); p != nil {
+		return nil, fail(p)
 	}
-	if a.Compare == "" {
-		return out, nil
+	out, p := r.serve(ctx, &panel{
+		endpoint: "report", who: who, src: src, says: q.String(), key: keyOf(append(q.parts(), "report", a.Compare)...),
+		expected: usage.Question{Subject: subject(who, src, q.shape()), Kind: usage.KindReport, Columns: q.rawColumns(), From: q.From, To: q.To},
+		run:      func(ctx context.Context, t *tally) (*kept, error) { return r.answers(ctx, t, q, a.Compare != "") },
+	})
+	if p != nil {
+		return nil, fail(p)
 	}
-	prev := q.previous()
-	rows, err := r.Answer(ctx, prev)
-	if err != nil {
-		return nil, fail(r.problemOf(ctx, q.String(), err))
-	}
-	out.Body.Previous = &Part{From: prev.From.In(q.Location).Format(time.RFC3339), To: prev.To.In(q.Location).Format(time.RFC3339), Data: rows}
 	return out, nil
 }
 
-func (r *Reporter) getRealtime(ctx context.Context, in *siteInput) (*realtimeAnswer, error) {
-	defer r.observe("realtime", time.Now())
-	src, p := r.source(ctx, in.SiteID)
+// subject is who is charged for a report.
+func subject(who tenant.Principal, src catalog.Source, shape string) usage.Subject {
+	return usage.Subject{Tenant: src.Tenant, Source: src.SiteID, User: who.Actor(), Role: who.Role, Shape: shape}
+}
+
+// answers makes the answer to a question, and to the same about the time before it.
+func (r *Reporter) answers(ctx context.Context, t *tally, q Question, compare bool) (*kept, error) {
+	main, err := r.part(ctx, t, q)
+	if err != nil {
+		return nil, err
+	}
+	// The fields in the order of Report.
+	k := &kept{head: fmt.Appendf(nil, `{"data":%s,"from":%q,"to":%q`, main.rows, main.from, main.to)}
+	if compare {
+		prev, err := r.part(ctx, t, q.previous())
+		if err != nil {
+			return nil, err
+		}
+		k.tail = fmt.Appendf(nil, `,"previous":{"from":%q,"to":%q,"data":%s}`, prev.from, prev.to, prev.rows)
+	}
+	return k, nil
+}
+
+type part struct {
+	from, to string
+	rows     []byte
+}
+
+func (r *Reporter) part(ctx context.Context, t *tally, q Question) (part, error) {
+	rows, err := r.answer(ctx, t, q)
+	if err != nil {
+		return part{}, err
+	}
+	b, err := marshal(rows)
+	return part{q.From.In(q.Location).Format(time.RFC3339), q.To.In(q.Location).Format(time.RFC3339), b}, err
+}
+
+func (r *Reporter) getRealtime(ctx context.Context, in *siteInput) (*served, error) {
+	who, src, p := r.source(ctx, in.SiteID)
 	if p != nil {
 		return nil, fail(p)
 	}
-	now, err := r.Now(ctx, string(src.Tenant), src.SiteID)
-	if err != nil {
-		return nil, fail(r.problemOf(ctx, "realtime of "+src.SiteID, err))
+	// The next full second: within one, everybody asks the same question.
+	now := roundUp(r.now(), time.Second)
+	noPages := r.masked(who, Question{GroupBy: []Dim{{Column: "url"}, {Column: "host"}, {Column: "path"}}}) != nil
+	out, p := r.serve(ctx, &panel{
+		endpoint: "realtime", who: who, src: src, says: "realtime of " + src.SiteID,
+		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), fmt.Sprint(noPages)),
+		expected: usage.Question{Subject: subject(who, src, realtimeShape), Kind: usage.KindReport, From: now.Add(-activeWindow), To: now,
+			Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path"}},
+		run: func(ctx context.Context, t *tally) (*kept, error) {
+			x, err := r.realtime(ctx, t, now, string(src.Tenant), src.SiteID)
+			if err != nil {
+				return nil, err
+			}
+			if noPages {
+				x.TopPages = []Page{}
+			}
+			pages, err := marshal(x.TopPages)
+			if err != nil {
+				return nil, err
+			}
+			return &kept{timeless: true, head: fmt.Appendf(nil, `{"active_users":%d,"events_per_sec":%s,"top_pages":%s`, x.ActiveUsers, strconv.FormatFloat(x.EventsPerSec, 'f', -1, 64), pages)}, nil
+		},
+	})
+	if p != nil {
+		return nil, fail(p)
 	}
-	return &realtimeAnswer{now}, nil
+	return out, nil
 }
 
 // source finds the source if the principal may read it. One of another tenant is not found, like one that does not exist.
-func (r *Reporter) source(ctx context.Context, site string) (catalog.Source, *problem.Problem) {
+func (r *Reporter) source(ctx context.Context, site string) (tenant.Principal, catalog.Source, *problem.Problem) {
 	who, err := tenant.From(ctx)
 	if err != nil {
-		return catalog.Source{}, problem.New(http.StatusUnauthorized, "unauthenticated", "send a key: Authorization: Bearer <key>")
+		return who, catalog.Source{}, problem.New(http.StatusUnauthorized, "unauthenticated", "send a key: Authorization: Bearer <key>")
 	}
 	if p := who.Require(tenant.RoleViewer); p != nil {
-		return catalog.Source{}, p
+		return who, catalog.Source{}, p
 	}
-	src, _, ok := r.sources.SourceBySite(site)
+	src, _, ok := r.deps.Sources.SourceBySite(site)
 	mine := who.Tenant == src.Tenant || who.Tenant == "" && who.Role == tenant.RoleOperator
 	if !ok || !mine || who.Site != "" && who.Site != src.SiteID {
-		return catalog.Source{}, problem.New(http.StatusNotFound, "unknown_site", "there is no site %q that this key may read; check the site_id", site).WithField("site_id")
+		return who, catalog.Source{}, problem.New(http.StatusNotFound, "unknown_site", "there is no site %q that this key may read; check the site_id", site).WithField("site_id")
 	}
-	return src, nil
-}
-
-func (r *Reporter) observe(endpoint string, start time.Time) {
-	r.metrics.seconds.WithLabelValues(endpoint).Observe(time.Since(start).Seconds())
+	return who, src, nil
 }
 
 // fail makes an error of a problem, with its Retry-After.

@@ -91,7 +91,7 @@ func TestReportRetriesWhenOvertaken(t *testing.T) {
 	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{"rollup_hour_page": {1: 5, 2: 1}}}
 	e := &fakeEngine{answers: []fakeAnswer{{rows: `[[10, 6, 1]]`}, {rows: `[[11, 5, 2]]`}, {rows: `[[12, 5, 1]]`}}}
 	r := newReporter(t, e, clk, Config{})
-	q, _ := ask{From: "2026-03-01", To: "2026-03-02"}.question(testSources["site"], noon)
+	q, _ := ask{From: "2026-03-01", To: "2026-03-02"}.question(testSources["site"], noon, time.LoadLocation)
 	rows, err := r.Answer(context.Background(), q)
 	if err != nil || mustJSON(t, rows) != `[{"events":12}]` || len(e.got) != 3 {
 		t.Errorf("%v, %v after %d statements", mustJSON(t, rows), err, len(e.got))
@@ -231,7 +231,7 @@ func TestStatementsRun(t *testing.T) {
 		} else {
 			c.ask.From, c.ask.To = "2026-02-01", "2026-02-02"
 		}
-		q, p := c.ask.question(src, noon)
+		q, p := c.ask.question(src, noon, time.LoadLocation)
 		if p != nil {
 			t.Fatal(p)
 		}

@@ -68,7 +68,7 @@ var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
 func newReporter(t testing.TB, e Engine, c clock, cfg Config) *Reporter {
 	t.Helper()
-	r, err := New(cfg, e, testSources, c, c, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r, err := New(cfg, Deps{Engine: e, Sources: testSources, Clock: c, Positions: c}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

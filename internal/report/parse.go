@@ -37,9 +37,9 @@ func invalid(field, format string, args ...any) *problem.Problem {
 }
 
 // question checks what was asked about a source.
-func (a ask) question(src catalog.Source, now time.Time) (Question, *problem.Problem) {
+func (a ask) question(src catalog.Source, now time.Time, zone func(string) (*time.Location, error)) (Question, *problem.Problem) {
 	q := Question{Tenant: string(src.Tenant), Site: src.SiteID, FirstDay: src.FirstDay, Limit: a.Limit, Interval: a.Interval}
-	loc, err := time.LoadLocation(src.TimeZone) // "" is UTC
+	loc, err := zone(src.TimeZone) // "" is UTC
 	if err != nil {
 		return q, problem.New(http.StatusInternalServerError, "bad_time_zone", "the source's time zone %q is not known here; change it", src.TimeZone)
 	}
@@ -189,12 +189,13 @@ func splitValues(s string) []string {
 
 // times reads the range. A date stands for the whole day of the source's zone: as `from` its start, as `to` its end.
 func (a ask) times(q *Question, now time.Time) *problem.Problem {
-	var p *problem.Problem
-	if q.To, p = parseTime("to", a.To, now, now, q.Location); p != nil {
+	if p := a.span(q, now); p != nil {
 		return p
 	}
-	if q.From, p = parseTime("from", a.From, q.To.Add(-defaultRange), q.To, q.Location); p != nil {
-		return p
+	if ends := q.To; a.To == "" || a.To == "now" || units[a.To[len(a.To)-1]] > 0 { // it moves with the clock
+		if p := a.span(q, roundUp(now, grain(ends.Sub(q.From)))); p != nil {
+			return p
+		}
 	}
 	if !q.From.Before(q.To) {
 		return invalid("from", "from (%s) must be before to (%s)", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
@@ -210,6 +211,46 @@ func (a ask) times(q *Question, now time.Time) *problem.Problem {
 			WithLimit("report.intervals", maxBuckets)
 	}
 	return nil
+}
+
+// span reads from and to.
+func (a ask) span(q *Question, now time.Time) (p *problem.Problem) {
+	if q.To, p = parseTime("to", a.To, now, now, q.Location); p != nil {
+		return p
+	}
+	q.From, p = parseTime("from", a.From, q.To.Add(-defaultRange), q.To, q.Location)
+	return p
+}
+
+// grain is how exactly a range of a length ends when it ends now. Ranges that move with the clock are moved in steps, so that
+// a panel that is asked for again and again is the same question for a while. They end at the next step: what came last is always in them.
+func grain(length time.Duration) time.Duration {
+	switch {
+	case length <= time.Hour:
+		return time.Second
+	case length <= 24*time.Hour:
+		return 10 * time.Second
+	}
+	return time.Minute
+}
+
+func roundUp(t time.Time, step time.Duration) time.Time {
+	if down := t.Truncate(step); down.Before(t) {
+		return down.Add(step)
+	}
+	return t
+}
+
+// zone loads a time zone, once.
+func (r *Reporter) zone(name string) (*time.Location, error) {
+	if l, ok := r.zones.Load(name); ok {
+		return l.(*time.Location), nil
+	}
+	l, err := time.LoadLocation(name)
+	if err == nil {
+		r.zones.Store(name, l)
+	}
+	return l, err
 }
 
 var units = map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}

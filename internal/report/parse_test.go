@@ -20,7 +20,7 @@ func TestTimes(t *testing.T) {
 		{"site", "2w", "1d", "2026-02-23T12:00:00Z 2026-03-09T12:00:00Z"},
 		{"site", "90m", "2026-03-01T10:00:00.1239Z", "2026-03-01T08:30:00.123Z 2026-03-01T10:00:00.123Z"},
 	} {
-		q, p := ask{From: c.from, To: c.to}.question(testSources[c.site], noon)
+		q, p := ask{From: c.from, To: c.to}.question(testSources[c.site], noon, time.LoadLocation)
 		if p != nil {
 			t.Errorf("%s to %s: %v", c.from, c.to, p)
 			continue
@@ -73,7 +73,7 @@ func TestRefusals(t *testing.T) {
 		{ask{Limit: 10_001}, "limit", "between 1 and 10000"},
 		{ask{Compare: "year"}, "compare", "previous"},
 	} {
-		_, p := c.ask.question(testSources["site"], noon)
+		_, p := c.ask.question(testSources["site"], noon, time.LoadLocation)
 		if p == nil {
 			t.Errorf("%+v was accepted", c.ask)
 			continue
@@ -119,7 +119,7 @@ func TestPrevious(t *testing.T) {
 		{"site", "24h", "", "2026-03-08T12:00:00Z 2026-03-09T12:00:00Z"},
 		{"berlin", "2026-03-29", "2026-03-29", "2026-03-28T00:00:00+01:00 2026-03-29T00:00:00+01:00"}, // a day of 23 hours, after one of 24
 	} {
-		q, p := ask{From: c.from, To: c.to}.question(testSources[c.site], noon)
+		q, p := ask{From: c.from, To: c.to}.question(testSources[c.site], noon, time.LoadLocation)
 		if p != nil {
 			t.Fatal(p)
 		}
@@ -135,7 +135,7 @@ func FuzzAsk(f *testing.F) {
 	f.Add("value", "props.x", "!is_bot:1", "", "now", "week")
 	f.Fuzz(func(t *testing.T, metric, group, filter, from, to, interval string) {
 		a := ask{Metric: []string{metric}, GroupBy: []string{group}, Filter: []string{filter}, From: from, To: to, Interval: interval}
-		q, p := a.question(testSources["berlin"], noon)
+		q, p := a.question(testSources["berlin"], noon, time.LoadLocation)
 		if p != nil {
 			if p.Status != 422 || p.Field == "" {
 				t.Errorf("%+v: %v", a, p)

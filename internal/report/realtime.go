@@ -40,17 +40,23 @@ const realtimeSQL = `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {ra
 FROM ` + rollup.Events + `
 WHERE tenant = {tenant:String} AND site_id = {site:String} AND ts > {active:DateTime64(3, 'UTC')} AND ts <= {now:DateTime64(3, 'UTC')}`
 
+var realtimeShape = shapeOf(realtimeSQL)
+
 // Now returns what happens on a site of a tenant.
 func (r *Reporter) Now(ctx context.Context, tenant, site string) (Realtime, error) {
-	now := r.now().UTC()
+	return r.realtime(ctx, &tally{}, r.now(), tenant, site)
+}
+
+func (r *Reporter) realtime(ctx context.Context, t *tally, now time.Time, tenant, site string) (Realtime, error) {
+	now = now.UTC()
 	b := &builder{params: map[string]string{}}
 	b.text("tenant", tenant)
 	b.text("site", site)
 	for name, back := range map[string]time.Duration{"now": 0, "rate": rateWindow, "pages": pagesWindow, "active": activeWindow} {
 		b.time(name, now.Add(-back))
 	}
-	out := Realtime{TopPages: []Page{}, AsOf: formatTime(r.clock.AsOf())}
-	_, err := r.engine.Rows(ctx, clickhouse.Statement{SQL: realtimeSQL, Params: b.params, Settings: r.settings, Comment: "realtime/" + tenant}, func(row []any) error {
+	out := Realtime{TopPages: []Page{}, AsOf: formatTime(r.deps.Clock.AsOf())}
+	err := r.statement(ctx, t, clickhouse.Statement{SQL: realtimeSQL, Params: b.params, Comment: "realtime/" + tenant}, func(row []any) error {
 		if len(row) != 3 {
 			return fmt.Errorf("realtime: the engine's row has %d columns, want 3", len(row))
 		}

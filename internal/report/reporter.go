@@ -42,6 +42,7 @@ type Clock interface {
 type Config struct {
 	MaxTime   time.Duration // run time; 15 s
 	MaxMemory int64         // bytes that the engine may use; 2 GiB
+	TokenWait time.Duration // how long a report waits for what a strong source demands; 5 s
 	// Rollups are those that may be read; nil: rollup.All. An empty list reads raw events only.
 	Rollups []rollup.Rollup
 }
@@ -60,15 +61,13 @@ func (c Config) Validate() error {
 
 // Reporter answers questions. It is safe for concurrent use.
 type Reporter struct {
-	cfg       Config
-	settings  map[string]string
-	engine    Engine
-	sources   Sources
-	clock     Clock
-	positions rollup.Positions
-	now       func() time.Time
-	log       *slog.Logger
-	metrics   *metrics
+	cfg      Config
+	settings map[string]string
+	deps     Deps
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metrics
+	zones    sync.Map // *time.Location by name: reading one from the database takes longer than an answer
 
 	mu      sync.Mutex
 	rows    map[string]uint64 // of each rollup's table
@@ -76,7 +75,7 @@ type Reporter struct {
 }
 
 // New returns a reporter. It does no I/O.
-func New(cfg Config, e Engine, s Sources, c Clock, p rollup.Positions, log *slog.Logger, reg prometheus.Registerer) (*Reporter, error) {
+func New(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer) (*Reporter, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -86,6 +85,9 @@ func New(cfg Config, e Engine, s Sources, c Clock, p rollup.Positions, log *slog
 	if cfg.MaxMemory == 0 {
 		cfg.MaxMemory = 2 << 30
 	}
+	if cfg.TokenWait == 0 {
+		cfg.TokenWait = 5 * time.Second
+	}
 	if cfg.Rollups == nil {
 		cfg.Rollups = rollup.All
 	}
@@ -93,7 +95,7 @@ func New(cfg Config, e Engine, s Sources, c Clock, p rollup.Positions, log *slog
 	if err != nil {
 		return nil, fmt.Errorf("report metrics: %w", err)
 	}
-	return &Reporter{cfg: cfg, engine: e, sources: s, clock: c, positions: p, now: time.Now, log: log.With("component", "report"), metrics: m,
+	return &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m,
 		settings: map[string]string{
 			"max_execution_time":    strconv.FormatFloat(cfg.MaxTime.Seconds(), 'f', -1, 64),
 			"timeout_overflow_mode": "throw",
@@ -132,10 +134,15 @@ const tries = 3
 
 // Answer answers a question. The rows are in order: by time, then the largest group first.
 func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
+	return r.answer(ctx, &tally{}, q)
+}
+
+// answer notes in t what the statements used.
+func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, error) {
 	p := choose(q, r.cfg.Rollups, r.sizes(ctx))
 	for try := 0; p.rollup != nil && try < tries; try++ {
-		p.positions = r.positions.Positions(p.rollup.Name)
-		rows, overtaken, err := r.ask(ctx, q, p)
+		p.positions = r.deps.Positions.Positions(p.rollup.Name)
+		rows, overtaken, err := r.ask(ctx, t, q, p)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +152,7 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 		}
 		r.metrics.overtaken.Inc()
 	}
-	rows, _, err := r.ask(ctx, q, rawOnly)
+	rows, _, err := r.ask(ctx, t, q, rawOnly)
 	if err == nil {
 		r.metrics.answers.WithLabelValues("raw").Inc()
 	}
@@ -166,7 +173,7 @@ func (r *Reporter) sizes(ctx context.Context) map[string]uint64 {
 	r.counted = time.Now() // also after a failure: no need to hurry
 	rows := map[string]uint64{}
 	st := clickhouse.Statement{SQL: sizesSQL, Settings: r.settings, Comment: "report"}
-	if _, err := r.engine.Rows(ctx, st, func(row []any) error {
+	if _, err := r.deps.Engine.Rows(ctx, st, func(row []any) error {
 		name, ok := row[0].(string)
 		n, err := unsigned(row[1])
 		if ok && err == nil {
@@ -182,11 +189,11 @@ func (r *Reporter) sizes(ctx context.Context) map[string]uint64 {
 const sizesSQL = "SELECT table, sum(rows) FROM system.parts WHERE active AND database = '" + rollup.Database + "' GROUP BY table"
 
 // ask runs one statement. overtaken says that the rollup already held rows behind the positions that were used.
-func (r *Reporter) ask(ctx context.Context, q Question, p plan) (rows []Row, overtaken bool, err error) {
+func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
 	st := build(q, p)
 	names := q.names()
 	rows = []Row{}
-	_, err = r.engine.Rows(ctx, clickhouse.Statement{SQL: st.sql, Params: st.params, Settings: r.settings, Comment: "report/" + q.Tenant}, func(raw []any) error {
+	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
 		want := len(names)
 		if p.rollup != nil {
 			want += 2

@@ -16,6 +16,9 @@ type statement struct {
 	params map[string]string
 }
 
+// shape names questions that differ in values only, wherever they are answered from.
+func (q Question) shape() string { return shapeOf(build(q, rawOnly).sql) }
+
 // builder collects parameters while the statement is written.
 type builder struct {
 	q      Question

@@ -31,7 +31,7 @@ func TestSQL(t *testing.T) {
 		{"months", testSources["site"], ask{Metric: []string{"events"}, From: "2026-01-15", To: "2026-03-01", Interval: "month"}},
 		{"less than a step", testSources["site"], ask{Metric: []string{"events"}, From: "2026-03-01T10:00:10Z", To: "2026-03-01T10:00:50Z"}},
 	} {
-		q, p := c.ask.question(c.src, noon)
+		q, p := c.ask.question(c.src, noon, time.LoadLocation)
 		if p != nil {
 			t.Fatalf("%s: %v", c.name, p)
 		}

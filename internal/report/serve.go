@@ -1,0 +1,385 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/usage"
+)
+
+// panel is one question on its way: who asks, about what, and how it is answered.
+type panel struct {
+	endpoint string
+	who      tenant.Principal
+	src      catalog.Source
+	key      [32]byte
+	expected usage.Question
+	// run answers from the engine.
+	run func(ctx context.Context, t *tally) (*kept, error)
+	// says describes the question in a log.
+	says string
+}
+
+// kept is an answer without the time that it is of. Nobody writes to it.
+type kept struct {
+	head, tail []byte // JSON before and behind the times
+	asOf, till time.Time
+	timeless   bool // it has no complete_until
+}
+
+// served is an answer as it goes out.
+type served struct {
+	Type     string `header:"Content-Type"`
+	Cost     string `header:"X-Weir-Cost" doc:"What the answer cost, as JSON: amount, currency, cpu_seconds, memory_bytes, rows_read, bytes_read, budget_remaining"`
+	Cache    string `header:"X-Weir-Cache" doc:"hit: the answer was kept, and the data has not changed since; miss"`
+	Snapshot string `header:"X-Weir-Snapshot" doc:"Token of what was visible: as_of of a query"`
+	NoStore  string `header:"Cache-Control"`
+	Body     []byte
+}
+
+// tally adds up what the statements of one question used.
+type tally struct {
+	begin  time.Time
+	cpu    time.Duration
+	memory float64 // byte-seconds
+	peak   uint64
+	rows   uint64
+	bytes  uint64
+	shape  string
+	broken bool
+}
+
+func (t *tally) add(s clickhouse.Summary) {
+	t.cpu += s.CPU
+	t.memory += float64(s.PeakMemory) * s.Elapsed.Seconds()
+	t.peak = max(t.peak, s.PeakMemory)
+	t.rows += s.ReadRows
+	t.bytes += s.ReadBytes
+}
+
+// serve answers a question: from the cache, or from the engine when its turn has come.
+func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Problem) {
+	begin := time.Now()
+	defer usage.Label(ctx, usage.Report, p.src.Tenant)()
+	defer func() { r.metrics.seconds.WithLabelValues(p.endpoint).Observe(time.Since(begin).Seconds()) }()
+	if prob := r.settle(ctx, p.src.Tenant); prob != nil {
+		return nil, prob
+	}
+	if r.deps.Cache == nil || r.deps.Data == nil {
+		out, _, prob := r.ask1(ctx, p)
+		return out, prob
+	}
+	if out := r.hit(p, begin); out != nil {
+		return out, nil
+	}
+	var own *served
+	var prob *problem.Problem
+	v, err := r.deps.Cache.Share(ctx, p.src.Tenant, p.key, func() (any, bool) {
+		if own = r.hit(p, begin); own != nil { // somebody else's run has ended meanwhile
+			return nil, false
+		}
+		var k *kept
+		version, settled := r.deps.Data.DataVersion(p.src.Tenant)
+		if own, k, prob = r.ask1(ctx, p); prob != nil {
+			return nil, false
+		}
+		if after, still := r.deps.Data.DataVersion(p.src.Tenant); settled && still && after == version {
+			r.deps.Cache.Store(p.src.Tenant, p.key, version, k, len(k.head)+len(k.tail))
+		}
+		return k, true
+	})
+	switch {
+	case err != nil:
+		return nil, gone()
+	case own != nil || prob != nil:
+		return own, prob
+	}
+	k := v.(*kept)
+	return r.again(p, k, k.asOf, k.till, r.snapshot(p.src.Tenant), begin), nil
+}
+
+// hit looks an answer up. Its times are those of now: they are read before the version, at which the answer was found.
+func (r *Reporter) hit(p *panel, begin time.Time) *served {
+	asOf, till, snapshot := r.deps.Clock.AsOf(), r.deps.Clock.CompleteUntil(), r.snapshot(p.src.Tenant)
+	version, settled := r.deps.Data.DataVersion(p.src.Tenant)
+	if !settled {
+		return nil
+	}
+	v, ok := r.deps.Cache.Load(p.src.Tenant, p.key, version)
+	if !ok {
+		return nil
+	}
+	return r.again(p, v.(*kept), asOf, till, snapshot, begin)
+}
+
+// again gives a kept answer, and charges what that takes.
+func (r *Reporter) again(p *panel, k *kept, asOf, till time.Time, snapshot string, begin time.Time) *served {
+	body := k.render(asOf, till)
+	rec := usage.Record{Subject: p.expected.Subject, Kind: usage.KindCache, At: time.Now(), CPU: time.Since(begin), BytesOut: uint64(len(body)), Count: 1}
+	r.tell(rec)
+	r.metrics.answers.WithLabelValues("cache").Inc()
+	return out(body, r.cost(rec, 0), snapshot, "hit")
+}
+
+func out(body []byte, cost usage.Cost, snapshot, cache string) *served {
+	c, err := json.Marshal(cost)
+	if err != nil { // an amount that is no number
+		c = []byte("{}")
+	}
+	return &served{Type: "application/json", Cost: string(c), Cache: cache, Snapshot: snapshot, NoStore: "no-store", Body: body}
+}
+
+// render writes the answer with its times.
+func (k *kept) render(asOf, till time.Time) []byte {
+	b := make([]byte, 0, len(k.head)+len(k.tail)+96)
+	b = append(append(b, k.head...), `,"as_of":"`...)
+	b = append(append(b, formatTime(asOf)...), '"')
+	if !k.timeless {
+		b = append(append(b, `,"complete_until":"`...), formatTime(till)...)
+		b = append(b, '"')
+	}
+	return append(append(b, k.tail...), "}\n"...)
+}
+
+// ask1 admits and runs a question.
+func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem.Problem) {
+	t := &tally{}
+	var ticket usage.Ticket
+	if r.deps.Gate != nil {
+		var prob *problem.Problem
+		if ticket, prob = r.deps.Gate.Admit(p.expected, ctx.Done()); prob != nil {
+			return nil, nil, prob
+		}
+	}
+	// Read before the rows: what they show is at least as fresh.
+	asOf, till, snapshot := r.deps.Clock.AsOf(), r.deps.Clock.CompleteUntil(), r.snapshot(p.src.Tenant)
+	if tuned, ok := ticket.(usage.Tuned); ok {
+		ctx = withTuning(ctx, tuned.Settings())
+	}
+	k, err := p.run(ctx, t)
+	rec := usage.Record{Subject: p.expected.Subject, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu, MemorySeconds: t.memory, BytesScanned: t.bytes, RowsRead: t.rows,
+		Count: 1, Partial: err != nil}
+	var body []byte
+	if err == nil {
+		k.asOf, k.till = asOf, till
+		body = k.render(asOf, till)
+		rec.BytesOut = uint64(len(body))
+	}
+	if ticket != nil {
+		ticket.Done(rec)
+	}
+	r.tell(rec)
+	if err != nil {
+		return nil, nil, r.problemOf(ctx, p.says, err)
+	}
+	return out(body, r.cost(rec, t.peak), snapshot, "miss"), k, nil
+}
+
+func (r *Reporter) tell(rec usage.Record) {
+	if r.deps.Sink != nil {
+		r.deps.Sink.Record(rec)
+	}
+}
+
+// cost prices a record.
+func (r *Reporter) cost(rec usage.Record, memory uint64) usage.Cost {
+	c := usage.Cost{CPUSeconds: rec.CPU.Seconds(), MemoryBytes: memory, RowsRead: rec.RowsRead, BytesRead: rec.BytesScanned}
+	if p := r.deps.Pricer; p != nil {
+		c.Amount, c.Currency = p.Price(rec)
+		if left, ok := p.Remaining(rec.Tenant); ok {
+			c.Remaining = &left
+		}
+	}
+	return c
+}
+
+func (r *Reporter) snapshot(t tenant.ID) string {
+	if r.deps.Data == nil {
+		return ""
+	}
+	return r.deps.Data.Snapshot(t).String()
+}
+
+// settle waits, for a strong source, until everything that was acknowledged can be seen.
+func (r *Reporter) settle(ctx context.Context, t tenant.ID) *problem.Problem {
+	if r.deps.Data == nil || r.deps.Strong == nil || !r.deps.Strong(t) {
+		return nil
+	}
+	to := r.deps.Data.Acknowledged(t)
+	wait, cancel := context.WithTimeout(ctx, r.cfg.TokenWait)
+	defer cancel()
+	switch err := r.deps.Data.WaitVisibleTo(wait, t, to); {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return gone()
+	}
+	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",
+		"a source of the tenant is strong, and after %v what was acknowledged before the report is not visible yet; what can be seen is complete up to %s. Try again",
+		r.cfg.TokenWait, formatTime(r.deps.Clock.AsOf())).WithField("strong").WithRetry(time.Second)
+}
+
+func gone() *problem.Problem { return problem.New(499, "client_gone", "the client closed the request") }
+
+// statement runs one statement and notes what it used, whatever becomes of it.
+func (r *Reporter) statement(ctx context.Context, t *tally, st clickhouse.Statement, fn func([]any) error) error {
+	st.Settings = r.settings
+	if tuning := tuningOf(ctx); len(tuning) > 0 {
+		st.Settings = merged(r.settings, tuning)
+	}
+	if r.deps.Watcher != nil {
+		st.QueryID = queryID()
+	}
+	sum, err := r.deps.Engine.Rows(ctx, st, fn)
+	var e *clickhouse.Error
+	switch {
+	case errors.As(err, &e):
+		sum = e.Summary
+	case ctx.Err() != nil && r.deps.Watcher != nil:
+		sum = r.settled(st.QueryID, sum)
+	}
+	t.add(sum)
+	return err
+}
+
+// settled waits until the engine has ended a statement whose caller has gone, and returns what it used in all.
+func (r *Reporter) settled(id string, sum clickhouse.Summary) clickhouse.Summary {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // the caller's own has ended
+	defer cancel()
+	for {
+		p, err := r.deps.Watcher.Process(ctx, id)
+		if err != nil {
+			return sum
+		}
+		if sum = p.Summary; p.Ended {
+			return sum
+		}
+		select {
+		case <-ctx.Done():
+			return sum
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// keyOf is the hash of a question: of everything that its answer depends on, beside the tenant's data.
+func keyOf(parts ...string) [32]byte {
+	h := sha256.New()
+	var n [8]byte
+	for _, s := range parts {
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		io.WriteString(h, s)
+	}
+	var key [32]byte
+	h.Sum(key[:0])
+	return key
+}
+
+// shapeOf names a kind of statement: its text has no values of a caller in it.
+func shapeOf(sql string) string {
+	h := sha256.Sum256([]byte(sql))
+	return hex.EncodeToString(h[:8])
+}
+
+// parts are what the answer depends on.
+func (q Question) parts() []string {
+	parts := []string{q.Tenant, q.Site, q.From.UTC().Format(time.RFC3339Nano), q.To.UTC().Format(time.RFC3339Nano), q.Interval, q.Location.String(), fmt.Sprint(q.FirstDay, q.Limit,
+		len(q.Metrics), len(q.GroupBy))}
+	parts = append(parts, q.Metrics...)
+	for _, d := range q.GroupBy {
+		parts = append(parts, d.Name())
+	}
+	for _, f := range q.Filters {
+		parts = append(parts, f.Dim.Name(), fmt.Sprint(f.Not, f.Contains, len(f.Values)))
+		parts = append(parts, f.Values...)
+	}
+	return parts
+}
+
+// masked refuses a question that looks at a column which is hidden from the caller's role: what an answer is broken down by, or filtered by, can be read from it.
+func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
+	if r.deps.Masks == nil {
+		return nil
+	}
+	masks := r.deps.Masks(who.Tenant)
+	if len(masks) == 0 {
+		return nil
+	}
+	check := func(field string, d Dim) *problem.Problem {
+		name := d.Column
+		if d.Prop != "" {
+			name = d.Prop
+		}
+		for _, m := range masks {
+			if slices.Contains(m.Roles, who.Role) && (m.Column == name || d.Prop != "" && (m.Column == "props" || m.Column == propPrefix+name)) {
+				return problem.New(http.StatusForbidden, "column_masked", "%s is masked for the role %s; leave it out, or ask an admin of the tenant", d.Name(), who.Role).WithField(field)
+			}
+		}
+		return nil
+	}
+	for _, d := range q.GroupBy {
+		if p := check("group_by", d); p != nil {
+			return p
+		}
+	}
+	for _, f := range q.Filters {
+		if p := check("filter", f.Dim); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// rawColumns are the columns of events that the question reads.
+func (q Question) rawColumns() []string {
+	names := []string{"tenant", "site_id", "ts"}
+	add := func(d Dim) {
+		if d.Prop != "" {
+			names = append(names, "props", "props_num")
+		} else {
+			names = append(names, d.Column)
+		}
+	}
+	for _, d := range q.GroupBy {
+		add(d)
+	}
+	for _, f := range q.Filters {
+		add(f.Dim)
+	}
+	for _, m := range q.Metrics {
+		switch m {
+		case Pageviews:
+			names = append(names, "type")
+		case Visitors:
+			names = append(names, "client_id")
+		case Value:
+			names = append(names, "props_num")
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// marshal writes a part of an answer, without the line end.
+func marshal(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	return bytes.TrimSpace(b), nil
+}
