@@ -71,7 +71,7 @@ func (a *asking) fromCache(ctx context.Context) (*Answer, *problem.Problem) {
 	if p := a.prepare(); p != nil {
 		return nil, p
 	}
-	if a.checked.Volatile {
+	if a.checked.Volatile || a.checked.Kind != KindSelect {
 		return a.run(ctx)
 	}
 	var own *Answer

@@ -423,6 +423,10 @@ func TestAsOfAndStrong(t *testing.T) {
 	if p.Status != 422 || p.Code != "incomplete_token" || p.Field != "as_of" || !strings.Contains(p.Detail, "1 of the 2") {
 		t.Errorf("%+v", p)
 	}
+	p = problemIn(t, post(h, analyst, `{"sql":"SELECT 1","as_of":"`+tok(token.Pair{Partition: 0, Offset: 3}, token.Pair{Partition: 1, Offset: 20})+`"}`))
+	if p.Status != 503 || p.Field != "as_of" || !strings.Contains(p.Detail, "1 of the 2 partitions") || !strings.Contains(p.Detail, "16 log records and 3 late rows are to come, the oldest is 1.5 seconds behind") {
+		t.Errorf("%+v", p)
+	}
 	p = problemIn(t, post(h, analyst, `{"sql":"SELECT 1","min_token":"`+tok(token.Pair{Partition: 0, Offset: 5000})+`"}`))
 	if p.Status != 422 || p.Code != "unknown_token" || p.Field != "min_token" {
 		t.Errorf("%+v", p)
