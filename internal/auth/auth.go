@@ -43,6 +43,7 @@ type Authenticator struct {
 	cfg      Config
 	operator [32]byte // hash of the operator's token
 	refused  *prometheus.CounterVec
+	uses     uses
 }
 
 // New returns an Authenticator.
@@ -95,7 +96,7 @@ func (a *Authenticator) authenticate(r *http.Request) (tenant.Principal, *proble
 	hash := Hash(key)
 	named := r.Header.Get(tenant.Header)
 	if subtle.ConstantTimeCompare(hash[:], a.operator[:]) == 1 {
-		return a.operatorFor(named, user)
+		return a.operatorFor("operator", named, user)
 	}
 	k, t, ok := a.cfg.Keys.KeyByHash(hash)
 	if !ok {
@@ -104,7 +105,11 @@ func (a *Authenticator) authenticate(r *http.Request) (tenant.Principal, *proble
 	}
 	if !k.Expires.IsZero() && !a.cfg.Now().Before(k.Expires) {
 		return tenant.Principal{}, problem.New(http.StatusUnauthorized, "key_expired",
-			"the key %s of tenant %s expired at %s: create a new one with `weir key create`", k.ID, t.ID, k.Expires.Format(time.RFC3339))
+			"the key %s%s expired at %s: create a new one with `weir key create`", k.ID, ofTenant(t.ID), k.Expires.Format(time.RFC3339))
+	}
+	a.uses.note(&k, a.cfg.Now())
+	if k.Tenant == "" {
+		return a.operatorFor(k.ID, named, user)
 	}
 	if named != "" && named != string(t.ID) {
 		return tenant.Principal{}, problem.New(http.StatusForbidden, "wrong_tenant",
@@ -119,10 +124,17 @@ func (a *Authenticator) authenticate(r *http.Request) (tenant.Principal, *proble
 	return p, nil
 }
 
+func ofTenant(id tenant.ID) string {
+	if id == "" {
+		return ""
+	}
+	return " of tenant " + string(id)
+}
+
 // operatorFor is the operator, acting for the tenant in the header, else for the one that the user name of Basic
 // authentication names, if there is such a tenant.
-func (a *Authenticator) operatorFor(named, user string) (tenant.Principal, *problem.Problem) {
-	p := tenant.Principal{Role: tenant.RoleOperator, KeyID: "operator"}
+func (a *Authenticator) operatorFor(keyID, named, user string) (tenant.Principal, *problem.Problem) {
+	p := tenant.Principal{Role: tenant.RoleOperator, KeyID: keyID}
 	if named != "" {
 		t, ok := a.cfg.Keys.TenantByID(tenant.ID(named))
 		if !ok {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"io/fs"
@@ -37,6 +38,7 @@ func (k keys) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
 
 const (
 	admin, viewer, write, stale, edge = "wk_a_admin", "wk_v_viewer", "wk_w_write", "wk_a_stale", "wk_a_edge"
+	second                            = "wk_o_second" // an operator's key
 	operator                          = "the-operators-token"
 )
 
@@ -49,6 +51,7 @@ func authenticator(t testing.TB) (*Authenticator, *prometheus.Registry) {
 		Hash(viewer): {ID: "k2", Tenant: "other", Role: tenant.RoleViewer},
 		Hash(write):  {ID: "k3", Tenant: "acme", Role: tenant.RoleWriter, Site: "s1"},
 		Hash(stale):  {ID: "k4", Tenant: "acme", Role: tenant.RoleAdmin, Expires: now.Add(-time.Hour)},
+		Hash(second): {ID: "k6", Role: tenant.RoleOperator},
 		Hash(edge):   {ID: "k5", Tenant: "acme", Role: tenant.RoleAdmin, Expires: now},
 	}}
 	reg := prometheus.NewRegistry()
@@ -87,6 +90,8 @@ func TestAuthenticate(t *testing.T) {
 		{"operator for a tenant", "Bearer " + operator, map[string]string{tenant.Header: "other"}, "", opFor("other")},
 		{"operator, tenant as user", basic("acme:" + operator), nil, "", opFor("acme")},
 		{"operator, other user", basic("admin:" + operator), nil, "", op},
+		{"operator's key", "Bearer " + second, nil, "", tenant.Principal{Role: tenant.RoleOperator, KeyID: "k6"}},
+		{"operator's key for a tenant", basic("acme:" + second), nil, "", tenant.Principal{Tenant: "acme", Role: tenant.RoleOperator, KeyID: "k6"}},
 		{"operator, header before user", basic("acme:" + operator), map[string]string{tenant.Header: "other"}, "", opFor("other")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -284,5 +289,30 @@ func BenchmarkAuthenticate(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+type useStore struct{ got []catalog.KeyUse }
+
+func (u *useStore) NoteKeyUses(_ context.Context, list []catalog.KeyUse) error {
+	u.got = append(u.got, list...)
+	return nil
+}
+
+// Uses are noted to the minute, for keys that work only, and written once.
+func TestUses(t *testing.T) {
+	a, _ := authenticator(t)
+	for _, key := range []string{viewer, viewer, stale, "nonsense", operator} {
+		a.Authenticate(request("Bearer "+key, nil, ""))
+	}
+	var store useStore
+	for range 2 {
+		if err := a.FlushUses(t.Context(), &store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []catalog.KeyUse{{Tenant: "other", ID: "k2", At: now.Truncate(time.Minute)}}
+	if d := cmp.Diff(want, store.got); d != "" {
+		t.Error(d)
 	}
 }

@@ -35,6 +35,7 @@ type Authenticator interface {
 type Config struct {
 	Catalog    catalog.Catalog
 	Auth       Authenticator
+	Passwords  Passwords  // nil: no users
 	Usage      Usage      // nil: no /api/v1/usage
 	Quarantine Quarantine // nil: no /api/v1/quarantine
 	Schema     Schema     // nil: no /api/v1/schema and /api/v1/properties
@@ -124,6 +125,7 @@ func New(cfg Config) (*API, error) {
 	a.registerTenants()
 	a.registerSources()
 	a.registerKeys()
+	a.registerUsers()
 	a.registerImports()
 	a.registerUsage()
 	a.registerQuarantine()
