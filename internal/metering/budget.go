@@ -1,0 +1,355 @@
+package metering
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"weir/internal/catalog"
+	"weir/internal/tenant"
+)
+
+// thresholds are the percentages of a budget that its tenant is told of, once each a month. A changed amount is another budget.
+var thresholds = []int{50, 80, 100}
+
+// budgets knows what tenants have spent this month, and tells them.
+type budgets struct {
+	m      *Meter
+	sender *sender
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	month   time.Time
+	spent   map[tenant.ID]float64
+	notices map[string]*notice // by key; what is not settled, and what is settled of this month
+}
+
+// notice is a message about a budget. It is written before it is sent, and again when its fate is known: a crash in between sends it again under
+// the same ID and with a higher Attempt.
+type notice struct {
+	ID        string      `json:"id"`
+	Tenant    tenant.ID   `json:"tenant"`
+	Month     string      `json:"month"`
+	Threshold int         `json:"threshold_percent"`
+	Budget    float64     `json:"budget"`
+	Spent     float64     `json:"spent"`
+	Currency  string      `json:"currency"`
+	Action    string      `json:"action"`
+	At        time.Time   `json:"at"`
+	Attempts  int         `json:"attempts"`
+	State     noticeState `json:"state"`
+	Reason    string      `json:"reason,omitempty"`
+
+	key  []byte
+	next time.Time
+}
+
+type noticeState string
+
+const (
+	noticePending noticeState = "pending"
+	noticeSent    noticeState = "sent"
+	noticeNoHook  noticeState = "no_webhook" // nobody to send it to: shown in the API only
+	noticeFailed  noticeState = "failed"     // given up, Reason says why
+)
+
+func newBudgets(m *Meter) *budgets {
+	return &budgets{m: m, sender: newSender(m.cfg.Webhook), wake: make(chan struct{}, 1), spent: map[tenant.ID]float64{}}
+}
+
+// monthOf is the begin of a calendar month, UTC.
+func monthOf(t time.Time) time.Time {
+	y, m, _ := t.UTC().Date()
+	return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// turnLocked begins a new month when there is one, and reads the notices at the first call.
+func (b *budgets) turnLocked(now time.Time) error {
+	if m := monthOf(now); !m.Equal(b.month) {
+		b.month, b.spent = m, map[tenant.ID]float64{}
+		return b.loadLocked()
+	}
+	return nil
+}
+
+func (b *budgets) loadLocked() error {
+	notices := map[string]*notice{}
+	err := b.m.ledger.iterate([]byte{spaceBudget}, []byte{spaceBudget + 1}, func(k, v []byte) error {
+		n := &notice{}
+		if err := json.Unmarshal(v, n); err != nil {
+			return fmt.Errorf("metering: notice of a budget: %w", err)
+		}
+		if n.State == noticePending || n.Month == b.month.Format("2006-01") {
+			n.key = append([]byte{}, k...)
+			notices[string(k)] = n
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	b.notices = notices
+	return nil
+}
+
+// charge adds a row to the ledger and its cost to what the tenant has spent, in one step for those who read it.
+func (b *budgets) charge(k Key, a Amounts, cost float64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.m.ledger.Add(k, a); err != nil {
+		return err
+	}
+	if _, known := b.spent[k.Tenant]; known && !timeOf(k.Hour).Before(b.month) {
+		b.spent[k.Tenant] += cost
+	}
+	return nil
+}
+
+// spentLocked returns what a tenant has cost this month, from the ledger at its first use.
+func (b *budgets) spentLocked(t tenant.ID, now time.Time) (float64, error) {
+	if err := b.turnLocked(now); err != nil {
+		return 0, err
+	}
+	if s, ok := b.spent[t]; ok {
+		return s, nil
+	}
+	sum := 0.0
+	err := b.m.ledger.Scan(t, false, hourOf(b.month), hourOf(now)+1, func(k Key, a Amounts) error {
+		sum += b.m.book(k.Hour).Cost(k.Kind, a)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	b.spent[t] = sum
+	return sum, nil
+}
+
+func (b *budgets) forget(t tenant.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.spent, t)
+	for k, n := range b.notices {
+		if n.Tenant == t {
+			delete(b.notices, k)
+		}
+	}
+}
+
+// BudgetState is how a tenant stands with its budget of this month.
+type BudgetState struct {
+	catalog.Budget
+	Month     time.Time
+	Spent     float64
+	Remaining float64 // not below 0
+	Exceeded  bool
+}
+
+// BudgetState returns how a tenant stands with its budget; false when it has none.
+func (m *Meter) BudgetState(t tenant.ID) (BudgetState, bool) {
+	budget, ok := m.cfg.Budget(t)
+	if !ok || budget.Amount <= 0 {
+		return BudgetState{}, false
+	}
+	m.budgets.mu.Lock()
+	defer m.budgets.mu.Unlock()
+	spent, err := m.budgets.spentLocked(t, m.cfg.Now())
+	if err != nil {
+		m.log.Error("what a tenant has spent cannot be read: its budget is taken as unused", "tenant", t, "error", err)
+		return BudgetState{}, false
+	}
+	return BudgetState{Budget: budget, Month: m.budgets.month, Spent: spent, Remaining: max(0, budget.Amount-spent), Exceeded: spent >= budget.Amount}, true
+}
+
+// Remaining implements usage.Pricer.
+func (m *Meter) Remaining(t tenant.ID) (float64, bool) {
+	s, ok := m.BudgetState(t)
+	return s.Remaining, ok
+}
+
+// BudgetAction returns catalog.BudgetThrottle or catalog.BudgetBlock when the tenant's budget of this month is used up and asks for that; else "".
+func (m *Meter) BudgetAction(t tenant.ID) string {
+	s, ok := m.BudgetState(t)
+	if !ok || !s.Exceeded || s.Action != catalog.BudgetThrottle && s.Action != catalog.BudgetBlock {
+		return ""
+	}
+	return s.Action
+}
+
+// look notes, durably, which of the tenants that were just charged have passed a threshold. They are told by run.
+func (b *budgets) look(now time.Time, touched map[tenant.ID]bool) {
+	for t := range touched {
+		budget, ok := b.m.cfg.Budget(t)
+		if !ok || budget.Amount <= 0 {
+			continue
+		}
+		if err := b.check(now, t, budget); err != nil {
+			b.m.log.Error("a notice of a budget cannot be noted; it is tried again", "tenant", t, "error", err)
+		}
+	}
+}
+
+func (b *budgets) check(now time.Time, t tenant.ID, budget catalog.Budget) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	spent, err := b.spentLocked(t, now)
+	if err != nil {
+		return err
+	}
+	for _, percent := range thresholds {
+		if spent < budget.Amount*float64(percent)/100 {
+			break
+		}
+		month := b.month.Format("2006-01")
+		key := noticeKey(t, month, percent, budget.Amount)
+		if b.notices[string(key)] != nil {
+			continue
+		}
+		n := &notice{ID: rand.Text(), Tenant: t, Month: month, Threshold: percent, Budget: budget.Amount, Spent: spent,
+			Currency: b.m.book(hourOf(now)).Currency, Action: orNotify(budget.Action), At: now.UTC(), State: noticePending, key: key}
+		if budget.Webhook == "" {
+			n.State = noticeNoHook
+		}
+		if err := b.put(n); err != nil {
+			return err
+		}
+		b.notices[string(key)] = n
+		b.m.log.Info("a budget has passed a threshold", "tenant", t, "percent", percent, "spent", spent, "budget", budget.Amount)
+		select {
+		case b.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+func orNotify(action string) string {
+	if action == "" {
+		return catalog.BudgetNotify
+	}
+	return action
+}
+
+func noticeKey(t tenant.ID, month string, percent int, amount float64) []byte {
+	k := append(tenantPrefix(spaceBudget, t), month...)
+	return binary.BigEndian.AppendUint64(append(k, byte(percent)), math.Float64bits(amount))
+}
+
+func (b *budgets) put(n *notice) error {
+	v, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("metering: notice of a budget: %w", err)
+	}
+	if err := b.m.cfg.DB.Set(n.key, v, pebble.Sync); err != nil {
+		return fmt.Errorf("metering: notice of a budget: %w", err)
+	}
+	return nil
+}
+
+// run sends notices until ctx ends. What is under way then is sent again after the next start.
+func (b *budgets) run(ctx context.Context) {
+	for {
+		wait := b.sendDue(ctx)
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-b.wake:
+			t.Stop()
+		case <-t.C:
+		}
+	}
+}
+
+// sendDue sends what is due and returns how long nothing will be.
+func (b *budgets) sendDue(ctx context.Context) time.Duration {
+	b.mu.Lock()
+	if err := b.turnLocked(b.m.cfg.Now()); err != nil {
+		b.mu.Unlock()
+		b.m.log.Error("notices of budgets cannot be read; trying again", "error", err)
+		return time.Minute
+	}
+	var due []*notice
+	wait := time.Minute
+	now := time.Now()
+	for _, n := range b.notices {
+		if n.State != noticePending {
+			continue
+		}
+		if d := n.next.Sub(now); d > 0 {
+			wait = min(wait, d)
+		} else {
+			due = append(due, n)
+		}
+	}
+	b.mu.Unlock()
+	for _, n := range due {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := b.send(ctx, n); err != nil {
+			b.m.log.Error("the fate of a notice cannot be noted", "tenant", n.Tenant, "error", err)
+		}
+		wait = min(wait, max(0, time.Until(n.next)))
+	}
+	return max(wait, 10*time.Millisecond)
+}
+
+// send tries once. The attempt is noted before it is made.
+func (b *budgets) send(ctx context.Context, n *notice) error {
+	b.mu.Lock()
+	if b.notices[string(n.key)] != n { // its tenant was forgotten meanwhile
+		b.mu.Unlock()
+		return nil
+	}
+	n.Attempts++
+	err := b.put(n)
+	msg := *n
+	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	state, reason, wait := noticeNoHook, "", time.Duration(0)
+	if budget, ok := b.m.cfg.Budget(n.Tenant); ok && budget.Webhook != "" {
+		state, reason, wait = b.attempt(ctx, budget.Webhook, &msg)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.notices[string(n.key)] != n {
+		return nil
+	}
+	n.State, n.Reason, n.next = state, reason, time.Now().Add(wait)
+	return b.put(n)
+}
+
+func (b *budgets) attempt(ctx context.Context, url string, n *notice) (noticeState, string, time.Duration) {
+	err := b.sender.send(ctx, url, n)
+	count := b.m.metrics.notices.WithLabelValues
+	var refused *refusedError
+	switch {
+	case err == nil:
+		count("sent").Inc()
+		return noticeSent, "", 0
+	case ctx.Err() != nil:
+		return noticePending, "", 0
+	case errors.As(err, &refused):
+		count("refused").Inc()
+		b.m.log.Warn("the webhook of a budget is refused", "tenant", n.Tenant, "error", err)
+		return noticeFailed, err.Error(), 0
+	case n.Attempts >= b.sender.cfg.Attempts:
+		count("given_up").Inc()
+		b.m.log.Warn("the webhook of a budget does not answer; given up", "tenant", n.Tenant, "attempts", n.Attempts, "error", err)
+		return noticeFailed, err.Error(), 0
+	}
+	count("retried").Inc()
+	return noticePending, err.Error(), min(b.sender.cfg.Backoff<<min(n.Attempts-1, 20), time.Hour)
+}

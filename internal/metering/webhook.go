@@ -1,0 +1,190 @@
+package metering
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+
+	"weir/internal/tenant"
+)
+
+// WebhookConfig configures how notices are sent.
+type WebhookConfig struct {
+	// Secret signs; each tenant has a key of its own made from it. Empty: notices are not signed.
+	Secret []byte
+	// AllowPrivate lets webhooks go to loopback, private and link-local addresses. Tenants choose the URL, so the default protects what only
+	// this machine can reach.
+	AllowPrivate bool
+	Timeout      time.Duration // of one attempt: 10 s
+	Attempts     int           // before it is given up: 15, some ten hours
+	Backoff      time.Duration // after the first failure; it doubles up to an hour: 5 s
+}
+
+func (c WebhookConfig) withDefaults() WebhookConfig {
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Attempts == 0 {
+		c.Attempts = 15
+	}
+	if c.Backoff == 0 {
+		c.Backoff = 5 * time.Second
+	}
+	return c
+}
+
+// Validate reports what is wrong.
+func (c WebhookConfig) Validate() error {
+	if c.Timeout < 0 || c.Attempts < 0 || c.Backoff < 0 {
+		return errors.New("metering: times and attempts of webhooks must not be negative")
+	}
+	return nil
+}
+
+// Headers of a notice.
+const (
+	headerSignature = "X-Weir-Signature" // t=<Unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">
+	headerDelivery  = "X-Weir-Delivery"  // the notice's id: the same at every attempt
+	headerAttempt   = "X-Weir-Attempt"   // 1 at first
+)
+
+// sender posts notices.
+type sender struct {
+	cfg    WebhookConfig
+	client *http.Client
+}
+
+// refusedError says that a webhook will never be called.
+type refusedError struct{ why string }
+
+func (e *refusedError) Error() string { return e.why }
+
+func newSender(cfg WebhookConfig) *sender {
+	s := &sender{cfg: cfg.withDefaults()}
+	d := &net.Dialer{Timeout: s.cfg.Timeout, Control: s.control}
+	s.client = &http.Client{
+		Timeout:       s.cfg.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		// No proxy: it would dial in place of control. No kept connections: a notice is rare.
+		Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10, TLSHandshakeTimeout: s.cfg.Timeout},
+	}
+	return s
+}
+
+// control is asked with each address that a name has led to, before the connection is made: a name cannot change its mind in between.
+func (s *sender) control(_, address string, _ syscall.RawConn) error {
+	if s.cfg.AllowPrivate {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !public(at.Addr()) {
+		return &refusedError{fmt.Sprintf("the webhook leads to %s, which is not a public address: choose another, or ask the operator to set metering.webhook_private", address)}
+	}
+	return nil
+}
+
+// reserved are ranges that look global and are not, or that carry an IPv4 address within.
+var reserved = func() (out []netip.Prefix) {
+	for _, s := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10"} {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}()
+
+// public says whether an address is one of the public internet.
+func public(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() {
+		return false
+	}
+	for _, p := range reserved {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkURL refuses what is no webhook.
+func checkURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		return nil, &refusedError{"the webhook must be a URL like https://example.com/hook, without a user"}
+	}
+	return u, nil
+}
+
+// send posts a notice once. nil: it was taken with a status of 2xx. A *refusedError is final.
+func (s *sender) send(ctx context.Context, to string, n *notice) error {
+	u, err := checkURL(to)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(struct {
+		Type string `json:"type"`
+		*notice
+		State  noticeState `json:"state,omitempty"` // ours alone: hides the notice's
+		Reason string      `json:"reason,omitempty"`
+	}{Type: "budget.threshold", notice: n})
+	if err != nil {
+		return fmt.Errorf("webhook: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return &refusedError{"the webhook is not a URL that can be called"}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "weir")
+	req.Header.Set(headerDelivery, n.ID)
+	req.Header.Set(headerAttempt, strconv.Itoa(n.Attempts))
+	if len(s.cfg.Secret) > 0 {
+		req.Header.Set(headerSignature, sign(s.key(n.Tenant), time.Now(), body))
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		var refused *refusedError
+		if errors.As(err, &refused) {
+			return refused
+		}
+		return fmt.Errorf("webhook: %w", errors.Unwrap(err)) // without the URL, which may hold a secret
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // what it says does not matter
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("webhook: the answer has status %d, want 2xx", resp.StatusCode)
+	}
+	return nil
+}
+
+// key is the secret that signs a tenant's notices.
+func (s *sender) key(t tenant.ID) string {
+	if len(s.cfg.Secret) == 0 {
+		return ""
+	}
+	h := hmac.New(sha256.New, s.cfg.Secret)
+	h.Write([]byte("webhook/" + string(t)))
+	return "whsec_" + hex.EncodeToString(h.Sum(nil))
+}
+
+// sign makes the signature header.
+func sign(key string, at time.Time, body []byte) string {
+	t := strconv.FormatInt(at.Unix(), 10)
+	h := hmac.New(sha256.New, []byte(key))
+	h.Write([]byte(t + "."))
+	h.Write(body)
+	return "t=" + t + ",v1=" + hex.EncodeToString(h.Sum(nil))
+}
