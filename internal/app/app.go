@@ -105,7 +105,7 @@ func (a *app) open(ctx context.Context) error {
 		return err
 	}
 	a.close = append(a.close, lock.Close)
-	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openEngine, a.openProcessor, a.openJobs, a.openAPI} {
+	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openEngine, a.openMetering, a.openProcessor, a.openJobs, a.openAPI} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func (a *app) openProcessor(ctx context.Context) error {
 		MinInterval: a.cfg.Process.Interval, LateAfter: a.cfg.Process.LateAfter,
 		MaxBacklog: int64(a.cfg.Process.MaxBacklog), MaxLate: int64(a.cfg.Process.MaxLate),
 		KeepLog: a.cfg.Log.Retention, KeepBytes: keepBytes(a.cfg.Log.MaxSize),
-		Logger: a.log, Registerer: a.reg, Fault: faultFromEnv(),
+		Logger: a.log, Registerer: a.reg, Fault: faultFromEnv(), Sink: a.sink,
 	})
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func (a *app) openAPI(context.Context) error {
 		MaxDepth: a.cfg.Ingest.MaxDepth, BodyTimeout: a.cfg.HTTP.BodyTimeout, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 	}, ingest.Deps{
 		Catalog: a.catalog, Auth: a.auth, Enricher: enricher, Gatherer: counted{a.gatherer, a.processor}, Partitions: a.events.Partitions(),
-		Backlog: a.processor, Account: account{a.processor}, Logger: a.log, Registerer: a.reg,
+		Backlog: a.processor, Account: account{a.processor}, Sink: a.sink, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {
 		return err
@@ -254,7 +254,8 @@ func (a *app) openQueries() error {
 	if err := a.openPort(a.queries); err != nil {
 		return err
 	}
-	a.api.Mux().Handle("/debug/pprof/", debugHandler(a.auth))
+	a.serveCosts()
+	a.api.Mux().Handle("/debug/pprof/", debugHandler(a.auth, a.meter))
 	for _, op := range plainOperations() {
 		a.api.Describe(op)
 	}
@@ -277,6 +278,7 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	a.units.start(unit{"gatherer", labelled(workload.Log, a.gatherer.Run), 5 * time.Second})
 	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
+	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
 	a.units.start(unit{"jobs", a.jobs.Run, 5 * time.Second})
 	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, ln) }, a.cfg.HTTP.Drain + time.Second})

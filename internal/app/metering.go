@@ -2,7 +2,21 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
 
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/clickhouse/embedded"
+	"weir/internal/metering"
+	"weir/internal/tenant"
 	workload "weir/internal/usage" // usage is an adapter here
 )
 
@@ -12,4 +26,137 @@ func labelled(c workload.Component, run func(context.Context) error) func(contex
 		defer workload.Label(ctx, c, "")()
 		return run(ctx)
 	}
+}
+
+// openMetering opens the ledger and what charges work.
+func (a *app) openMetering(ctx context.Context) error {
+	cache := pebble.NewCache(4 << 20)
+	defer cache.Unref()
+	db, err := pebble.Open(a.dir("metering"), &pebble.Options{
+		FS: vfs.OnDiskFull(vfs.Default, a.room.wait), Cache: cache, MemTableSize: 4 << 20,
+		CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "metering")},
+	})
+	if err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	a.close = append(a.close, db.Close)
+	secret, err := a.webhookSecret(ctx)
+	if err != nil {
+		return err
+	}
+	c := a.cfg.Prices
+	a.meter, err = metering.New(metering.Config{
+		DB: db, Engine: engineUsage{a.engine}, Interval: a.cfg.Metering.Interval,
+		Book: metering.Book{Currency: c.Currency, CPUSecond: c.CPUSecond, MemoryGBHour: c.MemoryGBHour, ScannedGB: c.ScannedGB, ScannedColdGB: c.ScannedColdGB,
+			StoredGBMonth: c.StoredGBMonth, OutGB: c.OutGB, MillionEvents: c.MillionEvents, CacheHits1000: c.CacheHits1000},
+		Storage: a.storedBytes, Budget: a.budgetOf, Provider: a.cfg.Metering.Provider, Region: a.cfg.Metering.Region,
+		Webhook: metering.WebhookConfig{Secret: secret, AllowPrivate: a.cfg.Metering.WebhookPrivate},
+		Logger:  a.log, Registerer: a.reg,
+	})
+	if err != nil {
+		return err
+	}
+	a.sink, a.pricer = a.meter, a.meter
+	return nil
+}
+
+// serveCosts adds the bill to the API.
+func (a *app) serveCosts() {
+	a.meter.Register(a.api.Huma())
+	a.api.Mux().Handle("/api/v1/costs/export", authenticated(a.auth, a.meter.Export(func(id tenant.ID) string {
+		t, ok := a.catalog.TenantByID(id)
+		if !ok || t.Name == "" {
+			return string(id)
+		}
+		return t.Name
+	})))
+}
+
+// webhookSecret is what tenants' signing keys are made from; made at the first start.
+func (a *app) webhookSecret(ctx context.Context) ([]byte, error) {
+	const name = "webhook_secret"
+	text, err := a.catalog.Setting(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && text == "" {
+		text = rand.Text() + rand.Text()
+		err = a.catalog.SetSetting(ctx, name, hex.EncodeToString([]byte(text)))
+		return []byte(text), err
+	}
+	if err != nil {
+		return nil, err
+	}
+	raw, err := hex.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("the secret of webhooks in the catalog is damaged: %w", err)
+	}
+	return raw, nil
+}
+
+func (a *app) budgetOf(id tenant.ID) (catalog.Budget, bool) {
+	t, ok := a.catalog.TenantByID(id)
+	return t.Policy.Budget, ok
+}
+
+// engineUsage is the child's measurement of itself.
+type engineUsage struct{ engine *embedded.Engine }
+
+func (e engineUsage) Generation() uint64 { return e.engine.Generation() }
+
+func (e engineUsage) UsageSince(ctx context.Context, since uint64) (metering.EngineUsage, error) {
+	u, err := e.engine.UsageSince(ctx, since)
+	return metering.EngineUsage{CPU: u.CPU, Statement: u.Threads[embedded.ThreadsStatement], Merge: u.Threads[embedded.ThreadsMerge],
+		Housekeeping: u.Threads[embedded.ThreadsHousekeeping], Statements: u.Statements, Cursor: u.Cursor}, err
+}
+
+const diskSQL = "SELECT toString(sum(bytes_on_disk)) FROM system.parts WHERE active AND database = 'weir'"
+
+// storedBytes shares out what lies on disk: the tables by each tenant's bytes before compression, the log and the stores behind it by what
+// arrived of late.
+func (a *app) storedBytes(ctx context.Context) (map[tenant.ID]float64, error) {
+	var tables float64
+	if _, err := a.engine.Client().Rows(ctx, clickhouse.Statement{SQL: diskSQL, Comment: "metering"}, func(row []any) error {
+		text, _ := row[0].(string)
+		_, err := fmt.Sscan(text, &tables)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	tenants, err := a.catalog.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[tenant.ID]float64{}
+	sum := 0.0
+	for _, t := range tenants {
+		if _, bytes := a.processor.Stored(string(t.ID)); bytes > 0 {
+			out[t.ID] = float64(bytes)
+			sum += float64(bytes)
+		}
+	}
+	for id := range out {
+		out[id] *= tables / sum
+	}
+	logs := 0.0
+	for _, dir := range []string{"log", "state", "dedupe"} {
+		logs += dirBytes(a.dir(dir))
+	}
+	for id, share := range a.meter.LogShares() {
+		if id != "" {
+			out[id] += logs * share
+		}
+	}
+	return out, nil
+}
+
+// dirBytes is the size of the files of a directory. Files that go meanwhile do not count.
+func dirBytes(dir string) float64 {
+	sum := int64(0)
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				sum += info.Size()
+			}
+		}
+		return nil
+	})
+	return float64(sum)
 }

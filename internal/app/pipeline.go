@@ -7,6 +7,7 @@ import (
 	"weir/internal/cache"
 	"weir/internal/catalog"
 	"weir/internal/event"
+	"weir/internal/metering"
 	"weir/internal/query"
 	"weir/internal/report"
 	"weir/internal/tenant"
@@ -16,6 +17,7 @@ import (
 
 // measuring is what questions pass on their way: metering and the price book. Parts that are nil are left out.
 type measuring struct {
+	meter   *metering.Meter
 	sink    work.Sink
 	pricer  work.Pricer
 	queries *query.Service

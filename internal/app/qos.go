@@ -11,7 +11,7 @@ func (a *app) openGate() error {
 	var err error
 	a.gate, err = qos.New(qos.Config{
 		Places: a.cfg.Query.Concurrent, MaxWait: a.cfg.Query.MaxWait, MaxQueued: a.cfg.Query.MaxQueued, Limits: defaultLimits(a.cfg.Limits),
-	}, qos.Deps{Tenants: a.catalog, Registerer: a.reg})
+	}, qos.Deps{Tenants: a.catalog, Budgets: a.meter, Registerer: a.reg})
 	return err
 }
 

@@ -18,16 +18,18 @@ type Config struct {
 	AdminToken       Secret   // the operator's token; empty: DIR/admin-token, generated at the first start
 	Libchdb          string   // path of libchdb.so; empty: looked for in the cache and beside the binary
 
-	HTTP    HTTP
-	Engine  Engine
-	Log     Log
-	Ingest  Ingest
-	Process Process
-	Dedupe  Dedupe
-	Query   Query
-	Jobs    Jobs
-	Limits  Limits
-	Logging Logging
+	HTTP     HTTP
+	Engine   Engine
+	Log      Log
+	Ingest   Ingest
+	Process  Process
+	Dedupe   Dedupe
+	Query    Query
+	Jobs     Jobs
+	Limits   Limits
+	Logging  Logging
+	Metering Metering
+	Prices   Prices
 }
 
 // HTTP configures the HTTP server.
@@ -112,6 +114,27 @@ type Jobs struct {
 	Workers       int           // jobs that run at once
 	TenantRunning int           // of these, jobs of one tenant
 	TenantQueued  int           // jobs of one tenant that wait or run
+}
+
+// Metering configures how work is measured and budgets are watched.
+type Metering struct {
+	Interval       time.Duration // between two looks at the processes
+	WebhookPrivate bool          // tenants' webhooks may go to private addresses
+	Provider       string        // who bills, in exports
+	Region         string        // where, in exports
+}
+
+// Prices is the price book: what a unit costs, in Currency. A GB has 10⁹ bytes, a month 730 hours.
+type Prices struct {
+	Currency      string
+	CPUSecond     float64
+	MemoryGBHour  float64
+	ScannedGB     float64
+	ScannedColdGB float64
+	StoredGBMonth float64
+	OutGB         float64
+	MillionEvents float64
+	CacheHits1000 float64
 }
 
 // Logging configures the process's log on standard error.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -37,13 +38,16 @@ func Default() *Config {
 		DataDir: "./data", Roles: []string{RoleAll}, Listen: "127.0.0.1:8080", ClickHouseListen: "127.0.0.1:8123",
 		HTTP: HTTP{HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, WriteTimeout: 30 * time.Second,
 			IdleTimeout: 2 * time.Minute, MaxHeader: 64 << 10, Drain: 8 * time.Second, IPBurst: 1000},
-		Log:     Log{Partitions: 8, Retention: 24 * time.Hour, MaxSize: 32 << 30, MaxDisk: 95},
-		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
-		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
-		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
-		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 4, TenantRunning: 2, TenantQueued: 100},
-		Query:   Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32, MaxWait: 30 * time.Second, MaxQueued: 200},
-		Logging: Logging{Level: "info", Format: "text"},
+		Log:      Log{Partitions: 8, Retention: 24 * time.Hour, MaxSize: 32 << 30, MaxDisk: 95},
+		Ingest:   Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
+		Process:  Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
+		Dedupe:   Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
+		Jobs:     Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 4, TenantRunning: 2, TenantQueued: 100},
+		Query:    Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32, MaxWait: 30 * time.Second, MaxQueued: 200},
+		Logging:  Logging{Level: "info", Format: "text"},
+		Metering: Metering{Interval: 9 * time.Second, Provider: "weir", Region: "local"},
+		Prices: Prices{Currency: "USD", CPUSecond: 0.000_015, MemoryGBHour: 0.006, ScannedGB: 0.000_2, ScannedColdGB: 0.002,
+			StoredGBMonth: 0.08, OutGB: 0.05, MillionEvents: 0.02, CacheHits1000: 0.000_5},
 	}
 }
 
@@ -113,6 +117,21 @@ func options(c *Config) []Option {
 		{Key: "jobs.workers", Kind: "number", Help: "Jobs that run at once; further ones wait.", value: number(&c.Jobs.Workers)},
 		{Key: "jobs.tenant_running", Kind: "number", Help: "Of these, jobs of one tenant.", value: number(&c.Jobs.TenantRunning)},
 		{Key: "jobs.tenant_queued", Kind: "number", Help: "Jobs of one tenant that wait or run, from which on new ones get 429.", value: number(&c.Jobs.TenantQueued)},
+
+		{Key: "metering.interval", Kind: "duration", Help: "Time between two looks at what the processes have used, 100ms to 10s. Costs are at most so old; shorter ones cost more CPU.", value: duration(&c.Metering.Interval)},
+		{Key: "metering.webhook_private", Kind: "yes or no", Help: "Whether webhooks of budgets may go to loopback, private and link-local addresses. Tenants choose the URL: say yes only where they may reach this network.", value: yesNo(&c.Metering.WebhookPrivate)},
+		{Key: "metering.provider", Kind: "text", Help: "Who bills, in exports of costs.", value: text(&c.Metering.Provider)},
+		{Key: "metering.region", Kind: "text", Help: "Region of the installation, in exports of costs.", value: text(&c.Metering.Region)},
+
+		{Key: "prices.currency", Kind: "word", Help: "Currency of the price book, a code of three letters. A changed price holds from the hour in which weir starts with it; what was used before keeps its price.", value: text(&c.Prices.Currency)},
+		{Key: "prices.cpu_second", Kind: "price", Help: "A second of CPU, of weir and the engine.", value: price(&c.Prices.CPUSecond)},
+		{Key: "prices.memory_gb_hour", Kind: "price", Help: "A GB of memory for an hour.", value: price(&c.Prices.MemoryGBHour)},
+		{Key: "prices.scanned_gb", Kind: "price", Help: "A GB read by queries from hot storage, uncompressed.", value: price(&c.Prices.ScannedGB)},
+		{Key: "prices.scanned_cold_gb", Kind: "price", Help: "The same from cold storage.", value: price(&c.Prices.ScannedColdGB)},
+		{Key: "prices.stored_gb_month", Kind: "price", Help: "A GB on disk for a month (730 hours).", value: price(&c.Prices.StoredGBMonth)},
+		{Key: "prices.out_gb", Kind: "price", Help: "A GB of answers.", value: price(&c.Prices.OutGB)},
+		{Key: "prices.million_events", Kind: "price", Help: "A million events that were taken.", value: price(&c.Prices.MillionEvents)},
+		{Key: "prices.cache_hits_1000", Kind: "price", Help: "A thousand answers from the result cache.", value: price(&c.Prices.CacheHits1000)},
 
 		{Key: "logging.level", Kind: "word", Help: "What is logged: debug, info, warn or error.", value: text(&c.Logging.Level)},
 		{Key: "logging.format", Kind: "word", Help: "How it is logged: text or json.", value: text(&c.Logging.Format)},
@@ -210,6 +229,42 @@ func number[T int | int64](p *T) value {
 			return nil
 		},
 		func() string { return strconv.FormatInt(int64(*p), 10) },
+	}
+}
+
+func yesNo(p *bool) value {
+	return value{
+		func(s string) error {
+			switch s {
+			case "yes", "true":
+				*p = true
+			case "no", "false":
+				*p = false
+			default:
+				return fmt.Errorf("%q is neither yes nor no", s)
+			}
+			return nil
+		},
+		func() string {
+			if *p {
+				return "yes"
+			}
+			return "no"
+		},
+	}
+}
+
+func price(p *float64) value {
+	return value{
+		func(s string) error {
+			n, err := strconv.ParseFloat(s, 64)
+			if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+				return fmt.Errorf("%q is not a price like 0.05", s)
+			}
+			*p = n
+			return nil
+		},
+		func() string { return strconv.FormatFloat(*p, 'f', -1, 64) },
 	}
 }
 

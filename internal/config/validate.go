@@ -40,6 +40,7 @@ func (c *Config) Validate() error {
 	c.validateHTTP(&p)
 	c.validateStorage(&p)
 	c.validateLimits(&p)
+	c.validateMoney(&p)
 	p.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Logging.Level), "logging.level", "is %q, want debug, info, warn or error", c.Logging.Level)
 	p.check(slices.Contains([]string{"text", "json"}, c.Logging.Format), "logging.format", "is %q, want text or json", c.Logging.Format)
 	return errors.Join(p...)
@@ -93,6 +94,23 @@ func (c *Config) validateLimits(p *problems) {
 		p.check(v >= 0, "limits."+key, "is %d, it must not be negative; 0 is no limit", v)
 	}
 	c.validateJobs(p)
+}
+
+func (c *Config) validateMoney(p *problems) {
+	between(p, "metering.interval", c.Metering.Interval, 100*time.Millisecond, 10*time.Second, FormatDuration)
+	p.check(c.Metering.Provider != "", "metering.provider", "is empty")
+	m := &c.Prices
+	letters := len(m.Currency) == 3
+	for _, r := range m.Currency {
+		letters = letters && r >= 'A' && r <= 'Z'
+	}
+	p.check(letters, "prices.currency", "is %q, want a code of three capital letters like EUR", m.Currency)
+	for key, v := range map[string]float64{
+		"cpu_second": m.CPUSecond, "memory_gb_hour": m.MemoryGBHour, "scanned_gb": m.ScannedGB, "scanned_cold_gb": m.ScannedColdGB,
+		"stored_gb_month": m.StoredGBMonth, "out_gb": m.OutGB, "million_events": m.MillionEvents, "cache_hits_1000": m.CacheHits1000,
+	} {
+		p.check(v >= 0, "prices."+key, "is %v, it must not be negative", v)
+	}
 }
 
 func (c *Config) validateJobs(p *problems) {

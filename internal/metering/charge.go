@@ -202,6 +202,12 @@ func (c *charge) engineProcess(w engineWindow) {
 func (c *charge) statement(comment string, seconds float64) {
 	kind, id, _ := strings.Cut(comment, "/")
 	m := c.m
+	switch kind {
+	case "explain":
+		kind = string(usage.KindQuery)
+	case "realtime":
+		kind = string(usage.KindReport)
+	}
 	switch k := usage.Kind(kind); {
 	case (k == usage.KindQuery || k == usage.KindReport || k == usage.KindJob) && id != "":
 		if k == usage.KindJob {

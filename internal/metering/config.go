@@ -37,7 +37,7 @@ type Config struct {
 	// Engine is measured too. nil: there is none to be measured, and the CPU of records is taken as it is.
 	Engine Engine
 	Book   Book
-	// Interval is the time between two looks at the processes: 5 s. Costs are at most so old.
+	// Interval is the time between two looks at the processes: 9 s. Costs are at most so old; each look loses some samples (DESIGN.md).
 	Interval time.Duration
 	// Storage, if set, tells how many bytes each tenant occupies on disk. It is asked every StorageEvery: 1 min.
 	Storage      func(ctx context.Context) (map[tenant.ID]float64, error)
@@ -57,7 +57,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Interval == 0 {
-		c.Interval = 5 * time.Second
+		c.Interval = 9 * time.Second
 	}
 	if c.StorageEvery == 0 {
 		c.StorageEvery = time.Minute

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,8 @@ func threadClass(name string) string {
 // threadCPUs sums up the CPU of this process's threads by class. A thread that ended between two looks took its last CPU along: that is what
 // the process has used and no thread shows, and goes to the classes of the threads that are gone.
 type threadCPUs struct {
+	dedicated atomic.Pointer[[]int] // ids of the threads that never serve statements, as of the last look
+
 	mu   sync.Mutex
 	seen map[string]thread // by id
 	sums map[string]time.Duration
@@ -80,6 +83,15 @@ func (t *threadCPUs) advance(now map[string]thread, total time.Duration) {
 			t.sums[th.class] += th.cpu
 		}
 	}
+	dedicated := []int{}
+	for id, th := range now {
+		if th.class != ThreadsStatement {
+			if n, err := strconv.Atoi(id); err == nil {
+				dedicated = append(dedicated, n)
+			}
+		}
+	}
+	t.dedicated.Store(&dedicated)
 	t.seen = now
 	var sum time.Duration
 	for _, d := range t.sums {
@@ -90,6 +102,22 @@ func (t *threadCPUs) advance(now map[string]thread, total time.Duration) {
 			t.sums[class] += rest * time.Duration(k) / time.Duration(n)
 		}
 	}
+}
+
+// statements is the process's CPU without that of merges and housekeeping. It takes some microseconds.
+func (t *threadCPUs) statements() time.Duration {
+	ids := t.dedicated.Load()
+	if ids == nil {
+		if t.look(); t.dedicated.Load() == nil { // the system does not tell threads apart
+			t.dedicated.Store(&[]int{})
+		}
+		ids = t.dedicated.Load()
+	}
+	d := processCPU()
+	for _, id := range *ids {
+		d -= threadCPUOf(id)
+	}
+	return d
 }
 
 // readThreads reads the CPU and name of each thread of a process; nothing where there is no such directory.

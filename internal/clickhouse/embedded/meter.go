@@ -143,7 +143,7 @@ func (c *call) sample() {
 		u.CPU, u.at = cpu, at
 	}
 	u.PeakMemory, u.ReadRows, u.ReadBytes = max(u.PeakMemory, v[1]), max(u.ReadRows, v[2]), max(u.ReadBytes, v[3])
-	c.chargeLocked(c.early + u.CPU)
+	c.chargeLocked(u.CPU)
 }
 
 // charge makes the statement's part of server.statements total.

@@ -62,6 +62,7 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 		anchor.conn.Close() // the last one: returns when the engine has stopped
 	}()
 	s := &server{cfg: cfg, log: log, pool: pool, own: make(chan struct{}, cfg.MaxConcurrent), tenants: make(chan struct{}, cfg.MaxConcurrent), processes: newProcesses()}
+	s.solos.threads = &s.threads
 	if s.barrier, err = newBarrier(anchor); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type server struct {
 
 	statements statementCPU
 	threads    threadCPUs
+	solos      solos
 	processes  *processes
 }
 
@@ -88,7 +89,10 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	// The library keeps state of a running statement with the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	early := threadCPU()
+	early, c := threadCPU(), &call{server: s, req: req}
+	known := func() time.Duration { return threadCPU() - early }
+	s.solos.begin(c)
+	defer func() { c.charge(s.solos.end(c, known())) }()
 
 	if err := s.admit(ctx, req); err != nil {
 		fail(w, req.queryID, usage{}, err)
@@ -99,8 +103,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		fail(w, req.queryID, usage{}, err)
 		return err
 	}
-	c := &call{server: s, req: req, sess: sess, out: newAnswer(w, req, s.cfg.MaxBuffered)}
-	c.early = threadCPU() - early
+	c.sess, c.out = sess, newAnswer(w, req, s.cfg.MaxBuffered)
 	c.watch(ctx)
 	s.processes.begin(req.queryID, c)
 	if req.data != nil {
@@ -117,7 +120,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	u := c.usage()
 	s.processes.end(req.queryID, u.summary())
 	c.out.finish(u, err)
-	c.charge(c.early + max(u.CPU, threadCPU()-c.thread))
+	known = func() time.Duration { return c.thread - early + max(u.CPU, threadCPU()-c.thread) }
 	return err
 }
 
@@ -207,7 +210,8 @@ type call struct {
 	stats libchdb.Stats
 	dirty bool // the session must not be used again
 
-	early          time.Duration // CPU of this thread before the begin: the statement's admission
+	alone          bool          // no other statement has run beside it; solos.mu guards it
+	from           time.Duration // the process's CPU for statements at its begin
 	charged        time.Duration // CPU that server.statements has
 	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since
 

@@ -1,0 +1,75 @@
+package embedded
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// solos measures statements by what the process uses while no other one runs, and learns from that how much the engine leaves out of its own
+// numbers: it never counts the thread of an INSERT, and of a short statement only the caller's thread is known. A statement that ran alone is
+// charged what the process used meanwhile, less merges and housekeeping; another one what is known of it, times what those of its kind that
+// ran alone used more than was known of them.
+type solos struct {
+	threads *threadCPUs
+
+	mu      sync.Mutex
+	active  map[*call]bool
+	factors map[string]*factor // by kind: the first part of the comment
+}
+
+// factor is what statements of a kind really used, and what was known of them; the past fades.
+type factor struct{ real, known float64 }
+
+// What is assumed before anything was measured, and with which weight (seconds).
+const (
+	priorWeight            = 0.02
+	factorKeeps            = 0.98
+	minFactor, maxFactor   = 1.0, 20.0
+	maxKinds               = 64
+	insertPrior, fairPrior = 3.0, 1.2
+)
+
+func kindOf(comment string) string {
+	kind, _, _ := strings.Cut(comment, "/")
+	return kind
+}
+
+func (s *solos) begin(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.active == nil {
+		s.active, s.factors = map[*call]bool{}, map[string]*factor{}
+	}
+	c.alone, c.from = len(s.active) == 0, s.threads.statements()
+	for other := range s.active {
+		other.alone = false
+	}
+	s.active[c] = true
+}
+
+// end returns what the statement is charged: known is what its own measurements say.
+func (s *solos) end(c *call, known time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.active, c)
+	kind := kindOf(c.req.comment)
+	f := s.factors[kind]
+	if f == nil {
+		if len(s.factors) >= maxKinds {
+			clear(s.factors)
+		}
+		prior := fairPrior
+		if kind == "insert" || kind == "rollup" {
+			prior = insertPrior
+		}
+		f = &factor{real: priorWeight * prior, known: priorWeight}
+		s.factors[kind] = f
+	}
+	if !c.alone {
+		return time.Duration(float64(known) * min(maxFactor, max(minFactor, f.real/f.known)))
+	}
+	real := max(0, s.threads.statements()-c.from)
+	f.real, f.known = f.real*factorKeeps+real.Seconds(), f.known*factorKeeps+known.Seconds()
+	return real
+}
