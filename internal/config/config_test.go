@@ -128,6 +128,7 @@ func TestLoadErrors(t *testing.T) {
 		{"no unit", "log:\n  retention: 7\n  max_size: 10", Input{}, []string{"log.retention (", `"7" lacks a unit`, "log.max_size (", `"10" lacks a unit`}},
 		{"bad flag", "", Input{Flags: map[string]string{"log-max-disk": "95"}}, []string{"log.max_disk (flag --log-max-disk)", "like 95%"}},
 		{"bad variable", "", Input{Environ: []string{"WEIR_LOG_PARTITIONS=many"}}, []string{"log.partitions (WEIR_LOG_PARTITIONS)", "whole number"}},
+		{"bad price", "prices: {out_gb: NaN}\nmetering: {webhook_private: maybe}", Input{}, []string{"prices.out_gb", "is not a price", "metering.webhook_private", "neither yes nor no"}},
 		{"bad proxy", "", Input{Environ: []string{"WEIR_HTTP_TRUSTED_PROXIES=10.0.0.0/8,nonsense"}}, []string{`"nonsense" is neither an address nor a range`}},
 		{"validation", "", Input{Flags: map[string]string{"listen": "nowhere", "roles": "al"}}, []string{`listen: "nowhere" is not host:port`, `roles: "al" is no role, did you mean "all"?`}},
 		{"no file", "", Input{File: "/does/not/exist.yaml"}, []string{"/does/not/exist.yaml", "no such file"}},
@@ -151,7 +152,8 @@ func TestLoadErrors(t *testing.T) {
 
 func TestValidateReportsEveryProblem(t *testing.T) {
 	c := &Config{AdminToken: "short token", ClickHouseListen: "x", Engine: Engine{Memory: 1}, Log: Log{MaxSize: 1}, Ingest: Ingest{MaxEvent: 1 << 20},
-		HTTP: HTTP{IPRate: -1}, Limits: Limits{-1, -1, -1, -1, -1, -1, -1, -1, -1}}
+		HTTP: HTTP{IPRate: -1}, Limits: Limits{-1, -1, -1, -1, -1, -1, -1, -1, -1},
+		Prices: Prices{"eur", -1, -1, -1, -1, -1, -1, -1, -1}}
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("no error")
@@ -159,7 +161,7 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 	all := err.Error()
 	for _, o := range Options() {
 		switch o.Key {
-		case "libchdb", "http.trusted_proxies", "http.drain": // any value that can be read is right
+		case "libchdb", "http.trusted_proxies", "http.drain", "metering.webhook_private", "metering.region": // any value that can be read is right
 			continue
 		}
 		if !strings.Contains(all, o.Key+": ") {
