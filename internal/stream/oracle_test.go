@@ -66,7 +66,7 @@ func sizeOf(r event.Row) map[string]uint64 {
 	out := map[string]uint64{}
 	for _, c := range event.Columns {
 		if c.Stored {
-			out[c.Name] = map[event.Kind]uint64{event.KindString: 8, event.KindLowCard: 2, event.KindTime: 8, event.KindUInt8: 1, event.KindUInt16: 2, event.KindProps: 8, event.KindNums: 8}[c.Kind]
+			out[c.Name] = map[event.Kind]uint64{event.KindString: 3, event.KindLowCard: 1, event.KindTime: 8, event.KindUInt8: 1, event.KindUInt16: 2, event.KindProps: 8, event.KindNums: 8}[c.Kind]
 		}
 	}
 	out["event_id"] += uint64(len(r.EventID))

@@ -25,6 +25,7 @@ import (
 const (
 	writerMain uint16 = 1
 	writerLate uint16 = 2
+	writers           = 2
 )
 
 // Bounds of one insert.

@@ -29,24 +29,24 @@ func (p *Processor) Snapshot(tenant string, r catalog.Range) token.Token {
 	parts := p.partitionsOf(r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var t token.Token
+	var pairs []token.Pair
 	for _, part := range parts {
 		if end := p.visibleEndLocked(tenant, part); end > 0 {
-			t = t.Merge(token.Pair{Partition: part, Offset: end - 1})
+			pairs = append(pairs, token.Pair{Partition: part, Offset: end - 1})
 		}
 	}
-	return t
+	return token.Token{}.Merge(pairs...)
 }
 
 // Acknowledged is what of a tenant's range is durable now: whatever was acknowledged before the call is at or below it.
 func (p *Processor) Acknowledged(r catalog.Range) token.Token {
-	var t token.Token
+	var pairs []token.Pair
 	for _, part := range p.partitionsOf(r) {
 		if _, end := p.cfg.Log.Bounds(part); end > 0 {
-			t = t.Merge(token.Pair{Partition: part, Offset: end - 1})
+			pairs = append(pairs, token.Pair{Partition: part, Offset: end - 1})
 		}
 	}
-	return t
+	return token.Token{}.Merge(pairs...)
 }
 
 // visibleEndLocked is the offset below which every row of the tenant in the partition is visible.

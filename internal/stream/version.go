@@ -34,8 +34,8 @@ type versions struct {
 // tenantVersion is of a tenant whose data have changed since the start.
 type tenantVersion struct {
 	version uint64
-	open    int               // changes under way
-	insert  map[uint16]uint64 // by writer: its last insert with rows of the tenant
+	open    int                 // changes under way
+	insert  [writers + 1]uint64 // by writer: its last insert with rows of the tenant
 }
 
 // dataChange is a change of some tenants' data that is under way.
@@ -122,11 +122,7 @@ func (v *versions) inserted(writer uint16, seq uint64, tenants []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, name := range tenants {
-		t := v.tenantLocked(name)
-		if t.insert == nil {
-			t.insert = map[uint16]uint64{}
-		}
-		t.insert[writer] = seq
+		v.tenantLocked(name).insert[writer] = seq
 	}
 }
 
