@@ -70,6 +70,7 @@ type app struct {
 	port      http.Handler // of the ClickHouse protocol; nil: not served
 	jobs      *jobs.Jobs
 	gate      *qos.Gate
+	limits    limits
 	room      *room
 	migrated  chan struct{} // closed when the tables are ready
 	measuring
@@ -214,6 +215,9 @@ func (a *app) openProcessor(ctx context.Context) error {
 }
 
 func (a *app) openAPI(context.Context) error {
+	if err := a.openLimits(); err != nil {
+		return err
+	}
 	country := cacheFile(enrich.CountryFile)
 	enricher, err := enrich.Open(enrich.Config{CountryFile: country}, a.log, a.reg)
 	if err != nil {
@@ -234,7 +238,7 @@ func (a *app) openAPI(context.Context) error {
 		MaxDepth: a.cfg.Ingest.MaxDepth, BodyTimeout: a.cfg.HTTP.BodyTimeout, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 	}, ingest.Deps{
 		Catalog: a.catalog, Auth: a.auth, Enricher: enricher, Gatherer: counted{a.gatherer, a.processor}, Partitions: a.events.Partitions(),
-		Backlog: a.processor, Account: account{a.processor}, Sink: a.sink, Logger: a.log, Registerer: a.reg,
+		Backlog: a.processor, Account: account{a.processor}, Sink: a.sink, Limiter: a.limits.ingest, Addresses: a.limits.addresses, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {
 		return err
@@ -245,9 +249,6 @@ func (a *app) openAPI(context.Context) error {
 }
 
 func (a *app) openQueries() error {
-	if err := a.openGate(); err != nil {
-		return err
-	}
 	if err := a.openPipeline(); err != nil {
 		return err
 	}

@@ -6,12 +6,27 @@ import (
 	"weir/internal/qos"
 )
 
-// openGate makes what admits queries.
-func (a *app) openGate() error {
+// limits is what holds tenants, and addresses, to their limits.
+type limits struct {
+	gate      *qos.Gate
+	ingest    *qos.Ingest
+	addresses *qos.Addresses // of the public doors
+	tenants   qos.Tenants
+}
+
+// openLimits makes what admits queries, events and addresses. The metering must have been opened.
+func (a *app) openLimits() error {
+	def := defaultLimits(a.cfg.Limits)
+	deps := qos.Deps{Tenants: a.catalog, Statistics: a.processor, Pricer: a.pricer, Budgets: a.meter, Registerer: a.reg}
 	var err error
-	a.gate, err = qos.New(qos.Config{
-		Places: a.cfg.Query.Concurrent, MaxWait: a.cfg.Query.MaxWait, MaxQueued: a.cfg.Query.MaxQueued, Limits: defaultLimits(a.cfg.Limits),
-	}, qos.Deps{Tenants: a.catalog, Budgets: a.meter, Registerer: a.reg})
+	if a.gate, err = qos.New(qos.Config{Places: a.cfg.Query.Concurrent, MaxWait: a.cfg.Query.MaxWait, MaxQueued: a.cfg.Query.MaxQueued, Limits: def}, deps); err != nil {
+		return err
+	}
+	a.limits.gate, a.limits.tenants = a.gate, a.catalog
+	if a.limits.ingest, err = qos.NewIngest(qos.IngestConfig{Limits: def}, a.reg); err != nil {
+		return err
+	}
+	a.limits.addresses, err = qos.NewAddresses(qos.AddressConfig{Rate: a.cfg.HTTP.IPRate, Burst: a.cfg.HTTP.IPBurst}, a.reg)
 	return err
 }
 

@@ -24,6 +24,9 @@ const (
 // client has left: the body was complete, so its events count.
 func (j *job) commit(ctx context.Context) (token.Token, *problem.Problem) {
 	var tok token.Token
+	if prob := j.takeLimits(); prob != nil {
+		return nil, prob
+	}
 	if j.accepted > 0 {
 		if prob := j.reserve(); prob != nil {
 			return nil, prob

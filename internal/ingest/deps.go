@@ -6,7 +6,9 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/event"
+	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // Gatherer makes batches durable. Append returns the offset of the record that holds the last row of b, or an
@@ -28,6 +30,20 @@ type Account interface {
 	// Received is called once for each request with accepted events, with the bytes of its body after decompression.
 	Received(t tenant.ID, bytes int)
 	Rejected(t tenant.ID, site, code string, n int)
+}
+
+// Limiter holds tenants to their limits. A reservation that Begin made ends with Take or Cancel.
+type Limiter interface {
+	// Begin is asked before a body of that length on the wire is decoded (negative: not known).
+	Begin(t *catalog.Tenant, length int64) (usage.Reserve, *problem.Problem)
+	// Take takes so many events and decompressed bytes, or none: then the request is refused before anything is appended.
+	Take(t *catalog.Tenant, r usage.Reserve, events, bytes int) *problem.Problem
+	Cancel(t *catalog.Tenant, r usage.Reserve)
+}
+
+// Addresses holds the senders of public doors to their limit.
+type Addresses interface {
+	Admit(ip netip.Addr) *problem.Problem
 }
 
 // Enricher derives facts about a sender. It keeps neither argument.

@@ -75,6 +75,9 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 		return problem.New(http.StatusForbidden, codeOrigin,
 			"pages of %q may not send events for this site: add the host to the source's hostnames", clip(j.origin)).WithField("Origin")
 	}
+	if prob := j.begin(int64(j.bytes)); prob != nil {
+		return prob
+	}
 	j.ip = j.h.clientIP(r)
 	if ua := r.UserAgent(); ua != "" {
 		j.agent = []byte(ua)
@@ -219,6 +222,9 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *proble
 		return prob
 	}
 	if prob := j.openKey(r, who); prob != nil {
+		return prob
+	}
+	if prob := j.begin(r.ContentLength); prob != nil {
 		return prob
 	}
 	body, release, prob := h.readBody(w, r, &j.share)
@@ -387,9 +393,10 @@ func isOneValue(body []byte) bool {
 
 // countFailed counts a request that is itself wrong as one rejected event: how many it was to hold is not known.
 func (j *job) countFailed(prob *problem.Problem) {
-	if prob.Status >= 500 {
+	if prob.Status >= 500 || prob.Status == http.StatusTooManyRequests {
 		return // it may be sent again
 	}
+	j.takeLimits() // work was done for it, whether or not it was within the limits
 	j.unsited = site{}
 	j.unsited.reject(prob.Code)
 	j.countSite(&j.unsited)

@@ -32,6 +32,8 @@ type Deps struct {
 	Backlog    Backlog    // nil: never behind
 	Account    Account    // nil: nobody counts
 	Sink       usage.Sink // nil: nobody is told what requests used
+	Limiter    Limiter    // nil: no tenant has limits
+	Addresses  Addresses  // nil: no address has one
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time // default time.Now; a seam of tests
@@ -139,6 +141,9 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door, method s
 			return h.behind(err)
 		}
 	}
+	if prob := h.sender(r, door); prob != nil {
+		return prob
+	}
 	defer usage.Label(r.Context(), usage.Door, "")() // until the tenant is known
 	j := h.job(door)
 	defer h.release(j)
@@ -157,14 +162,15 @@ func (h *Handler) behind(err error) *problem.Problem {
 
 // job is one request in work, with memory that is reused. Everything a sender gives goes through it.
 type job struct {
-	h     *Handler
-	door  string
-	now   int64 // Unix milliseconds
-	share share
-	held  int // bytes of the bodies
-	bytes int // of the body, decompressed
-	began time.Time
-	dec   *decoder
+	h        *Handler
+	door     string
+	now      int64 // Unix milliseconds
+	share    share
+	reserved usage.Reserve // of the tenant's limits
+	held     int           // bytes of the bodies
+	bytes    int           // of the body, decompressed
+	began    time.Time
+	dec      *decoder
 
 	tenant  catalog.Tenant
 	public  bool   // address and user agent of the request are the sender's
@@ -231,6 +237,7 @@ func (h *Handler) job(door string) *job {
 const keepSlices = 1 << 16
 
 func (h *Handler) release(j *job) {
+	j.giveBack()
 	j.share.release()
 	for i, b := range j.batches {
 		if b != nil {

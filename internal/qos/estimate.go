@@ -4,14 +4,14 @@ import (
 	"time"
 
 	"weir/internal/event"
-	"weir/internal/tenant"
 	"weir/internal/usage"
 )
 
 // Statistics knows how much data a tenant has, from memory.
 type Statistics interface {
-	// Size returns the rows of the tenant's events with a ts from from to to (zero: no bound), and their uncompressed bytes in all columns.
-	Size(t tenant.ID, from, to time.Time) (rows, bytes uint64)
+	// Reads estimates the rows, and their uncompressed bytes, that a query reads that needs these columns of the tenant's events with a ts in
+	// [from, to); a zero time is no bound. Names that are no columns are ignored.
+	Reads(t string, from, to time.Time, columns []string) (rows, bytes uint64)
 }
 
 // Estimate implements usage.Gate. It costs about a microsecond.
@@ -25,8 +25,7 @@ func (g *Gate) estimate(q *usage.Question) (e usage.Estimate, expected uint64) {
 	if q.Measured != nil {
 		e.Rows, expected = q.Measured.Rows, q.Measured.Bytes
 	} else if g.deps.Statistics != nil {
-		rows, bytes := g.deps.Statistics.Size(q.Tenant, q.From, q.To)
-		e.Rows, expected = rows, uint64(float64(bytes)*share(q.Columns))
+		e.Rows, expected = g.deps.Statistics.Reads(string(q.Tenant), q.From, q.To, stored(q.Columns))
 	}
 	x := g.history.expect(q.Subject, expected, g.now())
 	if q.Measured != nil && q.Measured.CPU > 0 {
@@ -56,46 +55,26 @@ func classOf(cpu time.Duration) usage.Class {
 	return usage.Medium
 }
 
-// widths are the usual uncompressed bytes of the columns that are not of the usual width.
-var widths = map[string]float64{
-	"event_id": 36, "url": 60, "referrer": 40, "user_agent": 110, "props": 120, "props_num": 40, "client_id": 20, "session_id": 20, "user_id": 16, "path": 20,
-	"ts": 8, "received_at": 8, "is_bot": 1,
-}
-
-const (
-	usualWidth = 8.0
-	propWidth  = 80.0 // a property is read out of a map
-)
-
-var isColumn, allWidths = func() (map[string]bool, float64) {
-	names, total := map[string]bool{}, 0.0
+var isColumn = func() map[string]bool {
+	names := map[string]bool{}
 	for _, c := range event.Columns {
 		names[c.Name] = true
-		total += width(c.Name)
 	}
-	return names, total
+	return names
 }()
 
-func width(column string) float64 {
-	if w, ok := widths[column]; ok {
-		return w
-	}
-	return usualWidth
-}
-
-// share is the part of a row's bytes that lies in these columns; nil stands for all. Any other name is a property's.
-func share(columns []string) float64 {
-	if columns == nil {
-		return 1
-	}
-	total, prop := width("ts"), false // rows are found by their time
-	for _, c := range columns {
-		switch {
-		case isColumn[c]:
-			total += width(c)
-		case !prop:
-			total, prop = total+propWidth, true
+// stored returns the stored columns that these are read from: any name that is not a column's is a property's.
+func stored(columns []string) []string {
+	for i, c := range columns {
+		if !isColumn[c] {
+			out := append(make([]string, 0, len(columns)+1), columns[:i]...)
+			for _, c := range columns[i:] {
+				if isColumn[c] {
+					out = append(out, c)
+				}
+			}
+			return append(out, "props", "props_num")
 		}
 	}
-	return min(1, total/allWidths)
+	return columns
 }

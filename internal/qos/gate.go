@@ -44,14 +44,14 @@ type Gate struct {
 	now     func() time.Time
 	history *history
 	metrics *metrics
-	tuning  map[usage.Class]map[string]string // settings of the engine by class
-	last    map[string]string                 // of tenants that come last
+	tunings map[int]tuning // by the engine's priority
 
 	mu      sync.Mutex
 	lanes   [3]lane // cheap, medium, expensive
 	heavy   int     // medium and expensive queries that run
 	tenants map[tenant.ID]*party
 	recent  list.List // of *party, the one used longest ago first
+	shares  shares
 }
 
 var _ usage.Gate = (*Gate)(nil)
@@ -68,8 +68,7 @@ func New(cfg Config, d Deps) (*Gate, error) {
 		d.Now = time.Now
 	}
 	cfg = cfg.withDefaults()
-	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, lanes: newLanes(cfg)}
-	g.tuning, g.last = tuning(cfg.Cores)
+	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, lanes: newLanes(cfg), tunings: newTunings()}
 	var err error
 	g.metrics, err = newMetrics(d.Registerer, g)
 	return g, err
@@ -108,6 +107,8 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 		return nil, g.refuse(p)
 	}
 	t.party.limits = limits
+	t.party.ahead = g.ahead(t.party, now)
+	t.ahead = t.party.ahead
 	g.enter(t)
 	g.pump(now)
 	if t.running {
@@ -171,6 +172,7 @@ type ticket struct {
 	bytes    uint64        // estimated
 	expected uint64        // by the statistics
 	last     bool          // its tenant's budget is spent: it comes last
+	ahead    bool          // its tenant had more than its share of late
 	since    time.Time
 	party    *party
 	leaf     *node
@@ -185,14 +187,6 @@ type ticket struct {
 
 // Waited implements usage.Ticket.
 func (t *ticket) Waited() time.Duration { return t.waited }
-
-// Settings implements usage.Tuned.
-func (t *ticket) Settings() map[string]string {
-	if t.last {
-		return t.gate.last
-	}
-	return t.gate.tuning[t.class]
-}
 
 // Done implements usage.Ticket. A second call does nothing.
 func (t *ticket) Done(r usage.Record) {

@@ -21,14 +21,16 @@ type world struct {
 	limits  map[tenant.ID]catalog.Limits
 	bytes   map[tenant.ID]uint64
 	actions map[tenant.ID]string
+	columns []string // that statistics were last asked about
 }
 
 func (w *world) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
 	return catalog.Tenant{ID: id, Limits: w.limits[id]}, true
 }
 
-func (w *world) Size(t tenant.ID, _, _ time.Time) (rows, bytes uint64) {
-	return w.bytes[t] / 100, w.bytes[t]
+func (w *world) Reads(t string, _, _ time.Time, columns []string) (rows, bytes uint64) {
+	w.columns = columns
+	return w.bytes[tenant.ID(t)] / 100, w.bytes[tenant.ID(t)]
 }
 
 func (w *world) BudgetAction(t tenant.ID) string { return w.actions[t] }
@@ -389,5 +391,107 @@ func TestConfig(t *testing.T) {
 	}
 	if _, err := New(Config{}, Deps{}); err == nil {
 		t.Error("a gate without tenants")
+	}
+}
+
+// How the engine is told to run a query follows from its class, and from what its tenant had of late.
+func TestSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.actions["poor"] = catalog.BudgetThrottle
+		g := newGate(t, w, Config{})
+		settings := func(id tenant.ID, cpu, used time.Duration) map[string]string {
+			t.Helper()
+			ticket := admit(t, g, ask(id, cpu))
+			defer ticket.Done(usage.Record{CPU: used})
+			return ticket.(usage.Tuned).Settings()
+		}
+		for _, tc := range []struct {
+			id       tenant.ID
+			cpu      time.Duration
+			priority string
+		}{{"a", short, "1"}, {"a", mid, "5"}, {"a", long, "9"}, {"poor", short, "20"}} {
+			s := settings(tc.id, tc.cpu, 0)
+			if s["priority"] != tc.priority || (s["max_threads"] == "1") != (tc.priority != "1") {
+				t.Errorf("%s, %v: %v", tc.id, tc.cpu, s)
+			}
+		}
+		settings("a", short, 20*time.Second) // much, but nobody else wants anything
+		time.Sleep(2 * time.Second)
+		if s := settings("a", short, 0); s["priority"] != "1" {
+			t.Errorf("a tenant alone: %v", s)
+		}
+		settings("b", short, 2*time.Second)
+		time.Sleep(2 * time.Second)
+		if s := settings("a", short, 0); s["priority"] != "3" {
+			t.Errorf("a tenant that had ten times what another had: %v", s)
+		}
+		if s := settings("b", short, 0); s["priority"] != "1" {
+			t.Errorf("the other: %v", s)
+		}
+		var list []chan outcome // it has fewer places then
+		for range 10 {
+			list = append(list, later(g, ask("a", short), nil))
+		}
+		synctest.Wait()
+		if s := g.State("a"); s.Classes[cheap].Running != 2 {
+			t.Errorf("%+v", s.Classes)
+		}
+		for range list {
+			for _, c := range list {
+				if !waiting(c) {
+					(<-c).ticket.Done(usage.Record{})
+					synctest.Wait()
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		settings("b", short, 0)
+		if s := settings("a", short, 0); s["priority"] != "1" {
+			t.Errorf("a minute later: %v", s)
+		}
+	})
+}
+
+// A tenant that does nothing for an hour leaves nothing behind.
+func TestIdleTenantsAreForgotten(t *testing.T) {
+	c := &clock{time.Unix(1e9, 0)}
+	g, err := New(Config{Cores: 2}, Deps{Tenants: newWorld(), Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10_000 {
+		admit(t, g, ask(tenant.ID(fmt.Sprint(i)), short)).Done(usage.Record{CPU: short})
+	}
+	c.t = c.t.Add(2 * time.Hour)
+	for range 5001 {
+		admit(t, g, ask("x", short)).Done(usage.Record{CPU: short})
+	}
+	if len(g.tenants) != 1 || g.recent.Len() != 1 || len(g.lanes[cheap].root.children) != 0 {
+		t.Errorf("%d tenants are remembered, %d in the queue", len(g.tenants), len(g.lanes[cheap].root.children))
+	}
+}
+
+func BenchmarkAdmit(b *testing.B) {
+	for _, tenants := range []int{1, 10_000} {
+		b.Run(fmt.Sprint(tenants, "-tenants"), func(b *testing.B) {
+			w := newWorld()
+			g := newGate(b, w, Config{})
+			q := make([]usage.Question, tenants)
+			for i := range q {
+				q[i] = ask(tenant.ID(fmt.Sprint("t", i)), short)
+				q[i].Measured, q[i].Shape = nil, "0123456789abcdef"
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				ticket, p := g.Admit(q[i%tenants], nil)
+				if p != nil {
+					b.Fatal(p)
+				}
+				ticket.Done(usage.Record{CPU: short, BytesScanned: 1 << 20})
+				i++
+			}
+		})
 	}
 }

@@ -2,7 +2,6 @@ package qos
 
 import (
 	"container/list"
-	"strconv"
 	"time"
 
 	"weir/internal/usage"
@@ -50,19 +49,6 @@ func newLanes(cfg Config) [3]lane {
 	}
 }
 
-// tuning returns the engine's settings for each class, and those of tenants that come last. A statement of a lower priority (a higher number)
-// pauses between two blocks while one of a higher priority runs, for a second at most each time.
-func tuning(cores int) (byClass map[usage.Class]map[string]string, last map[string]string) {
-	heavy := func(priority int) map[string]string {
-		return map[string]string{"max_threads": "1", "priority": strconv.Itoa(priority)}
-	}
-	return map[usage.Class]map[string]string{
-		usage.Cheap:     {"priority": "1"},
-		usage.Medium:    heavy(5),
-		usage.Expensive: heavy(9),
-	}, heavy(20)
-}
-
 // fits says whether the lane has room for t.
 func (l *lane) fits(t *ticket) bool {
 	return l.running == 0 || l.running < l.places && l.load+t.cpu <= l.bound
@@ -74,7 +60,7 @@ func (g *Gate) enter(t *ticket) {
 		t.class = usage.Expensive // it waits with those
 	}
 	l := &g.lanes[laneOf(t.class)]
-	weight := float64(max(1, t.party.limits.Weight))
+	weight := t.party.weight()
 	if t.last {
 		weight /= 1000
 	}
@@ -179,6 +165,8 @@ func (g *Gate) stop(t *ticket, r usage.Record, now time.Time) {
 		p.lastRunning--
 	}
 	p.spend(now, r)
+	p.seen = now
+	g.recent.MoveToBack(p.element)
 	t.leaf.charge(correction)
 	t.leaf.leave()
 	t.over, t.running = true, false
@@ -193,6 +181,6 @@ func (g *Gate) park(p *party) {
 		if c == nil {
 			continue
 		}
-		c.park(!p.mayRun(n, &g.lanes[n]), p.limits.Queries > 0 || p.limits.ExpensiveQueries > 0 || p.lastRunning > 0)
+		c.park(!p.mayRun(n, &g.lanes[n], g.cfg.Cores), p.limits.Queries > 0 || p.limits.ExpensiveQueries > 0 || p.lastRunning > 0)
 	}
 }

@@ -2,6 +2,7 @@ package qos
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,9 +126,15 @@ func TestReports(t *testing.T) {
 	}
 }
 
-func TestShare(t *testing.T) {
-	all, few, props := share(nil), share([]string{"type", "ts"}), share([]string{"price", "title"})
-	if all != 1 || few <= 0 || few > 0.2 || props <= few || props >= 1 || share([]string{"url", "props", "user_agent", "referrer"}) >= 1 {
-		t.Errorf("all %v, few %v, props %v", all, few, props)
+func TestProperties(t *testing.T) {
+	w := newWorld()
+	g := newGate(t, w, Config{})
+	for _, tc := range [][2]string{{"", ""}, {"url ts", "url ts"}, {"url price ts title", "url ts props props_num"}} {
+		q := ask("a", 0)
+		q.Measured, q.Columns = nil, strings.Fields(tc[0])
+		g.Estimate(q)
+		if got := strings.Join(w.columns, " "); got != tc[1] {
+			t.Errorf("columns %q are read from %q, want %q", tc[0], got, tc[1])
+		}
 	}
 }

@@ -10,10 +10,13 @@ import (
 
 type metrics struct {
 	refusals *prometheus.CounterVec
-	admitted *prometheus.CounterVec
-	waits    *prometheus.HistogramVec
-	classes  *prometheus.CounterVec
+	// By lane, found once: looking for a label costs as much as the rest of an admission.
+	admitted [3]prometheus.Counter
+	waits    [3]prometheus.Observer
+	classes  [3][3]prometheus.Counter // expected, measured
 }
+
+var classes = [3]usage.Class{cheap: usage.Cheap, medium: usage.Medium, expensive: usage.Expensive}
 
 func newRefusals() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_qos_refusals_total",
@@ -21,18 +24,24 @@ func newRefusals() *prometheus.CounterVec {
 }
 
 func newMetrics(reg prometheus.Registerer, g *Gate) (*metrics, error) {
-	m := &metrics{
-		refusals: newRefusals(),
-		admitted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_qos_admitted_total", Help: "Queries that were admitted, by expected class."}, []string{"class"}),
-		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "weir_qos_wait_seconds", Help: "How long admitted queries waited, by expected class.",
-			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, []string{"class"}),
-		classes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_qos_classes_total",
-			Help: "Queries that ended, by the class that was expected and the one that was measured."}, []string{"expected", "measured"}),
+	m := &metrics{refusals: newRefusals()}
+	var (
+		admitted = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_qos_admitted_total", Help: "Queries that were admitted, by expected class."}, []string{"class"})
+		waits    = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "weir_qos_wait_seconds", Help: "How long admitted queries waited, by expected class.",
+			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, []string{"class"})
+		judged = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_qos_classes_total",
+			Help: "Queries that ended, by the class that was expected and the one that was measured."}, []string{"expected", "measured"})
+	)
+	for i, c := range classes {
+		m.admitted[i], m.waits[i] = admitted.WithLabelValues(string(c)), waits.WithLabelValues(string(c))
+		for j, d := range classes {
+			m.classes[i][j] = judged.WithLabelValues(string(c), string(d))
+		}
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.admitted, m.waits, m.classes, &queues{gate: g}} {
+	for _, c := range []prometheus.Collector{admitted, waits, judged, &queues{gate: g}} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -52,12 +61,13 @@ func shared(reg prometheus.Registerer, c *prometheus.CounterVec) (*prometheus.Co
 }
 
 func (m *metrics) admit(c usage.Class, waited time.Duration) {
-	m.admitted.WithLabelValues(string(c)).Inc()
-	m.waits.WithLabelValues(string(c)).Observe(waited.Seconds())
+	n := laneOf(c)
+	m.admitted[n].Inc()
+	m.waits[n].Observe(waited.Seconds())
 }
 
 func (m *metrics) judged(expected, measured usage.Class) {
-	m.classes.WithLabelValues(string(expected), string(measured)).Inc()
+	m.classes[laneOf(expected)][laneOf(measured)].Inc()
 }
 
 // queues tells of the queues when it is asked.
@@ -88,7 +98,7 @@ func (q *queues) Collect(ch chan<- prometheus.Metric) {
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for n, class := range []usage.Class{usage.Cheap, usage.Medium, usage.Expensive} {
+	for n, class := range classes {
 		l := &g.lanes[n]
 		gauge(depthDesc, float64(l.waiting.Len()), string(class))
 		gauge(oldestDesc, oldest(&l.waiting, now).Seconds(), string(class))

@@ -22,7 +22,8 @@ type party struct {
 	load    [3]time.Duration // estimated CPU of what runs
 	bytes   uint64           // estimated bytes of what runs
 
-	lastRunning int // queries that run although the budget is spent
+	ahead       bool // it used more than its share of late
+	lastRunning int  // queries that run although the budget is spent
 
 	minute, hour, scanned window // CPU seconds, CPU seconds, bytes
 }
@@ -35,7 +36,7 @@ func (g *Gate) party(id tenant.ID, now time.Time) *party {
 			break
 		}
 		old := f.Value.(*party)
-		if now.Sub(old.seen) <= time.Hour+time.Minute || old.waiting+old.all() > 0 {
+		if now.Sub(old.seen) <= time.Hour+time.Minute || old.busy() > 0 {
 			break
 		}
 		g.recent.Remove(f)
@@ -56,8 +57,8 @@ func (g *Gate) party(id tenant.ID, now time.Time) *party {
 func (p *party) all() int { return p.running[cheap] + p.running[medium] + p.running[expensive] }
 
 // mayRun says whether the tenant may have one more query running in a lane: within its own limits, and of the cheap lane no more than
-// three quarters, so that another tenant's cheap query always finds a place.
-func (p *party) mayRun(n int, l *lane) bool {
+// three quarters, so that another tenant's cheap query always finds a place; when it had more than its share, one for each core.
+func (p *party) mayRun(n int, l *lane, cores int) bool {
 	if lim := p.limits.Queries; lim > 0 && int64(p.all()) >= lim {
 		return false
 	}
@@ -66,6 +67,9 @@ func (p *party) mayRun(n int, l *lane) bool {
 	}
 	switch n {
 	case cheap:
+		if p.ahead {
+			return p.running[n] < cores
+		}
 		return p.running[n] == 0 || p.running[n] < (3*l.places+3)/4 && p.load[n] < 3*l.bound/4
 	case expensive:
 		lim := p.limits.ExpensiveQueries
@@ -87,7 +91,7 @@ func (g *Gate) overLimit(t *ticket, lim catalog.Limits, now time.Time) *problem.
 	if t.subject.Tenant == "" {
 		return nil
 	}
-	pending := (p.load[cheap] + p.load[medium] + p.load[expensive]).Seconds()
+	pending := p.pending().Seconds()
 	for _, c := range []struct {
 		name    string
 		limit   int64

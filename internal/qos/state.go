@@ -43,7 +43,7 @@ func (g *Gate) State(id tenant.ID) State {
 	defer g.mu.Unlock()
 	p := g.tenants[id]
 	var first *ticket
-	for n, class := range []usage.Class{usage.Cheap, usage.Medium, usage.Expensive} {
+	for n, class := range classes {
 		l := &g.lanes[n]
 		c := ClassState{Class: class, Places: l.places}
 		if p != nil {

@@ -1,6 +1,9 @@
 package qos
 
-import "container/heap"
+import (
+	"container/heap"
+	"sync"
+)
 
 // node is a party of a fair queue: the queue itself, a tenant in it, a role of the tenant, a user of the role. Parties with the
 // same parent share what their parent gets, by weight: start-time fair queueing, see DESIGN.md. A party exists while something
@@ -28,7 +31,8 @@ type node struct {
 func (n *node) child(key string, weight float64) *node {
 	c := n.children[key]
 	if c == nil {
-		c = &node{key: key, parent: n, used: n.floor}
+		c = nodes.Get().(*node)
+		c.key, c.parent, c.used = key, n, n.floor
 		if n.children == nil {
 			n.children = map[string]*node{}
 		}
@@ -82,7 +86,7 @@ func (n *node) park(parked, own bool) {
 
 // first returns the ticket whose turn it is, nil if none is to be served.
 func (n *node) first() *ticket {
-	for n.queue == nil {
+	for len(n.queue) == 0 {
 		if len(n.ready) == 0 {
 			return nil
 		}
@@ -100,9 +104,6 @@ func (n *node) dequeue(t *ticket) {
 			n.queue = n.queue[:len(n.queue)-1]
 			break
 		}
-	}
-	if len(n.queue) == 0 {
-		n.queue = nil
 	}
 	for ; n != nil; n = n.parent {
 		if n.waits--; n.waits == 0 && n.parent != nil && n.in == &n.parent.ready {
@@ -124,8 +125,18 @@ func (n *node) advance(to float64) {
 	for len(n.idle) > 0 && n.idle[0].used <= n.floor {
 		c := n.idle[0]
 		c.take()
-		delete(n.children, c.key)
+		n.forget(c)
 	}
+}
+
+// nodes are parties without a parent, for reuse.
+var nodes = sync.Pool{New: func() any { return new(node) }}
+
+// forget takes c, which has nothing to do, from n's children.
+func (n *node) forget(c *node) {
+	delete(n.children, c.key)
+	*c = node{children: c.children, ready: c.ready[:0], idle: c.idle[:0], queue: c.queue[:0]}
+	nodes.Put(c)
 }
 
 // charge adds CPU seconds to leaf n and all that it belongs to. They may be negative: a correction.
@@ -140,19 +151,24 @@ func (n *node) charge(seconds float64) {
 
 // leave ends a ticket of leaf n. Parties with nothing left to do are forgotten, unless they are ahead.
 func (n *node) leave() {
-	for ; n != nil; n = n.parent {
+	for p := n; n != nil; n = p {
+		p = n.parent
 		if n.busy--; n.busy > 0 {
 			continue
 		}
-		n.children, n.idle = nil, nil // alone, nobody is ahead of anybody
+		for len(n.idle) > 0 { // alone, nobody is ahead of anybody
+			c := n.idle[len(n.idle)-1]
+			c.take()
+			n.forget(c)
+		}
 		switch {
-		case n.parent == nil:
+		case p == nil:
 			n.floor = 0
-		case n.used > n.parent.floor && n.parent.busy > 1:
+		case n.used > p.floor && p.busy > 1:
 			n.parked = false
-			n.put(&n.parent.idle)
+			n.put(&p.idle)
 		default:
-			delete(n.parent.children, n.key)
+			p.forget(n)
 		}
 	}
 }

@@ -121,6 +121,14 @@ type Gate interface {
 	Admit(q Question, done <-chan struct{}) (Ticket, *problem.Problem)
 }
 
+// Reserve is what a door holds of a tenant's limits while it works on a request.
+type Reserve struct {
+	Taken         bool  // false: nothing is held
+	Length        int64 // of the body on the wire; negative: not known
+	Held          int64 // bytes in work
+	Events, Bytes int64 // tokens
+}
+
 // Tuned is implemented by tickets that also say how the engine must run the query, so that it is fair to the others. Whoever
 // runs it adds the settings to the statement's own, over which they go. The map is shared: it must not be changed.
 type Tuned interface {

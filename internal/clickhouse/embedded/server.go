@@ -112,6 +112,10 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		err = c.query(ctx)
 	}
 	cancelled := c.unwatch()
+	if req.settings[niceSetting] != "" {
+		unnice()
+		time.AfterFunc(time.Second, func() { unnice() }) // a thread may still be on its way to the pool
+	}
 	if err != nil || cancelled || c.dirty {
 		sess.conn.Close()
 	} else {
@@ -196,6 +200,9 @@ func fail(w http.ResponseWriter, queryID string, u usage, err error) {
 	w.WriteHeader(e.Status)
 	io.WriteString(w, errorText(e)+"\n")
 }
+
+// niceSetting is the setting of a statement whose threads shall have a lower priority.
+const niceSetting = "os_threads_nice_value_query"
 
 // healthSQL is the statement of the parent's health check. It waits for no place: a busy engine does not hang.
 const healthSQL = "SELECT 1"

@@ -1,0 +1,100 @@
+package qos
+
+import (
+	"strconv"
+	"time"
+
+	"weir/internal/usage"
+)
+
+// tuning is how the engine is told to run a query: settings for its statement.
+type tuning map[string]string
+
+// The engine's priorities: a statement pauses between two blocks while one with a lower number runs.
+const (
+	priorityCheap     = 1
+	priorityAhead     = 3 // cheap, of a tenant that had more than its share
+	priorityMedium    = 5
+	priorityExpensive = 9
+	priorityLast      = 20
+)
+
+// behind makes settings for a statement that must not be felt by others: one thread, small blocks, so that it pauses soon; pauses so short
+// that it gets a twentieth of a core at least; and threads that the system's scheduler gives a fifteenth of what others get. The last
+// does nothing where the process may not change priorities (no CAP_SYS_NICE). DESIGN.md has the measurements.
+func behind(priority int) tuning {
+	return tuning{
+		"max_threads": "1", "max_block_size": "8192", "priority": strconv.Itoa(priority), "low_priority_query_wait_time_ms": "20",
+		"os_threads_nice_value_query": "12",
+	}
+}
+
+// newTunings makes all that there are: few, because the engine keeps a connection of a tenant for each.
+func newTunings() map[int]tuning {
+	m := map[int]tuning{priorityCheap: {"priority": strconv.Itoa(priorityCheap)}}
+	for _, p := range []int{priorityAhead, priorityMedium, priorityExpensive, priorityLast} {
+		m[p] = behind(p)
+	}
+	return m
+}
+
+// Settings implements usage.Tuned.
+func (t *ticket) Settings() map[string]string {
+	p := priorityExpensive
+	switch {
+	case t.last:
+		p = priorityLast
+	case t.class == usage.Cheap && t.ahead:
+		p = priorityAhead
+	case t.class == usage.Cheap:
+		p = priorityCheap
+	case t.class == usage.Medium:
+		p = priorityMedium
+	}
+	return t.gate.tunings[p]
+}
+
+// How much more than its share makes a tenant one that is ahead.
+const (
+	aheadFactor = 1.25
+	aheadLeast  = 0.05 // of the machine: below, nobody is hurt
+	shareEvery  = time.Second
+)
+
+// shares is what tenants used of late, all together. It is renewed once a second.
+type shares struct {
+	at      time.Time
+	total   float64 // CPU seconds in the last minute, what runs counted as estimated
+	weights float64 // of the tenants that used them
+}
+
+// ahead says whether a tenant used more of the last minute's CPU than its share among those that used any. Then even its cheap queries
+// make room for others'.
+func (g *Gate) ahead(p *party, now time.Time) bool {
+	if now.Sub(g.shares.at) >= shareEvery || g.shares.at.IsZero() {
+		g.shares = shares{at: now}
+		for e := g.recent.Back(); e != nil; e = e.Prev() {
+			x := e.Value.(*party)
+			if x.busy() == 0 && now.Sub(x.seen) > time.Minute+5*time.Second {
+				break // so has nobody before it: they are in order
+			}
+			if used := x.lately(now); used > 0 {
+				g.shares.total += used
+				g.shares.weights += x.weight()
+			}
+		}
+	}
+	used := p.lately(now)
+	return used > aheadLeast*60*float64(g.cfg.Cores) && used > aheadFactor*g.shares.total*p.weight()/max(g.shares.weights, p.weight())
+}
+
+// lately is the CPU that the tenant used in the last minute, and what it is expected to use for what runs.
+func (p *party) lately(now time.Time) float64 {
+	return p.minute.sum(now) + p.pending().Seconds()
+}
+
+func (p *party) pending() time.Duration { return p.load[cheap] + p.load[medium] + p.load[expensive] }
+
+func (p *party) weight() float64 { return float64(max(1, p.limits.Weight)) }
+
+func (p *party) busy() int { return p.waiting + p.all() }
