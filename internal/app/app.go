@@ -214,7 +214,7 @@ func (a *app) openProcessor(ctx context.Context) error {
 	return loadCommon(ctx, a.catalog, a.processor, a.log)
 }
 
-func (a *app) openAPI(context.Context) error {
+func (a *app) openAPI(ctx context.Context) error {
 	if err := a.openLimits(); err != nil {
 		return err
 	}
@@ -245,11 +245,11 @@ func (a *app) openAPI(context.Context) error {
 	}
 	doors.Register(a.api.Mux())
 	a.jobs.Mount(a.api.Huma())
-	return a.openQueries()
+	return a.openQueries(ctx)
 }
 
-func (a *app) openQueries() error {
-	if err := a.openPipeline(); err != nil {
+func (a *app) openQueries(ctx context.Context) error {
+	if err := a.openPipeline(ctx); err != nil {
 		return err
 	}
 	if err := a.openPort(a.queries); err != nil {

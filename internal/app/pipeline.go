@@ -2,12 +2,19 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"weir/internal/cache"
 	"weir/internal/catalog"
 	"weir/internal/event"
+	"weir/internal/jobs"
 	"weir/internal/metering"
+	"weir/internal/problem"
 	"weir/internal/query"
 	"weir/internal/report"
 	"weir/internal/tenant"
@@ -26,22 +33,35 @@ type measuring struct {
 }
 
 // openPipeline builds what answers questions. Gate, sink and pricer must have been opened.
-func (a *app) openPipeline() error {
-	var err error
-	if a.cache, err = cache.New(cache.Config{}, a.reg); err != nil {
+func (a *app) openPipeline(ctx context.Context) error {
+	var kept query.Cache // nil when nothing is to be kept
+	var keptReports report.Cache
+	if n := int64(a.cfg.Query.Cache); n > 0 {
+		c, err := cache.New(cache.Config{Bytes: n}, a.reg)
+		if err != nil {
+			return err
+		}
+		a.cache, kept, keptReports = c, c, c
+	}
+	maskKey, err := a.maskKey(ctx)
+	if err != nil {
 		return err
 	}
 	if a.queries, err = query.NewService(query.Config{
 		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
+		TokenWait: a.cfg.Query.TokenWait, JobTime: max(a.cfg.Query.JobTimeout, a.cfg.Query.Timeout),
 	}, query.Deps{
-		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, Cache: a.cache, Tenants: a.catalog, Limits: a.gate.Limits,
-		Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
+		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, Cache: kept, Tenants: a.catalog, Limits: a.gate.Limits,
+		MaskKey: maskKey, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
 	}, a.log, a.reg); err != nil {
 		return err
 	}
-	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, query.NewHandler(a.queries)))
-	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory)}, report.Deps{
-		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Data: tenantData{a}, Cache: a.cache,
+	door := query.NewHandler(a.queries)
+	door.Jobs = queryJobs{a.jobs}
+	a.jobs.Register(jobs.Kind{Name: query.JobKind, Resumable: true, Run: func(ctx context.Context, r *jobs.Run) error { return a.queries.RunJob(ctx, queryRun{r}) }})
+	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, door))
+	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
+		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Data: tenantData{a}, Cache: keptReports,
 		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
 	}, a.log, a.reg); err != nil {
 		return err
@@ -93,4 +113,44 @@ func (d tenantData) Properties(t tenant.ID) []event.Property {
 func (d tenantData) Masks(t tenant.ID) []catalog.Mask {
 	found, _ := d.catalog.TenantByID(t)
 	return found.Policy.Masks
+}
+
+// maskKey is the secret behind the hashes of masked columns, made at the first start and kept in the catalog.
+func (a *app) maskKey(ctx context.Context) ([]byte, error) {
+	const name = "mask_secret"
+	text, err := a.catalog.Setting(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && text == "" {
+		var raw [32]byte
+		if _, err := rand.Read(raw[:]); err != nil {
+			return nil, fmt.Errorf("make the secret of masks: %w", err)
+		}
+		text = hex.EncodeToString(raw[:])
+		err = a.catalog.SetSetting(ctx, name, text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("the secret of masks in the catalog is damaged: %w", err)
+	}
+	return key, nil
+}
+
+// queryJobs starts jobs of queries.
+type queryJobs struct{ jobs *jobs.Jobs }
+
+func (q queryJobs) Start(who tenant.Principal, title string, in query.JobInput) (func(http.ResponseWriter), *problem.Problem) {
+	j, p := q.jobs.Start(who, query.JobKind, title, in)
+	if p != nil {
+		return nil, p
+	}
+	return func(w http.ResponseWriter) { jobs.WriteAccepted(w, j) }, nil
+}
+
+// queryRun is a job of a query under way.
+type queryRun struct{ *jobs.Run }
+
+func (r queryRun) Progress(done, total uint64) {
+	r.Run.Progress(jobs.Progress{Done: done, Total: total, Unit: "rows"})
 }

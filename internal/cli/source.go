@@ -27,15 +27,16 @@ type sourceInfo struct {
 	Hostnames []string  `json:"hostnames"`
 	TimeZone  string    `json:"time_zone"`
 	FirstDay  int       `json:"first_day"`
+	Strong    bool      `json:"strong"`
 	Created   time.Time `json:"created"`
 	WriteKey  string    `json:"write_key,omitempty"`
 }
 
 func sourceTable(list ...sourceInfo) func() grid {
 	return func() grid {
-		g := grid{head: []string{"id", "site_id", "name", "aliases", "hostnames", "time zone", "first day", "created"}}
+		g := grid{head: []string{"id", "site_id", "name", "aliases", "hostnames", "time zone", "first day", "strong", "created"}}
 		for _, s := range list {
-			g.add(s.ID, s.SiteID, orDash(s.Name), orDash(strings.Join(s.Aliases, " ")), orDash(strings.Join(s.Hostnames, " ")), s.TimeZone, strconv.Itoa(s.FirstDay), when(s.Created))
+			g.add(s.ID, s.SiteID, orDash(s.Name), orDash(strings.Join(s.Aliases, " ")), orDash(strings.Join(s.Hostnames, " ")), s.TimeZone, strconv.Itoa(s.FirstDay), strconv.FormatBool(s.Strong), when(s.Created))
 		}
 		return g
 	}
@@ -48,6 +49,7 @@ type SourceFields struct {
 	Hostname     []string `help:"Host whose browsers may send, *.example.com with its subdomains; may be repeated." json:"-"`
 	TimeZone     *string  `help:"IANA time zone of its reports." json:"time_zone,omitempty"`
 	FirstDay     *int     `help:"First day of the week, 1 is Monday." json:"first_day,omitempty"`
+	Strong       *bool    `help:"Queries and reports of the tenant wait for everything that was acknowledged before them." negatable:"" json:"strong,omitempty"`
 	NoAliases    bool     `help:"Remove all aliases." json:"-"`
 	AllHostnames bool     `help:"Allow all hosts." json:"-"`
 }

@@ -90,6 +90,9 @@ type Query struct {
 	Concurrent int           // queries that run at once
 	MaxWait    time.Duration // for its turn, of one query
 	MaxQueued  int           // queries of one tenant that wait
+	JobTimeout time.Duration // of a query that runs as a job
+	TokenWait  time.Duration // for what a token names, or a strong source demands
+	Cache      Size          // of all kept answers; 0: none is kept
 }
 
 // Limits are the limits of tenants that have none of their own, field by field; 0: no limit.

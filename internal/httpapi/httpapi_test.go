@@ -234,13 +234,13 @@ func TestSourceLife(t *testing.T) {
 	}
 	delete(got, "created")
 	delete(got, "write_key")
-	want := map[string]any{"id": "app", "site_id": site, "name": "App", "aliases": []any{"G-1"}, "hostnames": []any{"www.example.com", "*.example.org"}, "time_zone": "Europe/Berlin", "first_day": 7.}
+	want := map[string]any{"id": "app", "site_id": site, "name": "App", "aliases": []any{"G-1"}, "hostnames": []any{"www.example.com", "*.example.org"}, "time_zone": "Europe/Berlin", "first_day": 7., "strong": false}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	got = f.want(200, f.do("PATCH", "/api/v1/tenants/acme/sources/app", admin, `{"aliases":[],"first_day":1}`))
+	got = f.want(200, f.do("PATCH", "/api/v1/tenants/acme/sources/app", admin, `{"aliases":[],"first_day":1,"strong":true}`))
 	delete(got, "created")
-	want["aliases"], want["first_day"] = []any{}, 1.
+	want["aliases"], want["first_day"], want["strong"] = []any{}, 1., true
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

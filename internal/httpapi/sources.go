@@ -24,12 +24,13 @@ type SourceView struct {
 	Hostnames []string  `json:"hostnames" doc:"Hosts whose browsers may send; empty allows all"`
 	TimeZone  string    `json:"time_zone" example:"Europe/Berlin"`
 	FirstDay  int       `json:"first_day" doc:"First day of the week, 1 is Monday"`
+	Strong    bool      `json:"strong" doc:"The tenant's queries and reports wait for everything that was acknowledged before them"`
 	Created   time.Time `json:"created"`
 }
 
 func viewSource(s catalog.Source) SourceView {
 	return SourceView{ID: s.ID, SiteID: s.SiteID, Name: s.Name, Aliases: append([]string{}, s.Aliases...), Hostnames: append([]string{}, s.Hostnames...),
-		TimeZone: s.TimeZone, FirstDay: s.FirstDay, Created: s.Created}
+		TimeZone: s.TimeZone, FirstDay: s.FirstDay, Strong: s.Strong, Created: s.Created}
 }
 
 // SourcePatch changes only what it names.
@@ -39,6 +40,7 @@ type SourcePatch struct {
 	Hostnames *[]string `json:"hostnames,omitempty" maxItems:"100" doc:"Hosts whose browsers may send, *.example.com with its subdomains; empty allows all"`
 	TimeZone  *string   `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name; UTC by default"`
 	FirstDay  *int      `json:"first_day,omitempty" minimum:"1" maximum:"7" doc:"First day of the week, 1 is Monday and the default"`
+	Strong    *bool     `json:"strong,omitempty" doc:"Queries and reports of the tenant wait, at most query.token_wait, until everything that was acknowledged before them can be seen"`
 }
 
 var (
@@ -79,6 +81,9 @@ func (in SourcePatch) apply(s *catalog.Source) error {
 	}
 	if in.FirstDay != nil {
 		s.FirstDay = *in.FirstDay
+	}
+	if in.Strong != nil {
+		s.Strong = *in.Strong
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -34,18 +35,22 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 	if p := q.Who.Require(tenant.RoleAnalyst); p != nil {
 		return nil, p
 	}
-	id, p := q.Who.RequireTenant()
-	if p != nil {
+	id := q.Who.Tenant
+	all := id == "" && q.Who.Role == tenant.RoleOperator // across tenants
+	if id == "" && !all {
+		_, p := q.Who.RequireTenant()
 		return nil, p
 	}
-	a := &asking{Service: s, q: q, begin: time.Now(), scope: Scope{Tenant: id, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: q.Door == DoorClickHouse}}
-	if s.deps.Tenants != nil {
-		if t, ok := s.deps.Tenants.TenantByID(id); ok {
-			a.limits = t.Limits
-			a.scope.Masks = masksOf(t.Policy.Masks, q.Who.Role)
+	a := &asking{Service: s, q: q, begin: time.Now(), scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: q.Door == DoorClickHouse}}
+	if s.deps.Tenants != nil && !all {
+		t, ok := s.deps.Tenants.TenantByID(id)
+		if !ok { // a job whose tenant was deleted meanwhile
+			return nil, problem.New(http.StatusNotFound, "unknown_tenant", "there is no tenant %q", id)
 		}
+		a.limits = t.Limits
+		a.scope.Masks = masksOf(t.Policy.Masks, q.Who.Role)
 	}
-	if s.deps.Limits != nil {
+	if s.deps.Limits != nil && !all {
 		a.limits = s.deps.Limits(id)
 	}
 	return a, a.readTokens()
@@ -119,10 +124,8 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 		ans.QueryID = b.engineID
 	}
 	st := clickhouse.Statement{SQL: a.checked.SQL, Params: a.q.Params, Settings: a.engineSettings(b.ticket), Format: a.format.name, QueryID: b.engineID,
-		Comment: string(b.kind) + "/" + string(a.scope.Tenant), Tenant: string(a.scope.Tenant)}
-	if !a.barrier2 {
-		st.Tenant = ""
-	}
+		Comment: string(b.kind) + "/" + string(a.scope.Tenant)}
+	a.confine(&st)
 	if a.q.Running != nil {
 		a.q.Running(b.engineID, a.estimate(expected))
 	}
@@ -137,6 +140,17 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	body := &answerBody{ReadCloser: res.Body, bill: b, limit: a.resultLimit(), cancel: cancel, summary: res.Summary}
 	ans.Body, ans.Summary, ans.Cost = body, res.Summary, body.cost
 	return ans, nil
+}
+
+// confine has the engine run the statement behind its own barrier.
+func (a *asking) confine(st *clickhouse.Statement) {
+	switch {
+	case !a.barrier2:
+	case a.scope.All:
+		st.Operator = true
+	default:
+		st.Tenant = string(a.scope.Tenant)
+	}
 }
 
 // engineSettings are the service's own, the question's about the form of its answer and lower limits, and the ticket's, which go over all others.

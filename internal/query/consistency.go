@@ -30,7 +30,7 @@ func (a *asking) readTokens() *problem.Problem {
 		a.scope.AsOf = t
 		a.min = a.min.Merge(t...)
 	}
-	if a.deps.Tenants != nil && a.deps.Data != nil && a.deps.Tenants.Strong(a.scope.Tenant) {
+	if a.deps.Tenants != nil && a.deps.Data != nil && !a.scope.All && a.deps.Tenants.Strong(a.scope.Tenant) {
 		a.min = a.min.Merge(a.deps.Data.Acknowledged(a.scope.Tenant)...)
 	}
 	return nil

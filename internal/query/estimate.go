@@ -117,10 +117,8 @@ func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Proble
 		return nil
 	}
 	st := clickhouse.Statement{SQL: "EXPLAIN ESTIMATE " + a.checked.SQL, Params: a.q.Params, Settings: a.settings, Format: "TSVWithNames", QueryID: newEngineID(),
-		Comment: "explain/" + string(a.scope.Tenant), Tenant: string(a.scope.Tenant)}
-	if !a.barrier2 {
-		st.Tenant = ""
-	}
+		Comment: "explain/" + string(a.scope.Tenant)}
+	a.confine(&st)
 	run, cancel := context.WithTimeout(ctx, a.cfg.MaxTime)
 	defer cancel()
 	b := &bill{Service: a.Service, subject: q.Subject, kind: usage.KindQuery, engineID: st.QueryID, begin: time.Now()}

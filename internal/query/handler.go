@@ -9,13 +9,18 @@ import (
 
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // Handler serves POST /api/v1/query. It is safe for concurrent use.
-type Handler struct{ *Service }
+type Handler struct {
+	*Service
+	// Jobs runs what is asked for with async; nil: nothing.
+	Jobs Jobs
+}
 
 // NewHandler returns the door to s.
-func NewHandler(s *Service) *Handler { return &Handler{s} }
+func NewHandler(s *Service) *Handler { return &Handler{Service: s} }
 
 // ServeHTTP answers one query of the request's principal, an analyst at least.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +45,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) *problem.Problem
 	if err != nil {
 		return problem.New(http.StatusUnauthorized, "unauthenticated", "send a key: Authorization: Bearer <key>")
 	}
+	defer usage.Label(r.Context(), usage.Query, who.Tenant)()
 	q, p := readRequest(w, r)
 	if p != nil {
 		return p
@@ -48,8 +54,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) *problem.Problem
 	if p != nil {
 		return p
 	}
-	if q.DryRun {
+	switch {
+	case q.DryRun:
 		return h.plan(w, r, ask)
+	case q.wantsJob(r):
+		return h.startJob(w, r, ask)
 	}
 	a, p := h.Ask(r.Context(), ask)
 	if p != nil {

@@ -30,7 +30,7 @@ type kept struct {
 // keeps says whether the question's answer may come from the cache. What has a bound on its cost is looked at first: it is refused whether or not
 // its answer happens to be there.
 func (a *asking) keeps() bool {
-	return a.deps.Cache != nil && a.deps.Data != nil && a.q.Door != DoorJob && a.q.MaxCost == 0 && a.q.MaxBytes == 0
+	return a.deps.Cache != nil && a.deps.Data != nil && a.q.Door != DoorJob && !a.scope.All && a.q.MaxCost == 0 && a.q.MaxBytes == 0
 }
 
 // key is the hash of everything that the answer depends on, beside the tenant's data. The text is taken as it is: a hit needs no parser.

@@ -59,7 +59,7 @@ type Tenants interface {
 	Strong(id tenant.ID) bool
 }
 
-// Properties knows the properties of a tenant's events.
+// Properties knows the properties of a tenant's events; of the tenant "", those that all have in common.
 type Properties interface {
 	Properties(t tenant.ID) []event.Property
 }

@@ -1,0 +1,191 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/usage"
+)
+
+// JobKind is the kind of jobs that run queries.
+const JobKind = "query"
+
+// Jobs starts jobs that run RunJob.
+type Jobs interface {
+	// Start queues a job. accept answers the request that asked for it.
+	Start(who tenant.Principal, title string, input JobInput) (accept func(w http.ResponseWriter), p *problem.Problem)
+}
+
+// JobInput is what a job is started with. It is kept with the job: a field that has a name once keeps its meaning.
+type JobInput struct {
+	SQL      string            `json:"sql"`
+	Params   map[string]string `json:"params,omitempty"`
+	Format   string            `json:"format,omitempty"`
+	MinToken string            `json:"min_token,omitempty"`
+	AsOf     string            `json:"as_of,omitempty"`
+	MaxCost  float64           `json:"max_cost,omitempty"`
+	MaxBytes uint64            `json:"max_bytes,omitempty"`
+	From     string            `json:"from,omitempty"`
+}
+
+// JobRun is a job under way.
+type JobRun interface {
+	Who() tenant.Principal
+	Input(v any) error
+	// Result begins the result; what is written is kept if the job ends well.
+	Result(contentType string) (io.Writer, error)
+	Rows(n uint64)
+	// Progress tells how many rows were read, of how many in all (0: unknown).
+	Progress(done, total uint64)
+}
+
+func (q *Question) jobInput() JobInput {
+	return JobInput{SQL: q.SQL, Params: q.Params, Format: q.Format, MinToken: q.MinToken, AsOf: q.AsOf, MaxCost: q.MaxCost, MaxBytes: q.MaxBytes, From: q.From}
+}
+
+// wantsJob says whether a request asks to be answered later.
+func (q *request) wantsJob(r *http.Request) bool {
+	if q.Async {
+		return true
+	}
+	for _, v := range r.Header.Values("Prefer") {
+		for p := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(p), "respond-async") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// startJob checks a question and starts a job for it: what is refused is refused at once, not when the job's turn comes.
+func (h *Handler) startJob(w http.ResponseWriter, r *http.Request, q *Question) *problem.Problem {
+	if h.Jobs == nil {
+		return problem.New(http.StatusUnprocessableEntity, "unsupported", "async: this process runs no jobs; leave it out").WithField("async")
+	}
+	q.Door = DoorJob
+	a, p := h.asking(q)
+	if p != nil {
+		return p
+	}
+	if p := a.prepare(); p != nil {
+		return p
+	}
+	if q.MaxCost > 0 || q.MaxBytes > 0 {
+		expected := a.expected()
+		if p := a.bounded(r.Context(), &expected); p != nil {
+			return p
+		}
+	}
+	accept, p := h.Jobs.Start(q.Who, q.SQL, q.jobInput())
+	if p != nil {
+		return p
+	}
+	accept(w)
+	return nil
+}
+
+// progressEvery is how often a job looks how far its statement has come.
+const progressEvery = 500 * time.Millisecond
+
+// RunJob runs the question of a job and writes its answer. An error that is a *problem.Problem is for the job's owner.
+func (s *Service) RunJob(ctx context.Context, run JobRun) error {
+	var in JobInput
+	if err := run.Input(&in); err != nil {
+		return err
+	}
+	who := run.Who()
+	defer usage.Label(ctx, usage.Query, who.Tenant)()
+	q := &Question{Who: who, Door: DoorJob, From: in.From, SQL: in.SQL, Params: in.Params, Format: in.Format, MinToken: in.MinToken, AsOf: in.AsOf, MaxCost: in.MaxCost, MaxBytes: in.MaxBytes}
+	watch := &jobWatch{service: s, run: run}
+	q.Running = func(id string, e usage.Estimate) { watch.begin(ctx, id, e.Rows) }
+	a, p := s.Ask(ctx, q)
+	if p != nil {
+		watch.end(nil)
+		return p
+	}
+	defer watch.end(a)
+	defer a.Body.Close()
+	f, _ := formatByName(a.Format)
+	out, err := run.Result(f.contentType)
+	if err != nil {
+		return err
+	}
+	if f.enveloped() {
+		err = copyEnveloped(out, a.Body, func() ([]byte, error) { return envelope(a) })
+	} else {
+		_, err = io.Copy(out, a.Body)
+	}
+	if err != nil {
+		return s.jobProblem(ctx, q, err)
+	}
+	run.Rows(a.Summary().ResultRows)
+	return nil
+}
+
+// jobProblem says what ended an answer: the engine, or the writer of the result, whose problem passes as it is.
+func (s *Service) jobProblem(ctx context.Context, q *Question, err error) error {
+	if p, ok := err.(*problem.Problem); ok {
+		return p
+	}
+	if cause := context.Cause(ctx); ctx.Err() != nil {
+		return fmt.Errorf("the job's query was ended: %w", cause)
+	}
+	return (&asking{Service: s, q: q}).problem(ctx, err)
+}
+
+// jobWatch tells a job how far its statement has come, from one goroutine of its own.
+type jobWatch struct {
+	service *Service
+	run     JobRun
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+func (w *jobWatch) begin(ctx context.Context, id string, expected uint64) {
+	w.run.Progress(0, expected)
+	if w.service.deps.Watcher == nil {
+		return
+	}
+	ctx, w.cancel = context.WithCancel(ctx)
+	w.wg.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			p, err := w.service.deps.Watcher.Process(ctx, id)
+			if err != nil || p.Ended {
+				continue // it has not begun, or its answer is on the way
+			}
+			total := p.TotalRows
+			if total == 0 {
+				total = expected
+			}
+			w.run.Progress(p.ReadRows, max(total, p.ReadRows))
+		}
+	})
+}
+
+// end waits for the goroutine, and tells the last.
+func (w *jobWatch) end(a *Answer) {
+	if w.cancel != nil {
+		w.cancel()
+	}
+	w.wg.Wait()
+	if a != nil {
+		if n := a.Summary().ReadRows; n > 0 {
+			w.run.Progress(n, n)
+		}
+	}
+}

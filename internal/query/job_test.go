@@ -1,0 +1,138 @@
+package query
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"weir/internal/clickhouse"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/usage"
+)
+
+// jobs notes what is started.
+type jobs struct {
+	title string
+	input JobInput
+	n     int
+}
+
+func (j *jobs) Start(_ tenant.Principal, title string, in JobInput) (func(http.ResponseWriter), *problem.Problem) {
+	j.n++
+	j.title, j.input = title, in
+	return func(w http.ResponseWriter) {
+		w.Header().Set("Location", "/jobs/1")
+		w.WriteHeader(http.StatusAccepted)
+	}, nil
+}
+
+// jobRun is a job under way.
+type jobRun struct {
+	input    JobInput
+	out      bytes.Buffer
+	kind     string
+	rows     uint64
+	progress [][2]uint64
+	full     error
+}
+
+func (j *jobRun) Who() tenant.Principal { return analyst }
+
+func (j *jobRun) Input(v any) error {
+	b, err := json.Marshal(j.input)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, v)
+}
+
+func (j *jobRun) Result(contentType string) (io.Writer, error) {
+	j.kind = contentType
+	return j, nil
+}
+
+func (j *jobRun) Write(p []byte) (int, error) {
+	if j.full != nil {
+		return 0, j.full
+	}
+	return j.out.Write(p)
+}
+
+func (j *jobRun) Rows(n uint64)            { j.rows = n }
+func (j *jobRun) Progress(done, of uint64) { j.progress = append(j.progress, [2]uint64{done, of}) }
+
+func TestAsync(t *testing.T) {
+	j := &jobs{}
+	e := &fakeEngine{body: "rows\n0\n"} // of EXPLAIN ESTIMATE; nothing else is run
+	h := newHandler(t, Config{}, e)
+	if p := problemIn(t, post(h, analyst, `{"sql":"SELECT 1","async":true}`)); p.Status != 422 || p.Field != "async" {
+		t.Errorf("without jobs: %+v", p)
+	}
+	h.Jobs = j
+	w := post(h, analyst, `{"sql":"SELECT 1","format":"CSV","params":{"a":1},"max_cost":5,"max_bytes":6,"async":true}`)
+	if w.Code != 202 || w.Header().Get("Location") != "/jobs/1" || j.n != 1 || j.title != "SELECT 1" {
+		t.Errorf("%d %s: %+v", w.Code, w.Body, j)
+	}
+	if in := j.input; in.SQL != "SELECT 1" || in.Format != "CSV" || in.Params["a"] != "1" || in.MaxCost != 5 || in.MaxBytes != 6 {
+		t.Errorf("input %+v", in)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT 1"}`))
+	r.Header.Set("Prefer", "wait=1, Respond-Async")
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r.WithContext(tenant.With(r.Context(), analyst)))
+	if rec.Code != 202 || j.n != 2 {
+		t.Errorf("Prefer: %d", rec.Code)
+	}
+	// What is refused is refused at once.
+	if w := post(h, analyst, `{"sql":"SELECT sleep(1)","async":true}`); w.Code != 400 || j.n != 2 {
+		t.Errorf("%d, %d jobs", w.Code, j.n)
+	}
+}
+
+func TestRunJob(t *testing.T) {
+	d, e := &desk{estimate: usage.Estimate{Rows: 100}}, &fakeEngine{body: engineJSON}
+	s := newService(t, Config{}, d.deps(e))
+	run := &jobRun{input: JobInput{SQL: "SELECT 1 AS n"}}
+	if err := s.RunJob(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(run.out.Bytes(), &got); err != nil || got["cost"] == nil || got["as_of"] == nil || run.kind != "application/json" {
+		t.Errorf("%s %s: %v", run.kind, run.out.String(), err)
+	}
+	if len(d.records) != 1 || d.records[0].Kind != usage.KindJob || d.asked[0].Kind != usage.KindJob || e.got[0].Settings["max_execution_time"] != "900" || !strings.HasPrefix(e.got[0].Comment, "job/") {
+		t.Errorf("%+v", d.records)
+	}
+	if len(run.progress) != 2 || run.progress[0] != [2]uint64{0, 100} || run.progress[1] != [2]uint64{11, 11} {
+		t.Errorf("progress %v", run.progress)
+	}
+	full := problem.New(413, "result_too_large", "no")
+	for name, c := range map[string]struct {
+		e    *fakeEngine
+		full error
+		want string
+	}{
+		"refused":  {&fakeEngine{err: &clickhouse.Error{Code: 159}}, nil, "query.job_timeout"},
+		"half-way": {&fakeEngine{body: "{", breakErr: &clickhouse.Error{Code: 241}}, nil, "query.memory"},
+		"no room":  {&fakeEngine{body: engineJSON}, full, "no"},
+	} {
+		err := newService(t, Config{}, Deps{Engine: c.e}).RunJob(t.Context(), &jobRun{input: JobInput{SQL: "SELECT 1"}, full: c.full})
+		var p *problem.Problem
+		if !errors.As(err, &p) || !strings.Contains(p.Detail, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errBoom)
+	err := newService(t, Config{}, Deps{Engine: &fakeEngine{body: "{", breakErr: errBoom}}).RunJob(ctx, &jobRun{input: JobInput{SQL: "SELECT 1"}})
+	if p, ok := err.(*problem.Problem); ok || !errors.Is(err, errBoom) {
+		t.Errorf("ended: %v %v", p, err)
+	}
+}
