@@ -225,7 +225,7 @@ func (a *app) openAPI(ctx context.Context) error {
 	}
 	a.close = append(a.close, enricher.Close)
 	if a.api, err = httpapi.New(httpapi.Config{
-		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Quarantine: quarantine{a.processor, a.gatherer},
+		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
 		Schema: newSchema(a.processor, a.catalog), Ready: a.notReady, Version: a.opt.Version,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
 		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),

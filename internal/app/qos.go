@@ -3,7 +3,9 @@ package app
 import (
 	"weir/internal/catalog"
 	"weir/internal/config"
+	"weir/internal/httpapi"
 	"weir/internal/qos"
+	"weir/internal/tenant"
 )
 
 // limits is what holds tenants, and addresses, to their limits.
@@ -28,6 +30,28 @@ func (a *app) openLimits() error {
 	}
 	a.limits.addresses, err = qos.NewAddresses(qos.AddressConfig{Rate: a.cfg.HTTP.IPRate, Burst: a.cfg.HTTP.IPBurst}, a.reg)
 	return err
+}
+
+// LimitState serves /api/v1/limits.
+func (l limits) LimitState(id tenant.ID) httpapi.LimitState {
+	s := l.gate.State(id)
+	t, _ := l.tenants.TenantByID(id)
+	in := l.ingest.State(&t)
+	out := httpapi.LimitState{
+		Limits: s.Limits, CPUSecondsMinute: s.CPUSecondsMinute, CPUSecondsHour: s.CPUSecondsHour, ScanBytesHour: s.ScannedHour,
+		OldestWait: s.OldestWait.Seconds(), WaitsFor: s.WaitsFor, WaitsForValue: s.WaitsForValue, MaxWait: s.MaxWait.Seconds(), MaxQueued: s.MaxQueued,
+		Events: in.Events, Bytes: in.Bytes, InFlight: in.InFlight, MaxInFlight: in.MaxInFlight,
+	}
+	switch {
+	case s.Throttled:
+		out.Budget = catalog.BudgetThrottle
+	case s.Closed:
+		out.Budget = catalog.BudgetBlock
+	}
+	for _, c := range s.Classes {
+		out.Queries = append(out.Queries, httpapi.QueriesState{Class: string(c.Class), Running: c.Running, Waiting: c.Waiting, Places: c.Places})
+	}
+	return out
 }
 
 // defaultLimits are the limits of tenants that have none of their own.

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/auth"
+	"weir/internal/catalog"
 	"weir/internal/catalog/sqlite"
 	"weir/internal/config"
 	"weir/internal/httpapi"
@@ -61,7 +62,7 @@ func server(t *testing.T, query http.HandlerFunc) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}})
+	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}, Limits: limitsOf{c}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +72,15 @@ func server(t *testing.T, query http.HandlerFunc) string {
 	s := httptest.NewServer(api.Handler())
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// limitsOf answers for a tenant that has a query waiting.
+type limitsOf struct{ catalog catalog.Catalog }
+
+func (l limitsOf) LimitState(id tenant.ID) httpapi.LimitState {
+	t, _ := l.catalog.TenantByID(id)
+	return httpapi.LimitState{Limits: t.Limits, CPUSecondsMinute: 12.5, OldestWait: 1.5, WaitsFor: "query.concurrent", WaitsForValue: 32, Events: 4000, Bytes: -1,
+		Queries: []httpapi.QueriesState{{Class: "cheap", Running: 3, Waiting: 1, Places: 14}, {Class: "expensive", Running: 1, Places: 1}}}
 }
 
 var (
@@ -113,7 +123,8 @@ func TestSession(t *testing.T) {
 	for _, line := range []string{
 		"tenant create acme --name Acme --retention 400d --event-bytes 1000",
 		"tenant create plain",
-		"tenant update plain --region eu --dedupe-keys 5",
+		"tenant update plain --region eu --dedupe-keys 5 --events-per-second 1000 --cpu-seconds-per-minute 30 --weight 2",
+		"limits --tenant plain",
 		"tenant list",
 		"tenant show acme",
 		"source create acme web --site-id s1 --alias one.example --alias G-1 --hostname *.example.com --time-zone Europe/Berlin --first-day 7",

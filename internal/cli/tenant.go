@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 )
 
@@ -19,45 +18,34 @@ type TenantCmd struct {
 
 // tenantInfo is a tenant as the API shows it.
 type tenantInfo struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Region    string `json:"region"`
-	Retention string `json:"retention"`
-	Limits    struct {
-		DedupeKeys int64 `json:"dedupe_keys"`
-		EventBytes int64 `json:"event_bytes"`
-	} `json:"limits"`
-	Created time.Time `json:"created"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Region    string    `json:"region"`
+	Retention string    `json:"retention"`
+	Limits    limits    `json:"limits"`
+	Created   time.Time `json:"created"`
 }
 
 func tenantTable(list ...tenantInfo) func() grid {
 	return func() grid {
-		g := grid{head: []string{"id", "name", "region", "retention", "dedupe keys", "event bytes", "created"}, right: map[int]bool{4: true, 5: true}}
+		g := grid{head: []string{"id", "name", "region", "retention", "limits", "created"}}
 		for _, t := range list {
 			retention := t.Retention
 			if retention == "0" {
 				retention = "for ever"
 			}
-			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, limit(t.Limits.DedupeKeys, "no limit"), limit(t.Limits.EventBytes, "default"), when(t.Created))
+			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, t.Limits.String(), when(t.Created))
 		}
 		return g
 	}
 }
 
-func limit(n int64, zero string) string {
-	if n == 0 {
-		return zero
-	}
-	return strconv.FormatInt(n, 10)
-}
-
 // TenantFields are the fields of a tenant that can be set; what is not given stays out of the request.
 type TenantFields struct {
-	Name       *string `help:"Name for people." json:"name,omitempty"`
-	Region     *string `help:"Where its data shall lie." json:"region,omitempty"`
-	Retention  *string `help:"How long its events are wanted, for example 400d; 0 is for ever." json:"retention,omitempty"`
-	DedupeKeys *int64  `help:"Event ids remembered for deduplication; 0 is no limit." json:"-"`
-	EventBytes *int64  `help:"Largest event in bytes; 0 is the installation's limit." json:"-"`
+	Name      *string `help:"Name for people." json:"name,omitempty"`
+	Region    *string `help:"Where its data shall lie." json:"region,omitempty"`
+	Retention *string `help:"How long its events are wanted, for example 400d; 0 is for ever." json:"retention,omitempty"`
+	LimitFields
 }
 
 type tenantBody struct {
@@ -67,14 +55,7 @@ type tenantBody struct {
 }
 
 func (f TenantFields) body(id string) tenantBody {
-	b := tenantBody{ID: id, TenantFields: f, Limits: map[string]int64{}}
-	if f.DedupeKeys != nil {
-		b.Limits["dedupe_keys"] = *f.DedupeKeys
-	}
-	if f.EventBytes != nil {
-		b.Limits["event_bytes"] = *f.EventBytes
-	}
-	return b
+	return tenantBody{ID: id, TenantFields: f, Limits: f.given()}
 }
 
 const tenantsPath = "/api/v1/tenants"

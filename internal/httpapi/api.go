@@ -37,6 +37,7 @@ type Config struct {
 	Auth       Authenticator
 	Passwords  Passwords  // nil: no users
 	Usage      Usage      // nil: no /api/v1/usage
+	Limits     Limits     // nil: no /api/v1/limits
 	Quarantine Quarantine // nil: no /api/v1/quarantine
 	Schema     Schema     // nil: no /api/v1/schema and /api/v1/properties
 	// Ready tells why answers are not possible yet; nothing when they are. It is called for each /readyz. Nil: always ready.
@@ -128,6 +129,7 @@ func New(cfg Config) (*API, error) {
 	a.registerUsers()
 	a.registerImports()
 	a.registerUsage()
+	a.registerLimits()
 	a.registerQuarantine()
 	a.registerSchema()
 	a.registerHealth()

@@ -111,7 +111,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}}
 	reg := prometheus.NewRegistry()
-	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: f.usage, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
+	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: f.usage, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg})
 	if err != nil {
@@ -192,13 +192,13 @@ func TestTenantLife(t *testing.T) {
 		t.Errorf("got %v, location %q", got, w.Header().Get("Location"))
 	}
 	delete(got, "created")
-	want := map[string]any{"id": "zoo", "name": "Zoo", "region": "eu", "retention": "90d", "limits": map[string]any{"dedupe_keys": 0., "event_bytes": 1000.}}
+	want := map[string]any{"id": "zoo", "name": "Zoo", "region": "eu", "retention": "90d", "limits": ownLimits(map[string]any{"event_bytes": 1000.})}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	got = f.want(200, f.do("PATCH", "/api/v1/tenants/zoo", operator, `{"name":"New","retention":"0","limits":{"dedupe_keys":5}}`))
 	delete(got, "created")
-	want["name"], want["retention"], want["limits"] = "New", "0", map[string]any{"dedupe_keys": 5., "event_bytes": 1000.}
+	want["name"], want["retention"], want["limits"] = "New", "0", ownLimits(map[string]any{"dedupe_keys": 5., "event_bytes": 1000.})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

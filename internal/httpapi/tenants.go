@@ -23,20 +23,9 @@ type tenantView struct {
 	Created   time.Time  `json:"created"`
 }
 
-type limitsView struct {
-	DedupeKeys int64 `json:"dedupe_keys" minimum:"0" doc:"Event ids remembered for deduplication; 0 is no limit"`
-	EventBytes int64 `json:"event_bytes" minimum:"0" doc:"Largest event in bytes; 0 is the installation's limit"`
-}
-
 func viewTenant(t catalog.Tenant) tenantView {
 	return tenantView{ID: string(t.ID), Name: t.Name, Region: t.Region, Retention: config.FormatDuration(t.Retention),
-		Limits: limitsView{t.Limits.DedupeKeys, t.Limits.EventBytes}, Created: t.Created}
-}
-
-// limitsPatch changes only what it names.
-type limitsPatch struct {
-	DedupeKeys *int64 `json:"dedupe_keys,omitempty" minimum:"0" doc:"Event ids remembered for deduplication; 0 is no limit"`
-	EventBytes *int64 `json:"event_bytes,omitempty" minimum:"0" doc:"Largest event in bytes; 0 is the installation's limit"`
+		Limits: viewLimits(t.Limits), Created: t.Created}
 }
 
 // TenantPatch changes only what it names.
@@ -70,12 +59,7 @@ func (in TenantPatch) apply(t *catalog.Tenant) error {
 		t.Retention = d
 	}
 	if in.Limits != nil {
-		if in.Limits.DedupeKeys != nil {
-			t.Limits.DedupeKeys = *in.Limits.DedupeKeys
-		}
-		if in.Limits.EventBytes != nil {
-			t.Limits.EventBytes = *in.Limits.EventBytes
-		}
+		in.Limits.apply(&t.Limits)
 	}
 	return nil
 }
