@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -138,6 +139,28 @@ func (l *load) verify(t *testing.T) {
 		waitFor(ctx, t, engine, "events of "+r.Name, "SELECT toString(sum(events)) FROM weir."+r.Name+" WHERE tenant = '"+l.tenant.ID+"'", want)
 		waitFor(ctx, t, engine, "value of "+r.Name, "SELECT toString(sum(value)) FROM weir."+r.Name+" WHERE tenant = '"+l.tenant.ID+"'", want)
 	}
+	l.verifySchema(ctx, t)
+}
+
+// verifySchema checks that what is known of the tenant's data is what is stored.
+func (l *load) verifySchema(ctx context.Context, t *testing.T) {
+	t.Helper()
+	var schema struct {
+		Rows       int `json:"rows"`
+		Properties []struct {
+			Name string `json:"name"`
+			Kind string `json:"kind"`
+		} `json:"properties"`
+	}
+	if err := l.srv.Client(l.tenant.Analyst).Do(ctx, http.MethodGet, "/api/v1/schema", nil, &schema); err != nil {
+		t.Fatal(err)
+	}
+	if schema.Rows != len(l.ids) {
+		t.Errorf("%d rows are stored, the statistics have %d", len(l.ids), schema.Rows)
+	}
+	if len(schema.Properties) != 1 || schema.Properties[0].Name != "value" || schema.Properties[0].Kind != "int" {
+		t.Errorf("properties: %+v", schema.Properties)
+	}
 }
 
 // settle waits until as many events are stored as were acknowledged, or nothing changes any more.
@@ -214,7 +237,7 @@ func TestKillProcess(t *testing.T) {
 	}
 	l := startLoad(t, srv, tenant, 6)
 	rng := rand.New(rand.NewPCG(1, 2))
-	steps := []string{"", "intent", "", "insert", "commit", "", "late-intent", "rollup-intent", "", "rollup-insert"}
+	steps := []string{"", "intent", "", "insert", "commit", "", "late-intent", "late-commit", "rollup-intent", "", "rollup-insert"}
 	kills := times(t, 50, 6)
 	var slowest time.Duration
 	for i := range kills {
