@@ -43,10 +43,18 @@ func plainOperations() []*huma.Operation {
 		{
 			OperationID: "query", Method: http.MethodPost, Path: "/api/v1/query", Tags: []string{"analytics"},
 			Summary:     "Ask a question in SQL",
-			Description: "Role analyst and up. One SELECT in ClickHouse's dialect over the relation `events`.",
+			Description: "Role analyst and up; an operator who names no tenant asks across all. One SELECT in ClickHouse's dialect over the relation `events`; SHOW, DESCRIBE, EXPLAIN. docs/QUERY.md says more.",
 			RequestBody: body("The question", &huma.Schema{Type: "object", Required: []string{"sql"}, Properties: map[string]*huma.Schema{
-				"sql": str, "params": {Type: "object"}, "format": str, "min_token": str}}),
-			Responses: map[string]*huma.Response{"200": {Description: "ClickHouse's JSON shape, with as_of and cost", Content: object}},
+				"sql": str, "params": {Type: "object", Description: "Values of typed placeholders {name:Type}"}, "format": str,
+				"min_token": {Type: "string", Description: "Wait until this can be seen"}, "as_of": {Type: "string", Description: "See only this: repeatable reads"},
+				"max_cost":  {Type: "number", Description: "Refuse what is expected to cost more"},
+				"max_bytes": {Type: "integer", Description: "Refuse what is expected to read more"},
+				"dry_run":   {Type: "boolean", Description: "Only estimate"}, "async": {Type: "boolean", Description: "Run as a job, like Prefer: respond-async"}}}),
+			Responses: map[string]*huma.Response{
+				"200": {Description: "ClickHouse's JSON shape, with as_of, snapshot and cost; with dry_run, {estimate}", Content: object, Headers: map[string]*huma.Param{
+					"X-Weir-Cost": {Schema: str}, "X-Weir-Snapshot": {Schema: str}, "X-Weir-As-Of": {Schema: str}, "X-Weir-Cache": {Schema: str}}},
+				"202": text("a job; Location names it"), "400": text("the guard refuses the statement"), "422": text("a field is wrong, or a limit was met"),
+				"429": text("over a limit of the tenant"), "503": text("not visible yet, or the engine is restarting; try again after Retry-After")},
 		},
 	}
 }
