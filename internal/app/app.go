@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"weir/internal/audit/chain"
 	"weir/internal/auth"
 	"weir/internal/catalog/sqlite"
 	"weir/internal/clickhouse/embedded"
@@ -71,6 +72,8 @@ type app struct {
 	jobs      *jobs.Jobs
 	gate      *qos.Gate
 	limits    limits
+	audit     *chain.Log
+	passwords *auth.Passwords
 	room      *room
 	migrated  chan struct{} // closed when the tables are ready
 	measuring
@@ -106,7 +109,7 @@ func (a *app) open(ctx context.Context) error {
 		return err
 	}
 	a.close = append(a.close, lock.Close)
-	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openEngine, a.openMetering, a.openProcessor, a.openJobs, a.openAPI} {
+	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openAudit, a.openEngine, a.openMetering, a.openProcessor, a.openJobs, a.openAPI} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -129,8 +132,7 @@ func (a *app) openCatalog(ctx context.Context) error {
 	if created {
 		a.log.Info("made an operator token", "file", a.dir(auth.TokenFile))
 	}
-	a.auth, err = auth.New(auth.Config{Keys: a.catalog, OperatorToken: a.token, Registerer: a.reg})
-	return err
+	return a.openAuth()
 }
 
 func (a *app) openLog(context.Context) error {
@@ -226,6 +228,7 @@ func (a *app) openAPI(ctx context.Context) error {
 	a.close = append(a.close, enricher.Close)
 	if a.api, err = httpapi.New(httpapi.Config{
 		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
+		Passwords: a.passwords, Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 		Schema: newSchema(a.processor, a.catalog), Ready: a.notReady, Version: a.opt.Version,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
 		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),
@@ -278,6 +281,7 @@ func (a *app) serve(ctx context.Context) error {
 		return fmt.Errorf("listen on %s: %w", a.cfg.Listen, err)
 	}
 	a.units.start(unit{"gatherer", labelled(workload.Log, a.gatherer.Run), 5 * time.Second})
+	a.startAccess()
 	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
 	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})

@@ -33,8 +33,10 @@ type Keys interface {
 type Config struct {
 	Keys          Keys
 	OperatorToken string
-	Registerer    prometheus.Registerer // nil keeps the metrics unregistered
-	Now           func() time.Time      // default: time.Now; a seam of tests
+	// Refused, if set, is told of each request that is refused.
+	Refused    func(r *http.Request, p *problem.Problem)
+	Registerer prometheus.Registerer // nil keeps the metrics unregistered
+	Now        func() time.Time      // default: time.Now; a seam of tests
 }
 
 // Authenticator authenticates requests. It is safe for concurrent use. It keeps no cache: the hash of a
@@ -84,6 +86,9 @@ func (a *Authenticator) Authenticate(r *http.Request) (tenant.Principal, *proble
 	p, prob := a.authenticate(r)
 	if prob != nil {
 		a.refused.WithLabelValues(prob.Code).Inc()
+		if a.cfg.Refused != nil {
+			a.cfg.Refused(r, prob)
+		}
 	}
 	return p, prob
 }

@@ -25,7 +25,9 @@ type Commands struct {
 
 	Tenant TenantCmd `cmd:"" help:"Create, show, change and delete tenants (operator)."`
 	Source SourceCmd `cmd:"" help:"Create, show, change and delete sources of events (tenant admin)."`
-	Key    KeyCmd    `cmd:"" help:"Create, list and delete API keys (tenant admin)."`
+	Key    KeyCmd    `cmd:"" help:"Create, list, rotate and delete API keys (tenant admin)."`
+	User   UserCmd   `cmd:"" help:"Create, list, change and delete people who sign in with a password (tenant admin)."`
+	Audit  AuditCmd  `cmd:"" help:"Read the audit log, and verify that it is what was written."`
 
 	Query  QueryCmd  `cmd:"" help:"Run one SELECT and print its answer."`
 	Tail   TailCmd   `cmd:"" help:"Print events as they become visible."`

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weir/internal/audit/chain"
 	"weir/internal/auth"
 	"weir/internal/catalog"
 	"weir/internal/catalog/sqlite"
@@ -62,7 +63,16 @@ func server(t *testing.T, query http.HandlerFunc) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}, Limits: limitsOf{c}})
+	passwords, err := auth.NewPasswords(auth.PasswordConfig{Memory: 8 << 20, Passes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := chain.Open(t.Context(), chain.Config{Dir: filepath.Join(t.TempDir(), "audit"), Anchors: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}, Limits: limitsOf{c}, Passwords: passwords, Audit: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +95,14 @@ func (l limitsOf) LimitState(id tenant.ID) httpapi.LimitState {
 
 var (
 	times = regexp.MustCompile(`20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?Z?)?`)
-	ids   = regexp.MustCompile(`k_[A-Z2-7]{12}`)
+	ids   = regexp.MustCompile(`([ku])_[A-Z2-7]{12}`)
 	keys  = regexp.MustCompile(`wk_([a-z])_[a-z2-7]{32}`)
 )
 
 // steady replaces what differs from run to run by something of the same length.
 func steady(s string) string {
 	s = times.ReplaceAllStringFunc(s, func(m string) string { return strings.Repeat("T", len(m)) })
-	s = ids.ReplaceAllString(s, "k_IDIDIDIDIDID")
+	s = ids.ReplaceAllString(s, "${1}_IDIDIDIDIDID")
 	return keys.ReplaceAllString(s, "wk_${1}_SECRET")
 }
 
@@ -134,6 +144,15 @@ func TestSession(t *testing.T) {
 		"key create acme --role analyst --name Ann --expires 90d",
 		"key create acme --role writer --source web",
 		"key delete acme none",
+		"key rotate acme none --overlap 2h",
+		"key create OPERATORS --role operator --name Olga",
+		"key create acme --role operator",
+		"key list OPERATORS",
+		"user create acme ann@example.com --role viewer --no-password",
+		"user create acme bob@example.com --role viewer",
+		"user list acme",
+		"audit list --limit 3",
+		"audit verify",
 		"key create acme --role boss",
 		"key create acme --role viewer --expires tomorrow",
 		"tenant create acme",

@@ -14,6 +14,7 @@ import (
 type KeyCmd struct {
 	Create KeyCreateCmd `cmd:"" help:"Create a key and print it."`
 	List   KeyListCmd   `cmd:"" help:"List the keys of a tenant, without their secrets."`
+	Rotate KeyRotateCmd `cmd:"" help:"Replace a key: a new one is made, the old one works on for a while."`
 	Delete KeyDeleteCmd `cmd:"" help:"Delete a key: it stops working at once."`
 }
 
@@ -26,12 +27,13 @@ type keyInfo struct {
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
 	Expired bool      `json:"expired"`
+	Used    time.Time `json:"used,omitzero"`
 	Key     string    `json:"key,omitempty"`
 }
 
 func keyTable(list ...keyInfo) func() grid {
 	return func() grid {
-		g := grid{head: []string{"id", "role", "name", "site_id", "created", "expires"}}
+		g := grid{head: []string{"id", "role", "name", "site_id", "created", "used", "expires"}}
 		for _, k := range list {
 			expires := "never"
 			if !k.Expires.IsZero() {
@@ -40,33 +42,57 @@ func keyTable(list ...keyInfo) func() grid {
 			if k.Expired {
 				expires += " (expired)"
 			}
-			g.add(k.ID, k.Role, orDash(k.Name), orDash(k.SiteID), when(k.Created), expires)
+			g.add(k.ID, k.Role, orDash(k.Name), orDash(k.SiteID), when(k.Created), when(k.Used), expires)
 		}
 		return g
 	}
 }
 
-func keysPath(tenant string) string { return tenantPath(tenant) + "/keys" }
+// operatorsName stands for the operators where a tenant is named; no tenant can have it, because of its letter.
+const operatorsName = "OPERATORS"
+
+func keysPath(tenant string) string { return ownerPath(tenant) + "/keys" }
+
+// ownerPath is where the keys and users of a tenant are, or of the operators.
+func ownerPath(tenant string) string {
+	if tenant == operatorsName {
+		return "/api/v1/operators"
+	}
+	return tenantPath(tenant)
+}
+
+func ownerName(tenant string) string {
+	if tenant == operatorsName {
+		return "the operators"
+	}
+	return "tenant " + tenant
+}
 
 // KeyCreateCmd is `weir key create`.
 type KeyCreateCmd struct {
 	Server
 	Output
-	Role    string `help:"viewer reads reports, analyst queries too, admin manages the tenant too; writer only sends events." enum:"viewer,analyst,admin,writer" required:""`
+	Role    string `help:"viewer reads reports, analyst queries too, admin manages the tenant too; writer only sends events; operator with OPERATORS." enum:"viewer,analyst,admin,writer,operator" required:""`
 	Name    string `help:"What it is for."`
 	Expires string `help:"When it stops working: a time (RFC 3339) or a duration from now, for example 90d." placeholder:"TIME"`
 	Source  string `help:"With role writer: a further write key of this source." placeholder:"ID"`
-	Tenant  string `arg:"" help:"The tenant's id."`
+	Tenant  string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
 }
 
 // Run creates a key. It is shown only now.
 func (c *KeyCreateCmd) Run(ctx context.Context, p *Process) error {
 	in := struct {
-		Role    string     `json:"role"`
+		Role    string     `json:"role,omitempty"`
 		Name    string     `json:"name,omitempty"`
 		Expires *time.Time `json:"expires,omitempty"`
 		Source  string     `json:"source,omitempty"`
 	}{Role: c.Role, Name: c.Name, Source: c.Source}
+	if (c.Tenant == operatorsName) != (c.Role == "operator") {
+		return fmt.Errorf("--role: operator goes with %s, and no other role does: `weir key create %s --role operator --name NAME`", operatorsName, operatorsName)
+	}
+	if c.Tenant == operatorsName {
+		in.Role = "" // the path says it
+	}
 	if c.Expires != "" {
 		t, err := parseExpiry(c.Expires, time.Now())
 		if err != nil {
@@ -84,6 +110,41 @@ func (c *KeyCreateCmd) Run(ctx context.Context, p *Process) error {
 	return done(p.Out, "\nkey: %s\nIt is shown only now.", k.Key)
 }
 
+// KeyRotateCmd is `weir key rotate`.
+type KeyRotateCmd struct {
+	Server
+	Output
+	Overlap string `help:"How long the old key still works, for example 24h; 0 ends it at once." default:"24h" placeholder:"DURATION"`
+	Name    string `help:"Name of the new key; the old one's by default."`
+	Expires string `help:"When the new key stops working: a time (RFC 3339) or a duration from now." placeholder:"TIME"`
+	Tenant  string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
+	ID      string `arg:"" help:"The key's id, not the key itself."`
+}
+
+// Run makes the successor of a key. It is shown only now.
+func (c *KeyRotateCmd) Run(ctx context.Context, p *Process) error {
+	in := struct {
+		Overlap string     `json:"overlap"`
+		Name    string     `json:"name,omitempty"`
+		Expires *time.Time `json:"expires,omitempty"`
+	}{Overlap: c.Overlap, Name: c.Name}
+	if c.Expires != "" {
+		t, err := parseExpiry(c.Expires, time.Now())
+		if err != nil {
+			return err
+		}
+		in.Expires = &t
+	}
+	var k keyInfo
+	if err := c.do(ctx, http.MethodPost, keysPath(c.Tenant)+"/"+url.PathEscape(c.ID)+"/rotate", in, &k); err != nil {
+		return err
+	}
+	if err := c.print(p.Out, k, keyTable(k)); err != nil || c.Format == "json" {
+		return err
+	}
+	return done(p.Out, "\nkey: %s\nIt is shown only now. The key %s still works for %s.", k.Key, c.ID, c.Overlap)
+}
+
 func parseExpiry(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
@@ -99,7 +160,7 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 type KeyListCmd struct {
 	Server
 	Output
-	Tenant string `arg:"" help:"The tenant's id."`
+	Tenant string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
 }
 
 // Run lists the keys of a tenant.
@@ -116,7 +177,7 @@ func (c *KeyListCmd) Run(ctx context.Context, p *Process) error {
 // KeyDeleteCmd is `weir key delete`.
 type KeyDeleteCmd struct {
 	Server
-	Tenant string `arg:"" help:"The tenant's id."`
+	Tenant string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
 	ID     string `arg:"" help:"The key's id, not the key itself."`
 }
 
@@ -125,5 +186,5 @@ func (c *KeyDeleteCmd) Run(ctx context.Context, p *Process) error {
 	if err := c.do(ctx, http.MethodDelete, keysPath(c.Tenant)+"/"+url.PathEscape(c.ID), nil, nil); err != nil {
 		return err
 	}
-	return done(p.Out, "key %s of tenant %s is deleted", c.ID, c.Tenant)
+	return done(p.Out, "key %s of %s is deleted", c.ID, ownerName(c.Tenant))
 }

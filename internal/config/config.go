@@ -30,6 +30,32 @@ type Config struct {
 	Logging  Logging
 	Metering Metering
 	Prices   Prices
+	TLS      TLS
+	SignIn   SignIn
+	Audit    Audit
+}
+
+// TLS configures encryption of both listeners.
+type TLS struct {
+	Cert string // path of the certificate chain; empty: no TLS
+	Key  string // path of its private key
+}
+
+// SignIn configures how people sign in.
+type SignIn struct {
+	OIDC               string        // path of the file that describes identity providers; empty: none
+	PasswordMemory     Size          // that one hash of a password takes
+	PasswordPasses     int           // over it
+	PasswordConcurrent int           // hashes at once
+	SessionIdle        time.Duration // without use, after which a session ends
+	SessionMax         time.Duration // after which it ends in any case
+	Attempts           int           // failed ones in a row for one account, before it waits
+	AttemptsIP         int           // a minute from one address
+}
+
+// Audit configures the audit log.
+type Audit struct {
+	Retention time.Duration // 0: for ever
 }
 
 // HTTP configures the HTTP server.

@@ -153,7 +153,7 @@ func TestLoadErrors(t *testing.T) {
 func TestValidateReportsEveryProblem(t *testing.T) {
 	c := &Config{AdminToken: "short token", ClickHouseListen: "x", Engine: Engine{Memory: 1}, Log: Log{MaxSize: 1}, Ingest: Ingest{MaxEvent: 1 << 20},
 		Query: Query{Cache: -1}, HTTP: HTTP{IPRate: -1}, Limits: Limits{-1, -1, -1, -1, -1, -1, -1, -1, -1},
-		Prices: Prices{"eur", -1, -1, -1, -1, -1, -1, -1, -1}}
+		Prices: Prices{"eur", -1, -1, -1, -1, -1, -1, -1, -1}, Audit: Audit{Retention: 1}}
 	err := c.Validate()
 	if err == nil {
 		t.Fatal("no error")
@@ -161,7 +161,9 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 	all := err.Error()
 	for _, o := range Options() {
 		switch o.Key {
-		case "libchdb", "http.trusted_proxies", "http.drain", "metering.webhook_private", "metering.region": // any value that can be read is right
+		case "tls.cert", "tls.key": // see TestTLS
+			continue
+		case "libchdb", "http.trusted_proxies", "http.drain", "metering.webhook_private", "metering.region", "sign_in.oidc": // any value that can be read is right
 			continue
 		}
 		if !strings.Contains(all, o.Key+": ") {
@@ -170,6 +172,19 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 	}
 	if strings.Contains(all, "short token") {
 		t.Error("the token is printed")
+	}
+}
+
+func TestTLS(t *testing.T) {
+	for _, tc := range []struct {
+		tls  TLS
+		says string
+	}{{TLS{}, ""}, {TLS{"c", "k"}, ""}, {TLS{"c", ""}, "tls.key: "}, {TLS{"", "k"}, "tls.cert: "}} {
+		c := Default()
+		c.TLS = tc.tls
+		if err := c.Validate(); (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%+v: %v", tc.tls, err)
+		}
 	}
 }
 

@@ -49,6 +49,9 @@ func Default() *Config {
 		Metering: Metering{Interval: 9 * time.Second, Provider: "weir", Region: "local"},
 		Prices: Prices{Currency: "USD", CPUSecond: 0.000_015, MemoryGBHour: 0.006, ScannedGB: 0.000_2, ScannedColdGB: 0.002,
 			StoredGBMonth: 0.08, OutGB: 0.05, MillionEvents: 0.02, CacheHits1000: 0.000_5},
+		SignIn: SignIn{PasswordMemory: 32 << 20, PasswordPasses: 3, PasswordConcurrent: 2, SessionIdle: 12 * time.Hour, SessionMax: 7 * 24 * time.Hour,
+			Attempts: 5, AttemptsIP: 30},
+		Audit: Audit{Retention: 730 * 24 * time.Hour},
 	}
 }
 
@@ -136,6 +139,19 @@ func options(c *Config) []Option {
 		{Key: "prices.out_gb", Kind: "price", Help: "A GB of answers.", value: price(&c.Prices.OutGB)},
 		{Key: "prices.million_events", Kind: "price", Help: "A million events that were taken.", value: price(&c.Prices.MillionEvents)},
 		{Key: "prices.cache_hits_1000", Kind: "price", Help: "A thousand answers from the result cache.", value: price(&c.Prices.CacheHits1000)},
+		{Key: "tls.cert", Kind: "path", Help: "Certificate chain (PEM) of both listeners. A changed file is read again; one that cannot be used is reported and the old one stays. Empty: no TLS.", value: text(&c.TLS.Cert)},
+		{Key: "tls.key", Kind: "path", Help: "Private key (PEM) of the certificate.", value: text(&c.TLS.Key)},
+
+		{Key: "sign_in.oidc", Kind: "path", Help: "File that describes the OpenID Connect providers whose tokens are accepted; see docs/ACCESS.md. Empty: none.", value: text(&c.SignIn.OIDC)},
+		{Key: "sign_in.password_memory", Kind: "size", Help: "Memory that one hash of a password takes (argon2id).", value: size(&c.SignIn.PasswordMemory)},
+		{Key: "sign_in.password_passes", Kind: "number", Help: "Passes over that memory.", value: number(&c.SignIn.PasswordPasses)},
+		{Key: "sign_in.password_concurrent", Kind: "number", Help: "Passwords that are hashed at once; further sign-ins wait.", value: number(&c.SignIn.PasswordConcurrent)},
+		{Key: "sign_in.session_idle", Kind: "duration", Help: "How long a browser stays signed in without being used.", value: duration(&c.SignIn.SessionIdle)},
+		{Key: "sign_in.session_max", Kind: "duration", Help: "How long it stays signed in at most.", value: duration(&c.SignIn.SessionMax)},
+		{Key: "sign_in.attempts", Kind: "number", Help: "Sign-ins that may be tried at once for one account; further ones get one try each half minute.", value: number(&c.SignIn.Attempts)},
+		{Key: "sign_in.attempts_ip", Kind: "number", Help: "Sign-ins a minute that may be tried from one address (of IPv6: one /64).", value: number(&c.SignIn.AttemptsIP)},
+
+		{Key: "audit.keep", Kind: "duration", Help: "How long entries of the audit log are kept, at least 1d. 0: for ever.", value: duration(&c.Audit.Retention)},
 
 		{Key: "logging.level", Kind: "word", Help: "What is logged: debug, info, warn or error.", value: text(&c.Logging.Level)},
 		{Key: "logging.format", Kind: "word", Help: "How it is logged: text or json.", value: text(&c.Logging.Format)},

@@ -41,6 +41,7 @@ func (c *Config) Validate() error {
 	c.validateStorage(&p)
 	c.validateLimits(&p)
 	c.validateMoney(&p)
+	c.validateAccess(&p)
 	p.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Logging.Level), "logging.level", "is %q, want debug, info, warn or error", c.Logging.Level)
 	p.check(slices.Contains([]string{"text", "json"}, c.Logging.Format), "logging.format", "is %q, want text or json", c.Logging.Format)
 	return errors.Join(p...)
@@ -124,6 +125,19 @@ func (c *Config) validateJobs(p *problems) {
 	between(p, "jobs.workers", c.Jobs.Workers, 1, 1000, strconv.Itoa)
 	between(p, "jobs.tenant_running", c.Jobs.TenantRunning, 1, 1000, strconv.Itoa)
 	between(p, "jobs.tenant_queued", c.Jobs.TenantQueued, 1, 100_000, strconv.Itoa)
+}
+
+func (c *Config) validateAccess(p *problems) {
+	p.check(c.TLS.Cert != "" || c.TLS.Key == "", "tls.cert", "is empty although tls.key is set: name the certificate too")
+	p.check(c.TLS.Key != "" || c.TLS.Cert == "", "tls.key", "is empty although tls.cert is set: name the private key too")
+	between(p, "sign_in.password_memory", c.SignIn.PasswordMemory, 8<<20, 1<<30, Size.String)
+	between(p, "sign_in.password_passes", c.SignIn.PasswordPasses, 1, 100, strconv.Itoa)
+	between(p, "sign_in.password_concurrent", c.SignIn.PasswordConcurrent, 1, 64, strconv.Itoa)
+	between(p, "sign_in.session_idle", c.SignIn.SessionIdle, time.Minute, 90*24*time.Hour, FormatDuration)
+	between(p, "sign_in.session_max", c.SignIn.SessionMax, time.Minute, 400*24*time.Hour, FormatDuration)
+	between(p, "sign_in.attempts", c.SignIn.Attempts, 1, 1000, strconv.Itoa)
+	between(p, "sign_in.attempts_ip", c.SignIn.AttemptsIP, 1, 100_000, strconv.Itoa)
+	p.check(c.Audit.Retention == 0 || c.Audit.Retention >= 24*time.Hour, "audit.keep", "is %s, want at least 1d, or 0 for ever", FormatDuration(c.Audit.Retention))
 }
 
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }

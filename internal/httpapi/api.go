@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +40,10 @@ type Config struct {
 	Usage      Usage      // nil: no /api/v1/usage
 	Limits     Limits     // nil: no /api/v1/limits
 	Quarantine Quarantine // nil: no /api/v1/quarantine
+	Audit      AuditLog   // nil: nothing is recorded, and there is no /api/v1/audit
 	Schema     Schema     // nil: no /api/v1/schema and /api/v1/properties
+	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto count.
+	TrustedProxies []netip.Prefix
 	// Ready tells why answers are not possible yet; nothing when they are. It is called for each /readyz. Nil: always ready.
 	Ready   func() []string
 	Version string
@@ -127,6 +131,7 @@ func New(cfg Config) (*API, error) {
 	a.registerSources()
 	a.registerKeys()
 	a.registerUsers()
+	a.registerAudit()
 	a.registerImports()
 	a.registerUsage()
 	a.registerLimits()
@@ -187,7 +192,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		component = usage.Report
 	}
 	defer usage.Label(ctx.Context(), component, p.Tenant)()
-	next(lenient{huma.WithContext(ctx, tenant.With(ctx.Context(), p))})
+	a.audited(lenient{huma.WithContext(ctx, tenant.With(ctx.Context(), p))}, p, next)
 }
 
 // lenient reads a body as JSON whatever its content type says: curl -d says that it is a form.

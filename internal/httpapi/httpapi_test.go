@@ -37,6 +37,7 @@ type fixture struct {
 	ready   []string
 	keys    map[string]string // by role of acme, "other" and "web" (the write key of its source web)
 	usage   *fakeUsage
+	audit   *fakeAudit
 }
 
 type logBuffer struct {
@@ -109,9 +110,13 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}}
+	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}, audit: &fakeAudit{}}
+	passwords, err := auth.NewPasswords(auth.PasswordConfig{Memory: 8 << 20, Passes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	reg := prometheus.NewRegistry()
-	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: f.usage, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
+	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Audit: f.audit, Usage: f.usage, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg})
 	if err != nil {

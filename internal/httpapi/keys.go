@@ -54,7 +54,7 @@ type rotation struct {
 
 type rotateKeyInput struct {
 	KeyPath
-	Body rotation `required:"false"`
+	Body *rotation
 }
 
 type OperatorKeyPath struct {
@@ -63,7 +63,7 @@ type OperatorKeyPath struct {
 
 type rotateOperatorKeyInput struct {
 	OperatorKeyPath
-	Body rotation `required:"false"`
+	Body *rotation
 }
 
 type createdKey struct {
@@ -195,7 +195,11 @@ func (a *API) rotateOperatorKey(ctx context.Context, in *rotateOperatorKeyInput)
 	return a.rotate(ctx, "", in.Key, in.Body)
 }
 
-func (a *API) rotate(ctx context.Context, t tenant.ID, id string, in rotation) (*createdKeyOutput, error) {
+func (a *API) rotate(ctx context.Context, t tenant.ID, id string, body *rotation) (*createdKeyOutput, error) {
+	var in rotation
+	if body != nil {
+		in = *body
+	}
 	overlap := defaultOverlap
 	if in.Overlap != "" {
 		var err error

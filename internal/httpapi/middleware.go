@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"weir/internal/origin"
 	"weir/internal/problem"
 )
 
@@ -26,8 +27,10 @@ const RequestIDHeader = "X-Request-Id"
 func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	a.metrics.running.Inc()
+	from := origin.Origin{Addr: a.proxies().Of(r), Secure: a.proxies().Secure(r), Request: requestID(r)}
+	r = r.WithContext(origin.With(r.Context(), from))
 	sw := &writer{ResponseWriter: w, control: http.NewResponseController(w), request: r, timeout: a.cfg.WriteTimeout}
-	sw.Header().Set(RequestIDHeader, requestID(r))
+	sw.Header().Set(RequestIDHeader, from.Request)
 	sw.Header().Set("X-Content-Type-Options", "nosniff")
 	sw.progress(begin)
 	if r.Body != nil && r.Body != http.NoBody || r.ContentLength != 0 {
@@ -43,6 +46,8 @@ func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	}()
 	h.ServeHTTP(sw, r)
 }
+
+func (a *API) proxies() origin.Proxies { return a.cfg.TrustedProxies }
 
 // recovered answers a request whose handler panicked. If the answer has begun, the connection is cut: nothing else tells the client that it is not whole.
 func (a *API) recovered(w *writer, v any) {

@@ -37,7 +37,8 @@ func viewUser(u catalog.User) UserView {
 	return UserView{ID: u.ID, Role: string(u.Role), Name: u.Name, Email: u.Email, Password: u.Password != "", Created: u.Created}
 }
 
-type newUser struct {
+// NewUser is what a user is made of.
+type NewUser struct {
 	Email    string `json:"email" maxLength:"254" example:"ann@example.com" doc:"What they sign in with; unique in the installation"`
 	Name     string `json:"name,omitempty" maxLength:"200"`
 	Password string `json:"password,omitempty" maxLength:"256" doc:"At least 12 characters; it is stored as a hash only"`
@@ -46,13 +47,13 @@ type newUser struct {
 type createUserInput struct {
 	TenantPath
 	Body struct {
-		newUser
+		NewUser
 		Role string `json:"role" enum:"viewer,analyst,admin" doc:"viewer reads reports, analyst queries too, admin manages the tenant too"`
 	}
 }
 
 type createOperatorInput struct {
-	Body newUser
+	Body NewUser
 }
 
 // UserPatch changes only what it names.
@@ -108,7 +109,7 @@ func (a *API) registerUsers() {
 			if err != nil {
 				return nil, err
 			}
-			return a.createUser(ctx, catalog.User{Tenant: id, Role: tenant.Role(in.Body.Role)}, in.Body.newUser)
+			return a.createUser(ctx, catalog.User{Tenant: id, Role: tenant.Role(in.Body.Role)}, in.Body.NewUser)
 		})
 	huma.Register(a.huma, huma.Operation{OperationID: "list-users", Method: http.MethodGet, Path: list,
 		Tags: tags, Summary: "List the users", Errors: []int{401, 403, 404}},
@@ -179,7 +180,7 @@ func (a *API) registerOperatorUsers(list string) {
 		})
 }
 
-func (a *API) createUser(ctx context.Context, u catalog.User, in newUser) (*createdUserOutput, error) {
+func (a *API) createUser(ctx context.Context, u catalog.User, in NewUser) (*createdUserOutput, error) {
 	var err error
 	if u.Email, err = emailOf(in.Email); err != nil {
 		return nil, err

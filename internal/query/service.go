@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"weir/internal/audit"
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/event"
@@ -89,6 +90,7 @@ type Deps struct {
 	Gate       usage.Gate                     // nil: everything is admitted at once
 	Sink       usage.Sink                     // nil: nobody is told
 	Pricer     usage.Pricer                   // nil: amounts are 0
+	Audit      audit.Recorder                 // nil: nothing is recorded
 }
 
 // Question is one statement that somebody asks.
@@ -161,6 +163,12 @@ func NewService(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer)
 
 // Ask answers one question: from the cache, or by running it when its turn has come.
 func (s *Service) Ask(ctx context.Context, q *Question) (*Answer, *problem.Problem) {
+	ans, p := s.answer(ctx, q)
+	s.audit(ctx, q, ans, p)
+	return ans, p
+}
+
+func (s *Service) answer(ctx context.Context, q *Question) (*Answer, *problem.Problem) {
 	a, p := s.asking(q)
 	if p != nil {
 		return nil, p

@@ -54,7 +54,7 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("audit: Anchors is nil"))
 	}
 	if c.Retention != 0 && c.Retention < MinRetention {
-		errs = append(errs, fmt.Errorf("audit.retention is %s, want at least %s, or 0 for ever", c.Retention, MinRetention))
+		errs = append(errs, fmt.Errorf("audit.keep is %s, want at least %s, or 0 for ever", c.Retention, MinRetention))
 	}
 	return errors.Join(errs...)
 }

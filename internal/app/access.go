@@ -1,0 +1,112 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"weir/internal/audit"
+	"weir/internal/audit/chain"
+	"weir/internal/auth"
+	"weir/internal/catalog"
+	"weir/internal/catalog/sqlite"
+	"weir/internal/config"
+	"weir/internal/origin"
+	"weir/internal/problem"
+	workload "weir/internal/usage" // usage is an adapter here
+)
+
+// openAuth builds what finds out who makes a request.
+func (a *app) openAuth() error {
+	c := a.cfg.SignIn
+	var err error
+	if a.passwords, err = auth.NewPasswords(auth.PasswordConfig{Memory: int64(c.PasswordMemory), Passes: c.PasswordPasses, Concurrent: c.PasswordConcurrent}); err != nil {
+		return err
+	}
+	a.auth, err = auth.New(auth.Config{Keys: a.catalog, OperatorToken: a.token, Refused: a.refused, Registerer: a.reg})
+	return err
+}
+
+// openAudit opens the audit log. Its store waits for space like the state store, and ends the process when it cannot go on.
+func (a *app) openAudit(ctx context.Context) error {
+	log := pebbleLogger{a.log.With("component", "audit")}
+	var err error
+	a.audit, err = chain.Open(ctx, chain.Config{Dir: a.dir("audit"), FS: vfs.OnDiskFull(vfs.Default, a.room.wait), Anchors: a.catalog, Retention: a.cfg.Audit.Retention,
+		Logger: a.log, Fatal: func(message string) { log.Fatalf("%s", message) }, Registerer: a.reg})
+	if err != nil {
+		return err
+	}
+	a.close = append(a.close, a.audit.Close)
+	return nil
+}
+
+// startAccess starts what runs behind the doors: the audit log, and the noting of keys' uses.
+func (a *app) startAccess() {
+	a.units.start(unit{"audit log", labelled(workload.Control, a.audit.Run), 5 * time.Second})
+	a.units.start(unit{"uses of keys", labelled(workload.Control, func(ctx context.Context) error { return a.auth.RunUses(ctx, a.catalog, a.log) }), 3 * time.Second})
+}
+
+// refused gathers requests with credentials that do not work. The addresses of those who send events stay out: they never reach a disk.
+func (a *app) refused(r *http.Request, p *problem.Problem) {
+	if a.audit == nil || p.Code == "missing_key" {
+		return
+	}
+	e := audit.Entry{Action: audit.SignIn, Target: r.URL.Path, From: origin.From(r.Context()).String(), Outcome: p.Code}
+	switch r.URL.Path {
+	case "/ingest", "/collect", "/pixel.gif":
+		e.From = ""
+	}
+	a.audit.Gather(e)
+}
+
+// secret returns a secret of the installation, which is made when it is first asked for, and kept in the catalog.
+func (a *app) secret(ctx context.Context, name string) ([]byte, error) {
+	text, err := a.catalog.Setting(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		raw := make([]byte, 32)
+		if _, err := rand.Read(raw); err != nil {
+			return nil, fmt.Errorf("random: %w", err)
+		}
+		return raw, a.catalog.SetSetting(ctx, name, hex.EncodeToString(raw))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return hex.DecodeString(text)
+}
+
+// ErrInUse says that a server uses the data directory.
+var ErrInUse = errors.New("a server uses the data directory")
+
+// VerifyAudit verifies the audit log of a data directory that no server uses. The error is ErrInUse when one does.
+func VerifyAudit(ctx context.Context, dir string, kept audit.Head) (audit.Verdict, error) {
+	for _, name := range []string{"catalog.db", "audit"} { // nothing is made here
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return audit.Verdict{}, fmt.Errorf("%s is not a data directory with an audit log: %w", dir, err)
+		}
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return audit.Verdict{}, errors.Join(ErrInUse, err)
+	}
+	defer lock.Close()
+	c, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(dir, "catalog.db"), Partitions: config.Default().Log.Partitions})
+	if err != nil {
+		return audit.Verdict{}, err
+	}
+	defer c.Close()
+	l, err := chain.Open(ctx, chain.Config{Dir: filepath.Join(dir, "audit"), Anchors: c, ReadOnly: true})
+	if err != nil {
+		return audit.Verdict{}, err
+	}
+	defer l.Close()
+	return l.Verify(ctx, kept)
+}

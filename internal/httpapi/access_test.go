@@ -1,0 +1,269 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/audit"
+)
+
+// fakeAudit keeps entries in memory.
+type fakeAudit struct {
+	mu       sync.Mutex
+	appended []audit.Entry
+	gathered []audit.Entry
+	asked    audit.Question
+	err      error
+}
+
+func (f *fakeAudit) Append(_ context.Context, e audit.Entry) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	f.appended = append(f.appended, e)
+	return nil
+}
+
+func (f *fakeAudit) Record(e audit.Entry) { _ = f.Append(context.Background(), e) }
+
+func (f *fakeAudit) Gather(e audit.Entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gathered = append(f.gathered, e)
+}
+
+func (f *fakeAudit) List(_ context.Context, q audit.Question) (audit.Page, error) {
+	f.asked = q
+	if q.Before == 0 {
+		return audit.Page{Entries: []audit.Entry{{Seq: 2, Action: "x", Text: "=1+1"}}, Next: 2}, nil
+	}
+	return audit.Page{Entries: []audit.Entry{{Seq: 1, Action: "y"}}}, nil
+}
+
+func (f *fakeAudit) Verify(_ context.Context, kept audit.Head) (audit.Verdict, error) {
+	return audit.Verdict{OK: kept.Seq == 0, Findings: []audit.Finding{}}, nil
+}
+
+func (f *fakeAudit) Head() audit.Head { return audit.Head{Seq: 2, Hash: "ff"} }
+
+// last returns the last entry that was appended, and forgets all.
+func (f *fakeAudit) last(t *testing.T) audit.Entry {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.appended) != 1 {
+		t.Fatalf("%d entries, want 1: %+v", len(f.appended), f.appended)
+	}
+	e := f.appended[0]
+	f.appended = nil
+	e.Request = ""
+	return e
+}
+
+func TestRotateKey(t *testing.T) {
+	f := newFixture(t)
+	admin := f.keys["admin"]
+	made := f.want(201, f.do("POST", "/api/v1/tenants/acme/keys", admin, `{"role":"analyst","name":"Ann"}`))
+	path := "/api/v1/tenants/acme/keys/" + made["id"].(string) + "/rotate"
+	w := f.do("POST", path, admin, `{"overlap":"2h"}`)
+	next := f.want(201, w)
+	if next["role"] != "analyst" || next["name"] != "Ann" || next["key"] == made["key"] || !strings.HasPrefix(next["key"].(string), "wk_n_") || w.Header().Get("Location") == "" {
+		t.Errorf("got %v", next)
+	}
+	for _, key := range []string{made["key"].(string), next["key"].(string)} { // both are known: 403 is for their role
+		f.wantProblem(f.do("GET", "/api/v1/tenants/acme/keys", key, ""), 403, "forbidden", "", "admin")
+	}
+	for _, k := range f.want(200, f.do("GET", "/api/v1/tenants/acme/keys", admin, ""))["keys"].([]any) {
+		k := k.(map[string]any)
+		if k["id"] != made["id"] {
+			continue
+		}
+		if at, err := time.Parse(time.RFC3339, k["expires"].(string)); err != nil || time.Until(at) > 2*time.Hour || time.Until(at) < time.Hour {
+			t.Errorf("the old key is %v", k)
+		}
+	}
+	// Without a body the overlap is a day; 0 ends the old key at once.
+	f.want(201, f.do("POST", path, admin, ""))
+	f.want(201, f.do("POST", path, admin, `{"overlap":"0"}`))
+	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/keys", made["key"].(string), ""), 401, "key_expired", "", "expired")
+	f.wantProblem(f.do("POST", path, admin, `{"overlap":"91d"}`), 422, "invalid_field", "overlap", "90d")
+	f.wantProblem(f.do("POST", path, admin, `{"overlap":"1"}`), 422, "invalid_field", "overlap", "unit")
+	f.wantProblem(f.do("POST", path, admin, `{"expires":"2001-01-01T00:00:00Z"}`), 422, "invalid_field", "expires", "past")
+	f.wantProblem(f.do("POST", "/api/v1/tenants/acme/keys/none/rotate", admin, ""), 404, "not_found", "", "none")
+	f.wantProblem(f.do("POST", strings.Replace(path, "acme", "other", 1), admin, ""), 403, "wrong_tenant", "tenant", "acme")
+	f.wantProblem(f.do("POST", path, f.keys["analyst"], ""), 403, "forbidden", "", "admin")
+}
+
+func TestOperatorKeys(t *testing.T) {
+	f := newFixture(t)
+	const path = "/api/v1/operators/keys"
+	made := f.want(201, f.do("POST", path, operator, `{"name":"Olga"}`))
+	second := made["key"].(string)
+	if made["role"] != "operator" || !strings.HasPrefix(second, "wk_o_") {
+		t.Errorf("got %v", made)
+	}
+	f.want(200, f.do("GET", "/api/v1/tenants", second, "")) // it may what the token may
+	list := f.do("GET", path, second, "").Body.String()
+	if !strings.Contains(list, "Olga") || strings.Contains(list, second) {
+		t.Errorf("list is %s", list)
+	}
+	third := f.want(201, f.do("POST", path+"/"+made["id"].(string)+"/rotate", second, `{"overlap":"1h"}`))
+	f.want(204, f.do("DELETE", path+"/"+made["id"].(string), third["key"].(string), ""))
+	f.wantProblem(f.do("GET", "/api/v1/tenants", second, ""), 401, "unknown_key", "", "")
+	for _, key := range []string{f.keys["admin"], f.keys["writer"]} {
+		f.wantProblem(f.do("GET", path, key, ""), 403, "forbidden", "", "operator")
+		f.wantProblem(f.do("POST", path, key, `{"name":"x"}`), 403, "forbidden", "", "operator")
+		f.wantProblem(f.do("DELETE", path+"/x", key, ""), 403, "forbidden", "", "operator")
+		f.wantProblem(f.do("POST", path+"/x/rotate", key, ""), 403, "forbidden", "", "operator")
+	}
+	f.wantProblem(f.do("POST", "/api/v1/tenants/acme/keys", operator, `{"role":"operator"}`), 422, "invalid_field", "role", "")
+}
+
+func TestUsers(t *testing.T) {
+	f := newFixture(t)
+	admin := f.keys["admin"]
+	const path = "/api/v1/tenants/acme/users"
+	w := f.do("POST", path, admin, `{"email":"Ann@example.com","name":"Ann","role":"analyst","password":"correct horse"}`)
+	got := f.want(201, w)
+	id := got["id"].(string)
+	delete(got, "created")
+	want := map[string]any{"id": id, "email": "Ann@example.com", "name": "Ann", "role": "analyst", "password": true}
+	if d := cmp.Diff(want, got); d != "" || w.Header().Get("Location") != path+"/"+id {
+		t.Error(d, w.Header())
+	}
+	f.wantProblem(f.do("POST", path, admin, `{"email":"ann@EXAMPLE.com","role":"viewer"}`), 409, "exists", "email", "ann@EXAMPLE.com")
+	f.wantProblem(f.do("POST", path, admin, `{"email":"bob@example.com","role":"viewer","password":"short"}`), 422, "invalid_field", "password", "12")
+	f.wantProblem(f.do("POST", path, admin, `{"email":"Bob <bob@example.com>","role":"viewer"}`), 422, "invalid_field", "email", "ann@example.com")
+	f.wantProblem(f.do("POST", path, admin, `{"email":"bob@example.com","role":"operator"}`), 422, "invalid_field", "role", "")
+	f.wantProblem(f.do("POST", path, f.keys["analyst"], `{"email":"bob@example.com","role":"viewer"}`), 403, "forbidden", "", "admin")
+	f.wantProblem(f.do("POST", path, f.keys["other"], `{"email":"bob@example.com","role":"viewer"}`), 403, "wrong_tenant", "tenant", "")
+	got = f.want(200, f.do("PATCH", path+"/"+id, admin, `{"role":"viewer","password":""}`))
+	if got["role"] != "viewer" || got["password"] != false || got["name"] != "Ann" {
+		t.Errorf("got %v", got)
+	}
+	f.wantProblem(f.do("PATCH", path+"/"+id, admin, `{"password":"ann@example.com"}`), 422, "invalid_field", "password", "email")
+	if list := f.want(200, f.do("GET", path, admin, ""))["users"].([]any); len(list) != 1 {
+		t.Errorf("list is %v", list)
+	}
+	f.want(204, f.do("DELETE", path+"/"+id, admin, ""))
+	f.wantProblem(f.do("DELETE", path+"/"+id, admin, ""), 404, "not_found", "", id)
+
+	const ops = "/api/v1/operators/users"
+	id = f.want(201, f.do("POST", ops, operator, `{"email":"op@example.com"}`))["id"].(string)
+	f.wantProblem(f.do("PATCH", ops+"/"+id, operator, `{"role":"viewer"}`), 422, "invalid_field", "role", "no other role")
+	f.want(200, f.do("PATCH", ops+"/"+id, operator, `{"name":"Olga"}`))
+	for _, m := range []string{"GET", "POST"} {
+		f.wantProblem(f.do(m, ops, admin, map[string]string{"POST": `{"email":"x@example.com"}`}[m]), 403, "forbidden", "", "operator")
+	}
+	f.want(204, f.do("DELETE", ops+"/"+id, operator, ""))
+}
+
+// What changes something is recorded before it is answered, without secrets.
+func TestAudited(t *testing.T) {
+	f := newFixture(t)
+	f.audit.appended = nil
+	f.want(201, f.do("POST", "/api/v1/tenants/acme/users", f.keys["admin"], `{"email":"ann@example.com","role":"viewer","password":"correct horse"}`))
+	e := f.audit.last(t)
+	if !strings.HasPrefix(e.Target, "/api/v1/tenants/acme/users/u_") {
+		t.Errorf("the target is %s", e.Target)
+	}
+	e.Target = ""
+	if !strings.HasPrefix(e.Actor, "key:k_") {
+		t.Errorf("the actor is %s", e.Actor)
+	}
+	e.Actor = ""
+	want := audit.Entry{Tenant: "acme", Role: "admin", Action: "create-user", Text: `{"email":"ann@example.com","password":"***","role":"viewer"}`,
+		From: "192.0.2.1", Door: "api", Outcome: audit.OK}
+	if d := cmp.Diff(want, e); d != "" {
+		t.Error(d)
+	}
+	for _, tc := range []struct {
+		method, path, key, body string
+		status                  int
+		want                    audit.Entry
+	}{
+		{"DELETE", "/api/v1/tenants/acme/keys/none", operator, "", 404,
+			audit.Entry{Tenant: "acme", Actor: "key:operator", Role: "operator", Action: "delete-key", Target: "/api/v1/tenants/acme/keys/none", Outcome: "not_found"}},
+		{"DELETE", "/api/v1/tenants/other/sources/x", f.keys["web"], "", 403,
+			audit.Entry{Tenant: "acme", Actor: "key:write:web", Role: "writer", Action: "delete-source", Target: "/api/v1/tenants/other/sources/x", Outcome: "forbidden"}},
+		{"POST", "/api/v1/tenants", operator, `{"id":`, 400,
+			audit.Entry{Actor: "key:operator", Role: "operator", Action: "create-tenant", Target: "/api/v1/tenants", Text: "(a body that is not recorded)", Outcome: "malformed_json"}},
+	} {
+		if w := f.do(tc.method, tc.path, tc.key, tc.body); w.Code != tc.status {
+			t.Errorf("%s %s: %d %s", tc.method, tc.path, w.Code, w.Body)
+		}
+		tc.want.From, tc.want.Door = "192.0.2.1", "api"
+		if d := cmp.Diff(tc.want, f.audit.last(t)); d != "" {
+			t.Error(d)
+		}
+	}
+	// Reading is not recorded; taking out is.
+	f.want(200, f.do("GET", "/api/v1/tenants/acme/keys", operator, ""))
+	if len(f.audit.appended) != 0 {
+		t.Errorf("a look is recorded: %v", f.audit.appended)
+	}
+	w := f.do("GET", "/api/v1/audit/export?format=csv", f.keys["admin"], "")
+	if w.Code != 200 || strings.Count(w.Body.String(), "\n") != 3 || !strings.Contains(w.Body.String(), "'=1+1") || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/csv") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if e := f.audit.last(t); e.Action != "export-audit" || e.Tenant != "acme" {
+		t.Errorf("got %+v", e)
+	}
+	// What cannot be recorded is not answered.
+	f.audit.err = errors.New("no disk")
+	w = f.do("POST", "/api/v1/tenants/acme/keys", operator, `{"role":"viewer"}`)
+	f.wantProblem(w, 503, "audit_unavailable", "", "status 201")
+	if strings.Contains(w.Body.String(), "wk_v_") || w.Header().Get("Location") != "" {
+		t.Error("the withheld answer is sent")
+	}
+}
+
+func TestAuditRead(t *testing.T) {
+	f := newFixture(t)
+	got := f.want(200, f.do("GET", "/api/v1/audit?action=query&from=2026-01-01T00:00:00Z&limit=7&before=9&actor=key:x&outcome=failed&target=/x", f.keys["admin"], ""))
+	want := audit.Question{Tenant: "acme", Action: "query", From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Limit: 7, Before: 9, Actor: "key:x", Outcome: "failed", Target: "/x"}
+	if d := cmp.Diff(want, f.audit.asked); d != "" {
+		t.Error(d)
+	}
+	if len(got["entries"].([]any)) != 1 {
+		t.Errorf("got %v", got)
+	}
+	got = f.want(200, f.do("GET", "/api/v1/audit", operator, ""))
+	if !f.audit.asked.All || got["next"] != 2. {
+		t.Errorf("asked %+v, got %v", f.audit.asked, got)
+	}
+	r := httptest.NewRequest("GET", "/api/v1/audit", nil)
+	r.Header.Set("Authorization", "Bearer "+operator)
+	r.Header.Set("X-Weir-Tenant", "other")
+	f.handler.ServeHTTP(httptest.NewRecorder(), r)
+	if f.audit.asked.All || f.audit.asked.Tenant != "other" {
+		t.Errorf("asked %+v", f.audit.asked)
+	}
+	for _, key := range []string{f.keys["analyst"], f.keys["viewer"], f.keys["writer"]} {
+		for _, path := range []string{"/api/v1/audit", "/api/v1/audit/export"} {
+			f.wantProblem(f.do("GET", path, key, ""), 403, "forbidden", "", "admin")
+		}
+	}
+	if v := f.want(200, f.do("POST", "/api/v1/audit/verify", operator, "")); v["ok"] != true {
+		t.Errorf("got %v", v)
+	}
+	if v := f.want(200, f.do("POST", "/api/v1/audit/verify", operator, `{"head":{"seq":3,"hash":"ff"}}`)); v["ok"] != false {
+		t.Errorf("got %v", v)
+	}
+	if h := f.want(200, f.do("GET", "/api/v1/audit/head", operator, "")); h["seq"] != 2. {
+		t.Errorf("got %v", h)
+	}
+	for _, m := range []string{"POST verify", "GET head"} {
+		method, name, _ := strings.Cut(m, " ")
+		f.wantProblem(f.do(method, "/api/v1/audit/"+name, f.keys["admin"], ""), 403, "forbidden", "", "operator")
+	}
+}

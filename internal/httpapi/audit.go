@@ -1,0 +1,348 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"weir/internal/audit"
+	"weir/internal/origin"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// AuditLog is where what happens is recorded, and can be read.
+type AuditLog interface {
+	audit.Recorder
+	List(ctx context.Context, q audit.Question) (audit.Page, error)
+	// Verify reads the whole log. A kept head with Seq 0 is none.
+	Verify(ctx context.Context, kept audit.Head) (audit.Verdict, error)
+	Head() audit.Head
+}
+
+// audited runs an operation and records it: what changes something, and what takes data out, durably before the answer; reports gathered by the minute.
+func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) {
+	op := ctx.Operation()
+	r, w := humago.Unwrap(ctx)
+	switch {
+	case a.cfg.Audit == nil:
+		next(ctx)
+	case strings.HasPrefix(op.Path, "/api/v1/analytics/"):
+		next(ctx)
+		a.cfg.Audit.Gather(a.reportEntry(ctx, r, p))
+	case !recorded(op):
+		next(ctx)
+	default:
+		body := &head{left: audit.MaxText}
+		if r.Body != nil {
+			r.Body = teeBody{io.TeeReader(r.Body, body), r.Body}
+		}
+		h := &held{lenient: ctx, status: http.StatusOK}
+		next(h)
+		if err := a.cfg.Audit.Append(ctx.Context(), a.operationEntry(h, r, w, p, body)); err != nil {
+			a.log.Error("an operation took place and could not be recorded in the audit log", "operation", op.OperationID, "status", h.status, "error", err)
+			w.Header().Del("Location")
+			problem.New(http.StatusServiceUnavailable, "audit_unavailable",
+				"the operation ended with status %d, but it could not be recorded in the audit log, so its answer is withheld: look at what is there before you try again", h.status).WithRetry(time.Second).Write(w)
+			return
+		}
+		h.release()
+	}
+}
+
+// recorded says whether an operation is recorded: what changes something or takes data out does. The import ledger is kept by events themselves.
+func recorded(op *huma.Operation) bool {
+	if strings.HasPrefix(op.Path, "/api/v1/imports") {
+		return false
+	}
+	return op.Method != http.MethodGet || strings.Contains(op.OperationID, "export")
+}
+
+func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {
+	_, w := humago.Unwrap(ctx)
+	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: audit.Report, Target: r.URL.Path, From: origin.From(r.Context()).String(), Door: "api", Outcome: audit.OK}
+	if s := ctx.Status(); s >= 400 {
+		e.Outcome = "status_" + strconv.Itoa(s)
+	}
+	if amount, currency, ok := strings.Cut(w.Header().Get("X-Weir-Cost"), " "); ok {
+		if n, err := strconv.ParseFloat(amount, 64); err == nil {
+			e.Cost = &audit.Cost{Amount: n, Currency: currency}
+		}
+	}
+	return e
+}
+
+func (a *API) operationEntry(h *held, r *http.Request, w http.ResponseWriter, p tenant.Principal, body *head) audit.Entry {
+	o := origin.From(r.Context())
+	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: h.Operation().OperationID, Target: r.URL.Path, Text: withoutSecrets(body),
+		From: o.String(), Door: "api", Outcome: audit.OK, Request: o.Request}
+	if named := h.Param("tenant"); named != "" && p.Role == tenant.RoleOperator {
+		e.Tenant = tenant.ID(named)
+		if _, err := tenant.Parse(named); err != nil {
+			e.Tenant = ""
+		}
+	}
+	if at := w.Header().Get("Location"); at != "" && h.status == http.StatusCreated {
+		e.Target = at
+	}
+	if h.status >= 400 {
+		var prob problem.Problem
+		e.Outcome = "status_" + strconv.Itoa(h.status)
+		if json.Unmarshal(h.body.Bytes(), &prob) == nil && prob.Code != "" {
+			e.Outcome = prob.Code
+		}
+	}
+	return e
+}
+
+// held keeps an answer back until it is released.
+type held struct {
+	lenient
+	status int
+	body   bytes.Buffer
+}
+
+func (h *held) SetStatus(code int)    { h.status = code }
+func (h *held) Status() int           { return h.status }
+func (h *held) BodyWriter() io.Writer { return &h.body }
+
+func (h *held) release() {
+	h.lenient.SetStatus(h.status)
+	if h.body.Len() > 0 {
+		_, _ = h.lenient.BodyWriter().Write(h.body.Bytes()) // the client has gone if this fails
+	}
+}
+
+// head keeps the beginning of what is written to it.
+type head struct {
+	bytes.Buffer
+	left int
+	cut  bool
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	n := min(len(p), h.left)
+	h.left -= n
+	h.cut = h.cut || n < len(p)
+	h.Buffer.Write(p[:n])
+	return len(p), nil
+}
+
+type teeBody struct {
+	io.Reader
+	io.Closer
+}
+
+// secretFields are fields of bodies whose values are not recorded.
+var secretFields = map[string]bool{"password": true, "secret": true, "token": true, "key": true, "client_secret": true, "webhook": true, "data": true}
+
+// withoutSecrets is a body as it is recorded. What is not whole JSON is not recorded: it could hold anything.
+func withoutSecrets(body *head) string {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(body.Bytes()))
+	d.UseNumber()
+	if body.cut || d.Decode(&v) != nil {
+		if body.Len() == 0 {
+			return ""
+		}
+		return "(a body that is not recorded)"
+	}
+	text, err := json.Marshal(masked("", v))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func masked(name string, v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		for k := range x {
+			x[k] = masked(strings.ToLower(k), x[k])
+		}
+	case []any:
+		for i := range x {
+			x[i] = masked(name, x[i])
+		}
+	default:
+		if secretFields[name] && v != nil && v != "" {
+			if u, err := url.Parse(asText(v)); err == nil && name == "webhook" && u.Host != "" {
+				return u.Scheme + "://" + u.Host + "/***"
+			}
+			return "***"
+		}
+	}
+	return v
+}
+
+func asText(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// AuditFilter selects entries.
+type AuditFilter struct {
+	From    time.Time `query:"from" doc:"Start, RFC 3339"`
+	To      time.Time `query:"to" doc:"End, RFC 3339, exclusive"`
+	Actor   string    `query:"actor" maxLength:"500" example:"local:u_ABC" doc:"Who: key:<id>, local:<user>, oidc:<subject>"`
+	Action  string    `query:"action" maxLength:"100" doc:"sign-in, query, report, export, or an operation's name such as create-key"`
+	Outcome string    `query:"outcome" maxLength:"100" doc:"ok, failed (anything else), or the code of a problem"`
+	Target  string    `query:"target" maxLength:"500" doc:"What it was done to, by its beginning"`
+}
+
+func (f AuditFilter) question(p tenant.Principal) audit.Question {
+	return audit.Question{Tenant: p.Tenant, All: p.Tenant == "", From: f.From, To: f.To, Actor: f.Actor, Action: f.Action, Outcome: f.Outcome, Target: f.Target}
+}
+
+type auditInput struct {
+	AuditFilter
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Before uint64 `query:"before" doc:"The next of the page before"`
+}
+
+type auditOutput struct {
+	Body struct {
+		Entries []audit.Entry `json:"entries" doc:"The newest first"`
+		Next    uint64        `json:"next,omitempty" doc:"Ask with before=<next> for older ones; absent when there are none. A page may be empty although there is a next one."`
+	}
+}
+
+type exportAuditInput struct {
+	AuditFilter
+	Format string `query:"format" enum:"ndjson,csv" default:"ndjson"`
+}
+
+type verifyInput struct {
+	Body *struct {
+		Head *audit.Head `json:"head,omitempty" doc:"An end of the log that was kept elsewhere: it must still be part of it"`
+	}
+}
+
+type verdictOutput struct{ Body audit.Verdict }
+
+type headOutput struct{ Body audit.Head }
+
+func (a *API) registerAudit() {
+	if a.cfg.Audit == nil {
+		return
+	}
+	tags := []string{"Audit log (tenant admin)"}
+	const path = "/api/v1/audit"
+	const who = "A tenant's admin reads the tenant's entries. The operator reads all, or those of the tenant that the header " + tenant.Header + " names."
+	huma.Register(a.huma, huma.Operation{OperationID: "audit", Method: http.MethodGet, Path: path, Tags: tags,
+		Summary: "Who did what", Description: who, Errors: []int{401, 403}}, a.listAudit)
+	huma.Register(a.huma, huma.Operation{OperationID: "export-audit", Method: http.MethodGet, Path: path + "/export", Tags: tags,
+		Summary: "All that matches, as NDJSON or CSV", Description: who, Errors: []int{401, 403}}, a.exportAudit)
+	tags = []string{"Audit log (operator)"}
+	huma.Register(a.huma, huma.Operation{OperationID: "verify-audit", Method: http.MethodPost, Path: path + "/verify", Tags: tags,
+		Summary: "Find a changed, missing or moved entry", Description: "Reads the whole log.", Errors: []int{401, 403}}, a.verifyAudit)
+	huma.Register(a.huma, huma.Operation{OperationID: "audit-head", Method: http.MethodGet, Path: path + "/head", Tags: tags,
+		Summary: "The end of the log", Description: "Keep it elsewhere: a later verification can be held against it.", Errors: []int{401, 403}},
+		func(ctx context.Context, _ *struct{}) (*headOutput, error) {
+			if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+				return nil, err
+			}
+			return &headOutput{a.cfg.Audit.Head()}, nil
+		})
+}
+
+func (a *API) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	p, err := principal(ctx, tenant.RoleAdmin)
+	if err != nil {
+		return nil, err
+	}
+	q := in.question(p)
+	q.Limit, q.Before = in.Limit, in.Before
+	page, err := a.cfg.Audit.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &auditOutput{}
+	out.Body.Entries, out.Body.Next = page.Entries, page.Next
+	return out, nil
+}
+
+func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*verdictOutput, error) {
+	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+		return nil, err
+	}
+	var kept audit.Head
+	if in.Body != nil && in.Body.Head != nil {
+		kept = *in.Body.Head
+	}
+	v, err := a.cfg.Audit.Verify(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	return &verdictOutput{v}, nil
+}
+
+// exportAudit records itself before its first byte: its answer is not held.
+func (a *API) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.StreamResponse, error) {
+	p, err := principal(ctx, tenant.RoleAdmin)
+	if err != nil {
+		return nil, err
+	}
+	q := in.question(p)
+	first, err := a.cfg.Audit.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		_, w := humago.Unwrap(hc)
+		var write func(audit.Entry) error
+		if in.Format == "csv" {
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+			c := csv.NewWriter(w)
+			defer c.Flush()
+			_ = c.Write(auditColumns)
+			write = func(e audit.Entry) error { return c.Write(auditRow(e)) }
+		} else {
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			lines := json.NewEncoder(w)
+			write = func(e audit.Entry) error { return lines.Encode(e) }
+		}
+		for page := first; ; {
+			for _, e := range page.Entries {
+				if write(e) != nil {
+					return // the client has gone
+				}
+			}
+			if q.Before = page.Next; q.Before == 0 {
+				return
+			}
+			var err error
+			if page, err = a.cfg.Audit.List(ctx, q); err != nil {
+				panic(http.ErrAbortHandler) // nothing else tells the client that the answer is not whole
+			}
+		}
+	}}, nil
+}
+
+var auditColumns = []string{"seq", "at", "tenant", "actor", "role", "action", "target", "text", "from", "door", "outcome", "request", "count", "amount", "currency", "cpu_seconds", "erased"}
+
+func auditRow(e audit.Entry) []string {
+	c := audit.Cost{}
+	if e.Cost != nil {
+		c = *e.Cost
+	}
+	float := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+	row := []string{strconv.FormatUint(e.Seq, 10), e.At.Format(time.RFC3339Nano), string(e.Tenant), e.Actor, string(e.Role), e.Action, e.Target, e.Text, e.From, e.Door, e.Outcome,
+		e.Request, strconv.FormatUint(e.Count, 10), float(c.Amount), c.Currency, float(c.CPUSeconds), strconv.FormatBool(e.Erased)}
+	for i, s := range row {
+		if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) { // a spreadsheet would run it
+			row[i] = "'" + s
+		}
+	}
+	return row
+}
