@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,7 +14,6 @@ import (
 	"weir/internal/audit"
 	"weir/internal/audit/chain"
 	"weir/internal/auth"
-	"weir/internal/catalog"
 	"weir/internal/catalog/sqlite"
 	"weir/internal/config"
 	"weir/internal/origin"
@@ -65,22 +62,6 @@ func (a *app) refused(r *http.Request, p *problem.Problem) {
 		e.From = ""
 	}
 	a.audit.Gather(e)
-}
-
-// secret returns a secret of the installation, which is made when it is first asked for, and kept in the catalog.
-func (a *app) secret(ctx context.Context, name string) ([]byte, error) {
-	text, err := a.catalog.Setting(ctx, name)
-	if errors.Is(err, catalog.ErrNotFound) {
-		raw := make([]byte, 32)
-		if _, err := rand.Read(raw); err != nil {
-			return nil, fmt.Errorf("random: %w", err)
-		}
-		return raw, a.catalog.SetSetting(ctx, name, hex.EncodeToString(raw))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return hex.DecodeString(text)
 }
 
 // ErrInUse says that a server uses the data directory.
