@@ -73,3 +73,39 @@ func BenchmarkObserve(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOpen is a start with 10 000 tenants, 20 properties and 30 days each.
+func BenchmarkOpen(b *testing.B) {
+	fs := vfs.NewMem()
+	s, db := newSet(b, fs)
+	var o Observer
+	for n := 0; n < 10_000; n += 100 {
+		batch := event.NewBatch()
+		for i := range 100 * 30 {
+			r := event.Row{Tenant: fmt.Sprint("tenant-", n+i/30), Site: "site", TS: 1_790_000_000_000 - int64(i%30)*dayMillis}
+			if i%30 == 0 {
+				for p := range 20 {
+					r.Props = append(r.Props, event.Prop{Key: fmt.Append(nil, "property_", p), Value: []byte("x")})
+				}
+			}
+			batch.Append(&r)
+		}
+		o.Observe(batch)
+		wb := db.NewBatch()
+		if err := s.Commit(&o, wb, func() error { return wb.Commit(pebble.NoSync) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		before := cpuTime(b)
+		_, db := newSet(b, fs)
+		b.ReportMetric(float64(cpuTime(b)-before)/1e6, "cpu-ms")
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -397,6 +397,9 @@ func TestReads(t *testing.T) {
 
 // TestMemory checks what a tenant costs that does nothing: a year of days and thirty properties.
 func TestMemory(t *testing.T) {
+	if racing {
+		t.Skip("the race detector takes memory of its own")
+	}
 	fs := vfs.NewMem()
 	s, db := open(t, fs)
 	var o Observer
@@ -404,7 +407,7 @@ func TestMemory(t *testing.T) {
 	for i := range 30 {
 		names = append(names, fmt.Sprint("property_", i))
 	}
-	const tenants, days = 200, 365
+	const tenants, days = 100, 365
 	for n := range tenants {
 		var rows []event.Row
 		for d := range days {
