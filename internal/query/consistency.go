@@ -77,12 +77,14 @@ func (a *asking) settle(ctx context.Context) *problem.Problem {
 	if a.deps.Visibility.VisibleTo(a.scope.Tenant, a.min) {
 		return nil
 	}
-	if p := a.prepare(); p != nil {
+	// A name that is not known may be that of a property that the token's events bring.
+	if p := a.prepare(); p != nil && p.Code != CodeUnknownColumn {
 		return p
 	}
 	if p := a.known(); p != nil {
 		return p
 	}
+	a.checked = nil // properties may come, or widen, meanwhile
 	wait, cancel := context.WithTimeout(ctx, a.cfg.TokenWait)
 	defer cancel()
 	if err := a.deps.Visibility.WaitVisibleTo(wait, a.scope.Tenant, a.min); err == nil {

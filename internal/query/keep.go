@@ -68,6 +68,8 @@ func (a *asking) fromCache(ctx context.Context) (*Answer, *problem.Problem) {
 	if ans, p := a.hit(key); ans != nil || p != nil {
 		return ans, p
 	}
+	// Before prepare: how the statement is written depends on the tenant's properties, which change with the version.
+	version, settled := a.deps.Data.DataVersion(a.scope.Tenant)
 	if p := a.prepare(); p != nil {
 		return nil, p
 	}
@@ -81,7 +83,7 @@ func (a *asking) fromCache(ctx context.Context) (*Answer, *problem.Problem) {
 			return nil, false
 		}
 		var k *kept
-		own, k, refusal = a.runAndKeep(ctx, key)
+		own, k, refusal = a.runAndKeep(ctx, key, version, settled)
 		return k, k != nil
 	})
 	switch {
@@ -138,9 +140,8 @@ func (a *asking) again(k *kept, asOf time.Time, snapshot string) (*Answer, *prob
 }
 
 // runAndKeep runs the question. An answer that is small enough is read to its end at once: a slow client holds neither the engine nor those who wait for
-// the same answer. It is kept if the tenant's data was the same before and after.
-func (a *asking) runAndKeep(ctx context.Context, key [32]byte) (*Answer, *kept, *problem.Problem) {
-	version, settled := a.deps.Data.DataVersion(a.scope.Tenant)
+// the same answer. It is kept if the tenant's data is still of the version, settled, that it had before the statement was prepared.
+func (a *asking) runAndKeep(ctx context.Context, key [32]byte, version uint64, settled bool) (*Answer, *kept, *problem.Problem) {
 	ans, p := a.run(ctx)
 	if p != nil {
 		return nil, nil, p
