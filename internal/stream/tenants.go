@@ -41,7 +41,7 @@ func (p *Processor) Statistics(tenant string) profile.Statistics {
 // Stored returns the rows of a tenant in the events table, and their bytes, uncompressed.
 func (p *Processor) Stored(tenant string) (rows, bytes uint64) { return p.profiles.Stored(tenant) }
 
-// Reads estimates what a query reads that needs these columns of a tenant's events with ts in [from, to). Zero times are no bounds.
+// Reads estimates what a query reads that needs these columns of a tenant's events, or of all tenants' when none is named, with ts in [from, to). Zero times are no bounds.
 // It is cheap: call it for every query.
 func (p *Processor) Reads(tenant string, from, to time.Time, columns []string) (rows, bytes uint64) {
 	return p.profiles.Reads(tenant, from, to, time.Now(), columns)

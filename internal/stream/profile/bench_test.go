@@ -32,7 +32,7 @@ func webBatch(rows, tenants, run int) *event.Batch {
 
 func newSet(tb testing.TB, fs vfs.FS) (*Set, *pebble.DB) {
 	tb.Helper()
-	db, err := pebble.Open("state", &pebble.Options{FS: fs})
+	db, err := pebble.Open("state", &pebble.Options{FS: fs, Logger: quiet{}})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -385,6 +385,10 @@ func TestReads(t *testing.T) {
 			t.Errorf("rows in [%v, %v) at %v: %d, want %d", c.from, c.to, c.now, got, c.want)
 		}
 	}
+	commit(t, s, db, &o, []event.Row{{Tenant: "b", TS: day.UnixMilli()}})
+	if rows, bytes := s.Reads("", at(0), at(24), never, nil); rows != 241 || bytes != 241*9 {
+		t.Errorf("of all tenants: %d rows, %d bytes", rows, bytes)
+	}
 	_, one := s.Reads("a", at(0), at(24), never, nil)
 	_, two := s.Reads("a", at(0), at(24), never, []string{"url", "url", "no such column"})
 	if one != 240*9 || two < 240*105 || two > 240*112 {

@@ -59,11 +59,22 @@ func (s *Set) Stored(tenant string) (rows, bytes uint64) {
 }
 
 // Reads estimates what a query reads that needs these columns of events with ts in [from, to); zero times are no bounds,
-// no column at all means ts alone. The engine reads whole hours, and rows of a day are taken to be spread evenly over it.
+// no column at all means ts alone, and no tenant means all of them. The engine reads whole hours, and rows of a day are
+// taken to be spread evenly over it.
 func (s *Set) Reads(tenant string, from, to, now time.Time, columns []string) (rows, bytes uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	p := s.tenants[tenant]
+	if tenant != "" {
+		return s.tenants[tenant].reads(from, to, now, columns)
+	}
+	for _, p := range s.tenants {
+		r, b := p.reads(from, to, now, columns)
+		rows, bytes = rows+r, bytes+b
+	}
+	return rows, bytes
+}
+
+func (p *profile) reads(from, to, now time.Time, columns []string) (rows, bytes uint64) {
 	if p == nil || p.rows == 0 {
 		return 0, 0
 	}

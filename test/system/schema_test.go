@@ -1,0 +1,81 @@
+//go:build system
+
+package system
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"weir/internal/client"
+	"weir/test/system/harness"
+)
+
+// TestNewProperty asks for a property with the token of its first event, before and after kill -9, reads the schema, and declares a common property.
+func TestNewProperty(t *testing.T) {
+	srv := harness.StartT(t, harness.Config{})
+	one, err := srv.NewTenant(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := srv.NewTenant(t.Context(), "two")
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(key, body string) string {
+		t.Helper()
+		res, err := srv.Client(key).Ingest(t.Context(), []byte(body), client.IngestOptions{})
+		if err != nil || len(res.Rejected) > 0 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return res.Token
+	}
+	ask := func(key, sql, token string) string {
+		t.Helper()
+		res, err := srv.Client(key).QueryRows(t.Context(), client.QueryRequest{SQL: sql, MinToken: token})
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		return fmt.Sprint(res.Data)
+	}
+	for i := range 3 {
+		name := fmt.Sprint("field", i)
+		tok := send(one.WriteKey, `{"type":"x","props":{"`+name+`":7}}`)
+		if got := ask(one.Analyst, "SELECT sum("+name+") AS n FROM events", tok); got != "[map[n:7]]" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	tok := send(two.WriteKey, `{"type":"x","props":{"field0":"text"}}`)
+	if got := ask(two.Analyst, "SELECT field0 FROM events", tok); got != "[map[field0:text]]" {
+		t.Errorf("the same name as text, of another tenant: %s", got)
+	}
+	if _, err := srv.Client(two.Analyst).QueryRows(t.Context(), client.QueryRequest{SQL: "SELECT field1 FROM events"}); err == nil {
+		t.Error("a property of another tenant has a column")
+	}
+	admin := srv.Admin()
+	if err := admin.Do(t.Context(), http.MethodPut, "/api/v1/properties", map[string]any{"properties": []map[string]string{{"name": "revenue", "kind": "float"}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time after kill -9
+		if got := ask(two.Analyst, "SELECT revenue FROM events", ""); got != "[map[revenue:<nil>]]" {
+			t.Errorf("a common property: %s", got)
+		}
+		if got := ask(one.Analyst, "SELECT sum(field2) AS n FROM events", ""); got != "[map[n:7]]" {
+			t.Errorf("field2: %s", got)
+		}
+		var schema struct {
+			Rows       int
+			Properties []struct{ Name, Kind string }
+		}
+		if err := srv.Client(one.Analyst).Do(t.Context(), http.MethodGet, "/api/v1/schema", nil, &schema); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(schema); got != "{3 [{field0 int} {field1 int} {field2 int} {revenue float}]}" {
+			t.Errorf("schema: %s", got)
+		}
+		if err := errors.Join(srv.Kill(), srv.Spawn(), srv.WaitReady(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
