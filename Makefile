@@ -12,10 +12,10 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build deps run test check race system fuzz bench microbench gen web vuln clean ci nightly
+.PHONY: help build deps run test check race system fuzz fuzz-isolation bench microbench gen web vuln clean ci nightly
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 deps: ## fetch what the binary needs beside itself, pinned and checked: the query engine, the country file
 	@$(GO) run ./build/libchdb
@@ -45,6 +45,9 @@ system: build ## real processes: kill -9, full disk, torn tail, import, restart
 
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	@$(GO) run ./build/fuzz -time $(FUZZTIME)
+
+fuzz-isolation: deps ## hostile statements for FUZZTIME, half of it with either barrier between tenants off
+	$(GO) test -count=1 -v -timeout 24h -run '^TestIsolation$$' ./internal/query -args -isolation $(FUZZTIME)
 
 bench: build ## ingest, freshness, ack, memory, restart: writes docs/BENCHMARKS.md
 	$(GO) run ./test/load/bench -bin bin/weir -docs docs $(BENCHFLAGS)

@@ -29,7 +29,7 @@ var seed sync.Once
 func engine(t testing.TB) *clickhouse.Client {
 	c := testkit.Engine(t)
 	seed.Do(func() {
-		insert := func(tenant, text string, from, n int) {
+		insert := func(tenant, text, number string, from, n int) {
 			cols, exprs := []string{"tenant"}, []string{"'" + tenant + "'"}
 			for _, col := range event.Columns {
 				if !col.Visible || !col.Stored {
@@ -44,7 +44,7 @@ func engine(t testing.TB) *clickhouse.Client {
 				case event.KindProps:
 					exprs = append(exprs, fmt.Sprintf("map('plan', '%s', 'n', toString(number), 'data', '{\"name\":\"x\",\"n\":1}')", text))
 				case event.KindNums:
-					exprs = append(exprs, "map('value', toFloat64(number), 'duration', 1.5)")
+					exprs = append(exprs, "map('value', toFloat64("+number+"), 'duration', 1.5)")
 				default:
 					exprs = append(exprs, fmt.Sprintf("concat('%s', toString(number %% 7))", text))
 				}
@@ -53,8 +53,8 @@ func engine(t testing.TB) *clickhouse.Client {
 		}
 		testkit.Exec(t, c, "SYSTEM STOP MERGES weir.events") // a merged part would count both tenants' rows together
 		seedTyped(t, c)
-		insert("acme", "own", 0, 1000)
-		insert("victim", canary, 0, 1237)
+		insert("acme", "own", "number", 0, 1000)
+		insert("victim", canary, "987654321 + number", 0, 1237)
 		testkit.Exec(t, c, "INSERT INTO weir.rollup_minute (tenant, site_id, time, type, _writer, events) SELECT 'victim', '"+canary+"', now(), '"+canary+"', 1, 1")
 	})
 	return c
