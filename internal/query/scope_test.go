@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/internal/clickhouse"
 )
@@ -28,7 +29,7 @@ func answer(c *clickhouse.Client, sc Scope, sql, format string, barrier2 bool) (
 
 // send runs a text as it stands.
 func send(c *clickhouse.Client, sc Scope, sql, format string, barrier2 bool) (string, error) {
-	st := clickhouse.Statement{SQL: sql, Format: format, Params: sc.Params, Settings: quick.withDefaults().settings()}
+	st := clickhouse.Statement{SQL: sql, Format: format, Params: sc.Params, Settings: Config{MaxTime: 2 * time.Minute}.withDefaults().settings()}
 	switch {
 	case barrier2 && sc.All:
 		st.Operator = true
