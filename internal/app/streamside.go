@@ -65,7 +65,7 @@ func loadCommon(ctx context.Context, c catalog.Catalog, p *stream.Processor, log
 
 func (s schemaOf) Schema(_ context.Context, t tenant.ID) (httpapi.TenantSchema, error) {
 	known, stats := s.processor.Schema(string(t)), s.processor.Statistics(string(t))
-	out := httpapi.TenantSchema{Rows: stats.Rows, Bytes: stats.Bytes, MaxNames: profile.MaxNames, LeftOut: known.LeftOut, Examples: known.Examples}
+	out := httpapi.TenantSchema{Complete: s.processor.ProfilesComplete(), Rows: stats.Rows, Bytes: stats.Bytes, MaxNames: profile.MaxNames, LeftOut: known.LeftOut, Examples: known.Examples}
 	if n := len(stats.Days); n > 0 {
 		out.First, out.Last = dayStart(stats.Days[0].Day), dayStart(stats.Days[n-1].Day)
 	}

@@ -28,6 +28,7 @@ type TenantSchema struct {
 	Bytes      uint64    // of these rows, uncompressed
 	First      time.Time // day of the oldest row; zero: there is none
 	Last       time.Time // day of the newest row
+	Complete   bool      // false while what is older than this knowledge is being learned
 	MaxNames   int
 	LeftOut    uint64   // values of names beyond MaxNames
 	Examples   []string // of such names
@@ -77,6 +78,7 @@ type schemaOutput struct {
 		LeftOut    schemaLeftOut    `json:"left_out"`
 		Rows       uint64           `json:"rows" doc:"Rows stored"`
 		Bytes      uint64           `json:"bytes" doc:"Their size as the engine reads them, uncompressed"`
+		Complete   bool             `json:"complete" doc:"False while, after an update, properties and sizes of older events are being learned"`
 		FirstDay   string           `json:"first_day,omitempty" doc:"Of the events' time, UTC"`
 		LastDay    string           `json:"last_day,omitempty"`
 	}
@@ -134,7 +136,7 @@ func (a *API) schema(ctx context.Context, _ *struct{}) (*schemaOutput, error) {
 		return nil, err
 	}
 	out := &schemaOutput{}
-	out.Body.Tenant, out.Body.Rows, out.Body.Bytes = string(id), s.Rows, s.Bytes
+	out.Body.Tenant, out.Body.Rows, out.Body.Bytes, out.Body.Complete = string(id), s.Rows, s.Bytes, s.Complete
 	if !s.First.IsZero() {
 		out.Body.FirstDay, out.Body.LastDay = s.First.Format(time.DateOnly), s.Last.Format(time.DateOnly)
 	}

@@ -22,7 +22,7 @@ func (f *fakeSchema) Schema(_ context.Context, t tenant.ID) (httpapi.TenantSchem
 		return httpapi.TenantSchema{MaxNames: 2000}, nil
 	}
 	seen := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	return httpapi.TenantSchema{Rows: 7, Bytes: 900, First: seen, Last: seen, MaxNames: 2000, LeftOut: 5, Examples: []string{"x1"}, Properties: []httpapi.SchemaProperty{
+	return httpapi.TenantSchema{Complete: true, Rows: 7, Bytes: 900, First: seen, Last: seen, MaxNames: 2000, LeftOut: 5, Examples: []string{"x1"}, Properties: []httpapi.SchemaProperty{
 		{Property: event.Property{Name: "it's", Kind: event.PropInt}, Sources: []string{"s1"}, First: seen, Last: seen},
 		{Property: event.Property{Name: "path", Kind: event.PropString}, Sources: []string{"s1"}, First: seen, Last: seen},
 		{Property: event.Property{Name: "plan", Kind: event.PropBool}, Column: true, Common: true},
@@ -55,7 +55,7 @@ func (f *fixture) doAs(method, path, key, tenantID string) *httptest.ResponseRec
 func TestSchema(t *testing.T) {
 	f := newFixture(t)
 	got := f.want(200, f.do("GET", "/api/v1/schema", f.keys["viewer"], ""))
-	if got["tenant"] != "acme" || got["rows"] != 7.0 || got["first_day"] != "2026-01-02" {
+	if got["tenant"] != "acme" || got["rows"] != 7.0 || got["complete"] != true || got["first_day"] != "2026-01-02" {
 		t.Errorf("answer: %v", got)
 	}
 	if d := cmp.Diff(map[string]any{"limit": 2000.0, "values": 5.0, "examples": []any{"x1"}}, got["left_out"]); d != "" {

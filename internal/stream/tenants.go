@@ -33,6 +33,9 @@ func (p *Processor) SetCommonProperties(list []event.Property) error {
 	return p.profiles.SetCommon(list)
 }
 
+// ProfilesComplete says that properties and statistics cover everything that is stored: false while they are learned from data that are older.
+func (p *Processor) ProfilesComplete() bool { return p.profiles.Complete() }
+
 // Statistics returns how much a tenant has, by day and by column.
 func (p *Processor) Statistics(tenant string) profile.Statistics {
 	return p.profiles.Statistics(tenant)

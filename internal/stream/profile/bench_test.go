@@ -74,6 +74,32 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
+// BenchmarkObserveMadeUp is the same when each of 50 tenants gives every event a property of a new name.
+func BenchmarkObserveMadeUp(b *testing.B) {
+	s, db := newSet(b, vfs.NewMem())
+	defer db.Close()
+	var o Observer
+	batch := event.NewBatch()
+	n := 0
+	b.ReportAllocs()
+	used := int64(0)
+	for b.Loop() {
+		batch.Reset()
+		for i := range 50_000 {
+			n++
+			batch.Append(&event.Row{Tenant: fmt.Sprint("tenant", i%50), Props: []event.Prop{{Key: fmt.Append(nil, "name", n), Value: []byte("x")}}})
+		}
+		before := cpuTime(b)
+		o.Observe(batch)
+		wb := db.NewBatch()
+		if err := s.Commit(&o, wb, func() error { return wb.Commit(pebble.NoSync) }); err != nil {
+			b.Fatal(err)
+		}
+		used += cpuTime(b) - before
+	}
+	b.ReportMetric(float64(used)/float64(n), "cpu-ns/row")
+}
+
 // BenchmarkOpen is a start with 10 000 tenants, 20 properties and 30 days each.
 func BenchmarkOpen(b *testing.B) {
 	fs := vfs.NewMem()

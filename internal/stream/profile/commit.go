@@ -125,7 +125,7 @@ func (c *change) see(o *Observer, g *sighting, common map[string]event.Traits) {
 	}
 	if !held {
 		if c.names() >= MaxNames && common[string(name)] == 0 {
-			c.leaveOut(string(name), uint64(g.values))
+			c.leaveOut(name, uint64(g.values))
 			return
 		}
 		c.entered++
@@ -165,10 +165,10 @@ func (q *property) addSite(c *change, site []byte) {
 	q.sites |= 1 << i
 }
 
-func (c *change) leaveOut(name string, values uint64) {
+func (c *change) leaveOut(name []byte, values uint64) {
 	c.left.Values += values
-	if len(c.left.Examples) < maxExamples && !slices.Contains(c.left.Examples, name) {
-		c.left.Examples = append(slices.Clip(c.left.Examples), name)
+	if len(c.left.Examples) < maxExamples && !slices.Contains(c.left.Examples, string(name)) {
+		c.left.Examples = append(slices.Clip(c.left.Examples), string(name))
 	}
 }
 

@@ -44,6 +44,9 @@ type slots struct {
 	sparse map[uint64]int32
 }
 
+// keepSightings is how many sightings' memory is kept for the next insert.
+const keepSightings = 1 << 15
+
 // maxTable bounds the table, in entries of 4 bytes.
 const maxTable = 1 << 20
 
@@ -109,6 +112,9 @@ func (o *Observer) reset(tenants int) {
 		o.tenants[t] = tenantSeen{days: o.tenants[t].days[:0]}
 	}
 	o.used, o.seen = o.used[:0], o.seen[:0]
+	if cap(o.seen) > keepSightings {
+		o.seen = nil // somebody makes names up
+	}
 	for len(o.tenants) < tenants {
 		o.tenants = append(o.tenants, tenantSeen{})
 	}
