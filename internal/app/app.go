@@ -229,7 +229,7 @@ func (a *app) openAPI(ctx context.Context) error {
 	if a.api, err = httpapi.New(httpapi.Config{
 		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
 		Passwords: a.passwords, Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
-		Schema: newSchema(a.processor, a.catalog), Ready: a.notReady, Version: a.opt.Version,
+		Schema: newSchema(a.processor, a.catalog), Deletions: deletions{a}, Ready: a.notReady, Version: a.opt.Version,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
 		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),
 		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,

@@ -47,6 +47,13 @@ func (usage) Usage(_ context.Context, t tenant.ID, from, _ time.Time) ([]httpapi
 
 func (usage) Conflict(context.Context, tenant.ID) (*httpapi.ConflictExample, error) { return nil, nil }
 
+// deletions hides tenants, and has nothing else to remove.
+type deletions struct{ catalog.Catalog }
+
+func (d deletions) DeleteTenant(ctx context.Context, _ tenant.Principal, id tenant.ID) (string, any, error) {
+	return "/jobs/abc", map[string]string{"id": "abc", "state": "queued"}, d.Catalog.DeleteTenant(ctx, id)
+}
+
 // server runs the control API, and a query handler that records what it is asked.
 func server(t *testing.T, query http.HandlerFunc) string {
 	t.Helper()
@@ -72,7 +79,7 @@ func server(t *testing.T, query http.HandlerFunc) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}, Limits: limitsOf{c}, Passwords: passwords, Audit: log})
+	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}, Deletions: deletions{c}, Limits: limitsOf{c}, Passwords: passwords, Audit: log})
 	if err != nil {
 		t.Fatal(err)
 	}

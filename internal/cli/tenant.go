@@ -135,10 +135,11 @@ type TenantDeleteCmd struct {
 	ID string `arg:"" help:"Its id."`
 }
 
-// Run deletes a tenant.
+// Run deletes a tenant and says which job removes its data.
 func (c *TenantDeleteCmd) Run(ctx context.Context, p *Process) error {
-	if err := c.do(ctx, http.MethodDelete, tenantPath(c.ID), nil, nil); err != nil {
+	var j jobInfo
+	if err := c.do(ctx, http.MethodDelete, tenantPath(c.ID), nil, &j); err != nil {
 		return err
 	}
-	return done(p.Out, "tenant %s is deleted", c.ID)
+	return done(p.Out, "tenant %s is deleted; job %s removes its data: weir job wait %[2]s, weir job result %[2]s", c.ID, j.ID)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"maps"
+	"math"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -168,4 +171,116 @@ func (s *Set) forget(_ context.Context, v *view) (bool, error) {
 	s.metrics.forgotten.WithLabelValues("window").Add(float64(expired))
 	s.metrics.forgotten.WithLabelValues("limit").Add(float64(bound))
 	return true, nil
+}
+
+// KeysOf counts the keys of a tenant that memory and files hold, forgotten ones included until their space is freed.
+func (s *Set) KeysOf(tenantNumber uint32) (int64, error) {
+	v, err := s.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer v.release()
+	n := int64(0)
+	s.commitMu.Lock()
+	for _, g := range append([]*segment{s.head}, v.frozen...) {
+		n += g.keysOf(tenantNumber)
+	}
+	s.commitMu.Unlock()
+	for _, r := range v.runs {
+		for _, c := range r.slices {
+			if c.tenant == tenantNumber {
+				n += int64(c.count)
+			}
+		}
+	}
+	return n, nil
+}
+
+// keysOf counts a tenant's keys. Frozen segments do not change; for the head, commitMu is held.
+func (g *segment) keysOf(tenant uint32) int64 {
+	n := int64(0)
+	for i := range g.recs {
+		if g.recs[i].tenant() == tenant {
+			n++
+		}
+	}
+	return n
+}
+
+// mayHold says whether the run may have keys of the tenant.
+func (r *run) mayHold(tenant uint32) bool {
+	_, found := slices.BinarySearchFunc(r.slices, tenant, func(c slice, t uint32) int { return int(int64(c.tenant) - int64(t)) })
+	return found
+}
+
+// ForgetTenant removes every key of a tenant from memory and from the files: those that hold some are written anew. Nothing of the tenant
+// may be staged any more. It can be repeated.
+func (s *Set) ForgetTenant(ctx context.Context, tenantNumber uint32) error {
+	s.commitMu.Lock()
+	if s.head.keysOf(tenantNumber) > 0 {
+		s.freezeHead()
+	}
+	s.commitMu.Unlock()
+	s.maintainMu.Lock()
+	defer s.maintainMu.Unlock()
+	defer s.observe()
+	for {
+		did, err := s.forgetStep(ctx, tenantNumber)
+		s.sweep()
+		if err != nil {
+			return fmt.Errorf("forget the event ids of tenant %d: %w", tenantNumber, err)
+		}
+		if !did {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// forgetStep writes one segment, or one run without the tenant's keys.
+func (s *Set) forgetStep(ctx context.Context, tenantNumber uint32) (bool, error) {
+	v, err := s.acquire()
+	if err != nil {
+		return false, err
+	}
+	defer v.release()
+	for _, g := range v.frozen {
+		if g.keysOf(tenantNumber) > 0 {
+			return s.freeze(ctx, v) // the oldest first, until it is this one's turn
+		}
+	}
+	for _, r := range v.runs {
+		if !r.mayHold(tenantNumber) {
+			continue
+		}
+		without := *v
+		without.floors = maps.Clone(v.floors)
+		if without.floors == nil {
+			without.floors = map[uint32]uint32{}
+		}
+		without.floors[tenantNumber] = math.MaxUint32
+		return true, s.rewrite(ctx, &without, r)
+	}
+	return false, nil
+}
+
+// rewrite replaces a run by one without what the view has forgotten.
+func (s *Set) rewrite(ctx context.Context, v *view, r *run) error {
+	out, err := s.buildRun("erase", r.meta.day, v.live(r), func(w *runWriter) error { return mergeRuns(ctx, w, v, []*run{r}) })
+	if err != nil {
+		return err
+	}
+	var added []*run
+	if out != nil {
+		added = append(added, out)
+	}
+	b := s.cfg.DB.NewBatch()
+	defer b.Close()
+	if err := s.commitRuns(b, added, []*run{r}); err != nil {
+		return err
+	}
+	s.replaceRuns(added, []*run{r})
+	return nil
 }

@@ -42,6 +42,7 @@ type Config struct {
 	Quarantine Quarantine // nil: no /api/v1/quarantine
 	Audit      AuditLog   // nil: nothing is recorded, and there is no /api/v1/audit
 	Schema     Schema     // nil: no /api/v1/schema and /api/v1/properties
+	Deletions  Deletions
 	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto count.
 	TrustedProxies []netip.Prefix
 	// Ready tells why answers are not possible yet; nothing when they are. It is called for each /readyz. Nil: always ready.
@@ -95,6 +96,9 @@ func (c Config) Validate() error {
 	}
 	if c.Auth == nil {
 		errs = append(errs, errors.New("httpapi: Auth is nil"))
+	}
+	if c.Deletions == nil {
+		errs = append(errs, errors.New("httpapi: Deletions is nil"))
 	}
 	return errors.Join(errs...)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/auth"
+	"weir/internal/catalog"
 	"weir/internal/catalog/sqlite"
 	"weir/internal/httpapi"
 	"weir/internal/problem"
@@ -99,6 +100,13 @@ func (f *fakeQuarantine) DeleteQuarantine(_ context.Context, id string) error {
 	return nil
 }
 
+// deletions hides tenants, and has nothing else to remove.
+type deletions struct{ catalog.Catalog }
+
+func (d deletions) DeleteTenant(ctx context.Context, _ tenant.Principal, id tenant.ID) (string, any, error) {
+	return "/jobs/abc", map[string]string{"id": "abc", "state": "queued"}, d.Catalog.DeleteTenant(ctx, id)
+}
+
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	c, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 4})
@@ -116,7 +124,7 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
-	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Audit: f.audit, Usage: f.usage, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Ready: func() []string { return f.ready }, Version: "1.2.3",
+	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Audit: f.audit, Usage: f.usage, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg})
 	if err != nil {
@@ -216,12 +224,17 @@ func TestTenantLife(t *testing.T) {
 	if len(list) != 3 || list[2].(map[string]any)["id"] != "zoo" {
 		t.Errorf("list is %v", list)
 	}
-	f.want(204, f.do("DELETE", "/api/v1/tenants/zoo", operator, ""))
+	w = f.do("DELETE", "/api/v1/tenants/zoo", operator, "")
+	if got := f.want(202, w); got["id"] != "abc" || w.Header().Get("Location") != "/jobs/abc" {
+		t.Errorf("deletion answers %v, %v", got, w.Header())
+	}
+	f.wantProblem(f.do("DELETE", "/api/v1/tenants/zoo", operator, ""), 404, "not_found", "", `tenant "zoo"`)
+	f.wantProblem(f.do("DELETE", "/api/v1/tenants/acme", f.keys["admin"], ""), 403, "forbidden", "", "operator")
 	f.wantProblem(f.do("GET", "/api/v1/tenants/zoo", operator, ""), 404, "not_found", "", `tenant "zoo"`)
 	f.wantProblem(f.do("POST", "/api/v1/tenants", operator, `{"id":"zoo"}`), 409, "exists", "id", `id "zoo" exists already`)
 
 	// Keys and sources of a deleted tenant stop at once.
-	f.want(204, f.do("DELETE", "/api/v1/tenants/acme", operator, ""))
+	f.want(202, f.do("DELETE", "/api/v1/tenants/acme", operator, ""))
 	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/sources", f.keys["admin"], ""), 401, "unknown_key", "", "not known")
 }
 

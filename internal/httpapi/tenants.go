@@ -98,8 +98,9 @@ func (a *API) registerTenants() {
 		Tags: tags, Summary: "Show a tenant", Errors: []int{401, 403, 404}}, a.showTenant)
 	huma.Register(a.huma, huma.Operation{OperationID: "update-tenant", Method: http.MethodPatch, Path: "/api/v1/tenants/{tenant}",
 		Tags: tags, Summary: "Change fields of a tenant", Description: "Fields that are not named stay.", Errors: []int{400, 401, 403, 404}}, a.updateTenant)
-	huma.Register(a.huma, huma.Operation{OperationID: "delete-tenant", Method: http.MethodDelete, Path: "/api/v1/tenants/{tenant}", DefaultStatus: http.StatusNoContent,
-		Tags: tags, Summary: "Delete a tenant", Description: "Its sources and keys stop working at once. Its id is never given again.", Errors: []int{401, 403, 404}}, a.deleteTenant)
+	huma.Register(a.huma, huma.Operation{OperationID: "delete-tenant", Method: http.MethodDelete, Path: "/api/v1/tenants/{tenant}", DefaultStatus: http.StatusAccepted,
+		Tags: tags, Summary: "Delete a tenant", Description: "Its sources and keys stop working at once, and its data is removed by a job, whose result is a report of what was removed where. Its id is never given again.",
+		Errors: []int{401, 403, 404}}, a.deleteTenant)
 }
 
 func (a *API) createTenant(ctx context.Context, in *createTenantInput) (*createdTenantOutput, error) {
@@ -164,11 +165,28 @@ func (a *API) updateTenant(ctx context.Context, in *updateTenantInput) (*tenantO
 	return &tenantOutput{viewTenant(t)}, nil
 }
 
-func (a *API) deleteTenant(ctx context.Context, in *TenantPath) (*struct{}, error) {
-	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+// Deletions hides tenants and removes their data.
+type Deletions interface {
+	// DeleteTenant hides the tenant at once and starts the job that removes its data. It returns where the job is shown, and the job as it is shown there.
+	// An error of the catalog is returned as it is.
+	DeleteTenant(ctx context.Context, who tenant.Principal, id tenant.ID) (location string, job any, err error)
+}
+
+type acceptedOutput struct {
+	Location string `header:"Location"`
+	Body     any
+}
+
+func (a *API) deleteTenant(ctx context.Context, in *TenantPath) (*acceptedOutput, error) {
+	p, err := principal(ctx, tenant.RoleOperator)
+	if err != nil {
 		return nil, err
 	}
-	return nil, catalogError(a.cfg.Catalog.DeleteTenant(ctx, tenant.ID(in.Tenant)))
+	location, job, err := a.cfg.Deletions.DeleteTenant(ctx, p, tenant.ID(in.Tenant))
+	if err != nil {
+		return nil, catalogError(err)
+	}
+	return &acceptedOutput{location, job}, nil
 }
 
 // sourceOf returns the source of the principal's tenant with this site_id or alias. A write key knows its own source only.

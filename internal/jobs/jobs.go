@@ -371,6 +371,19 @@ func (js *Jobs) internal(what string, err error) *problem.Problem {
 	return problem.New(http.StatusInternalServerError, "internal", "cannot %s: something went wrong inside weir, it is in the server's log", what)
 }
 
+// Live returns the jobs of a kind that have not ended, with what their runners work on.
+func (js *Jobs) Live(kind string) []Job {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	var out []Job
+	for _, e := range js.entries {
+		if e.job.Kind == kind && !e.job.State.Ended() {
+			out = append(out, e.job)
+		}
+	}
+	return out
+}
+
 // Stored returns how many bytes of results each tenant keeps.
 func (js *Jobs) Stored() map[tenant.ID]int64 {
 	js.mu.Lock()

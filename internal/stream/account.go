@@ -79,15 +79,19 @@ type account struct {
 	dirty     map[hourKey]bool   // changed by doors since the last flush
 	totals    map[string]*Counts // by tenant, since the start
 	conflicts map[string]Conflict
+	gone      map[string]bool // tenants whose accounting was erased: nothing more is kept of them
 }
 
 func newAccount(db *pebble.DB) *account {
 	return &account{db: db, counts: map[hourKey]*Counts{}, pending: map[hourKey]int64{}, dirty: map[hourKey]bool{},
-		totals: map[string]*Counts{}, conflicts: map[string]Conflict{}}
+		totals: map[string]*Counts{}, conflicts: map[string]Conflict{}, gone: map[string]bool{}}
 }
 
 // load reads the last hours.
 func (a *account) load(now time.Time) error {
+	if err := a.loadGone(); err != nil {
+		return err
+	}
 	a.recent = hourOf(now.UnixMilli()) - recentHours
 	return scanFrom(a.db, []byte{keyAccount}, hourKey{hour: a.recent}.bytes(), func(key, value []byte) error {
 		if len(key) < 5 {
@@ -152,6 +156,7 @@ func (k hourKey) bytes() []byte {
 func (a *account) commit(b *pebble.Batch, delta map[hourKey]Counts, processed map[hourKey]int64) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
+	delta = a.living(delta)
 	if err := a.stage(b, delta); err != nil {
 		return err
 	}
@@ -194,6 +199,9 @@ func put(b *pebble.Batch, k hourKey, c Counts) error {
 }
 
 func (a *account) movePending(k hourKey, n int64) {
+	if a.gone[k.tenant] {
+		return
+	}
 	if a.pending[k] += n; a.pending[k] == 0 {
 		delete(a.pending, k)
 	}
@@ -229,6 +237,9 @@ func rowsByHour(b *event.Batch) map[hourKey]int64 {
 func (a *account) door(tenant string, at time.Time, d Counts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.gone[tenant] {
+		return
+	}
 	k := hourKey{hourOf(at.UnixMilli()), tenant}
 	if _, err := a.ofLocked(k); err != nil {
 		return // the hour lies two days back and cannot be read: a door never reports such a one
@@ -269,6 +280,9 @@ func (a *account) flush(now time.Time) error {
 func (a *account) conflict(tenant string, c Conflict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.gone[tenant] {
+		return
+	}
 	a.conflicts[tenant] = c
 }
 

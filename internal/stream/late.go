@@ -133,7 +133,7 @@ func (p *Processor) runLate(ctx context.Context) error {
 			return nil // ctx ended
 		}
 		last = time.Now()
-		if err := p.retry(ctx, p.unhurried(p.commitLate), p.recoverLate); err != nil {
+		if err := p.inTurn(ctx, slotLate, func() error { return p.retry(ctx, p.unhurried(p.commitLate), p.recoverLate) }); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}

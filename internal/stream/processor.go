@@ -144,7 +144,8 @@ type Processor struct {
 	observeMain profile.Observer // owned by the main stream
 	observeLate profile.Observer // owned by the late stream
 	versions    *versions
-	rebuildUpTo map[uint16]uint64 // inserts to rebuild the profiles from; nil: none
+	rebuildUpTo map[uint16]uint64        // inserts to rebuild the profiles from; nil: none
+	turns       [slotCount]chan struct{} // held while a writer or the rollups have something half done; by slot
 
 	lateWake   chan struct{}
 	rollWake   chan struct{}
@@ -181,6 +182,9 @@ func Open(cfg Config) (*Processor, error) {
 		next: make([]uint64, n), processed: make([]time.Time, n), watermark: make([]int64, n),
 		seqs: map[uint16]uint64{}, positions: map[string]map[uint16]uint64{},
 		late: newLateQueue(), changed: make(chan struct{}), versions: newVersions(),
+	}
+	for i := range p.turns {
+		p.turns[i] = make(chan struct{}, 1)
 	}
 	p.metrics = newMetrics(cfg.Registerer, p)
 	var err error
@@ -288,7 +292,7 @@ func (p *Processor) runMain(ctx context.Context) error {
 			return fmt.Errorf("wait for the log: %w", err)
 		}
 		start := time.Now()
-		if err := p.retry(ctx, p.unhurried(p.commitMain), p.recoverMain); err != nil {
+		if err := p.inTurn(ctx, slotMain, func() error { return p.retry(ctx, p.unhurried(p.commitMain), p.recoverMain) }); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}

@@ -47,7 +47,7 @@ func (p *Processor) loadPositions() error {
 func (p *Processor) runRollups(ctx context.Context) error {
 	defer usage.Label(ctx, usage.Rollup, "")()
 	// Steps that a crash interrupted come first. They are not part of the recovery that ingest waits for: a rollup never holds it up.
-	if err := p.retry(ctx, p.recoverRollups, p.recoverRollups); err != nil {
+	if err := p.inTurn(ctx, slotRollup, func() error { return p.retry(ctx, p.recoverRollups, p.recoverRollups) }); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -86,7 +86,7 @@ func (p *Processor) advanceRollups(ctx context.Context) error {
 					return err
 				}
 				step := p.unhurried(func(ctx context.Context) error { return p.step(ctx, r, w, from, to) })
-				if err := step(ctx); err != nil {
+				if err := p.inTurn(ctx, slotRollup, func() error { return step(ctx) }); err != nil {
 					return err
 				}
 			}

@@ -21,6 +21,7 @@ import (
 //	q <tenant> 0 <id 16>            quarantine
 //	g                               generation of data versions: number of starts, 8 bytes
 //	t…                              what is known of tenants: package profile
+//	x <tenant>                      this tenant's accounting was erased and shall not begin again
 //	dedupe/…                        keys of package dedupe
 //	jobs/…                          records of package jobs
 //	z…                              the id of the store, kept by package app
@@ -36,6 +37,7 @@ const (
 	keyLate       = 'l'
 	keyAccount    = 'a'
 	keyQuarantine = 'q'
+	keyGone       = 'x'
 	keyGeneration = 'g'
 )
 
