@@ -69,6 +69,7 @@ var serverConfig = template.Must(template.New("config").Parse(`<clickhouse>
     <fsync_part_directory>1</fsync_part_directory>
     <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
     <old_parts_lifetime>60</old_parts_lifetime>
+    <max_cleanup_delay_period>30</max_cleanup_delay_period>
     <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>

@@ -1,0 +1,190 @@
+//go:build system
+
+package system
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/client"
+	"weir/test/system/harness"
+)
+
+// removal is the part of a deletion's report that is looked at.
+type removal struct {
+	Tenant string
+	Until  time.Time
+	Places []struct {
+		Place             string
+		Rows, Bytes, Left uint64
+	}
+}
+
+// plant gives a tenant events of now and of long ago, with canaries, and waits until they can be seen.
+func plant(ctx context.Context, t *testing.T, s *harness.Server, id, canary string) *client.Client {
+	t.Helper()
+	admin := s.Admin()
+	for _, call := range []struct{ path, body string }{
+		{"/api/v1/tenants", `{"id":"` + id + `","name":"` + canary + `-name"}`},
+		{"/api/v1/tenants/" + id + "/sources", `{"id":"web","site_id":"site-` + id + `"}`},
+	} {
+		if err := admin.Do(ctx, http.MethodPost, call.path, json.RawMessage(call.body), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var key struct{ Key string }
+	if err := admin.Do(ctx, http.MethodPost, "/api/v1/tenants/"+id+"/keys", json.RawMessage(`{"role":"admin"}`), &key); err != nil {
+		t.Fatal(err)
+	}
+	c := s.Client(key.Key)
+	for batch := range 5 {
+		var lines strings.Builder
+		for i := range 200 {
+			age := time.Duration(0)
+			if i%10 == 0 {
+				age = time.Duration(i) * 24 * time.Hour
+			}
+			fmt.Fprintf(&lines, `{"event_id":"%s-%d-%d","site_id":"site-%s","type":"pageview","ts":%d,"client_id":"%s-client-%d","url":"https://h/%s-path","props":{"%s_prop":"%s-value-%d"}}`+"\n",
+				canary, batch, i, id, time.Now().Add(-age).UnixMilli(), canary, i, canary, strings.ReplaceAll(canary, "-", "_"), canary, i)
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/ingest", strings.NewReader(lines.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key.Key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || !bytes.Contains(body, []byte(`"accepted":200`)) {
+			t.Fatalf("ingest: %s %s", resp.Status, body)
+		}
+	}
+	return c
+}
+
+func stored(ctx context.Context, t *testing.T, c *client.Client) int {
+	t.Helper()
+	res, err := c.QueryRows(ctx, client.QueryRequest{SQL: "SELECT toString(count()) AS n FROM events"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if _, err := fmt.Sscan(fmt.Sprint(res.Data[0]["n"]), &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !ok(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %s: not %s", within, what)
+		}
+	}
+}
+
+// files that hold text, below dir, without those of the event log.
+func holding(t *testing.T, dir, text string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil // removed in the meantime
+		}
+		if rel, _ := filepath.Rel(dir, path); strings.HasPrefix(rel, "log/") {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(content, []byte(text)) {
+			found = append(found, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// TestDeleteTenant deletes one of two tenants, kills weir again and again while its data is removed, and then finds the report, nothing of it in the
+// tables and in no file but the event log's, and everything of the other.
+func TestDeleteTenant(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	s, err := harness.Start(ctx, harness.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Kill() })
+	gone, stays := plant(ctx, t, s, "gone", "canary-gone"), plant(ctx, t, s, "stays", "canary-stays")
+	eventually(t, time.Minute, "visible", func() bool { return stored(ctx, t, gone) == 1000 && stored(ctx, t, stays) == 1000 })
+	if len(holding(t, s.Dir(), "canary-gone")) == 0 {
+		t.Fatal("the canary is nowhere: the test shows nothing")
+	}
+	var job struct{ ID, State string }
+	if err := s.Admin().Do(ctx, http.MethodDelete, "/api/v1/tenants/gone", nil, &job); err != nil || job.ID == "" {
+		t.Fatalf("%v, %+v", err, job)
+	}
+	if err := gone.Do(ctx, http.MethodGet, "/jobs", nil, nil); err == nil || !strings.Contains(err.Error(), "unknown_key") {
+		t.Errorf("its key still works: %v", err)
+	}
+	for i := range 4 {
+		time.Sleep(time.Duration(i*i) * 150 * time.Millisecond)
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Restart(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, 5*time.Minute, "done", func() bool {
+		if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID, nil, &job); err != nil {
+			t.Fatal(err)
+		}
+		if job.State == "failed" {
+			t.Fatalf("job failed: %+v", job)
+		}
+		return job.State == "done"
+	})
+	var report removal
+	if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID+"/result", nil, &report); err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]uint64{}
+	for _, p := range report.Places {
+		rows[p.Place] = p.Rows
+		if p.Left != 0 {
+			t.Errorf("%s still has %d rows", p.Place, p.Left)
+		}
+	}
+	t.Logf("report: %+v", report)
+	if rows["table weir.events"]+rows["late events"] != 1000 || rows["derived tables"] == 0 || rows["event ids"] != 1000 || rows["hours of accounting"] == 0 || rows["properties and statistics"] == 0 || report.Until.Before(time.Now()) {
+		t.Errorf("found %v until %s", rows, report.Until)
+	}
+	if n := stored(ctx, t, stays); n != 1000 {
+		t.Errorf("the other tenant has %d events", n)
+	}
+	if err := s.Admin().Do(ctx, http.MethodPost, "/api/v1/tenants", json.RawMessage(`{"id":"gone"}`), nil); err == nil || !strings.Contains(err.Error(), "exists") {
+		t.Errorf("the id is given again: %v", err)
+	}
+	if found := holding(t, s.Dir(), "canary-gone"); len(found) != 0 {
+		t.Errorf("the canary is still in %v", found)
+	}
+	if len(holding(t, s.Dir(), "canary-stays")) == 0 {
+		t.Error("the other's events are gone too")
+	}
+}
