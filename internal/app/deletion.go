@@ -110,6 +110,7 @@ func (a *app) places() []deletion.Place {
 			return a.processor.Quiet(ctx, stream.QuietRollups, do)
 		}}
 	return append([]deletion.Place{
+		deletion.Counted("texts of the audit log", a.forgetAudit),
 		deletion.Counted("jobs and their results", a.forgetJobs),
 		a.lateRows(),
 		tables.Events(),
@@ -127,6 +128,12 @@ func (a *app) places() []deletion.Place {
 func (a *app) forgetJobs(ctx context.Context, t deletion.Target) (deletion.Amount, error) {
 	f, err := a.jobs.ForgetTenant(ctx, t.Tenant, "")
 	return deletion.Amount{Rows: f.Jobs, Bytes: f.Bytes}, err
+}
+
+// forgetAudit removes the texts of the tenant's entries; the chain of commitments stays.
+func (a *app) forgetAudit(ctx context.Context, t deletion.Target) (deletion.Amount, error) {
+	n, err := a.audit.ForgetTenant(ctx, t.Tenant)
+	return deletion.Amount{Rows: uint64(n)}, err
 }
 
 func (a *app) lateRows() deletion.Place {
