@@ -49,9 +49,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a *Answer) *pro
 		head.Set("Trailer", headerCost)
 		body = io.MultiReader(body, a.Body)
 	}
-	if f.enveloped() {
+	switch {
+	case f.enveloped() && whole:
+		err = writeEnveloped(w, prefix, a)
+	case f.enveloped():
 		err = copyEnveloped(w, body, func() ([]byte, error) { return envelope(a) })
-	} else {
+	default:
 		_, err = io.Copy(w, body)
 	}
 	if err != nil {
@@ -93,6 +96,22 @@ func envelope(a *Answer) ([]byte, error) {
 }
 
 var errNoObject = errors.New("the engine's answer is not a JSON object")
+
+// writeEnveloped writes a JSON object that is there as a whole, with the envelope before its end.
+func writeEnveloped(w io.Writer, object []byte, a *Answer) error {
+	end := bytes.TrimRight(object, " \t\r\n")
+	if len(end) == 0 || end[len(end)-1] != '}' {
+		return errNoObject
+	}
+	tail, err := envelope(a)
+	if err != nil {
+		return err
+	}
+	if _, err = w.Write(bytes.TrimRight(end[:len(end)-1], " \t\r\n")); err == nil {
+		_, err = w.Write(tail)
+	}
+	return err
+}
 
 // copyEnveloped copies a JSON object and puts tail, which begins with a comma and ends with a brace, in place of its end.
 func copyEnveloped(w io.Writer, r io.Reader, tail func() ([]byte, error)) error {

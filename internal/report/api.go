@@ -191,8 +191,10 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 	}
 	out, p := r.serve(ctx, &panel{
 		endpoint: "report", who: who, src: src, says: q.String(), key: keyOf(append(q.parts(), "report", a.Compare)...),
-		expected: usage.Question{Subject: subject(who, src, q.shape()), Kind: usage.KindReport, Columns: q.rawColumns(), From: q.From, To: q.To},
-		run:      func(ctx context.Context, t *tally) (*kept, error) { return r.answers(ctx, t, q, a.Compare != "") },
+		expected: func() usage.Question {
+			return usage.Question{Subject: subject(who, src, q.shape()), Kind: usage.KindReport, Columns: q.rawColumns(), From: q.From, To: q.To}
+		},
+		run: func(ctx context.Context, t *tally) (*kept, error) { return r.answers(ctx, t, q, a.Compare != "") },
 	})
 	if p != nil {
 		return nil, fail(p)
@@ -248,8 +250,10 @@ func (r *Reporter) getRealtime(ctx context.Context, in *siteInput) (*served, err
 	out, p := r.serve(ctx, &panel{
 		endpoint: "realtime", who: who, src: src, says: "realtime of " + src.SiteID,
 		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), fmt.Sprint(noPages)),
-		expected: usage.Question{Subject: subject(who, src, realtimeShape), Kind: usage.KindReport, From: now.Add(-activeWindow), To: now,
-			Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path"}},
+		expected: func() usage.Question {
+			return usage.Question{Subject: subject(who, src, realtimeShape), Kind: usage.KindReport, From: now.Add(-activeWindow), To: now,
+				Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path"}}
+		},
 		run: func(ctx context.Context, t *tally) (*kept, error) {
 			x, err := r.realtime(ctx, t, now, string(src.Tenant), src.SiteID)
 			if err != nil {

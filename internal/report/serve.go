@@ -27,7 +27,8 @@ type panel struct {
 	who      tenant.Principal
 	src      catalog.Source
 	key      [32]byte
-	expected usage.Question
+	// expected is what is known of the question before it runs. It is not asked for a kept answer.
+	expected func() usage.Question
 	// run answers from the engine.
 	run func(ctx context.Context, t *tally) (*kept, error)
 	// says describes the question in a log.
@@ -39,6 +40,7 @@ type kept struct {
 	head, tail []byte // JSON before and behind the times
 	asOf, till time.Time
 	timeless   bool // it has no complete_until
+	shape      string
 }
 
 // served is an answer as it goes out.
@@ -129,7 +131,8 @@ func (r *Reporter) hit(p *panel, begin time.Time) *served {
 // again gives a kept answer, and charges what that takes.
 func (r *Reporter) again(p *panel, k *kept, asOf, till time.Time, snapshot string, begin time.Time) *served {
 	body := k.render(asOf, till)
-	rec := usage.Record{Subject: p.expected.Subject, Kind: usage.KindCache, At: time.Now(), CPU: time.Since(begin), BytesOut: uint64(len(body)), Count: 1}
+	subject := subject(p.who, p.src, k.shape)
+	rec := usage.Record{Subject: subject, Kind: usage.KindCache, At: time.Now(), CPU: time.Since(begin), BytesOut: uint64(len(body)), Count: 1}
 	r.tell(rec)
 	r.metrics.answers.WithLabelValues("cache").Inc()
 	return out(body, r.cost(rec, 0), snapshot, "hit")
@@ -158,10 +161,11 @@ func (k *kept) render(asOf, till time.Time) []byte {
 // ask1 admits and runs a question.
 func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem.Problem) {
 	t := &tally{}
+	expected := p.expected()
 	var ticket usage.Ticket
 	if r.deps.Gate != nil {
 		var prob *problem.Problem
-		if ticket, prob = r.deps.Gate.Admit(p.expected, ctx.Done()); prob != nil {
+		if ticket, prob = r.deps.Gate.Admit(expected, ctx.Done()); prob != nil {
 			return nil, nil, prob
 		}
 	}
@@ -171,11 +175,11 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 		ctx = withTuning(ctx, tuned.Settings())
 	}
 	k, err := p.run(ctx, t)
-	rec := usage.Record{Subject: p.expected.Subject, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu, MemorySeconds: t.memory, BytesScanned: t.bytes, RowsRead: t.rows,
+	rec := usage.Record{Subject: expected.Subject, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu, MemorySeconds: t.memory, BytesScanned: t.bytes, RowsRead: t.rows,
 		Count: 1, Partial: err != nil}
 	var body []byte
 	if err == nil {
-		k.asOf, k.till = asOf, till
+		k.asOf, k.till, k.shape = asOf, till, expected.Shape
 		body = k.render(asOf, till)
 		rec.BytesOut = uint64(len(body))
 	}
