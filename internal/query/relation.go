@@ -41,7 +41,7 @@ var propertyTypes = map[event.PropertyKind]string{event.PropBool: "Nullable(Bool
 // exposed says whether a property becomes a column. Those that are called like a column of the table, or in a way that cannot be
 // written as a quoted name, are reached by props['name'] only. A name that begins with _ could be one of ours.
 func (g *Guard) exposed(p event.Property) bool {
-	return p.Name != "" && len(p.Name) <= maxPropertyName && p.Name[0] != '_' && !g.physical[p.Name] && propertyTypes[p.Kind] != "" && utf8.ValidString(p.Name) &&
+	return p.Name != "" && len(p.Name) <= maxPropertyName && p.Name[0] != '_' && p.Name[0] != '@' && !g.physical[p.Name] && propertyTypes[p.Kind] != "" && utf8.ValidString(p.Name) &&
 		!strings.ContainsFunc(p.Name, func(r rune) bool {
 			return r < ' ' || r == 0x7f || r == '"' || r == '`' || r == '\\' || r == utf8.RuneError
 		})
