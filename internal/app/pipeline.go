@@ -106,6 +106,9 @@ func (d tenantData) Distance(t tenant.ID, to token.Token) (records uint64, late 
 }
 
 func (d tenantData) Properties(t tenant.ID) []event.Property {
+	if t == "" { // an operator across tenants
+		return d.processor.CommonProperties()
+	}
 	return d.processor.Properties(string(t))
 }
 
