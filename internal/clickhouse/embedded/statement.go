@@ -72,6 +72,7 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 		c.library(func() { piece, stats, more, err = st.Next(buf[:0]) })
 		c.stats.Add(stats)
 		if err != nil {
+			c.sample() // its threads have left it, and it is still listed
 			return err
 		}
 		if !more {
