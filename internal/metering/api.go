@@ -18,13 +18,14 @@ const (
 	maxRange = 800 * 24 * time.Hour
 )
 
-type rangeInput struct {
+// Range is a range of time as requests give it.
+type Range struct {
 	From time.Time `query:"from" doc:"Start, RFC 3339, rounded down to the hour; a day before to by default"`
 	To   time.Time `query:"to" doc:"End, RFC 3339, exclusive, rounded up to the hour; now by default"`
 }
 
 // resolve returns whole hours.
-func (in rangeInput) resolve(now time.Time, length time.Duration) (from, to time.Time, prob *problem.Problem) {
+func (in Range) resolve(now time.Time, length time.Duration) (from, to time.Time, prob *problem.Problem) {
 	if to = in.To; to.IsZero() {
 		to = now
 	}
@@ -48,7 +49,7 @@ func (in rangeInput) resolve(now time.Time, length time.Duration) (from, to time
 }
 
 type costsInput struct {
-	rangeInput
+	Range
 	By    string `query:"by" doc:"What to tell apart, separated by commas: tenant, source, user, shape, kind, hour, day; tenant by default"`
 	Limit int    `query:"limit" minimum:"1" maximum:"100000" default:"1000" doc:"Most lines; the total is of all"`
 }

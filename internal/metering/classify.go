@@ -45,7 +45,7 @@ var frameParts = []struct {
 	{"runtime.bgsweep", part{overhead: overheadGC}},
 	{"runtime.bgscavenge", part{overhead: overheadGC}},
 	{"net/http.(*persistConn).", part{component: partEngine}},
-	{"weir/internal/metering.", part{overhead: overheadMetering}},
+	{"weir/internal/metering.(*Meter).", part{overhead: overheadMetering}},
 	{"runtime/pprof.profileWriter", part{overhead: overheadMetering}},
 }
 

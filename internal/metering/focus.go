@@ -202,7 +202,7 @@ func (m *Meter) export(w http.ResponseWriter, r *http.Request, name func(tenant.
 }
 
 func (m *Meter) exportQuery(r *http.Request) (format string, daily bool, from, to time.Time, prob *problem.Problem) {
-	var in rangeInput
+	var in Range
 	format = "csv"
 	for key, values := range r.URL.Query() {
 		v := values[len(values)-1]

@@ -40,7 +40,7 @@ func newMetrics(reg prometheus.Registerer, m *Meter) (*metrics, error) {
 		return x, nil
 	}
 	for _, c := range []prometheus.Collector{x.cpu, x.records, x.failures, x.notices, x.seconds,
-		gauge("unexplained_ratio", "Share of the CPU of the last minute that no measurement shows. Above 0.01 the bill is not to be trusted.", func(b balance) float64 { return math.Abs(b.unexplained) }),
+		gauge("unexplained_ratio", "Share of the CPU of the last minute that no measurement shows. Above 0.01 under load the bill is not to be trusted.", func(b balance) float64 { return math.Abs(b.unexplained) }),
 		gauge("overhead_ratio", "Share of the CPU of the last minute that served no tenant.", func(b balance) float64 { return b.overhead }),
 		gauge("estimated_ratio", "Share of the CPU of the last minute that was used while this process was not sampled and is charged like the rest.", func(b balance) float64 { return b.estimated }),
 	} {
