@@ -76,6 +76,7 @@ type installationView struct {
 	Unexplained map[string]float64 `json:"unexplained" doc:"By process: its CPU less everything that was measured in it"`
 	Ratio       float64            `json:"unexplained_ratio" doc:"Unexplained CPU over all CPU; the sum of the processes' absolute values"`
 	LastMinute  float64            `json:"unexplained_ratio_last_minute"`
+	Sampled     float64            `json:"sampled_ratio_last_minute" doc:"CPU that the samples of the server's profile stand for at 10 ms each, over the CPU it used"`
 }
 
 type budgetView struct {
@@ -192,6 +193,9 @@ func (m *Meter) installation(b *bill) *installationView {
 	}
 	if last := m.balanceNow(); last.cpu > 0 {
 		v.LastMinute = max(last.unexplained, -last.unexplained) / last.cpu
+		if v.Sampled = 1; last.profiled > 0 {
+			v.Sampled = last.sampled / last.profiled
+		}
 	}
 	return v
 }

@@ -63,13 +63,18 @@ func (c *charge) shared(s *shares, kind usage.Kind, name string, seconds float64
 	}
 }
 
-// process charges what this process used: samples as they are, what the samples lack of the process's CPU as unexplained, and what was
-// used while nobody sampled like the samples around it.
+// process charges what this process used. Each sample stands for the CPU that was used since the sample before it: the timer's 10 ms, or more when
+// the kernel notices them late. What was used while nobody sampled is charged like the samples around it, and marked. Samples that neither a
+// label nor a known stack explains are unexplained.
 func (c *charge) process(w window) {
 	c.balance.cpu += w.cpu + w.gap
 	parts, sum := w.parts, total(w.parts)
-	if w.sampled {
-		c.unexplained("server", w.cpu-sum)
+	c.balance.sampled += sum
+	c.balance.profiled += w.cpu
+	if sum > 0 {
+		sum = w.cpu
+	} else { // too short for a sample
+		w.gap += w.cpu
 	}
 	if sum > 0 {
 		c.m.last = parts
@@ -79,7 +84,7 @@ func (c *charge) process(w window) {
 	of := total(parts)
 	if of == 0 { // nothing was ever sampled
 		c.estimated = 1
-		c.overhead(overheadOther, w.gap)
+		c.unexplained("server", w.gap)
 		c.balance.estimated += w.gap
 		c.estimated = 0
 		return
@@ -105,6 +110,8 @@ func total(parts map[part]float64) float64 {
 func (c *charge) part(p part, seconds float64) {
 	m := c.m
 	switch {
+	case p.overhead == overheadOther:
+		c.unexplained("server", seconds)
 	case p.overhead != "":
 		c.overhead(p.overhead, seconds)
 	case p.tenant != "":

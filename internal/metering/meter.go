@@ -85,6 +85,7 @@ type pooled struct {
 type balance struct {
 	at                                    time.Time
 	cpu, overhead, unexplained, estimated float64
+	profiled, sampled                     float64 // CPU of this process under a profile, and what its samples stand for at 10 ms each
 }
 
 // New returns a meter. It reads the price books of the store and makes cfg.Book hold from now on.
@@ -338,6 +339,8 @@ func (m *Meter) balanceNow() balance {
 		b.overhead += r.overhead
 		b.unexplained += r.unexplained
 		b.estimated += r.estimated
+		b.profiled += r.profiled
+		b.sampled += r.sampled
 	}
 	return b
 }

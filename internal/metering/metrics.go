@@ -41,6 +41,15 @@ func newMetrics(reg prometheus.Registerer, m *Meter) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{x.cpu, x.records, x.failures, x.notices, x.seconds,
 		gauge("unexplained_ratio", "Share of the CPU of the last minute that no measurement shows. Above 0.01 under load the bill is not to be trusted.", func(b balance) float64 { return math.Abs(b.unexplained) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "weir", Subsystem: "metering", Name: "sampled_ratio",
+			Help: "CPU that the samples of this process stand for at 10 ms each, over the CPU it used, in the last minute. Far below 1 the process does little, or in short bursts, and the shares within it are rough."},
+			func() float64 {
+				b := m.balanceNow()
+				if b.profiled <= 0 {
+					return 1
+				}
+				return b.sampled / b.profiled
+			}),
 		gauge("overhead_ratio", "Share of the CPU of the last minute that served no tenant.", func(b balance) float64 { return b.overhead }),
 		gauge("estimated_ratio", "Share of the CPU of the last minute that was used while this process was not sampled and is charged like the rest.", func(b balance) float64 { return b.estimated }),
 	} {

@@ -35,7 +35,8 @@ type sampler struct {
 	gap   float64
 }
 
-func newSampler() *sampler { return &sampler{end: selfCPU(), parts: map[part]float64{}} }
+// newSampler returns a sampler that has looked at the beginning of the process: what was used before is gap.
+func newSampler() *sampler { return &sampler{parts: map[part]float64{}} }
 
 // selfCPU is the user and system time of this process in seconds.
 func selfCPU() float64 { return rusage(unix.RUSAGE_SELF) }
