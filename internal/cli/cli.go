@@ -34,6 +34,7 @@ type Commands struct {
 	Import ImportCmd `cmd:"" help:"Import files: access logs or events, once however often it is repeated."`
 	Job    JobCmd    `cmd:"" help:"List, show, cancel asynchronous work, and get its results."`
 	Usage  UsageCmd  `cmd:"" help:"Print what became of the events, by hour."`
+	Costs  CostsCmd  `cmd:"" help:"Print what work cost, by tenant, source, user, query shape, kind and time; or export it."`
 	Limits LimitsCmd `cmd:"" help:"Print a tenant's limits and what of them is used (tenant admin)."`
 	Demo   DemoCmd   `cmd:"" help:"Fill a running server with a demo tenant and live traffic."`
 
