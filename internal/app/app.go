@@ -227,7 +227,7 @@ func (a *app) openAPI(ctx context.Context) error {
 	}
 	a.close = append(a.close, enricher.Close)
 	if a.api, err = httpapi.New(httpapi.Config{
-		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
+		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Resources: a.resources, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
 		Passwords: a.passwords, Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 		Schema: newSchema(a.processor, a.catalog), Deletions: deletions{a}, Ready: a.notReady, Version: a.opt.Version,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -15,6 +16,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded"
+	"weir/internal/httpapi"
 	"weir/internal/metering"
 	"weir/internal/tenant"
 	workload "weir/internal/usage" // usage is an adapter here
@@ -70,6 +72,13 @@ func (a *app) serveCosts() {
 		}
 		return t.Name
 	})))
+}
+
+// resources are what a tenant used, for /api/v1/usage.
+func (a *app) resources(id tenant.ID, from, to time.Time) (httpapi.Resources, error) {
+	sum, amount, currency, err := a.meter.Total(id, from, to)
+	return httpapi.Resources{CPUSeconds: sum.CPU, MemoryByteSeconds: sum.MemorySeconds, BytesScanned: sum.Scanned, BytesCold: sum.Cold, BytesOut: sum.Out,
+		StoredByteSeconds: sum.ByteSeconds, Amount: amount, Currency: currency}, err
 }
 
 // webhookSecret is what tenants' signing keys are made from; made at the first start.

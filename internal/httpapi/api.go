@@ -34,10 +34,12 @@ type Authenticator interface {
 
 // Config configures an API. A zero duration or size is replaced by its default.
 type Config struct {
-	Catalog    catalog.Catalog
-	Auth       Authenticator
-	Passwords  Passwords  // nil: no users
-	Usage      Usage      // nil: no /api/v1/usage
+	Catalog   catalog.Catalog
+	Auth      Authenticator
+	Passwords Passwords // nil: no users
+	Usage     Usage     // nil: no /api/v1/usage
+	// Resources tells what a tenant used in [from, to), for /api/v1/usage. nil: it is left out.
+	Resources  func(t tenant.ID, from, to time.Time) (Resources, error)
 	Limits     Limits     // nil: no /api/v1/limits
 	Quarantine Quarantine // nil: no /api/v1/quarantine
 	Audit      AuditLog   // nil: nothing is recorded, and there is no /api/v1/audit

@@ -124,7 +124,9 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
-	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Audit: f.audit, Usage: f.usage, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
+	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
+		return httpapi.Resources{CPUSeconds: to.Sub(from).Hours(), Amount: 3, Currency: string(t)}, nil
+	}, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg})
 	if err != nil {
@@ -351,7 +353,8 @@ func TestUsage(t *testing.T) {
 	}
 	total := got["totals"].([]any)[0].(map[string]any)
 	want := map[string]any{"tenant": "acme", "hour": "2026-01-01T10:00:00Z", "received": 7., "stored": 3., "deduplicated": 1., "rejected": 2., "filtered": 0., "quarantined": 0., "erased": 0.,
-		"pending": 1., "conflicts": 1., "bytes": 790., "conflict_example": map[string]any{"site_id": "s1", "event_id": "e1", "type": "x", "at": "0001-01-01T00:00:00Z"}}
+		"pending": 1., "conflicts": 1., "bytes": 790., "conflict_example": map[string]any{"site_id": "s1", "event_id": "e1", "type": "x", "at": "0001-01-01T00:00:00Z"},
+		"resources": map[string]any{"cpu_seconds": 2., "memory_byte_seconds": 0., "bytes_scanned": 0., "bytes_scanned_cold": 0., "bytes_out": 0., "stored_byte_seconds": 0., "amount": 3., "currency": "acme"}}
 	if d := cmp.Diff(want, total); d != "" {
 		t.Error(d)
 	}

@@ -65,10 +65,23 @@ type usageHour struct {
 	UsageRow
 }
 
+// Resources are what a tenant used in a range, of all kinds of work. GET /api/v1/costs tells them apart.
+type Resources struct {
+	CPUSeconds        float64 `json:"cpu_seconds"`
+	MemoryByteSeconds float64 `json:"memory_byte_seconds"`
+	BytesScanned      float64 `json:"bytes_scanned"`
+	BytesCold         float64 `json:"bytes_scanned_cold"`
+	BytesOut          float64 `json:"bytes_out"`
+	StoredByteSeconds float64 `json:"stored_byte_seconds"`
+	Amount            float64 `json:"amount" doc:"In currency"`
+	Currency          string  `json:"currency"`
+}
+
 type usageTotal struct {
 	Tenant string `json:"tenant"`
 	UsageRow
-	Conflict *ConflictExample `json:"conflict_example,omitempty" doc:"The last event id that came with another payload than before"`
+	Resources *Resources       `json:"resources,omitempty" doc:"CPU, memory, bytes, and what they cost"`
+	Conflict  *ConflictExample `json:"conflict_example,omitempty" doc:"The last event id that came with another payload than before"`
 }
 
 type usageOutput struct {
@@ -144,6 +157,13 @@ func (a *API) addUsage(ctx context.Context, id tenant.ID, out *usageOutput) erro
 	}
 	if total.Conflict, err = a.cfg.Usage.Conflict(ctx, id); err != nil {
 		return err
+	}
+	if a.cfg.Resources != nil {
+		r, err := a.cfg.Resources(id, out.Body.From, out.Body.To)
+		if err != nil {
+			return err
+		}
+		total.Resources = &r
 	}
 	out.Body.Totals = append(out.Body.Totals, total)
 	return nil

@@ -115,6 +115,15 @@ func (m *Meter) bill(t tenant.ID, all bool, from, to time.Time, by []dimension) 
 	return out, err
 }
 
+// Total adds up what a tenant used in [from, to), and what it cost.
+func (m *Meter) Total(t tenant.ID, from, to time.Time) (sum Amounts, amount float64, currency string, err error) {
+	b, err := m.bill(t, false, from, to, nil)
+	if err != nil {
+		return Amounts{}, 0, "", err
+	}
+	return b.Total.Amounts, b.Total.Amount, m.book(hourOf(m.cfg.Now())).Currency, nil
+}
+
 // compareLines orders by time, then the most expensive first.
 func compareLines(a, b Line) int {
 	if a.Hour != nil && b.Hour != nil && !a.Hour.Equal(*b.Hour) {

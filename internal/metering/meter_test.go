@@ -2,6 +2,7 @@ package metering
 
 import (
 	"context"
+	"crypto/sha256"
 	"math"
 	"strings"
 	"testing"
@@ -327,5 +328,40 @@ func BenchmarkRecord(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Record(r)
+	}
+}
+
+// BenchmarkOverhead is work of requests of 0.2 ms, each labelled and recorded, without and with the metering. Compare CPU-ns/op.
+func BenchmarkOverhead(b *testing.B) {
+	for _, on := range []bool{false, true} {
+		b.Run(map[bool]string{false: "off", true: "on"}[on], func(b *testing.B) {
+			ctx, cancel := context.WithCancel(context.Background())
+			m, _ := newMeter(b, func(c *Config) { c.Interval, c.Now, c.Engine = 9*time.Second, nil, &fakeEngine{generation: 1} })
+			done := make(chan error, 1)
+			if on {
+				go func() { done <- m.Run(ctx) }()
+			} else {
+				done <- nil
+			}
+			buf := make([]byte, 256<<10)
+			from := selfCPU()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if on {
+						end := usage.Label(ctx, usage.Door, "")
+						usage.Label(ctx, usage.Door, "acme")
+						sha256.Sum256(buf)
+						m.Record(usage.Record{Kind: usage.KindIngest, Subject: usage.Subject{Tenant: "acme", Source: "s"}, Events: 100, BytesIn: 30_000})
+						end()
+					} else {
+						sha256.Sum256(buf)
+					}
+				}
+			})
+			b.ReportMetric((selfCPU()-from)*1e9/float64(b.N), "CPU-ns/op")
+			cancel()
+			must(b, <-done)
+		})
 	}
 }
