@@ -279,3 +279,43 @@ func TestUnderestimatesArePaid(t *testing.T) {
 		t.Errorf("the liar's next turn came after %d of the honest one's, want 10", turns)
 	}
 }
+
+// A tenant with one query that runs and none that waits is owed nothing for what others got meanwhile.
+func TestRunningIsOwedNothing(t *testing.T) {
+	c := &clock{time.Unix(1e9, 0)}
+	g, err := New(Config{Cores: 3}, Deps{Tenants: newWorld(), Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	submit(g, ask("a", mid)) // runs all the time
+	var b, a []*ticket
+	for range 60 {
+		b = append(b, submit(g, ask("b", mid)))
+	}
+	end := func(list []*ticket) bool {
+		for _, x := range list {
+			if x.running {
+				x.Done(usage.Record{CPU: mid})
+				return true
+			}
+		}
+		return false
+	}
+	for range 30 {
+		end(b)
+	}
+	for range 20 {
+		a = append(a, submit(g, ask("a", mid)))
+	}
+	turns := 0
+	for range 20 {
+		if end(a) {
+			turns++
+		} else {
+			end(b)
+		}
+	}
+	if turns < 8 || turns > 12 {
+		t.Errorf("a got %d of 20 turns, want 10", turns)
+	}
+}
