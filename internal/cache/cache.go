@@ -159,8 +159,11 @@ func (c *Cache) Store(t tenant.ID, key Key, version uint64, value any, bytes int
 	c.metrics.size(c)
 }
 
-// Drop forgets all answers of a tenant: it is to be deleted, or a person's data in it.
+// Drop forgets all answers of a tenant: it is to be deleted, or a person's data in it. A nil cache has none.
 func (c *Cache) Drop(t tenant.ID) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.tenants[t]; s != nil {

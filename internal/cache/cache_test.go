@@ -58,6 +58,7 @@ func TestFoundAtItsVersionOnly(t *testing.T) {
 	check("a", 1, 6, nil)
 	check("a", 1, 5, nil) // never again
 	check("b", 1, 9, "nine")
+	(*Cache)(nil).Drop("b")
 	c.Drop("b")
 	check("b", 1, 9, nil)
 	if c.bytes != 0 || len(c.tenants) != 0 || len(c.largest) != 0 {
