@@ -137,6 +137,7 @@ func New(cfg Config) (*API, error) {
 	a.registerSources()
 	a.registerKeys()
 	a.registerUsers()
+	a.registerPolicy()
 	a.registerAudit()
 	a.registerImports()
 	a.registerUsage()

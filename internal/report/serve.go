@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"weir/internal/catalog"
@@ -315,6 +316,15 @@ func (q Question) parts() []string {
 	return parts
 }
 
+// covers says whether a mask of this name hides the dim: the column or the property itself, the object that the property belongs to, or all properties.
+func covers(mask string, d Dim) bool {
+	if d.Prop == "" {
+		return mask == d.Column
+	}
+	mask = strings.TrimPrefix(mask, propPrefix)
+	return mask == "props" || mask == d.Prop || strings.HasPrefix(d.Prop, mask+".")
+}
+
 // masked refuses a question that looks at a column which is hidden from the caller's role: what an answer is broken down by, or filtered by, can be read from it.
 func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 	if r.deps.Masks == nil {
@@ -324,17 +334,25 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 	if len(masks) == 0 {
 		return nil
 	}
-	check := func(field string, d Dim) *problem.Problem {
-		name := d.Column
-		if d.Prop != "" {
-			name = d.Prop
-		}
+	check := func(field string, d Dim, actions ...string) *problem.Problem {
 		for _, m := range masks {
-			if slices.Contains(m.Roles, who.Role) && (m.Column == name || d.Prop != "" && (m.Column == "props" || m.Column == propPrefix+name)) {
+			if slices.Contains(m.Roles, who.Role) && covers(m.Column, d) && (len(actions) == 0 || slices.Contains(actions, m.Action)) {
 				return problem.New(http.StatusForbidden, "column_masked", "%s is masked for the role %s; leave it out, or ask an admin of the tenant", d.Name(), who.Role).WithField(field)
 			}
 		}
 		return nil
+	}
+	for _, m := range q.Metrics {
+		var p *problem.Problem
+		switch m {
+		case Value:
+			p = check("metric", Dim{Prop: "value"})
+		case Visitors: // hashes can be counted like what they stand for
+			p = check("metric", Dim{Column: "client_id"}, catalog.MaskHide)
+		}
+		if p != nil {
+			return p
+		}
 	}
 	for _, d := range q.GroupBy {
 		if p := check("group_by", d); p != nil {

@@ -1,0 +1,217 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"weir/internal/catalog"
+	"weir/internal/event"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+type maskView struct {
+	Column string   `json:"column" maxLength:"262" example:"user_id" doc:"A column of events, or a property's name; a property named like a column is hidden with it. props stands for all properties."`
+	Roles  []string `json:"roles" minItems:"1" enum:"viewer,analyst" doc:"Those that do not see it"`
+	Action string   `json:"action" enum:"hide,hash" doc:"hide: the value is empty or NULL; hash: equal values stay equal"`
+}
+
+type budgetPolicy struct {
+	Amount  float64 `json:"amount" doc:"For a calendar month (UTC), in the price book's currency; 0 is no budget"`
+	Action  string  `json:"action" enum:"notify,throttle,block" doc:"What happens when it is spent. Events are taken in any case."`
+	Webhook string  `json:"webhook" doc:"Where notices are sent"`
+}
+
+type policyView struct {
+	Masks  []maskView   `json:"masks"`
+	Budget budgetPolicy `json:"budget"`
+}
+
+func viewPolicy(p catalog.Policy) policyView {
+	out := policyView{Masks: make([]maskView, len(p.Masks)), Budget: budgetPolicy{Amount: p.Budget.Amount, Action: p.Budget.Action, Webhook: p.Budget.Webhook}}
+	for i, m := range p.Masks {
+		out.Masks[i] = maskView{Column: m.Column, Action: m.Action, Roles: []string{}}
+		for _, r := range m.Roles {
+			out.Masks[i].Roles = append(out.Masks[i].Roles, string(r))
+		}
+	}
+	if out.Budget.Action == "" {
+		out.Budget.Action = catalog.BudgetNotify
+	}
+	return out
+}
+
+// BudgetPatch changes only what it names.
+type BudgetPatch struct {
+	Amount  *float64 `json:"amount,omitempty" minimum:"0" doc:"Operator only"`
+	Action  *string  `json:"action,omitempty" enum:"notify,throttle,block" doc:"Operator only"`
+	Webhook *string  `json:"webhook,omitempty" maxLength:"2000" doc:"An http or https URL; empty: none"`
+}
+
+type policyInput struct {
+	TenantPath
+	Body struct {
+		Masks  *[]maskView  `json:"masks,omitempty" maxItems:"500" doc:"All masks: those that are not named go"`
+		Budget *BudgetPatch `json:"budget,omitempty"`
+	}
+}
+
+type policyOutput struct{ Body policyView }
+
+func (a *API) registerPolicy() {
+	tags := []string{"Policy (tenant admin)"}
+	const path = "/api/v1/tenants/{tenant}/policy"
+	huma.Register(a.huma, huma.Operation{OperationID: "get-policy", Method: http.MethodGet, Path: path,
+		Tags: tags, Summary: "Masks and budget of a tenant", Errors: []int{401, 403, 404}}, a.showPolicy)
+	huma.Register(a.huma, huma.Operation{OperationID: "update-policy", Method: http.MethodPatch, Path: path,
+		Tags: tags, Summary: "Change masks or budget", Description: "Fields that are not named stay. It holds from the next query on. Amount and action of the budget are the operator's to set.",
+		Errors: []int{400, 401, 403, 404}}, a.updatePolicy)
+}
+
+func (a *API) showPolicy(ctx context.Context, in *TenantPath) (*policyOutput, error) {
+	id, err := adminOf(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.cfg.Catalog.Tenant(ctx, id)
+	if err != nil {
+		return nil, catalogError(err)
+	}
+	return &policyOutput{viewPolicy(t.Policy)}, nil
+}
+
+func (a *API) updatePolicy(ctx context.Context, in *policyInput) (*policyOutput, error) {
+	id, err := adminOf(ctx, in.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	var masks []catalog.Mask
+	if in.Body.Masks != nil {
+		if masks, err = a.masks(ctx, id, *in.Body.Masks); err != nil {
+			return nil, err
+		}
+	}
+	if b := in.Body.Budget; b != nil {
+		if err := checkBudget(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	t, err := a.cfg.Catalog.UpdateTenant(ctx, id, func(t *catalog.Tenant) error {
+		if in.Body.Masks != nil {
+			t.Policy.Masks = masks
+		}
+		if b := in.Body.Budget; b != nil {
+			if b.Amount != nil {
+				t.Policy.Budget.Amount = *b.Amount
+			}
+			if b.Action != nil {
+				t.Policy.Budget.Action = *b.Action
+			}
+			if b.Webhook != nil {
+				t.Policy.Budget.Webhook = *b.Webhook
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, catalogError(err)
+	}
+	return &policyOutput{viewPolicy(t.Policy)}, nil
+}
+
+func checkBudget(ctx context.Context, b *BudgetPatch) error {
+	if b.Amount != nil || b.Action != nil { // who pays may not lift the bound that the operator sets
+		if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+			return err
+		}
+	}
+	if b.Webhook != nil && *b.Webhook != "" {
+		u, err := url.Parse(*b.Webhook)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+			return invalid("budget.webhook", "it is not an http or https URL without user name, like https://hooks.example.com/weir")
+		}
+	}
+	return nil
+}
+
+// unmaskable are columns without which nothing can be asked.
+var unmaskable = []string{"ts", "received_at"}
+
+// masks checks masks.
+func (a *API) masks(ctx context.Context, id tenant.ID, list []maskView) ([]catalog.Mask, error) {
+	known, err := a.maskable(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]catalog.Mask, 0, len(list))
+	for _, m := range list {
+		name, isProperty := strings.CutPrefix(m.Column, "props.")
+		if name == "" || len(name) > 256 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+			return nil, invalid("masks.column", "%q is no name of a column or a property (1 to 256 bytes)", m.Column)
+		}
+		if slices.Contains(unmaskable, name) {
+			return nil, invalid("masks.column", "%s cannot be masked: without it nothing can be asked", name)
+		}
+		if !isProperty && !slices.Contains(known, name) {
+			if like := nearestName(name, known); like != "" {
+				return nil, invalid("masks.column", "there is no column or property %q, did you mean %q? Write props.%s if a property will have this name", name, like, name)
+			}
+		}
+		mask := catalog.Mask{Column: name, Action: m.Action}
+		for _, r := range m.Roles {
+			if !slices.Contains(mask.Roles, tenant.Role(r)) {
+				mask.Roles = append(mask.Roles, tenant.Role(r))
+			}
+		}
+		for _, other := range out {
+			for _, r := range mask.Roles {
+				if other.Column == name && slices.Contains(other.Roles, r) {
+					return nil, invalid("masks.column", "%s is masked twice for the role %s", name, r)
+				}
+			}
+		}
+		out = append(out, mask)
+	}
+	return out, nil
+}
+
+// maskable are the columns and the properties that are known.
+func (a *API) maskable(ctx context.Context, id tenant.ID) ([]string, error) {
+	var names []string
+	for _, c := range event.Columns {
+		if c.Visible && c.Stored {
+			names = append(names, c.Name)
+		}
+	}
+	if a.cfg.Schema == nil {
+		return names, nil
+	}
+	s, err := a.cfg.Schema.Schema(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range s.Properties {
+		names = append(names, p.Name)
+	}
+	return names, nil
+}
+
+// nearestName is the name that s is probably a misspelling of; empty if there is none.
+func nearestName(s string, names []string) string {
+	best, least := "", 3
+	if len(s) < 5 {
+		least = 2
+	}
+	for _, n := range names {
+		if d := problem.Edits(strings.ToLower(s), strings.ToLower(n)); d < least {
+			best, least = n, d
+		}
+	}
+	return best
+}

@@ -1,0 +1,61 @@
+package httpapi_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPolicy(t *testing.T) {
+	f := newFixture(t)
+	const path = "/api/v1/tenants/acme/policy"
+	admin := f.keys["admin"]
+	none := map[string]any{"masks": []any{}, "budget": map[string]any{"amount": 0., "action": "notify", "webhook": ""}}
+	if d := cmp.Diff(none, f.want(200, f.do("GET", path, admin, ""))); d != "" {
+		t.Error(d)
+	}
+	got := f.want(200, f.do("PATCH", path, admin, `{"masks":[{"column":"user_id","roles":["viewer","analyst","viewer"],"action":"hash"},{"column":"props.email","roles":["viewer"],"action":"hide"}]}`))
+	masks := []any{map[string]any{"column": "user_id", "roles": []any{"viewer", "analyst"}, "action": "hash"}, map[string]any{"column": "email", "roles": []any{"viewer"}, "action": "hide"}}
+	if d := cmp.Diff(masks, got["masks"]); d != "" {
+		t.Error(d)
+	}
+	// The tenant says where notices go; how much it may cost is the operator's to say.
+	got = f.want(200, f.do("PATCH", path, admin, `{"budget":{"webhook":"https://hooks.example.com/weir"}}`))
+	if d := cmp.Diff(masks, got["masks"]); d != "" {
+		t.Error(d)
+	}
+	f.wantProblem(f.do("PATCH", path, admin, `{"budget":{"amount":5}}`), 403, "forbidden", "", "operator")
+	f.wantProblem(f.do("PATCH", path, admin, `{"budget":{"action":"notify"}}`), 403, "forbidden", "", "operator")
+	got = f.want(200, f.do("PATCH", path, operator, `{"budget":{"amount":12.5,"action":"block"},"masks":[]}`))
+	want := map[string]any{"masks": []any{}, "budget": map[string]any{"amount": 12.5, "action": "block", "webhook": "https://hooks.example.com/weir"}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(want, f.want(200, f.do("GET", path, admin, ""))); d != "" {
+		t.Error(d)
+	}
+	mask := func(column, role, action string) string {
+		return `{"masks":[{"column":"` + column + `","roles":["` + role + `"],"action":"` + action + `"}]}`
+	}
+	for _, tc := range []struct{ body, field, says string }{
+		{mask("user_di", "viewer", "hide"), "masks.column", `did you mean "user_id"`},
+		{mask("ts", "viewer", "hide"), "masks.column", "cannot be masked"},
+		{mask("", "viewer", "hide"), "masks.column", "no name"},
+		{mask("props.", "viewer", "hide"), "masks.column", "no name"},
+		{mask("url", "admin", "hide"), "masks[0].roles[0]", "one of"},
+		{mask("url", "viewer", "blur"), "masks[0].action", "one of"},
+		{`{"masks":[{"column":"url","roles":["viewer"],"action":"hide"},{"column":"props.url","roles":["viewer"],"action":"hash"}]}`, "masks.column", "twice"},
+		{`{"budget":{"webhook":"ftp://x"}}`, "budget.webhook", "https"},
+		{`{"budget":{"webhook":"https://user:pass@example.com/"}}`, "budget.webhook", "without user name"},
+		{`{"budget":{"amount":-1}}`, "budget.amount", ">= 0"},
+	} {
+		f.wantProblem(f.do("PATCH", path, operator, tc.body), 422, "invalid_field", tc.field, tc.says)
+	}
+	f.want(200, f.do("PATCH", path, operator, mask("props.user_di", "viewer", "hide"))) // that is said to be meant
+	f.want(200, f.do("PATCH", path, operator, mask("salary", "viewer", "hide")))        // not seen yet, and like nothing
+	for _, key := range []string{f.keys["analyst"], f.keys["viewer"], f.keys["writer"]} {
+		f.wantProblem(f.do("GET", path, key, ""), 403, "forbidden", "", "admin")
+		f.wantProblem(f.do("PATCH", path, key, `{}`), 403, "forbidden", "", "admin")
+	}
+	f.wantProblem(f.do("PATCH", path, f.keys["other"], `{}`), 403, "wrong_tenant", "tenant", "other")
+}
