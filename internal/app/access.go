@@ -14,8 +14,10 @@ import (
 	"weir/internal/audit"
 	"weir/internal/audit/chain"
 	"weir/internal/auth"
+	"weir/internal/auth/oidc"
 	"weir/internal/catalog/sqlite"
 	"weir/internal/config"
+	"weir/internal/httpapi"
 	"weir/internal/origin"
 	"weir/internal/problem"
 	workload "weir/internal/usage" // usage is an adapter here
@@ -28,8 +30,31 @@ func (a *app) openAuth() error {
 	if a.passwords, err = auth.NewPasswords(auth.PasswordConfig{Memory: int64(c.PasswordMemory), Passes: c.PasswordPasses, Concurrent: c.PasswordConcurrent}); err != nil {
 		return err
 	}
-	a.auth, err = auth.New(auth.Config{Keys: a.catalog, OperatorToken: a.token, Refused: a.refused, Registerer: a.reg})
+	if a.sessions, err = auth.NewSessions(auth.SessionConfig{Store: a.catalog, Passwords: a.passwords, Idle: c.SessionIdle, Max: c.SessionMax,
+		Attempts: c.Attempts, AttemptsIP: c.AttemptsIP}); err != nil {
+		return err
+	}
+	cfg := auth.Config{Keys: a.catalog, OperatorToken: a.token, Sessions: a.sessions, Refused: a.refused, Registerer: a.reg}
+	if c.OIDC != "" {
+		file, err := oidc.Load(c.OIDC)
+		if err != nil {
+			return err
+		}
+		if a.oidc, err = oidc.New(file, a.log, nil); err != nil {
+			return err
+		}
+		cfg.Tokens = a.oidc
+	}
+	a.auth, err = auth.New(cfg)
 	return err
+}
+
+// logins signs browsers in with an identity provider; nil when none does.
+func (a *app) logins() httpapi.Logins {
+	if a.oidc == nil || !a.oidc.SignsIn() {
+		return nil
+	}
+	return a.oidc
 }
 
 // openAudit opens the audit log. Its store waits for space like the state store, and ends the process when it cannot go on.
@@ -48,6 +73,7 @@ func (a *app) openAudit(ctx context.Context) error {
 // startAccess starts what runs behind the doors: the audit log, and the noting of keys' uses.
 func (a *app) startAccess() {
 	a.units.start(unit{"audit log", labelled(workload.Control, a.audit.Run), 5 * time.Second})
+	a.units.start(unit{"sessions", labelled(workload.Control, func(ctx context.Context) error { return a.sessions.Run(ctx, a.log) }), 3 * time.Second})
 	a.units.start(unit{"uses of keys", labelled(workload.Control, func(ctx context.Context) error { return a.auth.RunUses(ctx, a.catalog, a.log) }), 3 * time.Second})
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"weir/internal/audit/chain"
 	"weir/internal/auth"
+	"weir/internal/auth/oidc"
 	"weir/internal/catalog/sqlite"
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/clickhouse/schema"
@@ -74,6 +75,8 @@ type app struct {
 	limits    limits
 	audit     *chain.Log
 	passwords *auth.Passwords
+	sessions  *auth.Sessions
+	oidc      *oidc.Providers // nil: none
 	room      *room
 	migrated  chan struct{} // closed when the tables are ready
 	measuring
@@ -228,7 +231,7 @@ func (a *app) openAPI(ctx context.Context) error {
 	a.close = append(a.close, enricher.Close)
 	if a.api, err = httpapi.New(httpapi.Config{
 		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Resources: a.resources, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
-		Passwords: a.passwords, Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
+		Passwords: a.passwords, Sessions: a.sessions, Logins: a.logins(), Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 		Schema: newSchema(a.processor, a.catalog), Deletions: deletions{a}, Ready: a.notReady, Version: a.opt.Version,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
 		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),
@@ -240,7 +243,7 @@ func (a *app) openAPI(ctx context.Context) error {
 		MaxBodyBytes: int(a.cfg.Ingest.MaxBody), MaxEventBytes: int(a.cfg.Ingest.MaxEvent), MaxProperties: a.cfg.Ingest.MaxProps,
 		MaxDepth: a.cfg.Ingest.MaxDepth, BodyTimeout: a.cfg.HTTP.BodyTimeout, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 	}, ingest.Deps{
-		Catalog: a.catalog, Auth: a.auth, Enricher: enricher, Gatherer: counted{a.gatherer, a.processor}, Partitions: a.events.Partitions(),
+		Catalog: a.catalog, Auth: a.auth.WithoutSessions(), Enricher: enricher, Gatherer: counted{a.gatherer, a.processor}, Partitions: a.events.Partitions(),
 		Backlog: a.processor, Account: account{a.processor}, Sink: a.sink, Limiter: a.limits.ingest, Addresses: a.limits.addresses, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {

@@ -16,7 +16,7 @@ func (a *app) openPort(queries *query.Service) error {
 	if a.cfg.ClickHouseListen == "" {
 		return nil
 	}
-	port, err := chport.New(chport.Config{Asker: queries, Auth: a.auth, Log: a.log, Registerer: a.reg})
+	port, err := chport.New(chport.Config{Asker: queries, Auth: a.auth.WithoutSessions(), Log: a.log, Registerer: a.reg})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -29,10 +30,18 @@ type Keys interface {
 	TenantByID(id tenant.ID) (catalog.Tenant, bool)
 }
 
+// Tokens verifies tokens of identity providers (JWT).
+type Tokens interface {
+	// Verify returns who a token stands for: a principal with User, and without Tenant for an operator.
+	Verify(ctx context.Context, token string) (tenant.Principal, *problem.Problem)
+}
+
 // Config configures an Authenticator.
 type Config struct {
 	Keys          Keys
 	OperatorToken string
+	Sessions      *Sessions // nil: cookies are nobody
+	Tokens        Tokens    // nil: no tokens of identity providers
 	// Refused, if set, is told of each request that is refused.
 	Refused    func(r *http.Request, p *problem.Problem)
 	Registerer prometheus.Registerer // nil keeps the metrics unregistered
@@ -83,7 +92,22 @@ func Hash(key string) [32]byte { return sha256.Sum256([]byte(key)) }
 // Authenticate returns who makes the request, or a problem of status 401 (no key, a wrong or an expired one), 403 (a key of
 // another tenant than the one named) or 404 (the operator named a tenant that does not exist).
 func (a *Authenticator) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
-	p, prob := a.authenticate(r)
+	return a.counted(r, a.cfg.Sessions)
+}
+
+// WithoutSessions authenticates by keys and tokens only: cookies of browsers do not count at the doors that use it.
+func (a *Authenticator) WithoutSessions() Keyed { return Keyed{a} }
+
+// Keyed is an Authenticator that takes no cookies.
+type Keyed struct{ a *Authenticator }
+
+// Authenticate is Authenticator.Authenticate without cookies.
+func (k Keyed) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
+	return k.a.counted(r, nil)
+}
+
+func (a *Authenticator) counted(r *http.Request, s *Sessions) (tenant.Principal, *problem.Problem) {
+	p, prob := a.authenticate(r, s)
 	if prob != nil {
 		a.refused.WithLabelValues(prob.Code).Inc()
 		if a.cfg.Refused != nil {
@@ -93,13 +117,30 @@ func (a *Authenticator) Authenticate(r *http.Request) (tenant.Principal, *proble
 	return p, prob
 }
 
-func (a *Authenticator) authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
+func (a *Authenticator) authenticate(r *http.Request, s *Sessions) (tenant.Principal, *problem.Problem) {
 	user, key, prob := credentials(r)
+	named := r.Header.Get(tenant.Header)
 	if prob != nil {
-		return tenant.Principal{}, prob
+		if prob.Code != "missing_key" || s == nil {
+			return tenant.Principal{}, prob
+		}
+		p, sessionProb, ok := s.principal(r)
+		switch {
+		case !ok:
+			return tenant.Principal{}, prob
+		case sessionProb != nil:
+			return tenant.Principal{}, sessionProb
+		}
+		return a.person(p, named, "")
+	}
+	if a.cfg.Tokens != nil && looksLikeToken(key) {
+		p, prob := a.cfg.Tokens.Verify(r.Context(), key)
+		if prob != nil {
+			return tenant.Principal{}, prob
+		}
+		return a.person(p, named, user)
 	}
 	hash := Hash(key)
-	named := r.Header.Get(tenant.Header)
 	if subtle.ConstantTimeCompare(hash[:], a.operator[:]) == 1 {
 		return a.operatorFor("operator", named, user)
 	}
@@ -125,6 +166,29 @@ func (a *Authenticator) authenticate(r *http.Request) (tenant.Principal, *proble
 		if s, _, ok := a.cfg.Keys.SourceBySite(k.Site); ok {
 			p.KeyID = "write:" + s.ID
 		}
+	}
+	return p, nil
+}
+
+// looksLikeToken says whether a credential has the form of a JWT, which no key has.
+func looksLikeToken(s string) bool { return strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2 }
+
+// person is somebody who signed in. Their tenant must live; an operator may act for one.
+func (a *Authenticator) person(p tenant.Principal, named, user string) (tenant.Principal, *problem.Problem) {
+	if p.Role == tenant.RoleOperator {
+		op, prob := a.operatorFor(p.KeyID, named, user)
+		if prob != nil {
+			return tenant.Principal{}, prob
+		}
+		op.User = p.User
+		return op, nil
+	}
+	if _, ok := a.cfg.Keys.TenantByID(p.Tenant); !ok {
+		return tenant.Principal{}, problem.New(http.StatusForbidden, "unknown_tenant", "you signed in for tenant %q, which does not exist here", p.Tenant)
+	}
+	if named != "" && named != string(p.Tenant) {
+		return tenant.Principal{}, problem.New(http.StatusForbidden, "wrong_tenant",
+			"you signed in for tenant %s, the header %s names %q", p.Tenant, tenant.Header, named).WithField(tenant.Header)
 	}
 	return p, nil
 }

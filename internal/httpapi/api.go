@@ -42,6 +42,8 @@ type Config struct {
 	Resources  func(t tenant.ID, from, to time.Time) (Resources, error)
 	Limits     Limits     // nil: no /api/v1/limits
 	Quarantine Quarantine // nil: no /api/v1/quarantine
+	Sessions   Sessions   // nil: nobody signs in with a browser
+	Logins     Logins     // nil: not with an identity provider
 	Audit      AuditLog   // nil: nothing is recorded, and there is no /api/v1/audit
 	Schema     Schema     // nil: no /api/v1/schema and /api/v1/properties
 	Deletions  Deletions
@@ -138,6 +140,7 @@ func New(cfg Config) (*API, error) {
 	a.registerKeys()
 	a.registerUsers()
 	a.registerPolicy()
+	a.registerSessions()
 	a.registerAudit()
 	a.registerImports()
 	a.registerUsage()

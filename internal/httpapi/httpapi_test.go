@@ -114,17 +114,21 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	a, err := auth.New(auth.Config{Keys: c, OperatorToken: operator})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}, audit: &fakeAudit{}}
 	passwords, err := auth.NewPasswords(auth.PasswordConfig{Memory: 8 << 20, Passes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	sessions, err := auth.NewSessions(auth.SessionConfig{Store: c, Passwords: passwords})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := auth.New(auth.Config{Keys: c, OperatorToken: operator, Sessions: sessions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}, audit: &fakeAudit{}}
 	reg := prometheus.NewRegistry()
-	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
+	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Sessions: sessions, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
 		return httpapi.Resources{CPUSeconds: to.Sub(from).Hours(), Amount: 3, Currency: string(t)}, nil
 	}, Limits: fakeLimits{}, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,

@@ -31,7 +31,7 @@ func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(origin.With(r.Context(), from))
 	sw := &writer{ResponseWriter: w, control: http.NewResponseController(w), request: r, timeout: a.cfg.WriteTimeout}
 	sw.Header().Set(RequestIDHeader, from.Request)
-	sw.Header().Set("X-Content-Type-Options", "nosniff")
+	secure(sw.Header(), from.Secure)
 	sw.progress(begin)
 	if r.Body != nil && r.Body != http.NoBody || r.ContentLength != 0 {
 		sw.bodyEnd = begin.Add(a.cfg.BodyTimeout)
@@ -45,6 +45,17 @@ func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 		a.metrics.observe(r.Pattern, sw.code(), sw.sent, time.Since(begin))
 	}()
 	h.ServeHTTP(sw, r)
+}
+
+// secure sets the headers that every answer has; pages loosen the policy for what they need.
+func secure(h http.Header, tls bool) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	if tls {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 }
 
 func (a *API) proxies() origin.Proxies { return a.cfg.TrustedProxies }

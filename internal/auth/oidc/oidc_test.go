@@ -1,0 +1,425 @@
+package oidc
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+	"github.com/zitadel/oidc/v3/example/server/exampleop"
+	"github.com/zitadel/oidc/v3/example/server/storage"
+	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// store is the provider's storage, with the claims that this installation wants, and a key that can be changed.
+type store struct {
+	*storage.Storage
+	claims map[string]any
+	key    atomic.Pointer[key]
+	asked  atomic.Int32 // for keys
+}
+
+type key struct {
+	id  string
+	key *rsa.PrivateKey
+}
+
+func newKey(t *testing.T, id string) *key {
+	t.Helper()
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &key{id, k}
+}
+
+func (k *key) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.RS256 }
+func (k *key) Key() any                                    { return k.key }
+func (k *key) ID() string                                  { return k.id }
+
+type public struct{ *key }
+
+func (p public) Algorithm() jose.SignatureAlgorithm { return jose.RS256 }
+func (p public) Use() string                        { return "sig" }
+func (p public) Key() any                           { return &p.key.key.PublicKey }
+
+func (s *store) SigningKey(context.Context) (op.SigningKey, error) { return s.key.Load(), nil }
+
+func (s *store) KeySet(context.Context) ([]op.Key, error) {
+	s.asked.Add(1)
+	return []op.Key{public{s.key.Load()}}, nil
+}
+
+func (s *store) SetUserinfoFromScopes(ctx context.Context, u *zoidc.UserInfo, user, client string, scopes []string) error {
+	for k, v := range s.claims {
+		u.AppendClaims(k, v)
+	}
+	return s.Storage.SetUserinfoFromScopes(ctx, u, user, client, scopes)
+}
+
+func (s *store) SetUserinfoFromRequest(ctx context.Context, u *zoidc.UserInfo, r op.IDTokenRequest, scopes []string) error {
+	for k, v := range s.claims {
+		u.AppendClaims(k, v)
+	}
+	return s.Storage.SetUserinfoFromRequest(ctx, u, r, scopes)
+}
+
+// fixture is a real provider on loopback, and Providers that know it.
+type fixture struct {
+	t      *testing.T
+	server *httptest.Server
+	down   atomic.Bool
+	store  *store
+	now    time.Time
+	cfg    Config
+	log    strings.Builder
+	*Providers
+}
+
+const redirect = "http://127.0.0.1:1/auth/callback" // nobody is there: the browser of the test stops before
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, now: time.Now()}
+	var handler http.Handler
+	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.down.Load() {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.server.Close)
+	users := storage.NewUserStore(f.server.URL)
+	f.store = &store{Storage: storage.NewStorageWithClients(users, map[string]*storage.Client{"weir": storage.WebClient("weir", "client secret", redirect)}),
+		claims: map[string]any{"org": map[string]any{"weir": "acme"}, "roles": []string{"other", "weir-analyst", "weir-viewer"}}}
+	f.store.key.Store(newKey(t, "key-1"))
+	handler = exampleop.SetupServer(f.server.URL, f.store, slog.New(slog.DiscardHandler), false, op.WithAllowInsecure())
+	f.cfg = Config{Issuers: []Issuer{{Name: "corp", URL: f.server.URL, TenantClaim: "org.weir", RoleClaim: "roles",
+		Roles: map[string]string{"weir-viewer": "viewer", "weir-analyst": "analyst", "weir-admin": "admin"}, Operators: []string{"weir-operators"},
+		ClientID: "weir", RedirectURL: redirect, secret: "client secret"}}}
+	f.open()
+	return f
+}
+
+func (f *fixture) open() {
+	f.t.Helper()
+	p, err := New(f.cfg, slog.New(slog.NewTextHandler(&f.log, nil)), func() time.Time { return f.now })
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.Providers = p
+}
+
+var authRequest = regexp.MustCompile(`name="id" value="([^"]+)"`)
+
+// browse signs in at the provider, as a browser does, and returns the address that it is sent back to.
+func (f *fixture) browse(to string) *url.URL {
+	f.t.Helper()
+	jar, _ := cookiejar.New(nil)
+	var back *url.URL
+	c := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if strings.HasPrefix(r.URL.String(), redirect) {
+			back = r.URL
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+	resp, err := c.Get(to)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	page, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	m := authRequest.FindSubmatch(page)
+	if m == nil {
+		f.t.Fatalf("no form: %s", page)
+	}
+	resp, err = c.PostForm(f.server.URL+"/login/username", url.Values{"username": {"test-user2"}, "password": {"verysecure"}, "id": {string(m[1])}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	page, _ = io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if back == nil {
+		f.t.Fatalf("not sent back: %s", page)
+	}
+	return back
+}
+
+func (f *fixture) wantProblem(p *problem.Problem, status int, code, says string) {
+	f.t.Helper()
+	if p == nil || p.Status != status || p.Code != code || !strings.Contains(p.Detail, says) {
+		f.t.Errorf("got %v, want %d %s with %q", p, status, code, says)
+	}
+}
+
+// sign makes a token as the provider does, with claims changed.
+func (f *fixture) sign(k *key, change map[string]any) string {
+	f.t.Helper()
+	claims := map[string]any{"iss": f.server.URL, "sub": "u1", "aud": []string{"x", "weir"}, "exp": f.now.Add(time.Hour).Unix(), "iat": f.now.Unix(),
+		"org": map[string]any{"weir": "acme"}, "roles": []string{"weir-viewer"}}
+	for k, v := range change {
+		if claims[k] = v; v == nil {
+			delete(claims, k)
+		}
+	}
+	return signWith(f.t, jose.RS256, k.key, k.id, claims)
+}
+
+func signWith(t *testing.T, alg jose.SignatureAlgorithm, k any, id string, claims map[string]any) string {
+	t.Helper()
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: k, KeyID: id}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := s.Sign(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := sig.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A browser signs in with code and PKCE at a real provider, and the token that comes back says who it is.
+func TestLogin(t *testing.T) {
+	f := newFixture(t)
+	to, browser, p := f.Begin(t.Context(), "corp", "/reports?x=1")
+	if p != nil {
+		t.Fatal(p)
+	}
+	q, _ := url.Parse(to)
+	if q.Query().Get("code_challenge_method") != "S256" || q.Query().Get("nonce") == "" || q.Query().Get("state") == "" {
+		t.Errorf("sent to %s", to)
+	}
+	back := f.browse(to)
+	r := httptest.NewRequest("GET", back.String(), nil)
+	// Another browser that is given the address gets nothing, and the code is used up.
+	_, _, _, p = f.Finish(r, "another")
+	f.wantProblem(p, 400, "unknown_sign_in", "begin again")
+	_, _, _, p = f.Finish(r, browser)
+	f.wantProblem(p, 400, "unknown_sign_in", "begin again")
+
+	to, browser, p = f.Begin(t.Context(), "", "//evil.example/")
+	if p != nil {
+		t.Fatal(p)
+	}
+	r = httptest.NewRequest("GET", f.browse(to).String(), nil)
+	who, _, path, p := f.Finish(r, browser)
+	if p != nil {
+		t.Fatal(p)
+	}
+	want := tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, User: "oidc:id2", KeyID: "oidc"}
+	if d := cmp.Diff(want, who); d != "" || path != "/" {
+		t.Errorf("%s, sent to %q", d, path)
+	}
+	_, _, p = f.Begin(t.Context(), "none", "/")
+	f.wantProblem(p, 404, "unknown_provider", "none")
+	_, _, _, p = f.Finish(httptest.NewRequest("GET", "/auth/callback?state=x&code=y", nil), "")
+	f.wantProblem(p, 400, "unknown_sign_in", "begin again")
+	// Too late.
+	to, browser, _ = f.Begin(t.Context(), "", "/")
+	r = httptest.NewRequest("GET", f.browse(to).String(), nil)
+	f.now = f.now.Add(loginTime + time.Second)
+	_, _, _, p = f.Finish(r, browser)
+	f.wantProblem(p, 400, "unknown_sign_in", "too long ago")
+	// A code that the provider did not give.
+	to, browser, _ = f.Begin(t.Context(), "", "/")
+	q, _ = url.Parse(to)
+	_, _, _, p = f.Finish(httptest.NewRequest("GET", "/auth/callback?code=stolen&state="+q.Query().Get("state"), nil), browser)
+	f.wantProblem(p, 502, "sign_in_failed", "no token")
+	if strings.Contains(f.log.String(), "stolen") || strings.Contains(f.log.String(), "client secret") {
+		t.Error("the log holds a secret")
+	}
+}
+
+func TestVerify(t *testing.T) {
+	f := newFixture(t)
+	k := f.store.key.Load()
+	stranger := newKey(t, "key-1")
+	public, err := json.Marshal(jose.JSONWebKey{Key: &k.key.PublicKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := f.now
+	for name, tc := range map[string]struct {
+		token  string
+		want   tenant.Principal
+		status int
+		says   string
+	}{
+		"good":            {f.sign(k, nil), tenant.Principal{Tenant: "acme", Role: tenant.RoleViewer, User: "oidc:u1", KeyID: "oidc"}, 0, ""},
+		"highest role":    {f.sign(k, map[string]any{"roles": []string{"weir-viewer", "weir-admin", "weir-analyst"}}), tenant.Principal{Tenant: "acme", Role: tenant.RoleAdmin, User: "oidc:u1", KeyID: "oidc"}, 0, ""},
+		"role as a text":  {f.sign(k, map[string]any{"roles": "weir-analyst"}), tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, User: "oidc:u1", KeyID: "oidc"}, 0, ""},
+		"operator":        {f.sign(k, map[string]any{"roles": []string{"weir-operators"}}), tenant.Principal{Role: tenant.RoleOperator, User: "oidc:u1", KeyID: "oidc"}, 0, ""},
+		"within the skew": {f.sign(k, map[string]any{"exp": now.Add(-20 * time.Second).Unix(), "nbf": now.Add(20 * time.Second).Unix()}), tenant.Principal{Tenant: "acme", Role: tenant.RoleViewer, User: "oidc:u1", KeyID: "oidc"}, 0, ""},
+		"expired":         {f.sign(k, map[string]any{"exp": now.Add(-40 * time.Second).Unix()}), tenant.Principal{}, 401, "expired"},
+		"no expiry":       {f.sign(k, map[string]any{"exp": nil}), tenant.Principal{}, 401, "expired"},
+		"not yet":         {f.sign(k, map[string]any{"nbf": now.Add(time.Minute).Unix()}), tenant.Principal{}, 401, "not valid yet"},
+		"for others":      {f.sign(k, map[string]any{"aud": "x"}), tenant.Principal{}, 401, "audience"},
+		"other issuer":    {f.sign(k, map[string]any{"iss": "https://evil.example"}), tenant.Principal{}, 401, "not come from"},
+		"stranger's key":  {f.sign(stranger, nil), tenant.Principal{}, 401, "signature"},
+		"unknown key":     {f.sign(&key{"key-9", stranger.key}, nil), tenant.Principal{}, 401, "does not have"},
+		"shared secret":   {signWith(t, jose.HS256, public, "key-1", map[string]any{"iss": f.server.URL, "sub": "u1", "aud": "weir", "exp": now.Add(time.Hour).Unix()}), tenant.Principal{}, 401, "RS256"},
+		"no algorithm":    {"eyJhbGciOiJub25lIn0." + strings.Split(f.sign(k, nil), ".")[1] + ".", tenant.Principal{}, 401, "RS256"},
+		"changed":         {swap(f.sign(k, nil), f.sign(k, map[string]any{"roles": []string{"weir-admin"}})), tenant.Principal{}, 401, "signature"},
+		"no subject":      {f.sign(k, map[string]any{"sub": nil}), tenant.Principal{}, 401, "subject"},
+		"no role":         {f.sign(k, map[string]any{"roles": []string{"boss"}}), tenant.Principal{}, 403, "roles"},
+		"no tenant":       {f.sign(k, map[string]any{"org": nil}), tenant.Principal{}, 403, "org.weir"},
+		"not a tenant":    {f.sign(k, map[string]any{"org": map[string]any{"weir": "../x"}}), tenant.Principal{}, 403, "org.weir"},
+		"nonsense":        {"eyJx.eyJ.x", tenant.Principal{}, 401, "not come from"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			who, p := f.Verify(t.Context(), tc.token)
+			if tc.status == 0 {
+				if p != nil {
+					t.Fatal(p)
+				}
+				if d := cmp.Diff(tc.want, who); d != "" {
+					t.Error(d)
+				}
+				return
+			}
+			if p == nil || p.Status != tc.status || !strings.Contains(p.Detail, tc.says) || who != (tenant.Principal{}) {
+				t.Errorf("got %v, %v, want %d with %q", who, p, tc.status, tc.says)
+			}
+			if p != nil && strings.Contains(p.Detail, tc.token) {
+				t.Error("the answer holds the token")
+			}
+		})
+	}
+}
+
+// swap puts the claims of b under the signature of a.
+func swap(a, b string) string {
+	x, y := strings.Split(a, "."), strings.Split(b, ".")
+	return x[0] + "." + y[1] + "." + x[2]
+}
+
+// New keys are found, withdrawn ones go, and a provider that is away does not stop those who come with known keys.
+func TestKeys(t *testing.T) {
+	f := newFixture(t)
+	first := f.store.key.Load()
+	good := func(k *key) { t.Helper(); _, p := f.Verify(t.Context(), f.sign(k, nil)); noProblem(t, p) }
+	f.down.Store(true)
+	_, p := f.Verify(t.Context(), f.sign(first, nil))
+	f.wantProblem(p, 503, "identity_provider_unavailable", "try again")
+	f.down.Store(false)
+	_, p = f.Verify(t.Context(), f.sign(first, nil))
+	f.wantProblem(p, 503, "identity_provider_unavailable", "try again") // it is not asked again at once
+	f.now = f.now.Add(askAgain)
+	good(first)
+
+	second := newKey(t, "key-2")
+	f.store.key.Store(second)
+	f.now = f.now.Add(askAgain)
+	good(second)
+	_, p = f.Verify(t.Context(), f.sign(first, nil)) // it was withdrawn
+	f.wantProblem(p, 401, "invalid_token", "does not have")
+
+	asked := f.store.asked.Load()
+	for range 50 { // made-up keys do not make it ask
+		f.Verify(t.Context(), f.sign(&key{"made-up", first.key}, nil))
+	}
+	if n := f.store.asked.Load() - asked; n > 1 {
+		t.Errorf("asked %d times", n)
+	}
+	f.down.Store(true)
+	f.now = f.now.Add(refresh + time.Minute)
+	good(second)
+	f.now = f.now.Add(staleAfter)
+	_, p = f.Verify(t.Context(), f.sign(second, nil))
+	f.wantProblem(p, 503, "identity_provider_unavailable", "try again")
+	f.down.Store(false)
+	f.now = f.now.Add(askAgain)
+	good(second)
+}
+
+func noProblem(t *testing.T, p *problem.Problem) {
+	t.Helper()
+	if p != nil {
+		t.Fatal(p)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "oidc.yaml")
+	load := func(text string) (Config, error) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return Load(path)
+	}
+	good := `issuers:
+- name: corp
+  issuer: https://idp.example.com
+  audiences: [weir]
+  tenant_claim: org
+  tenants: {Acme Inc: acme}
+  role_claim: groups
+  roles: {staff: viewer}
+`
+	c, err := load(good)
+	if err != nil || c.Issuers[0].Skew != 30*time.Second || len(c.Issuers[0].Algorithms) != 2 {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	for change, says := range map[string]string{
+		"name: corp→name: a b":                           "name",
+		"https://idp→http://idp":                         "https",
+		"audiences: [weir]→audiences: []":                "audiences",
+		"audiences: [weir]→algorithms: [HS256]":          "HS256",
+		"tenant_claim: org→tenant: x":                    "",
+		"tenant_claim: org→skew: 1h":                     "skew",
+		"Acme Inc: acme→Acme Inc: Acme":                  "Acme",
+		"staff: viewer→staff: operator":                  "operators have a list",
+		"role_claim: groups→rol: groups":                 "rol",
+		"tenant_claim: org→client_secret_file: /nowhere": "client_secret_file",
+		"tenant_claim: org→client_id: weir":              "redirect_url",
+		"issuers:→x:":                                    "x",
+	} {
+		from, to, _ := strings.Cut(change, "→")
+		_, err := load(strings.Replace(good, from, to, 1))
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", change, err)
+		}
+	}
+	if _, err := load("issuers: []"); err == nil {
+		t.Error("a file without issuers is accepted")
+	}
+}
+
+func FuzzIssuerOf(f *testing.F) {
+	p, err := New(Config{Issuers: []Issuer{{Name: "a", URL: "https://x", Audiences: []string{"a"}, Tenant: "t", Role: "viewer"}}}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("eyJh.eyJpc3MiOiJodHRwczovL3gifQ.x")
+	f.Fuzz(func(t *testing.T, s string) { p.issuerOf(s) })
+}

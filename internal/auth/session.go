@@ -1,0 +1,316 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+
+	"weir/internal/catalog"
+	"weir/internal/origin"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// SessionStore is what sessions need of the catalog.
+type SessionStore interface {
+	CreateSession(ctx context.Context, s catalog.Session) error
+	Session(ctx context.Context, hash [32]byte) (catalog.Session, error)
+	TouchSession(ctx context.Context, hash [32]byte, seen, expires time.Time) error
+	DeleteSession(ctx context.Context, hash [32]byte) error
+	ForgetSessions(ctx context.Context, expiredBefore time.Time) (int, error)
+	UserByEmail(email string) (catalog.User, bool)
+	UserByID(t tenant.ID, id string) (catalog.User, bool)
+	TenantByID(id tenant.ID) (catalog.Tenant, bool)
+}
+
+// SessionConfig configures Sessions. A zero number is replaced by its default.
+type SessionConfig struct {
+	Store      SessionStore
+	Passwords  *Passwords
+	Idle       time.Duration    // without use, after which a session ends: 12 h
+	Max        time.Duration    // after which it ends in any case: 7 days
+	Attempts   int              // sign-ins for one account at once: 5; then one each 30 s
+	AttemptsIP int              // sign-ins a minute from one address: 30
+	Now        func() time.Time // default: time.Now; a seam of tests
+}
+
+// Sessions signs people in with a password, and knows browsers that are signed in by their cookie. It is safe for concurrent use.
+type Sessions struct {
+	cfg      SessionConfig
+	cross    *http.CrossOriginProtection
+	accounts *lru.Cache[string, *rate.Limiter]
+	sources  *lru.Cache[netip.Prefix, *rate.Limiter]
+
+	mu    sync.Mutex
+	known map[[32]byte]remembered
+}
+
+// remembered spares a look into the store. What another process ends is noticed when it is looked up again.
+type remembered struct {
+	session catalog.Session
+	at      time.Time
+}
+
+const (
+	rememberFor   = 3 * time.Second
+	maxRemembered = 20_000
+	touchEvery    = time.Minute
+	maxLimiters   = 50_000
+)
+
+// The names of the cookie. The prefix makes browsers accept it only over TLS, for this host alone.
+const (
+	cookieName       = "weir_session"
+	secureCookieName = "__Host-weir_session"
+)
+
+// NewSessions returns Sessions.
+func NewSessions(cfg SessionConfig) (*Sessions, error) {
+	if cfg.Store == nil || cfg.Passwords == nil {
+		return nil, errors.New("auth: sessions need a Store and Passwords")
+	}
+	if cfg.Idle == 0 {
+		cfg.Idle = 12 * time.Hour
+	}
+	if cfg.Max == 0 {
+		cfg.Max = 7 * 24 * time.Hour
+	}
+	if cfg.Attempts == 0 {
+		cfg.Attempts = 5
+	}
+	if cfg.AttemptsIP == 0 {
+		cfg.AttemptsIP = 30
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	accounts, err := lru.New[string, *rate.Limiter](maxLimiters)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := lru.New[netip.Prefix, *rate.Limiter](maxLimiters)
+	if err != nil {
+		return nil, err
+	}
+	return &Sessions{cfg: cfg, cross: http.NewCrossOriginProtection(), accounts: accounts, sources: sources, known: map[[32]byte]remembered{}}, nil
+}
+
+// admit counts an attempt to sign in.
+func (s *Sessions) admit(from netip.Addr, email string) *problem.Problem {
+	now := s.cfg.Now()
+	wait := func(l *rate.Limiter) time.Duration {
+		r := l.ReserveN(now, 1)
+		d := r.DelayFrom(now)
+		if d > 0 {
+			r.CancelAt(now)
+		}
+		return d
+	}
+	if from.IsValid() {
+		bits := from.BitLen()
+		if from.Is6() {
+			bits = 64
+		}
+		key, _ := from.Prefix(bits)
+		l, ok := s.sources.Get(key)
+		if !ok {
+			l = rate.NewLimiter(rate.Limit(float64(s.cfg.AttemptsIP)/60), s.cfg.AttemptsIP)
+			s.sources.Add(key, l)
+		}
+		if d := wait(l); d > 0 {
+			return problem.New(http.StatusTooManyRequests, "too_many_sign_ins", "more than %d sign-ins a minute come from this address: wait, or let the operator raise sign_in.attempts_ip", s.cfg.AttemptsIP).
+				WithLimit("sign_in.attempts_ip", int64(s.cfg.AttemptsIP)).WithRetry(d)
+		}
+	}
+	key := strings.ToLower(email)
+	l, ok := s.accounts.Get(key)
+	if !ok {
+		l = rate.NewLimiter(rate.Every(30*time.Second), s.cfg.Attempts)
+		s.accounts.Add(key, l)
+	}
+	if d := wait(l); d > 0 {
+		return problem.New(http.StatusTooManyRequests, "too_many_sign_ins", "there were too many sign-ins for this account: wait, or let the operator raise sign_in.attempts").
+			WithLimit("sign_in.attempts", int64(s.cfg.Attempts)).WithRetry(d)
+	}
+	return nil
+}
+
+// SignIn checks an email address and a password, and begins a session. It takes as long for an address that nobody has.
+func (s *Sessions) SignIn(r *http.Request, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem) {
+	if err := s.cross.Check(r); err != nil {
+		return nil, tenant.Principal{}, crossOrigin()
+	}
+	if p := s.admit(origin.From(r.Context()).Addr, email); p != nil {
+		return nil, tenant.Principal{}, p
+	}
+	u, _ := s.cfg.Store.UserByEmail(email)
+	ok, err := s.cfg.Passwords.Verify(r.Context(), u.Password, password)
+	switch {
+	case errors.Is(err, ErrPasswordBusy):
+		return nil, tenant.Principal{}, problem.New(http.StatusServiceUnavailable, "sign_in_busy", "too many sign in at once: try again").WithRetry(2 * time.Second)
+	case err != nil || !ok:
+		return nil, tenant.Principal{}, problem.New(http.StatusUnauthorized, "wrong_password", "the email address or the password is wrong")
+	}
+	who := tenant.Principal{Tenant: u.Tenant, Role: u.Role, User: catalog.LocalUser(u.ID)}
+	c, err := s.Begin(r, who, u.Name)
+	if err != nil {
+		return nil, who, problem.New(http.StatusServiceUnavailable, "sign_in_failed", "the session could not be stored: try again").WithRetry(time.Second)
+	}
+	return c, who, nil
+}
+
+// Begin begins a session of somebody who has proved who they are.
+func (s *Sessions) Begin(r *http.Request, who tenant.Principal, name string) (*http.Cookie, error) {
+	secret := rand.Text() + rand.Text()
+	now := s.cfg.Now().UTC()
+	x := catalog.Session{Hash: Hash(secret), Tenant: who.Tenant, User: who.User, Role: who.Role, Name: name, Created: now, Seen: now, Expires: now.Add(min(s.cfg.Idle, s.cfg.Max))}
+	if err := s.cfg.Store.CreateSession(r.Context(), x); err != nil {
+		return nil, err
+	}
+	c := s.cookie(r, secret)
+	c.MaxAge = int(s.cfg.Max.Seconds())
+	return c, nil
+}
+
+func (s *Sessions) cookie(r *http.Request, value string) *http.Cookie {
+	c := &http.Cookie{Name: cookieName, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if origin.From(r.Context()).Secure || r.TLS != nil {
+		c.Name, c.Secure = secureCookieName, true
+	}
+	return c
+}
+
+// secretOf is what the request's cookie holds; empty if it has none.
+func (s *Sessions) secretOf(r *http.Request) string {
+	c, err := r.Cookie(s.cookie(r, "").Name)
+	if err != nil || len(c.Value) > 100 {
+		return ""
+	}
+	return c.Value
+}
+
+// End ends the session of the request, if it has one, and returns the cookie that makes the browser forget it.
+func (s *Sessions) End(r *http.Request) (*http.Cookie, *problem.Problem) {
+	if err := s.cross.Check(r); err != nil {
+		return nil, crossOrigin()
+	}
+	c := s.cookie(r, "")
+	c.MaxAge = -1
+	secret := s.secretOf(r)
+	if secret == "" {
+		return c, nil
+	}
+	hash := Hash(secret)
+	if err := s.cfg.Store.DeleteSession(r.Context(), hash); err != nil {
+		return nil, problem.New(http.StatusServiceUnavailable, "sign_out_failed", "the session could not be ended: try again").WithRetry(time.Second)
+	}
+	s.forget(hash)
+	return c, nil
+}
+
+func (s *Sessions) forget(hash [32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, hash)
+}
+
+// principal is who the request's cookie stands for; false when it has none.
+func (s *Sessions) principal(r *http.Request) (tenant.Principal, *problem.Problem, bool) {
+	secret := s.secretOf(r)
+	if secret == "" {
+		return tenant.Principal{}, nil, false
+	}
+	x, err := s.find(r.Context(), Hash(secret))
+	ended := problem.New(http.StatusUnauthorized, "session_ended", "the session has ended: sign in again")
+	switch {
+	case errors.Is(err, catalog.ErrNotFound):
+		return tenant.Principal{}, ended, true
+	case err != nil:
+		return tenant.Principal{}, problem.New(http.StatusServiceUnavailable, "session_unknown", "the session could not be looked up: try again").WithRetry(time.Second), true
+	case !s.alive(x):
+		return tenant.Principal{}, ended, true
+	}
+	if err := s.cross.Check(r); err != nil {
+		return tenant.Principal{}, crossOrigin(), true
+	}
+	return tenant.Principal{Tenant: x.Tenant, Role: x.Role, User: x.User}, nil, true
+}
+
+// alive says whether a session still holds: in time, of a living tenant, and for a local user with the role that they have.
+func (s *Sessions) alive(x catalog.Session) bool {
+	if !s.cfg.Now().Before(x.Expires) {
+		return false
+	}
+	if x.Tenant != "" {
+		if _, ok := s.cfg.Store.TenantByID(x.Tenant); !ok {
+			return false
+		}
+	}
+	if id, ok := strings.CutPrefix(x.User, catalog.LocalUser("")); ok {
+		u, ok := s.cfg.Store.UserByID(x.Tenant, id)
+		return ok && u.Role == x.Role
+	}
+	return true
+}
+
+// find returns a session from memory or the store, and moves its end.
+func (s *Sessions) find(ctx context.Context, hash [32]byte) (catalog.Session, error) {
+	now := s.cfg.Now().UTC()
+	s.mu.Lock()
+	k, ok := s.known[hash]
+	s.mu.Unlock()
+	if ok && now.Sub(k.at) < rememberFor {
+		return k.session, nil
+	}
+	x, err := s.cfg.Store.Session(ctx, hash)
+	if err != nil {
+		s.forget(hash)
+		return x, err
+	}
+	if now.Before(x.Expires) && now.Sub(x.Seen) >= touchEvery {
+		x.Seen, x.Expires = now, now.Add(s.cfg.Idle)
+		if end := x.Created.Add(s.cfg.Max); x.Expires.After(end) {
+			x.Expires = end
+		}
+		if err := s.cfg.Store.TouchSession(ctx, hash, x.Seen, x.Expires); err != nil {
+			return x, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.known) >= maxRemembered {
+		clear(s.known)
+	}
+	s.known[hash] = remembered{x, now}
+	return x, nil
+}
+
+// Run forgets sessions that have ended, every hour, until ctx ends.
+func (s *Sessions) Run(ctx context.Context, log *slog.Logger) error {
+	t := time.NewTicker(time.Hour)
+	defer t.Stop()
+	for {
+		if _, err := s.cfg.Store.ForgetSessions(ctx, s.cfg.Now()); err != nil && ctx.Err() == nil {
+			log.Warn("sessions that have ended could not be removed", "component", "auth", "error", err) // they are refused all the same
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func crossOrigin() *problem.Problem {
+	return problem.New(http.StatusForbidden, "cross_origin",
+		"the request comes from another site: with a session only pages of this one may change something. Programs send a key as `Authorization: Bearer KEY`")
+}

@@ -1,0 +1,196 @@
+package httpapi_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/audit"
+)
+
+// browser keeps cookies.
+type browser struct {
+	f       *fixture
+	cookies map[string]*http.Cookie
+	tls     bool
+}
+
+func (b *browser) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
+	b.f.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if b.tls {
+		r.TLS = new(tls.ConnectionState)
+	}
+	for _, c := range b.cookies {
+		r.AddCookie(c)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	b.f.handler.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		} else {
+			b.cookies[c.Name] = c
+		}
+	}
+	return w
+}
+
+const annSignsIn = `{"email":"ANN@example.com","password":"correct horse"}`
+
+func newBrowser(t *testing.T) (*browser, string) {
+	f := newFixture(t)
+	id := f.want(201, f.do("POST", "/api/v1/tenants/acme/users", f.keys["admin"], `{"email":"ann@example.com","name":"Ann","role":"admin","password":"correct horse"}`))["id"].(string)
+	f.audit.appended = nil
+	return &browser{f: f, cookies: map[string]*http.Cookie{}}, id
+}
+
+func TestSession(t *testing.T) {
+	b, id := newBrowser(t)
+	f := b.f
+	f.want(204, b.do("POST", "/api/v1/session", annSignsIn))
+	if e := f.audit.last(t); e.Action != audit.SignIn || e.Outcome != audit.OK || e.Actor != "local:"+id || e.Tenant != "acme" || e.From != "192.0.2.1" {
+		t.Errorf("recorded %+v", e)
+	}
+	c := b.cookies["weir_session"]
+	if c == nil || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure || c.Path != "/" {
+		t.Fatalf("cookies are %+v", b.cookies)
+	}
+	me := f.want(200, b.do("GET", "/api/v1/me", ""))
+	if me["tenant"] != "acme" || me["role"] != "admin" || me["user"] != "local:"+id || me["name"] != "Ann" || me["email"] != "ann@example.com" {
+		t.Errorf("got %v", me)
+	}
+	// It may what its role may, from pages of this site only.
+	f.want(201, b.do("POST", "/api/v1/tenants/acme/keys", `{"role":"viewer"}`, "Sec-Fetch-Site", "same-origin"))
+	for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
+		f.wantProblem(b.do("POST", "/api/v1/tenants/acme/keys", `{"role":"viewer"}`, header...), 403, "cross_origin", "", "another site")
+		f.wantProblem(b.do("POST", "/api/v1/session", annSignsIn, header...), 403, "cross_origin", "", "another site")
+		f.wantProblem(b.do("DELETE", "/api/v1/session", "", header...), 403, "cross_origin", "", "another site")
+	}
+	f.wantProblem(b.do("GET", "/api/v1/me", "", "X-Weir-Tenant", "other"), 403, "wrong_tenant", "X-Weir-Tenant", "acme")
+	// Signing out ends it in the store too.
+	kept := *c
+	f.want(204, b.do("DELETE", "/api/v1/session", ""))
+	if len(b.cookies) != 0 {
+		t.Errorf("cookies are %v", b.cookies)
+	}
+	b.cookies["weir_session"] = &kept
+	f.wantProblem(b.do("GET", "/api/v1/me", ""), 401, "session_ended", "", "sign in again")
+	f.wantProblem(f.do("GET", "/api/v1/me", "", ""), 401, "missing_key", "", "no key")
+	if me := f.want(200, f.do("GET", "/api/v1/me", f.keys["web"], "")); me["role"] != "writer" || me["site_id"] != "s1" {
+		t.Errorf("got %v", me)
+	}
+}
+
+// A session ends at once with the role, the password or the user it was made with.
+func TestSessionEnds(t *testing.T) {
+	b, id := newBrowser(t)
+	f := b.f
+	for _, end := range []func(){
+		func() { f.want(200, f.do("PATCH", "/api/v1/tenants/acme/users/"+id, operator, `{"role":"viewer"}`)) },
+		func() {
+			f.want(200, f.do("PATCH", "/api/v1/tenants/acme/users/"+id, operator, `{"password":"battery staple"}`))
+		},
+		func() { f.want(204, f.do("DELETE", "/api/v1/tenants/acme/users/"+id, operator, "")) },
+	} {
+		if w := b.do("POST", "/api/v1/session", annSignsIn); w.Code != 204 {
+			w = b.do("POST", "/api/v1/session", strings.Replace(annSignsIn, "correct horse", "battery staple", 1))
+			f.want(204, w)
+		}
+		f.want(200, b.do("GET", "/api/v1/me", ""))
+		end()
+		deadline := 0
+		for b.do("GET", "/api/v1/me", "").Code != 401 { // at most as long as a session is remembered
+			if deadline++; deadline > 2000 {
+				t.Fatal("the session goes on")
+			}
+			pause()
+		}
+	}
+	b.do("DELETE", "/api/v1/session", "")
+	f.wantProblem(b.do("POST", "/api/v1/session", annSignsIn), 401, "wrong_password", "", "wrong")
+}
+
+func TestSecureSession(t *testing.T) {
+	b, _ := newBrowser(t)
+	b.tls = true
+	w := b.do("POST", "/api/v1/session", annSignsIn)
+	b.f.want(204, w)
+	c := b.cookies["__Host-weir_session"]
+	if c == nil || !c.Secure || c.Domain != "" || c.Path != "/" {
+		t.Fatalf("cookies are %v", b.cookies)
+	}
+	if w.Header().Get("Strict-Transport-Security") == "" {
+		t.Error("TLS without HSTS")
+	}
+	b.f.want(200, b.do("GET", "/api/v1/me", ""))
+	// The plain name, which another host of the domain could set, does not count over TLS.
+	c.Name = "weir_session"
+	b.cookies = map[string]*http.Cookie{"x": c}
+	b.f.wantProblem(b.do("GET", "/api/v1/me", ""), 401, "missing_key", "", "")
+}
+
+func TestSignInRefusals(t *testing.T) {
+	b, id := newBrowser(t)
+	f := b.f
+	for _, body := range []string{"", "[]", `{"email":"x"}`, `{"email":"a","password":"b","password":"c"}`, `{"email":1,"password":"x"}`} {
+		f.wantProblem(b.do("POST", "/api/v1/session", body), 400, "malformed_json", "", "email")
+	}
+	f.wantProblem(b.do("POST", "/api/v1/session", strings.Repeat(" ", 9000)), 413, "body_too_large", "", "8192")
+	f.audit.appended = nil
+	f.wantProblem(b.do("POST", "/api/v1/session", `{"email":"nobody@example.com","password":"my real password"}`), 401, "wrong_password", "", "wrong")
+	if e := f.audit.last(t); e.Outcome != "wrong_password" || e.Actor != "" || strings.Contains(e.Target+e.Text, "nobody") {
+		t.Errorf("recorded %+v", e)
+	}
+	wrong := strings.Replace(annSignsIn, "horse", "house", 1)
+	for range 5 {
+		f.wantProblem(b.do("POST", "/api/v1/session", wrong), 401, "wrong_password", "", "wrong")
+		if e := f.audit.last(t); e.Actor != "local:"+id || e.Tenant != "acme" || e.Outcome != "wrong_password" {
+			t.Errorf("recorded %+v", e)
+		}
+	}
+	w := b.do("POST", "/api/v1/session", annSignsIn) // also with the right one
+	f.wantProblem(w, 429, "too_many_sign_ins", "", "sign_in.attempts")
+	if w.Header().Get("Retry-After") == "" {
+		t.Error("429 without Retry-After")
+	}
+	if len(b.cookies) != 0 {
+		t.Errorf("cookies are %v", b.cookies)
+	}
+	// Addresses are bounded too.
+	refused := 0
+	for i := range 40 {
+		if b.do("POST", "/api/v1/session", `{"email":"x`+strings.Repeat("y", i)+`@example.com","password":"x"}`).Code == 429 {
+			refused++
+		}
+	}
+	if refused < 10 || refused > 35 {
+		t.Errorf("%d of 40 are refused", refused)
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	f := newFixture(t)
+	for _, path := range []string{"/", "/docs", "/healthz", "/api/v1/tenants", "/nothing", "/api/v1/me"} {
+		h := f.do("GET", path, "", "").Header()
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"} {
+			if h.Get(name) != want {
+				t.Errorf("%s: %s is %q", path, name, h.Get(name))
+			}
+		}
+		if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("%s: the policy is %q", path, csp)
+		}
+		if h.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: HSTS without TLS", path)
+		}
+	}
+}
+
+func pause() { time.Sleep(5 * time.Millisecond) }
