@@ -119,6 +119,7 @@ func (a *app) places() []deletion.Place {
 		a.profile(),
 		a.keptAnswers(),
 		a.accounting(),
+		a.ledger(),
 		a.catalogRows(),
 		tables.Inactive(),
 		a.stateFiles(),

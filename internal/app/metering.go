@@ -16,6 +16,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded"
+	"weir/internal/deletion"
 	"weir/internal/httpapi"
 	"weir/internal/metering"
 	"weir/internal/tenant"
@@ -168,4 +169,16 @@ func dirBytes(dir string) float64 {
 		return nil
 	})
 	return float64(sum)
+}
+
+// ledger is the place of what a tenant's work used and cost, and of the notices of its budget.
+func (a *app) ledger() deletion.Place {
+	return deletion.Place{Name: "usage and costs",
+		Count: func(_ context.Context, t deletion.Target) (deletion.Amount, error) {
+			rows, bytes, err := a.meter.RowsOf(t.Tenant)
+			return deletion.Amount{Rows: rows, Bytes: bytes}, err
+		},
+		Forget: func(ctx context.Context, t deletion.Target, _ func(string)) error {
+			return a.meter.Forget(ctx, t.Tenant)
+		}}
 }

@@ -2,6 +2,7 @@ package metering
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -247,7 +248,30 @@ func (l *Ledger) Forget(t tenant.ID) error {
 	if err := b.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("metering: forget %s: %w", t, err)
 	}
+	if err := l.db.Flush(); err != nil {
+		return fmt.Errorf("metering: forget %s: %w", t, err)
+	}
+	from, to := tenantPrefix(spaceUsage, t), tenantPrefix(spaceUsage, t)
+	to[len(to)-1] = 1
+	if err := l.db.Compact(context.Background(), from, to, false); err != nil { // the files shall not hold them either
+		return fmt.Errorf("metering: forget %s: %w", t, err)
+	}
 	return nil
+}
+
+// RowsOf counts the rows of a tenant and their bytes.
+func (l *Ledger) RowsOf(t tenant.ID) (rows, bytes uint64, err error) {
+	if err := l.Flush(time.Now(), false); err != nil {
+		return 0, 0, err
+	}
+	from, to := tenantPrefix(spaceUsage, t), tenantPrefix(spaceUsage, t)
+	to[len(to)-1] = 1
+	err = l.iterate(from, to, func(k, v []byte) error {
+		rows++
+		bytes += uint64(len(k) + len(v))
+		return nil
+	})
+	return rows, bytes, err
 }
 
 // keepHours is how long hours stay before they become days.

@@ -198,7 +198,13 @@ func TestLedgerForgets(t *testing.T) {
 		must(t, l.Add(Key{Tenant: id, Hour: hourOf(now), Kind: usage.KindQuery}, Amounts{CPU: 1}))
 	}
 	must(t, l.Flush(now, true))
+	if rows, bytes, err := l.RowsOf("a"); err != nil || rows != 1 || bytes == 0 {
+		t.Errorf("%d rows, %d bytes, %v", rows, bytes, err)
+	}
 	must(t, l.Forget("a"))
+	if rows, _, err := l.RowsOf("a"); err != nil || rows != 0 {
+		t.Errorf("%d rows are left, %v", rows, err)
+	}
 	if len(rowsOf(t, l, "a", false)) != 0 || len(rowsOf(t, l, "", true)) != 3 {
 		t.Errorf("left: %v", rowsOf(t, l, "", true))
 	}

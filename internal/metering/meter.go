@@ -236,6 +236,9 @@ func (m *Meter) Forget(_ context.Context, t tenant.ID) error {
 	return m.ledger.Forget(t)
 }
 
+// RowsOf counts the rows of the ledger about a tenant, and their bytes.
+func (m *Meter) RowsOf(t tenant.ID) (rows, bytes uint64, err error) { return m.ledger.RowsOf(t) }
+
 // Run measures until ctx ends, and then once more. It returns an error when the ledger cannot be written.
 func (m *Meter) Run(ctx context.Context) error {
 	defer usage.Label(ctx, usage.Metered, "")()

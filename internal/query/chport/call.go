@@ -12,6 +12,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/query"
 	"weir/internal/query/chport/native"
+	"weir/internal/usage"
 )
 
 // call is one request.
@@ -30,6 +31,7 @@ func (c *call) serve() *exception {
 	if e := c.parse(); e != nil {
 		return e
 	}
+	defer usage.Label(c.r.Context(), usage.Query, c.q.who.Tenant)()
 	if e := c.readBody(); e != nil {
 		return e
 	}
