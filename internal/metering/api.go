@@ -230,7 +230,7 @@ func (m *Meter) budget(ctx context.Context, _ *struct{}) (*budgetOutput, error) 
 	}
 	v, ok := m.budgetView(id, true)
 	if !ok {
-		return nil, problem.New(http.StatusNotFound, "no_budget", "the tenant %s has no budget: set policy.budget.amount with PATCH /api/v1/tenants/%s", id, id)
+		return nil, problem.New(http.StatusNotFound, "no_budget", "the tenant %s has no budget: set budget.amount with PATCH /api/v1/tenants/%s/policy", id, id)
 	}
 	return &budgetOutput{v}, nil
 }
