@@ -1,4 +1,7 @@
 package embedded
 
-// unnice has nothing to do: the library sets priorities of threads on Linux only.
-func unnice() int { return 0 }
+// usualPriority is not asked for: the library sets priorities of threads on Linux only.
+func usualPriority() int { return 0 }
+
+// unnice has nothing to do.
+func unnice(bool) {}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/clickhouse"
@@ -26,6 +27,7 @@ type server struct {
 	own     chan struct{} // a place for each statement of weir
 	tenants chan struct{} // and of tenants
 	stop    context.Context
+	niced   atomic.Int32 // statements of lower priority that run
 
 	statements statementCPU
 	threads    threadCPUs
@@ -106,6 +108,10 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	c.sess, c.out = sess, newAnswer(w, req, s.cfg.MaxBuffered)
 	c.watch(ctx)
 	s.processes.begin(req.queryID, c)
+	if req.settings[niceSetting] != "" {
+		usualPriority()
+		s.niced.Add(1)
+	}
 	if req.data != nil {
 		err = c.insert(ctx)
 	} else {
@@ -113,8 +119,8 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	}
 	cancelled := c.unwatch()
 	if req.settings[niceSetting] != "" {
-		unnice()
-		time.AfterFunc(time.Second, func() { unnice() }) // a thread may still be on its way to the pool
+		unnice(s.niced.Add(-1) == 0)
+		time.AfterFunc(time.Second, func() { unnice(s.niced.Load() == 0) }) // a thread may still be on its way to the pool
 	}
 	if err != nil || cancelled || c.dirty {
 		sess.conn.Close()
