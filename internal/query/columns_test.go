@@ -3,6 +3,7 @@ package query
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -324,6 +325,19 @@ func TestMaskKeyIsNotTold(t *testing.T) {
 				t.Errorf("%s: %q tells %q", sql, p.Detail, k)
 			}
 		}
+	}
+	var logged strings.Builder
+	h.log = slog.New(slog.NewTextHandler(&logged, nil))
+	for _, code := range []int{49, 497} {
+		p := h.engineProblem(t.Context(), &clickhouse.Error{Code: code, Name: "X", Message: "at sipHash128Keyed((" + strings.Join(key, ", ") + "), email)"})
+		for _, k := range key {
+			if strings.Contains(logged.String(), k) || strings.Contains(p.Detail, k) {
+				t.Errorf("code %d: %q and the log %q tell the key", code, p.Detail, logged.String())
+			}
+		}
+	}
+	if logged.Len() == 0 {
+		t.Error("nothing was logged")
 	}
 	explained, err := answer(c, sc, "EXPLAIN SYNTAX SELECT email FROM events", "TSV", true)
 	if err != nil || strings.Contains(explained, key[0]) || strings.Contains(explained, key[1]) {

@@ -97,18 +97,18 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 	case errors.Is(err, context.DeadlineExceeded):
 		return h.overLimit("time")
 	default:
-		h.log.Error("the engine's answer cannot be used", "error", err)
+		h.log.Error("the engine's answer cannot be used", "error", longNumber.ReplaceAllString(err.Error(), "…"))
 		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine did not answer; try again").WithRetry(2 * time.Second)
 	}
 	if limit := limitCodes[e.Code]; limit != "" {
 		return h.overLimit(limit)
 	}
 	if e.Code == 497 || e.Code == 291 { // ACCESS_DENIED: barrier 2 refuses what barrier 1 let through
-		h.log.Error("the engine refused what the guard let through", "code", e.Code, "message", e.Message)
+		h.log.Error("the engine refused what the guard let through", "code", e.Code, "message", longNumber.ReplaceAllString(e.Message, "…"))
 		return problem.New(http.StatusBadRequest, CodeRefused, "the statement asks for something that is not yours to read").WithField("sql")
 	}
 	if engineCodes[e.Code] || storage.MatchString(e.Message) || e.Code == 0 || e.Status >= 500 && e.Name == "" {
-		h.log.Error("the engine failed", "code", e.Code, "name", e.Name, "message", e.Message)
+		h.log.Error("the engine failed", "code", e.Code, "name", e.Name, "message", longNumber.ReplaceAllString(e.Message, "…"))
 		return problem.New(http.StatusInternalServerError, "engine_error", "the query engine failed with %s (code %d); the operator's log says more", e.Name, e.Code)
 	}
 	status := http.StatusUnprocessableEntity

@@ -101,9 +101,8 @@ func (s *statement) synthetic(sql string) (*statement, error) {
 }
 
 func (c *cursor) show() (string, error) {
-	c.either("FULL", "EXTENDED")
-	full := c.take("FULL")
-	_ = full // the columns that FULL adds are MySQL's, and no client of this protocol reads them
+	c.take("EXTENDED")
+	c.take("FULL") // what it adds are MySQL's columns, which no client of this protocol reads
 	switch {
 	case c.either("DATABASES", "SCHEMAS"):
 		return c.listed("SELECT name FROM system_databases", "name")
