@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"weir/internal/auth"
 	"weir/internal/auth/oidc"
 	"weir/internal/catalog/sqlite"
+	"weir/internal/certs"
 	"weir/internal/config"
 	"weir/internal/httpapi"
 	"weir/internal/origin"
@@ -45,8 +48,28 @@ func (a *app) openAuth() error {
 		}
 		cfg.Tokens = a.oidc
 	}
-	a.auth, err = auth.New(cfg)
+	if a.auth, err = auth.New(cfg); err != nil {
+		return err
+	}
+	return a.openCerts()
+}
+
+// openCerts reads the certificate of the listeners, if there is one.
+func (a *app) openCerts() error {
+	if a.cfg.TLS.Cert == "" {
+		return nil
+	}
+	var err error
+	a.certs, err = certs.New(certs.Config{Cert: a.cfg.TLS.Cert, Key: a.cfg.TLS.Key, Logger: a.log, Registerer: a.reg})
 	return err
+}
+
+// encrypted is the listener behind TLS, when there is a certificate.
+func (a *app) encrypted(ln net.Listener) net.Listener {
+	if a.certs == nil {
+		return ln
+	}
+	return tls.NewListener(ln, a.certs.Config())
 }
 
 // logins signs browsers in with an identity provider; nil when none does.
@@ -73,6 +96,9 @@ func (a *app) openAudit(ctx context.Context) error {
 // startAccess starts what runs behind the doors: the audit log, and the noting of keys' uses.
 func (a *app) startAccess() {
 	a.units.start(unit{"audit log", labelled(workload.Control, a.audit.Run), 5 * time.Second})
+	if a.certs != nil {
+		a.units.start(unit{"certificate", labelled(workload.Control, a.certs.Run), 3 * time.Second})
+	}
 	a.units.start(unit{"sessions", labelled(workload.Control, func(ctx context.Context) error { return a.sessions.Run(ctx, a.log) }), 3 * time.Second})
 	a.units.start(unit{"uses of keys", labelled(workload.Control, func(ctx context.Context) error { return a.auth.RunUses(ctx, a.catalog, a.log) }), 3 * time.Second})
 }

@@ -24,6 +24,7 @@ import (
 	"weir/internal/auth"
 	"weir/internal/auth/oidc"
 	"weir/internal/catalog/sqlite"
+	"weir/internal/certs"
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/clickhouse/schema"
 	"weir/internal/config"
@@ -76,6 +77,7 @@ type app struct {
 	audit     *chain.Log
 	passwords *auth.Passwords
 	sessions  *auth.Sessions
+	certs     *certs.Source   // nil: no TLS
 	oidc      *oidc.Providers // nil: none
 	room      *room
 	migrated  chan struct{} // closed when the tables are ready
@@ -289,7 +291,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
 	a.units.start(unit{"jobs", a.jobs.Run, 5 * time.Second})
-	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, ln) }, a.cfg.HTTP.Drain + time.Second})
+	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, a.encrypted(ln)) }, a.cfg.HTTP.Drain + time.Second})
 	if err := a.servePort(); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (a *app) servePort() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s for the ClickHouse protocol: %w; choose another address with --clickhouse-listen, or an empty one to do without it", a.cfg.ClickHouseListen, err)
 	}
-	a.units.start(unit{"clickhouse port", func(ctx context.Context) error { return a.api.Serve(ctx, ln, a.port) }, a.cfg.HTTP.Drain + time.Second})
+	a.units.start(unit{"clickhouse port", func(ctx context.Context) error { return a.api.Serve(ctx, a.encrypted(ln), a.port) }, a.cfg.HTTP.Drain + time.Second})
 	a.log.Info("listening for the ClickHouse protocol", "address", ln.Addr().String())
 	return nil
 }

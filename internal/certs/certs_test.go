@@ -1,0 +1,154 @@
+package certs
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// write makes a certificate for loopback with a serial number.
+func write(t *testing.T, cert, key string, serial int64) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "weir"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stampIt(t, path, serial)
+	}
+}
+
+// stampIt makes a file look changed, however coarse the clock of the file system is.
+func stampIt(t *testing.T, path string, n int64) {
+	t.Helper()
+	at := time.Unix(1_700_000_000+n, 0)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReload(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	if _, err := New(Config{Cert: cert, Key: key}); err == nil {
+		t.Fatal("files that do not exist are accepted")
+	}
+	write(t, cert, key, 1)
+	s, err := New(Config{Cert: cert, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Proto", r.Proto) })}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = srv.Serve(tls.NewListener(ln, s.Config())) }()
+	t.Cleanup(func() { _ = srv.Close(); <-done })
+	serial := func() int64 {
+		t.Helper()
+		tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+		defer tr.CloseIdleConnections()
+		resp, err := (&http.Client{Transport: tr}).Get("https://" + ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.Proto != "HTTP/2.0" || resp.TLS.Version < tls.VersionTLS12 {
+			t.Errorf("the protocol is %s over %s", resp.Proto, tls.VersionName(resp.TLS.Version))
+		}
+		return resp.TLS.PeerCertificates[0].SerialNumber.Int64()
+	}
+	reload := func(fresh, ok bool) {
+		t.Helper()
+		if got, err := s.Reload(); got != fresh || (err == nil) != ok {
+			t.Errorf("Reload() = %v, %v", got, err)
+		}
+	}
+	if n := serial(); n != 1 {
+		t.Errorf("certificate %d", n)
+	}
+	reload(false, true)
+	write(t, cert, key, 2)
+	reload(true, true)
+	if n := serial(); n != 2 {
+		t.Errorf("certificate %d", n)
+	}
+	// Rubbish, or a key of another certificate, keeps the old one.
+	if err := os.WriteFile(cert, []byte("rubbish"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stampIt(t, cert, 3)
+	reload(false, false)
+	reload(false, true) // it is reported once
+	write(t, cert, filepath.Join(dir, "other.pem"), 4)
+	reload(false, false)
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	reload(false, false)
+	if n := serial(); n != 2 {
+		t.Errorf("certificate %d", n)
+	}
+	write(t, cert, key, 5)
+	reload(true, true)
+	if n := serial(); n != 5 {
+		t.Errorf("certificate %d", n)
+	}
+	// Old versions of the protocol are refused.
+	c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	if err == nil {
+		c.Close()
+		t.Error("TLS 1.1 is spoken")
+	}
+}
+
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	write(t, cert, key, 1)
+	s, err := New(Config{Cert: cert, Key: key, Poll: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.current.Load()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	write(t, cert, key, 2)
+	for deadline := time.Now().Add(10 * time.Second); s.current.Load() == first; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the new certificate is not taken")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
