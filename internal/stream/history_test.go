@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -48,105 +49,120 @@ func randomProps(rng *rand.Rand) ([]event.Prop, []event.Num) {
 	return props, nums
 }
 
-// TestRebuild takes a data directory without profiles, whose events lie in the engine, and checks that what is learned from the engine is what
-// would have been observed, while further events come in.
-func TestRebuild(t *testing.T) {
+// rebuilding is a processor on the engine's events table, whose profiles can be lost.
+type rebuilding struct {
+	t     *testing.T
+	fs    *vfs.MemFS
+	log   *memLog
+	rng   *rand.Rand
+	table *EventsTable
+	rig
+}
+
+func newRebuilding(t *testing.T) *rebuilding {
 	client := testkit.Engine(t)
 	testkit.Exec(t, client, "TRUNCATE TABLE weir.events")
-	fs, l := vfs.NewMem(), newMemLog(2)
-	e := &session{fakeEngine: newFakeEngine()}
-	r := newRig(t, fs, l, e)
-	table := NewEventsTable(client)
-	r.p.cfg.Table, r.p.cfg.LateTable = table, table
-	rng := rand.New(rand.NewPCG(7, 7))
-	send := func(n int) {
-		for i := range n {
-			x := row("t"+strconv.Itoa(rng.IntN(3)), fmt.Sprint("id", rng.Uint64()), time.Duration(rng.IntN(5*24))*time.Hour)
-			x.Flags = 0
-			x.Site = "site" + strconv.Itoa(rng.IntN(3))
-			x.URL, x.Referrer = []byte("https://www.example.com/some/path?q=ü"), []byte(fmt.Sprint("r", i))
-			props, nums := randomProps(rng)
-			appendRows(t, l, uint16(rng.IntN(2)), withProps(x, props, nums...))
-		}
-		commit(t, r)
-		if err := r.p.commitLate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	send(300)
-	send(200)
-	type known struct {
-		Schema profile.Schema
-		Stats  profile.Statistics
-	}
-	all := func() map[string]known {
-		out := map[string]known{}
-		for _, id := range []string{"t0", "t1", "t2"} {
-			k := known{r.p.Schema(id), r.p.Statistics(id)}
-			k.Schema.Version = 0
-			for i := range k.Schema.Properties {
-				k.Schema.Properties[i].Sources = sorted(k.Schema.Properties[i].Sources)
-			}
-			out[id] = k
-		}
-		return out
-	}
-	// As it is in a directory of an older version.
-	if err := r.db.DeleteRange([]byte{profile.Prefix}, []byte{profile.Prefix + 1}, nil); err != nil {
-		t.Fatal(err)
-	}
-	observed := all()
-	r.close(t)
-	r = newRig(t, fs, l, e)
-	r.p.cfg.Table, r.p.cfg.LateTable, r.p.cfg.History = table, table, EngineHistory{client}
-	if rows, _ := r.p.Stored("t1"); rows != 0 || r.p.profiles.Complete() {
-		t.Fatalf("%d rows are known, complete %v", rows, r.p.profiles.Complete())
-	}
-	before, _ := r.p.DataVersion("t1")
-	if err := r.p.rebuildProfiles(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(observed, all()); diff != "" {
-		t.Errorf("observed and learned (-want +got):\n%s", diff)
-	}
-	if after, settled := r.p.DataVersion("t1"); after <= before || !settled || !r.p.profiles.Complete() {
-		t.Errorf("version %d after %d, settled %v", after, before, settled)
-	}
-	r.close(t)
+	x := &rebuilding{t: t, fs: vfs.NewMem(), log: newMemLog(2), rng: rand.New(rand.NewPCG(7, 7)), table: NewEventsTable(client)}
+	x.open()
+	t.Cleanup(func() { x.close(t) })
+	return x
+}
 
-	// Again, ended before it was finished, and with inserts meanwhile.
-	r = newRig(t, fs, l, e)
-	if err := r.db.DeleteRange([]byte{profile.Prefix}, []byte{profile.Prefix + 1}, nil); err != nil {
-		t.Fatal(err)
+func (x *rebuilding) open() {
+	x.rig = newRig(x.t, x.fs, x.log, &session{fakeEngine: newFakeEngine()})
+	x.p.cfg.Table, x.p.cfg.LateTable, x.p.cfg.History = x.table, x.table, EngineHistory{testkit.Engine(x.t)}
+}
+
+func (x *rebuilding) restart() {
+	x.close(x.t)
+	x.open()
+}
+
+// lose makes the data directory what it was before there were profiles.
+func (x *rebuilding) lose() {
+	x.t.Helper()
+	if err := x.db.DeleteRange([]byte{profile.Prefix}, []byte{profile.Prefix + 1}, nil); err != nil {
+		x.t.Fatal(err)
 	}
-	r.close(t)
-	r = newRig(t, fs, l, e)
-	r.p.cfg.Table, r.p.cfg.LateTable = table, table
-	send(100)
-	r.close(t)
-	r = newRig(t, fs, l, e)
-	defer func() { r.close(t) }()
-	r.p.cfg.Table, r.p.cfg.LateTable, r.p.cfg.History = table, table, EngineHistory{client}
-	send(100)
-	if err := r.p.rebuildProfiles(t.Context()); err != nil {
-		t.Fatal(err)
+	x.restart()
+}
+
+// send commits n events.
+func (x *rebuilding) send(n int) {
+	x.t.Helper()
+	for i := range n {
+		e := row("t"+strconv.Itoa(x.rng.IntN(3)), fmt.Sprint("id", x.rng.Uint64()), time.Duration(x.rng.IntN(5*24))*time.Hour)
+		e.Flags, e.Site = 0, "site"+strconv.Itoa(x.rng.IntN(3))
+		e.URL, e.Referrer = []byte("https://www.example.com/some/path?q=ü"), []byte(fmt.Sprint("r", i))
+		props, nums := randomProps(x.rng)
+		appendRows(x.t, x.log, uint16(x.rng.IntN(2)), withProps(e, props, nums...))
 	}
-	var total uint64
-	for _, id := range []string{"t0", "t1", "t2"} {
-		rows, _ := r.p.Stored(id)
-		total += rows
-	}
-	if total != 700 {
-		t.Errorf("%d rows are known, 700 are stored", total)
+	commit(x.t, x.rig)
+	if err := x.p.commitLate(x.t.Context()); err != nil {
+		x.t.Fatal(err)
 	}
 }
 
-func sorted(list []string) []string {
-	out := append([]string{}, list...)
-	for i := range out {
-		for j := i; j > 0 && out[j] < out[j-1]; j-- {
-			out[j], out[j-1] = out[j-1], out[j]
+type knownOf struct {
+	Schema profile.Schema
+	Stats  profile.Statistics
+}
+
+func (x *rebuilding) known() map[string]knownOf {
+	out := map[string]knownOf{}
+	for _, id := range []string{"t0", "t1", "t2"} {
+		k := knownOf{x.p.Schema(id), x.p.Statistics(id)}
+		k.Schema.Version = 0
+		for _, q := range k.Schema.Properties {
+			slices.Sort(q.Sources)
 		}
+		out[id] = k
 	}
 	return out
+}
+
+// TestRebuild takes a data directory without profiles, and checks that what is learned from the engine is what was observed.
+func TestRebuild(t *testing.T) {
+	x := newRebuilding(t)
+	x.send(300)
+	x.send(200)
+	observed := x.known()
+	x.lose()
+	if rows, _ := x.p.Stored("t1"); rows != 0 || x.p.ProfilesComplete() {
+		t.Fatalf("%d rows are known, complete %v", rows, x.p.ProfilesComplete())
+	}
+	before, _ := x.p.DataVersion("t1")
+	if err := x.p.rebuildProfiles(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(observed, x.known()); diff != "" {
+		t.Errorf("observed and learned (-want +got):\n%s", diff)
+	}
+	if after, settled := x.p.DataVersion("t1"); after <= before || !settled || !x.p.ProfilesComplete() {
+		t.Errorf("version %d after %d, settled %v", after, before, settled)
+	}
+	x.restart()
+	if diff := cmp.Diff(observed, x.known()); diff != "" || !x.p.ProfilesComplete() {
+		t.Errorf("after a restart (-want +got):\n%s", diff)
+	}
+}
+
+// TestRebuildWhileEventsCome checks that each row counts once when events are committed before the rebuild has ended, across a restart too.
+func TestRebuildWhileEventsCome(t *testing.T) {
+	x := newRebuilding(t)
+	x.send(300)
+	x.lose()
+	x.send(100)
+	x.restart() // the rebuild has not ended
+	x.send(100)
+	if err := x.p.rebuildProfiles(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var total uint64
+	for _, k := range x.known() {
+		total += k.Stats.Rows
+	}
+	if total != 500 {
+		t.Errorf("%d rows are known, 500 are stored", total)
+	}
 }

@@ -12,17 +12,10 @@ import (
 
 // TestDataVersion follows the version of a tenant through an insert: it must not be settled from before anything can be seen until it is committed.
 func TestDataVersion(t *testing.T) {
-	fs, l := vfs.NewMem(), newMemLog(1)
-	e := &session{fakeEngine: newFakeEngine()}
-	r := newRig(t, fs, l, e)
-	version := func(tenant string) uint64 {
-		t.Helper()
-		v, settled := r.p.DataVersion(tenant)
-		if !settled {
-			t.Fatalf("version %d of %s is not settled", v, tenant)
-		}
-		return v
-	}
+	l := newMemLog(1)
+	r := newRig(t, vfs.NewMem(), l, &session{fakeEngine: newFakeEngine()})
+	defer r.close(t)
+	version := r.settledVersion(t)
 	v1, v2 := version("t1"), version("t2")
 	appendRows(t, l, 0, row("t1", "a", 0), row("t3", "late", 90*24*time.Hour), row("t1", "a", 0))
 	var during []bool
@@ -58,8 +51,28 @@ func TestDataVersion(t *testing.T) {
 	if version("t1") != v1 {
 		t.Error("the version changes although nothing was stored")
 	}
+}
 
-	v1, v2 = version("t1"), version("t2")
+// settledVersion returns the version of a tenant of which nothing may be under way.
+func (r rig) settledVersion(t *testing.T) func(tenant string) uint64 {
+	return func(tenant string) uint64 {
+		t.Helper()
+		v, settled := r.p.DataVersion(tenant)
+		if !settled {
+			t.Fatalf("version %d of %s is not settled", v, tenant)
+		}
+		return v
+	}
+}
+
+// TestDataVersionBesideInserts follows it through a step of a rollup, through what others change, and through a restart.
+func TestDataVersionBesideInserts(t *testing.T) {
+	fs, l, e := vfs.NewMem(), newMemLog(1), &session{fakeEngine: newFakeEngine()}
+	r := newRig(t, fs, l, e)
+	version := r.settledVersion(t)
+	appendRows(t, l, 0, row("t1", "a", 0))
+	commit(t, r)
+	v1, v2 := version("t1"), version("t2")
 	if err := r.p.step(t.Context(), rollup.All[0], writerMain, 0, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +99,7 @@ func TestDataVersion(t *testing.T) {
 	v1 = version("t1")
 	r.close(t)
 	r = newRig(t, fs, l, e)
-	if got := version("t1"); got <= v1 {
+	if got := r.settledVersion(t)("t1"); got <= v1 {
 		t.Errorf("after a restart: version %d, before %d", got, v1)
 	}
 	r.close(t)
