@@ -56,14 +56,11 @@ type served struct {
 
 // tally adds up what the statements of one question used.
 type tally struct {
-	begin  time.Time
 	cpu    time.Duration
 	memory float64 // byte-seconds
 	peak   uint64
 	rows   uint64
 	bytes  uint64
-	shape  string
-	broken bool
 }
 
 func (t *tally) add(s clickhouse.Summary) {

@@ -112,7 +112,7 @@ func rest(t *testing.T, srv *harness.Server) {
 	}
 }
 
-func events(n, first int) []byte {
+func views(n, first int) []byte {
 	var b bytes.Buffer
 	for i := range n {
 		fmt.Fprintf(&b, `{"event_id":"e%d","type":"view","user_id":"u%d","client_id":"c%d","url":"https://example.com/p/%d","props":{"plan":"x%d","value":%d}}`+"\n", first+i, first+i, i%50, i%97, i%5, i)
@@ -138,7 +138,7 @@ func TestCostsAddUp(t *testing.T) {
 	srv := harness.StartT(t, harness.Config{})
 	tn := newTenants(t, srv, "big", "small", "asker")
 	for i, x := range tn {
-		if _, err := srv.Client(x.WriteKey).Ingest(t.Context(), events(20_000, 0), client.IngestOptions{}); err != nil {
+		if _, err := srv.Client(x.WriteKey).Ingest(t.Context(), views(20_000, 0), client.IngestOptions{}); err != nil {
 			t.Fatal(i, err)
 		}
 	}
@@ -165,7 +165,7 @@ func TestCostsAddUp(t *testing.T) {
 		c := srv.Client(key)
 		return func(ctx context.Context, w, i int) error {
 			requests.Add(1)
-			_, err := c.Ingest(ctx, events(rows, (w+1)*1_000_000_000+i*rows), client.IngestOptions{})
+			_, err := c.Ingest(ctx, views(rows, (w+1)*1_000_000_000+i*rows), client.IngestOptions{})
 			return err
 		}
 	}
@@ -228,11 +228,11 @@ func TestEffortIsCharged(t *testing.T) {
 	tn := newTenants(t, srv, "heavy", "light")
 	const rows = 200_000
 	for i := range 5 {
-		if _, err := srv.Client(tn[0].WriteKey).Ingest(t.Context(), events(rows/5, i*rows/5), client.IngestOptions{}); err != nil {
+		if _, err := srv.Client(tn[0].WriteKey).Ingest(t.Context(), views(rows/5, i*rows/5), client.IngestOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := srv.Client(tn[1].WriteKey).Ingest(t.Context(), events(10, 0), client.IngestOptions{}); err != nil {
+	if _, err := srv.Client(tn[1].WriteKey).Ingest(t.Context(), views(10, 0), client.IngestOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {

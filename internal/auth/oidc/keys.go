@@ -159,7 +159,7 @@ func (p *provider) verify(ctx context.Context, token string) ([]byte, error) {
 	if err := p.ready(ctx); err != nil {
 		return nil, err
 	}
-	sig, err := jose.ParseSigned(token, p.algorithms)
+	sig, err := jose.ParseSignedCompact(token, p.algorithms)
 	if err != nil || len(sig.Signatures) != 1 {
 		return nil, errSignature
 	}
