@@ -89,6 +89,10 @@ func (w *walker) compound(e ast.Expression, depth int) {
 		w.optional(x.Else, depth)
 	case *ast.CastExpr:
 		w.cast(x, depth)
+	case *ast.TernaryExpr:
+		w.expr(x.Condition, depth)
+		w.expr(x.Then, depth)
+		w.expr(x.Else, depth)
 	case *ast.ExtractExpr:
 		w.define(x.Alias, x.Position)
 		w.expr(x.From, depth)

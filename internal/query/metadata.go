@@ -139,12 +139,12 @@ func (r *metaRelation) cte(v *view) string {
 
 // settingRows are the settings that clients look for. All of them are weir's to set, so they are read-only.
 var settingRows = [][]string{
-	{"'max_result_rows'", "'0'", "'0'", "1", "'UInt64'"},
-	{"'max_execution_time'", "'0'", "'0'", "1", "'Seconds'"},
-	{"'max_memory_usage'", "'0'", "'0'", "1", "'UInt64'"},
-	{"'max_threads'", "'0'", "'0'", "1", "'MaxThreads'"},
+	{"'max_result_rows'", "'0'", "'0'", "0", "'UInt64'"},
+	{"'max_execution_time'", "'0'", "'0'", "0", "'Seconds'"},
+	{"'max_memory_usage'", "'0'", "'0'", "0", "'UInt64'"},
+	{"'max_threads'", "'0'", "'0'", "0", "'MaxThreads'"},
 	{"'readonly'", "'1'", "'0'", "1", "'UInt64'"},
-	{"'session_timezone'", "''", "''", "1", "'Timezone'"},
+	{"'session_timezone'", "''", "''", "0", "'Timezone'"},
 }
 
 func functionRows() [][]string {

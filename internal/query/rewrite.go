@@ -22,6 +22,7 @@ func (s *statement) qualify() error {
 			}
 		}
 	}
+	aliases := s.metaAliases()
 	var out []lexeme
 	for i := 0; i < len(s.toks); i++ {
 		l, table := s.toks[i], s.at(i+2)
@@ -43,8 +44,12 @@ func (s *statement) qualify() error {
 			name := r.cteName()
 			to := lexeme{kind: word, text: name, start: l.start}
 			if s.at(i + 3).is(".") { // system.tables.name: the name under which the relation is known
-				name = `"` + r.table + `"`
-				to.kind, to.text, to.quote = quoted, r.table, '"'
+				known := r.table
+				if a := aliases[name]; a != "" && len(a)+2 <= table.end-l.start {
+					known = a // behind an alias the engine still knows the full name
+				}
+				name = `"` + known + `"`
+				to.kind, to.text, to.quote = quoted, known, '"'
 			}
 			copy(text[l.start:], name)
 			to.end = l.start + len(name)
@@ -56,6 +61,32 @@ func (s *statement) qualify() error {
 	}
 	s.toks, s.clean = out, string(text)
 	return nil
+}
+
+// metaAliases returns the alias of each relation of metadata that has exactly one, by cteName.
+func (s *statement) metaAliases() map[string]string {
+	out := map[string]string{}
+	for i, l := range s.toks {
+		db, table := strings.ToLower(l.text), s.at(i+2)
+		if !l.name() || !metaDatabases[db] || !s.at(i+1).is(".") || !table.name() {
+			continue
+		}
+		r, alias := metadata[db+"_"+strings.ToLower(table.text)], s.at(i+3)
+		if alias.keyword("AS") {
+			alias = s.at(i + 4)
+		} else if alias.kind == word && keywords[strings.ToUpper(alias.text)] {
+			continue
+		}
+		if r == nil || !alias.name() {
+			continue
+		}
+		if _, twice := out[r.cteName()]; twice {
+			out[r.cteName()] = ""
+			continue
+		}
+		out[r.cteName()] = alias.text
+	}
+	return out
 }
 
 // answers finds the functions that weir answers itself. For the parser version() becomes the name `version`; what is sent is the

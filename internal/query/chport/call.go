@@ -50,7 +50,7 @@ func (c *call) serve() *exception {
 		Settings: c.q.settings, AnyFormat: true,
 	})
 	if p != nil {
-		return exceptionOf(p)
+		return c.q.explain(exceptionOf(p))
 	}
 	defer a.Body.Close()
 	return c.answer(a)
@@ -123,7 +123,7 @@ func (c *call) meaning(err error) *exception {
 		c.port.log.Error("the engine's blocks cannot be framed", "error", err)
 		return &exception{code: codeUnknownException, status: http.StatusInternalServerError, text: "the answer cannot be written as Native; ask for another format"}
 	}
-	return exceptionOf(c.port.cfg.Asker.Problem(c.r.Context(), err))
+	return c.q.explain(exceptionOf(c.port.cfg.Asker.Problem(c.r.Context(), err)))
 }
 
 // fail answers with an exception.

@@ -22,25 +22,27 @@ type exception struct {
 
 // Codes of ClickHouse.
 const (
-	codeBadArguments       = 36
-	codeUnknownFunction    = 46
-	codeUnknownIdentifier  = 47
-	codeNotImplemented     = 48
-	codeUnknownTable       = 60
-	codeSyntax             = 62
-	codeUnknownFormat      = 73
-	codeUnknownDatabase    = 81
-	codeUnknownSetting     = 115
-	codeTooManyRows        = 158
-	codeTimeout            = 159
-	codeReadonly           = 164
-	codeTooBigAST          = 168
-	codeQuota              = 201
-	codeTooManyQueries     = 202
-	codeNetwork            = 210
-	codeMemory             = 241
-	codeCannotDecompress   = 271
-	codeTooManyBytes       = 307
+	codeBadArguments      = 36
+	codeUnknownFunction   = 46
+	codeUnknownIdentifier = 47
+	codeNotImplemented    = 48
+	codeUnknownTable      = 60
+	codeSyntax            = 62
+	codeUnknownFormat     = 73
+	codeUnknownDatabase   = 81
+	codeUnknownSetting    = 115
+	codeTooManyRows       = 158
+	codeTimeout           = 159
+	codeTooBigAST         = 168
+	codeQuota             = 201
+	codeTooManyQueries    = 202
+	codeNetwork           = 210
+	codeMemory            = 241
+	codeCannotDecompress  = 271
+	codeTooManyBytes      = 307
+	// codeDisabled is SUPPORT_IS_DISABLED. What would change something is refused with it and not with READONLY: the Java client takes that
+	// for a replica's state, and tries three times more.
+	codeDisabled           = 344
 	codeCancelled          = 394
 	codeTooManyRowsOrBytes = 396
 	codeConstraint         = 452
@@ -55,8 +57,8 @@ var names = map[int]string{
 	codeBadArguments: "BAD_ARGUMENTS", codeUnknownFunction: "UNKNOWN_FUNCTION", codeUnknownIdentifier: "UNKNOWN_IDENTIFIER",
 	codeNotImplemented: "NOT_IMPLEMENTED", codeUnknownTable: "UNKNOWN_TABLE", codeSyntax: "SYNTAX_ERROR", codeUnknownFormat: "UNKNOWN_FORMAT",
 	codeUnknownDatabase: "UNKNOWN_DATABASE", codeUnknownSetting: "UNKNOWN_SETTING", codeTooManyRows: "TOO_MANY_ROWS", codeTimeout: "TIMEOUT_EXCEEDED",
-	codeReadonly: "READONLY", codeTooBigAST: "TOO_BIG_AST", codeQuota: "QUOTA_EXCEEDED", codeTooManyQueries: "TOO_MANY_SIMULTANEOUS_QUERIES",
-	codeNetwork: "NETWORK_ERROR", codeMemory: "MEMORY_LIMIT_EXCEEDED", codeCannotDecompress: "CANNOT_DECOMPRESS", codeCancelled: "QUERY_WAS_CANCELLED", codeTooManyBytes: "TOO_MANY_BYTES",
+	codeTooBigAST: "TOO_BIG_AST", codeQuota: "QUOTA_EXCEEDED", codeTooManyQueries: "TOO_MANY_SIMULTANEOUS_QUERIES",
+	codeNetwork: "NETWORK_ERROR", codeMemory: "MEMORY_LIMIT_EXCEEDED", codeCannotDecompress: "CANNOT_DECOMPRESS", codeCancelled: "QUERY_WAS_CANCELLED", codeTooManyBytes: "TOO_MANY_BYTES", codeDisabled: "SUPPORT_IS_DISABLED",
 	codeTooManyRowsOrBytes: "TOO_MANY_ROWS_OR_BYTES", codeConstraint: "SETTING_CONSTRAINT_VIOLATION", codeAccessDenied: "ACCESS_DENIED",
 	codeUnknownRole: "UNKNOWN_ROLE", codeAuthFailed: "AUTHENTICATION_FAILED", codeUnknownException: "UNKNOWN_EXCEPTION",
 }
@@ -169,8 +171,8 @@ var refusals = []struct {
 	{regexp.MustCompile(`there is no (relation|table)`), codeUnknownTable},
 	{regexp.MustCompile(`there is no database|is not your database`), codeUnknownDatabase},
 	{regexp.MustCompile(`there is no (column|property|name)|is neither a column nor`), codeUnknownIdentifier},
-	{regexp.MustCompile(`only (SELECT|one statement)`), codeReadonly},
-	{regexp.MustCompile(`(?i)\bsettings? .*not allowed`), codeReadonly},
+	{regexp.MustCompile(`only (SELECT|one statement)`), codeDisabled},
+	{regexp.MustCompile(`(?i)\bsettings? .*not allowed`), codeConstraint},
 	{regexp.MustCompile(`^(line \d+, column \d+: )?format `), codeUnknownFormat},
 }
 
@@ -181,6 +183,22 @@ func refusalCode(detail string) int {
 		}
 	}
 	return codeAccessDenied
+}
+
+// limitOf names the settings that lower the limit that a code means.
+var limitOf = map[int][]string{
+	codeTimeout: {"max_execution_time"}, codeMemory: {"max_memory_usage"}, codeTooManyRowsOrBytes: {"max_result_rows", "max_result_bytes"},
+	codeTooManyRows: {"max_rows_to_read"}, codeTooManyBytes: {"max_bytes_to_read"},
+}
+
+// explain adds to an exception that means a limit what the request itself has set it to.
+func (q *request) explain(e *exception) *exception {
+	for _, name := range limitOf[e.code] {
+		if v := q.settings[name]; v != "" && v != "0" {
+			e.text = strings.TrimRight(e.text, ". ") + fmt.Sprintf(" (this request set %s = %s)", name, cutText(v, 40))
+		}
+	}
+	return e
 }
 
 func cutText(s string, n int) string {

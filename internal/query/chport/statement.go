@@ -19,7 +19,7 @@ func (c *call) prepare() (done bool, e *exception) {
 		return false, exceptionf(codeSyntax, "Syntax error: the query is empty; send it as the body or as the parameter query")
 	}
 	if isInsert(q.sql) {
-		return false, exceptionf(codeReadonly, "INSERT is not possible on this port, it is read-only: send events with POST /ingest of weir's API, as JSON lines, with a write key; see docs/CLICKHOUSE.md")
+		return false, exceptionf(codeDisabled, "INSERT is not possible on this port, it is read-only: send events with POST /ingest of weir's API, as JSON lines, with a write key; see docs/CLICKHOUSE.md")
 	}
 	end := query.CutEnding(q.sql)
 	if end.Format != "" {
@@ -37,7 +37,7 @@ func (c *call) prepare() (done bool, e *exception) {
 	case "SET":
 		return true, q.set(end.SQL)
 	case "CREATE", "ALTER", "DROP", "TRUNCATE", "DELETE", "UPDATE", "OPTIMIZE", "RENAME", "EXCHANGE", "ATTACH", "DETACH", "GRANT", "REVOKE", "KILL", "SYSTEM", "BACKUP", "RESTORE", "UNDROP", "MOVE":
-		return false, exceptionf(codeReadonly, "Cannot execute query in readonly mode: %s is not possible on this port; only SELECT is allowed, and SHOW, DESCRIBE and EXPLAIN of what is yours", end.First)
+		return false, exceptionf(codeDisabled, "Cannot execute query in readonly mode: %s is not possible on this port; only SELECT is allowed, and SHOW, DESCRIBE and EXPLAIN of what is yours", end.First)
 	}
 	q.sql = end.SQL
 	return false, nil

@@ -206,3 +206,5 @@ SELECT has(groupArray(country), 'DE') AS b FROM events
 SELECT user_id AS key, count() AS value FROM events GROUP BY key
 SELECT 1 AS first, 2 AS last
 SELECT count(), uniq(client_id) /* visitors */ FROM events -- end
+SELECT 1 ? 2 : 3
+SELECT path = '/' ? 'root' : (is_bot ? 'bot' : 'other') AS kind, count() FROM events GROUP BY kind

@@ -403,7 +403,13 @@ SELECT {:String}
 SELECT {x:String
 SELECT {'a':1}
 SELECT ?
-SELECT 1 ? 2 : 3
+SELECT 1 ? file('/etc/passwd') : 3
+SELECT 1 ? (SELECT count() FROM weir.events) : (SELECT 3 FROM system.users)
+SELECT file('x') ? 1 : 2
+SELECT 1 ? 2
+SELECT 1 ? : 3
+SELECT a : b FROM events
+SELECT {x : file} ? 1 : 2
 # lexing that differs from reader to reader
 SELECT $$x$$
 SELECT $tag$ FROM weir.events $tag$
