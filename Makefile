@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build deps run test check race system fuzz fuzz-isolation bench microbench gen web vuln clean ci nightly
+.PHONY: help build deps run test check race system clients fuzz fuzz-isolation bench microbench gen web vuln clean ci nightly
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -35,6 +35,7 @@ check: ## format, vet, lint, generated files
 	@unformatted=$$(gofmt -l cmd internal test build); test -z "$$unformatted" || { echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags system ./test/...
+	$(GO) vet -tags clients ./test/clients
 	$(TOOL) staticcheck ./...
 
 race: deps ## the tests under the race detector (needs a C compiler)
@@ -42,6 +43,9 @@ race: deps ## the tests under the race detector (needs a C compiler)
 
 system: build ## real processes: kill -9, full disk, torn tail, import, restart
 	$(GO) test -tags system -count=1 -timeout 40m ./test/system/...
+
+clients: build ## the real ClickHouse clients (Go, Node, Python, JDBC, curl), fetched pinned, against bin/weir
+	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags clients -count=1 -timeout 15m ./test/clients
 
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	@$(GO) run ./build/fuzz -time $(FUZZTIME)
@@ -64,7 +68,7 @@ web: ## the dashboard; there is none yet, the API browser at /docs is part of th
 vuln: ## known vulnerabilities of the dependencies (needs the Go vulnerability database)
 	$(TOOL) govulncheck ./...
 
-ci: check build test race ## what CI runs
+ci: check build test race clients ## what CI runs
 	$(GO) test -tags system -count=1 -timeout 30m -short ./test/system/...
 
 nightly: ci system ## before a release

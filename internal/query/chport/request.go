@@ -49,7 +49,7 @@ var (
 func (c *call) authenticate(q url.Values) (tenant.Principal, *exception) {
 	user, header := credentials(c.r, q)
 	if header == "" {
-		e := exceptionf(codeAuthFailed, "%s: Authentication failed: there is no password; use the tenant's id as the user and a key as the password", shown(user))
+		e := exceptionf(codeAuthFailed, "Authentication failed: there is no password; use the tenant's id as the user and a key as the password")
 		e.status, e.auth = http.StatusUnauthorized, true
 		return tenant.Principal{}, e
 	}
@@ -271,7 +271,7 @@ func (c *call) readForm(form *multipart.Reader) *exception {
 	total := 0
 	for {
 		part, err := form.NextPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // a wrapped one says that the form is cut off
 			return nil
 		}
 		if err != nil {

@@ -21,7 +21,7 @@ var shape = fields("date_time_output_format session_timezone join_use_nulls unio
 	" aggregate_functions_null_for_empty empty_result_for_aggregation_by_empty_set cast_keep_nullable transform_null_in extremes totals_mode limit offset" +
 	" decimal_check_overflow date_time_overflow_behavior result_overflow_mode format_csv_delimiter format_csv_allow_double_quotes format_binary_max_string_size" +
 	" format_tsv_null_representation format_csv_null_representation bool_true_representation bool_false_representation any_join_distinct_right_table_keys" +
-	" join_default_strictness prefer_column_name_to_alias enable_extended_results_for_datetime_functions float_allow_nan")
+	" join_default_strictness prefer_column_name_to_alias enable_extended_results_for_datetime_functions")
 
 // ignored are settings that mean nothing here: how rows are read in, how the network and a cluster are used, how the engine goes
 // about its work. Prefixes end with a star.
