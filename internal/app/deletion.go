@@ -118,6 +118,7 @@ func (a *app) places() []deletion.Place {
 		a.eventIDs(),
 		a.profile(),
 		a.keptAnswers(),
+		a.bill(),
 		a.accounting(),
 		a.ledger(),
 		a.catalogRows(),
@@ -182,6 +183,15 @@ func (a *app) keptAnswers() deletion.Place {
 		Forget: func(_ context.Context, t deletion.Target, _ func(string)) error {
 			a.cache.Drop(t.Tenant)
 			return nil
+		}}
+}
+
+// bill is the place of what the tenant used, and so of what it cost.
+func (a *app) bill() deletion.Place {
+	return deletion.Place{Name: "usage and costs", Note: "not counted",
+		Count: func(context.Context, deletion.Target) (deletion.Amount, error) { return deletion.Amount{}, nil },
+		Forget: func(ctx context.Context, t deletion.Target, _ func(string)) error {
+			return a.meter.Forget(ctx, t.Tenant)
 		}}
 }
 
