@@ -56,6 +56,9 @@ fuzz-isolation: deps ## hostile statements for FUZZTIME, half of it with either 
 bench: build ## ingest, freshness, ack, memory, restart: writes docs/BENCHMARKS.md
 	$(GO) run ./test/load/bench -bin bin/weir -docs docs $(BENCHFLAGS)
 
+bench-tenants: build ## what tenants feel of each other, router, kept panels, 10 000 tenants: writes docs/BENCHMARKS.md
+	$(GO) run ./test/load/tenants -bin $(CURDIR)/bin/weir -docs docs $(BENCHFLAGS)
+
 microbench: deps ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+const (
+	beginMark = "<!-- bench-tenants:begin: written by make bench-tenants, do not edit -->"
+	endMark   = "<!-- bench-tenants:end -->"
+)
+
+// quiet is the load average below which a machine counts as free.
+const quiet = 0.7
+
+// writeReport puts the figures between the marks of the page; at its end when it has none.
+func writeReport(r results, name string) error {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = []byte("# Benchmarks\n"), os.MkdirAll(filepath.Dir(name), 0o755)
+	}
+	if err != nil {
+		return err
+	}
+	page := string(text)
+	if !strings.Contains(page, beginMark) {
+		page = strings.TrimRight(page, "\n") + "\n\n## Many tenants on one system\n\n" + beginMark + "\n" + endMark + "\n"
+	}
+	before, rest, _ := strings.Cut(page, beginMark)
+	_, after, ok := strings.Cut(rest, endMark)
+	if !ok {
+		return fmt.Errorf("%s has no line %q", name, endMark)
+	}
+	return os.WriteFile(name, []byte(before+beginMark+"\n"+render(r)+endMark+after), 0o644)
+}
+
+func verdict(ok bool) string {
+	if ok {
+		return "met"
+	}
+	return "**missed**"
+}
+
+// render writes the figures as a table.
+func render(r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Measured %s on %d cores by `make bench-tenants`, the load generator on the same machine; A and B had %d events each before. Phases of B alone and of B beside A's flood took turns. A sent a hundred full scans and wide group-bys at once, over and over, and ten times its limit of events.\n\n",
+		r.When.Format("2006-01-02"), r.Cores, r.Events)
+	if r.Load > quiet {
+		fmt.Fprintf(&b, "**Other work was running on the machine (load average %.1f before the start).**\n\n", r.Load)
+	}
+	b.WriteString("| what | measured | budget | |\n|---|---|---|---|\n")
+	row := func(what, measured, budget, ok string) {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", what, measured, budget, ok)
+	}
+	side := func(what string, s sideBySide, limit float64) {
+		row(what+", p50 / p99: alone, beside A", fmt.Sprintf("%.1f / %.1f ms (%d), %.1f / %.1f ms (%d; %d refused)", s.Alone.P50, s.Alone.P99, s.Alone.Count, s.Under.P50, s.Under.P99, s.Under.Count, s.Under.Refused), "", "")
+		row(what+", ratio of the p99 (p50)", fmt.Sprintf("%.2f (%.2f)", s.RatioP99, s.RatioP50), fmt.Sprintf("≤ %.2f", limit), verdict(s.RatioP99 > 0 && s.RatioP99 <= limit && s.Under.Refused == 0))
+	}
+	side("B's dashboard queries", r.Queries, 1.25)
+	side("B's acknowledgements", r.Acks, 1.1)
+	row("A meanwhile, in the last phase", fmt.Sprintf("%d statements answered, %d refused, %d failed; in all phases %d of %d events accepted", r.A.Scans.Count, r.A.Scans.Refused, r.A.Scans.Failed, r.A.Accepted, r.A.Sent), "", "")
+	for i, o := range r.Router {
+		budget, ok := "≤ 2 ms", o.Added <= 2
+		if i > 0 {
+			budget, ok = "≤ 5 %", o.Share <= 0.05
+		}
+		row("router, "+o.Name+": through weir, on the engine's socket, added (p50)", fmt.Sprintf("%.2f ms, %.2f ms, %.2f ms (%.1f %%)", o.Weir.P50, o.Engine.P50, o.Added, 100*o.Share), budget, verdict(ok))
+	}
+	row(fmt.Sprintf("kept panels, %d connections", r.Cached.Conns), fmt.Sprintf("%.0f a second, p99 %.1f ms", r.Cached.Rate, r.Cached.Times.P99), "≥ 10 000 at p99 ≤ 50 ms", verdict(r.Cached.Rate >= 10_000 && r.Cached.Times.P99 <= 50))
+	row("CPU that stays unexplained, since the start (last minute)", fmt.Sprintf("%.2f %% (%.2f %%)", 100*r.CPU.Ratio, 100*r.CPU.LastMinute), "≤ 1 %", verdict(r.CPU.Ratio <= 0.01))
+	m := r.Many
+	row(fmt.Sprintf("creating one of %d tenants, p50 / p99 (with a source and two keys)", m.Tenants), fmt.Sprintf("%.1f / %.1f ms (%.1f / %.1f ms)", m.Create.P50, m.Create.P99, m.With.P50, m.With.P99), "< 50 ms", verdict(m.Create.P99 < 50))
+	row("memory of an idle tenant, both processes", fmt.Sprintf("%.1f KB", m.PerTenant/1024), "≤ 64 KB", verdict(m.PerTenant <= 64<<10))
+	row("start until ready, with all of them", fmt.Sprintf("%.1f s", m.Start/1000), "< 5 s", verdict(m.Start < 5000))
+	row("the first tenant against the last: first query, queries p50, acknowledgements p50", fmt.Sprintf("%.1f / %.1f ms, %.1f / %.1f ms, %.1f / %.1f ms", m.First.FirstQuery, m.Last.FirstQuery, m.First.Queries.P50, m.Last.Queries.P50, m.First.Acks.P50, m.Last.Acks.P50), "as fast", "")
+	row("/metrics, with all of them", fmt.Sprintf("%d KB", m.Metrics>>10), "", "")
+	b.WriteString("\n![B's times by phase](img/tenants.svg)\n\nThe raw figures stand in `test/load/results/tenants.json`.\n")
+	return b.String()
+}
+
+// plotPhases draws B's times of each phase: alone, beside A, alone, …
+func plotPhases(r results, name string) error {
+	p := plot.New()
+	p.Title.Text, p.Y.Label.Text, p.X.Label.Text = "B by phase: odd ones alone, even ones beside A", "ms", "phase"
+	p.Legend.Top = true
+	p.X.Min = 0
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.Add(plotter.NewGrid())
+	for i, s := range []struct {
+		name string
+		at   func(phaseResult) float64
+	}{
+		{"queries, p99", func(x phaseResult) float64 { return x.QueryP99 }}, {"queries, p50", func(x phaseResult) float64 { return x.QueryP50 }},
+		{"acknowledged, p99", func(x phaseResult) float64 { return x.AckP99 }}, {"acknowledged, p50", func(x phaseResult) float64 { return x.AckP50 }},
+	} {
+		var xy plotter.XYs
+		for n, x := range r.Phases {
+			xy = append(xy, plotter.XY{X: float64(n + 1), Y: max(s.at(x), 0.1)})
+		}
+		line, points, err := plotter.NewLinePoints(xy)
+		if err != nil {
+			return fmt.Errorf("draw %s: %w", s.name, err)
+		}
+		line.Color, points.Color, points.Shape = plotutil.Color(i), plotutil.Color(i), plotutil.Shape(i)
+		line.Width = vg.Points(1.5)
+		p.Add(line, points)
+		p.Legend.Add(s.name, line, points)
+	}
+	canvas := vgsvg.New(8*vg.Inch, 4.5*vg.Inch)
+	c := draw.New(canvas)
+	c.SetColor(color.White)
+	c.Fill(c.Rectangle.Path())
+	p.Draw(c)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := canvas.WriteTo(f); err != nil {
+		return errors.Join(fmt.Errorf("draw %s: %w", name, err), f.Close())
+	}
+	return f.Close()
+}
