@@ -37,25 +37,18 @@ type probe struct {
 func (b *bench) many(ctx context.Context) error {
 	m := manyRun{Tenants: b.o.tenants}
 	var err error
-	if m.Before, err = b.memory(); err != nil {
+	if m.Before, err = b.restarted(ctx); err != nil {
 		return err
 	}
 	first, last, err := b.create(ctx, &m)
 	if err != nil {
 		return err
 	}
-	time.Sleep(min(10*time.Second, time.Duration(b.o.tenants)*5*time.Millisecond)) // garbage is given back
-	if m.After, err = b.memory(); err != nil {
+	if m.After, err = b.restarted(ctx); err != nil {
 		return err
 	}
 	m.PerTenant = float64(m.After-m.Before) / float64(m.Tenants)
 	b.report("a tenant: created in %.2f ms (p99 %.2f), %.0f bytes", m.Create.P50, m.Create.P99, m.PerTenant)
-	if err := b.s.Stop(); err != nil {
-		return err
-	}
-	if err := b.s.Restart(ctx); err != nil {
-		return err
-	}
 	m.Start = ms(b.s.ReadyT)
 	a := &asker{addr: b.addr(), key: harness.AdminToken}
 	defer a.close()
@@ -76,7 +69,19 @@ func (b *bench) many(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) memory() (sum int64, err error) {
+// restarted starts weir anew and returns the memory of both processes at rest: what earlier work has left in them does not count.
+func (b *bench) restarted(ctx context.Context) (sum int64, err error) {
+	if err := b.s.Stop(); err != nil {
+		return 0, err
+	}
+	if err := b.s.Restart(ctx); err != nil {
+		return 0, err
+	}
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(min(5*time.Second, time.Duration(b.o.tenants)*5*time.Millisecond)): // both come to rest
+	}
 	for _, pid := range []int{b.s.PID(), b.s.EnginePID()} {
 		m, err := measure.MemoryOf(pid)
 		if err != nil {
