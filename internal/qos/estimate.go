@@ -20,6 +20,10 @@ func (g *Gate) Estimate(q usage.Question) usage.Estimate {
 	return e
 }
 
+// unknownFactor is how much more than reading its bytes a query of a shape that never ran may cost: grouping by a column of many values
+// costs that. It decides where the query waits, not what it is said to cost.
+const unknownFactor = 4
+
 // estimate also returns the bytes that the statistics expect, which is what the history learns by.
 func (g *Gate) estimate(q *usage.Question) (e usage.Estimate, expected uint64) {
 	if q.Measured != nil {
@@ -31,6 +35,10 @@ func (g *Gate) estimate(q *usage.Question) (e usage.Estimate, expected uint64) {
 	if q.Measured != nil && q.Measured.CPU > 0 {
 		x.cpu, x.worst = q.Measured.CPU, q.Measured.CPU
 	}
+	priced := x.cpu
+	if !x.learned && q.Measured == nil && expected >= tellingBytes { // nothing says yet what is computed of what is read: let it prove itself
+		x.cpu, x.worst = unknownFactor*x.cpu, unknownFactor*x.worst
+	}
 	e.CPU, e.Bytes, e.Learned = max(x.cpu, time.Millisecond), x.read, x.learned
 	if q.Measured != nil {
 		e.Bytes = expected
@@ -40,7 +48,7 @@ func (g *Gate) estimate(q *usage.Question) (e usage.Estimate, expected uint64) {
 		e.CPU, e.Class = min(e.CPU, cheapBelow/10), usage.Cheap
 	}
 	if g.deps.Pricer != nil {
-		e.Amount, _ = g.deps.Pricer.Price(usage.Record{Subject: q.Subject, Kind: q.Kind, CPU: e.CPU, BytesScanned: e.Bytes, RowsRead: e.Rows})
+		e.Amount, _ = g.deps.Pricer.Price(usage.Record{Subject: q.Subject, Kind: q.Kind, CPU: min(e.CPU, max(priced, time.Millisecond)), BytesScanned: e.Bytes, RowsRead: e.Rows})
 	}
 	return e, expected
 }

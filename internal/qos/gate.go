@@ -108,7 +108,7 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 	}
 	t.party.limits = limits
 	t.party.ahead = g.ahead(t.party, now)
-	t.ahead = t.party.ahead
+	t.ahead, t.among = t.party.ahead, g.among(t.party, now)
 	g.enter(t)
 	g.pump(now)
 	if t.running {
@@ -173,6 +173,7 @@ type ticket struct {
 	expected uint64        // by the statistics
 	last     bool          // its tenant's budget is spent: it comes last
 	ahead    bool          // its tenant had more than its share of late
+	among    bool          // other tenants ask too
 	since    time.Time
 	party    *party
 	leaf     *node

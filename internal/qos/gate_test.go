@@ -416,12 +416,18 @@ func TestSettings(t *testing.T) {
 				t.Errorf("%s, %v: %v", tc.id, tc.cpu, s)
 			}
 		}
-		settings("a", short, 20*time.Second) // much, but nobody else wants anything
-		time.Sleep(2 * time.Second)
+		settings("a", short, 80*time.Second) // much, but nobody else wants anything
+		time.Sleep(15 * time.Second)
 		if s := settings("a", short, 0); s["priority"] != "1" {
 			t.Errorf("a tenant alone: %v", s)
 		}
-		settings("b", short, 2*time.Second)
+		if s := settings("a", smallBelow, 0); s["priority"] != "1" {
+			t.Errorf("a larger query of a tenant that is alone: %v", s)
+		}
+		settings("b", short, 8*time.Second)
+		if s := settings("b", smallBelow, 0); s["priority"] != "3" {
+			t.Errorf("a larger query while others ask: %v", s)
+		}
 		time.Sleep(2 * time.Second)
 		if s := settings("a", short, 0); s["priority"] != "3" {
 			t.Errorf("a tenant that had ten times what another had: %v", s)

@@ -57,7 +57,8 @@ func (g *Gate) party(id tenant.ID, now time.Time) *party {
 func (p *party) all() int { return p.running[cheap] + p.running[medium] + p.running[expensive] }
 
 // mayRun says whether the tenant may have one more query running in a lane: within its own limits, and of the cheap lane no more than
-// three quarters, so that another tenant's cheap query always finds a place; when it had more than its share, one for each core.
+// three quarters, so that another tenant's cheap query always finds a place, and no more estimated CPU than keeps the cores busy for a moment:
+// more at once would not be faster, and would be felt by all. When it had more than its share, one for each core.
 func (p *party) mayRun(n int, l *lane, cores int) bool {
 	if lim := p.limits.Queries; lim > 0 && int64(p.all()) >= lim {
 		return false
@@ -70,7 +71,7 @@ func (p *party) mayRun(n int, l *lane, cores int) bool {
 		if p.ahead {
 			return p.running[n] < cores
 		}
-		return p.running[n] == 0 || p.running[n] < (3*l.places+3)/4 && p.load[n] < 3*l.bound/4
+		return p.running[n] == 0 || p.running[n] < (3*l.places+3)/4 && p.load[n] < time.Duration(cores)*tenantLoad
 	case expensive:
 		lim := p.limits.ExpensiveQueries
 		return lim <= 0 || int64(p.running[n]) < lim

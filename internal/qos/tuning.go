@@ -13,7 +13,7 @@ type tuning map[string]string
 // The engine's priorities: a statement pauses between two blocks while one with a lower number runs.
 const (
 	priorityCheap     = 1
-	priorityAhead     = 3 // cheap, of a tenant that had more than its share
+	priorityAhead     = 3 // cheap, but not small while others ask too, or of a tenant that had more than its share
 	priorityMedium    = 5
 	priorityExpensive = 9
 	priorityLast      = 20
@@ -44,7 +44,7 @@ func (t *ticket) Settings() map[string]string {
 	switch {
 	case t.last:
 		p = priorityLast
-	case t.class == usage.Cheap && t.ahead:
+	case t.class == usage.Cheap && (t.ahead || t.cpu >= smallBelow && t.among):
 		p = priorityAhead
 	case t.class == usage.Cheap:
 		p = priorityCheap
@@ -57,7 +57,7 @@ func (t *ticket) Settings() map[string]string {
 // How much more than its share makes a tenant one that is ahead.
 const (
 	aheadFactor = 1.25
-	aheadLeast  = 0.05 // of the machine: below, nobody is hurt
+	aheadLeast  = 0.6 // of the machine: a tenant whose panels keep half of it busy stays what it is when another begins
 	shareEvery  = time.Second
 )
 
@@ -86,6 +86,23 @@ func (g *Gate) ahead(p *party, now time.Time) bool {
 	}
 	used := p.lately(now)
 	return used > aheadLeast*60*float64(g.cfg.Cores) && used > aheadFactor*g.shares.total*p.weight()/max(g.shares.weights, p.weight())
+}
+
+// Small queries are those of dashboards. They come before all others, however much their tenant asks.
+const (
+	smallBelow  = 100 * time.Millisecond // estimated CPU
+	tenantLoad  = 150 * time.Millisecond // estimated CPU of the cheap queries of one tenant that run, a core; what runs alone may be larger
+	othersAwait = 10 * time.Second       // how long ago another tenant asked that is still there
+)
+
+// among says whether other tenants ask too, so that p's larger queries must not be felt by them. A tenant that is alone has the whole machine.
+func (g *Gate) among(p *party, now time.Time) bool {
+	for e := g.recent.Back(); e != nil; e = e.Prev() {
+		if x := e.Value.(*party); x != p {
+			return x.busy() > 0 || now.Sub(x.seen) < othersAwait
+		}
+	}
+	return false
 }
 
 // lately is the CPU that the tenant used in the last minute, and what it is expected to use for what runs.
