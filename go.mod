@@ -108,5 +108,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
-
-replace github.com/sqlc-dev/doubleclick => ./third_party/doubleclick

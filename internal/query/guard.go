@@ -1,7 +1,7 @@
 package query
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -143,24 +143,31 @@ func (s *statement) scoped() (string, error) {
 
 // mention finds the scope's properties that the statement names. A name with dots may be written in parts.
 func (s *statement) mention() {
-	words := map[string]bool{}
+	known := map[string]event.PropertyKind{}
+	for _, p := range s.view.sc.Properties {
+		if s.guard.exposed(p) {
+			known[p.Name] = p.Kind
+		}
+	}
+	note := func(name string) {
+		kind, ok := known[name]
+		if !ok {
+			return
+		}
+		s.mentioned[name] = kind
+		if head, _, dotted := strings.Cut(name, "."); dotted {
+			s.heads[head] = true
+		}
+	}
 	for i, l := range s.toks {
-		if !l.name() {
+		if !l.name() || len(known) == 0 {
 			continue
 		}
 		name := l.text
-		words[name] = true
-		for k := i + 1; s.at(k).is(".") && s.at(k+1).name(); k += 2 {
+		note(name)
+		for k := i + 1; s.at(k).is(".") && s.at(k+1).name() && len(name) <= maxPropertyName; k += 2 {
 			name += "." + s.at(k+1).text
-			words[name] = true
-		}
-	}
-	for _, p := range s.view.sc.Properties {
-		if words[p.Name] && s.guard.exposed(p) {
-			s.mentioned[p.Name] = p.Kind
-			if head, _, dotted := strings.Cut(p.Name, "."); dotted {
-				s.heads[head] = true
-			}
+			note(name)
 		}
 	}
 }
@@ -277,7 +284,14 @@ func sameKind(it lexer.Item, l lexeme) bool {
 
 // parse reads exactly one SELECT.
 func (s *statement) parse(text string) (ast.Statement, error) {
-	all, err := parser.Parse(context.Background(), strings.NewReader(text))
+	ctx, err := s.forms(text)
+	if err != nil {
+		return nil, err
+	}
+	all, err := parser.Parse(ctx, strings.NewReader(text))
+	if errors.Is(err, errMore) {
+		return nil, (&Refusal{What: "syntax error: the statement cannot be read to its end; look for a missing comma or operator"}).as(CodeSyntax)
+	}
 	if err != nil {
 		return nil, (&Refusal{What: "syntax error: " + cleanSyntax(err)}).as(CodeSyntax)
 	}

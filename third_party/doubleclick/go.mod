@@ -1,3 +1,0 @@
-module github.com/sqlc-dev/doubleclick
-
-go 1.24.7
