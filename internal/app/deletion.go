@@ -182,6 +182,7 @@ func (a *app) keptAnswers() deletion.Place {
 		Count: func(context.Context, deletion.Target) (deletion.Amount, error) { return deletion.Amount{}, nil },
 		Forget: func(_ context.Context, t deletion.Target, _ func(string)) error {
 			a.cache.Drop(t.Tenant)
+			a.queries.ForgetTenant(t.Tenant)
 			return nil
 		}}
 }

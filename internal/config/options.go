@@ -48,7 +48,7 @@ func Default() *Config {
 		Logging:  Logging{Level: "info", Format: "text"},
 		Metering: Metering{Interval: 9 * time.Second, Provider: "weir", Region: "local"},
 		Prices: Prices{Currency: "USD", CPUSecond: 0.000_015, MemoryGBHour: 0.006, ScannedGB: 0.000_2, ScannedColdGB: 0.002,
-			StoredGBMonth: 0.08, OutGB: 0.05, MillionEvents: 0.02, CacheHits1000: 0.000_5},
+			StoredGBMonth: 0.08, OutGB: 0.05, MillionEvents: 0.02, CacheHits1000: 0.000_05},
 		SignIn: SignIn{PasswordMemory: 32 << 20, PasswordPasses: 3, PasswordConcurrent: 2, SessionIdle: 12 * time.Hour, SessionMax: 7 * 24 * time.Hour,
 			Attempts: 5, AttemptsIP: 30},
 		Audit: Audit{Retention: 730 * 24 * time.Hour},

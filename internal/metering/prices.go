@@ -25,7 +25,7 @@ type Book struct {
 // DefaultBook is what things cost unless it is configured: about what the hardware costs in a public cloud. It is meant to be changed.
 func DefaultBook() Book {
 	return Book{Currency: "USD", CPUSecond: 0.000_015, MemoryGBHour: 0.006, ScannedGB: 0.000_2, ScannedColdGB: 0.002,
-		StoredGBMonth: 0.08, OutGB: 0.05, MillionEvents: 0.02, CacheHits1000: 0.000_5}
+		StoredGBMonth: 0.08, OutGB: 0.05, MillionEvents: 0.02, CacheHits1000: 0.000_05}
 }
 
 var currency = regexp.MustCompile(`^[A-Z]{3}$`)

@@ -12,5 +12,5 @@ func (g *Gate) Blocked(s usage.Subject, kind usage.Kind) *problem.Problem {
 	if g.deps.Budgets == nil || s.Tenant == "" || kind == usage.KindReport || g.deps.Budgets.BudgetAction(s.Tenant) != catalog.BudgetBlock {
 		return nil
 	}
-	return g.refuse(budgetSpent(g.now()))
+	return g.refuse(g.budgetSpent(s.Tenant, g.now()))
 }

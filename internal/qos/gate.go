@@ -96,7 +96,7 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 	}
 	now := g.now()
 	if action == catalog.BudgetBlock && q.Kind != usage.KindReport {
-		return nil, g.refuse(budgetSpent(now))
+		return nil, g.refuse(g.budgetSpent(q.Tenant, now))
 	}
 	t := &ticket{gate: g, subject: q.Subject, kind: q.Kind, class: e.Class, cpu: e.CPU, bytes: e.Bytes, expected: expected, since: now, last: action == catalog.BudgetThrottle}
 	limits := g.Limits(q.Tenant)
@@ -207,10 +207,19 @@ func (t *ticket) Done(r usage.Record) {
 }
 
 // budgetSpent refuses a query because of the tenant's budget.
-func budgetSpent(now time.Time) *problem.Problem {
+func (g *Gate) budgetSpent(id tenant.ID, now time.Time) *problem.Problem {
+	t, _ := g.deps.Tenants.TenantByID(id)
+	amount := t.Policy.Budget.Amount
+	spent, currency := amount, ""
+	if g.deps.Pricer != nil {
+		_, currency = g.deps.Pricer.Price(usage.Record{})
+		if left, ok := g.deps.Pricer.Remaining(id); ok {
+			spent = amount - left
+		}
+	}
 	y, m, _ := now.UTC().Date()
 	return problem.New(http.StatusTooManyRequests, "budget_spent",
-		"the tenant's budget of this month is spent and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
-			"Raise budget.amount, or set budget.action to notify or throttle").
-		WithLimit("budget.amount", 0).WithRetry(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
+		"the tenant used %.2f of its budget of %.2f %s for this month, and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
+			"An operator can raise budget.amount in the tenant's policy, or set budget.action to notify or throttle", spent, amount, currency).
+		WithLimit("budget.amount", int64(amount)).WithRetry(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
 }

@@ -166,3 +166,19 @@ func TestEvilProperties(t *testing.T) {
 		}
 	}
 }
+
+// The text of a shape that a tenant asked can be had by its hash, by that tenant only, until it is forgotten.
+func TestShapeText(t *testing.T) {
+	s := newService(t, Config{}, (&desk{}).deps(&fakeEngine{}))
+	s.texts.note("acme", "0123456789abcdef", "SELECT ?")
+	if got := s.ShapeText("acme", "0123456789abcdef"); got != "SELECT ?" {
+		t.Errorf("text %q", got)
+	}
+	if got := s.ShapeText("other", "0123456789abcdef"); got != "" {
+		t.Errorf("another tenant gets %q", got)
+	}
+	s.ForgetTenant("acme")
+	if got := s.ShapeText("acme", "0123456789abcdef"); got != "" {
+		t.Errorf("after it was forgotten: %q", got)
+	}
+}

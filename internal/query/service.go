@@ -143,6 +143,7 @@ type Service struct {
 	deps     Deps
 	log      *slog.Logger
 	metrics  *metrics
+	texts    *texts
 	barrier2 bool // always true, but in tests of barrier 1 alone
 }
 
@@ -158,7 +159,7 @@ func NewService(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer)
 	cfg = cfg.withDefaults()
 	job := cfg
 	job.MaxTime = cfg.JobTime
-	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, barrier2: true}, nil
+	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, texts: newTexts(), barrier2: true}, nil
 }
 
 // Ask answers one question: from the cache, or by running it when its turn has come.
