@@ -13,7 +13,7 @@ type tuning map[string]string
 // The engine's priorities: a statement pauses between two blocks while one with a lower number runs.
 const (
 	priorityCheap     = 1
-	priorityAhead     = 3 // cheap, but not small while others ask too, or of a tenant that had more than its share
+	priorityAhead     = 3 // cheap, but no report and not small while others ask too, or of a tenant that had more than its share
 	priorityMedium    = 5
 	priorityExpensive = 9
 	priorityLast      = 20
@@ -44,7 +44,7 @@ func (t *ticket) Settings() map[string]string {
 	switch {
 	case t.last:
 		p = priorityLast
-	case t.class == usage.Cheap && (t.ahead || t.cpu >= smallBelow && t.among):
+	case t.class == usage.Cheap && (t.ahead || t.cpu >= smallBelow && t.among && t.kind != usage.KindReport):
 		p = priorityAhead
 	case t.class == usage.Cheap:
 		p = priorityCheap
