@@ -242,7 +242,7 @@ func TestSampler(t *testing.T) {
 	must(t, err)
 	got := w.parts[part{component: usage.Query, tenant: "sampled"}]
 	t.Logf("process %.3f s, samples %.3f s, of the tenant %.3f s", w.cpu, total(w.parts), got)
-	if all := total(w.parts); !w.sampled || got < 0.9*all || all < 0.3*w.cpu || all > 1.1*w.cpu { // how many samples the kernel takes on a busy machine is its own affair
+	if all := total(w.parts); !w.sampled || got < 0.9*all || all < 0.3*w.cpu || all > 1.05*w.cpu { // how many samples the kernel takes on a busy machine is its own affair
 		t.Errorf("%+v", w)
 	}
 	resume := s.Pause()
