@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,10 @@ func TestChecked(t *testing.T) {
 		"EXPLAIN SELECT path FROM events":                        {kind: KindExplain, columns: "path tenant"},
 		"SELECT count() FROM events":                             {columns: "tenant"},
 		"SELECT count(*) FROM events":                            {columns: "tenant"},
+		"SELECT count(DISTINCT *) FROM events":                   {columns: everyColumn()},
+		"SELECT uniq(*) FROM events":                             {columns: everyColumn()},
+		"SELECT count(*), e.* FROM events AS e":                  {columns: everyColumn()},
+		"SELECT COLUMNS('path') FROM events":                     {columns: everyColumn()},
 		"SELECT n FROM events":                                   {columns: "props_num tenant"},
 		"SELECT ok, url FROM events":                             {columns: "props tenant url"},
 		"SELECT cart.total FROM events":                          {columns: "props props_num tenant"},
@@ -109,6 +114,18 @@ func TestChecked(t *testing.T) {
 			}
 		}
 	}
+}
+
+// everyColumn lists the columns of the table that a star reads.
+func everyColumn() string {
+	names := []string{"tenant"}
+	for _, c := range event.Columns {
+		if c.Visible && c.Stored {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
 }
 
 // evil are names of properties that try to be more than names.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -152,6 +153,7 @@ var (
 	internalID = regexp.MustCompile(`__table\d+\.|__set_[0-9_]+|weir\.events|\bt_[a-z0-9][a-z0-9_-]*\.`)
 	pathLike   = regexp.MustCompile(`(?:/[A-Za-z0-9_.-]+){2,}`)
 	longNumber = regexp.MustCompile(`\d{17,}`) // keys of masks have as many digits
+	unknown    = regexp.MustCompile("(?i)identifier ['`](?:[^'`.]*\\.)?([^'`.]+)['`]")
 	maybe      = regexp.MustCompile(`Maybe you meant: \[([^\]]*)\]`)
 )
 
@@ -160,6 +162,9 @@ func (h *Service) clean(msg string) string {
 	hint := ""
 	if m := maybe.FindStringSubmatch(msg); m != nil {
 		hint = h.suggest(m[1])
+	}
+	if m := unknown.FindStringSubmatch(msg); m != nil && hint == "" && !h.guard.columns[m[1]] { // the engine knows only the columns that the statement names
+		hint = nearest(m[1], maps.Keys(h.guard.columns))
 	}
 	msg = inScope.ReplaceAllString(msg, "")
 	msg = maybe.ReplaceAllString(msg, "")

@@ -220,13 +220,22 @@ func (w *walker) function(x *ast.FunctionCall, depth int) {
 	star := w.sel.star
 	w.exprs(x.Parameters, depth)
 	w.exprs(x.Arguments, depth)
-	if lower == "count" || lower == "countif" { // count(*) names no column
+	if countsRows(x) {
 		w.sel.star = star
 	}
 	w.optional(x.Filter, depth)
 	if x.Over != nil {
 		w.window(x.Over, depth)
 	}
+}
+
+// countsRows says whether x is count(*), whose star stands for no column. That of count(DISTINCT *) does.
+func countsRows(x *ast.FunctionCall) bool {
+	if !strings.EqualFold(x.Name, "count") || x.Distinct || len(x.Arguments) != 1 {
+		return false
+	}
+	star, ok := x.Arguments[0].(*ast.Asterisk)
+	return ok && star.Table == "" && len(star.Except)+len(star.Replace)+len(star.Apply)+len(star.Transformers) == 0
 }
 
 // comparison says whether x is what the parser makes of "a = ANY (SELECT …)".

@@ -183,15 +183,9 @@ func (s *statement) tell(c *Checked) {
 	if s.view.sc.AsOf != nil {
 		reads["_partition"], reads["_offset"] = true, true
 	}
-	named := map[string]bool{}
-	for _, l := range s.toks {
-		named[l.text] = named[l.text] || l.name()
-	}
 	for _, col := range s.columns() {
-		if _, property := s.mentioned[col.name]; w.everything || property || named[col.name] {
-			for _, r := range col.reads {
-				reads[r] = true
-			}
+		for _, r := range col.reads {
+			reads[r] = true
 		}
 	}
 	for name, yes := range reads {
@@ -203,12 +197,27 @@ func (s *statement) tell(c *Checked) {
 	c.From, c.To = w.span.from, w.span.to
 }
 
-// columns are those of the relation of events that the statement can reach.
+// columns are those of the relation of events that the statement reads: all of them behind a * or COLUMNS, else those whose names occur
+// in it. Each one costs the engine time to analyse, for nothing if it is not read.
 func (s *statement) columns() []column {
-	return append(s.view.builtin(), s.view.properties(func(name string) bool {
+	named := map[string]bool{}
+	for _, l := range s.toks {
+		if l.name() {
+			for part := range strings.SplitSeq(l.text, ".") {
+				named[part] = true
+			}
+		}
+	}
+	builtin := s.view.builtin()
+	out := slices.DeleteFunc(slices.Clone(builtin), func(c column) bool { return !s.walked.everything && !named[c.name] })
+	out = append(out, s.view.properties(func(name string) bool {
 		_, mentioned := s.mentioned[name]
 		return mentioned || s.walked.everything
 	})...)
+	if len(out) == 0 { // a relation has at least one; no name can reach this one
+		out = append(out, column{name: "tenant", typ: columnTypes[event.KindLowCard], expr: "_e.tenant", reads: []string{"tenant"}})
+	}
+	return out
 }
 
 func (s *statement) refuse(offset int, format string, args ...any) *Refusal {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ type options struct {
 	cached    time.Duration
 	conns     int // of the kept panels
 	tenants   int
+	only      string // names of the parts to run, by commas; empty: all
 }
 
 // results are the figures of a run; times in milliseconds.
@@ -89,12 +91,14 @@ func parse(args []string) (o options, docs string, write bool, err error) {
 	fs.DurationVar(&o.cached, "cached", 10*time.Second, "length of the run of kept panels")
 	fs.IntVar(&o.conns, "conns", 16, "connections of the run of kept panels")
 	fs.IntVar(&o.tenants, "tenants", 10_000, "tenants that are created")
+	fs.StringVar(&o.only, "only", "", "run only these parts, by commas (router, kept panels, neighbours, unexplained CPU, many tenants), and write nothing")
 	quick := fs.Bool("quick", false, "a run of seconds that shows that the harness works; its figures mean nothing")
 	fs.StringVar(&docs, "docs", filepath.Join(root, "docs"), "where BENCHMARKS.md and img/tenants.svg are written")
 	fs.BoolVar(&write, "write", true, "write those; false prints the raw figures only")
 	if err := fs.Parse(args); err != nil {
 		return o, "", false, err
 	}
+	write = write && o.only == ""
 	if *quick {
 		o.events, o.phase, o.rounds, o.pairs, o.cached, o.tenants, o.conns = 5000, time.Second, 1, 5, time.Second, 20, 4
 	}
@@ -159,6 +163,9 @@ func (b *bench) run(ctx context.Context, dir string) (err error) {
 		name string
 		do   func(context.Context) error
 	}{{"load", b.load}, {"router", b.router}, {"kept panels", b.cachedPanels}, {"neighbours", b.neighbours}, {"unexplained CPU", b.unexplained}, {"many tenants", b.many}} {
+		if b.o.only != "" && part.name != "load" && !slices.Contains(strings.Split(b.o.only, ","), part.name) {
+			continue
+		}
 		b.report("== %s", part.name)
 		if err := part.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w\n%s", part.name, err, b.s.Output())
