@@ -98,7 +98,7 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 	if action == catalog.BudgetBlock && q.Kind != usage.KindReport {
 		return nil, g.refuse(g.budgetSpent(q.Tenant, now))
 	}
-	t := &ticket{gate: g, subject: q.Subject, kind: q.Kind, class: e.Class, cpu: e.CPU, bytes: e.Bytes, expected: expected, since: now, last: action == catalog.BudgetThrottle}
+	t := &ticket{gate: g, subject: q.Subject, kind: q.Kind, class: e.Class, cpu: e.CPU, bytes: e.Bytes, expected: expected, since: now, last: action == catalog.BudgetThrottle && q.Kind != usage.KindReport}
 	limits := g.Limits(q.Tenant)
 	g.mu.Lock()
 	t.party = g.party(q.Tenant, now)
@@ -130,15 +130,26 @@ func (g *Gate) wait(t *ticket, done <-chan struct{}) (usage.Ticket, *problem.Pro
 		late = timer.C
 	}
 	var p *problem.Problem
-	select {
-	case <-t.turn:
-	case <-done:
-		p = problem.New(499, "client_gone", "the client left while its query waited for its turn")
-	case <-late:
+	for t.turned(done, late, &p) && t.kind == usage.KindJob { // it waits until its tenant's limit lets it through
+		g.mu.Lock()
+		retry := t.problem.RetryAfter
+		g.mu.Unlock()
+		select {
+		case <-time.After(retry):
+		case <-done:
+			return nil, g.refuse(clientGone())
+		}
+		g.again(t)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
+	if t.problem != nil { // it stands in no queue any more
+		if p == nil {
+			p = t.problem
+		}
+		return nil, g.refuse(p)
+	}
 	if t.running { // perhaps at the last moment
 		if p == nil {
 			t.waited = t.began.Sub(t.since)
@@ -154,6 +165,37 @@ func (g *Gate) wait(t *ticket, done <-chan struct{}) (usage.Ticket, *problem.Pro
 	g.abandon(t)
 	g.pump(now) // what stood behind it may fit
 	return nil, g.refuse(p)
+}
+
+// turned waits for the turn of t and says whether it was turned away. It sets p if the client leaves before.
+func (t *ticket) turned(done <-chan struct{}, late <-chan time.Time, p **problem.Problem) bool {
+	select {
+	case <-t.turn:
+	case <-done:
+		*p = clientGone()
+		return false
+	case <-late:
+		return false
+	}
+	t.gate.mu.Lock()
+	defer t.gate.mu.Unlock()
+	return t.problem != nil
+}
+
+// again puts t, which was turned away, into its queue once more.
+func (g *Gate) again(t *ticket) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	t.party = g.party(t.subject.Tenant, now)
+	t.party.limits = g.Limits(t.subject.Tenant)
+	t.problem, t.over, t.turn = nil, false, make(chan struct{})
+	g.enter(t)
+	g.pump(now)
+}
+
+func clientGone() *problem.Problem {
+	return problem.New(499, "client_gone", "the client left while its query waited for its turn")
 }
 
 // refuse counts a refusal.
@@ -178,10 +220,11 @@ type ticket struct {
 	party    *party
 	leaf     *node
 	element  *list.Element // in its lane's list of those that wait
-	turn     chan struct{} // closed when it runs; nil if it did not wait
+	turn     chan struct{} // closed when it runs or is turned away; nil if it did not wait
 
 	// Under the gate's lock.
 	running, over bool
+	problem       *problem.Problem // why it was turned away while it waited
 	began         time.Time
 	waited        time.Duration
 }

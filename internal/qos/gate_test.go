@@ -223,58 +223,6 @@ func TestTenantLimits(t *testing.T) {
 	})
 }
 
-// CPU and bytes are limited over a window that slides; the answer says when to try again, and then it works.
-func TestUsedUp(t *testing.T) {
-	for _, tc := range []struct {
-		limit  string
-		limits catalog.Limits
-		used   usage.Record
-		retry  time.Duration // at most
-	}{
-		{"limits.cpu_seconds_per_minute", catalog.Limits{CPUSecondsPerMinute: 10}, usage.Record{CPU: 11 * time.Second}, time.Minute},
-		{"limits.cpu_seconds_per_hour", catalog.Limits{CPUSecondsPerHour: 10}, usage.Record{CPU: 11 * time.Second}, time.Hour},
-		{"limits.scan_bytes_per_hour", catalog.Limits{ScanBytesPerHour: 1e9}, usage.Record{BytesScanned: 1e9}, time.Hour},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld()
-			w.limits["a"] = tc.limits
-			g := newGate(t, w, Config{})
-			ticket := admit(t, g, ask("a", short))
-			time.Sleep(7 * time.Second)
-			ticket.Done(tc.used)
-			time.Sleep(time.Second)
-			_, p := g.Admit(ask("a", short), nil)
-			if p == nil || p.Status != 429 || p.Limit != tc.limit || p.LimitValue == 0 || p.RetryAfter <= 0 || p.RetryAfter > tc.retry || !strings.Contains(p.Detail, tc.limit) {
-				t.Fatalf("%s: %+v", tc.limit, p)
-			}
-			admit(t, g, ask("b", short)).Done(usage.Record{})
-			time.Sleep(p.RetryAfter - 2*time.Second)
-			if _, p := g.Admit(ask("a", short), nil); p == nil {
-				t.Errorf("%s: admitted before the time that was said", tc.limit)
-			}
-			time.Sleep(2 * time.Second)
-			admit(t, g, ask("a", short)).Done(usage.Record{})
-			w.limits["a"] = catalog.Limits{} // taken away: holds at once
-			admit(t, g, ask("a", short)).Done(tc.used)
-			admit(t, g, ask("a", short)).Done(tc.used)
-		})
-	}
-}
-
-// What runs counts as it is expected, so that many queries at once do not slip through together.
-func TestPendingCounts(t *testing.T) {
-	w := newWorld()
-	w.limits["a"] = catalog.Limits{CPUSecondsPerMinute: 2}
-	g := newGate(t, w, Config{Cores: 16})
-	one := admit(t, g, ask("a", 2500*time.Millisecond))
-	if _, p := g.Admit(ask("a", short), nil); p == nil || p.Limit != "limits.cpu_seconds_per_minute" {
-		t.Errorf("the second: %v", p)
-	}
-	one.Done(usage.Record{CPU: time.Millisecond})
-	one.Done(usage.Record{CPU: time.Hour}) // the first counts
-	admit(t, g, ask("a", short))
-}
-
 func TestClientLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(t, newWorld(), Config{})
@@ -343,6 +291,12 @@ func TestBudgets(t *testing.T) {
 		report.Kind = usage.KindReport
 		admit(t, g, report).Done(usage.Record{})
 
+		report.Tenant = "slow"
+		ticket := admit(t, g, report)
+		if s := ticket.(usage.Tuned).Settings(); s["priority"] != "1" {
+			t.Errorf("a report of a throttled tenant: %v", s)
+		}
+		ticket.Done(usage.Record{})
 		first := admit(t, g, ask("slow", short))
 		second := later(g, ask("slow", short), nil)
 		synctest.Wait()

@@ -87,15 +87,11 @@ func (g *Gate) abandon(t *ticket) {
 
 // pump lets run what may: cheap queries first and whatever else runs, then the heavy ones by turns.
 func (g *Gate) pump(now time.Time) {
-	for {
-		t := g.lanes[cheap].root.first()
-		if t == nil || !g.lanes[cheap].fits(t) {
-			break
-		}
+	for t := g.due(cheap, now); t != nil; t = g.due(cheap, now) {
 		g.start(t, now)
 	}
 	for g.heavy < g.lanes[medium].places {
-		m, e := g.heavyFirst(medium), g.heavyFirst(expensive)
+		m, e := g.due(medium, now), g.due(expensive, now)
 		switch {
 		case m == nil && e == nil:
 			return
@@ -107,14 +103,24 @@ func (g *Gate) pump(now time.Time) {
 	}
 }
 
-// heavyFirst is the ticket of a heavy lane that may run now. The sum of what runs in both lanes is bounded.
-func (g *Gate) heavyFirst(n int) *ticket {
+// due is the ticket of a lane that may run now. Those whose tenant has used up a limit while they waited are turned away.
+func (g *Gate) due(n int, now time.Time) *ticket {
 	l := &g.lanes[n]
-	t := l.root.first()
-	if t == nil || !l.fits(t) {
-		return nil
+	for {
+		t := l.root.first()
+		if t == nil || !l.fits(t) {
+			return nil
+		}
+		p := usedUp(t.party, t.party.limits, now)
+		if p == nil {
+			return t
+		}
+		t.problem = p
+		g.abandon(t)
+		if t.turn != nil {
+			close(t.turn)
+		}
 	}
-	return t
 }
 
 // start lets t run.

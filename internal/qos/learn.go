@@ -14,8 +14,7 @@ import (
 // history is what earlier queries cost. It is bounded, kept in memory only, and learned again after a start. It is safe for concurrent use.
 type history struct {
 	mu      sync.Mutex
-	own     *simplelru.LRU[shapeKey, *cost] // by tenant and shape
-	all     *simplelru.LRU[string, *cost]   // by shape: what it costs others
+	own     *simplelru.LRU[shapeKey, *cost] // by tenant and shape: what others ask must not show in a tenant's estimates
 	perByte float64                         // CPU nanoseconds per byte that the statistics expected, of queries of any shape
 }
 
@@ -43,8 +42,7 @@ const (
 
 func newHistory(size int) *history {
 	own, _ := simplelru.NewLRU[shapeKey, *cost](size, nil) // fails only for a size that Validate refuses
-	all, _ := simplelru.NewLRU[string, *cost](max(1, size/4), nil)
-	return &history{own: own, all: all, perByte: firstPerByte}
+	return &history{own: own, perByte: firstPerByte}
 }
 
 // expectation is what a query is expected to cost.
@@ -74,10 +72,6 @@ func (h *history) find(s usage.Subject, now time.Time) *cost {
 		return nil
 	}
 	if c, ok := h.own.Get(shapeKey{s.Tenant, s.Shape}); ok && now.Sub(c.at) < forgetAfter {
-		return c
-	}
-	// What others' queries of the shape cost for each byte that was expected.
-	if c, ok := h.all.Get(s.Shape); ok && now.Sub(c.at) < forgetAfter {
 		return c
 	}
 	return nil
@@ -115,15 +109,6 @@ func (h *history) learn(s usage.Subject, expected uint64, r usage.Record, now ti
 		return
 	}
 	c.add(float64(r.CPU), float64(r.BytesScanned), float64(expected), now)
-	if r.Partial {
-		return
-	}
-	a, ok := h.all.Get(s.Shape)
-	if !ok {
-		a = &cost{}
-		h.all.Add(s.Shape, a)
-	}
-	a.add(float64(r.CPU), float64(r.BytesScanned), float64(expected), now)
 }
 
 // add moves the averages. The longer ago the last run was, the less the old ones count.

@@ -36,8 +36,13 @@ func (g *Gate) party(id tenant.ID, now time.Time) *party {
 			break
 		}
 		old := f.Value.(*party)
-		if now.Sub(old.seen) <= time.Hour+time.Minute || old.busy() > 0 {
+		if now.Sub(old.seen) <= time.Hour+time.Minute {
 			break
+		}
+		if old.busy() > 0 { // a job that waits or runs for hours
+			old.seen = now
+			g.recent.MoveToBack(f)
+			continue
 		}
 		g.recent.Remove(f)
 		delete(g.tenants, old.id)
@@ -86,12 +91,25 @@ func (p *party) spend(now time.Time, r usage.Record) {
 	p.scanned.add(now, float64(r.BytesScanned))
 }
 
-// overLimit refuses t when its tenant is over a limit. What runs counts with its estimate.
+// overLimit refuses t when its tenant is over a limit.
 func (g *Gate) overLimit(t *ticket, lim catalog.Limits, now time.Time) *problem.Problem {
 	p := t.party
 	if t.subject.Tenant == "" {
 		return nil
 	}
+	if prob := usedUp(p, lim, now); prob != nil {
+		return prob
+	}
+	if p.waiting >= g.cfg.MaxQueued {
+		return problem.New(http.StatusTooManyRequests, "queue_full",
+			"%d queries of the tenant wait for their turn, and no more may (query.max_queued): wait for some to end, or send fewer at once", p.waiting).
+			WithLimit("query.max_queued", int64(g.cfg.MaxQueued)).WithRetry(g.drainTime(t))
+	}
+	return nil
+}
+
+// usedUp refuses what a tenant asks when it has used up a limit. What runs counts with its estimate.
+func usedUp(p *party, lim catalog.Limits, now time.Time) *problem.Problem {
 	pending := p.pending().Seconds()
 	for _, c := range []struct {
 		name    string
@@ -115,11 +133,6 @@ func (g *Gate) overLimit(t *ticket, lim catalog.Limits, now time.Time) *problem.
 		return problem.New(http.StatusTooManyRequests, "over_limit",
 			"the tenant's queries used %.4g %s, what runs counted as estimated; its limit %s is %d. Try again in %s, or ask the operator to raise the limit (PATCH /api/v1/tenants/%s)",
 			used, c.what, c.name, c.limit, whole(retry), p.id).WithLimit(c.name, c.limit).WithRetry(retry)
-	}
-	if p.waiting >= g.cfg.MaxQueued {
-		return problem.New(http.StatusTooManyRequests, "queue_full",
-			"%d queries of the tenant wait for their turn, and no more may (query.max_queued): wait for some to end, or send fewer at once", p.waiting).
-			WithLimit("query.max_queued", int64(g.cfg.MaxQueued)).WithRetry(g.drainTime(t))
 	}
 	return nil
 }

@@ -166,6 +166,7 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 		if ticket, prob = r.deps.Gate.Admit(expected, ctx.Done()); prob != nil {
 			return nil, nil, prob
 		}
+		defer ticket.Done(usage.Record{Kind: usage.KindReport, Partial: true}) // gives the place back even in a panic; else it was done before
 	}
 	// Read before the rows: what they show is at least as fresh.
 	asOf, till, snapshot := r.deps.Clock.AsOf(), r.deps.Clock.CompleteUntil(), r.snapshot(p.src.Tenant)

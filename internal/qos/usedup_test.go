@@ -1,0 +1,115 @@
+package qos
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/internal/catalog"
+	"weir/internal/usage"
+)
+
+// CPU and bytes are limited over a window that slides; the answer says when to try again, and then it works.
+func TestUsedUp(t *testing.T) {
+	for _, tc := range []struct {
+		limit  string
+		limits catalog.Limits
+		used   usage.Record
+		retry  time.Duration // at most
+	}{
+		{"limits.cpu_seconds_per_minute", catalog.Limits{CPUSecondsPerMinute: 10}, usage.Record{CPU: 11 * time.Second}, time.Minute},
+		{"limits.cpu_seconds_per_hour", catalog.Limits{CPUSecondsPerHour: 10}, usage.Record{CPU: 11 * time.Second}, time.Hour},
+		{"limits.scan_bytes_per_hour", catalog.Limits{ScanBytesPerHour: 1e9}, usage.Record{BytesScanned: 1e9}, time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			w.limits["a"] = tc.limits
+			g := newGate(t, w, Config{})
+			ticket := admit(t, g, ask("a", short))
+			time.Sleep(7 * time.Second)
+			ticket.Done(tc.used)
+			time.Sleep(time.Second)
+			_, p := g.Admit(ask("a", short), nil)
+			if p == nil || p.Status != 429 || p.Limit != tc.limit || p.LimitValue == 0 || p.RetryAfter <= 0 || p.RetryAfter > tc.retry || !strings.Contains(p.Detail, tc.limit) {
+				t.Fatalf("%s: %+v", tc.limit, p)
+			}
+			admit(t, g, ask("b", short)).Done(usage.Record{})
+			time.Sleep(p.RetryAfter - 2*time.Second)
+			if _, p := g.Admit(ask("a", short), nil); p == nil {
+				t.Errorf("%s: admitted before the time that was said", tc.limit)
+			}
+			time.Sleep(2 * time.Second)
+			admit(t, g, ask("a", short)).Done(usage.Record{})
+			w.limits["a"] = catalog.Limits{} // taken away: holds at once
+			admit(t, g, ask("a", short)).Done(tc.used)
+			admit(t, g, ask("a", short)).Done(tc.used)
+		})
+	}
+}
+
+// What runs counts as it is expected, so that many queries at once do not slip through together.
+func TestPendingCounts(t *testing.T) {
+	w := newWorld()
+	w.limits["a"] = catalog.Limits{CPUSecondsPerMinute: 2}
+	g := newGate(t, w, Config{Cores: 16})
+	one := admit(t, g, ask("a", 2500*time.Millisecond))
+	if _, p := g.Admit(ask("a", short), nil); p == nil || p.Limit != "limits.cpu_seconds_per_minute" {
+		t.Errorf("the second: %v", p)
+	}
+	one.Done(usage.Record{CPU: time.Millisecond})
+	one.Done(usage.Record{CPU: time.Hour}) // the first counts
+	admit(t, g, ask("a", short))
+}
+
+// A burst that waits is turned away when what ran before it has used up a limit. A job waits on.
+func TestUsedUpWhileWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.limits["a"] = catalog.Limits{CPUSecondsPerMinute: 60}
+		g := newGate(t, w, Config{MaxWait: time.Hour})
+		var burst []chan outcome
+		for range 50 {
+			burst = append(burst, later(g, ask("a", long/2), nil))
+		}
+		synctest.Wait()
+		q := ask("a", long/2)
+		q.Kind = usage.KindJob
+		job := later(g, q, nil)
+		synctest.Wait()
+		began := time.Now()
+		ran, refused := 0, 0
+		for progress := true; progress; {
+			progress = false
+			for i, c := range burst {
+				if c == nil || waiting(c) {
+					continue
+				}
+				burst[i], progress = nil, true
+				o := <-c
+				if o.p != nil {
+					refused++
+					if o.p.Status != 429 || o.p.Limit != "limits.cpu_seconds_per_minute" || o.p.RetryAfter <= 0 {
+						t.Fatalf("%+v", o.p)
+					}
+					continue
+				}
+				ran++
+				time.Sleep(10 * time.Second)
+				o.ticket.Done(usage.Record{CPU: long / 2})
+				synctest.Wait()
+			}
+		}
+		if ran != 2 || refused != 48 {
+			t.Errorf("%d ran, %d were refused; 60 s allow for two of 30 s", ran, refused)
+		}
+		o := <-job
+		if o.p != nil || time.Since(began) < 30*time.Second || time.Since(began) > 2*time.Minute {
+			t.Errorf("the job: %v after %v", o.p, time.Since(began))
+		}
+		o.ticket.Done(usage.Record{})
+		if l := &g.lanes[expensive]; l.running != 0 || len(l.root.children) != 0 || l.waiting.Len() != 0 || g.tenants["a"].busy() != 0 {
+			t.Errorf("something is left: %+v, %+v", l, g.tenants["a"])
+		}
+	})
+}
