@@ -166,7 +166,11 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 		if ticket, prob = r.deps.Gate.Admit(expected, ctx.Done()); prob != nil {
 			return nil, nil, prob
 		}
-		defer ticket.Done(usage.Record{Kind: usage.KindReport, Partial: true}) // gives the place back even in a panic; else it was done before
+		defer func() {
+			if ticket != nil { // a panic: the place must not be lost
+				ticket.Done(usage.Record{Subject: expected.Subject, Kind: usage.KindReport, At: time.Now(), Partial: true})
+			}
+		}()
 	}
 	// Read before the rows: what they show is at least as fresh.
 	asOf, till, snapshot := r.deps.Clock.AsOf(), r.deps.Clock.CompleteUntil(), r.snapshot(p.src.Tenant)
@@ -184,6 +188,7 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 	}
 	if ticket != nil {
 		ticket.Done(rec)
+		ticket = nil
 	}
 	r.tell(rec)
 	if err != nil {

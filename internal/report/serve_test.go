@@ -312,3 +312,16 @@ func BenchmarkCachedPanel(b *testing.B) {
 		b.Errorf("%d statements ran", len(e.ran))
 	}
 }
+
+// A panic gives the place in admission back.
+func TestPanicGivesThePlaceBack(t *testing.T) {
+	d, e := &desk{}, &counting{rows: `[["pro", 5]]`, during: func() { panic("for the test") }}
+	h := serve(reporterOf(t, Deps{Engine: e, Gate: d}, Config{}), acmeViewer)
+	func() {
+		defer func() { _ = recover() }()
+		call(t, h, "GET", fixed, "")
+	}()
+	if len(d.asked) != 1 || len(d.done) != 1 || !d.done[0].Partial {
+		t.Errorf("asked %d, done %+v", len(d.asked), d.done)
+	}
+}
