@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -41,7 +42,7 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 		_, p := q.Who.RequireTenant()
 		return nil, p
 	}
-	a := &asking{Service: s, q: q, begin: time.Now(), scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: true}}
+	a := &asking{Service: s, q: q, begin: time.Now(), scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: true, RollupsFromEvents: s.deps.Rollups == nil}}
 	if s.deps.Tenants != nil && !all {
 		t, ok := s.deps.Tenants.TenantByID(id)
 		if !ok { // a job whose tenant was deleted meanwhile
@@ -124,7 +125,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	if ans.QueryID == "" {
 		ans.QueryID = b.engineID
 	}
-	st := clickhouse.Statement{SQL: a.checked.SQL, Params: a.q.Params, Settings: a.engineSettings(b.ticket), Format: a.format.name, QueryID: b.engineID,
+	st := clickhouse.Statement{Settings: a.engineSettings(b.ticket), Format: a.format.name, QueryID: b.engineID,
 		Comment: string(b.kind) + "/" + string(a.scope.Tenant)}
 	a.confine(&st)
 	if a.q.Running != nil {
@@ -132,7 +133,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	}
 	// The engine has its own clock; this one is for an engine that does not answer at all.
 	run, cancel := context.WithTimeout(ctx, a.maxTime()+5*time.Second)
-	res, err := a.deps.Engine.Query(run, st)
+	res, err := a.send(run, b, st)
 	if err != nil {
 		cancel()
 		b.failed(err)
@@ -141,6 +142,54 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	body := &answerBody{ReadCloser: res.Body, bill: b, limit: a.resultLimit(), cancel: cancel, summary: res.Summary}
 	ans.Body, ans.Summary, ans.Cost = body, res.Summary, body.cost
 	return ans, nil
+}
+
+// How often a statement is sent because a rollup has moved on each time, and how long it waits in between. Then rollups are computed from the events.
+const (
+	sendings      = 3
+	overtakenWait = 30 * time.Millisecond
+)
+
+// send has the engine run the statement.
+func (a *asking) send(ctx context.Context, b *bill, st clickhouse.Statement) (*clickhouse.Result, error) {
+	for n := 1; ; n++ {
+		st.SQL, st.Params = a.checked.SQL, a.params()
+		res, err := a.deps.Engine.Query(ctx, st)
+		var e *clickhouse.Error
+		if err == nil || !errors.As(err, &e) || e.Code != codeOvertaken || len(a.checked.Rollups) == 0 || a.scope.RollupsFromEvents {
+			return res, err
+		}
+		b.again(e.Summary)
+		a.metrics.overtaken.Inc()
+		if n == sendings {
+			old := a.checked
+			a.scope.RollupsFromEvents, a.checked = true, nil
+			if p := a.prepare(); p != nil { // it was let through before; a property may be another one now
+				a.checked = old
+				return nil, err
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(overtakenWait):
+		}
+	}
+}
+
+// params are the statement's parameters: the question's, and how far the rollups have come that it reads.
+func (a *asking) params() map[string]string {
+	if len(a.checked.Rollups) == 0 || a.scope.RollupsFromEvents {
+		return a.q.Params
+	}
+	all := positionParams(a.checked.Rollups, a.deps.Rollups)
+	for name, v := range a.q.Params {
+		if _, ours := all[name]; !ours {
+			all[name] = v
+		}
+	}
+	return all
 }
 
 // confine has the engine run the statement behind its own barrier.
@@ -164,10 +213,13 @@ func (a *asking) engineSettings(t usage.Ticket) map[string]string {
 	if tuned, ok := t.(usage.Tuned); ok {
 		tuning = tuned.Settings()
 	}
-	if len(a.q.Settings) == 0 && len(tuning) == 0 {
+	if len(a.q.Settings) == 0 && len(tuning) == 0 && len(a.checked.Rollups) == 0 {
 		return base
 	}
 	all := maps.Clone(base)
+	if len(a.checked.Rollups) > 0 { // a state is no text, and JSON has to stay JSON
+		all["output_format_json_validate_utf8"] = "1"
+	}
 	for k, v := range a.q.Settings {
 		if _, own := base[k]; lowerable[k] && lower(v, base[k]) || !lowerable[k] && (!own || formSetting(k)) {
 			all[k] = v

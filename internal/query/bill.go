@@ -19,7 +19,8 @@ type bill struct {
 	ticket   usage.Ticket
 	engineID string
 	begin    time.Time
-	partial  bool // it did not come to its end
+	partial  bool               // it did not come to its end
+	spent    clickhouse.Summary // by runs that came to nothing, before the last
 	once     sync.Once
 }
 
@@ -38,14 +39,21 @@ func (a *asking) admit(ctx context.Context, q usage.Question) (*bill, *problem.P
 	return b, nil
 }
 
+// again notes what a run has used that came to nothing; another one follows.
+func (b *bill) again(sum clickhouse.Summary) {
+	b.spent.CPU += sum.CPU
+	b.spent.ReadBytes += sum.ReadBytes
+	b.spent.ReadRows += sum.ReadRows
+}
+
 // record is the work of the statement.
 func (b *bill) record(sum clickhouse.Summary, out uint64) usage.Record {
 	elapsed := sum.Elapsed
 	if elapsed == 0 {
 		elapsed = time.Since(b.begin)
 	}
-	return usage.Record{Subject: b.subject, Kind: b.kind, At: time.Now(), CPU: sum.CPU, MemorySeconds: float64(sum.PeakMemory) * elapsed.Seconds(),
-		BytesScanned: sum.ReadBytes, RowsRead: sum.ReadRows, BytesOut: out, Count: 1, Partial: b.partial}
+	return usage.Record{Subject: b.subject, Kind: b.kind, At: time.Now(), CPU: sum.CPU + b.spent.CPU, MemorySeconds: float64(sum.PeakMemory) * elapsed.Seconds(),
+		BytesScanned: sum.ReadBytes + b.spent.ReadBytes, RowsRead: sum.ReadRows + b.spent.ReadRows, BytesOut: out, Count: 1, Partial: b.partial}
 }
 
 // cost prices the statement as far as it has come.
@@ -69,8 +77,8 @@ func (s *Service) costOf(r usage.Record, memory uint64) usage.Cost {
 func (b *bill) finish(sum clickhouse.Summary, out uint64) {
 	b.once.Do(func() {
 		r := b.record(sum, out)
-		b.metrics.cpu.Add(sum.CPU.Seconds())
-		b.metrics.read.Add(float64(sum.ReadBytes))
+		b.metrics.cpu.Add(r.CPU.Seconds())
+		b.metrics.read.Add(float64(r.BytesScanned))
 		if b.ticket != nil {
 			b.ticket.Done(r)
 		}

@@ -352,7 +352,7 @@ func TestOperator(t *testing.T) {
 	for sql, want := range map[string]string{
 		"SELECT tenant, count(), any(plan) FROM events WHERE tenant IN ('typed', 'other') AND plan != '' GROUP BY tenant ORDER BY tenant": "other\t1\t3\ntyped\t1\tpro\n",
 		"SELECT count() FROM default.events WHERE tenant = 'acme'":                                                                        "1000\n",
-		"SELECT name FROM system.columns ORDER BY position LIMIT 2":                                                                       "tenant\nsite_id\n",
+		"SELECT name FROM system.columns WHERE table = 'events' ORDER BY position LIMIT 2":                                                "tenant\nsite_id\n",
 		"SELECT currentDatabase()": "default\n",
 		"SHOW DATABASES":           "default\n",
 	} {

@@ -17,6 +17,7 @@ import (
 
 	"weir/internal/clickhouse"
 	"weir/internal/event"
+	"weir/internal/rollup"
 	"weir/internal/testkit"
 	"weir/internal/usage"
 )
@@ -55,7 +56,23 @@ func engine(t testing.TB) *clickhouse.Client {
 		seedTyped(t, c)
 		insert("acme", "own", "number", 0, 1000)
 		insert("victim", canary, "987654321 + number", 0, 1237)
-		testkit.Exec(t, c, "INSERT INTO weir.rollup_minute (tenant, site_id, time, type, _writer, events) SELECT 'victim', '"+canary+"', now(), '"+canary+"', 1, 1")
+		for _, r := range rollup.All {
+			for tenant, text := range map[string]string{"acme": "own", "victim": canary, "typed": "typed"} {
+				cols, exprs := []string{"tenant", "site_id", "time", "_writer", "events", "value", "clients"}, []string{"'" + tenant + "'", "'" + text + "'", "toDateTime('2026-03-09 00:00:00', 'UTC') + 3600 * number", "1"}
+				exprs = append(exprs, map[string]string{"acme": "10, 1.5", "victim": "987654321, 987654321.5", "typed": "3, 2"}[tenant], "initializeAggregation('uniqState', '"+text+"')")
+				for _, d := range r.Dims {
+					value := "'" + text + "'"
+					switch {
+					case d == "is_bot":
+						value = "0"
+					case d == "path" && tenant == "typed":
+						value = "'" + secret + "'"
+					}
+					cols, exprs = append(cols, d), append(exprs, value)
+				}
+				testkit.Exec(t, c, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM numbers(3)", r.Table(), strings.Join(cols, ", "), strings.Join(exprs, ", ")))
+			}
+		}
 	})
 	return c
 }

@@ -101,6 +101,9 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 		h.log.Error("the engine's answer cannot be used", "error", longNumber.ReplaceAllString(err.Error(), "…"))
 		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine did not answer; try again").WithRetry(2 * time.Second)
 	}
+	if e.Code == codeOvertaken { // the answer was under way already, or it would have been sent again
+		return problem.New(http.StatusServiceUnavailable, "rollup_moved_on", "a rollup moved on while it was read; ask again, or read events").WithRetry(time.Second)
+	}
 	if limit := limitCodes[e.Code]; limit != "" {
 		return h.overLimit(limit)
 	}

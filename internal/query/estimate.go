@@ -116,7 +116,7 @@ func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Proble
 	if a.checked.Kind != KindSelect {
 		return nil
 	}
-	st := clickhouse.Statement{SQL: "EXPLAIN ESTIMATE " + a.checked.SQL, Params: a.q.Params, Settings: a.settings, Format: "TSVWithNames", QueryID: newEngineID(),
+	st := clickhouse.Statement{SQL: "EXPLAIN ESTIMATE " + a.checked.SQL, Params: a.params(), Settings: a.settings, Format: "TSVWithNames", QueryID: newEngineID(),
 		Comment: "explain/" + string(a.scope.Tenant)}
 	a.confine(&st)
 	run, cancel := context.WithTimeout(ctx, a.cfg.MaxTime)

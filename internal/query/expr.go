@@ -68,6 +68,8 @@ func (w *walker) expr(e ast.Expression, depth int) {
 	case *ast.Parameter:
 		if x.Name == "" || x.Type == nil {
 			w.fail(x.Position, "a parameter is written {name:Type}")
+		} else if strings.HasPrefix(x.Name, "_") && !w.own {
+			w.fail(x.Position, "the parameter %s has a name that begins with _; choose another one", x.Name)
 		} else if err := checkType(x.Type.Name); err != nil {
 			w.fail(x.Position, "parameter %s: %v", x.Name, err)
 		}
@@ -153,7 +155,7 @@ func (w *walker) head(name string, pos token.Position) {
 }
 
 func (w *walker) subqueryAlias(name string, pos token.Position) {
-	if name != "" && name != relation {
+	if name != "" && !ownRelation(name) {
 		w.defineRelation(name, pos)
 		return
 	}
@@ -194,7 +196,7 @@ var (
 )
 
 func (w *walker) function(x *ast.FunctionCall, depth int) {
-	if !allowedFunction(x.Name) && !comparison(x) {
+	if !allowedFunction(x.Name) && !comparison(x) && !(w.own && x.Name == "throwIf") {
 		w.fail(x.Position, "the function %s is not allowed", x.Name).near(nearest(x.Name, allFunctions()))
 		return
 	}

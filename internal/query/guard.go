@@ -176,6 +176,7 @@ func (s *statement) mention() {
 func (s *statement) tell(c *Checked) {
 	w := s.walked
 	c.ReadsEvents = w.readsEvents
+	c.Rollups = slices.Sorted(maps.Keys(w.rollups))
 	if !w.readsEvents {
 		return
 	}
@@ -323,8 +324,8 @@ func cleanSyntax(err error) string {
 	return msg
 }
 
-// splice puts the relations in front of the statement: that of events, always and first, those of metadata that it reads, and the
-// answers of functions.
+// splice puts the relations in front of the statement: that of events, always and first, the rollups and the relations of metadata that
+// it reads, and the answers of functions.
 func (s *statement) splice() (string, error) {
 	i := 0
 	for i < len(s.toks) && s.toks[i].is("(") {
@@ -335,6 +336,10 @@ func (s *statement) splice() (string, error) {
 	}
 	ctes := []string{s.view.cte(s.columns())}
 	s.ctes, s.qualified = []string{relation}, []string{"weir.events"}
+	for _, name := range slices.Sorted(maps.Keys(s.walked.rollups)) {
+		text, tables := s.view.rollupCTE(derived[name])
+		ctes, s.ctes, s.qualified = append(ctes, text), append(s.ctes, name), append(s.qualified, tables...)
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.walked.metadata)) {
 		r := metadata[name]
 		ctes = append(ctes, r.cte(s.view))
@@ -375,7 +380,7 @@ func (s *statement) verify(sql string) error {
 	w.sent = map[*ast.WithElement]bool{}
 	for i, name := range s.ctes {
 		e, ok := first.With[i].(*ast.WithElement)
-		if !ok || e.Name != name || metadata[name] != nil && e.ScalarWith || name == relation && e.ScalarWith {
+		if !ok || e.Name != name || metadata[name] != nil && e.ScalarWith || ownRelation(name) && e.ScalarWith {
 			return broken
 		}
 		w.sent[e] = true

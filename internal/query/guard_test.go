@@ -228,6 +228,10 @@ func FuzzGuard(f *testing.F) {
 			t.Fatalf("%q is sent without the tenant's relation: %q", q, c.SQL)
 		}
 		rest := c.SQL[:at[0][0]] + c.SQL[at[0][1]:]
+		for _, r := range derived { // these are ours
+			text, _ := g.newView(acme, false).rollupCTE(r)
+			rest = strings.Replace(rest, ", "+text, "", 1)
+		}
 		toks, clean, err := scan(rest)
 		if err != nil || clean != rest {
 			t.Fatalf("%q is sent with comments or unreadable: %q: %v", q, c.SQL, err)

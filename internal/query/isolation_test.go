@@ -49,7 +49,7 @@ func (a *adversary) settings() map[string]string {
 
 // ask runs a statement with only the guard, or only the engine's barrier. Whatever can be read of the outcome is returned.
 func (a *adversary) ask(only, sql string, scope Scope) (text string, ran bool) {
-	st := clickhouse.Statement{SQL: sql, Params: scope.Params, Settings: a.settings(), Format: "JSONCompact"}
+	st := clickhouse.Statement{SQL: sql, Params: withPositions(scope.Params), Settings: a.settings(), Format: "JSONCompact"}
 	switch only {
 	case "neither":
 	case "guard":

@@ -3,7 +3,7 @@ package query
 import "testing"
 
 func TestLowerLimits(t *testing.T) {
-	a := &asking{Service: &Service{settings: map[string]string{"max_execution_time": "15", "max_memory_usage": "1000", "max_result_rows": "10", "result_overflow_mode": "throw"}}}
+	a := &asking{checked: &Checked{}, Service: &Service{settings: map[string]string{"max_execution_time": "15", "max_memory_usage": "1000", "max_result_rows": "10", "result_overflow_mode": "throw"}}}
 	a.q = &Question{Settings: map[string]string{"max_execution_time": "0.5", "max_memory_usage": "1001", "max_result_rows": "0", "max_rows_to_read": "7",
 		"session_timezone": "UTC", "result_overflow_mode": "break"}}
 	got := a.engineSettings(nil)

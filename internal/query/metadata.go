@@ -94,10 +94,10 @@ func (v *view) allColumns() []column {
 }
 
 // createTable is what SHOW CREATE TABLE says.
-func (v *view) createTable() string {
+func (v *view) createTable(t ownTable) string {
 	var b strings.Builder
-	b.WriteString("CREATE VIEW " + quoteName(v.database()) + "." + relation + "\n(\n")
-	for i, c := range v.allColumns() {
+	b.WriteString("CREATE VIEW " + quoteName(v.database()) + "." + t.name + "\n(\n")
+	for i, c := range t.columns {
 		if i > 0 {
 			b.WriteString(",\n")
 		}

@@ -43,17 +43,21 @@ func systemTables() []*metaRelation {
 			total_marks Nullable(UInt64) = NULL
 			lifetime_rows Nullable(UInt64) = NULL
 			lifetime_bytes Nullable(UInt64) = NULL
-			comment String = 'Events, one row each'
+			comment String
 			has_own_data UInt8 = 0
 			loading_dependencies_database Array(String) = []
 			loading_dependencies_table Array(String) = []
 			loading_dependent_database Array(String) = []
 			loading_dependent_table Array(String) = []`),
 			rows: func(v *view) [][]string {
-				return [][]string{{literal(v.database()), literal(relation), literal(v.createTable())}}
+				var rows [][]string
+				for _, t := range v.tables() {
+					rows = append(rows, []string{literal(v.database()), literal(t.name), literal(v.createTable(t)), literal(t.comment)})
+				}
+				return rows
 			}},
 		{database: "system", table: "columns", columns: metaColumns(`database String
-			table String = 'events'
+			table String
 			name String
 			type String
 			position UInt64
@@ -75,8 +79,10 @@ func systemTables() []*metaRelation {
 			datetime_precision Nullable(UInt64) = NULL`),
 			rows: func(v *view) [][]string {
 				var rows [][]string
-				for i, c := range v.allColumns() {
-					rows = append(rows, []string{literal(v.database()), literal(c.name), literal(c.typ), strconv.Itoa(i + 1)})
+				for _, t := range v.tables() {
+					for i, c := range t.columns {
+						rows = append(rows, []string{literal(v.database()), literal(t.name), literal(c.name), literal(c.typ), strconv.Itoa(i + 1)})
+					}
 				}
 				return rows
 			}},
@@ -131,21 +137,27 @@ func schemaTables() []*metaRelation {
 			rows: func(v *view) [][]string { return [][]string{{literal(v.database()), literal(v.database())}} }},
 		{database: "information_schema", table: "tables", columns: twice(metaColumns(`table_catalog String
 			table_schema String
-			table_name String = 'events'
+			table_name String
 			table_type String = 'VIEW'
 			table_rows Nullable(UInt64) = NULL
 			data_length Nullable(UInt64) = NULL
 			index_length Nullable(UInt64) = NULL
 			table_collation Nullable(String) = NULL
 			table_comment Nullable(String) = ''`)),
-			rows: func(v *view) [][]string { return [][]string{{literal(v.database()), literal(v.database())}} }},
+			rows: func(v *view) [][]string {
+				var rows [][]string
+				for _, t := range v.tables() {
+					rows = append(rows, []string{literal(v.database()), literal(v.database()), literal(t.name)})
+				}
+				return rows
+			}},
 		{database: "information_schema", table: "columns", columns: twice(metaColumns(`table_catalog String
 			table_schema String
 			column_name String
 			data_type String
 			ordinal_position UInt64
 			is_nullable UInt8
-			table_name String = 'events'
+			table_name String
 			column_default String = ''
 			character_maximum_length Nullable(UInt64) = NULL
 			character_octet_length Nullable(UInt64) = NULL
@@ -167,13 +179,15 @@ func schemaTables() []*metaRelation {
 			column_type String = ` + "\x01")), // \x01: that of data_type
 			rows: func(v *view) [][]string {
 				var rows [][]string
-				for i, c := range v.allColumns() {
-					nullable := "0"
-					if strings.HasPrefix(c.typ, "Nullable(") {
-						nullable = "1"
+				for _, t := range v.tables() {
+					for i, c := range t.columns {
+						nullable := "0"
+						if strings.HasPrefix(c.typ, "Nullable(") {
+							nullable = "1"
+						}
+						db := literal(v.database())
+						rows = append(rows, []string{db, db, literal(c.name), literal(c.typ), strconv.Itoa(i + 1), nullable, literal(t.name)})
 					}
-					db := literal(v.database())
-					rows = append(rows, []string{db, db, literal(c.name), literal(c.typ), strconv.Itoa(i + 1), nullable})
 				}
 				return rows
 			}},

@@ -207,7 +207,7 @@ func TestResultLimitOfTheTenant(t *testing.T) {
 // The ticket's settings go over the question's, and those over nothing that bounds the statement.
 func TestSettings(t *testing.T) {
 	s := newService(t, Config{MaxThreads: 4}, Deps{})
-	a := &asking{Service: s.Service, q: &Question{Settings: map[string]string{"max_execution_time": "999", "output_format_json_quote_64bit_integers": "1", "extremes": "1"}}}
+	a := &asking{Service: s.Service, checked: &Checked{}, q: &Question{Settings: map[string]string{"max_execution_time": "999", "output_format_json_quote_64bit_integers": "1", "extremes": "1"}}}
 	got := a.engineSettings(tuned{ticket{&desk{}}})
 	for name, want := range map[string]string{"max_execution_time": "15", "output_format_json_quote_64bit_integers": "1", "extremes": "1", "max_threads": "1", "priority": "9"} {
 		if got[name] != want {

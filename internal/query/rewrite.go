@@ -32,7 +32,7 @@ func (s *statement) qualify() error {
 		}
 		db := strings.ToLower(l.text)
 		switch {
-		case (l.text == s.view.database() || l.text == "default") && table.text == relation:
+		case (l.text == s.view.database() || l.text == "default") && ownRelation(table.text):
 			blank(l.start, table.start)
 			i++
 		case s.view.sc.Metadata && metaDatabases[db]:

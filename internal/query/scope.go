@@ -23,6 +23,9 @@ type Scope struct {
 	// AsOf, if not nil, shows only the rows up to its offsets. Of a partition that it does not name, nothing is seen: an
 	// answer that is to be had again must not depend on what came later.
 	AsOf token.Token
+	// RollupsFromEvents computes rollups from the events: where it is not known how far their tables have come. Otherwise the statement has a parameter
+	// for each position (positionParams).
+	RollupsFromEvents bool
 	// Params are the values of typed placeholders; they are used for the bounds of ts (Checked.From, To) only.
 	Params map[string]string
 	// Metadata allows the relations that tools read: system.tables, information_schema.columns and so on.
@@ -54,6 +57,8 @@ type Checked struct {
 	// From and To bound the ts that the statement can see, as far as that can be told from its conditions; zero: not known.
 	From, To    time.Time
 	ReadsEvents bool
+	// Rollups are those that the statement reads.
+	Rollups []string
 	// Volatile says that the answer depends on the clock or on chance: now(), rand(), generateUUIDv4().
 	Volatile bool
 }

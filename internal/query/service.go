@@ -14,6 +14,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/event"
 	"weir/internal/problem"
+	"weir/internal/rollup"
 	"weir/internal/tenant"
 	"weir/internal/token"
 	"weir/internal/usage"
@@ -86,6 +87,7 @@ type Deps struct {
 	Tenants    Tenants                        // nil: no tenant has limits, masks or strong sources
 	Limits     func(tenant.ID) catalog.Limits // nil: those of Tenants alone
 	Properties Properties                     // nil: properties have no columns of their own
+	Rollups    rollup.Positions               // nil: rollups are computed from the events
 	MaskKey    []byte                         // the installation's secret behind hashes of masked columns
 	Gate       usage.Gate                     // nil: everything is admitted at once
 	Sink       usage.Sink                     // nil: nobody is told

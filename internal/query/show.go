@@ -116,10 +116,10 @@ func (c *cursor) show() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if l.text != relation {
+		if !ownRelation(l.text) {
 			return "", c.noRelation(l)
 		}
-		return "SELECT create_table_query AS statement FROM system_tables", nil
+		return "SELECT create_table_query AS statement FROM system_tables WHERE name = " + literal(l.text), nil
 	}
 	what := c.s.at(c.i)
 	return "", c.s.refuse(max(what.start, c.s.toks[0].start), "SHOW %s is not allowed; there are %s", strings.ToUpper(what.text), shows)
@@ -169,7 +169,7 @@ func (c *cursor) columns() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if l.text != relation {
+	if !ownRelation(l.text) {
 		return "", c.noRelation(l)
 	}
 	if c.either("FROM", "IN") {
@@ -181,7 +181,7 @@ func (c *cursor) columns() (string, error) {
 			return "", err
 		}
 	}
-	return c.listed(`SELECT name AS field, type, if(startsWith(type, 'Nullable('), 'YES', 'NO') AS "null", '' AS "key", CAST(NULL AS Nullable(String)) AS "default", '' AS extra FROM system_columns`, "name")
+	return c.listed(`SELECT name AS field, type, if(startsWith(type, 'Nullable('), 'YES', 'NO') AS "null", '' AS "key", CAST(NULL AS Nullable(String)) AS "default", '' AS extra FROM system_columns WHERE table = `+literal(l.text), "name")
 }
 
 // listed adds LIKE, ILIKE and LIMIT.
@@ -197,7 +197,11 @@ func (c *cursor) listed(sql, column string) (string, error) {
 			return "", c.unexpected("write a pattern in quotes")
 		}
 		c.i++
-		sql += " WHERE " + column + " " + not + op + " " + pattern.text
+		glue := " WHERE "
+		if strings.Contains(sql, glue) {
+			glue = " AND "
+		}
+		sql += glue + column + " " + not + op + " " + pattern.text
 	case not != "":
 		return "", c.unexpected("write NOT LIKE")
 	}
@@ -226,8 +230,8 @@ func (c *cursor) describe() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if l.text == relation {
-		return "SELECT name, type, " + described + " FROM system_columns ORDER BY position", nil
+	if ownRelation(l.text) {
+		return "SELECT name, type, " + described + " FROM system_columns WHERE table = " + literal(l.text) + " ORDER BY position", nil
 	}
 	r := metadata[l.text]
 	if r == nil || !c.s.view.sc.Metadata {
@@ -250,7 +254,7 @@ func (c *cursor) exists() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	yes := l.text == relation || c.s.view.sc.Metadata && metadata[l.text] != nil
+	yes := ownRelation(l.text) || c.s.view.sc.Metadata && metadata[l.text] != nil
 	if db {
 		yes = l.text == c.s.view.database() || l.text == "default"
 	} else if c.s.at(c.i).is(".") { // another database's: it does not exist for this caller
@@ -344,7 +348,17 @@ func (s *statement) estimate(c *Checked) (string, error) {
 	}
 	bound(">=", c.From)
 	bound("<=", c.To)
-	own, err := s.synthetic("SELECT " + literal(s.view.database()) + " AS database, 'events' AS table, toUInt64(1) AS parts, count() AS rows, toUInt64(ceil(rows / 8192)) AS marks FROM events WHERE " + strings.Join(where, " AND "))
+	count := func(table string) string {
+		return "SELECT " + literal(s.view.database()) + " AS database, " + literal(table) + " AS table, toUInt64(1) AS parts, count() AS rows, toUInt64(ceil(rows / 8192)) AS marks FROM " + table
+	}
+	var parts []string
+	if c.ReadsEvents || len(c.Rollups) == 0 {
+		parts = append(parts, count(relation)+" WHERE "+strings.Join(where, " AND "))
+	}
+	for _, name := range c.Rollups {
+		parts = append(parts, count(name))
+	}
+	own, err := s.synthetic(strings.Join(parts, " UNION ALL "))
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type walker struct {
 	qualified []string  // tables named with their database (only in sent)
 
 	metadata    map[string]bool // relations of metadata that it reads
+	rollups     map[string]bool // rollups that it reads
 	columns     map[string]bool // and their columns
 	values      map[string]ast.Expression
 	sel         *selection
@@ -46,7 +48,7 @@ type tableRef struct {
 type nameRef = tableRef
 
 func newWalker(s *statement) *walker {
-	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, metadata: map[string]bool{}, columns: map[string]bool{},
+	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, metadata: map[string]bool{}, rollups: map[string]bool{}, columns: map[string]bool{},
 		values: map[string]ast.Expression{}, sel: &selection{}}
 }
 
@@ -82,8 +84,8 @@ func (w *walker) defineRelation(name string, pos token.Position) {
 	case name == "", w.own:
 	case metadata[strings.ToLower(name)] != nil && w.sent == nil:
 		w.fail(pos, "the name %s is reserved; choose another one", name)
-	case strings.EqualFold(name, relation):
-		w.fail(pos, "%s is the relation of your events; give your own another name", name)
+	case ownLike(name):
+		w.fail(pos, "%s is a relation of your events; give your own another name", name)
 	case reserved(name):
 		w.fail(pos, "the name %s is reserved; choose one that does not begin with _ or t_ and is not a database of the engine", name)
 	}
@@ -93,10 +95,15 @@ func (w *walker) defineRelation(name string, pos token.Position) {
 // finish checks what can be known only when all names are known.
 func (w *walker) finish() {
 	for _, t := range w.tables {
-		if t.name != relation && !w.relations[t.name] && !w.metadata[t.name] {
+		if !ownRelation(t.name) && !w.relations[t.name] && !w.metadata[t.name] {
 			w.fail(t.pos, "there is no relation %s", t.name).as(CodeUnknownTable).near(nearest(t.name, func(yield func(string) bool) {
-				_ = yield(relation)
-				maps.Keys(w.relations)(yield)
+				for _, names := range []iter.Seq[string]{ownRelations, maps.Keys(w.relations)} {
+					for n := range names {
+						if !yield(n) {
+							return
+						}
+					}
+				}
 			}))
 			return
 		}
@@ -117,7 +124,7 @@ func (w *walker) known(name string) bool {
 	if _, answer := w.s.scalars[name]; answer {
 		return true
 	}
-	return name == relation || w.s.guard.columns[name] || w.names[name] || w.s.heads[name] || w.columns[name] || w.metadata[name] || name == "tenant" && w.s.view.sc.All
+	return name == relation || w.rollups[name] || w.s.guard.columns[name] || w.names[name] || w.s.heads[name] || w.columns[name] || w.metadata[name] || name == "tenant" && w.s.view.sc.All
 }
 
 func (w *walker) knownNames(yield func(string) bool) {
@@ -252,7 +259,7 @@ func (w *walker) with(e ast.Expression, depth int) {
 		w.defineRelation(x.Name, x.Position)
 		w.relations[x.Name] = true
 	} else {
-		if strings.EqualFold(x.Name, relation) {
+		if ownLike(x.Name) {
 			w.defineRelation(x.Name, x.Position)
 		}
 		w.define(x.Name, x.Position)
@@ -346,9 +353,26 @@ func (w *walker) tableName(t *ast.TableIdentifier, alias string) {
 		if t.Table == relation {
 			w.sel.events = true
 		}
+		w.rollup(t)
 		w.metaTable(t, alias)
 		w.defineRelation(t.Alias, t.Position)
 		w.tables = append(w.tables, tableRef{t.Table, t.Position})
+	}
+}
+
+// rollup notes a rollup.
+func (w *walker) rollup(t *ast.TableIdentifier) {
+	r, ok := derived[t.Table]
+	if !ok {
+		return
+	}
+	if w.s.view.sc.AsOf != nil {
+		w.fail(t.Position, "%s cannot be read as of a token, because its cells have no offsets; read %s", t.Table, relation)
+		return
+	}
+	w.rollups[t.Table] = true
+	for _, c := range w.s.view.rollupColumns(r) {
+		w.columns[c.name] = true
 	}
 }
 

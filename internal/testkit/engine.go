@@ -18,6 +18,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/clickhouse/schema"
+	"weir/internal/rollup"
 )
 
 // childArg makes the test binary run as the engine's child.
@@ -112,7 +113,11 @@ func start() {
 	if os.Getenv("WEIR_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	e, err := embedded.New(embedded.Config{Engine: embedded.EngineConfig{DataDir: dir, Library: lib, MemoryLimit: 3 << 30}, Command: []string{exe, childArg}, Logger: log})
+	tables := []string{"events"}
+	for _, r := range rollup.All {
+		tables = append(tables, r.Name)
+	}
+	e, err := embedded.New(embedded.Config{Engine: embedded.EngineConfig{DataDir: dir, Library: lib, MemoryLimit: 3 << 30, TenantTables: tables}, Command: []string{exe, childArg}, Logger: log})
 	if err != nil {
 		shared.err = err
 		return

@@ -403,3 +403,61 @@ SELECT * REPLACE (path AS 1 FROM events
 SELECT * EXCEPT (1 FROM events
 SELECT COLUMNS(a REPLACE (1 AS
 SELECT * APPLY (
+# rollups
+SELECT * FROM rollup_minute
+SELECT * FROM rollup_hour_page
+SELECT * FROM rollup_hour_audience
+SELECT sum(events), uniqMerge(clients), sum(value) FROM rollup_minute
+SELECT sum(events), count(), max(time) FROM rollup_hour_page
+SELECT site_id, type, sum(events) FROM rollup_minute GROUP BY site_id, type
+SELECT path, host, sum(events) FROM acme.rollup_hour_page GROUP BY path, host ORDER BY 3 DESC
+SELECT country, device, browser, os, referrer_host, utm_source, is_bot FROM default.rollup_hour_audience
+SELECT max(site_id), min(type), groupArray(type) FROM rollup_minute
+SELECT hex(clients), toString(clients), length(hex(clients)) FROM rollup_minute
+SELECT finalizeAggregation(clients) FROM rollup_minute
+SELECT bitmapCardinality(clients) FROM rollup_minute
+SELECT uniqMerge(c) FROM (SELECT clients AS c FROM rollup_minute UNION ALL SELECT uniqState('x'))
+SELECT * FROM rollup_minute WHERE 1 OR time > now()
+SELECT * FROM rollup_minute WHERE tenant = 'victim'
+SELECT * FROM rollup_minute HAVING tenant = 'victim'
+SELECT 'victim' AS tenant, sum(events) FROM rollup_minute
+SELECT 9999999999 AS _seq, sum(events) FROM rollup_minute
+WITH 0 AS _writer SELECT sum(events) FROM rollup_minute
+WITH tuple('victim') AS _e SELECT sum(events) FROM rollup_minute
+WITH tuple('victim') AS _u SELECT * FROM rollup_hour_page
+SELECT * FROM rollup_minute AS a FULL JOIN rollup_hour_page AS b ON a.time = b.time
+SELECT * FROM rollup_minute AS a, events AS b LIMIT 100
+SELECT * FROM rollup_minute UNION ALL SELECT * FROM rollup_minute
+SELECT (SELECT sum(events) FROM rollup_minute)
+SELECT sum(events) IN (SELECT sum(events) FROM rollup_minute) FROM rollup_hour_page
+SELECT toUInt8(site_id) FROM rollup_minute
+SELECT toUInt8(type) FROM rollup_minute WHERE type LIKE '%7f3a%'
+SELECT throwIf(type LIKE '%7f3a%') FROM rollup_minute
+SELECT * APPLY(toString) FROM rollup_minute
+SELECT COLUMNS('.*') FROM rollup_hour_audience
+SELECT * REPLACE (toUInt8(type) AS type) FROM rollup_minute
+SELECT * EXCEPT (clients) FROM rollup_minute ORDER BY time DESC
+SELECT rollup_minute.* FROM rollup_minute
+SELECT acme.rollup_minute.type FROM acme.rollup_minute
+SELECT sum(events) FROM rollup_minute GROUP BY type WITH TOTALS
+SELECT type, sum(events) OVER (ORDER BY time) FROM rollup_minute
+EXPLAIN SELECT sum(events) FROM rollup_minute
+EXPLAIN ESTIMATE SELECT sum(events) FROM rollup_minute
+EXPLAIN SYNTAX SELECT * FROM rollup_hour_page
+EXPLAIN QUERY TREE SELECT (SELECT max(site_id) FROM rollup_minute)
+EXPLAIN PIPELINE SELECT * FROM rollup_minute
+EXPLAIN indexes = 1 SELECT * FROM rollup_minute
+SHOW CREATE TABLE rollup_minute
+SHOW COLUMNS FROM rollup_hour_page FROM acme
+DESCRIBE acme.rollup_hour_audience
+EXISTS TABLE victim.rollup_minute
+SELECT * FROM system.tables WHERE name = 'rollup_minute'
+SELECT * FROM system.columns WHERE table LIKE 'rollup%' AND type LIKE 'Agg%'
+SELECT * FROM weir.rollup_hour_page
+SELECT * FROM weir.rollup_hour_audience WHERE tenant != 'acme'
+SELECT sum(events), uniqMerge(clients) FROM weir.rollup_minute
+SELECT any(type) FROM weir.rollup_minute WHERE tenant = 'victim'
+SELECT toUInt8(type) FROM weir.rollup_minute
+SELECT * FROM weir.rollup_minute FINAL
+SELECT * FROM weir.rollup_minute PREWHERE throwIf(tenant = 'victim') = 0
+SELECT count() FROM weir.rollup_minute WHERE throwIf(tenant != 'acme') = 0

@@ -208,3 +208,9 @@ SELECT 1 AS first, 2 AS last
 SELECT count(), uniq(client_id) /* visitors */ FROM events -- end
 SELECT 1 ? 2 : 3
 SELECT path = '/' ? 'root' : (is_bot ? 'bot' : 'other') AS kind, count() FROM events GROUP BY kind
+SELECT * FROM rollup_minute LIMIT 5
+SELECT time, type, sum(events), uniqMerge(clients), sum(value) FROM rollup_minute GROUP BY time, type ORDER BY time
+SELECT path, sum(events) AS views FROM rollup_hour_page WHERE time >= '2026-03-09 00:00:00' AND type = 'own1' GROUP BY path ORDER BY views DESC LIMIT 10
+SELECT r.country, sum(r.events) FROM rollup_hour_audience AS r WHERE NOT r.is_bot GROUP BY r.country
+WITH m AS (SELECT toStartOfDay(time) AS day, sum(events) AS n FROM rollup_minute GROUP BY day) SELECT * FROM m
+SELECT rollup_minute.type FROM rollup_minute JOIN events ON events.type = rollup_minute.type LIMIT 1

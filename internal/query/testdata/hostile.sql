@@ -10,8 +10,34 @@ SELECT * FROM weir/**/./**/events
 SELECT * FROM WEIR.events
 SELECT * FROM t_other.events
 SELECT * FROM weir.rollup_minute
-SELECT * FROM rollup_minute
-SELECT * FROM rollup_hour_page
+SELECT * FROM rollup_day
+SELECT * FROM ROLLUP_MINUTE
+SELECT tenant FROM rollup_minute
+SELECT _seq, _writer FROM rollup_minute
+SELECT _e._seq FROM rollup_minute
+SELECT _u.events FROM rollup_minute
+SELECT path FROM rollup_minute, weir.events
+SELECT count() FROM rollup_minute, weir.rollup_minute
+SELECT * FROM t_victim.rollup_minute
+SELECT * FROM victim.rollup_minute
+SELECT * FROM weir.acme.rollup_minute
+SELECT * FROM rollup_minute FINAL
+SELECT * FROM rollup_minute SAMPLE 1
+SELECT * FROM rollup_minute SETTINGS max_threads = 1
+WITH rollup_minute AS (SELECT 1) SELECT * FROM rollup_minute
+WITH ROLLUP_MINUTE AS (SELECT 1) SELECT * FROM rollup_minute
+WITH 1 AS rollup_hour_page SELECT 1
+SELECT * FROM events AS rollup_minute
+SELECT * FROM (SELECT 1) AS rollup_minute
+SELECT {_rollup_minute_1:UInt64}
+SELECT {_rollup_minute_1:UInt64} FROM rollup_minute
+SELECT throwIf(1) FROM rollup_minute
+SELECT throwIf(events > 1) FROM rollup_minute
+SELECT rollup_hour_page.path FROM rollup_minute
+SELECT sum(events) FROM rollup_minute WHERE time IN weir.rollup_minute
+SELECT sum(events) FROM rollup_minute WHERE type IN (SELECT type FROM weir.rollup_minute)
+SELECT * FROM merge('weir', 'rollup.*')
+SELECT * FROM mergeTreeIndex('weir', 'rollup_minute')
 SELECT * FROM weir.schema_migrations
 SELECT * FROM schema_migrations
 SELECT * FROM system.tables

@@ -79,3 +79,9 @@ EXPLAIN AST SELECT email, path, props FROM events
 EXPLAIN actions = 1 SELECT email, path, props FROM events
 EXPLAIN QUERY TREE WITH (SELECT max(path) FROM events) AS m SELECT m
 EXPLAIN PLAN actions = 1, json = 1 SELECT path FROM events WHERE email = 'x'
+SELECT * FROM rollup_hour_page
+SELECT path, sum(events) FROM rollup_hour_page GROUP BY path
+SELECT max(path), groupArray(path), any(path) FROM typed.rollup_hour_page
+SELECT toUInt8(path) FROM rollup_hour_page
+SELECT * FROM rollup_hour_page WHERE path LIKE '%s3c%'
+EXPLAIN QUERY TREE SELECT (SELECT max(path) FROM rollup_hour_page)

@@ -77,7 +77,15 @@ EXISTS TABLE weir.events
 EXISTS nosuch
 EXISTS DATABASE acme
 EXISTS DATABASE weir
+SELECT sum(events) FROM acme.rollup_hour_page
+SHOW TABLES LIKE 'rollup%'
+SHOW COLUMNS FROM rollup_minute LIKE '%i%'
+SHOW CREATE TABLE rollup_hour_page
+DESCRIBE rollup_minute
+EXISTS TABLE rollup_minute
+SELECT table, name, type FROM system.columns WHERE table != 'events' AND is_in_primary_key = 0 ORDER BY table, position
 # EXPLAIN
+EXPLAIN ESTIMATE SELECT sum(events) FROM rollup_minute
 EXPLAIN SELECT 1
 EXPLAIN AST SELECT 1
 EXPLAIN SELECT count() FROM events
