@@ -22,6 +22,9 @@ type overhead struct {
 	Share  float64   `json:"added_p50_share"`
 }
 
+// within says whether the router adds no more than 2 ms, or no more than a twentieth of a query that is not light.
+func (o overhead) within() bool { return o.Added <= 2 || o.Share <= 0.05 }
+
 // router asks the same through weir and on the engine's socket, in turn, each time with a number of its own, so that no answer is kept.
 func (b *bench) router(ctx context.Context) error {
 	socket, err := findSocket(b.s.Dir())
@@ -36,7 +39,8 @@ func (b *bench) router(ctx context.Context) error {
 		name, sql string
 		pairs     int
 	}{
-		{"light: a count of ten minutes", "SELECT count() AS n, %d AS k FROM %s WHERE ts >= now() - 600%s", b.o.pairs},
+		{"light: the latest events of one visitor", "SELECT ts, type, path, %d AS k FROM %s WHERE client_id = 'c000000042' AND ts >= now() - 3600%s ORDER BY ts DESC LIMIT 20", b.o.pairs},
+		{"a count of all rows by a range of ts", "SELECT count() AS n, %d AS k FROM %s WHERE ts >= now() - 3600%s", b.o.pairs},
 		{"heavy: all rows by client", "SELECT client_id, count() AS n, uniq(url) AS u, %d AS k FROM %s WHERE 1%s GROUP BY client_id ORDER BY n DESC, client_id LIMIT 10", max(5, b.o.pairs/10)},
 	} {
 		var through, direct, own tally
