@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -30,6 +31,7 @@ import (
 	"weir/internal/config"
 	"weir/internal/dedupe"
 	"weir/internal/enrich"
+	"weir/internal/erasable"
 	"weir/internal/eventlog"
 	"weir/internal/eventlog/disklog"
 	"weir/internal/httpapi"
@@ -97,10 +99,20 @@ func Run(ctx context.Context, cfg config.Config, opt Options) error {
 	if abort == nil {
 		abort = context.Background()
 	}
-	err = errors.Join(err, a.units.stop(abort))
+	return errors.Join(err, a.shutdown(abort))
+}
+
+// shutdown stops what runs and then closes what is open, in reverse. While something still runs nothing is closed under it: the process ends then, and
+// the next start finds everything as after a crash, which loses nothing.
+func (a *app) shutdown(abort context.Context) error {
+	err := a.units.stop(abort)
+	if left := a.units.left(); len(left) > 0 {
+		return errors.Join(err, fmt.Errorf("left open, as after a crash: %s still runs", strings.Join(left, ", ")))
+	}
 	for i := len(a.close) - 1; i >= 0; i-- {
 		err = errors.Join(err, a.close[i]())
 	}
+	a.close = nil
 	return err
 }
 
@@ -160,6 +172,7 @@ func (a *app) openState(ctx context.Context) error {
 	options := &pebble.Options{
 		FS:    vfs.OnDiskFull(vfs.Default, a.room.wait), // commits wait for space; Pebble would give up for good
 		Cache: cache, MemTableSize: 16 << 20, CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "state")},
+		Cleaner: erasable.Cleaner{},
 	}
 	// Most of it are hashes and records that are compressed already.
 	options.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })

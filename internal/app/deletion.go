@@ -3,9 +3,12 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"weir/internal/catalog"
 	"weir/internal/deletion"
 	"weir/internal/jobs"
 	"weir/internal/stream"
@@ -17,7 +20,7 @@ const kindDelete = "delete-tenant"
 
 // registerDeletion adds the kind of work that removes tenants, and starts it for those whose job was never started because the process ended in between.
 func (a *app) registerDeletion(ctx context.Context) error {
-	d := deletion.New(a.log, a.places()...)
+	d := deletion.New(a.log, a.places)
 	a.jobs.Register(jobs.Kind{Name: kindDelete, Resumable: true, System: true, Run: func(ctx context.Context, r *jobs.Run) error {
 		var t deletion.Target
 		if err := r.Input(&t); err != nil {
@@ -27,8 +30,10 @@ func (a *app) registerDeletion(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := a.catalog.MarkErased(ctx, t.Tenant); err != nil {
-			return err
+		if !t.BillingOnly {
+			if err := a.catalog.MarkErased(ctx, t.Tenant); err != nil {
+				return err
+			}
 		}
 		return writeReport(r, report)
 	}})
@@ -48,7 +53,11 @@ func (a *app) registerDeletion(ctx context.Context) error {
 		if under[t.ID] {
 			continue
 		}
-		if _, prob := a.startDeletion(tenant.Principal{Role: tenant.RoleOperator, KeyID: "operator"}, deletion.Target{Tenant: t.ID, Number: t.Number}); prob != nil {
+		keep, err := a.keepsBilling(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		if _, prob := a.startDeletion(tenant.Principal{Role: tenant.RoleOperator, KeyID: "operator"}, deletion.Target{Tenant: t.ID, Number: t.Number, KeepBilling: keep}); prob != nil {
 			return prob
 		}
 	}
@@ -85,23 +94,60 @@ func (j journal) Progress(done, total int, text string) {
 // deletions serves DELETE of a tenant.
 type deletions struct{ app *app }
 
-func (d deletions) DeleteTenant(ctx context.Context, who tenant.Principal, id tenant.ID) (string, any, error) {
-	t, err := d.app.catalog.Tenant(ctx, id)
+// DeleteTenant implements httpapi.Deletions. Of a tenant that is deleted already it removes the billing figures that were kept.
+func (d deletions) DeleteTenant(ctx context.Context, who tenant.Principal, id tenant.ID, keep *bool) (string, any, error) {
+	target, err := d.hide(ctx, id, keep)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := d.app.catalog.DeleteTenant(ctx, id); err != nil {
-		return "", nil, err
-	}
-	j, err := d.app.startDeletion(who, deletion.Target{Tenant: t.ID, Number: t.Number})
+	j, err := d.app.startDeletion(who, target)
 	if err != nil {
 		return "", nil, err
 	}
 	return jobs.Path(j.ID), j.View(), nil
 }
 
-// places lists every place where data of a tenant lies, in the order in which they are emptied: what is derived comes after what it is derived from.
-func (a *app) places() []deletion.Place {
+// hide hides a tenant from everybody, and says what is to be removed.
+func (d deletions) hide(ctx context.Context, id tenant.ID, keep *bool) (deletion.Target, error) {
+	t, err := d.app.catalog.Tenant(ctx, id)
+	if errors.Is(err, catalog.ErrNotFound) && d.app.meter.Kept(id) && keep != nil && !*keep {
+		return deletion.Target{Tenant: id, BillingOnly: true}, nil
+	}
+	if err != nil {
+		return deletion.Target{}, err
+	}
+	target := deletion.Target{Tenant: t.ID, Number: t.Number, KeepBilling: d.app.cfg.Metering.KeepBilling}
+	if keep != nil {
+		target.KeepBilling = *keep
+	}
+	// Noted before: should the process end before the job is durable, the next start makes it anew from the catalog.
+	if err := d.app.catalog.SetSetting(ctx, keepSetting(id), strconv.FormatBool(target.KeepBilling)); err != nil {
+		return deletion.Target{}, err
+	}
+	return target, d.app.catalog.DeleteTenant(ctx, id)
+}
+
+// keepSetting names the note whether a tenant's billing figures outlive it.
+func keepSetting(id tenant.ID) string { return "keep_billing/" + string(id) }
+
+// keepsBilling says what was asked for when a tenant was deleted.
+func (a *app) keepsBilling(ctx context.Context, id tenant.ID) (bool, error) {
+	text, err := a.catalog.Setting(ctx, keepSetting(id))
+	if errors.Is(err, catalog.ErrNotFound) { // it was deleted by an older version, which kept nothing
+		return false, nil
+	}
+	return text == "true", err
+}
+
+// requestsEnd is how long a request may be under way after its tenant is hidden, beyond the time limit of queries.
+const requestsEnd = 10 * time.Second
+
+// places lists every place where data of a tenant lies, in the order in which they are emptied: what is derived comes after what it is derived from, and
+// what requests leave when they end, after the last has ended.
+func (a *app) places(t deletion.Target) []deletion.Place {
+	if t.BillingOnly {
+		return []deletion.Place{a.ledger(t)}
+	}
 	tables := deletion.Tables{Engine: a.engine.Client(),
 		Inserts: func(ctx context.Context, do func(context.Context) error) error {
 			return a.processor.Quiet(ctx, stream.QuietInserts|stream.QuietRollups, do)
@@ -110,19 +156,20 @@ func (a *app) places() []deletion.Place {
 			return a.processor.Quiet(ctx, stream.QuietRollups, do)
 		}}
 	return append([]deletion.Place{
-		deletion.Counted("texts of the audit log", a.forgetAudit),
 		deletion.Counted("jobs and their results", a.forgetJobs),
 		a.lateRows(),
 		tables.Events(),
 		tables.Derived(),
 		a.eventIDs(),
 		a.profile(),
-		a.keptAnswers(),
-		a.bill(),
 		a.accounting(),
-		a.ledger(),
 		a.catalogRows(),
 		tables.Inactive(),
+		deletion.Settled(a.cfg.Query.Timeout + requestsEnd),
+		deletion.Counted("texts of the audit log", a.forgetAudit),
+		deletion.Uncounted("kept answers", "in memory; not counted", a.forgetAnswers),
+		a.ledger(t),
+		a.quarantined(),
 		a.stateFiles(),
 	}, a.keptPlaces()...)
 }
@@ -177,23 +224,10 @@ func (a *app) profile() deletion.Place {
 		}}
 }
 
-func (a *app) keptAnswers() deletion.Place {
-	return deletion.Place{Name: "kept answers", Note: "in memory; not counted",
-		Count: func(context.Context, deletion.Target) (deletion.Amount, error) { return deletion.Amount{}, nil },
-		Forget: func(_ context.Context, t deletion.Target, _ func(string)) error {
-			a.cache.Drop(t.Tenant)
-			a.queries.ForgetTenant(t.Tenant)
-			return nil
-		}}
-}
-
-// bill is the place of what the tenant used, and so of what it cost.
-func (a *app) bill() deletion.Place {
-	return deletion.Place{Name: "usage and costs", Note: "not counted",
-		Count: func(context.Context, deletion.Target) (deletion.Amount, error) { return deletion.Amount{}, nil },
-		Forget: func(ctx context.Context, t deletion.Target, _ func(string)) error {
-			return a.meter.Forget(ctx, t.Tenant)
-		}}
+func (a *app) forgetAnswers(_ context.Context, t deletion.Target) error {
+	a.cache.Drop(t.Tenant)
+	a.queries.ForgetTenant(t.Tenant)
+	return nil
 }
 
 func (a *app) accounting() deletion.Place {
@@ -221,13 +255,23 @@ func (a *app) catalogRows() deletion.Place {
 
 // stateFiles is the place of keys that were deleted from the state store and still lie in its files.
 func (a *app) stateFiles() deletion.Place {
-	return deletion.Place{Name: "files of the state store", Note: "rewritten, so that they hold no deleted keys",
-		Count: func(context.Context, deletion.Target) (deletion.Amount, error) { return deletion.Amount{}, nil },
-		Forget: func(ctx context.Context, _ deletion.Target, _ func(string)) error {
-			if err := a.state.Flush(); err != nil {
-				return fmt.Errorf("flush the state store: %w", err)
-			}
-			return a.state.Compact(ctx, []byte{0}, []byte{0xff}, false)
+	return deletion.Uncounted("files of the state store", "rewritten, so that they hold no deleted keys", func(ctx context.Context, _ deletion.Target) error {
+		if err := a.state.Flush(); err != nil {
+			return fmt.Errorf("flush the state store: %w", err)
+		}
+		return a.state.Compact(ctx, []byte{0}, []byte{0xff}, false)
+	})
+}
+
+// quarantined is the place of records that cannot be decoded and still name the tenant, and nobody who lives.
+func (a *app) quarantined() deletion.Place {
+	return deletion.Place{Name: "quarantine", Note: "records that cannot be decoded, and hold rows of deleted tenants alone",
+		Count: func(_ context.Context, t deletion.Target) (deletion.Amount, error) {
+			q, err := a.processor.QuarantineOf(string(t.Tenant))
+			return deletion.Amount(q.Own), err
+		},
+		Forget: func(_ context.Context, t deletion.Target, _ func(string)) error {
+			return a.processor.EraseQuarantine(string(t.Tenant))
 		}}
 }
 
@@ -237,14 +281,10 @@ func (a *app) keptPlaces() []deletion.Place {
 	return []deletion.Place{
 		{Name: "event log", Count: none, Until: func() time.Time { return a.processor.LogKept(time.Now()) },
 			Note: "events that were taken before the deletion stay in the log until log.retention is over; nobody reads them any more, they cannot be counted without reading everybody's"},
-		{Name: "quarantine", Note: "records of all tenants that could not be decoded; whose they are cannot be told, and the operator removes them (rows: all of them)",
-			Count: func(context.Context, deletion.Target) (deletion.Amount, error) {
-				list, err := a.processor.Quarantine()
-				sum := deletion.Amount{Rows: uint64(len(list))}
-				for _, q := range list {
-					sum.Bytes += uint64(q.Bytes)
-				}
-				return sum, err
+		{Name: "quarantine, undecided", Note: "records that cannot be decoded, and hold rows of living tenants too, or do not say whose: they may hold rows of this one. The operator looks after them (/api/v1/quarantine)",
+			Count: func(_ context.Context, t deletion.Target) (deletion.Amount, error) {
+				q, err := a.processor.QuarantineOf(string(t.Tenant))
+				return deletion.Amount(q.Undecided), err
 			}},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/deletion"
+	"weir/internal/erasable"
 	"weir/internal/httpapi"
 	"weir/internal/metering"
 	"weir/internal/tenant"
@@ -38,6 +39,7 @@ func (a *app) openMetering(ctx context.Context) error {
 	db, err := pebble.Open(a.dir("metering"), &pebble.Options{
 		FS: vfs.OnDiskFull(vfs.Default, a.room.wait), Cache: cache, MemTableSize: 4 << 20,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "metering")},
+		Cleaner: erasable.Cleaner{},
 	})
 	if err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
@@ -60,6 +62,7 @@ func (a *app) openMetering(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.close = append(a.close, a.meter.Close)
 	a.sink, a.pricer = a.meter, a.meter
 	return nil
 }
@@ -172,14 +175,20 @@ func dirBytes(dir string) float64 {
 	return float64(sum)
 }
 
-// ledger is the place of what a tenant's work used and cost, and of the notices of its budget.
-func (a *app) ledger() deletion.Place {
-	return deletion.Place{Name: "usage and costs",
+// ledger is the place of what a tenant's work used and cost, and of the notices of its budget. What the bill needs may be kept.
+func (a *app) ledger(t deletion.Target) deletion.Place {
+	p := deletion.Place{Name: "usage and costs",
 		Count: func(_ context.Context, t deletion.Target) (deletion.Amount, error) {
-			rows, bytes, err := a.meter.RowsOf(t.Tenant)
+			rows, bytes, err := a.meter.RowsOf(t.Tenant, t.KeepBilling)
 			return deletion.Amount{Rows: rows, Bytes: bytes}, err
 		},
 		Forget: func(ctx context.Context, t deletion.Target, _ func(string)) error {
 			return a.meter.Forget(ctx, t.Tenant)
-		}}
+		},
+	}
+	if t.KeepBilling {
+		p.Forget = func(ctx context.Context, t deletion.Target, _ func(string)) error { return a.meter.Keep(ctx, t.Tenant) }
+		p.Note = "amounts by hour, kind and source are kept for the bill, as was asked; what names users and queries, and the notices of the budget, is removed"
+	}
+	return p
 }

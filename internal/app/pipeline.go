@@ -58,7 +58,7 @@ func (a *app) openPipeline(ctx context.Context) error {
 	}
 	door := query.NewHandler(a.queries)
 	door.Jobs = queryJobs{a.jobs}
-	a.jobs.Register(jobs.Kind{Name: query.JobKind, Resumable: true, Run: func(ctx context.Context, r *jobs.Run) error { return a.queries.RunJob(ctx, queryRun{r}) }})
+	a.jobs.Register(jobs.Kind{Name: query.JobKind, Resumable: true, Run: a.runQuery})
 	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, door))
 	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Data: tenantData{a}, Cache: keptReports,
@@ -68,6 +68,21 @@ func (a *app) openPipeline(ctx context.Context) error {
 	}
 	report.Register(a.api.Huma(), a.reports)
 	return nil
+}
+
+// runQuery runs the query of a job. One that goes on after a restart waits until there is something to answer it.
+func (a *app) runQuery(ctx context.Context, r *jobs.Run) error {
+	if err := a.engine.WaitReady(ctx); err != nil {
+		return err
+	}
+	for _, ready := range []<-chan struct{}{a.migrated, a.processor.Ready()} {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return a.queries.RunJob(ctx, queryRun{r})
 }
 
 // tenantData tells of tenants' rows what the processor knows.

@@ -61,7 +61,11 @@ func (us *units) wait(ctx context.Context) error {
 	}
 }
 
-// stop stops everything, the last started first. abort, when it ends, ends the patience.
+// lastGrace is how long those may take to stop that are stopped at once, because a stop was aborted.
+const lastGrace = time.Second
+
+// stop stops everything, the last started first. abort, when it ends, ends the patience: all that still runs is stopped at once then. A second call
+// stops what is left.
 func (us *units) stop(abort context.Context) error {
 	var errs []error
 	for i := len(us.started) - 1; i >= 0; i-- {
@@ -77,9 +81,35 @@ func (us *units) stop(abort context.Context) error {
 		case <-time.After(r.grace):
 			errs = append(errs, fmt.Errorf("%s did not stop within %s", r.name, r.grace))
 		case <-abort.Done():
+			us.stopAtOnce()
 			return errors.Join(append(errs, errors.New("aborted while stopping "+r.name))...)
 		}
 	}
-	us.started = nil
 	return errors.Join(errs...)
+}
+
+func (us *units) stopAtOnce() {
+	for _, r := range us.started {
+		r.cancel()
+	}
+	late := time.After(lastGrace)
+	for _, r := range us.started {
+		select {
+		case <-r.done:
+		case <-late:
+			return
+		}
+	}
+}
+
+// left names what has not stopped.
+func (us *units) left() (names []string) {
+	for _, r := range us.started {
+		select {
+		case <-r.done:
+		default:
+			names = append(names, r.name)
+		}
+	}
+	return names
 }

@@ -32,7 +32,7 @@ type Commands struct {
 	Query  QueryCmd  `cmd:"" help:"Run one SELECT and print its answer."`
 	Tail   TailCmd   `cmd:"" help:"Print events as they become visible."`
 	Import ImportCmd `cmd:"" help:"Import files: access logs or events, once however often it is repeated."`
-	Job    JobCmd    `cmd:"" help:"List, show, cancel asynchronous work, and get its results."`
+	Job    JobCmd    `cmd:"" aliases:"jobs" help:"List, show, cancel asynchronous work, and get its results."`
 	Usage  UsageCmd  `cmd:"" help:"Print what became of the events, by hour."`
 	Costs  CostsCmd  `cmd:"" help:"Print what work cost, by tenant, source, user, query shape, kind and time; or export it."`
 	Limits LimitsCmd `cmd:"" help:"Print a tenant's limits and what of them is used (tenant admin)."`

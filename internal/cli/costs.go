@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -37,6 +38,7 @@ type costLine struct {
 	Shape     string    `json:"shape"`
 	ShapeText string    `json:"shape_text"`
 	Amount    float64   `json:"amount"`
+	Currency  string    `json:"currency"` // where it is not the answer's
 	CPU       float64   `json:"cpu_seconds"`
 	Scanned   float64   `json:"bytes_scanned"`
 	Cold      float64   `json:"bytes_cold"`
@@ -45,12 +47,20 @@ type costLine struct {
 }
 
 type costAnswer struct {
-	AsOf         time.Time  `json:"as_of"`
-	Currency     string     `json:"currency"`
-	By           []string   `json:"by"`
-	Lines        []costLine `json:"lines"`
-	Omitted      int        `json:"omitted_lines"`
-	Total        costLine   `json:"total"`
+	AsOf     time.Time          `json:"as_of"`
+	Currency string             `json:"currency"`
+	By       []string           `json:"by"`
+	Lines    []costLine         `json:"lines"`
+	Omitted  int                `json:"omitted_lines"`
+	Total    costLine           `json:"total"`
+	Others   map[string]float64 `json:"other_currencies"`
+	Budget   *struct {
+		Month    string  `json:"month"`
+		Amount   float64 `json:"amount"`
+		Spent    float64 `json:"spent"`
+		Action   string  `json:"action"`
+		Exceeded bool    `json:"exceeded"`
+	} `json:"budget"`
 	Installation *struct {
 		Tenants  float64 `json:"tenants_cpu_seconds"`
 		Overhead float64 `json:"overhead_cpu_seconds"`
@@ -91,6 +101,16 @@ func (c *CostsCmd) Run(ctx context.Context, p *Process) error {
 			return err
 		}
 	}
+	for _, currency := range slices.Sorted(maps.Keys(a.Others)) {
+		if err := done(p.Out, "And %s %s, priced before the currency changed.", amount(a.Others[currency]), currency); err != nil {
+			return err
+		}
+	}
+	if b := a.Budget; b != nil {
+		if err := done(p.Out, "Budget of %s: %s of %s %s used (%.0f %%); at 100 %%: %s.", b.Month, amount(b.Spent), amount(b.Amount), a.Currency, 100*b.Spent/b.Amount, b.Action); err != nil {
+			return err
+		}
+	}
 	if i := a.Installation; i != nil {
 		if err := done(p.Out, "CPU: tenants %s s, overhead %s s, unexplained %.2f %%.", quantity(i.Tenants), quantity(i.Overhead), 100*i.Ratio); err != nil {
 			return err
@@ -107,14 +127,18 @@ func (a *costAnswer) table() grid {
 		g.right[i] = true
 	}
 	add := func(l costLine, names []string, bar string) {
-		g.add(append(names, amount(l.Amount), quantity(l.CPU), quantity((l.Scanned+l.Cold)/1e9), quantity(l.Events), quantity(l.Requests), bar)...)
+		g.add(append(names, strings.TrimSpace(amount(l.Amount)+" "+l.Currency), quantity(l.CPU), quantity((l.Scanned+l.Cold)/1e9), quantity(l.Events), quantity(l.Requests), bar)...)
 	}
 	for _, l := range a.Lines {
 		names := make([]string, 0, n+6)
 		for _, d := range a.By {
 			names = append(names, l.name(d))
 		}
-		add(l, names, bar(l.Amount, a.Total.Amount))
+		share := bar(l.Amount, a.Total.Amount)
+		if l.Currency != "" { // no share of a total in another currency
+			share = ""
+		}
+		add(l, names, share)
 	}
 	names := make([]string, n, n+6)
 	if n > 0 {

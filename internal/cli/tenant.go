@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -132,13 +133,18 @@ func (c *TenantUpdateCmd) Run(ctx context.Context, p *Process) error {
 // TenantDeleteCmd is `weir tenant delete`.
 type TenantDeleteCmd struct {
 	Server
-	ID string `arg:"" help:"Its id."`
+	KeepBilling *bool  `negatable:"" help:"Keep its costs by hour, kind and source for the bill, without users and queries; as configured by default (metering.keep_billing). --no-keep-billing on a tenant that is deleted already removes what was kept."`
+	ID          string `arg:"" help:"Its id."`
 }
 
 // Run deletes a tenant and says which job removes its data.
 func (c *TenantDeleteCmd) Run(ctx context.Context, p *Process) error {
 	var j jobInfo
-	if err := c.do(ctx, http.MethodDelete, tenantPath(c.ID), nil, &j); err != nil {
+	path := tenantPath(c.ID)
+	if c.KeepBilling != nil {
+		path += "?keep_billing=" + strconv.FormatBool(*c.KeepBilling)
+	}
+	if err := c.do(ctx, http.MethodDelete, path, nil, &j); err != nil {
 		return err
 	}
 	return done(p.Out, "tenant %s is deleted; job %s removes its data: weir job wait %[2]s, weir job result %[2]s", c.ID, j.ID)

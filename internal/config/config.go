@@ -149,6 +149,7 @@ type Jobs struct {
 type Metering struct {
 	Interval       time.Duration // between two looks at the processes
 	WebhookPrivate bool          // tenants' webhooks may go to private addresses
+	KeepBilling    bool          // a deleted tenant's billing figures are kept unless the request says otherwise
 	Provider       string        // who bills, in exports
 	Region         string        // where, in exports
 }

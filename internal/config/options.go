@@ -127,6 +127,7 @@ func options(c *Config) []Option {
 
 		{Key: "metering.interval", Kind: "duration", Help: "Time between two looks at what the processes have used, 100ms to 10s. Costs are at most so old; shorter ones cost more CPU.", value: duration(&c.Metering.Interval)},
 		{Key: "metering.webhook_private", Kind: "yes or no", Help: "Whether webhooks of budgets may go to loopback, private and link-local addresses. Tenants choose the URL: say yes only where they may reach this network.", value: yesNo(&c.Metering.WebhookPrivate)},
+		{Key: "metering.keep_billing", Kind: "yes or no", Help: "Whether the costs of a deleted tenant by hour, kind and source are kept for the bill, without users and queries, unless the request to delete it says otherwise (keep_billing).", value: yesNo(&c.Metering.KeepBilling)},
 		{Key: "metering.provider", Kind: "text", Help: "Who bills, in exports of costs.", value: text(&c.Metering.Provider)},
 		{Key: "metering.region", Kind: "text", Help: "Region of the installation, in exports of costs.", value: text(&c.Metering.Region)},
 

@@ -19,6 +19,9 @@ import (
 type Target struct {
 	Tenant tenant.ID `json:"tenant"`
 	Number uint32    `json:"number"` // that stands for it in keys of the state store
+	// KeepBilling leaves its billing figures, without users and queries. BillingOnly removes what was left so, later.
+	KeepBilling bool `json:"keep_billing,omitempty"`
+	BillingOnly bool `json:"billing_only,omitempty"`
 }
 
 // Amount is how much of a tenant lies in a place. Rows are whatever the place consists of: rows, keys, files, hours.
@@ -41,14 +44,31 @@ type Place struct {
 
 // Counted makes a place of a store that says how much it removed but cannot count. It is emptied until it says that nothing was there.
 func Counted(name string, forget func(ctx context.Context, t Target) (Amount, error)) Place {
-	var last Amount
-	return Place{Name: name,
-		Count: func(ctx context.Context, t Target) (a Amount, err error) {
-			last, err = forget(ctx, t)
-			return last, err
-		},
-		Forget: func(context.Context, Target, func(string)) error { return nil },
-	}
+	return Place{Name: name, Count: forget, Forget: func(context.Context, Target, func(string)) error { return nil }}
+}
+
+// Uncounted makes a place of what is small or in memory: it is removed and not counted.
+func Uncounted(name, note string, forget func(ctx context.Context, t Target) error) Place {
+	return Place{Name: name, Note: note, Count: nothing,
+		Forget: func(ctx context.Context, t Target, _ func(string)) error { return forget(ctx, t) }}
+}
+
+func nothing(context.Context, Target) (Amount, error) { return Amount{}, nil }
+
+// Settled is no place, but a wait: what comes after it is emptied when requests that were under way at the beginning have ended, and with them
+// what they still write. After a restart it waits anew.
+func Settled(d time.Duration) Place {
+	end := time.Now().Add(d)
+	return Place{Name: "requests under way", Note: "none is longer than the time that was waited", Count: nothing,
+		Forget: func(ctx context.Context, _ Target, say func(string)) error {
+			say("waiting for their end")
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Until(end)):
+				return nil
+			}
+		}}
 }
 
 // Removed is what became of one place.
@@ -83,20 +103,32 @@ type notes struct {
 	Found  *Amount // in the place that is being emptied, as it was counted first
 }
 
-// Deletion empties places in their order.
+// Deletion empties places in their order. Several tenants can be removed at once.
 type Deletion struct {
-	places []Place
+	places func(t Target) []Place
 	log    *slog.Logger
 	now    func() time.Time
 	wait   time.Duration // before the first retry
 }
 
-// New returns a deletion of these places.
-func New(log *slog.Logger, places ...Place) *Deletion {
+// New returns a deletion. places makes the places of one run, each with a name of its own: they may remember what they have seen.
+func New(log *slog.Logger, places func(t Target) []Place) *Deletion {
 	return &Deletion{places: places, log: log.With("component", "deletion"), now: time.Now, wait: time.Second}
 }
 
 const maxWait = time.Minute
+
+// unique reports two places of one name: the second would never be emptied.
+func unique(places []Place) error {
+	seen := map[string]bool{}
+	for _, p := range places {
+		if seen[p.Name] {
+			return fmt.Errorf("deletion: two places are called %q", p.Name)
+		}
+		seen[p.Name] = true
+	}
+	return nil
+}
 
 // Run empties every place that has not been emptied yet. It returns an error only when ctx ends, or when the journal fails.
 func (d *Deletion) Run(ctx context.Context, t Target, j Journal) (Report, error) {
@@ -107,87 +139,105 @@ func (d *Deletion) Run(ctx context.Context, t Target, j Journal) (Report, error)
 	if n.Report.Begun.IsZero() {
 		n.Report = Report{Target: t, Begun: d.now().UTC(), Places: []Removed{}}
 	}
-	for {
-		p, ok := d.next(&n)
-		if !ok {
-			break
+	places := d.places(t)
+	if err := unique(places); err != nil {
+		return n.Report, err
+	}
+	r := &run{Deletion: d, target: t, notes: n, journal: j, total: len(places)}
+	for _, p := range places {
+		if r.done(p) {
+			continue
 		}
-		wait := d.wait
-		for {
-			err := d.empty(ctx, t, p, &n, j)
-			if err == nil {
-				break
-			}
-			if ctx.Err() != nil {
-				return n.Report, ctx.Err()
-			}
-			d.log.Warn("a place of a deleted tenant could not be emptied, trying again", "tenant", t.Tenant, "place", p.Name, "wait", wait, "error", err)
-			j.Progress(len(n.Report.Places), len(d.places), fmt.Sprintf("%s: failed, trying again in %s", p.Name, wait))
-			select {
-			case <-ctx.Done():
-				return n.Report, ctx.Err()
-			case <-time.After(wait):
-			}
-			wait = min(2*wait, maxWait)
+		if err := r.emptied(ctx, p); err != nil {
+			return r.Report, err
 		}
 	}
-	n.Report.Ended = d.now().UTC()
-	j.Progress(len(d.places), len(d.places), "done")
-	d.log.Info("the data of a deleted tenant is removed", "tenant", t.Tenant, "places", len(n.Report.Places), "took", n.Report.Ended.Sub(n.Report.Begun))
-	return n.Report, nil
+	r.Report.Ended = d.now().UTC()
+	j.Progress(r.total, r.total, "done")
+	d.log.Info("the data of a deleted tenant is removed", "tenant", t.Tenant, "places", len(r.Report.Places), "took", r.Report.Ended.Sub(r.Report.Begun))
+	return r.Report, nil
 }
 
-// next is the first place that has not been emptied.
-func (d *Deletion) next(n *notes) (Place, bool) {
-	done := map[string]bool{}
-	for _, r := range n.Report.Places {
-		done[r.Place] = true
-	}
-	for _, p := range d.places {
-		if !done[p.Name] {
-			return p, true
+// run is one deletion under way.
+type run struct {
+	*Deletion
+	notes
+	target  Target
+	journal Journal
+	total   int // places
+}
+
+// done says whether a place was emptied, before a restart.
+func (r *run) done(p Place) bool {
+	for _, was := range r.Report.Places {
+		if was.Place == p.Name {
+			return true
 		}
 	}
-	return Place{}, false
+	return false
+}
+
+// emptied empties a place, trying until it succeeds.
+func (r *run) emptied(ctx context.Context, p Place) error {
+	for wait := r.wait; ; wait = min(2*wait, maxWait) {
+		err := r.empty(ctx, p)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r.log.Warn("a place of a deleted tenant could not be emptied, trying again", "tenant", r.target.Tenant, "place", p.Name, "wait", wait, "error", err)
+		r.journal.Progress(len(r.Report.Places), r.total, fmt.Sprintf("%s: failed, trying again in %s", p.Name, wait))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
 // empty empties one place and notes it.
-func (d *Deletion) empty(ctx context.Context, t Target, p Place, n *notes, j Journal) error {
-	say := func(text string) { j.Progress(len(n.Report.Places), len(d.places), p.Name+": "+text) }
+func (r *run) empty(ctx context.Context, p Place) error {
+	say := func(text string) { r.journal.Progress(len(r.Report.Places), r.total, p.Name+": "+text) }
 	say("counting")
-	found, err := p.Count(ctx, t)
+	found, err := p.Count(ctx, r.target)
 	if err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
-	if n.Found == nil || found.Rows > n.Found.Rows { // what was found before an interruption counts too
-		n.Found = &found
-		if err := j.Save(n); err != nil {
+	if r.Found == nil || found.Rows > r.Found.Rows { // what was found before an interruption counts too
+		r.Found = &found
+		if err := r.journal.Save(&r.notes); err != nil {
 			return err
 		}
 	}
-	r := Removed{Place: p.Name, Amount: *n.Found, Note: p.Note}
+	removed := Removed{Place: p.Name, Amount: *r.Found, Note: p.Note}
 	if p.Forget != nil {
 		say("removing")
-		if err := p.Forget(ctx, t, say); err != nil {
+		if err := p.Forget(ctx, r.target, say); err != nil {
 			return fmt.Errorf("remove: %w", err)
 		}
-		left, err := p.Count(ctx, t)
+		left, err := p.Count(ctx, r.target)
 		if err != nil {
 			return fmt.Errorf("count again: %w", err)
 		}
-		if r.Left = left.Rows; r.Left > 0 {
-			return fmt.Errorf("%d rows are left", r.Left)
+		if removed.Left = left.Rows; removed.Left > 0 {
+			return fmt.Errorf("%d rows are left", removed.Left)
 		}
 	}
-	r.At = d.now().UTC()
+	removed.At = r.now().UTC()
 	if p.Until != nil {
 		until := p.Until().UTC()
-		r.Until = &until
-		if n.Report.Until == nil || until.After(*n.Report.Until) {
-			n.Report.Until = &until
+		removed.Until = &until
+		if r.Report.Until == nil || until.After(*r.Report.Until) {
+			r.Report.Until = &until
 		}
 	}
-	n.Report.Places = append(n.Report.Places, r)
-	n.Found = nil
-	return j.Save(n)
+	before := r.notes
+	r.Report.Places, r.Found = append(r.Report.Places, removed), nil
+	err = r.journal.Save(&r.notes)
+	if err != nil {
+		r.notes = before // it is tried again, and reported once
+	}
+	return err
 }

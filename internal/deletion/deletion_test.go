@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"weir/internal/clickhouse"
 )
 
 // book is a Journal in memory, as JSON, so that what is noted survives as it would on disk.
@@ -63,10 +66,10 @@ func (s *shelf) place(name string) Place {
 		}}
 }
 
-var target = Target{"acme", 7}
+var target = Target{Tenant: "acme", Number: 7}
 
 func newDeletion(places ...Place) *Deletion {
-	d := New(slog.New(slog.DiscardHandler), places...)
+	d := New(slog.New(slog.DiscardHandler), func(Target) []Place { return places })
 	d.wait = time.Microsecond
 	return d
 }
@@ -150,4 +153,137 @@ func (c *crashing) Save(v any) error {
 		return errCrash
 	}
 	return c.book.Save(v)
+}
+
+// Two places of one name would be taken for one: the second would never be emptied.
+func TestPlacesHaveTheirNames(t *testing.T) {
+	a, b := &shelf{rows: 8}, &shelf{rows: 4}
+	if _, err := newDeletion(a.place("a"), b.place("a")).Run(t.Context(), target, &book{}); err == nil || a.rows != 8 || b.rows != 4 {
+		t.Errorf("%v, left %d and %d", err, a.rows, b.rows)
+	}
+}
+
+// A journal that fails once makes a place be emptied again, and be reported once.
+func TestReportedOnce(t *testing.T) {
+	for fail := 1; fail <= 4; fail++ {
+		a, b := &shelf{rows: 8}, &shelf{rows: 4}
+		report, err := newDeletion(a.place("a"), b.place("b")).Run(t.Context(), target, &book{fail: fail})
+		if err != nil || len(report.Places) != 2 || report.Places[0].Rows+report.Places[1].Rows != 12 {
+			t.Errorf("failure of save %d: %v, %+v", fail, err, report)
+		}
+	}
+}
+
+// What comes after a wait is emptied when those who were under way have ended.
+func TestSettled(t *testing.T) {
+	late := &shelf{}
+	wrote := make(chan struct{})
+	begin := time.Now()
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		late.rows = 3
+		close(wrote)
+	}()
+	written := Place{Name: "waits for the test's own write", Count: nothing, Forget: func(context.Context, Target, func(string)) error { <-wrote; return nil }}
+	report, err := newDeletion(Settled(50*time.Millisecond), written, late.place("late")).Run(t.Context(), target, &book{})
+	if err != nil || time.Since(begin) < 50*time.Millisecond || report.Places[2].Rows != 3 || late.rows != 0 {
+		t.Errorf("%v after %s: %+v", err, time.Since(begin), report)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := newDeletion(Settled(time.Hour)).Run(ctx, target, &book{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// engine is what of the engine a deletion sees: parts that were replaced, by path, which go when the test says so.
+type engine struct {
+	mu    sync.Mutex
+	parts []string
+	asked []string
+}
+
+func (e *engine) Exec(context.Context, clickhouse.Statement) (clickhouse.Summary, error) {
+	return clickhouse.Summary{}, nil
+}
+
+func (e *engine) Rows(_ context.Context, s clickhouse.Statement, fn func(row []any) error) (clickhouse.Summary, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = append(e.asked, s.SQL)
+	if strings.HasPrefix(s.SQL, "SELECT path") {
+		for _, p := range e.parts {
+			if err := fn([]any{p}); err != nil {
+				return clickhouse.Summary{}, err
+			}
+		}
+		return clickhouse.Summary{}, nil
+	}
+	n := 0
+	for _, p := range e.parts {
+		if !strings.Contains(s.SQL, " IN (") || strings.Contains(s.SQL, "'"+p+"'") {
+			n++
+		}
+	}
+	return clickhouse.Summary{}, fn([]any{fmt.Sprint(n), fmt.Sprint(10 * n)})
+}
+
+// Deletions that run at once wait each for the parts that it has seen itself.
+func TestReplacedPartsOfEach(t *testing.T) {
+	e := &engine{parts: []string{"p1"}}
+	tables := Tables{Engine: e}
+	d := New(slog.New(slog.DiscardHandler), func(Target) []Place { return []Place{tables.Inactive()} })
+	first := make(chan Report, 1)
+	saw := &watching{book: &book{}, waiting: make(chan struct{})}
+	go func() {
+		report, err := d.Run(t.Context(), target, saw)
+		if err != nil {
+			t.Error(err)
+		}
+		first <- report
+	}()
+	<-saw.waiting // for p1
+	e.mu.Lock()
+	e.parts = []string{"p1", "p2", "p3"}
+	e.mu.Unlock()
+	second := make(chan Report, 1)
+	saw2 := &watching{book: &book{}, waiting: make(chan struct{})}
+	go func() {
+		report, err := d.Run(t.Context(), Target{Tenant: "other", Number: 8}, saw2)
+		if err != nil {
+			t.Error(err)
+		}
+		second <- report
+	}()
+	<-saw2.waiting // for all three
+	e.mu.Lock()
+	e.parts = []string{"p2", "p3"}
+	e.mu.Unlock()
+	if r := <-first; r.Places[0].Rows != 1 || r.Places[0].Left != 0 {
+		t.Errorf("the first: %+v", r)
+	}
+	select {
+	case r := <-second:
+		t.Errorf("the second has not waited: %+v", r)
+	default:
+	}
+	e.mu.Lock()
+	e.parts = nil
+	e.mu.Unlock()
+	if r := <-second; r.Places[0].Rows != 3 {
+		t.Errorf("the second: %+v", r)
+	}
+}
+
+// watching says when the deletion waits for parts.
+type watching struct {
+	*book
+	once    sync.Once
+	waiting chan struct{}
+}
+
+func (w *watching) Progress(_, _ int, text string) {
+	if strings.Contains(text, "waiting for the engine") {
+		w.once.Do(func() { close(w.waiting) })
+	}
 }

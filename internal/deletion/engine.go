@@ -67,7 +67,7 @@ func (e Tables) Derived() Place {
 }
 
 // Inactive is the place of the parts that mutations and merges have replaced: the engine keeps them for a while. It comes after Events and
-// Derived, and waits until those that were there are gone.
+// Derived, and waits until those that were there are gone. It belongs to one run.
 func (e Tables) Inactive() Place {
 	var waitFor []string // those of the mutations: later ones hold nothing of the tenant
 	return Place{Name: "replaced parts",

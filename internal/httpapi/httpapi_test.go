@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -103,8 +104,12 @@ func (f *fakeQuarantine) DeleteQuarantine(_ context.Context, id string) error {
 // deletions hides tenants, and has nothing else to remove.
 type deletions struct{ catalog.Catalog }
 
-func (d deletions) DeleteTenant(ctx context.Context, _ tenant.Principal, id tenant.ID) (string, any, error) {
-	return "/jobs/abc", map[string]string{"id": "abc", "state": "queued"}, d.Catalog.DeleteTenant(ctx, id)
+func (d deletions) DeleteTenant(ctx context.Context, _ tenant.Principal, id tenant.ID, keep *bool) (string, any, error) {
+	kept := "as configured"
+	if keep != nil {
+		kept = strconv.FormatBool(*keep)
+	}
+	return "/jobs/abc", map[string]string{"id": "abc", "state": "queued", "title": "billing kept: " + kept}, d.Catalog.DeleteTenant(ctx, id)
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -518,5 +523,17 @@ func TestNewReportsProblems(t *testing.T) {
 	_, err := httpapi.New(httpapi.Config{})
 	if err == nil || !strings.Contains(err.Error(), "Catalog is nil") || !strings.Contains(err.Error(), "Auth is nil") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestDeleteTenantKeepsBilling(t *testing.T) {
+	f := newFixture(t)
+	f.wantProblem(f.do("DELETE", "/api/v1/tenants/acme?keep_billing=perhaps", operator, ""), 422, "invalid_field", "keep_billing", "")
+	f.wantProblem(f.do("DELETE", "/api/v1/tenants/acme?keep_billing=true", f.keys["admin"], ""), 403, "forbidden", "", "")
+	for id, query := range map[string]string{"acme": "?keep_billing=true", "other": ""} {
+		got := f.want(202, f.do("DELETE", "/api/v1/tenants/"+id+query, operator, ""))
+		if want := map[string]string{"?keep_billing=true": "billing kept: true", "": "billing kept: as configured"}[query]; got["title"] != want {
+			t.Errorf("%s: %v, want %q", query, got, want)
+		}
 	}
 }

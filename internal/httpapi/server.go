@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 )
 
 // Run serves on ln until ctx ends. Then it takes no new request, waits for running ones at most Config.Drain, cuts
@@ -16,8 +17,14 @@ func (a *API) Run(ctx context.Context, ln net.Listener) error { return a.Serve(c
 
 // Serve is Run for another handler, which gets the same middleware and the same limits: a second listener.
 func (a *API) Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	var running sync.RWMutex // held for reading by every request
+	h = a.Guard(h)
 	srv := &http.Server{
-		Handler:           a.Guard(h),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.RLock()
+			defer running.RUnlock()
+			h.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: a.cfg.HeaderTimeout,
 		IdleTimeout:       a.cfg.IdleTimeout,
 		MaxHeaderBytes:    a.cfg.MaxHeader,
@@ -38,7 +45,9 @@ func (a *API) Serve(ctx context.Context, ln net.Listener, h http.Handler) error 
 		a.log.Warn("requests still ran after the time to drain and were cut", "drain", a.cfg.Drain)
 		err = srv.Close()
 	}
-	<-failed // http.ErrServerClosed
+	<-failed       // http.ErrServerClosed
+	running.Lock() // those that were cut end too, before anybody closes what they work on
+	running.Unlock()
 	if err != nil {
 		return fmt.Errorf("http: stop: %w", err)
 	}

@@ -244,6 +244,7 @@ func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
 	f.api.Mux().HandleFunc("GET /x/forever", func(_ http.ResponseWriter, r *http.Request) {
 		close(started)
 		<-r.Context().Done()
+		time.Sleep(100 * time.Millisecond) // it still works on what is about to be closed
 		close(ended)
 	})
 	addr, stop := f.serve()
@@ -258,8 +259,8 @@ func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
-		t.Error("the request was not cut")
+	default:
+		t.Error("the request was not cut, or was not waited for")
 	}
 }
 

@@ -167,9 +167,15 @@ func (a *API) updateTenant(ctx context.Context, in *updateTenantInput) (*tenantO
 
 // Deletions hides tenants and removes their data.
 type Deletions interface {
-	// DeleteTenant hides the tenant at once and starts the job that removes its data. It returns where the job is shown, and the job as it is shown there.
-	// An error of the catalog is returned as it is.
-	DeleteTenant(ctx context.Context, who tenant.Principal, id tenant.ID) (location string, job any, err error)
+	// DeleteTenant hides the tenant at once and starts the job that removes its data. keepBilling says whether its billing figures stay; nil: as configured.
+	// Of a tenant that is deleted, and whose figures were kept, false removes these. It returns where the job is shown, and the job as it is shown there. An
+	// error of the catalog is returned as it is.
+	DeleteTenant(ctx context.Context, who tenant.Principal, id tenant.ID, keepBilling *bool) (location string, job any, err error)
+}
+
+type deleteTenantInput struct {
+	TenantPath
+	KeepBilling string `query:"keep_billing" enum:"true,false" doc:"Whether its costs by hour, kind and source are kept for the bill, without users and queries; metering.keep_billing by default. Of a tenant that is deleted already false removes what was kept."`
 }
 
 type acceptedOutput struct {
@@ -177,12 +183,17 @@ type acceptedOutput struct {
 	Body     any
 }
 
-func (a *API) deleteTenant(ctx context.Context, in *TenantPath) (*acceptedOutput, error) {
+func (a *API) deleteTenant(ctx context.Context, in *deleteTenantInput) (*acceptedOutput, error) {
 	p, err := principal(ctx, tenant.RoleOperator)
 	if err != nil {
 		return nil, err
 	}
-	location, job, err := a.cfg.Deletions.DeleteTenant(ctx, p, tenant.ID(in.Tenant))
+	var keep *bool
+	if in.KeepBilling != "" {
+		yes := in.KeepBilling == "true"
+		keep = &yes
+	}
+	location, job, err := a.cfg.Deletions.DeleteTenant(ctx, p, tenant.ID(in.Tenant), keep)
 	if err != nil {
 		return nil, catalogError(err)
 	}

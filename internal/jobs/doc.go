@@ -3,7 +3,9 @@
 //
 // Guarantees. A job that was started is never lost: its record is durable before Start returns. A job that says done has its
 // whole result on disk: the file is synced before the record. After a restart a job of a resumable kind goes on, one that had not begun
-// begins, and any other says that it failed because it was interrupted. What a crash leaves of result files is removed at the start.
+// begins, and any other says that it failed because it was interrupted. A job in whose course the process crashed three times is not begun
+// again: it may be the reason. What a crash leaves of result files is removed at the start. A job whose owner may not have work done any more
+// (its key was revoked, its user removed) ends within seconds.
 //
 // The package doesn't know what kinds of work there are: Register adds them.
 package jobs
@@ -66,6 +68,7 @@ type Job struct {
 	Created  time.Time        `json:"created"`
 	Started  time.Time        `json:"started,omitzero"`
 	Ended    time.Time        `json:"ended,omitzero"`
+	Begun    int              `json:"begun,omitempty"`  // how often it was begun, without those ends of the process that were asked for
 	Expires  time.Time        `json:"expires,omitzero"` // when it is removed with its result
 	Error    *problem.Problem `json:"error,omitempty"`
 	Result   *Result          `json:"result,omitempty"`
@@ -106,6 +109,12 @@ type Config struct {
 	TenantRunning int           // of these, jobs of one tenant: 2
 	TenantQueued  int           // jobs of one tenant that wait or run: 100
 	TenantKept    int           // ended jobs of one tenant; the oldest are removed: 1000
+
+	// May says, from memory, whether somebody may have work done: their key or user is there, and their tenant. It is asked when a job is
+	// started and every two seconds until it ends. nil: everybody may. The installation's own work is not asked for.
+	May func(who tenant.Principal) bool
+	// Full says that the disk has no room for results. It is asked at every write. nil: it never is full.
+	Full func() bool
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,6 +71,7 @@ func (e *entry) shownLocked() Job {
 
 var (
 	errCancelled = errors.New("the job was cancelled")
+	errRevoked   = errors.New("the job's owner may not have work done any more")
 	errStopping  = errors.New("the process stops")
 )
 
@@ -122,9 +124,14 @@ func (js *Jobs) Start(who tenant.Principal, kind, title string, input any) (Job,
 	if err != nil {
 		return Job{}, js.internal("start a job", err)
 	}
-	if len(title) > 500 {
-		title = title[:500]
+	if len(in) > maxInput {
+		return Job{}, problem.New(http.StatusRequestEntityTooLarge, "job_too_large", "what the job is to work on has %d bytes, and no more than %d can be kept: send a shorter statement, or fewer and shorter parameters", len(in), maxInput).
+			WithLimit("job_input", maxInput)
 	}
+	if !js.may(who, k) {
+		return Job{}, revoked()
+	}
+	title = strings.ToValidUTF8(title[:min(len(title), 500)], "")
 	e := &entry{job: Job{ID: newID(), Who: who, Kind: kind, Title: title, State: Queued, Created: js.cfg.Now().UTC(), Input: in}}
 	if prob := js.enter(e, k); prob != nil {
 		js.metrics.refused.WithLabelValues(prob.Limit).Inc()
@@ -142,8 +149,39 @@ func (js *Jobs) Start(who tenant.Principal, kind, title string, input any) (Job,
 	js.entries[j.ID] = e
 	js.queue = append(js.queue, e)
 	js.mu.Unlock()
+	if !js.may(who, k) { // meanwhile: whoever removes a tenant may have looked before it was there
+		if err := js.withdraw(e, k); err != nil {
+			return Job{}, js.internal("start a job", err)
+		}
+		return Job{}, revoked()
+	}
 	js.signal()
 	return j, nil
+}
+
+// withdraw removes a job that has just been queued, whether or not it was begun meanwhile.
+func (js *Jobs) withdraw(e *entry, k Kind) error {
+	js.mu.Lock()
+	if e.cancel != nil {
+		e.gone = true
+		e.cancel(errRevoked)
+		js.mu.Unlock()
+		return nil
+	}
+	if !e.job.State.Ended() {
+		js.leaveLocked(e, k)
+		e.job.close(Failed, revoked(), js.cfg.Now().UTC(), js.cfg.Keep)
+	}
+	js.mu.Unlock()
+	return js.remove(e.job.ID)
+}
+
+func (js *Jobs) may(who tenant.Principal, k Kind) bool {
+	return k.System || js.cfg.May == nil || js.cfg.May(who)
+}
+
+func revoked() *problem.Problem {
+	return problem.New(http.StatusForbidden, "access_revoked", "whoever started the job may not have it done any more: the key was deleted or has expired, the user was removed or has a lesser role, or the tenant is deleted")
 }
 
 // enter counts a job that is about to be started, or refuses it.
@@ -160,6 +198,9 @@ func (js *Jobs) enter(e *entry, k Kind) *problem.Problem {
 			WithLimit("jobs.tenant_queued", int64(js.cfg.TenantQueued)).WithRetry(10 * time.Second)
 	}
 	if prob := js.fullLocked(id, 1); prob != nil {
+		return prob
+	}
+	if prob := js.noRoom(); prob != nil {
 		return prob
 	}
 	l.queued++
@@ -202,7 +243,21 @@ func (js *Jobs) fullLocked(id tenant.ID, n int64) *problem.Problem {
 		WithLimit(limit, value).WithRetry(time.Minute)
 }
 
-func (js *Jobs) reserve(id tenant.ID, n int64) *problem.Problem {
+// noRoom returns a problem when the disk is too full for results, whatever the limits say.
+func (js *Jobs) noRoom() *problem.Problem {
+	if js.cfg.Full == nil || !js.cfg.Full() {
+		return nil
+	}
+	return problem.New(http.StatusServiceUnavailable, "disk_full", "the disk is too full for results of jobs (they end before log.max_disk is met, so that events are still taken): the operator must free space; kept results can be removed with DELETE /jobs/{id}").
+		WithLimit("log.max_disk", 0).WithRetry(time.Minute)
+}
+
+func (js *Jobs) reserve(id tenant.ID, n int64, k Kind) *problem.Problem {
+	if !k.System {
+		if prob := js.noRoom(); prob != nil {
+			return prob
+		}
+	}
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if prob := js.fullLocked(id, n); prob != nil {
@@ -308,7 +363,9 @@ func (js *Jobs) end(id string) (Job, bool, error) {
 	j := e.job
 	js.mu.Unlock()
 	js.metrics.ended.WithLabelValues(j.Kind, string(Cancelled)).Inc()
-	return j, false, js.update(e, true, func(*Job) {})
+	err := js.update(e, true, func(*Job) {})
+	js.trim(j.Tenant())
+	return j, false, err
 }
 
 // close makes the job ended.

@@ -12,7 +12,10 @@ import (
 // this one tells a record from whatever else might lie under its key.
 const recordVersion = 1
 
-const maxRecord = 1 << 20
+const (
+	maxRecord = 1 << 20
+	maxInput  = maxRecord / 2 // of it; the rest is for what the runner notes and for the problem in which it may end
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

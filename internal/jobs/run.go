@@ -36,6 +36,7 @@ const saveEvery = 2 * time.Second
 type Run struct {
 	jobs   *Jobs
 	e      *entry
+	kind   Kind
 	wrote  time.Time // when progress was last written
 	result *resultWriter
 	rows   uint64
@@ -126,7 +127,7 @@ func (w *resultWriter) Write(p []byte) (int, error) {
 		return 0, problem.New(413, "result_too_large", "the result is larger than %d bytes, the limit jobs.max_result: ask for fewer rows or columns, or let the operator raise it", limit).
 			WithLimit("jobs.max_result", limit)
 	}
-	if prob := w.run.jobs.reserve(w.run.e.job.Tenant(), n); prob != nil {
+	if prob := w.run.jobs.reserve(w.run.e.job.Tenant(), n, w.run.kind); prob != nil {
 		return 0, prob
 	}
 	w.size += n

@@ -13,8 +13,11 @@ import (
 	"weir/internal/tenant"
 )
 
-// sweepEvery is how often expired jobs are looked for.
-const sweepEvery = time.Minute
+const (
+	sweepEvery = time.Minute     // between looks for expired jobs
+	mayEvery   = 2 * time.Second // between looks whether owners may still have their work done
+	maxBegun   = 3               // begins that ended with the process, of one job
+)
 
 // Run runs jobs until ctx ends. Then it ends what runs and waits for it: jobs of resumable kinds go on after the next start, the others
 // have failed. It returns nil.
@@ -26,6 +29,9 @@ func (js *Jobs) Run(ctx context.Context) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	js.sweep()
+	may := time.NewTicker(mayEvery)
+	defer may.Stop()
+	js.revoke()
 	for {
 		js.dispatch(ctx)
 		select {
@@ -34,6 +40,46 @@ func (js *Jobs) Run(ctx context.Context) error {
 		case <-js.wake:
 		case <-sweep.C:
 			js.sweep()
+		case <-may.C:
+			js.revoke()
+		}
+	}
+}
+
+// revoke ends the jobs whose owners may not have their work done any more.
+func (js *Jobs) revoke() {
+	if js.cfg.May == nil {
+		return
+	}
+	js.mu.Lock()
+	var live []*entry
+	for _, e := range js.entries {
+		if !e.job.State.Ended() {
+			live = append(live, e)
+		}
+	}
+	js.mu.Unlock()
+	for _, e := range live {
+		k := js.kinds[e.job.Kind]
+		if js.may(e.job.Who, k) {
+			continue
+		}
+		js.mu.Lock()
+		switch {
+		case e.job.State.Ended():
+			js.mu.Unlock()
+		case e.cancel != nil:
+			e.cancel(errRevoked)
+			js.mu.Unlock()
+		default:
+			js.leaveLocked(e, k)
+			e.job.close(Failed, revoked(), js.cfg.Now().UTC(), js.cfg.Keep)
+			id := e.job.ID
+			js.mu.Unlock()
+			js.metrics.ended.WithLabelValues(k.Name, string(Failed)).Inc()
+			if err := js.update(e, true, func(*Job) {}); err != nil {
+				js.log.Error("the end of a job could not be written; it is looked at again after a restart", "job", id, "error", err)
+			}
 		}
 	}
 }
@@ -48,6 +94,8 @@ func (js *Jobs) resume() error {
 			prob = problem.New(http.StatusInternalServerError, "unknown_kind", "this release has no jobs of the kind %s", e.job.Kind)
 		case e.job.State == Running && !k.Resumable:
 			prob = interrupted()
+		case e.job.State == Running && !k.System && e.job.Begun >= maxBegun:
+			prob = problem.New(http.StatusInternalServerError, "crashed", "weir ended %d times while the job ran, and does not begin it again: it may be the reason. Ask for less at once", e.job.Begun)
 		}
 		js.mu.Lock()
 		if e.job.State.Ended() { // cancelled in the meantime
@@ -90,6 +138,7 @@ func (js *Jobs) dispatch(ctx context.Context) {
 		run, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 		e.cancel = cancel
 		e.job.State, e.job.Started = Running, js.cfg.Now().UTC()
+		e.job.Begun++
 		js.busy[k.lane()]++
 		if !k.System {
 			l := js.loadLocked(e.job.Tenant())
@@ -142,7 +191,7 @@ func (js *Jobs) nextLocked() *entry {
 
 // work runs one job to its end.
 func (js *Jobs) work(ctx context.Context, e *entry, k Kind) {
-	r := &Run{jobs: js, e: e}
+	r := &Run{jobs: js, e: e, kind: k}
 	err := js.update(e, true, func(*Job) {})
 	if err == nil {
 		err = safely(ctx, r, k.Run)
@@ -175,7 +224,9 @@ func safely(ctx context.Context, r *Run, run Runner) (err error) {
 // finish writes how a job ended, and then shows it. It is out of the runner's hands by then.
 func (js *Jobs) finish(ctx context.Context, e *entry, k Kind, result *Result, err error) {
 	state, prob := js.outcome(ctx, e, k, err)
-	if state != Queued {
+	if state == Queued { // a stop that was asked for is not the job's doing
+		err = js.update(e, true, func(j *Job) { j.State, j.Begun = Queued, j.Begun-1 })
+	} else {
 		err = js.close(e, state, prob, result)
 	}
 	js.mu.Lock()
@@ -189,6 +240,9 @@ func (js *Jobs) finish(ctx context.Context, e *entry, k Kind, result *Result, er
 	}
 	if state == Queued { // it goes on after the next start
 		js.mu.Unlock()
+		if err != nil {
+			js.log.Error("that a job was stopped could not be written; it goes on all the same", "job", e.job.ID, "error", err)
+		}
 		return
 	}
 	e.cancel = nil
@@ -229,6 +283,8 @@ func (js *Jobs) outcome(ctx context.Context, e *entry, k Kind, err error) (State
 		return Done, nil
 	case errors.Is(cause, errCancelled):
 		return Cancelled, nil
+	case errors.Is(cause, errRevoked):
+		return Failed, revoked()
 	case errors.Is(cause, errStopping) && k.Resumable:
 		return Queued, nil
 	case errors.Is(cause, errStopping):

@@ -19,6 +19,7 @@ var (
 	contracts = map[string][]string{
 		"event": {}, "eventlog": {"event"}, "clickhouse": {}, "problem": {}, "config": {"problem"}, "rollup": {"event", "clickhouse"}, "token": {},
 		"tenant": {"problem"}, "catalog": {"tenant"}, "usage": {"tenant", "problem"}, "audit": {"tenant"}, "origin": {},
+		"erasable": {},
 	}
 	// clients speak to the server over HTTP; they may import each other in this order and know nothing of its inside.
 	clients = map[string][]string{"accesslog": {}, "client": {}, "importer": {"accesslog", "client"}, "demo": {"client", "importer", "accesslog"}}

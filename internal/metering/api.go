@@ -56,16 +56,17 @@ type costsInput struct {
 
 type costsOutput struct {
 	Body struct {
-		From         time.Time         `json:"from"`
-		To           time.Time         `json:"to"`
-		AsOf         time.Time         `json:"as_of" doc:"When the processes were looked at last: CPU used after it is not in yet"`
-		Currency     string            `json:"currency"`
-		By           []string          `json:"by"`
-		Lines        []Line            `json:"lines" doc:"By time where told apart, then the most expensive first"`
-		Omitted      int               `json:"omitted_lines,omitempty" doc:"Lines beyond the limit"`
-		Total        Line              `json:"total"`
-		Budget       *budgetView       `json:"budget,omitempty" doc:"This month's, of the tenant asked for"`
-		Installation *installationView `json:"installation,omitempty" doc:"For the operator of all tenants: how the sum adds up"`
+		From         time.Time          `json:"from"`
+		To           time.Time          `json:"to"`
+		AsOf         time.Time          `json:"as_of" doc:"When the processes were looked at last: CPU used after it is not in yet"`
+		Currency     string             `json:"currency"`
+		By           []string           `json:"by"`
+		Lines        []Line             `json:"lines" doc:"By time where told apart, then the most expensive first"`
+		Omitted      int                `json:"omitted_lines,omitempty" doc:"Lines beyond the limit"`
+		Total        Line               `json:"total"`
+		Others       map[string]float64 `json:"other_currencies,omitempty" doc:"What was priced in other currencies than today's, by currency: it is not in the total's amount"`
+		Budget       *budgetView        `json:"budget,omitempty" doc:"This month's, of the tenant asked for"`
+		Installation *installationView  `json:"installation,omitempty" doc:"For the operator of all tenants: how the sum adds up"`
 	}
 }
 
@@ -158,7 +159,7 @@ func (m *Meter) costs(ctx context.Context, in *costsInput) (*costsOutput, error)
 	}
 	out := &costsOutput{}
 	o := &out.Body
-	o.From, o.To, o.AsOf, o.Currency, o.Total = from, to, m.AsOf(), m.book(hourOf(m.cfg.Now())).Currency, b.Total
+	o.From, o.To, o.AsOf, o.Currency, o.Total, o.Others = from, to, m.AsOf(), m.today(), b.Total, b.Others
 	for _, d := range by {
 		o.By = append(o.By, string(d))
 	}
@@ -168,6 +169,9 @@ func (m *Meter) costs(ctx context.Context, in *costsInput) (*costsOutput, error)
 	}
 	if o.Lines == nil {
 		o.Lines = []Line{}
+	}
+	if err := m.addTexts(o.Lines); err != nil {
+		return nil, err
 	}
 	if all {
 		o.Installation = m.installation(b)

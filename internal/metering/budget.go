@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"weir/internal/catalog"
 	"weir/internal/tenant"
 )
@@ -28,8 +26,15 @@ type budgets struct {
 
 	mu      sync.Mutex
 	month   time.Time
-	spent   map[tenant.ID]float64
+	spent   map[tenant.ID]*spending
 	notices map[string]*notice // by key; what is not settled, and what is settled of this month
+}
+
+// spending is what a tenant has cost this month, in the currency of today.
+type spending struct {
+	amount float64       // what was charged since the ledger was looked at, and, once read is closed, what stood there
+	read   chan struct{} // closed when the ledger has been read, or could not be
+	err    error         // valid after read
 }
 
 // notice is a message about a budget. It is written before it is sent, and again when its fate is known: a crash in between sends it again under
@@ -62,7 +67,7 @@ const (
 )
 
 func newBudgets(m *Meter) *budgets {
-	return &budgets{m: m, sender: newSender(m.cfg.Webhook), wake: make(chan struct{}, 1), spent: map[tenant.ID]float64{}}
+	return &budgets{m: m, sender: newSender(m.cfg.Webhook), wake: make(chan struct{}, 1), spent: map[tenant.ID]*spending{}}
 }
 
 // monthOf is the begin of a calendar month, UTC.
@@ -74,7 +79,7 @@ func monthOf(t time.Time) time.Time {
 // turnLocked begins a new month when there is one, and reads the notices at the first call.
 func (b *budgets) turnLocked(now time.Time) error {
 	if m := monthOf(now); !m.Equal(b.month) {
-		b.month, b.spent = m, map[tenant.ID]float64{}
+		b.month, b.spent = m, map[tenant.ID]*spending{}
 		return b.loadLocked()
 	}
 	return nil
@@ -82,7 +87,7 @@ func (b *budgets) turnLocked(now time.Time) error {
 
 func (b *budgets) loadLocked() error {
 	notices := map[string]*notice{}
-	err := b.m.ledger.iterate([]byte{spaceBudget}, []byte{spaceBudget + 1}, func(k, v []byte) error {
+	err := b.m.ledger.Notices(func(k, v []byte) error {
 		n := &notice{}
 		if err := json.Unmarshal(v, n); err != nil {
 			return fmt.Errorf("metering: notice of a budget: %w", err)
@@ -101,36 +106,61 @@ func (b *budgets) loadLocked() error {
 }
 
 // charge adds a row to the ledger and its cost to what the tenant has spent, in one step for those who read it.
-func (b *budgets) charge(k Key, a Amounts, cost float64) error {
+func (b *budgets) charge(k Key, a Amounts) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.m.ledger.Add(k, a); err != nil {
 		return err
 	}
-	if _, known := b.spent[k.Tenant]; known && !timeOf(k.Hour).Before(b.month) {
-		b.spent[k.Tenant] += cost
+	if s := b.spent[k.Tenant]; s != nil && !timeOf(k.Hour).Before(b.month) {
+		s.amount += b.m.costToday(k, a)
 	}
 	return nil
 }
 
-// spentLocked returns what a tenant has cost this month, from the ledger at its first use.
-func (b *budgets) spentLocked(t tenant.ID, now time.Time) (float64, error) {
+// spentBy returns what a tenant has cost this month, from the ledger at its first use: nobody else waits for that. b.mu must not be held.
+func (b *budgets) spentBy(t tenant.ID, now time.Time) (float64, error) {
+	b.mu.Lock()
 	if err := b.turnLocked(now); err != nil {
+		b.mu.Unlock()
 		return 0, err
 	}
-	if s, ok := b.spent[t]; ok {
-		return s, nil
+	s := b.spent[t]
+	if s == nil {
+		view, err := b.m.ledger.View(t) // under the lock: what is charged later is not in it, and is added to s
+		if err != nil {
+			b.mu.Unlock()
+			return 0, err
+		}
+		s = &spending{read: make(chan struct{})}
+		b.spent[t] = s
+		from := hourOf(b.month)
+		b.mu.Unlock()
+		b.readSpent(s, view, t, from, hourOf(now)+1)
+	} else {
+		b.mu.Unlock()
 	}
+	<-s.read
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return s.amount, s.err
+}
+
+// readSpent adds up what stands in the ledger. When it cannot be read, the next who asks tries again.
+func (b *budgets) readSpent(s *spending, view *View, t tenant.ID, from, to uint32) {
 	sum := 0.0
-	err := b.m.ledger.Scan(t, false, hourOf(b.month), hourOf(now)+1, func(k Key, a Amounts) error {
-		sum += b.m.book(k.Hour).Cost(k.Kind, a)
+	err := view.Scan(from, to, func(k Key, a Amounts) error {
+		sum += b.m.costToday(k, a)
 		return nil
 	})
-	if err != nil {
-		return 0, err
+	err = errors.Join(err, view.Close())
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.amount, s.err = s.amount+sum, err
+	if err != nil && b.spent[t] == s {
+		delete(b.spent, t)
 	}
-	b.spent[t] = sum
-	return sum, nil
+	close(s.read)
 }
 
 func (b *budgets) forget(t tenant.ID) {
@@ -159,14 +189,13 @@ func (m *Meter) BudgetState(t tenant.ID) (BudgetState, bool) {
 	if !ok || budget.Amount <= 0 {
 		return BudgetState{}, false
 	}
-	m.budgets.mu.Lock()
-	defer m.budgets.mu.Unlock()
-	spent, err := m.budgets.spentLocked(t, m.cfg.Now())
+	now := m.cfg.Now()
+	spent, err := m.budgets.spentBy(t, now)
 	if err != nil {
 		m.log.Error("what a tenant has spent cannot be read: its budget is taken as unused", "tenant", t, "error", err)
 		return BudgetState{}, false
 	}
-	return BudgetState{Budget: budget, Month: m.budgets.month, Spent: spent, Remaining: max(0, budget.Amount-spent), Exceeded: spent >= budget.Amount}, true
+	return BudgetState{Budget: budget, Month: monthOf(now), Spent: spent, Remaining: max(0, budget.Amount-spent), Exceeded: spent >= budget.Amount}, true
 }
 
 // Remaining implements usage.Pricer.
@@ -198,11 +227,14 @@ func (b *budgets) look(now time.Time, touched map[tenant.ID]bool) {
 }
 
 func (b *budgets) check(now time.Time, t tenant.ID, budget catalog.Budget) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	spent, err := b.spentLocked(t, now)
+	spent, err := b.spentBy(t, now)
 	if err != nil {
 		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.month.Equal(monthOf(now)) { // it has just turned: the next look sees the new one
+		return nil
 	}
 	for _, percent := range thresholds {
 		if spent < budget.Amount*float64(percent)/100 {
@@ -248,10 +280,7 @@ func (b *budgets) put(n *notice) error {
 	if err != nil {
 		return fmt.Errorf("metering: notice of a budget: %w", err)
 	}
-	if err := b.m.cfg.DB.Set(n.key, v, pebble.Sync); err != nil {
-		return fmt.Errorf("metering: notice of a budget: %w", err)
-	}
-	return nil
+	return b.m.ledger.PutNotice(n.key, v)
 }
 
 // run sends notices until ctx ends. What is under way then is sent again after the next start.
@@ -292,16 +321,36 @@ func (b *budgets) sendDue(ctx context.Context) time.Duration {
 		}
 	}
 	b.mu.Unlock()
+	b.sendAll(ctx, due)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, n := range due {
+		if n.State == noticePending {
+			wait = min(wait, time.Until(n.next))
+		}
+	}
+	return max(wait, 10*time.Millisecond)
+}
+
+// sendAtOnce is how many notices are under way at once: a webhook that does not answer keeps its place for as long as Timeout, and others go on.
+const sendAtOnce = 16
+
+func (b *budgets) sendAll(ctx context.Context, due []*notice) {
+	var wg sync.WaitGroup
+	places := make(chan struct{}, sendAtOnce)
+	for _, n := range due {
+		places <- struct{}{}
 		if ctx.Err() != nil {
 			break
 		}
-		if err := b.send(ctx, n); err != nil {
-			b.m.log.Error("the fate of a notice cannot be noted", "tenant", n.Tenant, "error", err)
-		}
-		wait = min(wait, max(0, time.Until(n.next)))
+		wg.Go(func() {
+			defer func() { <-places }()
+			if err := b.send(ctx, n); err != nil {
+				b.m.log.Error("the fate of a notice cannot be noted", "tenant", n.Tenant, "error", err)
+			}
+		})
 	}
-	return max(wait, 10*time.Millisecond)
+	wg.Wait()
 }
 
 // send tries once. The attempt is noted before it is made.
@@ -313,6 +362,9 @@ func (b *budgets) send(ctx context.Context, n *notice) error {
 	}
 	n.Attempts++
 	err := b.put(n)
+	if err != nil {
+		n.next = time.Now().Add(time.Minute)
+	}
 	msg := *n
 	b.mu.Unlock()
 	if err != nil {

@@ -17,7 +17,6 @@ type charge struct {
 	rows      map[Key]*Amounts
 	touched   map[tenant.ID]bool
 	estimated float64 // share of the CPU that is being added which no sample showed
-	client    float64 // CPU of the connections to the engine
 	scale     float64 // measured CPU of statements per second that they say
 	balance   balance
 }
@@ -48,6 +47,9 @@ func (c *charge) cpu(t tenant.ID, d detail, seconds float64) {
 }
 
 func (c *charge) overhead(name string, seconds float64) {
+	if seconds == 0 {
+		return
+	}
 	c.cpu("", detail{kind: KindOverhead, source: name}, seconds)
 }
 
@@ -66,20 +68,27 @@ func (c *charge) shared(s *shares, kind usage.Kind, name string, seconds float64
 // process charges what this process used. Each sample stands for the CPU that was used since the sample before it: the timer's 10 ms, or more when
 // the kernel notices them late. What was used while nobody sampled is charged like the samples around it, and marked. Samples that neither a
 // label nor a known stack explains are unexplained.
+//
+// A window that was sampled and has no sample used next to nothing, for nobody: an idle process is not the expense of who came last.
 func (c *charge) process(w window) {
-	c.balance.cpu += w.cpu + w.gap
+	c.balance.cpu += w.startup + w.cpu + w.gap
+	c.overhead(overheadStartup, w.startup)
 	parts, sum := w.parts, total(w.parts)
 	c.balance.sampled += sum
 	c.balance.profiled += w.cpu
-	if sum > 0 {
-		sum = w.cpu
-	} else { // too short for a sample
+	switch {
+	case sum > 0:
+		sum, c.m.last = w.cpu, parts
+	case w.cpu > 0 && w.gap <= w.cpu:
+		c.overhead(overheadIdle, w.cpu+w.gap)
+		c.m.last = nil
+		return
+	default: // nobody sampled but for a moment
 		w.gap += w.cpu
-	}
-	if sum > 0 {
-		c.m.last = parts
-	} else {
 		parts = c.m.last
+	}
+	if sum+w.gap == 0 {
+		return
 	}
 	of := total(parts)
 	if of == 0 { // nothing was ever sampled
@@ -89,9 +98,7 @@ func (c *charge) process(w window) {
 		c.estimated = 0
 		return
 	}
-	if sum+w.gap > 0 {
-		c.estimated = w.gap / (sum + w.gap)
-	}
+	c.estimated = w.gap / (sum + w.gap)
 	c.balance.estimated += w.gap
 	for p, s := range parts {
 		c.part(p, s*(sum+w.gap)/of)
@@ -117,7 +124,7 @@ func (c *charge) part(p part, seconds float64) {
 	case p.tenant != "":
 		c.tenantPart(p.tenant, p.component, seconds)
 	case p.component == partEngine:
-		c.client += seconds
+		m.client += seconds
 	case p.component == partHTTP:
 		c.byRequests(seconds)
 	case p.component == usage.Log || p.component == usage.Door:
@@ -193,7 +200,8 @@ func (c *charge) engineProcess(w engineWindow) {
 	for _, s := range w.statements {
 		said += s
 	}
-	all := w.statement + c.client
+	all := w.statement + m.client
+	m.client = 0
 	if !w.first {
 		m.scale.see(all, said)
 	}
@@ -204,6 +212,12 @@ func (c *charge) engineProcess(w engineWindow) {
 	for comment, s := range w.statements {
 		c.statement(comment, s*c.scale)
 	}
+}
+
+// withoutEngine charges the connections to an engine that will not be asked any more.
+func (c *charge) withoutEngine() {
+	c.overhead("engine_server", c.m.client)
+	c.m.client = 0
 }
 
 func (c *charge) statement(comment string, seconds float64) {
@@ -291,7 +305,7 @@ func (c *charge) write() error {
 	c.m.metrics.charged(c.balance)
 	var errs []error
 	for k, a := range c.rows {
-		errs = append(errs, c.m.budgets.charge(k, *a, c.m.book(k.Hour).Cost(k.Kind, *a)))
+		errs = append(errs, c.m.budgets.charge(k, *a))
 	}
 	return errors.Join(errs...)
 }

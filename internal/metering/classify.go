@@ -33,6 +33,9 @@ const (
 	overheadEngine    = "engine_supervision"
 	overheadCatalog   = "catalog"
 	overheadControl   = "control" // the control API for nobody: health, pages, operator
+	overheadStartup   = "startup" // before the metering ran: opening stores, loading the catalog
+	overheadIdle      = "idle"    // of windows that used too little for a sample
+	overheadDeleted   = "deleted_tenants"
 	overheadOther     = "other"
 )
 

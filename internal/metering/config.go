@@ -33,7 +33,7 @@ type EngineUsage struct {
 
 // Config configures a Meter. DB is required.
 type Config struct {
-	DB *pebble.DB // the ledger's store; the caller's, closed after Run has returned
+	DB *pebble.DB // the ledger's store; the caller's, closed after Close
 	// Engine is measured too. nil: there is none to be measured, and the CPU of records is taken as it is.
 	Engine Engine
 	Book   Book
@@ -44,7 +44,7 @@ type Config struct {
 	StorageEvery time.Duration
 	// Budget tells a living tenant's budget, from memory. nil: there are none.
 	Budget func(t tenant.ID) (catalog.Budget, bool)
-	// ShapeText tells the text of a query's shape; empty when it is not known. nil: shapes are shown as hashes.
+	// ShapeText tells the text of a query's shape that was asked just now; empty when it is not known. The ledger keeps it. nil: shapes are shown as hashes.
 	ShapeText func(t tenant.ID, shape string) string
 	Webhook   WebhookConfig
 	Provider  string // who bills, in exports: "weir"

@@ -41,6 +41,9 @@ func (m *engineMeter) look(ctx context.Context, e Engine) (w engineWindow, ok bo
 	if err != nil {
 		return w, false, err
 	}
+	if e.Generation() != generation { // whose answer this is cannot be told: the next look tells
+		return w, false, nil
+	}
 	if generation != m.generation || u.CPU < m.prev.CPU { // another process
 		if m.generation != 0 {
 			w.lost = max(0, childrenCPU()-m.children-m.prev.CPU.Seconds())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // Charge is a row of an export, in the columns of FOCUS 1.0 (FinOps Open Cost and Usage Specification). Columns that the specification requires
@@ -67,13 +69,18 @@ type Charge struct {
 
 // chargeOf makes the row of one priced thing.
 func (m *Meter) chargeOf(k Key, s *sku, b *Book, quantity float64, name string) (Charge, error) {
-	tags, err := json.Marshal(map[string]string{"weir:kind": string(k.Kind), "weir:source": k.Source})
+	named := map[string]string{"weir:kind": string(k.Kind)}
+	if k.Source != "" {
+		named["weir:source"] = k.Source
+	}
+	tags, err := json.Marshal(named)
 	if err != nil {
 		return Charge{}, fmt.Errorf("export: %w", err)
 	}
-	from, length := timeOf(k.Hour), time.Hour
+	from, to := timeOf(k.Hour), timeOf(k.Hour+1)
 	if k.Day {
-		length = 24 * time.Hour
+		_, end := segment(m.priceList(), k.Hour)
+		to = timeOf(end)
 	}
 	month := monthOf(from)
 	cost, price := quantity*s.price(b), s.price(b)
@@ -84,13 +91,24 @@ func (m *Meter) chargeOf(k Key, s *sku, b *Book, quantity float64, name string) 
 	return Charge{
 		BilledCost: cost, EffectiveCost: cost, ListCost: cost, ContractedCost: cost, ListUnitPrice: price, ContractedUnitPrice: price,
 		BillingAccountId: m.cfg.Provider, BillingAccountName: m.cfg.Provider, BillingCurrency: b.Currency,
-		BillingPeriodStart: month, BillingPeriodEnd: month.AddDate(0, 1, 0), ChargePeriodStart: from, ChargePeriodEnd: from.Add(length),
+		BillingPeriodStart: month, BillingPeriodEnd: month.AddDate(0, 1, 0), ChargePeriodStart: from, ChargePeriodEnd: to,
 		ChargeCategory: "Usage", ChargeDescription: s.name + " of " + string(k.Kind), ChargeFrequency: "Usage-Based",
 		ConsumedQuantity: quantity, ConsumedUnit: s.unit, PricingQuantity: quantity, PricingUnit: s.unit, PricingCategory: "Standard",
 		ProviderName: m.cfg.Provider, PublisherName: m.cfg.Provider, InvoiceIssuerName: m.cfg.Provider, RegionId: m.cfg.Region, RegionName: m.cfg.Region,
-		ResourceId: resource, ResourceName: resource, ResourceType: kind, ServiceCategory: s.service, ServiceName: "weir " + string(k.Kind),
-		SkuId: s.id, SkuPriceId: s.id + "-" + b.Currency, SubAccountId: string(k.Tenant), SubAccountName: name, Tags: string(tags),
+		ResourceId: resource, ResourceName: resource, ResourceType: kind, ServiceCategory: categoryOf(k.Kind), ServiceName: "weir " + string(k.Kind),
+		SkuId: s.id, SkuPriceId: s.id, SubAccountId: string(k.Tenant), SubAccountName: name, Tags: string(tags),
 	}, nil
+}
+
+// leastQuantity is below what can be measured: sums that were corrected to nothing differ from zero by less.
+const leastQuantity = 1e-12
+
+// categoryOf is the category of a service: one for each, as the specification asks.
+func categoryOf(k usage.Kind) string {
+	if k == usage.KindStorage {
+		return "Storage"
+	}
+	return "Analytics"
 }
 
 // charges calls fn with the rows of an export, by tenant and time: one for each priced thing that a source used for a kind of work in an hour (or day).
@@ -102,11 +120,12 @@ func (m *Meter) charges(t tenant.ID, all bool, from, to time.Time, daily bool, n
 	var order []group
 	sums := map[group]*Amounts{}
 	var current tenant.ID
+	prices := m.priceList()
 	flush := func() error {
 		for _, g := range order {
 			for i := range skus {
 				q := skus[i].quantity(g.Kind, sums[g])
-				if q == 0 {
+				if math.Abs(q) < leastQuantity {
 					continue
 				}
 				c, err := m.chargeOf(g.Key, &skus[i], g.book, q, name(g.Tenant))
@@ -134,7 +153,7 @@ func (m *Meter) charges(t tenant.ID, all bool, from, to time.Time, daily bool, n
 		}
 		g := group{Key{Tenant: k.Tenant, Hour: k.Hour, Day: k.Day || daily, Kind: k.Kind, Source: k.Source}, m.book(k.Hour)}
 		if g.Day {
-			g.Hour = k.Hour / 24 * 24
+			g.Hour, _ = segment(prices, k.Hour)
 		}
 		if sums[g] == nil {
 			sums[g] = &Amounts{}

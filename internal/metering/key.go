@@ -38,7 +38,9 @@ func timeOf(hour uint32) time.Time { return time.Unix(int64(hour)*3600, 0).UTC()
 const (
 	spaceUsage  = 'u' // tenant 0 hour day kind 0 source 0 user 0 shape → Amounts
 	spacePrices = 'p' // Unix seconds → Book
-	spaceBudget = 'b' // tenant 0 month threshold → notice
+	spaceBudget = 'b' // tenant 0 month threshold amount → notice
+	spaceGone   = 'g' // tenant → fate of a deleted tenant's rows
+	spaceText   = 's' // tenant 0 shape → day, text of a query's shape
 )
 
 const maxName = 200 // bytes of a name in a key

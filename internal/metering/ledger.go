@@ -2,9 +2,6 @@ package metering
 
 import (
 	"bytes"
-	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -19,11 +16,20 @@ import (
 // later sum, so nothing can count twice, and a crash loses what was added since the last Flush. It is safe for concurrent use.
 type Ledger struct {
 	db      *pebble.DB
-	maxRows int // of one tenant and hour, before users and shapes become Other
+	maxRows int // of one tenant and hour (or day), before users and shapes become Other
+	maxHeld int // rows in memory after a Flush
+
+	life   sync.RWMutex // held for reading by whoever uses the store
+	closed bool
 
 	mu    sync.Mutex
 	rows  map[Key]*row
 	hours map[tenantHour]int // rows of the hours that rows are added to
+	// Something was added since the last flush; something was written since the last sync.
+	changed, unsynced bool
+	gone              map[tenant.ID]fate // deleted tenants
+	fresh             map[textKey]bool   // shapes of rows that are new, whose text is not noted yet
+	texts             map[tenant.ID]int  // how many texts are kept, of tenants that were looked at
 }
 
 type row struct {
@@ -36,25 +42,64 @@ type tenantHour struct {
 	hour   uint32
 }
 
-// defaultMaxRows bounds the rows of one tenant and hour: some 100 bytes each.
-const defaultMaxRows = 1000
+const (
+	defaultMaxRows = 1000    // of one tenant and hour: some 100 bytes each
+	defaultMaxHeld = 100_000 // in memory: some 350 bytes each
+)
 
-// NewLedger returns a ledger on a store that is the caller's. It does no I/O.
-func NewLedger(db *pebble.DB) *Ledger {
-	return &Ledger{db: db, maxRows: defaultMaxRows, rows: map[Key]*row{}, hours: map[tenantHour]int{}}
+// ErrClosed says that the ledger was closed.
+var ErrClosed = errors.New("metering: the ledger is closed: the process stops")
+
+// NewLedger returns a ledger on a store that is the caller's, who closes it after Close. It reads which tenants were deleted.
+func NewLedger(db *pebble.DB) (*Ledger, error) {
+	l := &Ledger{db: db, maxRows: defaultMaxRows, maxHeld: defaultMaxHeld, rows: map[Key]*row{}, hours: map[tenantHour]int{},
+		fresh: map[textKey]bool{}, texts: map[tenant.ID]int{}}
+	return l, l.loadGone()
+}
+
+// Close waits for those who use the store, and refuses everything that comes later with ErrClosed. What was added and not flushed is discarded.
+// It does not close the store. It can be repeated.
+func (l *Ledger) Close() {
+	l.life.Lock()
+	defer l.life.Unlock()
+	l.closed = true
+}
+
+// use must be called before the store is used, by the exported methods only; leave ends that.
+func (l *Ledger) use() (leave func(), err error) {
+	l.life.RLock()
+	if l.closed {
+		l.life.RUnlock()
+		return nil, ErrClosed
+	}
+	return l.life.RUnlock, nil
 }
 
 // Add adds to a row.
 func (l *Ledger) Add(k Key, a Amounts) error {
+	leave, err := l.use()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	k.Source, k.User, k.Shape = clean(k.Source), clean(k.User), clean(k.Shape)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	switch l.gone[k.Tenant] {
+	case kept:
+		k.User, k.Shape = "", ""
+	case forgotten:
+		if a = (Amounts{CPU: a.CPU, CPUEstimated: a.CPUEstimated}); a == (Amounts{}) {
+			return nil
+		}
+		k = Key{Hour: k.Hour, Kind: KindOverhead, Source: overheadDeleted}
+	}
 	r, err := l.rowLocked(k)
 	if err != nil {
 		return err
 	}
 	r.Amounts.Add(a)
-	r.dirty = true
+	r.dirty, l.changed = true, true
 	return nil
 }
 
@@ -83,6 +128,9 @@ func (l *Ledger) rowLocked(k Key) (*row, error) {
 		}
 		if !found {
 			l.hours[tenantHour{k.Tenant, k.Hour}]++
+			if k.Shape != "" && k.Shape != Other {
+				l.fresh[textKey{k.Tenant, k.Shape}] = true
+			}
 		}
 		l.rows[k] = r
 		return r, nil
@@ -114,7 +162,11 @@ func (l *Ledger) countLocked(h tenantHour) (int, error) {
 }
 
 func (l *Ledger) iterate(from, to []byte, fn func(k, v []byte) error) error {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	return iterate(l.db, from, to, fn)
+}
+
+func iterate(r pebble.Reader, from, to []byte, fn func(k, v []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return fmt.Errorf("metering: read the ledger: %w", err)
 	}
@@ -126,10 +178,38 @@ func (l *Ledger) iterate(from, to []byte, fn func(k, v []byte) error) error {
 	return errors.Join(err, it.Error(), it.Close())
 }
 
-// Flush writes what was added, in one batch; synced says that it must survive a power cut. Rows of hours that are over leave the memory.
+// Flush writes what was added, in one batch; synced says that it must survive a power cut. Rows of hours that are over leave the memory, and
+// all rows when they are too many: a row is read again when something is added to it.
 func (l *Ledger) Flush(now time.Time, synced bool) error {
+	leave, err := l.use()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return l.flush(now, synced)
+}
+
+func (l *Ledger) flushNow() error { return l.flush(time.Now(), false) }
+
+func (l *Ledger) flush(now time.Time, synced bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.changed {
+		if err := l.writeLocked(now, synced); err != nil {
+			return err
+		}
+		l.changed, l.unsynced = false, !synced
+	}
+	if synced && l.unsynced { // what an earlier flush has written
+		if err := l.db.LogData(nil, pebble.Sync); err != nil {
+			return fmt.Errorf("metering: sync the ledger: %w", err)
+		}
+		l.unsynced = false
+	}
+	return nil
+}
+
+func (l *Ledger) writeLocked(now time.Time, synced bool) error {
 	b := l.db.NewBatch()
 	defer b.Close()
 	for k, r := range l.rows {
@@ -143,16 +223,12 @@ func (l *Ledger) Flush(now time.Time, synced bool) error {
 	if synced {
 		how = pebble.Sync
 	}
-	if b.Count() == 0 && !synced {
-		return nil
+	if err := b.Commit(how); err != nil {
+		return fmt.Errorf("metering: write the ledger: %w", err)
 	}
-	if b.Count() > 0 {
-		if err := b.Commit(how); err != nil {
-			return fmt.Errorf("metering: write the ledger: %w", err)
-		}
-	}
+	many := len(l.rows) > l.maxHeld
 	for k, r := range l.rows {
-		if r.dirty = false; k.Hour < hourOf(now) {
+		if r.dirty = false; many || k.Hour < hourOf(now) {
 			delete(l.rows, k)
 		}
 	}
@@ -167,7 +243,12 @@ func (l *Ledger) Flush(now time.Time, synced bool) error {
 // Scan calls fn with the rows of hours in [from, to) of a tenant, or of all tenants and the installation when all is set. What was added
 // before is seen.
 func (l *Ledger) Scan(t tenant.ID, all bool, from, to uint32, fn func(Key, Amounts) error) error {
-	if err := l.Flush(time.Now(), false); err != nil {
+	leave, err := l.use()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := l.flushNow(); err != nil {
 		return err
 	}
 	if !all {
@@ -186,7 +267,11 @@ func (l *Ledger) Scan(t tenant.ID, all bool, from, to uint32, fn func(Key, Amoun
 }
 
 func (l *Ledger) scanTenant(t tenant.ID, from, to uint32, fn func(Key, Amounts) error) error {
-	return l.iterate(hourPrefix(t, from), hourPrefix(t, to), func(kb, v []byte) error {
+	return scanTenant(l.db, t, from, to, fn)
+}
+
+func scanTenant(r pebble.Reader, t tenant.ID, from, to uint32, fn func(Key, Amounts) error) error {
+	return iterate(r, hourPrefix(t, from), hourPrefix(t, to), func(kb, v []byte) error {
 		k, ok := decodeKey(kb)
 		if !ok {
 			return errAmounts
@@ -197,6 +282,38 @@ func (l *Ledger) scanTenant(t tenant.ID, from, to uint32, fn func(Key, Amounts) 
 		}
 		return fn(k, a)
 	})
+}
+
+// View fixes what a tenant has used until now, for Sum. It must be closed.
+type View struct {
+	ledger *Ledger
+	tenant tenant.ID
+	at     *pebble.Snapshot
+	leave  func()
+}
+
+// View returns the ledger as it stands: what is added later is not in it.
+func (l *Ledger) View(t tenant.ID) (*View, error) {
+	leave, err := l.use()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.flushNow(); err != nil {
+		leave()
+		return nil, err
+	}
+	return &View{l, t, l.db.NewSnapshot(), leave}, nil
+}
+
+// Scan calls fn with the tenant's rows of hours in [from, to).
+func (v *View) Scan(from, to uint32, fn func(Key, Amounts) error) error {
+	return scanTenant(v.at, v.tenant, from, to, fn)
+}
+
+// Close ends the view.
+func (v *View) Close() error {
+	defer v.leave()
+	return v.at.Close()
 }
 
 // tenants lists who has rows, the installation first.
@@ -217,174 +334,4 @@ func (l *Ledger) tenants() ([]tenant.ID, error) {
 		ok = it.SeekGE(append(tenantPrefix(spaceUsage, t)[:1+len(t)], 1)) // behind all of its rows
 	}
 	return out, errors.Join(it.Error(), it.Close())
-}
-
-// Forget removes everything about a tenant, durably.
-func (l *Ledger) Forget(t tenant.ID) error {
-	if t == "" {
-		return errors.New("metering: no tenant is named")
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for k := range l.rows {
-		if k.Tenant == t {
-			delete(l.rows, k)
-		}
-	}
-	for h := range l.hours {
-		if h.tenant == t {
-			delete(l.hours, h)
-		}
-	}
-	b := l.db.NewBatch()
-	defer b.Close()
-	for _, space := range []byte{spaceUsage, spaceBudget} {
-		from := tenantPrefix(space, t)
-		to := append(bytes.Clone(from[:len(from)-1]), 1)
-		if err := b.DeleteRange(from, to, nil); err != nil {
-			return fmt.Errorf("metering: forget %s: %w", t, err)
-		}
-	}
-	if err := b.Commit(pebble.Sync); err != nil {
-		return fmt.Errorf("metering: forget %s: %w", t, err)
-	}
-	if err := l.db.Flush(); err != nil {
-		return fmt.Errorf("metering: forget %s: %w", t, err)
-	}
-	from, to := tenantPrefix(spaceUsage, t), tenantPrefix(spaceUsage, t)
-	to[len(to)-1] = 1
-	if err := l.db.Compact(context.Background(), from, to, false); err != nil { // the files shall not hold them either
-		return fmt.Errorf("metering: forget %s: %w", t, err)
-	}
-	return nil
-}
-
-// RowsOf counts the rows of a tenant and their bytes.
-func (l *Ledger) RowsOf(t tenant.ID) (rows, bytes uint64, err error) {
-	if err := l.Flush(time.Now(), false); err != nil {
-		return 0, 0, err
-	}
-	from, to := tenantPrefix(spaceUsage, t), tenantPrefix(spaceUsage, t)
-	to[len(to)-1] = 1
-	err = l.iterate(from, to, func(k, v []byte) error {
-		rows++
-		bytes += uint64(len(k) + len(v))
-		return nil
-	})
-	return rows, bytes, err
-}
-
-// keepHours is how long hours stay before they become days.
-const keepHours = 90 * 24
-
-// Compact makes days of the hours of whole days that are older than 90 days: each in one batch, so that a crash leaves a day in one form.
-func (l *Ledger) Compact(now time.Time) (days int, err error) {
-	ids, err := l.tenants()
-	if err != nil {
-		return 0, err
-	}
-	end := (hourOf(now) - keepHours) / 24 * 24
-	for _, id := range ids {
-		n, err := l.compactTenant(id, end)
-		if days += n; err != nil {
-			return days, err
-		}
-	}
-	return days, nil
-}
-
-func (l *Ledger) compactTenant(id tenant.ID, end uint32) (days int, err error) {
-	sums := map[Key]*Amounts{}
-	b := l.db.NewBatch()
-	defer func() { b.Close() }()
-	day := uint32(0)
-	commit := func() error {
-		if len(sums) == 0 {
-			return nil
-		}
-		for k, a := range sums {
-			old, _, err := l.read(k)
-			if err != nil {
-				return err
-			}
-			a.Add(old.Amounts)
-			if err := b.Set(k.encode(), a.encode(nil), nil); err != nil {
-				return err
-			}
-		}
-		if err := b.Commit(pebble.Sync); err != nil {
-			return fmt.Errorf("metering: compact: %w", err)
-		}
-		b.Close()
-		b, days = l.db.NewBatch(), days+1
-		clear(sums)
-		return nil
-	}
-	err = l.scanTenant(id, 0, end, func(k Key, a Amounts) error {
-		if k.Day {
-			return nil
-		}
-		if d := k.Hour / 24; d != day {
-			if err := commit(); err != nil {
-				return err
-			}
-			day = d
-		}
-		if err := b.Delete(k.encode(), nil); err != nil {
-			return err
-		}
-		k.Day, k.Hour = true, k.Hour/24*24
-		if sums[k] == nil {
-			sums[k] = &Amounts{}
-		}
-		sums[k].Add(a)
-		return nil
-	})
-	if err == nil {
-		err = commit()
-	}
-	return days, err
-}
-
-// Prices returns the price books by the time from which each holds, the oldest first.
-func (l *Ledger) Prices() ([]PricedFrom, error) {
-	var out []PricedFrom
-	err := l.iterate([]byte{spacePrices}, []byte{spacePrices + 1}, func(k, v []byte) error {
-		if len(k) != 9 {
-			return errAmounts
-		}
-		p := PricedFrom{From: time.Unix(int64(binary.BigEndian.Uint64(k[1:])), 0).UTC()}
-		if err := json.Unmarshal(v, &p.Book); err != nil {
-			return fmt.Errorf("metering: price book of %s: %w", p.From, err)
-		}
-		out = append(out, p)
-		return nil
-	})
-	return out, err
-}
-
-// PricedFrom is a price book and the time from which it holds.
-type PricedFrom struct {
-	From time.Time
-	Book Book
-}
-
-// SetPrices makes a book hold from now on (from the hour that has begun), if it differs from the latest.
-func (l *Ledger) SetPrices(b Book, now time.Time) ([]PricedFrom, error) {
-	list, err := l.Prices()
-	if err != nil {
-		return nil, err
-	}
-	if n := len(list); n > 0 && list[n-1].Book == b {
-		return list, nil
-	}
-	v, err := json.Marshal(b)
-	if err != nil {
-		return nil, fmt.Errorf("metering: price book: %w", err)
-	}
-	from := now.Truncate(time.Hour)
-	if err := l.db.Set(binary.BigEndian.AppendUint64([]byte{spacePrices}, uint64(from.Unix())), v, pebble.Sync); err != nil {
-		return nil, fmt.Errorf("metering: price book: %w", err)
-	}
-	return l.Prices()
 }

@@ -46,7 +46,8 @@ type Meter struct {
 	disk     *shares
 	rowBytes map[tenant.ID]float64 // bytes of an event as it arrives, averaged
 	pools    map[pool]*pooled
-	last     map[part]float64 // of the last window with samples
+	last     map[part]float64 // of the last window with samples; nil after one without
+	client   float64          // CPU of the connections to the engine that waits for the engine's answer
 	scale    ratio
 	recent   []balance // of the last minute
 	storedAt time.Time
@@ -88,19 +89,22 @@ type balance struct {
 	profiled, sampled                     float64 // CPU of this process under a profile, and what its samples stand for at 10 ms each
 }
 
-// New returns a meter. It reads the price books of the store and makes cfg.Book hold from now on.
+// New returns a meter. It reads the price books of the store and makes cfg.Book hold from now on. Close it before the store.
 func New(cfg Config) (*Meter, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	ledger, err := NewLedger(cfg.DB)
+	if err != nil {
+		return nil, err
+	}
 	m := &Meter{
-		cfg: cfg, log: cfg.Logger.With("component", "metering"), ledger: NewLedger(cfg.DB), sampler: newSampler(),
+		cfg: cfg, log: cfg.Logger.With("component", "metering"), ledger: ledger, sampler: newSampler(),
 		pending: map[Key]*Amounts{}, claims: map[tenant.ID]map[detail]*claim{}, requests: map[detailOwner]float64{},
 		doors: newShares(doorHalf), stored: newShares(processHalf), merged: newShares(mergeHalf), disk: newShares(diskHalf),
 		rowBytes: map[tenant.ID]float64{}, pools: map[pool]*pooled{},
 	}
-	var err error
 	if m.prices, err = m.ledger.SetPrices(cfg.Book, cfg.Now()); err != nil {
 		return nil, err
 	}
@@ -110,6 +114,14 @@ func New(cfg Config) (*Meter, error) {
 	m.budgets = newBudgets(m)
 	m.asOf.Store(cfg.Now().UnixNano())
 	return m, nil
+}
+
+// Close ends the profile of the process and the use of the store: whoever comes later is refused. It waits for those who use the store, and can be
+// repeated. Run should have ended: what was used since its last look is not charged.
+func (m *Meter) Close() error {
+	_, err := m.sampler.close()
+	m.ledger.Close()
+	return err
 }
 
 // requestWork is the work of a request beside its bytes, in bytes.
@@ -205,26 +217,48 @@ func (m *Meter) book(hour uint32) *Book {
 	return &m.prices[at].Book
 }
 
+// priceList are the price books by the time from which each holds. It is shared: read it only.
+func (m *Meter) priceList() []PricedFrom {
+	m.pricesMu.RLock()
+	defer m.pricesMu.RUnlock()
+	return m.prices
+}
+
 // Pause lets somebody else take a CPU profile until resume is called. What is used meanwhile is shared out like what was used before, and marked as estimated.
 func (m *Meter) Pause() (resume func()) { return m.sampler.Pause() }
 
 // AsOf is when the processes were looked at last.
 func (m *Meter) AsOf() time.Time { return time.Unix(0, m.asOf.Load()).UTC() }
 
-// Forget removes a deleted tenant's usage.
+// Forget removes a deleted tenant's usage. What is charged to it later is overhead.
 func (m *Meter) Forget(_ context.Context, t tenant.ID) error {
+	m.leave(t)
+	return m.ledger.Forget(t)
+}
+
+// Keep removes of a deleted tenant what names users and queries, and the notices of its budget. Its amounts by hour, kind and source stay.
+func (m *Meter) Keep(_ context.Context, t tenant.ID) error {
+	m.leave(t)
+	return m.ledger.Keep(t)
+}
+
+// Kept says whether a deleted tenant's billing figures were kept.
+func (m *Meter) Kept(t tenant.ID) bool { return m.ledger.Kept(t) }
+
+// leave forgets in memory what a deleted tenant causes.
+func (m *Meter) leave(t tenant.ID) {
 	m.ticking.Lock()
 	defer m.ticking.Unlock()
 	m.mu.Lock()
-	for k := range m.pending {
-		if k.Tenant == t {
-			delete(m.pending, k)
-		}
-	}
 	delete(m.claims, t)
 	delete(m.rowBytes, t)
 	for _, s := range []*shares{m.doors, m.stored, m.merged, m.disk} {
 		s.forget(t)
+	}
+	for o := range m.requests {
+		if o.tenant == t {
+			delete(m.requests, o)
+		}
 	}
 	for p := range m.pools {
 		if p.tenant == t {
@@ -233,11 +267,12 @@ func (m *Meter) Forget(_ context.Context, t tenant.ID) error {
 	}
 	m.mu.Unlock()
 	m.budgets.forget(t)
-	return m.ledger.Forget(t)
 }
 
-// RowsOf counts the rows of the ledger about a tenant, and their bytes.
-func (m *Meter) RowsOf(t tenant.ID) (rows, bytes uint64, err error) { return m.ledger.RowsOf(t) }
+// RowsOf counts the rows of the ledger about a tenant, and their bytes: all, or those that Keep removes.
+func (m *Meter) RowsOf(t tenant.ID, keeping bool) (rows, bytes uint64, err error) {
+	return m.ledger.RowsOf(t, keeping)
+}
 
 // Run measures until ctx ends, and then once more. It returns an error when the ledger cannot be written.
 func (m *Meter) Run(ctx context.Context) error {
@@ -284,7 +319,7 @@ func (m *Meter) run(ctx context.Context) error {
 func (m *Meter) tick(ctx context.Context, last bool) error {
 	m.ticking.Lock()
 	defer m.ticking.Unlock()
-	began := time.Now()
+	began, asOf := time.Now(), m.cfg.Now() // what is used during the look is the next one's
 	look := m.sampler.look
 	if last {
 		look = m.sampler.close
@@ -304,8 +339,11 @@ func (m *Meter) tick(ctx context.Context, last bool) error {
 	m.mu.Lock()
 	c := newCharge(m, now)
 	c.process(w)
-	if ok {
+	switch {
+	case ok:
 		c.engineProcess(e)
+	case last || m.cfg.Engine == nil:
+		c.withoutEngine()
 	}
 	c.records(stored)
 	m.fadeLocked(m.cfg.Interval)
@@ -314,13 +352,21 @@ func (m *Meter) tick(ctx context.Context, last bool) error {
 		m.recent = m.recent[1:]
 	}
 	m.mu.Unlock()
-	if err := errors.Join(c.write(), m.ledger.Flush(now, true)); err != nil {
+	if err := errors.Join(c.write(), m.noteTexts(now), m.ledger.Flush(now, true)); err != nil {
 		return err
 	}
-	m.asOf.Store(now.UnixNano())
+	m.asOf.Store(asOf.UnixNano())
 	m.budgets.look(now, c.touched)
 	m.metrics.seconds.Observe(time.Since(began).Seconds())
 	return nil
+}
+
+// noteTexts keeps the texts of the queries whose rows are new.
+func (m *Meter) noteTexts(now time.Time) error {
+	if m.cfg.ShapeText == nil {
+		return nil
+	}
+	return m.ledger.NoteTexts(now, m.cfg.ShapeText)
 }
 
 func (m *Meter) fadeLocked(d time.Duration) {

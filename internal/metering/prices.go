@@ -60,27 +60,26 @@ const (
 // sku is one thing that has a price.
 type sku struct {
 	id, name string
-	unit     string // of what is consumed, and of the price
-	service  string
+	unit     string // of what is consumed, and of the price, in the form of FOCUS
 	price    func(*Book) float64
 	quantity func(usage.Kind, *Amounts) float64 // in units
 }
 
 // skus are all things that have a price. Events count where they are taken, answers of the cache where they are given.
 var skus = []sku{
-	{"cpu", "CPU time", "Seconds", "Compute", func(b *Book) float64 { return b.CPUSecond }, func(_ usage.Kind, a *Amounts) float64 { return a.CPU }},
-	{"memory", "Memory", "GB-Hours", "Compute", func(b *Book) float64 { return b.MemoryGBHour }, func(_ usage.Kind, a *Amounts) float64 { return a.MemorySeconds / gbHour }},
-	{"scan-hot", "Data scanned, hot", "GB", "Analytics", func(b *Book) float64 { return b.ScannedGB }, func(_ usage.Kind, a *Amounts) float64 { return a.Scanned / gb }},
-	{"scan-cold", "Data scanned, cold", "GB", "Analytics", func(b *Book) float64 { return b.ScannedColdGB }, func(_ usage.Kind, a *Amounts) float64 { return a.Cold / gb }},
-	{"storage", "Data stored", "GB-Months", "Storage", func(b *Book) float64 { return b.StoredGBMonth }, func(_ usage.Kind, a *Amounts) float64 { return a.ByteSeconds / gbMonth }},
-	{"egress", "Answers", "GB", "Networking", func(b *Book) float64 { return b.OutGB }, func(_ usage.Kind, a *Amounts) float64 { return a.Out / gb }},
-	{"events", "Events taken", "Million Events", "Analytics", func(b *Book) float64 { return b.MillionEvents }, func(k usage.Kind, a *Amounts) float64 {
+	{"cpu", "CPU time", "Seconds", func(b *Book) float64 { return b.CPUSecond }, func(_ usage.Kind, a *Amounts) float64 { return a.CPU }},
+	{"memory", "Memory", "GB-Hours", func(b *Book) float64 { return b.MemoryGBHour }, func(_ usage.Kind, a *Amounts) float64 { return a.MemorySeconds / gbHour }},
+	{"scan-hot", "Data scanned, hot", "GB", func(b *Book) float64 { return b.ScannedGB }, func(_ usage.Kind, a *Amounts) float64 { return a.Scanned / gb }},
+	{"scan-cold", "Data scanned, cold", "GB", func(b *Book) float64 { return b.ScannedColdGB }, func(_ usage.Kind, a *Amounts) float64 { return a.Cold / gb }},
+	{"storage", "Data stored", "GB-Months", func(b *Book) float64 { return b.StoredGBMonth }, func(_ usage.Kind, a *Amounts) float64 { return a.ByteSeconds / gbMonth }},
+	{"egress", "Answers", "GB", func(b *Book) float64 { return b.OutGB }, func(_ usage.Kind, a *Amounts) float64 { return a.Out / gb }},
+	{"events", "Events taken", "1000000 Events", func(b *Book) float64 { return b.MillionEvents }, func(k usage.Kind, a *Amounts) float64 {
 		if k != usage.KindIngest {
 			return 0
 		}
 		return a.Events / million
 	}},
-	{"cache", "Answers from the cache", "Thousand Requests", "Analytics", func(b *Book) float64 { return b.CacheHits1000 }, func(k usage.Kind, a *Amounts) float64 {
+	{"cache", "Answers from the cache", "1000 Requests", func(b *Book) float64 { return b.CacheHits1000 }, func(k usage.Kind, a *Amounts) float64 {
 		if k != usage.KindCache {
 			return 0
 		}

@@ -18,7 +18,8 @@ type window struct {
 	// cpu is what the process used while it was sampled, gap what it used while it was not: between two profiles, or while somebody
 	// else took one.
 	cpu, gap float64
-	sampled  bool // false: the whole window is gap
+	startup  float64 // before anything was sampled at all
+	sampled  bool    // false: the whole window is gap
 }
 
 // sampler profiles this process all the time, window by window. One profile can run in a process: Pause gives way to others.
@@ -30,12 +31,14 @@ type sampler struct {
 	end     float64 // CPU at the end of the last profile, or at the last look without one
 	begin   float64 // CPU at the begin of the running one
 	// done holds profiles that were ended by a pause and not looked at yet.
-	parts map[part]float64
-	cpu   float64
-	gap   float64
+	parts   map[part]float64
+	cpu     float64
+	gap     float64
+	startup float64
+	begun   bool // a profile has run
 }
 
-// newSampler returns a sampler that has looked at the beginning of the process: what was used before is gap.
+// newSampler returns a sampler. What the process uses until the first profile is its start-up.
 func newSampler() *sampler { return &sampler{parts: map[part]float64{}} }
 
 // selfCPU is the user and system time of this process in seconds.
@@ -77,8 +80,18 @@ func (s *sampler) startLocked() {
 		return // another one runs
 	}
 	s.running, s.begin = true, selfCPU()
-	s.gap += s.begin - s.end
-	s.end = s.begin
+	s.passed(s.begin)
+	s.begun = true
+}
+
+// passed takes in what was used until now without a profile.
+func (s *sampler) passed(now float64) {
+	if s.begun {
+		s.gap += now - s.end
+	} else {
+		s.startup += now - s.end
+	}
+	s.end = now
 }
 
 // stopLocked ends the running profile and adds up its samples.
@@ -111,13 +124,15 @@ func (s *sampler) look() (window, error) {
 	err := s.stopLocked()
 	s.startLocked()
 	if !s.running { // not allowed to: everything since the last look is gap
-		now := selfCPU()
-		s.gap += now - s.end
-		s.end = now
+		s.passed(selfCPU())
 	}
-	w := window{parts: s.parts, cpu: s.cpu, gap: s.gap, sampled: s.cpu > 0}
-	s.parts, s.cpu, s.gap = map[part]float64{}, 0, 0
-	return w, err
+	return s.take(), err
+}
+
+func (s *sampler) take() window {
+	w := window{parts: s.parts, cpu: s.cpu, gap: s.gap, startup: s.startup, sampled: s.cpu > 0}
+	s.parts, s.cpu, s.gap, s.startup = map[part]float64{}, 0, 0, 0
+	return w
 }
 
 // close ends the profile for good.
@@ -126,8 +141,6 @@ func (s *sampler) close() (window, error) {
 	defer s.mu.Unlock()
 	err := s.stopLocked()
 	s.pauses++ // nothing starts again
-	now := selfCPU()
-	s.gap += now - s.end
-	s.end = now
-	return window{parts: s.parts, cpu: s.cpu, gap: s.gap, sampled: s.cpu > 0}, err
+	s.passed(selfCPU())
+	return s.take(), err
 }

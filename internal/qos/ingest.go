@@ -42,8 +42,10 @@ type meter struct {
 	held    int64         // bytes in work
 	events  bucket
 	bytes   bucket
-	// What requests looked like: bytes on the wire of an event, and decompressed bytes of one on the wire.
-	perEvent, growth float64
+	// What requests looked like: bytes on the wire of an event, and decompressed bytes of one on the wire. Of those that did not announce
+	// their length: events and decompressed bytes.
+	perEvent, growth            float64
+	unknownEvents, unknownBytes float64
 }
 
 const (
@@ -102,11 +104,11 @@ func (i *Ingest) Begin(t *catalog.Tenant, length int64) (usage.Reserve, *problem
 			WithLimit("ingest.in_flight", i.cfg.InFlight).WithRetry(time.Second))
 	}
 	m.keep = time.Duration(r.burst) * time.Second
-	wire := float64(max(length, 1))
-	if p := i.early(m, &m.events, now, r.events, r.burst, max(1, wire/m.perEvent), &res.Events, eventsLimit); p != nil {
+	events, bytes := m.expect(length)
+	if p := i.early(m, &m.events, now, r.events, r.burst, events, &res.Events, eventsLimit); p != nil {
 		return usage.Reserve{}, p
 	}
-	if p := i.early(m, &m.bytes, now, r.bytes, r.burst, max(1, wire*m.growth), &res.Bytes, bytesLimit); p != nil {
+	if p := i.early(m, &m.bytes, now, r.bytes, r.burst, bytes, &res.Bytes, bytesLimit); p != nil {
 		m.events.tokens += float64(res.Events)
 		return usage.Reserve{}, p
 	}
@@ -210,13 +212,28 @@ func (i *Ingest) giveBack(m *meter, res usage.Reserve) {
 	m.bytes.tokens += float64(res.Bytes)
 }
 
+// expect returns the events and decompressed bytes that a request of this length is likely to hold.
+func (m *meter) expect(length int64) (events, bytes float64) {
+	if length < 0 {
+		return max(1, m.unknownEvents), max(1, m.unknownBytes)
+	}
+	wire := float64(max(length, 1))
+	return max(1, wire/m.perEvent), max(1, wire*m.growth)
+}
+
 // learn keeps what requests of the tenant look like.
 func (m *meter) learn(length int64, events, bytes int) {
-	if length <= 0 || events <= 0 || bytes <= 0 {
+	if length == 0 || events <= 0 || bytes <= 0 {
 		return
 	}
-	m.perEvent += 0.2 * (float64(length)/float64(events) - m.perEvent)
-	m.growth += 0.2 * (max(1, float64(bytes)/float64(length)) - m.growth)
+	const rate = 0.2
+	if length < 0 {
+		m.unknownEvents += rate * (float64(events) - m.unknownEvents)
+		m.unknownBytes += rate * (float64(bytes) - m.unknownBytes)
+		return
+	}
+	m.perEvent += rate * (float64(length)/float64(events) - m.perEvent)
+	m.growth += rate * (max(1, float64(bytes)/float64(length)) - m.growth)
 }
 
 // meter finds a tenant's, and forgets others' whose buckets are full by now.

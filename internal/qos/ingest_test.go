@@ -302,3 +302,39 @@ func BenchmarkIngestRefused(b *testing.B) {
 		}
 	}
 }
+
+// A flood whose requests do not announce their length is refused early too, once it is known what they hold; whoever stays within the limit is not.
+func TestFloodOfUnknownLength(t *testing.T) {
+	c := &clock{time.Unix(1e9, 0)}
+	i := newIngest(t, c, IngestConfig{})
+	a := &catalog.Tenant{ID: "a", Limits: catalog.Limits{EventsPerSecond: 1000, BurstSeconds: 1}}
+	looked, taken := 0, 0
+	for range 2000 { // 100 requests a second of 500 events each: fifty times the limit
+		c.t = c.t.Add(10 * time.Millisecond)
+		res, p := i.Begin(a, -1)
+		if p != nil {
+			if p.Limit != "limits.events_per_second" || p.RetryAfter <= 0 {
+				t.Fatalf("%+v", p)
+			}
+			continue
+		}
+		looked++
+		if i.Take(a, res, 500, 100_000) == nil {
+			taken++
+		}
+	}
+	if taken < 35 || taken > 42 || looked > 2*taken+10 {
+		t.Errorf("of 2000 requests %d were decoded, %d taken; want about 40 taken and few more decoded", looked, taken)
+	}
+	b := &catalog.Tenant{ID: "b", Limits: catalog.Limits{EventsPerSecond: 1000, BurstSeconds: 1}}
+	for n := range 500 { // 80 % of the limit
+		c.t = c.t.Add(10 * time.Millisecond)
+		res, p := i.Begin(b, -1)
+		if p == nil {
+			p = i.Take(b, res, 8, 1600)
+		}
+		if p != nil {
+			t.Fatalf("request %d within the limit: %v", n, p)
+		}
+	}
+}

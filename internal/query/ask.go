@@ -22,7 +22,6 @@ import (
 type asking struct {
 	*Service
 	q      *Question
-	begin  time.Time
 	scope  Scope
 	limits catalog.Limits
 	min    token.Token // nil: nothing is demanded
@@ -42,7 +41,7 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 		_, p := q.Who.RequireTenant()
 		return nil, p
 	}
-	a := &asking{Service: s, q: q, begin: time.Now(), scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: true, RollupsFromEvents: s.deps.Rollups == nil}}
+	a := &asking{Service: s, q: q, scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: true, RollupsFromEvents: s.deps.Rollups == nil}}
 	if s.deps.Tenants != nil && !all {
 		t, ok := s.deps.Tenants.TenantByID(id)
 		if !ok { // a job whose tenant was deleted meanwhile

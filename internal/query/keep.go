@@ -93,21 +93,24 @@ func (a *asking) fromCache(ctx context.Context) (*Answer, *problem.Problem) {
 		return own, refusal
 	}
 	k := v.(*kept)
-	return a.again(k, k.asOf, k.snapshot)
+	return a.again(k, k.asOf, k.snapshot, usage.StartCPU()) // the waiting for somebody else's run is no work
 }
 
 // hit looks an answer up. It holds all that can be seen: as_of is read before the version, under which the answer was found.
 func (a *asking) hit(key [32]byte) (*Answer, *problem.Problem) {
+	cpu := usage.StartCPU()
 	asOf, snapshot := a.deps.Visibility.AsOf(), a.snapshot()
 	version, settled := a.deps.Data.DataVersion(a.scope.Tenant)
 	if !settled { // some may see what is to come already
+		cpu.Stop()
 		return nil, nil
 	}
 	v, ok := a.deps.Cache.Load(a.scope.Tenant, key, version)
 	if !ok {
+		cpu.Stop()
 		return nil, nil
 	}
-	return a.again(v.(*kept), asOf, snapshot)
+	return a.again(v.(*kept), asOf, snapshot, cpu)
 }
 
 // Blocker says at once whether a subject may ask at all: a Gate may be one. What costs nothing passes no gate, but
@@ -116,8 +119,9 @@ type Blocker interface {
 	Blocked(s usage.Subject, kind usage.Kind) *problem.Problem
 }
 
-// again gives a kept answer, and charges what that takes.
-func (a *asking) again(k *kept, asOf time.Time, snapshot string) (*Answer, *problem.Problem) {
+// again gives a kept answer, and charges what that takes: the CPU since cpu was started, which it stops.
+func (a *asking) again(k *kept, asOf time.Time, snapshot string, cpu usage.CPUTime) (*Answer, *problem.Problem) {
+	used := cpu.Stop()
 	subject := a.subject(k.shape)
 	if b, ok := a.deps.Gate.(Blocker); ok {
 		if p := b.Blocked(subject, usage.KindQuery); p != nil {
@@ -131,7 +135,7 @@ func (a *asking) again(k *kept, asOf time.Time, snapshot string) (*Answer, *prob
 	if id == "" {
 		id = newEngineID()
 	}
-	r := usage.Record{Subject: subject, Kind: usage.KindCache, At: time.Now(), CPU: time.Since(a.begin), BytesOut: uint64(len(k.body)), Count: 1}
+	r := usage.Record{Subject: subject, Kind: usage.KindCache, At: time.Now(), CPU: used, BytesOut: uint64(len(k.body)), Count: 1}
 	a.tell(r)
 	cost := a.costOf(r, 0)
 	sum := clickhouse.Summary{ResultRows: k.sum.ResultRows, ResultBytes: k.sum.ResultBytes, Elapsed: r.CPU, CPU: r.CPU}

@@ -83,13 +83,13 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 		out, _, prob := r.ask1(ctx, p)
 		return out, prob
 	}
-	if out := r.hit(p, begin); out != nil {
+	if out := r.hit(p); out != nil {
 		return out, nil
 	}
 	var own *served
 	var prob *problem.Problem
 	v, err := r.deps.Cache.Share(ctx, p.src.Tenant, p.key, func() (any, bool) {
-		if own = r.hit(p, begin); own != nil { // somebody else's run has ended meanwhile
+		if own = r.hit(p); own != nil { // somebody else's run has ended meanwhile
 			return nil, false
 		}
 		var k *kept
@@ -109,28 +109,32 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 		return own, prob
 	}
 	k := v.(*kept)
-	return r.again(p, k, k.asOf, k.till, r.snapshot(p.src.Tenant), begin), nil
+	cpu := usage.StartCPU() // the waiting for somebody else's run is no work
+	return r.again(p, k, k.asOf, k.till, r.snapshot(p.src.Tenant), cpu), nil
 }
 
 // hit looks an answer up. Its times are those of now: they are read before the version, at which the answer was found.
-func (r *Reporter) hit(p *panel, begin time.Time) *served {
+func (r *Reporter) hit(p *panel) *served {
+	cpu := usage.StartCPU()
 	asOf, till, snapshot := r.deps.Clock.AsOf(), r.deps.Clock.CompleteUntil(), r.snapshot(p.src.Tenant)
 	version, settled := r.deps.Data.DataVersion(p.src.Tenant)
 	if !settled {
+		cpu.Stop()
 		return nil
 	}
 	v, ok := r.deps.Cache.Load(p.src.Tenant, p.key, version)
 	if !ok {
+		cpu.Stop()
 		return nil
 	}
-	return r.again(p, v.(*kept), asOf, till, snapshot, begin)
+	return r.again(p, v.(*kept), asOf, till, snapshot, cpu)
 }
 
-// again gives a kept answer, and charges what that takes.
-func (r *Reporter) again(p *panel, k *kept, asOf, till time.Time, snapshot string, begin time.Time) *served {
+// again gives a kept answer, and charges what that takes: the CPU since cpu was started, which it stops.
+func (r *Reporter) again(p *panel, k *kept, asOf, till time.Time, snapshot string, cpu usage.CPUTime) *served {
 	body := k.render(asOf, till)
 	subject := subject(p.who, p.src, k.shape)
-	rec := usage.Record{Subject: subject, Kind: usage.KindCache, At: time.Now(), CPU: time.Since(begin), BytesOut: uint64(len(body)), Count: 1}
+	rec := usage.Record{Subject: subject, Kind: usage.KindCache, At: time.Now(), CPU: cpu.Stop(), BytesOut: uint64(len(body)), Count: 1}
 	r.tell(rec)
 	r.metrics.answers.WithLabelValues("cache").Inc()
 	return out(body, r.cost(rec, 0), snapshot, "hit")

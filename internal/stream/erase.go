@@ -194,9 +194,9 @@ func (p *Processor) AccountOf(tenant string) (Erased, error) { return p.acct.siz
 // EraseAccount removes a tenant's accounting, and keeps none of it from now on: rows of it that the log still holds are dropped uncounted.
 func (p *Processor) EraseAccount(tenant string) error { return p.acct.erase(tenant) }
 
-// LogKept says until when the log may hold events that were appended by now.
+// LogKept says until when the log's files may hold events that were appended by now, if they are processed by then.
 func (p *Processor) LogKept(now time.Time) time.Time {
-	return now.Add(p.cfg.KeepLog + 2*time.Minute) // it is truncated every minute
+	return now.Add(p.cfg.KeepLog + p.purgeEvery() + 3*time.Minute) // it is truncated every minute
 }
 
 // sizeOf counts the stored hours of a tenant.

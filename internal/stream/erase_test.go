@@ -8,6 +8,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"weir/internal/event"
 )
 
 // but knows every tenant but one.
@@ -156,5 +158,107 @@ func TestQuiet(t *testing.T) {
 			t.Errorf("beside the holder of slot %d", s)
 		}
 		<-r.p.turns[s]
+	}
+}
+
+// TestEraseQuarantine removes the records that hold rows of a deleted tenant alone; what also holds rows of the living, or does not say whose, is told and stays.
+func TestEraseQuarantine(t *testing.T) {
+	fs, l, e := vfs.NewMem(), newMemLog(2), &session{fakeEngine: newFakeEngine()}
+	broken := func(rows ...event.Row) {
+		b := event.NewBatch()
+		for i := range rows {
+			b.Append(&rows[i])
+		}
+		rec := b.AppendRecord(nil)
+		rec[1]++ // the checksum
+		if _, err := l.Append(t.Context(), 0, rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	broken(row("t1", "a", 0), row("t1", "b", 0))
+	broken(row("t1", "c", 0), row("t2", "d", 0))
+	broken(row("t2", "e", 0))
+	if _, err := l.Append(t.Context(), 0, []byte("no record at all")); err != nil {
+		t.Fatal(err)
+	}
+	l.parts[1] = append(l.parts[1], eventlogRecordLost())
+	r := newRig(t, fs, l, e)
+	defer r.close(t)
+	commit(t, r)
+	quarantined := func() int {
+		list, err := r.p.Quarantine()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if n := quarantined(); n != 5 {
+		t.Fatalf("%d records are in quarantine, want 5", n)
+	}
+	if err := r.p.EraseQuarantine("t1"); err != nil || quarantined() != 5 {
+		t.Errorf("of a living tenant something was removed: %v, %d left", err, quarantined())
+	}
+	r.p.cfg.Tenants = but("t1")
+	before, err := r.p.QuarantineOf("t1")
+	if err != nil || before.Own.Rows != 1 || before.Own.Bytes == 0 || before.Undecided.Rows != 2 {
+		t.Errorf("%+v, %v: want one of its own, and two undecided", before, err)
+	}
+	for range 2 { // the second time there is nothing to do
+		if err := r.p.EraseQuarantine("t1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after, err := r.p.QuarantineOf("t1"); err != nil || after.Own != (Erased{}) || after.Undecided != before.Undecided || quarantined() != 4 {
+		t.Errorf("%+v, %v, %d left", after, err, quarantined())
+	}
+}
+
+// purging is a log that counts how often its files are made to forget.
+type purging struct {
+	*memLog
+	purges int
+	err    error
+}
+
+func (l *purging) Purge(context.Context) error {
+	l.purges++
+	return l.err
+}
+
+// TestLogIsPurged looks that the log's files forget what was truncated away within the time that LogKept says, and are left alone when nothing was.
+func TestLogIsPurged(t *testing.T) {
+	l := &purging{memLog: newMemLog(1)}
+	r := newRig(t, vfs.NewMem(), l.memLog, &session{fakeEngine: newFakeEngine()})
+	defer r.close(t)
+	r.p.cfg.Log, r.p.cfg.KeepLog = l, 24*time.Hour
+	now := time.Now()
+	look := func(after time.Duration, want int) {
+		t.Helper()
+		now = now.Add(after)
+		if err := r.p.purge(t.Context(), now); err != nil && l.err == nil {
+			t.Fatal(err)
+		}
+		if l.purges != want {
+			t.Errorf("purged %d times, want %d", l.purges, want)
+		}
+	}
+	look(0, 1) // what the last process left
+	look(24*time.Hour, 1)
+	appendRows(t, l.memLog, 0, row("t1", "a", 0))
+	commit(t, r)
+	if err := r.p.truncate(t.Context(), now.Add(48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	l.err = errors.New("disk")
+	look(time.Minute, 2)
+	look(time.Minute, 3) // again
+	l.err = nil
+	look(time.Minute, 4)
+	look(time.Minute, 4)
+	r.p.unpurged = true
+	look(30*time.Minute, 4) // not so often
+	look(31*time.Minute, 5)
+	if kept := r.p.LogKept(now).Sub(now); kept < 25*time.Hour+time.Minute {
+		t.Errorf("events may be there for %v: less than it takes to truncate and purge them", kept)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,8 +15,8 @@ import (
 	"weir/internal/eventlog"
 )
 
-// Quarantined is a record of the log that could not be decoded in three tries. Such a record cannot be
-// attributed to a tenant; the operator sees it.
+// Quarantined is a record of the log that could not be decoded in three tries. It counts for no tenant, for nobody can tell how many rows it has of
+// whom; the operator sees it. Whose rows it holds can often be told all the same: when a tenant is deleted.
 type Quarantined struct {
 	ID        string    `json:"id"`
 	Partition uint16    `json:"partition"`
@@ -114,4 +115,57 @@ func (p *Processor) DecodeQuarantine(id string) (partition uint16, b *event.Batc
 		return 0, nil, fmt.Errorf("%w: %w", ErrStillUndecodable, err)
 	}
 	return q.Partition, b, nil
+}
+
+// QuarantineShare is what lies in quarantine of a tenant: records that hold rows of it, and of nobody who lives (Own), and such that hold rows of the
+// living too, or do not tell whose (Undecided). Rows counts records.
+type QuarantineShare struct{ Own, Undecided Erased }
+
+// QuarantineOf looks for records that hold rows of a tenant. It reads all of them.
+func (p *Processor) QuarantineOf(tenant string) (QuarantineShare, error) {
+	var s QuarantineShare
+	err := p.quarantineOf(tenant, func(_ []byte, q *Quarantined, own bool) error {
+		of := &s.Undecided
+		if own {
+			of = &s.Own
+		}
+		of.Rows++
+		of.Bytes += uint64(len(q.Data))
+		return nil
+	})
+	return s, err
+}
+
+// EraseQuarantine removes the records that hold rows of a deleted tenant and of nobody who lives. The tenant must be gone from the catalog.
+func (p *Processor) EraseQuarantine(tenant string) error {
+	b := p.db.NewBatch()
+	defer b.Close()
+	err := p.quarantineOf(tenant, func(key []byte, _ *Quarantined, own bool) error {
+		if !own {
+			return nil
+		}
+		return b.Delete(append([]byte{}, key...), nil)
+	})
+	if err != nil || b.Empty() {
+		return err
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("erase from quarantine: %w", err)
+	}
+	return nil
+}
+
+// quarantineOf calls fn with the records that hold, or may hold, rows of a tenant.
+func (p *Processor) quarantineOf(tenant string, fn func(key []byte, q *Quarantined, own bool) error) error {
+	return scan(p.db, []byte{keyQuarantine}, func(key, value []byte) error {
+		q, err := readQuarantined(key, value)
+		if err != nil || q.Data == nil { // nothing of it could be read at all
+			return err
+		}
+		names, told := event.RecordTenants(q.Data)
+		if told && !slices.Contains(names, tenant) {
+			return nil
+		}
+		return fn(key, &q, told && !slices.ContainsFunc(names, p.known))
+	})
 }

@@ -26,6 +26,9 @@ func (p *Processor) runUpkeep(ctx context.Context) error {
 			if err := p.truncate(ctx, time.Now()); err != nil && ctx.Err() == nil {
 				p.log.Warn("the log could not be truncated", "error", err)
 			}
+			if err := p.purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				p.log.Warn("the files of the log may still hold records that were truncated away; trying again", "error", err)
+			}
 		}
 		if full {
 			continue
@@ -55,8 +58,33 @@ func (p *Processor) truncate(ctx context.Context, now time.Time) error {
 			if err := p.cfg.Log.Truncate(ctx, part, to); err != nil {
 				return fmt.Errorf("partition %d: %w", part, err)
 			}
+			p.unpurged = true
 		}
 	}
+	return nil
+}
+
+// purger is a log whose files keep for a while what was truncated away.
+type purger interface {
+	// Purge makes the files forget it.
+	Purge(ctx context.Context) error
+}
+
+// purgeEvery is how long what was truncated away may lie in the files of the log.
+func (p *Processor) purgeEvery() time.Duration {
+	return min(max(p.cfg.KeepLog/24, time.Minute), time.Hour)
+}
+
+// purge makes the log's files forget what was truncated away, now and then.
+func (p *Processor) purge(ctx context.Context, now time.Time) error {
+	l, ok := p.cfg.Log.(purger)
+	if !ok || !p.unpurged || now.Sub(p.purged) < p.purgeEvery()-time.Second {
+		return nil
+	}
+	if err := l.Purge(ctx); err != nil {
+		return err
+	}
+	p.purged, p.unpurged = now, false
 	return nil
 }
 

@@ -97,16 +97,58 @@ func eventually(t *testing.T, within time.Duration, what string, ok func() bool)
 	}
 }
 
+func (r removal) rows(t *testing.T) map[string]uint64 {
+	t.Helper()
+	rows := map[string]uint64{}
+	for _, p := range r.Places {
+		rows[p.Place] = p.Rows
+		if p.Left != 0 {
+			t.Errorf("%s still has %d rows", p.Place, p.Left)
+		}
+	}
+	t.Logf("report: %+v", r)
+	return rows
+}
+
+// remove deletes a tenant and waits for the report.
+func remove(ctx context.Context, t *testing.T, s *harness.Server, path string) removal {
+	t.Helper()
+	var job struct{ ID, State string }
+	if err := s.Admin().Do(ctx, http.MethodDelete, path, nil, &job); err != nil || job.ID == "" {
+		t.Fatalf("%v, %+v", err, job)
+	}
+	eventually(t, 5*time.Minute, "done", func() bool {
+		if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID, nil, &job); err != nil {
+			t.Fatal(err)
+		}
+		if job.State == "failed" {
+			t.Fatalf("job failed: %+v", job)
+		}
+		return job.State == "done"
+	})
+	var report removal
+	if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID+"/result", nil, &report); err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
 // files that hold text, below dir, without those of the event log.
-func holding(t *testing.T, dir, text string) []string {
+func holding(t *testing.T, dir, text string) (found []string) {
+	for _, path := range holdingAnywhere(t, dir, text) {
+		if rel, _ := filepath.Rel(dir, path); !strings.HasPrefix(rel, "log/") {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+func holdingAnywhere(t *testing.T, dir, text string) []string {
 	t.Helper()
 	var found []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil // removed in the meantime
-		}
-		if rel, _ := filepath.Rel(dir, path); strings.HasPrefix(rel, "log/") {
-			return nil
 		}
 		content, err := os.ReadFile(path)
 		if err == nil && bytes.Contains(content, []byte(text)) {
@@ -164,14 +206,7 @@ func TestDeleteTenant(t *testing.T) {
 	if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID+"/result", nil, &report); err != nil {
 		t.Fatal(err)
 	}
-	rows := map[string]uint64{}
-	for _, p := range report.Places {
-		rows[p.Place] = p.Rows
-		if p.Left != 0 {
-			t.Errorf("%s still has %d rows", p.Place, p.Left)
-		}
-	}
-	t.Logf("report: %+v", report)
+	rows := report.rows(t)
 	if rows["table weir.events"]+rows["late events"] != 1000 || rows["derived tables"] == 0 || rows["event ids"] != 1000 || rows["hours of accounting"] == 0 || rows["properties and statistics"] == 0 || report.Until.Before(time.Now()) {
 		t.Errorf("found %v until %s", rows, report.Until)
 	}
@@ -186,5 +221,139 @@ func TestDeleteTenant(t *testing.T) {
 	}
 	if len(holding(t, s.Dir(), "canary-stays")) == 0 {
 		t.Error("the other's events are gone too")
+	}
+}
+
+// costLines are the costs that the operator sees, told apart by something.
+func costLines(ctx context.Context, t *testing.T, s *harness.Server, by string) (lines []costLine) {
+	t.Helper()
+	var b struct{ Lines []costLine }
+	if err := s.Admin().Do(ctx, http.MethodGet, "/api/v1/costs?limit=10000&by="+by, nil, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Lines
+}
+
+type costLine struct {
+	Tenant, Kind, User, Shape string
+	ShapeText                 string `json:"shape_text"`
+	Amount                    float64
+}
+
+func amountOf(lines []costLine, tenant string) (sum float64) {
+	for _, l := range lines {
+		if l.Tenant == tenant {
+			sum += l.Amount
+		}
+	}
+	return sum
+}
+
+// TestDeletedTenantIsGone deletes a tenant while a job of it runs and nothing else happens: no file holds anything of it but the event log's, its costs do
+// not come back, and after the date that the report gives the event log holds nothing of it either.
+func TestDeletedTenantIsGone(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	defer cancel()
+	s := harness.StartT(t, harness.Config{Args: []string{"--log-retention", "1m", "--metering-interval", "1s", "--query-timeout", "5s"}})
+	gone, stays := plant(ctx, t, s, "gone", "canary-gone"), plant(ctx, t, s, "stays", "canary-stays")
+	eventually(t, time.Minute, "visible", func() bool { return stored(ctx, t, gone) == 1000 && stored(ctx, t, stays) == 1000 })
+	for _, c := range []*client.Client{gone, stays} {
+		name := map[*client.Client]string{gone: "canary-gone", stays: "canary-stays"}[c]
+		id := startJob(t, c, "SELECT client_id, path FROM events WHERE path <> '/"+name+"-in-a-query'")
+		eventually(t, time.Minute, "done", func() bool { return job(t, c, id).State == "done" })
+	}
+	startJob(t, gone, "SELECT count() FROM events AS a CROSS JOIN events AS b CROSS JOIN events AS c CROSS JOIN events AS d WHERE cityHash64(a.event_id, b.event_id, c.event_id, d.event_id) % 7 = 1 AND a.path <> 'canary-gone-running'")
+	eventually(t, 30*time.Second, "charged", func() bool {
+		lines := costLines(ctx, t, s, "tenant,shape")
+		return amountOf(lines, "gone") > 0 && amountOf(lines, "stays") > 0
+	})
+	if len(holding(t, s.Dir(), "canary-gone")) == 0 || len(holdingAnywhere(t, filepath.Join(s.Dir(), "log"), "canary-gone")) == 0 {
+		t.Fatal("the canary is nowhere: the test shows nothing")
+	}
+	report := remove(ctx, t, s, "/api/v1/tenants/gone")
+	rows := report.rows(t)
+	for _, place := range []string{"jobs and their results", "usage and costs", "texts of the audit log"} {
+		if rows[place] == 0 {
+			t.Errorf("nothing was found in %s", place)
+		}
+	}
+	if found := holding(t, s.Dir(), "canary-gone"); len(found) != 0 {
+		t.Errorf("the canary is still in %v", found)
+	}
+	since := time.Now()
+	eventually(t, 30*time.Second, "measured again", func() bool { return costs(t, s).AsOf.After(since.Add(3 * time.Second)) })
+	for _, l := range costLines(ctx, t, s, "tenant,kind,user,shape") {
+		if l.Tenant == "gone" {
+			t.Errorf("its costs have come back: %+v", l)
+		}
+	}
+	if testing.Short() {
+		return
+	}
+	for i := 0; time.Now().Before(report.Until); i++ { // others go on, a little
+		if err := stays.Do(ctx, http.MethodPost, "/ingest", json.RawMessage(fmt.Sprintf(`{"event_id":"later-%d","site_id":"site-stays","type":"view","props":{"x":"canary-stays"}}`, i)), nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+	}
+	if found := holdingAnywhere(t, s.Dir(), "canary-gone"); len(found) != 0 {
+		t.Errorf("after %s the canary is still in %v", report.Until, found)
+	}
+	if len(holdingAnywhere(t, s.Dir(), "canary-stays")) == 0 {
+		t.Error("the other's events are gone too")
+	}
+}
+
+// TestDeletedTenantsBill keeps the billing figures of a deleted tenant, over a restart, until they are not wanted any more.
+func TestDeletedTenantsBill(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	s := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "1s", "--query-timeout", "5s"}})
+	gone := plant(ctx, t, s, "gone", "canary-gone")
+	eventually(t, time.Minute, "visible", func() bool { return stored(ctx, t, gone) == 1000 })
+	eventually(t, 30*time.Second, "charged", func() bool { return amountOf(costLines(ctx, t, s, "tenant,shape"), "gone") > 0 })
+	costs(t, s)
+	before := amountOf(costLines(ctx, t, s, "tenant"), "gone")
+	report := remove(ctx, t, s, "/api/v1/tenants/gone?keep_billing=true")
+	if rows := report.rows(t); rows["usage and costs"] == 0 {
+		t.Error("no row named a user or a query")
+	}
+	check := func(when string) {
+		t.Helper()
+		lines := costLines(ctx, t, s, "tenant,kind,user,shape")
+		if after := amountOf(lines, "gone"); after < before {
+			t.Errorf("%s: the bill was %v and is %v", when, before, after)
+		}
+		for _, l := range lines {
+			if l.Tenant == "gone" && (l.User != "" || l.Shape != "" || l.ShapeText != "") {
+				t.Errorf("%s: a line names a user or a query: %+v", when, l)
+			}
+		}
+		body, err := s.Admin().Get(ctx, "/api/v1/costs/export")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer body.Close()
+		if text, err := io.ReadAll(body); err != nil || !strings.Contains(string(text), ",gone,") {
+			t.Errorf("%s: the export has nothing of it, %v", when, err)
+		}
+	}
+	check("deleted")
+	if err := s.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	check("after a restart")
+	if found := holding(t, s.Dir(), "canary-gone"); len(found) != 0 {
+		t.Errorf("the canary is still in %v", found)
+	}
+	remove(ctx, t, s, "/api/v1/tenants/gone?keep_billing=false")
+	if left := costLines(ctx, t, s, "tenant,kind"); amountOf(left, "gone") != 0 {
+		t.Errorf("left: %+v", left)
+	}
+	if err := s.Admin().Do(ctx, http.MethodDelete, "/api/v1/tenants/gone?keep_billing=false", nil, nil); err == nil {
+		t.Error("there is still something to remove")
 	}
 }

@@ -280,3 +280,54 @@ func TestEffortIsCharged(t *testing.T) {
 		t.Errorf("charged %.2f s, the engine used %.2f s meanwhile", heavyCharged, heavy)
 	}
 }
+
+// Which questions cost what can be read after a restart, and after a kill.
+func TestShapesSurviveRestarts(t *testing.T) {
+	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "500ms"}})
+	tn := newTenants(t, srv, "asker")[0]
+	shapes := func() (texts []string) {
+		var b struct{ Lines []costLine }
+		if err := srv.Client(tn.Admin).Do(t.Context(), "GET", "/api/v1/costs?by=shape", nil, &b); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range b.Lines {
+			if l.ShapeText != "" {
+				texts = append(texts, l.ShapeText)
+			}
+		}
+		return texts
+	}
+	ask := func(column string) {
+		if _, err := srv.Client(tn.Analyst).QueryRows(t.Context(), client.QueryRequest{SQL: "SELECT count() FROM events WHERE " + column + " = 'x'"}); err != nil {
+			t.Fatal(err)
+		}
+		costs(t, srv)
+		costs(t, srv) // one whole look after the question
+	}
+	want := func(when string, columns ...string) {
+		t.Helper()
+		all := strings.Join(shapes(), "\n")
+		for _, c := range columns {
+			if !strings.Contains(all, c) {
+				t.Errorf("%s: no question about %s in\n%s", when, c, all)
+			}
+		}
+	}
+	ask("user_id")
+	want("at once", "user_id")
+	if err := srv.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want("after a restart", "user_id")
+	ask("session_id")
+	if err := srv.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want("after a kill", "user_id", "session_id")
+}

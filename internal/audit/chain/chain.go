@@ -21,6 +21,7 @@ import (
 
 	"weir/internal/audit"
 	"weir/internal/catalog"
+	"weir/internal/erasable"
 	"weir/internal/tenant"
 )
 
@@ -119,7 +120,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	}
 	cache := pebble.NewCache(1 << 20)
 	defer cache.Unref()
-	l.db, err = pebble.Open(cfg.Dir, &pebble.Options{FS: cfg.FS, Cache: cache, MemTableSize: 1 << 20, ReadOnly: cfg.ReadOnly, Logger: storeLogger{l}, Cleaner: remover{},
+	l.db, err = pebble.Open(cfg.Dir, &pebble.Options{FS: cfg.FS, Cache: cache, MemTableSize: 1 << 20, ReadOnly: cfg.ReadOnly, Logger: storeLogger{l}, Cleaner: erasable.Cleaner{},
 		CompactionConcurrencyRange: func() (int, int) { return 1, 1 }})
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
@@ -355,15 +356,6 @@ func (l *Log) Close() error {
 
 // owned returns the tag of a tenant.
 func (l *Log) owned(t tenant.ID) [16]byte { return ownerOf(l.secret, t) }
-
-// remover removes files that are not needed any more. That it says it needs their contents, like the cleaner inside of contents, keeps the store from
-// using write-ahead logs again: a used one would hold erased texts until they are overwritten.
-type remover struct {
-	pebble.DeleteCleaner
-	contents
-}
-
-type contents struct{ pebble.ArchiveCleaner }
 
 // storeLogger passes on what the store has to say.
 type storeLogger struct{ l *Log }

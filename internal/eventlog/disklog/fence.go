@@ -30,6 +30,8 @@ type fence struct {
 	vfs.FS
 	onFail func(error) // called once, must not block
 
+	fresh atomic.Bool // write-ahead logs are not used again, but removed: see Purge
+
 	err      atomic.Pointer[error]
 	waiting  atomic.Bool // operations wait for release
 	released chan struct{}
@@ -110,6 +112,14 @@ func (f *fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.
 
 // ReuseForWrite implements vfs.FS.
 func (f *fence) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if f.fresh.Load() {
+		return f.create(to, func() (vfs.File, error) {
+			if err := f.FS.Remove(from); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, err
+			}
+			return f.FS.Create(to, c)
+		})
+	}
 	return f.create(to, func() (vfs.File, error) { return f.FS.ReuseForWrite(from, to, c) })
 }
 

@@ -1,0 +1,186 @@
+//go:build system
+
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"weir/internal/client"
+	"weir/test/system/harness"
+)
+
+// jobState is what GET /jobs/{id} says.
+type jobState struct {
+	ID, State string
+	Error     *struct {
+		Code, Detail string
+		Status       int
+	}
+	Result *struct {
+		Bytes int64
+		Rows  uint64
+	}
+}
+
+func job(t *testing.T, c *client.Client, id string) jobState {
+	t.Helper()
+	var j jobState
+	if err := c.Do(t.Context(), http.MethodGet, "/jobs/"+id, nil, &j); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func startJob(t *testing.T, c *client.Client, sql string) string {
+	t.Helper()
+	var j jobState
+	if err := c.Do(t.Context(), http.MethodPost, "/api/v1/query", map[string]any{"sql": sql, "async": true}, &j); err != nil {
+		t.Fatal(err)
+	}
+	return j.ID
+}
+
+// result reads a job's result: one row with one number.
+func result(t *testing.T, c *client.Client, id string) string {
+	t.Helper()
+	body, err := c.Get(t.Context(), "/jobs/"+id+"/result")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct{ Data []map[string]any }
+	if err := json.Unmarshal(text, &answer); err != nil || len(answer.Data) != 1 {
+		t.Fatalf("%v: %.300s", err, text)
+	}
+	return fmt.Sprint(answer.Data[0]["n"])
+}
+
+func filled(t *testing.T, srv *harness.Server, tn harness.Tenant, n int) {
+	t.Helper()
+	for sent := 0; sent < n; sent += 5000 {
+		if got := call(t.Context(), t, "POST", srv.URL+"/ingest", tn.WriteKey, events(min(5000, n-sent))); got.status != 200 {
+			t.Fatalf("%+v", got)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := harness.WaitCount(ctx, srv.Client(tn.Analyst), "SELECT count() FROM events", int64(n)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestJobAcrossKills kills weir while a job runs and after another has ended: the one goes on and has the right result, the other still has its own, and
+// no file is left that belongs to neither.
+func TestJobAcrossKills(t *testing.T) {
+	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "1s"}})
+	tn, err := srv.NewTenant(t.Context(), "jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rows = 15_000
+	filled(t, srv, tn, rows)
+	c := srv.Client(tn.Analyst)
+	ended := startJob(t, c, "SELECT toString(count()) AS n FROM events")
+	until(t, "the end of a short job", func() bool { return job(t, c, ended).State == "done" })
+	long := startJob(t, c, "SELECT toString(count()) AS n FROM events AS a CROSS JOIN events AS b WHERE cityHash64(a.event_id, b.event_id) >= 0")
+	kills := 0
+	for range 2 { // a third kill would be taken for the job's doing
+		until(t, "the job to run", func() bool {
+			j := job(t, c, long)
+			if j.State == "failed" {
+				t.Fatalf("%+v %+v", j, j.Error)
+			}
+			return j.State == "running" || j.State == "done"
+		})
+		time.Sleep(500 * time.Millisecond)
+		if job(t, c, long).State == "done" {
+			break
+		}
+		if err := srv.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		kills++
+		if err := srv.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kills == 0 {
+		t.Fatal("the job was too short to be interrupted: the test shows nothing")
+	}
+	eventually(t, 5*time.Minute, "done", func() bool {
+		j := job(t, c, long)
+		if j.State == "failed" || j.State == "cancelled" {
+			t.Fatalf("%+v %+v", j, j.Error)
+		}
+		return j.State == "done"
+	})
+	if n := result(t, c, long); n != fmt.Sprint(rows*rows) {
+		t.Errorf("the result is %s, want %d", n, rows*rows)
+	}
+	if n := result(t, c, ended); n != fmt.Sprint(rows) {
+		t.Errorf("the result of the job that had ended is %s, want %d", n, rows)
+	}
+	files, err := filepath.Glob(filepath.Join(srv.Dir(), "jobs", "*"))
+	if err != nil || len(files) != 2 {
+		t.Errorf("files of results: %v, %v", files, err)
+	}
+	t.Logf("killed %d times", kills)
+}
+
+// TestJobEndsWithItsKey deletes the key of a job that runs: it ends within ten seconds, and so does its statement.
+func TestJobEndsWithItsKey(t *testing.T) {
+	srv := harness.StartT(t, harness.Config{})
+	tn, err := srv.NewTenant(t.Context(), "jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled(t, srv, tn, 5000)
+	var key struct{ ID, Key string }
+	admin := srv.Client(tn.Admin)
+	if err := admin.Do(t.Context(), http.MethodPost, "/api/v1/tenants/jobs/keys", map[string]string{"role": "analyst"}, &key); err != nil {
+		t.Fatal(err)
+	}
+	var q struct{ SQL string }
+	if err := json.Unmarshal([]byte(fmt.Sprintf(heavy, 7)), &q); err != nil {
+		t.Fatal(err)
+	}
+	mine, others := startJob(t, srv.Client(key.Key), q.SQL), startJob(t, srv.Client(tn.Analyst), q.SQL)
+	until(t, "the job to run", func() bool { return job(t, admin, mine).State == "running" })
+	if err := admin.Do(t.Context(), http.MethodDelete, "/api/v1/tenants/jobs/keys/"+key.ID, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	took := until(t, "the end of the job", func() bool { return job(t, admin, mine).State != "running" })
+	if j := job(t, admin, mine); j.State != "failed" || j.Error == nil || j.Error.Code != "access_revoked" {
+		t.Errorf("%+v %+v", j, j.Error)
+	}
+	t.Logf("the job ended %v after its key", took)
+	if took > 10*time.Second {
+		t.Errorf("the job went on for %v", took)
+	}
+	if j := job(t, admin, others); j.State != "running" && j.State != "queued" {
+		t.Errorf("another's job: %+v %+v", j, j.Error)
+	}
+	if err := admin.Do(t.Context(), http.MethodDelete, "/jobs/"+others, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "an idle engine", func() bool {
+		before := cpuOf(t, srv.EnginePID())
+		time.Sleep(500 * time.Millisecond)
+		return cpuOf(t, srv.EnginePID())-before < 200*time.Millisecond
+	})
+	if _, err := os.Stat(filepath.Join(srv.Dir(), "jobs", mine+".result")); err == nil {
+		t.Error("its half result is still there")
+	}
+}
