@@ -81,7 +81,7 @@ func (c *Client) Ping(ctx context.Context) error {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return unavailable("ping", err)
+		return unavailable(ctx, "ping", err)
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10))
@@ -140,7 +140,7 @@ func (c *Client) do(ctx context.Context, s Statement, data io.Reader) (*http.Res
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, unavailable("statement", err)
+		return nil, unavailable(ctx, "statement", err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
@@ -155,10 +155,14 @@ func (c *Client) do(ctx context.Context, s Statement, data io.Reader) (*http.Res
 	return nil, e
 }
 
-// unavailable wraps a failure of the transport. The caller's own cancellation stays what it is.
-func unavailable(op string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+// unavailable wraps a failure of the transport. The caller's own cancellation stays what it is; a dial that takes too long calls itself
+// context.DeadlineExceeded, too, and is none.
+func unavailable(ctx context.Context, op string, err error) error {
+	switch cause := ctx.Err(); {
+	case cause != nil && errors.Is(err, cause):
 		return fmt.Errorf("clickhouse: %s: %w", op, err)
+	case cause != nil:
+		return fmt.Errorf("clickhouse: %s: %w: %w", op, cause, err)
 	}
 	return fmt.Errorf("clickhouse: %s: %w: %w", op, ErrUnavailable, err)
 }

@@ -226,7 +226,25 @@ func TestUnavailable(t *testing.T) {
 	if _, err := c.Exec(short, Statement{SQL: "hang"}); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnavailable) {
 		t.Errorf("hang: %v", err)
 	}
+	// A host that does not answer: the dial's own time is over, not the caller's, though its error says that it is both.
+	var timeout error
+	if _, timeout = (&net.Dialer{Deadline: time.Unix(1, 0)}).Dial("tcp", "127.0.0.1:1"); !errors.Is(timeout, context.DeadlineExceeded) {
+		t.Fatalf("a dial's timeout is %v", timeout)
+	}
+	c.http.Transport = failing{timeout}
+	_, query := c.Query(ctx, Statement{SQL: "SELECT 1"})
+	_, process := c.Process(ctx, "x")
+	for op, err := range map[string]error{"query": query, "ping": c.Ping(ctx), "process": process} {
+		if !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s with a dial that took too long: %v", op, err)
+		}
+	}
 }
+
+// failing is a transport that gives no answers.
+type failing struct{ err error }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
 func TestStatusAndCode(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {

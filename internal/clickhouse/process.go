@@ -47,7 +47,7 @@ func (c *Client) Process(ctx context.Context, queryID string) (Process, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Process{}, unavailable("process", err)
+		return Process{}, unavailable(ctx, "process", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -122,7 +122,7 @@ func (b *answer) end(err error) error {
 		b.note(b.resp.Trailer.Get(HeaderSummary))
 		return io.EOF
 	}
-	return unavailable("answer", err)
+	return unavailable(b.resp.Request.Context(), "answer", err)
 }
 
 // Close ends the answer. What was not read is given up, and the engine cancels the statement.
