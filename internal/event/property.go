@@ -166,10 +166,10 @@ var columnNames = func() map[string]bool {
 const MaxPropertyName = 256
 
 // NameIsColumn says whether a property of that name can be a column of its own: it is none of weir's columns, at most
-// MaxPropertyName bytes of UTF-8, and has no quotes, backslashes and characters that cannot be seen. Others are
-// reached as props['name'] and props_num['name'] only.
+// MaxPropertyName bytes of UTF-8, does not begin with _ (names of weir do) or @ (variables of some tools do), and has no quotes, backslashes
+// and characters that cannot be seen. Others are reached as props['name'] and props_num['name'] only.
 func NameIsColumn(name string) bool {
-	if name == "" || len(name) > MaxPropertyName || columnNames[name] || !utf8.ValidString(name) || strings.ContainsAny(name, "`\"'\\") {
+	if name == "" || name[0] == '_' || name[0] == '@' || len(name) > MaxPropertyName || columnNames[name] || !utf8.ValidString(name) || strings.ContainsAny(name, "`\"'\\") {
 		return false
 	}
 	for _, r := range name {

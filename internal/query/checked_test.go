@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/event"
+	"weir/internal/tenant"
 )
 
 func TestShape(t *testing.T) {
@@ -144,11 +145,10 @@ func TestEvilProperties(t *testing.T) {
 	for i, name := range evil {
 		sc.Properties = append(sc.Properties, event.Property{Name: name, Kind: event.PropertyKind(i%4) + 1})
 	}
-	g := NewGuard()
-	var exposed []string
+	var columns []string
 	for _, p := range sc.Properties {
-		if g.exposed(p) {
-			exposed = append(exposed, p.Name)
+		if exposed(p) {
+			columns = append(columns, p.Name)
 		}
 	}
 	for _, barrier2 := range []bool{true, false} {
@@ -163,10 +163,10 @@ func TestEvilProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(exposed, strings.Split(strings.TrimSuffix(got, "\n"), "\n")); diff != "" {
+	if diff := cmp.Diff(columns, strings.Split(strings.TrimSuffix(got, "\n"), "\n")); diff != "" {
 		t.Errorf("-exposed +named:\n%s", diff)
 	}
-	for _, name := range exposed {
+	for _, name := range columns {
 		for _, sql := range []string{fmt.Sprintf("SELECT \"%s\" FROM events LIMIT 1", name), fmt.Sprintf("SELECT `%s` FROM events LIMIT 1", name), fmt.Sprintf("SELECT %s FROM events LIMIT 1", name)} {
 			got, err := answer(c, sc, sql, "TSV", false)
 			if strings.HasPrefix(sql, "SELECT \"") && err != nil {
@@ -178,24 +178,52 @@ func TestEvilProperties(t *testing.T) {
 		}
 	}
 	for _, hidden := range []string{"tenant", "_e", "_e.tenant", "_offset", "path", "props", "a`, tenant AS b", `\`, "a\x00b", strings.Repeat("n", 257)} {
-		if g.exposed(event.Property{Name: hidden, Kind: event.PropString}) {
+		if exposed(event.Property{Name: hidden, Kind: event.PropString}) {
 			t.Errorf("%q is a column", hidden)
 		}
 	}
 }
 
-// The text of a shape that a tenant asked can be had by its hash, by that tenant only, until it is forgotten.
+// The text of a shape that a tenant asked, without its values, can be had by the hash that its bill has, by that tenant only, until it is forgotten.
 func TestShapeText(t *testing.T) {
-	s := newService(t, Config{}, (&desk{}).deps(&fakeEngine{}))
-	s.texts.note("acme", "0123456789abcdef", "SELECT ?")
-	if got := s.ShapeText("acme", "0123456789abcdef"); got != "SELECT ?" {
-		t.Errorf("text %q", got)
+	d := &desk{}
+	s := newService(t, Config{}, d.deps(&fakeEngine{body: engineJSON}))
+	other := tenant.Principal{Tenant: "other", Role: tenant.RoleAnalyst}
+	for _, ask := range []struct {
+		who tenant.Principal
+		sql string
+	}{{analyst, "SELECT path, 'mine' FROM events WHERE url = 'a secret'"}, {other, "SELECT host FROM events LIMIT 7"}, {analyst, "SELECT sleep(1)"}} {
+		post(s, ask.who, fmt.Sprintf(`{"sql":%q}`, ask.sql))
 	}
-	if got := s.ShapeText("other", "0123456789abcdef"); got != "" {
-		t.Errorf("another tenant gets %q", got)
+	if len(d.records) != 2 {
+		t.Fatalf("%d records", len(d.records))
 	}
+	mine, theirs := d.records[0].Shape, d.records[1].Shape
+	check := func(id tenant.ID, shape, want string) {
+		t.Helper()
+		if got := s.ShapeText(id, shape); got != want {
+			t.Errorf("%s, %s: %q, want %q", id, shape, got, want)
+		}
+	}
+	check("acme", mine, "SELECT path , ? FROM events WHERE url = ?")
+	check("other", theirs, "SELECT host FROM events LIMIT ?")
+	check("other", mine, "")
+	check("acme", theirs, "")
+	check("", mine, "")
 	s.ForgetTenant("acme")
-	if got := s.ShapeText("acme", "0123456789abcdef"); got != "" {
-		t.Errorf("after it was forgotten: %q", got)
+	check("acme", mine, "")
+	check("other", theirs, "SELECT host FROM events LIMIT ?")
+	// The oldest give way; what is asked about stays.
+	for i := range keptTexts - 1 {
+		s.texts.note("acme", fmt.Sprint(i), "x")
+		check("other", theirs, "SELECT host FROM events LIMIT ?")
+	}
+	s.texts.note("acme", "more", "x")
+	s.texts.note("acme", "", "no shape")
+	check("acme", "0", "")
+	check("acme", "more", "x")
+	check("acme", "", "")
+	if n := s.texts.kept.Len(); n != keptTexts {
+		t.Errorf("%d texts are kept", n)
 	}
 }

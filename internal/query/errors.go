@@ -36,10 +36,16 @@ var engineCodes = map[int]bool{
 	228: true, 236: true, 243: true, 246: true, 252: true, 271: true, 425: true, 439: true, 446: true, 999: true, 1000: true, 1001: true, 1002: true,
 }
 
+// textCodes are errors about the statement's own values, which their messages quote: what they quote says nothing about the engine.
+var textCodes = map[int]bool{
+	6: true, 26: true, 27: true, 38: true, 41: true, 72: true, 376: true, 675: true, 676: true, // CANNOT_PARSE_…
+	36: true, 42: true, 43: true, 44: true, 46: true, 47: true, 48: true, 53: true, 62: true, 69: true, 70: true, 321: true, 349: true, 427: true, 691: true,
+}
+
 // problem is engineProblem with the question's own limits.
 func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 	var e *clickhouse.Error
-	if ctx.Err() == nil && a.q.Door == DoorJob && (errors.As(err, &e) && limitCodes[e.Code] == "time" || e == nil && errors.Is(err, context.DeadlineExceeded)) {
+	if ctx.Err() == nil && a.q.Door == DoorJob && (errors.As(err, &e) && limitCodes[e.Code] == "time" || e == nil && errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, clickhouse.ErrUnavailable)) {
 		return problem.New(http.StatusUnprocessableEntity, "query_too_slow",
 			"the job was stopped after %v, the limit query.job_timeout; narrow the range of ts, or ask the operator to raise it", a.cfg.JobTime).
 			WithLimit("query.job_timeout_ms", a.cfg.JobTime.Milliseconds())
@@ -104,6 +110,12 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 	if e.Code == codeOvertaken { // the answer was under way already, or it would have been sent again
 		return problem.New(http.StatusServiceUnavailable, "rollup_moved_on", "a rollup moved on while it was read; ask again, or read events").WithRetry(time.Second)
 	}
+	if e.Code == clickhouse.CodeMemoryLimitExceeded && strings.Contains(e.Message, "(total)") { // it need not be this statement that takes it
+		p := problem.New(http.StatusServiceUnavailable, "engine_memory",
+			"the memory of the engine, which all that runs shares (engine.memory), is used up; try again, and if that does not help group by fewer values or ask the operator to raise it").WithRetry(2 * time.Second)
+		p.Limit = "engine.memory"
+		return p
+	}
 	if limit := limitCodes[e.Code]; limit != "" {
 		return h.overLimit(limit)
 	}
@@ -111,7 +123,7 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 		h.log.Error("the engine refused what the guard let through", "code", e.Code, "message", longNumber.ReplaceAllString(e.Message, "…"))
 		return problem.New(http.StatusBadRequest, CodeRefused, "the statement asks for something that is not yours to read").WithField("sql")
 	}
-	if engineCodes[e.Code] || storage.MatchString(e.Message) || e.Code == 0 || e.Status >= 500 && e.Name == "" {
+	if engineCodes[e.Code] || !textCodes[e.Code] && storage.MatchString(e.Message) || e.Code == 0 || e.Status >= 500 && e.Name == "" {
 		h.log.Error("the engine failed", "code", e.Code, "name", e.Name, "message", longNumber.ReplaceAllString(e.Message, "…"))
 		return problem.New(http.StatusInternalServerError, "engine_error", "the query engine failed with %s (code %d); the operator's log says more", e.Name, e.Code)
 	}
@@ -140,6 +152,9 @@ func (h *Service) overLimit(which string) *problem.Problem {
 			"the answer has more than %d rows (query.max_rows) or %d bytes (query.max_result); add a LIMIT, or ask the operator to raise them", h.cfg.MaxResultRows, h.cfg.MaxResult).
 			WithLimit("query.max_rows", h.cfg.MaxResultRows)
 	case "rows":
+		if h.cfg.MaxRead == 0 { // a lower limit is the question's own
+			return problem.New(status, "too_many_rows_read", "the query reads more than its own limits allow (max_rows_to_read, max_bytes_to_read); narrow the range of ts, or raise them")
+		}
 		return problem.New(status, "too_many_rows_read",
 			"the query reads more than %d rows, the limit query.max_read; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxRead).
 			WithLimit("query.max_read", h.cfg.MaxRead)

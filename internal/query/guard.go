@@ -18,16 +18,14 @@ import (
 
 // Guard is barrier 1. It is safe for concurrent use.
 type Guard struct {
-	columns  map[string]bool // of the table, that are visible
-	physical map[string]bool // of the table or of its records: no property is called so
-	off      bool
+	columns map[string]bool // of the table, that are visible
+	off     bool
 }
 
 // NewGuard returns a guard for the visible columns of event.Columns.
 func NewGuard() *Guard {
-	g := &Guard{columns: map[string]bool{}, physical: map[string]bool{}}
+	g := &Guard{columns: map[string]bool{}}
 	for _, c := range event.Columns {
-		g.physical[c.Name] = true
 		if c.Visible && c.Stored {
 			g.columns[c.Name] = true
 		}
@@ -145,7 +143,7 @@ func (s *statement) scoped() (string, error) {
 func (s *statement) mention() {
 	known := map[string]event.PropertyKind{}
 	for _, p := range s.view.sc.Properties {
-		if s.guard.exposed(p) {
+		if exposed(p) {
 			known[p.Name] = p.Kind
 		}
 	}
@@ -165,7 +163,7 @@ func (s *statement) mention() {
 		}
 		name := l.text
 		note(name)
-		for k := i + 1; s.at(k).is(".") && s.at(k+1).name() && len(name) <= maxPropertyName; k += 2 {
+		for k := i + 1; s.at(k).is(".") && s.at(k+1).name() && len(name) <= event.MaxPropertyName; k += 2 {
 			name += "." + s.at(k+1).text
 			note(name)
 		}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -154,13 +155,19 @@ func TestEngineProblems(t *testing.T) {
 	}{
 		{fmt.Errorf("query: %w", clickhouse.ErrUnavailable), 503, "engine_unavailable", ""},
 		{errBoom, 503, "engine_unavailable", ""},
+		{fmt.Errorf("%w: %w", clickhouse.ErrUnavailable, context.DeadlineExceeded), 503, "engine_unavailable", ""},
 		{&clickhouse.Error{Code: 159, Name: "TIMEOUT_EXCEEDED"}, 422, "query_too_slow", "15s"},
 		{&clickhouse.Error{Code: 241, Name: "MEMORY_LIMIT_EXCEEDED"}, 422, "query_memory", "2147483648"},
+		{&clickhouse.Error{Code: 241, Name: "MEMORY_LIMIT_EXCEEDED", Message: "(total) memory limit exceeded: would use 3.00 GiB"}, 503, "engine_memory", "engine.memory"},
 		{&clickhouse.Error{Code: 396, Name: "TOO_MANY_ROWS_OR_BYTES"}, 422, "result_too_large", "1073741824"},
 		{&clickhouse.Error{Code: 497, Name: "ACCESS_DENIED", Message: "weir.events"}, 400, "query_refused", ""},
 		{&clickhouse.Error{Code: 62, Name: "SYNTAX_ERROR", Message: "Syntax error: failed at position 300 ('x') (line 1, col 300): x FROM"}, 400, "query_error", ""},
 		{&clickhouse.Error{Code: 236, Name: "ABORTED"}, 500, "engine_error", "ABORTED"},
 		{&clickhouse.Error{Code: 33, Name: "CANNOT_READ_ALL_DATA", Message: "Cannot read all data: data.bin"}, 500, "engine_error", ""},
+		{&clickhouse.Error{Code: 6, Name: "CANNOT_PARSE_TEXT", Message: "Cannot parse string 'MergeTree checksum a.bin' as UInt8: syntax error at begin of string"}, 422, "query_error", "MergeTree"},
+		{&clickhouse.Error{Code: 158, Name: "TOO_MANY_ROWS"}, 422, "too_many_rows_read", "max_rows_to_read"},
+		{&clickhouse.Error{Code: 307, Name: "TOO_MANY_BYTES"}, 422, "too_many_rows_read", "max_bytes_to_read"},
+		{&clickhouse.Error{Code: 395, Name: "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"}, 503, "rollup_moved_on", ""},
 		{&clickhouse.Error{Code: 0, Message: "/var/lib"}, 500, "engine_error", ""},
 		{&clickhouse.Error{Code: 47, Name: "UNKNOWN_IDENTIFIER", Message: "Unknown expression identifier `cuontry` in scope WITH events AS (SELECT ts FROM weir.events WHERE tenant = 'acme') SELECT cuontry FROM events. Maybe you meant: ['tenant','country']"}, 422, "query_error", "did you mean country?"},
 		{&clickhouse.Error{Code: 53, Name: "TYPE_MISMATCH", Message: "Cannot read /data/db/store/abc of t_other.events: __table1.path"}, 422, "query_error", ""},

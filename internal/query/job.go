@@ -75,10 +75,13 @@ func (h *Handler) startJob(w http.ResponseWriter, r *http.Request, q *Question) 
 	if p != nil {
 		return p
 	}
-	if p := a.prepare(); p != nil {
+	switch p := a.prepare(); {
+	case p == nil:
+	case p.Code == CodeUnknownColumn && len(a.min) > 0 && !a.deps.Visibility.VisibleTo(a.scope.Tenant, a.min): // it may be that of a property that the token's events bring
+	default:
 		return p
 	}
-	if q.MaxCost > 0 || q.MaxBytes > 0 {
+	if a.checked != nil && (q.MaxCost > 0 || q.MaxBytes > 0) {
 		expected := a.expected()
 		if p := a.bounded(r.Context(), &expected); p != nil {
 			return p

@@ -14,6 +14,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/token"
 	"weir/internal/usage"
 )
 
@@ -90,6 +91,18 @@ func TestAsync(t *testing.T) {
 	if rec.Code != 202 || j.n != 2 {
 		t.Errorf("Prefer: %d", rec.Code)
 	}
+	// A name that nobody knows yet may be that of a property that the token's events bring.
+	a := &arriving{}
+	waits := newService(t, Config{}, Deps{Engine: e, Data: &data{}, Visibility: a, Properties: a})
+	waits.Jobs = j
+	tok := token.Token{{Partition: 0, Offset: 3}}.String()
+	if w := post(waits, analyst, `{"sql":"SELECT new_field FROM events","async":true,"max_cost":1,"min_token":"`+tok+`"}`); w.Code != 202 || j.n != 3 {
+		t.Errorf("with the token of a property's first event: %d %s", w.Code, w.Body)
+	}
+	if w := post(waits, analyst, `{"sql":"SELECT new_field FROM events","async":true}`); w.Code != 400 || j.n != 3 {
+		t.Errorf("without: %d %s", w.Code, w.Body)
+	}
+	j.n = 2
 	// What is refused is refused at once.
 	if w := post(h, analyst, `{"sql":"SELECT sleep(1)","async":true}`); w.Code != 400 || j.n != 2 {
 		t.Errorf("%d, %d jobs", w.Code, j.n)

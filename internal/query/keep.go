@@ -82,6 +82,12 @@ func (a *asking) fromCache(ctx context.Context) (*Answer, *problem.Problem) {
 		if own, refusal = a.hit(key); own != nil || refusal != nil { // somebody else's run has ended meanwhile
 			return nil, false
 		}
+		if now, calm := a.deps.Data.DataVersion(a.scope.Tenant); now != version || !calm { // it has waited: properties may be others than they were
+			version, settled, a.checked = now, calm, nil
+			if refusal = a.prepare(); refusal != nil {
+				return nil, false
+			}
+		}
 		var k *kept
 		own, k, refusal = a.runAndKeep(ctx, key, version, settled)
 		return k, k != nil
@@ -159,6 +165,9 @@ func (a *asking) runAndKeep(ctx context.Context, key [32]byte, version uint64, s
 	if int64(len(start)) > bound {
 		ans.Body = joined{io.MultiReader(bytes.NewReader(start), ans.Body), ans.Body}
 		return ans, nil, nil
+	}
+	if spare := cap(start) - len(start); spare > len(start)/8 {
+		start = bytes.Clone(start) // what is kept is counted by its length
 	}
 	k := &kept{body: start, format: ans.Format, shape: a.checked.Shape, asOf: ans.AsOf, snapshot: ans.Snapshot, sum: ans.Summary()}
 	if err := ans.Body.Close(); err != nil {

@@ -349,6 +349,32 @@ func TestLargeAnswersPassTheCache(t *testing.T) {
 	}
 }
 
+// sized is a cache that notes what is kept, and never has anything.
+type sized struct {
+	Cache
+	bytes, taken int
+}
+
+func (s *sized) Load(tenant.ID, [32]byte, uint64) (any, bool) { return nil, false }
+
+func (s *sized) Store(_ tenant.ID, _ [32]byte, _ uint64, v any, bytes int) {
+	s.bytes, s.taken = bytes, cap(v.(*kept).body)
+}
+
+// TestKeptAnswersTakeWhatTheyCount: the memory behind an answer is about as much as the cache counts.
+func TestKeptAnswersTakeWhatTheyCount(t *testing.T) {
+	for _, n := range []int{1, 100, 600, 5000, 70_000, 300_000} {
+		c := &sized{Cache: newCache(t, cache.Config{})}
+		h := newService(t, Config{}, Deps{Engine: &fakeEngine{body: strings.Repeat("x", n)}, Data: &data{version: 1}, Cache: c})
+		if w := post(h, analyst, `{"sql":"SELECT 1","format":"TSV"}`); w.Code != 200 || w.Body.Len() != n {
+			t.Fatalf("%d bytes: %d, %d", n, w.Code, w.Body.Len())
+		}
+		if c.taken < n || c.taken > c.bytes+c.bytes/8+16 {
+			t.Errorf("an answer of %d bytes counts as %d and takes %d", n, c.bytes, c.taken)
+		}
+	}
+}
+
 func TestMasksAreNotShared(t *testing.T) {
 	masks := []catalog.Mask{{Column: "user_id", Roles: []tenant.Role{tenant.RoleAnalyst}, Action: catalog.MaskHide}}
 	if got := masksOf(masks, tenant.RoleAdmin); got != nil {

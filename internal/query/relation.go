@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sqlc-dev/doubleclick/token"
 
@@ -26,9 +25,6 @@ type column struct {
 	property  bool
 }
 
-// maxPropertyName is the longest name, in bytes, of a property that becomes a column.
-const maxPropertyName = 256
-
 // columnTypes are the types of the columns of the table by how they are held.
 var columnTypes = map[event.Kind]string{
 	event.KindString: "String", event.KindLowCard: "LowCardinality(String)", event.KindTime: "DateTime64(3, 'UTC')", event.KindUInt8: "Bool",
@@ -38,14 +34,8 @@ var columnTypes = map[event.Kind]string{
 // propertyTypes are the types of the columns of properties.
 var propertyTypes = map[event.PropertyKind]string{event.PropBool: "Nullable(Bool)", event.PropInt: "Nullable(Int64)", event.PropFloat: "Nullable(Float64)", event.PropString: "Nullable(String)"}
 
-// exposed says whether a property becomes a column. Those that are called like a column of the table, or in a way that cannot be
-// written as a quoted name, are reached by props['name'] only. A name that begins with _ could be one of ours.
-func (g *Guard) exposed(p event.Property) bool {
-	return p.Name != "" && len(p.Name) <= maxPropertyName && p.Name[0] != '_' && p.Name[0] != '@' && !g.physical[p.Name] && propertyTypes[p.Kind] != "" && utf8.ValidString(p.Name) &&
-		!strings.ContainsFunc(p.Name, func(r rune) bool {
-			return r < ' ' || r == 0x7f || r == '"' || r == '`' || r == '\\' || r == utf8.RuneError
-		})
-}
+// exposed says whether a property becomes a column. Others are reached by props['name'] only.
+func exposed(p event.Property) bool { return propertyTypes[p.Kind] != "" && event.NameIsColumn(p.Name) }
 
 // view is what one scope sees: the columns of its relation.
 type view struct {
@@ -53,11 +43,13 @@ type view struct {
 	sc    Scope
 	masks map[string]string // by name, the action
 	key   string            // of MaskHash, as SQL
+
+	sample bool // the text will be shown: see hash
 }
 
-// newView prepares a scope. With sample, hashes use a key that is nobody's: the text will be shown and not run.
+// newView prepares a scope. With sample, the text will be shown: hashes tell nothing in it.
 func (g *Guard) newView(sc Scope, sample bool) *view {
-	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample)}
+	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample}
 	for _, m := range sc.Masks {
 		if v.masks[m.Column] == catalog.MaskHide {
 			continue // the stricter one of two
@@ -82,7 +74,14 @@ func maskKey(sc Scope, sample bool) string {
 	return "(" + half(sum) + ", " + half(sum[8:]) + ")"
 }
 
-func (v *view) hash(text string) string { return "hex(sipHash128Keyed(" + v.key + ", " + text + "))" }
+// hash is the hash of a text. In a text that will be shown the key is one that everybody can see, and EXPLAIN evaluates scalar subqueries:
+// there nothing of the text goes into the hash, or whoever reads it could try out what it stands for.
+func (v *view) hash(text string) string {
+	if v.sample {
+		text = "substring(" + text + ", 1, 0)"
+	}
+	return "hex(sipHash128Keyed(" + v.key + ", " + text + "))"
+}
 
 // builtin returns the columns of the table that the scope sees.
 func (v *view) builtin() []column {
@@ -105,6 +104,9 @@ func (v *view) masked(c event.Column) column {
 	switch {
 	case c.Kind == event.KindProps || c.Kind == event.KindNums:
 		out.expr = v.maskedMap(c)
+		if c.Kind == event.KindProps && v.masks["props_num"] != "" {
+			out.reads = []string{"props", "props_num"}
+		}
 	case action == "":
 	case action == catalog.MaskHash:
 		text := out.expr
@@ -129,6 +131,9 @@ func (v *view) maskedMap(c event.Column) string {
 		whole = v.masks["props"] // numbers are properties
 	}
 	var hide, hash []string
+	if c.Kind == event.KindProps && v.masks["props_num"] != "" { // the digits of numbers that a float cannot hold are texts, too
+		hide = append(hide, "mapContains(_e.props_num, _k)")
+	}
 	for _, m := range v.sc.Masks {
 		if m.Column == "props" || m.Column == "props_num" {
 			continue
@@ -185,8 +190,11 @@ func (v *view) property(p event.Property) column {
 	asText := "coalesce(nullIf(" + text + ", 'null'), toString(" + num + "))"
 	action := v.action(p.Name)
 	numbersHidden := v.masks["props_num"] != ""
+	if numbersHidden {
+		asText = "if(mapContains(_e.props_num, " + name + "), NULL, nullIf(" + text + ", 'null'))"
+	}
 	switch {
-	case action == catalog.MaskHide, numbersHidden && p.Kind != event.PropBool:
+	case action == catalog.MaskHide, numbersHidden && (p.Kind == event.PropInt || p.Kind == event.PropFloat):
 		out.expr = "CAST(NULL AS " + out.typ + ")"
 	case action == catalog.MaskHash:
 		out.typ, out.reads = "Nullable(String)", []string{"props", "props_num"}
@@ -208,7 +216,7 @@ func (v *view) properties(wanted func(name string) bool) []column {
 	var out []column
 	seen := map[string]bool{}
 	for _, p := range v.sc.Properties {
-		if wanted(p.Name) && !seen[p.Name] && v.guard.exposed(p) {
+		if wanted(p.Name) && !seen[p.Name] && exposed(p) {
 			seen[p.Name] = true
 			out = append(out, v.property(p))
 		}

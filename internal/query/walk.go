@@ -136,7 +136,7 @@ func (w *walker) knownNames(yield func(string) bool) {
 		}
 	}
 	for _, p := range w.s.view.sc.Properties {
-		if w.s.guard.exposed(p) && !yield(p.Name) {
+		if exposed(p) && !yield(p.Name) {
 			return
 		}
 	}

@@ -461,3 +461,12 @@ SELECT toUInt8(type) FROM weir.rollup_minute
 SELECT * FROM weir.rollup_minute FINAL
 SELECT * FROM weir.rollup_minute PREWHERE throwIf(tenant = 'victim') = 0
 SELECT count() FROM weir.rollup_minute WHERE throwIf(tenant != 'acme') = 0
+# values called like the table in our relations
+WITH CAST(tuple('acme', 'x'), 'Tuple(tenant String, path String)') AS _e SELECT path, count() FROM events GROUP BY path
+WITH CAST(tuple('acme'), 'Tuple(tenant String)') AS _e SELECT count() FROM events
+SELECT CAST(tuple('acme'), 'Tuple(tenant String)') AS _e, count() FROM events
+WITH CAST(tuple('acme'), 'Tuple(tenant String)') AS _e SELECT count() FROM (SELECT * FROM events)
+WITH CAST(tuple('acme'), 'Tuple(tenant String)') AS _e SELECT sum(events) FROM rollup_minute
+WITH (SELECT CAST(tuple('acme'), 'Tuple(tenant String)')) AS _e SELECT count() FROM events
+SELECT count() FROM events WHERE (CAST(tuple('acme'), 'Tuple(tenant String)') AS _e).1 = 'acme'
+SELECT arrayMap(_e -> (SELECT count() FROM events), [CAST(tuple('acme'), 'Tuple(tenant String)')])

@@ -85,3 +85,11 @@ SELECT max(path), groupArray(path), any(path) FROM typed.rollup_hour_page
 SELECT toUInt8(path) FROM rollup_hour_page
 SELECT * FROM rollup_hour_page WHERE path LIKE '%s3c%'
 EXPLAIN QUERY TREE SELECT (SELECT max(path) FROM rollup_hour_page)
+WITH 'zzz' AS _k SELECT props FROM events
+WITH 'zzz' AS _k, 'y' AS _v SELECT props, props_num, email, user.email FROM events
+SELECT 'zzz' AS _k, props FROM events
+SELECT props AS _k, _k FROM events
+WITH map('email', 'x') AS _s SELECT email, props, plan FROM events
+WITH map('pin', 1.) AS _n SELECT pin, props_num, n FROM events
+SELECT arrayMap(_k -> _k, ['a']), props FROM events
+WITH CAST(tuple('typed', 'x'), 'Tuple(tenant String, path String)') AS _e SELECT path, url, email FROM events
