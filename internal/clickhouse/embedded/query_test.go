@@ -311,6 +311,22 @@ func testMemory(t *testing.T, c *clickhouse.Client) {
 	}
 }
 
+// TestMemoryOfAll: who reads that "(total)" is used up knows that it need not be the statement's own limit.
+func TestMemoryOfAll(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Engine.MemoryLimit = 700 << 20
+	c := startEngine(t, cfg).Client()
+	_, err := c.Exec(ctx, clickhouse.Statement{SQL: "SELECT groupArray(toString(number)) FROM numbers(1e9) FORMAT Null", Settings: map[string]string{"max_memory_usage": "20000000000"}})
+	wantCode(t, err, clickhouse.CodeMemoryLimitExceeded)
+	if !strings.Contains(err.Error(), "(total)") {
+		t.Errorf("the engine's memory is used up: %v", err)
+	}
+	_, err = c.Exec(ctx, clickhouse.Statement{SQL: "SELECT groupArray(toString(number)) FROM numbers(1e9) FORMAT Null", Settings: map[string]string{"max_memory_usage": "100000000"}})
+	if wantCode(t, err, clickhouse.CodeMemoryLimitExceeded); strings.Contains(err.Error(), "(total)") {
+		t.Errorf("the statement's own memory is used up: %v", err)
+	}
+}
+
 func testOneStatement(t *testing.T, c *clickhouse.Client) {
 	for _, sql := range []string{"SELECT 1; SELECT 2", "SELECT 1; DROP TABLE default.cost", "SELECT 1;\n\nINSERT INTO default.cost VALUES (1)"} {
 		_, err := c.Exec(ctx, clickhouse.Statement{SQL: sql})
