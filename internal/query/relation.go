@@ -286,9 +286,9 @@ func (v *view) database() string {
 }
 
 // literal writes a text as the engine and the parser read it.
-func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\x00", `\0`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s) + "'"
-}
+func literal(s string) string { return "'" + literalEscaper.Replace(s) + "'" }
+
+var literalEscaper = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\x00", `\0`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
 
 // quoteName writes a name. What exposed lets through and our own names have neither ` nor \.
 func quoteName(s string) string {
