@@ -84,3 +84,36 @@ func (c *Client) serverProcess(ctx context.Context, queryID string) (Process, er
 	}
 	return p, err
 }
+
+// Watcher tells of statements that run, and of those that ended a moment ago. *Client does.
+type Watcher interface {
+	// Process returns what the statement with this id has used so far.
+	Process(ctx context.Context, queryID string) (Process, error)
+}
+
+// How the end of a statement is waited for whose caller has gone.
+const (
+	settleFor   = 2 * time.Second
+	settleEvery = 20 * time.Millisecond
+)
+
+// Settled waits, at most 2 seconds, until the engine has ended a statement whose caller has gone, and returns what it used in all: who leaves
+// does not ask for free. What is not known is as in sum.
+func Settled(w Watcher, queryID string, sum Summary) Summary {
+	ctx, cancel := context.WithTimeout(context.Background(), settleFor) // the caller's own has ended
+	defer cancel()
+	for {
+		p, err := w.Process(ctx, queryID)
+		if err != nil {
+			return sum
+		}
+		if sum = p.Summary; p.Ended {
+			return sum
+		}
+		select {
+		case <-ctx.Done():
+			return sum
+		case <-time.After(settleEvery):
+		}
+	}
+}

@@ -1,5 +1,12 @@
 package clickhouse
 
+import "strings"
+
+// EscapeParam writes a text as the engine reads the value of a String parameter: like a field of TabSeparated.
+func EscapeParam(s string) string { return paramEscaper.Replace(s) }
+
+var paramEscaper = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r", "\x00", "\\0", "\b", "\\b", "\f", "\\f")
+
 // OneBlockSettings are the settings under which every row of one INSERT
 // reaches its table as one block, so that the insert makes exactly one part per table
 // partition, whatever framing its body has, and a body that is cut off leaves nothing.

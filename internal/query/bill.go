@@ -58,19 +58,7 @@ func (b *bill) record(sum clickhouse.Summary, out uint64) usage.Record {
 
 // cost prices the statement as far as it has come.
 func (b *bill) cost(sum clickhouse.Summary, out uint64) usage.Cost {
-	return b.costOf(b.record(sum, out), sum.PeakMemory)
-}
-
-// costOf prices a record.
-func (s *Service) costOf(r usage.Record, memory uint64) usage.Cost {
-	c := usage.Cost{CPUSeconds: r.CPU.Seconds(), MemoryBytes: memory, RowsRead: r.RowsRead, BytesRead: r.BytesScanned}
-	if p := s.deps.Pricer; p != nil {
-		c.Amount, c.Currency = p.Price(r)
-		if left, ok := p.Remaining(r.Tenant); ok {
-			c.Remaining = &left
-		}
-	}
-	return c
+	return usage.CostOf(b.deps.Pricer, b.record(sum, out), sum.PeakMemory)
 }
 
 // finish writes the bill and gives the place back.
@@ -104,39 +92,8 @@ func (b *bill) broken(err error, sum clickhouse.Summary, out uint64) {
 	case errors.As(err, &e):
 		sum = e.Summary
 	case errors.Is(err, clickhouse.ErrUnavailable):
-	default:
-		sum = b.settled(sum)
+	case b.deps.Watcher != nil: // it keeps nobody waiting, the caller is gone; but the place stays taken until the engine is really free
+		sum = clickhouse.Settled(b.deps.Watcher, b.engineID, sum)
 	}
 	b.finish(sum, out)
-}
-
-// How a cancelled statement's end is waited for.
-const (
-	settleFor   = 2 * time.Second
-	settleEvery = 20 * time.Millisecond
-)
-
-// settled waits until the engine has ended a cancelled statement, and returns what it used in all: a caller who leaves does not ask for free. It keeps
-// nobody waiting, the caller is gone; but the place stays taken until the engine is really free.
-func (b *bill) settled(sum clickhouse.Summary) clickhouse.Summary {
-	if b.deps.Watcher == nil {
-		return sum
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), settleFor) // the caller's own has ended
-	defer cancel()
-	for {
-		p, err := b.deps.Watcher.Process(ctx, b.engineID)
-		if err != nil {
-			return sum
-		}
-		sum = p.Summary
-		if p.Ended {
-			return sum
-		}
-		select {
-		case <-ctx.Done():
-			return sum
-		case <-time.After(settleEvery):
-		}
-	}
 }

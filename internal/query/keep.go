@@ -143,7 +143,7 @@ func (a *asking) again(k *kept, asOf time.Time, snapshot string, cpu usage.CPUTi
 	}
 	r := usage.Record{Subject: subject, Kind: usage.KindCache, At: time.Now(), CPU: used, BytesOut: uint64(len(k.body)), Count: 1}
 	a.tell(r)
-	cost := a.costOf(r, 0)
+	cost := usage.CostOf(a.deps.Pricer, r, 0)
 	sum := clickhouse.Summary{ResultRows: k.sum.ResultRows, ResultBytes: k.sum.ResultBytes, Elapsed: r.CPU, CPU: r.CPU}
 	return &Answer{Body: io.NopCloser(bytes.NewReader(k.body)), Format: k.format, QueryID: id, AsOf: asOf, Snapshot: snapshot, Cached: true,
 		Summary: func() clickhouse.Summary { return sum }, Cost: func() usage.Cost { return cost }}, nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"weir/internal/clickhouse"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 )
@@ -109,9 +110,6 @@ func (q *request) params() (map[string]string, *problem.Problem) {
 	return out, nil
 }
 
-// paramEscaper escapes a value as the engine reads param_ values: like a field of TabSeparated.
-var paramEscaper = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r", "\x00", "\\0", "\b", "\\b", "\f", "\\f")
-
 func paramText(raw json.RawMessage) (string, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -123,7 +121,7 @@ func paramText(raw json.RawMessage) (string, error) {
 	case nil:
 		return `\N`, nil
 	case string:
-		return paramEscaper.Replace(x), nil
+		return clickhouse.EscapeParam(x), nil
 	case []any:
 		return paramArray(x, 0) // arrays are read as they stand
 	}

@@ -25,12 +25,6 @@ type Engine interface {
 	Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error)
 }
 
-// Watcher tells of statements that run, and of those that ended a moment ago. *clickhouse.Client does.
-type Watcher interface {
-	// Process returns what the statement with this id has used so far.
-	Process(ctx context.Context, queryID string) (clickhouse.Process, error)
-}
-
 // Visibility knows what can be seen in SQL.
 type Visibility interface {
 	// AsOf is the time up to which everything that was acknowledged can be seen.
@@ -81,7 +75,7 @@ type Cache interface {
 type Deps struct {
 	Engine     Engine
 	Visibility Visibility
-	Watcher    Watcher                        // nil: cancelled statements are charged for what is known when they are
+	Watcher    clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are
 	Data       Data                           // nil: no answer is kept, and there are no snapshots
 	Cache      Cache                          // nil: no answer is kept
 	Tenants    Tenants                        // nil: no tenant has limits, masks or strong sources

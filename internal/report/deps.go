@@ -13,11 +13,6 @@ import (
 	"weir/internal/usage"
 )
 
-// Watcher tells of statements that run, and of those that ended a moment ago. *clickhouse.Client does.
-type Watcher interface {
-	Process(ctx context.Context, queryID string) (clickhouse.Process, error)
-}
-
 // Data knows where a tenant's rows stand.
 type Data interface {
 	// DataVersion rises whenever what the tenant can see changes; settled says that no such change is under way.
@@ -44,7 +39,7 @@ type Deps struct {
 	Sources   Sources
 	Clock     Clock
 	Positions rollup.Positions
-	Watcher   Watcher                        // nil: cancelled statements are charged for what is known when they are
+	Watcher   clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are
 	Data      Data                           // nil: no answer is kept, no source is strong
 	Cache     Cache                          // nil: no answer is kept
 	Strong    func(tenant.ID) bool           // whether a tenant's reports wait for what was acknowledged before them; nil: none

@@ -137,7 +137,7 @@ func (r *Reporter) again(p *panel, k *kept, asOf, till time.Time, snapshot strin
 	rec := usage.Record{Subject: subject, Kind: usage.KindCache, At: time.Now(), CPU: cpu.Stop(), BytesOut: uint64(len(body)), Count: 1}
 	r.tell(rec)
 	r.metrics.answers.WithLabelValues("cache").Inc()
-	return out(body, r.cost(rec, 0), snapshot, "hit")
+	return out(body, usage.CostOf(r.deps.Pricer, rec, 0), snapshot, "hit")
 }
 
 func out(body []byte, cost usage.Cost, snapshot, cache string) *served {
@@ -198,25 +198,13 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 	if err != nil {
 		return nil, nil, r.problemOf(ctx, p.says, err)
 	}
-	return out(body, r.cost(rec, t.peak), snapshot, "miss"), k, nil
+	return out(body, usage.CostOf(r.deps.Pricer, rec, t.peak), snapshot, "miss"), k, nil
 }
 
 func (r *Reporter) tell(rec usage.Record) {
 	if r.deps.Sink != nil {
 		r.deps.Sink.Record(rec)
 	}
-}
-
-// cost prices a record.
-func (r *Reporter) cost(rec usage.Record, memory uint64) usage.Cost {
-	c := usage.Cost{CPUSeconds: rec.CPU.Seconds(), MemoryBytes: memory, RowsRead: rec.RowsRead, BytesRead: rec.BytesScanned}
-	if p := r.deps.Pricer; p != nil {
-		c.Amount, c.Currency = p.Price(rec)
-		if left, ok := p.Remaining(rec.Tenant); ok {
-			c.Remaining = &left
-		}
-	}
-	return c
 }
 
 func (r *Reporter) snapshot(t tenant.ID) string {
@@ -262,30 +250,10 @@ func (r *Reporter) statement(ctx context.Context, t *tally, st clickhouse.Statem
 	case errors.As(err, &e):
 		sum = e.Summary
 	case ctx.Err() != nil && r.deps.Watcher != nil:
-		sum = r.settled(st.QueryID, sum)
+		sum = clickhouse.Settled(r.deps.Watcher, st.QueryID, sum)
 	}
 	t.add(sum)
 	return err
-}
-
-// settled waits until the engine has ended a statement whose caller has gone, and returns what it used in all.
-func (r *Reporter) settled(id string, sum clickhouse.Summary) clickhouse.Summary {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // the caller's own has ended
-	defer cancel()
-	for {
-		p, err := r.deps.Watcher.Process(ctx, id)
-		if err != nil {
-			return sum
-		}
-		if sum = p.Summary; p.Ended {
-			return sum
-		}
-		select {
-		case <-ctx.Done():
-			return sum
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // keyOf is the hash of a question: of everything that its answer depends on, beside the tenant's data.

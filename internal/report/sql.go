@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/clickhouse"
 	"weir/internal/rollup"
 )
 
@@ -27,12 +28,9 @@ type builder struct {
 
 const timeParam = "2006-01-02 15:04:05.000"
 
-// paramEscaper escapes a value as the engine reads param_ values.
-var paramEscaper = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r", "\x00", "\\0", "\b", "\\b", "\f", "\\f")
-
 // text makes a parameter of a string and returns its placeholder.
 func (b *builder) text(name, value string) string {
-	b.params[name] = paramEscaper.Replace(value)
+	b.params[name] = clickhouse.EscapeParam(value)
 	return "{" + name + ":String}"
 }
 

@@ -80,6 +80,18 @@ type Pricer interface {
 	Remaining(t tenant.ID) (float64, bool)
 }
 
+// CostOf prices work by p; nil knows no prices. memory is that at the peak, in bytes.
+func CostOf(p Pricer, r Record, memory uint64) Cost {
+	c := Cost{CPUSeconds: r.CPU.Seconds(), MemoryBytes: memory, RowsRead: r.RowsRead, BytesRead: r.BytesScanned}
+	if p != nil {
+		c.Amount, c.Currency = p.Price(r)
+		if left, ok := p.Remaining(r.Tenant); ok {
+			c.Remaining = &left
+		}
+	}
+	return c
+}
+
 // Class is how expensive a query is: cheap below 1 s of CPU, expensive above 10 s.
 type Class string
 

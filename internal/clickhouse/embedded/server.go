@@ -168,7 +168,7 @@ func (s *server) admit(ctx context.Context, req *request) error {
 
 // format returns the one statement of sql as the engine prints it.
 func format(sess *session, sql string) (string, error) {
-	out, _, err := sess.conn.Query("SELECT formatQuerySingleLine({q:String})", "TSVRaw", libchdb.Param{Name: "q", Value: escapeParam(sql)})
+	out, _, err := sess.conn.Query("SELECT formatQuerySingleLine({q:String})", "TSVRaw", libchdb.Param{Name: "q", Value: clickhouse.EscapeParam(sql)})
 	if err != nil {
 		var e *libchdb.Error
 		if errors.As(err, &e) {
@@ -181,11 +181,6 @@ func format(sess *session, sql string) (string, error) {
 		return "", err
 	}
 	return strings.TrimSuffix(string(out), "\n"), nil
-}
-
-// escapeParam writes a String parameter's value as the engine reads it.
-func escapeParam(s string) string {
-	return strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r", "\x00", "\\0").Replace(s)
 }
 
 // fail answers with an error.
