@@ -103,12 +103,13 @@ func (a *app) startAccess() {
 	a.units.start(unit{"uses of keys", labelled(workload.Control, func(ctx context.Context) error { return a.auth.RunUses(ctx, a.catalog, a.log) }), 3 * time.Second})
 }
 
-// refused gathers requests with credentials that do not work. The addresses of those who send events stay out: they never reach a disk.
+// refused gathers requests with credentials that do not work, by route: a path could be of any length, and a new one each time. The addresses of those who
+// send events stay out: they never reach a disk.
 func (a *app) refused(r *http.Request, p *problem.Problem) {
 	if a.audit == nil || p.Code == "missing_key" {
 		return
 	}
-	e := audit.Entry{Action: audit.SignIn, Target: r.URL.Path, From: origin.From(r.Context()).String(), Outcome: p.Code}
+	e := audit.Entry{Action: audit.SignIn, Target: r.Pattern, From: origin.From(r.Context()).String(), Outcome: p.Code}
 	switch r.URL.Path {
 	case "/ingest", "/collect", "/pixel.gif":
 		e.From = ""

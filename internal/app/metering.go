@@ -70,13 +70,13 @@ func (a *app) openMetering(ctx context.Context) error {
 // serveCosts adds the bill to the API.
 func (a *app) serveCosts() {
 	a.meter.Register(a.api.Huma())
-	a.api.Mux().Handle("/api/v1/costs/export", authenticated(a.auth, a.meter.Export(func(id tenant.ID) string {
+	a.api.Mux().Handle("/api/v1/costs/export", authenticated(a.auth, a.api.Exported(a.meter.Export(func(id tenant.ID) string {
 		t, ok := a.catalog.TenantByID(id)
 		if !ok || t.Name == "" {
 			return string(id)
 		}
 		return t.Name
-	})))
+	}))))
 }
 
 // resources are what a tenant used, for /api/v1/usage.

@@ -110,7 +110,7 @@ type Head struct {
 // Finding is something wrong with the log.
 type Finding struct {
 	Seq    uint64 `json:"seq"`    // of the entry concerned
-	Kind   string `json:"kind"`   // missing, changed, reordered, text_missing, text_changed, unreadable, truncated, foreign
+	Kind   string `json:"kind"`   // missing, changed, reordered, text_missing, text_changed, unlisted, unreadable, truncated, foreign
 	Detail string `json:"detail"` // what was found, for people
 }
 

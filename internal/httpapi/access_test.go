@@ -3,15 +3,20 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/audit"
+	"weir/internal/problem"
+	"weir/internal/tenant"
 )
 
 // fakeAudit keeps entries in memory.
@@ -224,6 +229,124 @@ func TestAudited(t *testing.T) {
 	f.wantProblem(w, 503, "audit_unavailable", "", "status 201")
 	if strings.Contains(w.Body.String(), "wk_v_") || w.Header().Get("Location") != "" {
 		t.Error("the withheld answer is sent")
+	}
+}
+
+// What takes data out is recorded before its first byte, and not answered when that fails.
+func TestTakingOutIsRecorded(t *testing.T) {
+	f := newFixture(t)
+	var seen int // entries that there were at the first byte
+	huma.Register(f.api.Huma(), huma.Operation{OperationID: "get-job-result", Method: http.MethodGet, Path: "/jobs/{id}/result"},
+		func(_ context.Context, in *struct {
+			ID string `path:"id"`
+		}) (*huma.StreamResponse, error) {
+			if in.ID == "none" {
+				return nil, problem.New(404, "job_not_found", "no")
+			}
+			return &huma.StreamResponse{Body: func(hc huma.Context) {
+				_, w := humago.Unwrap(hc)
+				w.Header().Set("Content-Length", "6")
+				_, _ = w.Write([]byte("rows"))
+				seen = len(f.audit.appended)
+				if in.ID == "torn" {
+					panic(http.ErrAbortHandler)
+				}
+				_, _ = w.Write([]byte("!\n"))
+			}}, nil
+		})
+	f.api.Mux().Handle("GET /costs", f.api.Exported(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "bad" {
+			problem.New(422, "bad_format", "no").Write(w)
+			return
+		}
+		_, _ = w.Write([]byte("rows!\n"))
+		seen = len(f.audit.appended)
+	})))
+	plain := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", path, nil)
+		f.handler.ServeHTTP(w, r.WithContext(tenant.With(r.Context(), tenant.Principal{Tenant: "acme", Role: tenant.RoleAdmin, KeyID: "k1"})))
+		return w
+	}
+	operation := func(path string) *httptest.ResponseRecorder { return f.do("GET", path, f.keys["analyst"], "") }
+	for _, tc := range []struct {
+		do                    func(string) *httptest.ResponseRecorder
+		path, action, outcome string
+		status                int
+	}{
+		{operation, "/jobs/j1/result", "get-job-result", audit.OK, 200},
+		{operation, "/jobs/none/result", "get-job-result", "job_not_found", 404},
+		{operation, "/jobs/torn/result", "get-job-result", audit.OK, 200},
+		{plain, "/costs", audit.Export, audit.OK, 200},
+		{plain, "/costs?bad", audit.Export, "bad_format", 422},
+	} {
+		f.audit.appended, seen = nil, 0
+		w := func() (w *httptest.ResponseRecorder) {
+			defer func() {
+				if v := recover(); v != nil && v != http.ErrAbortHandler {
+					panic(v)
+				}
+			}()
+			return tc.do(tc.path)
+		}()
+		if w != nil && (w.Code != tc.status || tc.status == 200 && w.Body.String() != "rows!\n") {
+			t.Errorf("%s: %d %s", tc.path, w.Code, w.Body)
+		}
+		target, _, _ := strings.Cut(tc.path, "?")
+		if e := f.audit.last(t); e.Action != tc.action || e.Outcome != tc.outcome || e.Target != target || e.Tenant != "acme" || e.From != "192.0.2.1" || e.Actor == "" {
+			t.Errorf("%s: recorded %+v", tc.path, e)
+		}
+		if tc.status == 200 && seen != 1 {
+			t.Errorf("%s: the first byte is out before the entry is durable", tc.path)
+		}
+	}
+	f.audit.err = errors.New("no disk")
+	for _, w := range []*httptest.ResponseRecorder{operation("/jobs/j1/result"), plain("/costs"), operation("/jobs/none/result")} {
+		if strings.Contains(w.Body.String(), "rows") {
+			t.Errorf("what could not be recorded is sent: %s", w.Body)
+		}
+		if w.Code == 404 {
+			continue // it holds nothing
+		}
+		f.wantProblem(w, 503, "audit_unavailable", "", "nothing was sent")
+		if w.Header().Get("Content-Length") == "6" {
+			t.Error("the problem has the length of the result")
+		}
+	}
+}
+
+// An operation that panics may have changed something: it is recorded too.
+func TestPanicIsRecorded(t *testing.T) {
+	f := newFixture(t)
+	huma.Register(f.api.Huma(), huma.Operation{OperationID: "break-things", Method: http.MethodPost, Path: "/break"},
+		func(context.Context, *struct{}) (*struct{}, error) { panic("broken") })
+	f.audit.appended = nil
+	f.wantProblem(f.do("POST", "/break", f.keys["admin"], `{"password":"x"}`), 500, "internal", "", "")
+	if e := f.audit.last(t); e.Action != "break-things" || e.Outcome != "internal" || strings.Contains(e.Text, `"x"`) {
+		t.Errorf("recorded %+v", e)
+	}
+}
+
+// A report is gathered with what it cost.
+func TestReportIsGathered(t *testing.T) {
+	f := newFixture(t)
+	huma.Register(f.api.Huma(), huma.Operation{OperationID: "report", Method: http.MethodGet, Path: "/api/v1/analytics/{site}/report"},
+		func(_ context.Context, _ *struct {
+			Site string `path:"site"`
+		}) (*struct {
+			Cost string `header:"X-Weir-Cost"`
+		}, error) {
+			return &struct {
+				Cost string `header:"X-Weir-Cost"`
+			}{`{"amount":0.5,"currency":"EUR","cpu_seconds":2,"rows_read":7,"bytes_read":9,"budget_remaining":3}`}, nil
+		})
+	f.audit.gathered = nil
+	if w := f.do("GET", "/api/v1/analytics/s1/report", f.keys["viewer"], ""); w.Code >= 300 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	want := &audit.Cost{Amount: .5, Currency: "EUR", CPUSeconds: 2, RowsRead: 7, BytesRead: 9}
+	if g := f.audit.gathered; len(g) != 1 || g[0].Action != audit.Report || cmp.Diff(want, g[0].Cost) != "" {
+		t.Errorf("gathered %+v", g)
 	}
 }
 

@@ -30,7 +30,8 @@ type AuditLog interface {
 	Head() audit.Head
 }
 
-// audited runs an operation and records it: what changes something, and what takes data out, durably before the answer; reports gathered by the minute.
+// audited runs an operation and records it: what changes something durably before the answer, what takes data out before its first byte; reports gathered
+// by the minute.
 func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) {
 	op := ctx.Operation()
 	r, w := humago.Unwrap(ctx)
@@ -40,32 +41,55 @@ func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) 
 	case strings.HasPrefix(op.Path, "/api/v1/analytics/"):
 		next(ctx)
 		a.cfg.Audit.Gather(a.reportEntry(ctx, r, p))
-	case !recorded(op):
-		next(ctx)
+	case takesOut(op):
+		a.recordedOut(ctx.Context(), w, a.operationEntry(ctx, r, p), func(w http.ResponseWriter) {
+			next(lenient{humago.NewContext(op, r.WithContext(ctx.Context()), w)})
+		})
+	case op.Method != http.MethodGet && !strings.HasPrefix(op.Path, "/api/v1/imports"): // the import ledger is kept by events themselves
+		a.recordedChange(ctx, r, w, p, next)
 	default:
-		body := &head{left: audit.MaxText}
-		if r.Body != nil {
-			r.Body = teeBody{io.TeeReader(r.Body, body), r.Body}
-		}
-		h := &held{lenient: ctx, status: http.StatusOK}
-		next(h)
-		if err := a.cfg.Audit.Append(ctx.Context(), a.operationEntry(h, r, w, p, body)); err != nil {
-			a.log.Error("an operation took place and could not be recorded in the audit log", "operation", op.OperationID, "status", h.status, "error", err)
-			w.Header().Del("Location")
-			problem.New(http.StatusServiceUnavailable, "audit_unavailable",
-				"the operation ended with status %d, but it could not be recorded in the audit log, so its answer is withheld: look at what is there before you try again", h.status).WithRetry(time.Second).Write(w)
-			return
-		}
-		h.release()
+		next(ctx)
 	}
 }
 
-// recorded says whether an operation is recorded: what changes something or takes data out does. The import ledger is kept by events themselves.
-func recorded(op *huma.Operation) bool {
-	if strings.HasPrefix(op.Path, "/api/v1/imports") {
-		return false
+// takesOut says whether an operation takes data out of the installation, in a stream that cannot be held back.
+func takesOut(op *huma.Operation) bool {
+	return strings.Contains(op.OperationID, "export") || op.OperationID == "get-job-result"
+}
+
+// recordedChange runs an operation that changes something, and answers when it is recorded.
+func (a *API) recordedChange(ctx lenient, r *http.Request, w http.ResponseWriter, p tenant.Principal, next func(huma.Context)) {
+	body := &head{left: audit.MaxText}
+	if r.Body != nil {
+		r.Body = teeBody{io.TeeReader(r.Body, body), r.Body}
 	}
-	return op.Method != http.MethodGet || strings.Contains(op.OperationID, "export")
+	h := &held{lenient: ctx, status: http.StatusOK}
+	returned := false
+	defer func() {
+		if !returned { // it panics, and may have changed something
+			e := a.operationEntry(ctx, r, p)
+			e.Text, e.Outcome = withoutSecrets(body), "internal"
+			a.cfg.Audit.Record(e)
+		}
+	}()
+	next(h)
+	returned = true
+	e := a.operationEntry(ctx, r, p)
+	e.Text = withoutSecrets(body)
+	if at := w.Header().Get("Location"); at != "" && h.status == http.StatusCreated {
+		e.Target = at
+	}
+	if h.status >= 400 {
+		e.Outcome = outcomeOf(h.status, h.body.Bytes())
+	}
+	if err := a.cfg.Audit.Append(ctx.Context(), e); err != nil {
+		a.log.Error("an operation took place and could not be recorded in the audit log", "operation", e.Action, "status", h.status, "error", err)
+		w.Header().Del("Location")
+		problem.New(http.StatusServiceUnavailable, "audit_unavailable",
+			"the operation ended with status %d, but it could not be recorded in the audit log, so its answer is withheld: look at what is there before you try again", h.status).WithRetry(time.Second).Write(w)
+		return
+	}
+	h.release()
 }
 
 func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {
@@ -74,35 +98,34 @@ func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal)
 	if s := ctx.Status(); s >= 400 {
 		e.Outcome = "status_" + strconv.Itoa(s)
 	}
-	if amount, currency, ok := strings.Cut(w.Header().Get("X-Weir-Cost"), " "); ok {
-		if n, err := strconv.ParseFloat(amount, 64); err == nil {
-			e.Cost = &audit.Cost{Amount: n, Currency: currency}
-		}
+	var c audit.Cost // the header's JSON has the same names, and more
+	if json.Unmarshal([]byte(w.Header().Get("X-Weir-Cost")), &c) == nil {
+		e.Cost = &c
 	}
 	return e
 }
 
-func (a *API) operationEntry(h *held, r *http.Request, w http.ResponseWriter, p tenant.Principal, body *head) audit.Entry {
+// operationEntry is what is recorded of an operation whatever comes of it.
+func (a *API) operationEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {
 	o := origin.From(r.Context())
-	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: h.Operation().OperationID, Target: r.URL.Path, Text: withoutSecrets(body),
+	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: ctx.Operation().OperationID, Target: r.URL.Path,
 		From: o.String(), Door: "api", Outcome: audit.OK, Request: o.Request}
-	if named := h.Param("tenant"); named != "" && p.Role == tenant.RoleOperator {
+	if named := ctx.Param("tenant"); named != "" && p.Role == tenant.RoleOperator {
 		e.Tenant = tenant.ID(named)
 		if _, err := tenant.Parse(named); err != nil {
 			e.Tenant = ""
 		}
 	}
-	if at := w.Header().Get("Location"); at != "" && h.status == http.StatusCreated {
-		e.Target = at
-	}
-	if h.status >= 400 {
-		var prob problem.Problem
-		e.Outcome = "status_" + strconv.Itoa(h.status)
-		if json.Unmarshal(h.body.Bytes(), &prob) == nil && prob.Code != "" {
-			e.Outcome = prob.Code
-		}
-	}
 	return e
+}
+
+// outcomeOf is the outcome of an answer that is a problem.
+func outcomeOf(status int, body []byte) string {
+	var p problem.Problem
+	if json.Unmarshal(body, &p) == nil && p.Code != "" {
+		return p.Code
+	}
+	return "status_" + strconv.Itoa(status)
 }
 
 // held keeps an answer back until it is released.
@@ -287,7 +310,7 @@ func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*verdictOutput,
 	return &verdictOutput{v}, nil
 }
 
-// exportAudit records itself before its first byte: its answer is not held.
+// exportAudit streams; audited records it before its first byte.
 func (a *API) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.StreamResponse, error) {
 	p, err := principal(ctx, tenant.RoleAdmin)
 	if err != nil {

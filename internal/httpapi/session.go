@@ -132,8 +132,8 @@ func (a *API) recordSignIn(w http.ResponseWriter, r *http.Request, who tenant.Pr
 				e.Tenant, e.Actor = u.Tenant, "local:"+u.ID
 			}
 		}
-		if prob != nil && prob.Status == http.StatusTooManyRequests {
-			a.cfg.Audit.Gather(e) // there may be thousands
+		if prob != nil && (e.Actor == "" || prob.Status == http.StatusTooManyRequests) {
+			a.cfg.Audit.Gather(e) // nothing else bounds how many come: there may be thousands, and each would be synced
 		} else if err := a.cfg.Audit.Append(r.Context(), e); err != nil {
 			a.log.Error("a sign-in could not be recorded in the audit log", "error", err)
 			problem.New(http.StatusServiceUnavailable, "audit_unavailable", "the sign-in could not be recorded in the audit log: try again").WithRetry(time.Second).Write(w)

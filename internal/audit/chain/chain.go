@@ -73,6 +73,8 @@ const (
 const (
 	secretSetting = "audit_secret"
 	anchorSetting = "audit_anchor"
+	lostSetting   = "audit_lost"    // anchors that the log no longer had when it was opened
+	removeSetting = "audit_removed" // how far retention has removed entries
 )
 
 // Log is an audit log. It is safe for concurrent use.
@@ -92,6 +94,8 @@ type Log struct {
 
 	anchorMu sync.Mutex
 	anchored uint64
+
+	maxExpire int // a seam of tests
 }
 
 // Open opens the log. A tail that was torn by a crash is dropped by the store: it was never acknowledged as durable.
@@ -108,7 +112,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{cfg: cfg, log: cfg.Logger.With("component", "audit"), metrics: newMetrics()}
+	l := &Log{cfg: cfg, log: cfg.Logger.With("component", "audit"), metrics: newMetrics(), maxExpire: maxExpire}
 	if cfg.Registerer != nil {
 		if err := l.metrics.register(cfg.Registerer); err != nil {
 			return nil, fmt.Errorf("audit: %w", err)
@@ -125,7 +129,11 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
-	if err := l.find(); err != nil {
+	err = l.find()
+	if err == nil && !cfg.ReadOnly {
+		err = errors.Join(l.rejoin(ctx), l.rememberBase(ctx))
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.db.Close())
 	}
 	return l, nil
@@ -166,16 +174,21 @@ func (l *Log) find() error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	if it.Last() {
-		if seq, ok := seqOf(it.Key()); ok && seq > l.base.Seq {
+	for ok := it.Last(); ok; ok = it.Prev() {
+		seq, good := seqOf(it.Key())
+		if !good {
+			continue // no link has such a key: new entries must not begin anew because of it
+		}
+		if seq > l.base.Seq {
 			last, err := decodeLink(seq, it.Value())
 			if err != nil { // new entries go on behind it; its own hash stands as it is
 				l.log.Error("the last entry of the audit log cannot be read: run `weir audit verify`", "seq", seq)
 			}
 			l.last = last
 		}
+		break
 	}
-	return it.Close()
+	return errors.Join(it.Error(), it.Close())
 }
 
 func seqOf(key []byte) (uint64, bool) {
@@ -335,8 +348,7 @@ func (l *Log) Run(ctx context.Context) error {
 		case <-slow.C:
 			warn("the end of the audit log could not be anchored", l.Anchor(ctx))
 		case <-keep.C:
-			_, err := l.Expire(ctx)
-			warn("old entries of the audit log could not be removed", err)
+			warn("old entries of the audit log could not be removed", l.expireAll(ctx))
 		case <-ctx.Done():
 			l.flushGathered(time.Time{})
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)

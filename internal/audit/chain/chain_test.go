@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path"
@@ -345,6 +347,26 @@ func TestTampering(t *testing.T) {
 			must(t, db.DeleteRange(linkKey(0), linkKey(3), pebble.Sync))
 			must(t, db.DeleteRange(textKey(0), textKey(3), pebble.Sync))
 		}, 2, "missing"},
+		"a beginning with an entry that says so": {func(t *testing.T, db *pebble.DB) {
+			first, err := decodeLink(2, get(t, db, linkKey(2)))
+			must(t, err)
+			prev, err := decodeLink(5, get(t, db, linkKey(5)))
+			must(t, err)
+			said, err := json.Marshal(removal{Seq: 2, Hash: hex.EncodeToString(first.hash[:])})
+			must(t, err)
+			text, err := sealText(make([]byte, saltSize), audit.Entry{Seq: 6, Action: audit.Retention, Text: string(said), Outcome: audit.OK})
+			must(t, err)
+			owner, err := decodeLink(4, get(t, db, linkKey(4))) // the installation's own
+			must(t, err)
+			k := link{seq: 6, owner: owner.owner, commitment: commit(text[:saltSize], text[saltSize:])}
+			k.hash = k.next(prev.hash)
+			must(t, db.Set(linkKey(6), k.encode(), pebble.Sync))
+			must(t, db.Set(textKey(6), text, pebble.Sync))
+			must(t, db.Set(baseKey, encodeBase(base_(2, first.hash)), pebble.Sync))
+			must(t, db.DeleteRange(linkKey(0), linkKey(3), pebble.Sync))
+			must(t, db.DeleteRange(textKey(0), textKey(3), pebble.Sync))
+		}, 2, "missing"},
+		"an entry is hidden from its tenant": {func(t *testing.T, db *pebble.DB) { must(t, db.Delete(indexKey("acme", 3), pebble.Sync)) }, 3, "unlisted"},
 		// Who can compute hashes rewrites all of the chain from entry 2 on: the anchor finds that.
 		"the chain is rewritten": {func(t *testing.T, db *pebble.DB) {
 			prev, err := decodeLink(1, get(t, db, linkKey(1)))
@@ -367,6 +389,85 @@ func TestTampering(t *testing.T) {
 			f.wantFound(tc.seq, tc.kind)
 		})
 	}
+}
+
+// What was found stays found: a restart, new entries and a new anchor do not make a log whole that was cut, emptied or replaced.
+func TestTamperingIsNotForgotten(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fn   func(t *testing.T, f *fixture)
+		seq  uint64
+		kind string
+	}{
+		"cut": {func(t *testing.T, f *fixture) {
+			f.tamper(func(db *pebble.DB) { cutFrom(t, db, 4) })
+		}, 4, "missing"},
+		"emptied": {func(t *testing.T, f *fixture) {
+			if err := errors.Join(f.Log.Close(), f.fs.RemoveAll("audit")); err != nil {
+				t.Fatal(err)
+			}
+			f.open()
+		}, 1, "missing"},
+		"replaced": {func(t *testing.T, f *fixture) {
+			// A whole chain, only not the one that was written here.
+			other := &fixture{t: t, fs: vfs.NewCrashableMem(), set: &settings{m: map[string]string{secretSetting: f.set.m[secretSetting]}}, time: newClock()}
+			other.open()
+			other.append("acme", "other", "acme", "", "acme")
+			if err := errors.Join(other.Log.Close(), f.Log.Close()); err != nil {
+				t.Fatal(err)
+			}
+			f.fs = other.fs
+			f.open()
+		}, 5, "changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.append("acme", "other", "acme", "", "acme")
+			if err := f.Anchor(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			tc.fn(t, f)
+			for range 2 {
+				for range 3 {
+					f.append("acme")
+				}
+				if err := f.Anchor(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				f.wantFound(tc.seq, tc.kind)
+				f.reopen()
+			}
+			if h := f.Head(); h.Seq != 11 {
+				t.Errorf("numbers go on at %d: those of missing entries are given again", h.Seq)
+			}
+			p, err := f.List(t.Context(), audit.Question{Tenant: "acme"})
+			if err != nil || len(p.Entries) < 6 {
+				t.Errorf("%d entries, %v", len(p.Entries), err)
+			}
+		})
+	}
+}
+
+func cutFrom(t *testing.T, db *pebble.DB, seq uint64) {
+	t.Helper()
+	if err := errors.Join(db.DeleteRange(linkKey(seq), endOfLinks, pebble.Sync), db.DeleteRange(textKey(seq), []byte{'T' + 1}, pebble.Sync)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A key among the links that is none does not make numbers begin anew, which would overwrite the log.
+func TestForeignKey(t *testing.T) {
+	f := newFixture(t)
+	f.append("acme", "acme")
+	f.tamper(func(db *pebble.DB) {
+		if err := db.Set([]byte("L\xff\xff"), []byte("x"), pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+	})
+	f.append("acme")
+	if h := f.Head(); h.Seq != 3 {
+		t.Errorf("the next entry has the number %d", h.Seq)
+	}
+	f.wantFound(0, "foreign")
 }
 
 func base_(seq uint64, hash [32]byte) base { return base{seq, hash} }
@@ -549,6 +650,27 @@ func TestExpire(t *testing.T) {
 	}
 }
 
+// However much is too old, one turn of the retention removes it all, in bounded steps, also past entries that are missing.
+func TestExpireAll(t *testing.T) {
+	f := newFixture(t)
+	f.keep = 48 * time.Hour
+	f.reopen()
+	f.append("acme", "acme", "acme")
+	if err := f.Anchor(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.tamper(func(db *pebble.DB) { cutFrom(t, db, 2) })
+	f.append("acme", "acme", "acme", "acme")
+	f.Log.maxExpire = 2
+	f.time.now = f.time.now.Add(50 * time.Hour)
+	if err := f.expireAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v := f.verify(); !v.OK || v.First != 8 {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestGather(t *testing.T) {
 	f := newFixture(t)
 	e := audit.Entry{Tenant: "acme", Actor: "key:k", Action: audit.Report, Target: "s1", Outcome: audit.OK}
@@ -573,11 +695,39 @@ func TestGather(t *testing.T) {
 	if d := cmp.Diff(want, p.Entries[0]); d != "" {
 		t.Error(d)
 	}
-	for i := range maxGathered + 5 {
-		f.Gather(audit.Entry{Action: audit.SignIn, Outcome: "unknown_key", From: fmt.Sprint(i)})
+}
+
+// Neither many different entries nor long ones fill memory and disk; what nobody known sends leaves room for the others.
+func TestGatherBounds(t *testing.T) {
+	f := newFixture(t)
+	for i := range maxGathered {
+		f.Gather(audit.Entry{Action: audit.SignIn, Outcome: "unknown_key", From: fmt.Sprint(i), Target: strings.Repeat("x", 60<<10)})
+	}
+	if n := len(f.gather.all); n != maxNobody+1 {
+		t.Errorf("%d of nobody are gathered", n)
+	}
+	for e := range f.gather.all {
+		if len(e.Target) > audit.MaxText {
+			t.Fatalf("a target of %d bytes is kept", len(e.Target))
+		}
+	}
+	for i := range maxGathered {
+		f.Gather(audit.Entry{Actor: "key:k", Action: audit.Report, Outcome: audit.OK, Target: fmt.Sprint(i)})
 	}
 	if n := len(f.gather.all); n != maxGathered+1 {
 		t.Errorf("%d are gathered", n)
+	}
+	var sum uint64
+	for _, s := range f.gather.all {
+		sum += s.count
+	}
+	if sum != 2*maxGathered {
+		t.Errorf("%d were counted", sum)
+	}
+	f.flushGathered(time.Time{})
+	f.Gather(audit.Entry{Action: audit.SignIn, Outcome: "unknown_key"})
+	if len(f.gather.all) != 1 || f.gather.nobody != 1 {
+		t.Errorf("a new minute begins with %d, %d of nobody", len(f.gather.all), f.gather.nobody)
 	}
 }
 

@@ -109,7 +109,16 @@ func (l *Log) indexed(t tenant.ID) ([]uint64, error) {
 	return out, errors.Join(it.Error(), it.Close())
 }
 
-// Expire removes the entries that are older than the retention, and returns how many. An entry says what was removed.
+// expireAll is Expire until nothing is left to remove.
+func (l *Log) expireAll(ctx context.Context) error {
+	for {
+		if n, err := l.Expire(ctx); n == 0 || err != nil {
+			return err
+		}
+	}
+}
+
+// Expire removes entries that are older than the retention, a bounded number at once, and returns how many. An entry says what was removed.
 func (l *Log) Expire(ctx context.Context) (int, error) {
 	if l.cfg.Retention == 0 {
 		return 0, nil
@@ -127,6 +136,9 @@ func (l *Log) Expire(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if err := l.Append(ctx, audit.Entry{Action: audit.Retention, Text: string(text), Outcome: audit.OK, Count: to.Seq - from.Seq}); err != nil {
+		return 0, err
+	}
+	if err := l.noteRemoved(ctx, to); err != nil {
 		return 0, err
 	}
 	b := l.db.NewBatch()
@@ -158,10 +170,11 @@ func (l *Log) older(from base, before int64) (base, map[tenant.ID]bool, error) {
 	if err != nil {
 		return to, nil, fmt.Errorf("audit: %w", err)
 	}
+	steps := 0
 	for ok := it.First(); ok; ok = it.Next() {
 		seq, ok := seqOf(it.Key())
 		k, err := decodeLink(seq, it.Value())
-		if !ok || err != nil || k.at >= before || seq >= last || seq-from.Seq > maxExpire {
+		if steps++; !ok || err != nil || k.at >= before || seq >= last || steps > l.maxExpire {
 			break // also at damage: what cannot be read is not removed
 		}
 		to = base{seq, k.hash}

@@ -7,14 +7,19 @@ import (
 	"weir/internal/audit"
 )
 
-// maxGathered bounds what is gathered in a minute: more different ones are gathered as one.
-const maxGathered = 10_000
+// maxGathered bounds what is gathered in a minute: more different ones are gathered as one. So does maxNobody for those of nobody who is known, which cost
+// who sends them nothing.
+const (
+	maxGathered = 10_000
+	maxNobody   = 1_000
+)
 
 // gatherer adds up entries that differ only in cost, count and request.
 type gatherer struct {
 	mu     sync.Mutex
 	minute time.Time
 	all    map[audit.Entry]*sum // by the entry without what is added up
+	nobody int                  // of them, without an actor
 }
 
 type sum struct {
@@ -28,6 +33,7 @@ func (l *Log) Gather(e audit.Entry) {
 	now := l.cfg.Now()
 	cost, n := e.Cost, max(e.Count, 1)
 	e.Cost, e.Count, e.Request, e.Seq, e.At, e.Text = nil, 0, "", 0, time.Time{}, audit.Cut(e.Text)
+	e.Target = audit.Cut(e.Target)
 	g := &l.gather
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -36,13 +42,16 @@ func (l *Log) Gather(e audit.Entry) {
 		g.minute = now.Truncate(time.Minute)
 	}
 	s := g.all[e]
-	if s == nil && len(g.all) >= maxGathered {
+	if s == nil && (len(g.all) >= maxGathered || e.Actor == "" && g.nobody >= maxNobody) {
 		e = audit.Entry{Action: e.Action, Outcome: e.Outcome, Target: "(more than were gathered one by one)"}
 		s = g.all[e]
 	}
 	if s == nil {
 		s = &sum{first: now}
 		g.all[e] = s
+		if e.Actor == "" {
+			g.nobody++
+		}
 	}
 	s.count += n
 	if cost != nil {
@@ -63,7 +72,7 @@ func (l *Log) flushGathered(now time.Time) {
 		return
 	}
 	all := g.all
-	g.all = nil
+	g.all, g.nobody = nil, 0
 	g.mu.Unlock()
 	for e, s := range all {
 		e.Count, e.At = s.count, s.first

@@ -24,9 +24,17 @@ func (l *Log) Verify(ctx context.Context, kept audit.Head) (audit.Verdict, error
 	if err != nil {
 		return audit.Verdict{}, err
 	}
+	lost, err := l.lost(ctx)
+	if err != nil {
+		return audit.Verdict{}, err
+	}
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
-	v := &verifier{ctx: ctx, log: l, snap: snap, missing: map[uint64][16]byte{}, heads: []audit.Head{anchor, kept}}
+	noted, known, err := l.removed(ctx) // after the snapshot: it is noted before it is done
+	if err != nil {
+		return audit.Verdict{}, err
+	}
+	v := &verifier{ctx: ctx, log: l, snap: snap, missing: map[uint64][16]byte{}, heads: append(lost, anchor, kept), noted: noted, known: known}
 	if err := v.run(); err != nil {
 		return audit.Verdict{}, err
 	}
@@ -61,6 +69,8 @@ type verifier struct {
 	erased  []erasure           // what the chain itself says was erased
 	removed []base              // what the chain itself says retention removed
 	heads   []audit.Head        // that must be part of the chain
+	noted   audit.Head          // up to where the catalog says that entries were removed
+	known   bool                // the catalog says so
 	verdict audit.Verdict
 	total   int
 }
@@ -175,7 +185,25 @@ func (v *verifier) checkText(l link) {
 	if owner := v.log.owned(e.Tenant); owner != l.owner {
 		v.find(l.seq, "text_changed", "entry %d does not belong to the tenant it names", l.seq)
 	}
+	v.checkListed(e)
 	v.note(e)
+}
+
+// checkListed makes sure that an entry's tenant sees it.
+func (v *verifier) checkListed(e audit.Entry) {
+	if e.Tenant == "" {
+		return
+	}
+	_, closer, err := v.snap.Get(indexKey(e.Tenant, e.Seq))
+	if err == nil {
+		err = closer.Close()
+	}
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		v.find(e.Seq, "unlisted", "entry %d is hidden from its tenant %s: the index lacks it", e.Seq, e.Tenant)
+	case err != nil:
+		v.find(e.Seq, "unreadable", "the index of entry %d: %v", e.Seq, err)
+	}
 }
 
 // note keeps what an entry says was erased or removed.
@@ -220,6 +248,10 @@ func (v *verifier) wasErased(seq uint64, owner [16]byte) bool {
 // checkBase makes sure that what stands before the first entry is what an entry says retention removed.
 func (v *verifier) checkBase() {
 	if v.base.Seq == 0 {
+		return
+	}
+	if v.known && v.base.Seq > v.noted.Seq {
+		v.find(v.base.Seq, "missing", "the entries up to %d are missing, and the catalog knows only of those up to %d that they were removed for their age", v.base.Seq, v.noted.Seq)
 		return
 	}
 	for _, b := range v.removed {
