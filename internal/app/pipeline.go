@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"time"
 
+	"weir/internal/audit"
 	"weir/internal/cache"
 	"weir/internal/catalog"
 	"weir/internal/event"
 	"weir/internal/jobs"
 	"weir/internal/metering"
+	"weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/query"
 	"weir/internal/report"
@@ -57,7 +59,7 @@ func (a *app) openPipeline(ctx context.Context) error {
 		return err
 	}
 	door := query.NewHandler(a.queries)
-	door.Jobs = queryJobs{a.jobs}
+	door.Jobs = queryJobs{a}
 	a.jobs.Register(jobs.Kind{Name: query.JobKind, Resumable: true, Run: a.runQuery})
 	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, door))
 	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
@@ -155,13 +157,21 @@ func (a *app) maskKey(ctx context.Context) ([]byte, error) {
 	return key, nil
 }
 
-// queryJobs starts jobs of queries.
-type queryJobs struct{ jobs *jobs.Jobs }
+// queryJobs starts jobs of queries, and records that.
+type queryJobs struct{ app *app }
 
-func (q queryJobs) Start(who tenant.Principal, title string, in query.JobInput) (func(http.ResponseWriter), *problem.Problem) {
-	j, p := q.jobs.Start(who, query.JobKind, title, in)
+func (q queryJobs) Start(ctx context.Context, who tenant.Principal, title string, in query.JobInput) (func(http.ResponseWriter), *problem.Problem) {
+	a := q.app
+	j, p := a.jobs.Start(who, query.JobKind, title, in)
 	if p != nil {
 		return nil, p
+	}
+	e := audit.Entry{Tenant: who.Tenant, Actor: who.Actor(), Role: who.Role, Action: audit.Job, Target: jobs.Path(j.ID), Text: in.SQL, From: in.From, Door: query.DoorAPI,
+		Outcome: audit.OK, Request: origin.From(ctx).Request}
+	if err := a.audit.Append(ctx, e); err != nil {
+		_, _, cerr := a.jobs.Cancel(who, j.ID)
+		a.log.Error("a job could not be recorded in the audit log and was cancelled", "component", "audit", "job", j.ID, "error", errors.Join(err, cerr))
+		return nil, problem.New(http.StatusServiceUnavailable, "audit_unavailable", "the job could not be recorded in the audit log and was cancelled: try again").WithRetry(time.Second)
 	}
 	return func(w http.ResponseWriter) { jobs.WriteAccepted(w, j) }, nil
 }

@@ -13,10 +13,10 @@ import (
 const (
 	SignIn    = "sign-in"
 	SignOut   = "sign-out"
-	Query     = "query"  // SQL, by any door
-	Report    = "report" // gathered by actor, site and minute
-	Export    = "export" // of the audit log, of costs
-	Job       = "job"
+	Query     = "query"           // SQL, by any door
+	Report    = "report"          // gathered by actor, site and minute
+	Export    = "export"          // of the audit log, of costs
+	Job       = "create-job"      // that it ran is a query by the door job; delete-job and get-job-result are operations
 	Erase     = "audit.erase"     // texts of a tenant were erased
 	Retention = "audit.retention" // old entries were removed
 )

@@ -32,7 +32,7 @@ type Source struct {
 	failed  prometheus.Counter
 
 	mu   sync.Mutex // held by Reload
-	seen stamp      // the files that were looked at last, good or bad
+	seen stamp      // the files of the certificate in use
 }
 
 // stamp tells one version of the files from another.
@@ -84,7 +84,8 @@ func (s *Source) look() (stamp, error) {
 	return stamp{cert.ModTime(), key.ModTime(), cert.Size(), key.Size()}, nil
 }
 
-// Reload reads the files if they have changed since they were last read. On an error the old certificate stays. It says whether there is a new one.
+// Reload reads the files if they are not those of the certificate in use. On an error the old certificate stays, and the next call reads them again: what
+// could not be read may be readable later without looking changed, for example after a chmod. It says whether there is a new one.
 func (s *Source) Reload() (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +96,6 @@ func (s *Source) Reload() (bool, error) {
 	if now == s.seen {
 		return false, nil
 	}
-	s.seen = now
 	pair, err := tls.LoadX509KeyPair(s.cfg.Cert, s.cfg.Key)
 	if err != nil {
 		return false, fmt.Errorf("tls.cert and tls.key (%s, %s): %w", s.cfg.Cert, s.cfg.Key, err)
@@ -107,6 +107,7 @@ func (s *Source) Reload() (bool, error) {
 		}
 	}
 	s.current.Store(&pair)
+	s.seen = now
 	return true, nil
 }
 
@@ -129,6 +130,8 @@ func (s *Source) Run(ctx context.Context) error {
 			last = err.Error()
 		case fresh:
 			s.log.Info("a new certificate is in use", "file", s.cfg.Cert)
+		}
+		if err == nil {
 			last = ""
 		}
 	}

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -16,6 +18,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // write makes a certificate for loopback with a serial number.
@@ -106,7 +110,7 @@ func TestReload(t *testing.T) {
 	}
 	stampIt(t, cert, 3)
 	reload(false, false)
-	reload(false, true) // it is reported once
+	reload(false, false)
 	write(t, cert, filepath.Join(dir, "other.pem"), 4)
 	reload(false, false)
 	if err := os.Remove(key); err != nil {
@@ -126,6 +130,58 @@ func TestReload(t *testing.T) {
 	if err == nil {
 		c.Close()
 		t.Error("TLS 1.1 is spoken")
+	}
+}
+
+// What could not be read is read again, also when it does not look changed: after a chmod its time is the same. It is told once.
+func TestReadableLater(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	write(t, cert, key, 1)
+	var log bytes.Buffer // written by Run, read after its end
+	s, err := New(Config{Cert: cert, Key: key, Poll: time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cert, key, 2)
+	good, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(data []byte) {
+		t.Helper()
+		if err := os.WriteFile(key, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stampIt(t, key, 2)
+	}
+	put(bytes.Repeat([]byte("x"), len(good)))
+	for range 3 {
+		if fresh, err := s.Reload(); fresh || err == nil {
+			t.Fatalf("Reload() = %v, %v", fresh, err)
+		}
+	}
+	old := s.current.Load()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	wait := func(what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal(what)
+			}
+		}
+	}
+	wait("the failure is not counted", func() bool { return testutil.ToFloat64(s.failed) > 0 })
+	put(good)
+	wait("the certificate is never taken", func() bool { return s.current.Load() != old })
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := testutil.ToFloat64(s.failed); n > 2 { // once, and once more if a half-written file was seen
+		t.Errorf("%v failures are counted", n)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/usage"
@@ -20,7 +21,7 @@ const JobKind = "query"
 // Jobs starts jobs that run RunJob.
 type Jobs interface {
 	// Start queues a job. accept answers the request that asked for it.
-	Start(who tenant.Principal, title string, input JobInput) (accept func(w http.ResponseWriter), p *problem.Problem)
+	Start(ctx context.Context, who tenant.Principal, title string, input JobInput) (accept func(w http.ResponseWriter), p *problem.Problem)
 }
 
 // JobInput is what a job is started with. It is kept with the job: a field that has a name once keeps its meaning.
@@ -71,28 +72,36 @@ func (h *Handler) startJob(w http.ResponseWriter, r *http.Request, q *Question) 
 		return problem.New(http.StatusUnprocessableEntity, "unsupported", "async: this process runs no jobs; leave it out").WithField("async")
 	}
 	q.Door = DoorJob
+	if from := origin.From(r.Context()).String(); from != "" { // when it runs there is no request to look at
+		q.From = from
+	}
+	accept, p := h.queueJob(r.Context(), q)
+	if p != nil {
+		h.audit(r.Context(), q, nil, p)
+		return p
+	}
+	accept(w)
+	return nil
+}
+
+func (h *Handler) queueJob(ctx context.Context, q *Question) (accept func(w http.ResponseWriter), p *problem.Problem) {
 	a, p := h.asking(q)
 	if p != nil {
-		return p
+		return nil, p
 	}
 	switch p := a.prepare(); {
 	case p == nil:
 	case p.Code == CodeUnknownColumn && len(a.min) > 0 && !a.deps.Visibility.VisibleTo(a.scope.Tenant, a.min): // it may be that of a property that the token's events bring
 	default:
-		return p
+		return nil, p
 	}
 	if a.checked != nil && (q.MaxCost > 0 || q.MaxBytes > 0) {
 		expected := a.expected()
-		if p := a.bounded(r.Context(), &expected); p != nil {
-			return p
+		if p := a.bounded(ctx, &expected); p != nil {
+			return nil, p
 		}
 	}
-	accept, p := h.Jobs.Start(q.Who, q.SQL, q.jobInput())
-	if p != nil {
-		return p
-	}
-	accept(w)
-	return nil
+	return h.Jobs.Start(ctx, q.Who, q.SQL, q.jobInput())
 }
 
 // progressEvery is how often a job looks how far its statement has come.

@@ -8,10 +8,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
+	"weir/internal/audit"
 	"weir/internal/clickhouse"
+	"weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/token"
@@ -25,7 +28,7 @@ type jobs struct {
 	n     int
 }
 
-func (j *jobs) Start(_ tenant.Principal, title string, in JobInput) (func(http.ResponseWriter), *problem.Problem) {
+func (j *jobs) Start(_ context.Context, _ tenant.Principal, title string, in JobInput) (func(http.ResponseWriter), *problem.Problem) {
 	j.n++
 	j.title, j.input = title, in
 	return func(w http.ResponseWriter) {
@@ -103,11 +106,31 @@ func TestAsync(t *testing.T) {
 		t.Errorf("without: %d %s", w.Code, w.Body)
 	}
 	j.n = 2
-	// What is refused is refused at once.
+	// What is refused is refused at once, and recorded: no job will be.
+	records := &recorder{}
+	h.deps.Audit = records
 	if w := post(h, analyst, `{"sql":"SELECT sleep(1)","async":true}`); w.Code != 400 || j.n != 2 {
 		t.Errorf("%d, %d jobs", w.Code, j.n)
 	}
+	if len(records.list) != 1 || records.list[0].Action != audit.Query || records.list[0].Outcome == audit.OK || records.list[0].Door != DoorJob || !strings.Contains(records.list[0].Text, "sleep") {
+		t.Errorf("recorded %+v", records.list)
+	}
+	// It remembers who asked from where, behind a proxy too.
+	r = httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT 1","async":true}`))
+	r.RemoteAddr = "127.0.0.1:5000"
+	ctx := origin.With(tenant.With(r.Context(), analyst), origin.Origin{Addr: netip.MustParseAddr("192.0.2.7")})
+	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+	if j.n != 3 || j.input.From != "192.0.2.7" {
+		t.Errorf("%d jobs, the last from %s", j.n, j.input.From)
+	}
 }
+
+// recorder keeps entries of the audit log.
+type recorder struct{ list []audit.Entry }
+
+func (r *recorder) Append(_ context.Context, e audit.Entry) error { r.Record(e); return nil }
+func (r *recorder) Record(e audit.Entry)                          { r.list = append(r.list, e) }
+func (r *recorder) Gather(e audit.Entry)                          { r.Record(e) }
 
 func TestRunJob(t *testing.T) {
 	d, e := &desk{estimate: usage.Estimate{Rows: 100}}, &fakeEngine{body: engineJSON}

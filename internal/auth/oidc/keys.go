@@ -18,6 +18,7 @@ const (
 	askAgain   = 10 * time.Second // at most so often, whatever tokens come
 	refresh    = time.Hour        // keys are asked for again after this, so that withdrawn ones go
 	staleAfter = 24 * time.Hour   // keys that could not be asked for again hold so long
+	againStale = time.Minute      // keys that are known and could not be asked for again are asked for at most so often
 	askTimeout = 5 * time.Second
 	maxAnswer  = 1 << 20
 )
@@ -65,6 +66,11 @@ func (p *provider) state() (metadata, []jose.JSONWebKey, time.Time, error) {
 func (p *provider) ask(ctx context.Context) error {
 	p.asking.Lock()
 	defer p.asking.Unlock()
+	return p.askLocked(ctx)
+}
+
+// askLocked is ask for who holds asking.
+func (p *provider) askLocked(ctx context.Context) error {
 	p.mu.Lock()
 	now := p.now()
 	if !p.asked.IsZero() && now.Sub(p.asked) < askAgain {
@@ -136,11 +142,18 @@ func (p *provider) ready(ctx context.Context) error {
 	if age := p.now().Sub(good); !good.IsZero() && age < refresh {
 		return nil
 	}
-	err := p.ask(ctx)
-	if err != nil && !good.IsZero() && p.now().Sub(good) < staleAfter {
-		return nil // known keys go on
+	if good.IsZero() || p.now().Sub(good) >= staleAfter {
+		return p.ask(ctx)
 	}
-	return err
+	// Known keys go on: of those who come meanwhile only one waits for the answer, and while the provider is away not often.
+	p.mu.Lock()
+	soon := p.err != nil && p.now().Sub(p.asked) < againStale
+	p.mu.Unlock()
+	if !soon && p.asking.TryLock() {
+		_ = p.askLocked(ctx) // it is kept in p.err
+		p.asking.Unlock()
+	}
+	return nil
 }
 
 // causeKey is where VerifySignature leaves its error: the verifier passes on the text only.

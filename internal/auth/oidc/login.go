@@ -2,11 +2,15 @@ package oidc
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
@@ -16,54 +20,56 @@ import (
 	"weir/internal/tenant"
 )
 
-// login is a sign-in that has begun: the browser is at the provider.
+// login is a sign-in that has begun: the browser is at the provider. Nothing of it is kept here: the browser's cookie holds it, sealed, so that however many
+// begin, none crowds out another.
 type login struct {
-	issuer   *issuer
-	browser  string // what the cookie of the browser that began it holds
-	nonce    string
-	verifier string // of PKCE
-	back     string
-	begun    time.Time
-}
-
-// logins remembers them by their state. A restart forgets them: people begin again.
-type logins struct {
-	mu  sync.Mutex
-	all map[string]login
+	Issuer   string `json:"i"` // its name
+	State    string `json:"s"`
+	Nonce    string `json:"n"`
+	Verifier string `json:"v"` // of PKCE
+	Back     string `json:"b"`
+	Begun    int64  `json:"t"` // Unix seconds
 }
 
 const (
 	loginTime = 10 * time.Minute
-	maxLogins = 10_000
+	maxBack   = 1000 // bytes of the path to go to in the end: a cookie has about 4 KB
 )
 
-func (l *logins) put(state string, x login) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.all == nil {
-		l.all = map[string]login{}
+// sealer seals logins with a key of this process. A restart forgets it: people begin again.
+type sealer struct{ aead cipher.AEAD }
+
+func newSealer() (sealer, error) {
+	var key [32]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		return sealer{}, fmt.Errorf("oidc: random: %w", err)
 	}
-	if len(l.all) >= maxLogins {
-		for k, v := range l.all {
-			if x.begun.Sub(v.begun) > loginTime {
-				delete(l.all, k)
-			}
-		}
-		if len(l.all) >= maxLogins {
-			return false
-		}
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return sealer{}, fmt.Errorf("oidc: %w", err)
 	}
-	l.all[state] = x
-	return true
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return sealer{aead}, err
 }
 
-// take returns a login once.
-func (l *logins) take(state string, now time.Time) (login, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	x, ok := l.all[state]
-	delete(l.all, state)
-	return x, ok && now.Sub(x.begun) <= loginTime
+func (s sealer) seal(x login) (string, error) {
+	text, err := json.Marshal(x)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, text, nil)), nil
+}
+
+// open returns a login that was sealed here and is not too old.
+func (s sealer) open(sealed string, now time.Time) (x login, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err == nil {
+		raw, err = s.aead.Open(nil, nil, raw, nil)
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &x)
+	}
+	return x, err == nil && now.Sub(time.Unix(x.Begun, 0)) <= loginTime
 }
 
 // Begin begins a sign-in with the named provider (empty: the first that signs browsers in) and returns the address to send the browser to, and what its
@@ -86,17 +92,16 @@ func (p *Providers) Begin(ctx context.Context, name, back string) (to, browser s
 	if !localPath(back) {
 		back = "/"
 	}
-	x := login{issuer: i, browser: rand.Text(), nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), back: back, begun: p.now()}
-	state := rand.Text()
-	if !p.logins.put(state, x) {
-		return "", "", problem.New(http.StatusServiceUnavailable, "sign_in_busy", "too many sign-ins have begun: try again").WithRetry(time.Minute)
+	x := login{Issuer: i.Name, State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Back: back, Begun: p.now().Unix()}
+	if browser, err := p.sealer.seal(x); err == nil {
+		return i.oauth().AuthCodeURL(x.State, gooidc.Nonce(x.Nonce), oauth2.S256ChallengeOption(x.Verifier)), browser, nil
 	}
-	return i.oauth().AuthCodeURL(state, gooidc.Nonce(x.nonce), oauth2.S256ChallengeOption(x.verifier)), x.browser, nil
+	return "", "", problem.New(http.StatusInternalServerError, "internal", "the sign-in could not begin")
 }
 
 // localPath says whether s is a path of this installation: nothing that a browser would take for another host.
 func localPath(s string) bool {
-	return strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") && !strings.ContainsAny(s, "\\\r\n\t") && len(s) < 2000
+	return strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") && !strings.ContainsAny(s, "\\\r\n\t") && len(s) <= maxBack
 }
 
 func (i *issuer) oauth() *oauth2.Config {
@@ -108,26 +113,27 @@ func (i *issuer) oauth() *oauth2.Config {
 // Finish ends a sign-in: the browser is back with a code. It returns who signed in, their name, and the path to go to.
 func (p *Providers) Finish(r *http.Request, browser string) (who tenant.Principal, name, back string, prob *problem.Problem) {
 	q := r.URL.Query()
-	x, ok := p.logins.take(q.Get("state"), p.now())
-	if !ok || subtle.ConstantTimeCompare([]byte(x.browser), []byte(browser)) != 1 {
+	x, ok := p.sealer.open(browser, p.now())
+	i := p.named(x.Issuer)
+	if !ok || i == nil || !constantEqual(x.State, q.Get("state")) {
 		return who, "", "", problem.New(http.StatusBadRequest, "unknown_sign_in", "this sign-in was not begun by this browser, or too long ago: begin again at /auth/login")
 	}
 	if q.Get("error") != "" {
-		return who, "", "", problem.New(http.StatusForbidden, "sign_in_refused", "the identity provider %s refused the sign-in", x.issuer.Name)
+		return who, "", "", problem.New(http.StatusForbidden, "sign_in_refused", "the identity provider %s refused the sign-in", i.Name)
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), oauth2.HTTPClient, x.issuer.provider.client), askTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), oauth2.HTTPClient, i.provider.client), askTimeout)
 	defer cancel()
-	t, err := x.issuer.oauth().Exchange(ctx, q.Get("code"), oauth2.VerifierOption(x.verifier))
+	t, err := i.oauth().Exchange(ctx, q.Get("code"), oauth2.VerifierOption(x.Verifier))
 	if err != nil {
-		p.log.Warn("an identity provider gave no token for a code", "issuer", x.issuer.URL, "error", withoutBody(err))
-		return who, "", "", problem.New(http.StatusBadGateway, "sign_in_failed", "the identity provider %s gave no token: begin again at /auth/login", x.issuer.Name)
+		p.log.Warn("an identity provider gave no token for a code", "issuer", i.URL, "error", withoutBody(err))
+		return who, "", "", problem.New(http.StatusBadGateway, "sign_in_failed", "the identity provider %s gave no token: begin again at /auth/login", i.Name)
 	}
 	raw, _ := t.Extra("id_token").(string)
 	who, id, prob := p.verify(ctx, raw)
 	if prob != nil {
 		return who, "", "", prob
 	}
-	if id.Issuer != x.issuer.URL || !constantEqual(id.Nonce, x.nonce) || !containsString(id.Audience, x.issuer.ClientID) {
+	if id.Issuer != i.URL || !constantEqual(id.Nonce, x.Nonce) || !containsString(id.Audience, i.ClientID) {
 		return tenant.Principal{}, "", "", refuse("the token was not made for this sign-in")
 	}
 	var claims struct {
@@ -139,7 +145,17 @@ func (p *Providers) Finish(r *http.Request, browser string) (who tenant.Principa
 			name = claims.Username
 		}
 	}
-	return who, name, x.back, nil
+	return who, name, x.Back, nil
+}
+
+// named is the provider with a name; nil if there is none that signs browsers in.
+func (p *Providers) named(name string) *issuer {
+	for _, x := range p.all {
+		if x.ClientID != "" && x.Name == name {
+			return x
+		}
+	}
+	return nil
 }
 
 func constantEqual(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

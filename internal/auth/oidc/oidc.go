@@ -23,7 +23,7 @@ type Providers struct {
 	all    []*issuer
 	log    *slog.Logger
 	now    func() time.Time
-	logins logins
+	sealer sealer
 }
 
 type issuer struct {
@@ -41,7 +41,11 @@ func New(cfg Config, log *slog.Logger, now func() time.Time) (*Providers, error)
 	if now == nil {
 		now = time.Now
 	}
-	p := &Providers{log: log.With("component", "oidc"), now: now}
+	seal, err := newSealer()
+	if err != nil {
+		return nil, err
+	}
+	p := &Providers{log: log.With("component", "oidc"), now: now, sealer: seal}
 	client := &http.Client{Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, x := range cfg.Issuers {
 		i := &issuer{Issuer: x, actor: "oidc:"}

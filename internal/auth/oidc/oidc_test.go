@@ -88,10 +88,14 @@ type fixture struct {
 	t      *testing.T
 	server *httptest.Server
 	down   atomic.Bool
-	store  *store
-	now    time.Time
-	cfg    Config
-	log    strings.Builder
+	hangs  atomic.Bool
+	tried  atomic.Int32
+	// What happens when it hangs: a request has come, and its client has gone.
+	hanging, gaveUp chan struct{}
+	store           *store
+	now             time.Time
+	cfg             Config
+	log             strings.Builder
 	*Providers
 }
 
@@ -99,9 +103,16 @@ const redirect = "http://127.0.0.1:1/auth/callback" // nobody is there: the brow
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, now: time.Now()}
+	f := &fixture{t: t, now: time.Now(), hanging: make(chan struct{}, 10), gaveUp: make(chan struct{}, 10)}
 	var handler http.Handler
 	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.tried.Add(1)
+		if f.hangs.Load() {
+			f.hanging <- struct{}{}
+			<-r.Context().Done()
+			f.gaveUp <- struct{}{}
+			return
+		}
 		if f.down.Load() {
 			http.Error(w, "down", http.StatusBadGateway)
 			return
@@ -220,11 +231,19 @@ func TestLogin(t *testing.T) {
 	}
 	back := f.browse(to)
 	r := httptest.NewRequest("GET", back.String(), nil)
-	// Another browser that is given the address gets nothing, and the code is used up.
-	_, _, _, p = f.Finish(r, "another")
-	f.wantProblem(p, 400, "unknown_sign_in", "begin again")
-	_, _, _, p = f.Finish(r, browser)
-	f.wantProblem(p, 400, "unknown_sign_in", "begin again")
+	// Another browser that is given the address gets nothing, with a cookie of its own or one that was changed.
+	_, foreign, p := f.Begin(t.Context(), "corp", "/")
+	noProblem(t, p)
+	for _, cookie := range []string{"", "another", foreign, browser[:20] + map[bool]string{true: "B", false: "A"}[browser[20] == 'A'] + browser[21:]} {
+		_, _, _, p = f.Finish(r, cookie)
+		f.wantProblem(p, 400, "unknown_sign_in", "begin again")
+	}
+	_, _, path, p := f.Finish(r, browser)
+	if noProblem(t, p); path != "/reports?x=1" {
+		t.Errorf("sent to %q", path)
+	}
+	_, _, _, p = f.Finish(r, browser) // the code is used up
+	f.wantProblem(p, 502, "sign_in_failed", "no token")
 
 	to, browser, p = f.Begin(t.Context(), "", "//evil.example/")
 	if p != nil {
@@ -256,6 +275,55 @@ func TestLogin(t *testing.T) {
 	f.wantProblem(p, 502, "sign_in_failed", "no token")
 	if strings.Contains(f.log.String(), "stolen") || strings.Contains(f.log.String(), "client secret") {
 		t.Error("the log holds a secret")
+	}
+}
+
+// However many sign-ins somebody begins, those of others can begin and end.
+func TestManyLogins(t *testing.T) {
+	f := newFixture(t)
+	to, browser, p := f.Begin(t.Context(), "corp", "/")
+	noProblem(t, p)
+	for range 20_000 {
+		if _, _, p := f.Begin(t.Context(), "corp", "/"); p != nil {
+			t.Fatal(p)
+		}
+	}
+	_, _, _, p = f.Finish(httptest.NewRequest("GET", f.browse(to).String(), nil), browser)
+	noProblem(t, p)
+	_, cookie, p := f.Begin(t.Context(), "corp", "/"+strings.Repeat("x", maxBack-1))
+	if noProblem(t, p); len(cookie) > 3500 {
+		t.Errorf("the cookie has %d bytes", len(cookie))
+	}
+}
+
+// While the provider does not answer, those who come with known keys do not wait for it.
+func TestHangingProvider(t *testing.T) {
+	f := newFixture(t)
+	k := f.store.key.Load()
+	_, p := f.Verify(t.Context(), f.sign(k, nil))
+	noProblem(t, p)
+	f.hangs.Store(true)
+	f.now = f.now.Add(refresh + time.Minute)
+	token := f.sign(k, nil)
+	first := make(chan *problem.Problem, 1)
+	go func() { _, p := f.Verify(t.Context(), token); first <- p }()
+	<-f.hanging // one waits for the provider
+	for range 100 {
+		_, p := f.Verify(t.Context(), token)
+		noProblem(t, p)
+	}
+	select {
+	case <-f.gaveUp:
+		t.Error("the others waited until the provider was given up")
+	default:
+	}
+	noProblem(t, <-first)
+	asked := f.tried.Load()
+	f.now = f.now.Add(askAgain + time.Second)
+	_, p = f.Verify(t.Context(), token)
+	noProblem(t, p)
+	if f.tried.Load() != asked {
+		t.Error("a provider that is away is asked again at once")
 	}
 }
 
