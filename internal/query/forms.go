@@ -22,6 +22,10 @@ var others = map[token.Token]bool{token.INSERT: true, token.CREATE: true, token.
 	token.RENAME: true, token.EXCHANGE: true, token.DETACH: true, token.ATTACH: true, token.CHECK: true, token.GRANT: true, token.REVOKE: true,
 	token.BEGIN: true, token.COMMIT: true, token.ROLLBACK: true, token.BACKUP: true, token.RESTORE: true, token.KILL: true}
 
+// maxReread bounds how many bytes of groups are read, in all: each is read once more than what is around it, and reading takes CPU that no limit of
+// a tenant holds back.
+const maxReread = 8 * MaxText
+
 // oneStatement is a context that ends when the parser asks for the second time, which it does before it reads another statement.
 type oneStatement struct {
 	context.Context
@@ -62,6 +66,12 @@ func (s *statement) forms(text string) (context.Context, error) {
 	groups, err := f.groups()
 	if err != nil {
 		return nil, err
+	}
+	reread := 0
+	for _, g := range groups {
+		if reread += f.items[f.shut[g.open]].Pos.Offset - f.items[g.open].Pos.Offset; reread > maxReread {
+			return nil, f.refuse(g.open, "lists of REPLACE and GROUPING SETS, or replace(…), hold each other too often for a statement of this length; write it in a simpler way")
+		}
 	}
 	for _, g := range groups {
 		if err := f.list(g); err != nil {

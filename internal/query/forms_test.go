@@ -143,6 +143,21 @@ func TestFormsAllows(t *testing.T) {
 	}
 }
 
+// TestNestedGroups: the longest text may not be read once for each of 64 brackets, and a short one may.
+func TestNestedGroups(t *testing.T) {
+	g := NewGuard()
+	nested := func(inner string, n int) string {
+		return "SELECT " + strings.Repeat("replace(", n) + inner + strings.Repeat(", 'a', 'b')", n)
+	}
+	if _, err := watched(g, nested("'text'", 40), acme); err != nil {
+		t.Errorf("a short text: %v", err)
+	}
+	var r *Refusal
+	if _, err := watched(g, nested(strings.Repeat("1+", 30_000)+"1", 20), acme); !errors.As(err, &r) || !strings.Contains(r.What, "too often") || r.Column == 0 {
+		t.Errorf("a long text: %v", err)
+	}
+}
+
 // chains are texts of nearly MaxText bytes that the parser, or the walker behind it, descends into once per word.
 func chains() map[string]string {
 	all := map[string]string{}
