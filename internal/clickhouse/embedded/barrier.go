@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -256,29 +257,43 @@ func sessionDatabase(tenant string) string {
 	return TenantDatabase(tenant)
 }
 
-// confine makes a session the tenant's (or the operator's), for good: readonly cannot be taken back.
-func (s *session) confine(tenant string) error {
+// confine makes a session the tenant's (or the operator's) under settings, for good: readonly cannot be taken back.
+func (s *session) confine(tenant string, settings map[string]string) error {
 	role := roleTenant
 	if tenant == operator {
 		role = roleOperator
 	}
-	for _, sql := range []string{
-		"USE " + quoteName(sessionDatabase(tenant)),
-		"SET ROLE " + role,
-		// The cache of granules without a match does not know of row policies.
-		"SET allow_ddl = 0, allow_introspection_functions = 0, use_query_condition_cache = 0, readonly = 1",
-	} {
+	for _, sql := range []string{"USE " + quoteName(sessionDatabase(tenant)), "SET ROLE " + role} {
 		if err := s.run(sql); err != nil {
 			return err
 		}
 	}
-	out, _, err := s.conn.Query("SELECT currentDatabase(), currentRoles(), getSetting('readonly')", "TSV")
+	// Before the settings: some, such as offset and extremes, change what any SELECT answers.
+	out, _, err := s.conn.Query("SELECT currentDatabase(), currentRoles()", "TSV")
 	if err != nil {
 		return err
 	}
-	want := sessionDatabase(tenant) + "\t['" + role + "']\t1\n"
-	if string(out) != want {
+	if want := sessionDatabase(tenant) + "\t['" + role + "']\n"; string(out) != want {
 		return fmt.Errorf("engine: a tenant's session is %q and not %q", out, want)
 	}
-	return nil
+	if err := s.apply(settings); err != nil {
+		return err
+	}
+	// The cache of granules without a match does not know of row policies.
+	if err := s.run("SET allow_ddl = 0, allow_introspection_functions = 0, use_query_condition_cache = 0, readonly = 1"); err != nil {
+		return err
+	}
+	return s.locked()
+}
+
+// locked makes sure that a session cannot be opened again, by trying it.
+func (s *session) locked() error {
+	err := s.run("SET readonly = 0")
+	if err == nil {
+		return errors.New("engine: a tenant's session is not read-only")
+	}
+	if e := engineError(err); e.Code != clickhouse.CodeReadonly {
+		return err
+	}
+	return s.run("SELECT 1") // behind an error the library wants a statement that ends well
 }

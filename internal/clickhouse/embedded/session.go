@@ -61,8 +61,10 @@ func (p *sessions) take(ctx context.Context, tenant string, settings map[string]
 		return nil, err
 	}
 	s := &session{conn: conn, mark: mark, tenant: tenant}
-	if err = s.apply(settings); err == nil && tenant != "" {
-		err = s.confine(tenant)
+	if tenant == "" {
+		err = s.apply(settings)
+	} else {
+		err = s.confine(tenant, settings)
 	}
 	if err != nil {
 		conn.Close()

@@ -335,3 +335,38 @@ func TestTenantExplain(t *testing.T) {
 		}
 	}
 }
+
+// TestTenantSettings: settings that change what any SELECT answers do so for the tenant's statement, and do not keep its session from being confined.
+func TestTenantSettings(t *testing.T) {
+	c := startTenants(t).Client()
+	const sql = "SELECT number, (SELECT count() FROM weir.events) FROM numbers(4)"
+	plain := func(rows ...int) (out string) {
+		for _, n := range rows {
+			out += fmt.Sprintf("%d\t1000\n", n)
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		settings map[string]string
+		want     string
+	}{
+		{nil, plain(0, 1, 2, 3)},
+		{map[string]string{"offset": "1"}, plain(1, 2, 3)},
+		{map[string]string{"limit": "2"}, plain(0, 1)},
+		{map[string]string{"limit": "1", "offset": "2"}, plain(2)},
+		{map[string]string{"offset": "100"}, ""},
+		{map[string]string{"extremes": "1"}, plain(0, 1, 2, 3) + "\n" + plain(0, 3)},
+		{map[string]string{"max_result_rows": "1", "result_overflow_mode": "break"}, plain(0, 1, 2, 3)}, // one block is never cut
+		{map[string]string{"output_format_tsv_crlf_end_of_line": "1"}, strings.ReplaceAll(plain(0, 1, 2, 3), "\n", "\r\n")},
+	} {
+		for range 2 { // in a new session, and in one that is used again
+			if got, _, err := ask(c, clickhouse.Statement{SQL: sql, Tenant: "acme", Settings: tc.settings}); err != nil || got != tc.want {
+				t.Errorf("%v: %q %v, want %q", tc.settings, got, err, tc.want)
+			}
+		}
+		operator := strings.ReplaceAll(tc.want, "1000", "2000")
+		if got, _, err := ask(c, clickhouse.Statement{SQL: sql, Operator: true, Settings: tc.settings}); err != nil || got != operator {
+			t.Errorf("operator, %v: %q %v, want %q", tc.settings, got, err, operator)
+		}
+	}
+}
