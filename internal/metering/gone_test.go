@@ -178,6 +178,24 @@ func TestKeepSurvivesPowerCuts(t *testing.T) {
 	}
 }
 
+// What is charged while rows are being made coarser stands in memory, in the very rows that they are added to.
+func TestCoarserRowsInMemory(t *testing.T) {
+	l := newLedger(t)
+	now := time.Unix(1_000_000*3600, 0)
+	k := Key{Tenant: "a", Hour: hourOf(now), Kind: usage.KindQuery, User: "u"}
+	must(t, l.Add(k, Amounts{CPU: 1}))
+	must(t, l.Flush(now, true))
+	must(t, l.leave("a", kept)) // Keep begins
+	must(t, l.Add(k, Amounts{CPU: 10}))
+	must(t, l.coarsen("a"))
+	must(t, l.Add(k, Amounts{CPU: 100}))
+	must(t, l.Flush(now, true))
+	k.User = ""
+	if got := rowsOf(t, l, "a", false); len(got) != 1 || got[k].CPU != 111 {
+		t.Errorf("%v, want 111 in one row", got)
+	}
+}
+
 func TestKeepWhileCharged(t *testing.T) {
 	l := newLedger(t)
 	now := time.Unix(1_000_000*3600, 0)
@@ -286,12 +304,16 @@ func TestTextsSurviveRestarts(t *testing.T) {
 	m.Record(usage.Record{Kind: usage.KindQuery, Subject: usage.Subject{Tenant: "a", Shape: "x"}, Count: 1})
 	must(t, m.tick(context.Background(), false))
 	now = now.Add(60 * 24 * time.Hour)
-	if _, err := m.ledger.Compact(now); err != nil || texts()["x"] == "" {
+	_, err := m.ledger.Compact(now)
+	must(t, err)
+	if text, err := m.ledger.Text("a", "x"); err != nil || text == "" || texts()["x"] != text {
 		t.Errorf("60 days later: %v, %q", err, texts())
 	}
 	now = now.Add(60 * 24 * time.Hour)
-	if _, err := m.ledger.Compact(now); err != nil || texts()["x"] != "" {
-		t.Errorf("120 days later: %v, %q", err, texts())
+	_, err = m.ledger.Compact(now)
+	must(t, err)
+	if text, err := m.ledger.Text("a", "x"); err != nil || text != "" {
+		t.Errorf("120 days later: %v, %q", err, text)
 	}
 	must(t, m.Close())
 	must(t, db.Close())
