@@ -40,42 +40,35 @@ func (l *Ledger) Kept(t tenant.ID) bool {
 
 // Forget removes everything about a deleted tenant, durably and for ever: what is charged to it later is overhead.
 func (l *Ledger) Forget(t tenant.ID) error {
-	if t == "" {
-		return errors.New("metering: no tenant is named")
-	}
-	leave, err := l.use()
-	if err != nil {
-		return err
-	}
-	defer leave()
-	if err := l.leave(t, forgotten); err != nil {
-		return fmt.Errorf("metering: forget %s: %w", t, err)
-	}
-	if err := l.end(t, forgotten, spaceUsage, spaceBudget, spaceText); err != nil {
-		return fmt.Errorf("metering: forget %s: %w", t, err)
-	}
-	return nil
+	return l.depart(t, forgotten, func() error { return l.end(t, forgotten, spaceUsage, spaceBudget, spaceText) })
 }
 
 // Keep removes everything about a deleted tenant but its amounts by hour, kind and source, durably: users, shapes, their texts, and the notices of
 // its budget. It can be repeated, and goes on where a crash has ended it.
 func (l *Ledger) Keep(t tenant.ID) error {
+	return l.depart(t, kept, func() error {
+		if err := l.coarsen(t); err != nil {
+			return err
+		}
+		return l.end(t, kept, spaceBudget, spaceText)
+	})
+}
+
+// depart lets a tenant meet its fate.
+func (l *Ledger) depart(t tenant.ID, f fate, do func() error) error {
 	if t == "" {
 		return errors.New("metering: no tenant is named")
 	}
-	leave, err := l.use()
+	done, err := l.use()
 	if err != nil {
 		return err
 	}
-	defer leave()
-	if err := l.leave(t, kept); err != nil {
-		return fmt.Errorf("metering: keep %s: %w", t, err)
+	defer done()
+	if err := l.leave(t, f); err != nil {
+		return fmt.Errorf("metering: the rows of deleted tenant %s: %w", t, err)
 	}
-	if err := l.coarsen(t); err != nil {
-		return fmt.Errorf("metering: keep %s: %w", t, err)
-	}
-	if err := l.end(t, kept, spaceBudget, spaceText); err != nil {
-		return fmt.Errorf("metering: keep %s: %w", t, err)
+	if err := do(); err != nil {
+		return fmt.Errorf("metering: the rows of deleted tenant %s: %w", t, err)
 	}
 	return nil
 }

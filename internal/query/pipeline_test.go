@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -332,6 +333,41 @@ func TestAnswersAcrossAChangeAreNotKept(t *testing.T) {
 		if len(e.got) != 2 {
 			t.Errorf("%s: an answer of before or after, nobody knows, was given again", name)
 		}
+	}
+}
+
+// Who waits for somebody else's run pays for looking its answer up, not for the wait.
+func TestWaitingIsNoWork(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the system does not tell the CPU of a thread")
+	}
+	d, e := &desk{}, &fakeEngine{body: engineJSON}
+	began, release := make(chan struct{}, 10), make(chan struct{})
+	deps := d.deps(changing{e, func() { began <- struct{}{}; <-release }})
+	deps.Data, deps.Cache = &data{version: 1}, newCache(t, cache.Config{})
+	h := newService(t, Config{}, deps)
+	var wg sync.WaitGroup
+	wg.Go(func() { run(h, "SELECT 1 AS n") })
+	<-began
+	const waiters = 3
+	for range waiters {
+		wg.Go(func() { run(h, "SELECT 1 AS n") })
+	}
+	time.Sleep(300 * time.Millisecond) // the wait
+	close(release)
+	wg.Wait()
+	hits := 0
+	for _, r := range d.records {
+		if r.Kind != usage.KindCache {
+			continue
+		}
+		hits++
+		if r.CPU <= 0 || r.CPU > 100*time.Millisecond {
+			t.Errorf("an answer from the cache is said to cost %v of CPU", r.CPU)
+		}
+	}
+	if hits != waiters || len(e.got) != 1 {
+		t.Errorf("%d answers came from the cache, %d statements ran", hits, len(e.got))
 	}
 }
 

@@ -117,8 +117,15 @@ func remove(ctx context.Context, t *testing.T, s *harness.Server, path string) r
 	if err := s.Admin().Do(ctx, http.MethodDelete, path, nil, &job); err != nil || job.ID == "" {
 		t.Fatalf("%v, %+v", err, job)
 	}
+	return reportOf(ctx, t, s, job.ID)
+}
+
+// reportOf waits for the report of a deletion.
+func reportOf(ctx context.Context, t *testing.T, s *harness.Server, id string) (report removal) {
+	t.Helper()
+	var job struct{ State string }
 	eventually(t, 5*time.Minute, "done", func() bool {
-		if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID, nil, &job); err != nil {
+		if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+id, nil, &job); err != nil {
 			t.Fatal(err)
 		}
 		if job.State == "failed" {
@@ -126,8 +133,7 @@ func remove(ctx context.Context, t *testing.T, s *harness.Server, path string) r
 		}
 		return job.State == "done"
 	})
-	var report removal
-	if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID+"/result", nil, &report); err != nil {
+	if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+id+"/result", nil, &report); err != nil {
 		t.Fatal(err)
 	}
 	return report
@@ -193,19 +199,7 @@ func TestDeleteTenant(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 5*time.Minute, "done", func() bool {
-		if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID, nil, &job); err != nil {
-			t.Fatal(err)
-		}
-		if job.State == "failed" {
-			t.Fatalf("job failed: %+v", job)
-		}
-		return job.State == "done"
-	})
-	var report removal
-	if err := s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID+"/result", nil, &report); err != nil {
-		t.Fatal(err)
-	}
+	report := reportOf(ctx, t, s, job.ID)
 	rows := report.rows(t)
 	if rows["table weir.events"]+rows["late events"] != 1000 || rows["derived tables"] == 0 || rows["event ids"] != 1000 || rows["hours of accounting"] == 0 || rows["properties and statistics"] == 0 || report.Until.Before(time.Now()) {
 		t.Errorf("found %v until %s", rows, report.Until)
