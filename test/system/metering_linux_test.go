@@ -331,3 +331,63 @@ func TestShapesSurviveRestarts(t *testing.T) {
 	}
 	want("after a kill", "user_id", "session_id")
 }
+
+// What a crash makes weir process again is billed once: at the door, and not when it is processed, however often that is.
+func TestReplayIsNotBilled(t *testing.T) {
+	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "200ms", "--process-interval", "3s"}})
+	tn := newTenants(t, srv, "replayed")[0]
+	billed := func() (events float64) {
+		var b struct{ Lines []struct{ Events float64 } }
+		costs(t, srv)
+		costs(t, srv)
+		if err := srv.Admin().Do(t.Context(), "GET", "/api/v1/costs?by=tenant", nil, &b); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range b.Lines {
+			events += l.Events
+		}
+		return events
+	}
+	sent := 0
+	send := func(n int) {
+		if _, err := client.New(srv.URL, tn.WriteKey, client.Options{RetryFor: -1}).Ingest(t.Context(), views(n, sent), client.IngestOptions{}); err != nil {
+			t.Fatalf("not acknowledged: %v", err)
+		}
+		sent += n
+	}
+	visible := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := harness.WaitCount(ctx, srv.Client(tn.Analyst), "SELECT count() FROM events", int64(sent)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []string{"insert", "intent", "insert"} {
+		if err := srv.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		srv.SetEnv("WEIR_FAULT=" + step + ":2") // it ends at that step of the second commit
+		if err := srv.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		send(10)
+		visible()
+		send(1000) // is billed before its commit, three seconds after the last
+		if got := billed(); got != float64(sent) {
+			t.Fatalf("%v events are billed, %d were taken: the test shows nothing", got, sent)
+		}
+		select {
+		case <-srv.Done():
+		case <-time.After(30 * time.Second):
+			t.Fatalf("it did not end at %s", step)
+		}
+		srv.SetEnv()
+		if err := srv.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		visible()
+		if got := billed(); got != float64(sent) {
+			t.Errorf("after a crash at %s: %v events are billed, %d were taken", step, got, sent)
+		}
+	}
+}
