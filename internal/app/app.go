@@ -37,6 +37,8 @@ import (
 	"weir/internal/httpapi"
 	"weir/internal/ingest"
 	"weir/internal/jobs"
+	"weir/internal/lookup"
+	"weir/internal/lookup/tables"
 	"weir/internal/qos"
 	"weir/internal/rollup"
 	"weir/internal/stream"
@@ -74,6 +76,7 @@ type app struct {
 	api       *httpapi.API
 	port      http.Handler // of the ClickHouse protocol; nil: not served
 	jobs      *jobs.Jobs
+	lookups   *tables.Tables
 	gate      *qos.Gate
 	limits    limits
 	audit     *chain.Log
@@ -198,7 +201,7 @@ func (a *app) openState(ctx context.Context) error {
 }
 
 func (a *app) openEngine(context.Context) error {
-	tables := []string{"events"}
+	tables := []string{"events", lookup.EngineTable}
 	for _, r := range rollup.All {
 		tables = append(tables, r.Name)
 	}
@@ -270,6 +273,9 @@ func (a *app) openAPI(ctx context.Context) error {
 }
 
 func (a *app) openQueries(ctx context.Context) error {
+	if err := a.openLookups(); err != nil {
+		return err
+	}
 	if err := a.openPipeline(ctx); err != nil {
 		return err
 	}
@@ -304,6 +310,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
 	a.units.start(unit{"jobs", a.jobs.Run, 5 * time.Second})
+	a.units.start(unit{"lookup tables", labelled(workload.Control, a.lookups.Run), 3 * time.Second})
 	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, a.encrypted(ln)) }, a.cfg.HTTP.Drain + time.Second})
 	if err := a.servePort(); err != nil {
 		return err

@@ -159,6 +159,7 @@ func (a *app) places(t deletion.Target) []deletion.Place {
 		deletion.Counted("jobs and their results", a.forgetJobs),
 		a.lateRows(),
 		tables.Events(),
+		a.lookupTables(tables),
 		tables.Derived(),
 		a.eventIDs(),
 		a.profile(),

@@ -43,7 +43,7 @@ func plainOperations() []*huma.Operation {
 		{
 			OperationID: "query", Method: http.MethodPost, Path: "/api/v1/query", Tags: []string{"analytics"},
 			Summary:     "Ask a question in SQL",
-			Description: "Role analyst and up; an operator who names no tenant asks across all. One SELECT in ClickHouse's dialect over the relation `events`; SHOW, DESCRIBE, EXPLAIN. docs/QUERY.md says more.",
+			Description: "Role analyst and up; an operator who names no tenant asks across all. One SELECT in ClickHouse's dialect over the relation `events` and the tenant's lookup tables; SHOW, DESCRIBE, EXPLAIN. docs/QUERY.md says more.",
 			RequestBody: body("The question", &huma.Schema{Type: "object", Required: []string{"sql"}, Properties: map[string]*huma.Schema{
 				"sql": str, "params": {Type: "object", Description: "Values of typed placeholders {name:Type}"}, "format": str,
 				"min_token": {Type: "string", Description: "Wait until this can be seen"}, "as_of": {Type: "string", Description: "See only this: repeatable reads"},

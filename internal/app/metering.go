@@ -141,7 +141,11 @@ func (a *app) storedBytes(ctx context.Context) (map[tenant.ID]float64, error) {
 	out := map[tenant.ID]float64{}
 	sum := 0.0
 	for _, t := range tenants {
-		if _, bytes := a.processor.Stored(string(t.ID)); bytes > 0 {
+		_, bytes := a.processor.Stored(string(t.ID))
+		for _, l := range a.catalog.Lookups(t.ID) {
+			bytes += l.Bytes
+		}
+		if bytes > 0 {
 			out[t.ID] = float64(bytes)
 			sum += float64(bytes)
 		}

@@ -1,5 +1,5 @@
 // Package catalog is the contract of the metadata catalog: tenants, their
-// sources, keys, users and sessions, and the import ledger. Package sqlite implements it on one machine.
+// sources, keys, users and sessions, what lookup tables they have, and the import ledger. Package sqlite implements it on one machine.
 package catalog
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/internal/lookup"
 	"weir/internal/tenant"
 )
 
@@ -142,7 +143,7 @@ type Session struct {
 }
 
 // Catalog stores metadata. All methods may be called at once. A change is durable when the method returns.
-// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrInUse; others are failures of the store.
+// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrInUse, ErrFull; others are failures of the store.
 //
 // An error of a change function is returned as it is and nothing changes. What identifies a thing stays whatever a
 // change function does: a tenant's ID, Number, Created and Deleted, a source's Tenant, ID, SiteID and Created. When
@@ -195,6 +196,13 @@ type Catalog interface {
 	UserByEmail(email string) (User, bool)
 	UserByID(t tenant.ID, id string) (User, bool)
 
+	// PutLookup makes a version of a lookup table the current one, and returns the one that it replaces (the zero Table if there was none). Updated is filled.
+	// ErrFull when the table is new and the tenant has most of them already.
+	PutLookup(ctx context.Context, t lookup.Table, most int) (put, replaced lookup.Table, err error)
+	DeleteLookup(ctx context.Context, t tenant.ID, name string) (lookup.Table, error) // the deleted one
+	// Lookups are the tenant's tables, by name; none of a deleted tenant. It belongs to the hot path below.
+	Lookups(t tenant.ID) []lookup.Table
+
 	// Imports remembers how far files were imported, for ever.
 	Imports(ctx context.Context, t tenant.ID, site string) ([]Import, error)
 	Import(ctx context.Context, t tenant.ID, site, file string) (Import, error) // ErrNotFound if never seen
@@ -239,4 +247,5 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInUse    = errors.New("in use")
+	ErrFull     = errors.New("no more fit")
 )

@@ -27,6 +27,7 @@ type Config struct {
 	Query    Query
 	Jobs     Jobs
 	Limits   Limits
+	Lookups  Lookups
 	Logging  Logging
 	Metering Metering
 	Prices   Prices
@@ -119,6 +120,16 @@ type Query struct {
 	JobTimeout time.Duration // of a query that runs as a job
 	TokenWait  time.Duration // for what a token names, or a strong source demands
 	Cache      Size          // of all kept answers; 0: none is kept
+}
+
+// Lookups bounds the lookup tables that tenants upload.
+type Lookups struct {
+	MaxTables  int   // of one tenant
+	MaxColumns int   // of one table
+	MaxRows    int64 // of one table
+	MaxBytes   Size  // of one table
+	MaxCell    Size  // of one value
+	Uploads    int   // that are read at once
 }
 
 // Limits are the limits of tenants that have none of their own, field by field; 0: no limit.

@@ -45,6 +45,7 @@ func Default() *Config {
 		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 4, TenantRunning: 2, TenantQueued: 100},
 		Query: Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32, MaxWait: 30 * time.Second, MaxQueued: 200,
 			JobTimeout: 15 * time.Minute, TokenWait: 5 * time.Second, Cache: 64 << 20},
+		Lookups:  Lookups{MaxTables: 50, MaxColumns: 100, MaxRows: 1_000_000, MaxBytes: 32 << 20, MaxCell: 64 << 10, Uploads: 4},
 		Logging:  Logging{Level: "info", Format: "text"},
 		Metering: Metering{Interval: 9 * time.Second, Provider: "weir", Region: "local"},
 		Prices: Prices{Currency: "USD", CPUSecond: 0.000_015, MemoryGBHour: 0.006, ScannedGB: 0.000_2, ScannedColdGB: 0.002,
@@ -116,6 +117,13 @@ func options(c *Config) []Option {
 		{Key: "limits.cpu_seconds_per_hour", Kind: "number", Help: "Seconds of CPU of all queries in an hour.", value: number(&c.Limits.CPUSecondsPerHour)},
 		{Key: "limits.scan_bytes_per_hour", Kind: "size", Help: "Bytes that all queries read in an hour, uncompressed.", value: size(&c.Limits.ScanBytesPerHour)},
 		{Key: "limits.result_bytes", Kind: "size", Help: "Bytes of one answer; query.max_result holds beside it.", value: size(&c.Limits.ResultBytes)},
+
+		{Key: "lookups.max_tables", Kind: "number", Help: "Lookup tables of one tenant (docs/LOOKUPS.md).", value: number(&c.Lookups.MaxTables)},
+		{Key: "lookups.max_columns", Kind: "number", Help: "Columns of one lookup table.", value: number(&c.Lookups.MaxColumns)},
+		{Key: "lookups.max_rows", Kind: "number", Help: "Rows of one lookup table.", value: number(&c.Lookups.MaxRows)},
+		{Key: "lookups.max_bytes", Kind: "size", Help: "Bytes of one lookup table: its texts, and 8 for each value. An upload may have four times as many, after decompression; above that the answer is 413.", value: size(&c.Lookups.MaxBytes)},
+		{Key: "lookups.max_cell", Kind: "size", Help: "Bytes of one value of a lookup table.", value: size(&c.Lookups.MaxCell)},
+		{Key: "lookups.uploads", Kind: "number", Help: "Uploads of lookup tables that are read at once, each in memory; further ones wait.", value: number(&c.Lookups.Uploads)},
 
 		{Key: "jobs.keep", Kind: "duration", Help: "How long a job that has ended stays with its result.", value: duration(&c.Jobs.Keep)},
 		{Key: "jobs.max_result", Kind: "size", Help: "Largest result of a job.", value: size(&c.Jobs.MaxResult)},

@@ -98,6 +98,16 @@ func (c *Config) validateLimits(p *problems) {
 		p.check(v >= 0, "limits."+key, "is %d, it must not be negative; 0 is no limit", v)
 	}
 	c.validateJobs(p)
+	c.validateLookups(p)
+}
+
+func (c *Config) validateLookups(p *problems) {
+	between(p, "lookups.max_tables", c.Lookups.MaxTables, 1, 10_000, strconv.Itoa)
+	between(p, "lookups.max_columns", c.Lookups.MaxColumns, 1, 10_000, strconv.Itoa)
+	between(p, "lookups.max_rows", c.Lookups.MaxRows, 1, 1<<32-1, formatInt)
+	between(p, "lookups.max_bytes", c.Lookups.MaxBytes, 1<<10, 1<<30, Size.String)
+	between(p, "lookups.max_cell", c.Lookups.MaxCell, 16, 1<<30, Size.String)
+	between(p, "lookups.uploads", c.Lookups.Uploads, 1, 1000, strconv.Itoa)
 }
 
 func (c *Config) validateMoney(p *problems) {

@@ -43,6 +43,15 @@ func (e Tables) Events() Place {
 		}}
 }
 
+// Of is the place of the tenant's rows in one table that nothing is derived from. quiet begins the mutation when nobody writes such rows.
+func (e Tables) Of(name, table string, quiet Quiet) Place {
+	return Place{Name: name,
+		Count: func(ctx context.Context, t Target) (Amount, error) { return e.count(ctx, table, t.Tenant) },
+		Forget: func(ctx context.Context, t Target, say func(string)) error {
+			return e.mutate(ctx, []string{table}, t.Tenant, quiet, say)
+		}}
+}
+
 // Derived is the place of all other tables with a column tenant. It comes after Events.
 func (e Tables) Derived() Place {
 	return Place{Name: "derived tables",

@@ -245,6 +245,8 @@ func (c *charge) statement(comment string, seconds float64) {
 		p.cpu += seconds
 		p.quiet = 0
 		c.cpu(tenant.ID(id), detail{kind: k}, seconds)
+	case kind == string(usage.KindControl) && id != "":
+		c.cpu(tenant.ID(id), detail{kind: usage.KindControl}, seconds)
 	case kind == "insert" || kind == "reconcile":
 		c.shared(m.stored, usage.KindProcess, "engine_"+kind, seconds)
 	case kind == "rollup":

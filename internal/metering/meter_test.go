@@ -129,6 +129,16 @@ func TestChargesAddUp(t *testing.T) {
 	}
 }
 
+// What the engine did for a tenant's request to the control API is charged to that tenant, once.
+func TestControlOfATenant(t *testing.T) {
+	m, _ := newMeter(t, nil)
+	m.Record(usage.Record{Kind: usage.KindControl, Subject: usage.Subject{Tenant: "a", User: "u"}, CPU: 2 * time.Second, BytesIn: 5, Count: 1})
+	m.charged(t, window{}, &engineWindow{cpu: 3, statement: 3, statements: map[string]float64{"control/a": 2, "control": 1}})
+	if got, _ := sums(t, m); !near(got["a/control"], 2) || !near(got["engine_control"], 1) {
+		t.Errorf("control is charged %v", got)
+	}
+}
+
 // A long query is charged while it runs, and moves to its shape when it says what it was.
 func TestLongQuery(t *testing.T) {
 	m, _ := newMeter(t, nil)

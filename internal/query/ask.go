@@ -28,6 +28,7 @@ type asking struct {
 	// Set by prepare.
 	checked *Checked
 	format  format
+	pinned  bool // the lookup tables of scope stay as they are until the statement has ended
 }
 
 // asking checks who asks, and reads what the question says beside the statement.
@@ -75,6 +76,9 @@ func (a *asking) prepare() *problem.Problem {
 	if a.deps.Properties != nil {
 		a.scope.Properties = a.deps.Properties.Properties(a.scope.Tenant)
 	}
+	if a.deps.Lookups != nil && !a.scope.All && !a.pinned {
+		a.scope.Lookups = a.deps.Lookups.Lookups(a.scope.Tenant)
+	}
 	checked, err := a.guard.Check(a.q.SQL, a.scope)
 	if err != nil {
 		return refused(err)
@@ -118,6 +122,10 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	}
 	b, p := a.admit(ctx, expected)
 	if p != nil {
+		return nil, p
+	}
+	if p := a.pin(b); p != nil {
+		b.refused()
 		return nil, p
 	}
 	ans := &Answer{Format: a.format.name, QueryID: a.q.QueryID, AsOf: a.deps.Visibility.AsOf(), Snapshot: a.snapshot()}
@@ -189,6 +197,26 @@ func (a *asking) params() map[string]string {
 		}
 	}
 	return all
+}
+
+// pin keeps the rows of the lookup tables that the statement reads until it has ended. Where one was replaced while the statement waited for its turn, it is
+// written anew.
+func (a *asking) pin(b *bill) *problem.Problem {
+	for range 100 {
+		if len(a.checked.Lookups) == 0 {
+			return nil
+		}
+		release, ok := a.deps.Lookups.Pin(a.checked.Lookups)
+		if ok {
+			b.release, a.pinned = release, true
+			return nil
+		}
+		a.checked = nil
+		if p := a.prepare(); p != nil {
+			return p
+		}
+	}
+	return problem.New(http.StatusServiceUnavailable, "lookup_changing", "a lookup table that the statement reads is replaced all the time; try again").WithRetry(time.Second)
 }
 
 // confine has the engine run the statement behind its own barrier.

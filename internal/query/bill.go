@@ -21,6 +21,7 @@ type bill struct {
 	begin    time.Time
 	partial  bool               // it did not come to its end
 	spent    clickhouse.Summary // by runs that came to nothing, before the last
+	release  func()             // of the lookup tables that it reads; nil: it reads none
 	once     sync.Once
 }
 
@@ -71,7 +72,16 @@ func (b *bill) finish(sum clickhouse.Summary, out uint64) {
 			b.ticket.Done(r)
 		}
 		b.tell(r)
+		if b.release != nil {
+			b.release()
+		}
 	})
+}
+
+// refused writes the bill of a statement that did not begin.
+func (b *bill) refused() {
+	b.partial = true
+	b.finish(clickhouse.Summary{}, 0)
 }
 
 func (s *Service) tell(r usage.Record) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/internal/event"
+	"weir/internal/lookup"
 	"weir/internal/rollup"
 )
 
@@ -72,15 +73,16 @@ func ownRelations(yield func(string) bool) {
 type ownTable struct {
 	name, comment string
 	columns       []column
+	lookup        *lookup.Table // nil: it is none
 }
 
 // tables are the relations of the tenant's data.
 func (v *view) tables() []ownTable {
-	out := []ownTable{{relation, "Events, one row each", v.allColumns()}}
+	out := []ownTable{{name: relation, comment: "Events, one row each", columns: v.allColumns()}}
 	for _, r := range rollup.All {
-		out = append(out, ownTable{r.Name, "Events by " + strings.Join(append([]string{r.Step.String()}, r.Dims...), ", ") + ": sum(events), uniqMerge(clients), sum(value)", v.rollupColumns(r)})
+		out = append(out, ownTable{name: r.Name, comment: "Events by " + strings.Join(append([]string{r.Step.String()}, r.Dims...), ", ") + ": sum(events), uniqMerge(clients), sum(value)", columns: v.rollupColumns(r)})
 	}
-	return out
+	return append(out, v.lookupTables()...)
 }
 
 // masksNumbers says whether the measure value is hidden: it is the sum of a property.

@@ -168,7 +168,7 @@ var storage = regexp.MustCompile(`MergeTree|\.bin\b|\.mrk|\.cmrk|[Cc]hecksum`)
 var (
 	atPosition = regexp.MustCompile(`failed at position \d+[^:]*:?`)
 	inScope    = regexp.MustCompile(`(?s)(:?\s*[Ii]n scope\s|\.?\s*In query\s|: While processing|: while executing|: While executing|\s*\(in query:|: In scope ).*`)
-	internalID = regexp.MustCompile(`__table\d+\.|__set_[0-9_]+|weir\.events|\bt_[a-z0-9][a-z0-9_-]*\.`)
+	internalID = regexp.MustCompile(`__table\d+\.|__set_[0-9_]+|weir\.(?:events|lookups)|\bt_[a-z0-9][a-z0-9_-]*\.`)
 	pathLike   = regexp.MustCompile(`(?:/[A-Za-z0-9_.-]+){2,}`)
 	longNumber = regexp.MustCompile(`\d{17,}`) // keys of masks have as many digits
 	unknown    = regexp.MustCompile("(?i)identifier ['`](?:[^'`.]*\\.)?([^'`.]+)['`]")

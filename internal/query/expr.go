@@ -184,6 +184,9 @@ func (w *walker) in(x *ast.InExpr, depth int) {
 	if len(x.List) == 1 {
 		if id, ok := x.List[0].(*ast.Identifier); ok && len(id.Parts) > 0 {
 			w.heads = append(w.heads, nameRef{id.Parts[0], id.Position})
+			if len(id.Parts) == 1 {
+				w.lookupTable(id.Parts[0])
+			}
 		}
 	}
 	w.exprs(x.List, depth)

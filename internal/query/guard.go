@@ -13,6 +13,7 @@ import (
 	"github.com/sqlc-dev/doubleclick/token"
 
 	"weir/internal/event"
+	"weir/internal/lookup"
 	"weir/internal/tenant"
 )
 
@@ -173,6 +174,7 @@ func (s *statement) mention() {
 // tell says what the statement reads.
 func (s *statement) tell(c *Checked) {
 	w := s.walked
+	c.Lookups = s.usedLookups()
 	c.ReadsEvents = w.readsEvents
 	c.Rollups = slices.Sorted(maps.Keys(w.rollups))
 	if !w.readsEvents {
@@ -338,6 +340,14 @@ func (s *statement) splice() (string, error) {
 		text, tables := s.view.rollupCTE(derived[name])
 		ctes, s.ctes, s.qualified = append(ctes, text), append(s.ctes, name), append(s.qualified, tables...)
 	}
+	for _, t := range s.usedLookups() {
+		cte, err := s.view.lookupCTE(&t)
+		if err != nil {
+			return "", fmt.Errorf("guard: %w", err)
+		}
+		ctes = append(ctes, cte)
+		s.ctes, s.qualified = append(s.ctes, t.Name), append(s.qualified, "weir."+lookup.EngineTable)
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.walked.metadata)) {
 		r := metadata[name]
 		ctes = append(ctes, r.cte(s.view))
@@ -378,7 +388,7 @@ func (s *statement) verify(sql string) error {
 	w.sent = map[*ast.WithElement]bool{}
 	for i, name := range s.ctes {
 		e, ok := first.With[i].(*ast.WithElement)
-		if !ok || e.Name != name || metadata[name] != nil && e.ScalarWith || ownRelation(name) && e.ScalarWith {
+		if !ok || e.Name != name || e.ScalarWith != strings.HasSuffix(name, "()") {
 			return broken
 		}
 		w.sent[e] = true

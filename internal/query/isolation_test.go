@@ -81,7 +81,7 @@ func (a *adversary) ask(only, sql string, scope Scope) (text string, ran bool) {
 
 var (
 	foreignText   = regexp.MustCompile(`(?i)` + canary + `|root:[x*]:|s3cr3t|98765[45]\d{3}`)
-	foreignDigits = regexp.MustCompile(`\b(1237|2237|1241|2241)\b`)
+	foreignDigits = regexp.MustCompile(`\b(1237|2237|1241|2241|1301|1308|1313)\b`)
 )
 
 // try runs a statement and reports whether it showed something.
@@ -102,9 +102,13 @@ func (a *adversary) try(only, sql string, scope Scope) (leak string) {
 	// The number of another's rows, or chance: with one more row it changes, or not.
 	a.counts["counts looked at twice"]++
 	testkit.Exec(a.t, a.c, "INSERT INTO weir.events (tenant, ts, path) SELECT 'victim', '2001-01-01 00:00:00', '"+canary+"'")
+	testkit.Exec(a.t, a.c, "INSERT INTO weir.lookups (tenant, lookup, version, _row, texts) SELECT 'victim', 'stores', 17, 999999, ['"+canary+"']")
 	again, _ := a.ask(only, sql, scope)
 	testkit.Exec(a.t, a.c, "ALTER TABLE weir.events DROP PARTITION 20010101")
-	if after, _, _ := strings.Cut(again, `"statistics"`); regexp.MustCompile(`\b(1238|2238|1242|2242)\b`).MatchString(after) {
+	for _, sql := range []string{"SYSTEM START MERGES weir.lookups", "ALTER TABLE weir.lookups DELETE WHERE _row = 999999 SETTINGS mutations_sync = 1", "SYSTEM STOP MERGES weir.lookups"} {
+		testkit.Exec(a.t, a.c, sql)
+	}
+	if after, _, _ := strings.Cut(again, `"statistics"`); regexp.MustCompile(`\b(1238|2238|1242|2242|1302|1309|1314)\b`).MatchString(after) {
 		return fmt.Sprintf("only the %s: %q counts another's rows: %.400s, then %.400s", only, sql, data, after)
 	}
 	return ""
@@ -113,7 +117,7 @@ func (a *adversary) try(only, sql string, scope Scope) (leak string) {
 // corpus is every statement that the tests know.
 func corpus(t testing.TB) []string {
 	all := hostile()
-	for _, f := range []string{"allowed.sql", "metadata.sql", "hostile.sql", "adversary.sql", "masks.sql"} {
+	for _, f := range []string{"allowed.sql", "metadata.sql", "hostile.sql", "adversary.sql", "adversary_lookups.sql", "lookups.sql", "masks.sql"} {
 		all = append(all, statements(t, f)...)
 	}
 	return all
@@ -121,7 +125,11 @@ func corpus(t testing.TB) []string {
 
 // good are the statements that are allowed.
 func good(t testing.TB) []string {
-	return append(append(statements(t, "allowed.sql"), statements(t, "metadata.sql")...), statements(t, "masks.sql")...)
+	var all []string
+	for _, f := range []string{"allowed.sql", "metadata.sql", "lookups.sql", "masks.sql"} {
+		all = append(all, statements(t, f)...)
+	}
+	return all
 }
 
 // waits are functions that only cost time.
@@ -130,7 +138,7 @@ var waits = regexp.MustCompile(`(?i)sleep`)
 // TestAdversary runs every hostile statement in every scope, with one of the barriers off.
 func TestAdversary(t *testing.T) {
 	a := newAdversary(t)
-	own := statements(t, "adversary.sql")
+	own := append(statements(t, "adversary.sql"), statements(t, "adversary_lookups.sql")...)
 	distinct := map[string]bool{}
 	for _, q := range append(append(own, statements(t, "hostile.sql")...), hostile()...) {
 		distinct[q] = true
@@ -160,9 +168,10 @@ func TestAdversary(t *testing.T) {
 // TestAdversarySees makes sure that what it looks for would be seen: with both barriers off, it is.
 func TestAdversarySees(t *testing.T) {
 	a := newAdversary(t)
-	for _, sql := range []string{"SELECT * FROM weir.events", "SELECT path FROM weir.events WHERE tenant = 'victim' LIMIT 1", "SELECT count() FROM weir.events", "SELECT countIf(tenant = 'victim') FROM weir.events",
+	for _, sql := range []string{"SELECT * FROM weir.events", "SELECT path FROM weir.events WHERE tenant = 'victim' LIMIT 1", "SELECT count() FROM weir.events", "SELECT count() FROM weir.lookups WHERE lookup = 'stores' AND tenant IN ('victim', 'acme') AND version = 17", "SELECT countIf(tenant = 'victim') FROM weir.events",
 		"SELECT toUInt8(path) FROM weir.events WHERE tenant = 'victim'", "SELECT max(props_num['value']) FROM weir.events", "SELECT file('/etc/passwd')", "SELECT * FROM mergeTreeIndex('weir', 'events')",
-		"EXPLAIN QUERY TREE WITH (SELECT max(path) FROM weir.events WHERE tenant = 'victim') AS x SELECT x", "SELECT * FROM weir.rollup_minute", "SELECT city FROM weir.events WHERE tenant = 'typed'"} {
+		"EXPLAIN QUERY TREE WITH (SELECT max(path) FROM weir.events WHERE tenant = 'victim') AS x SELECT x", "SELECT * FROM weir.rollup_minute", "SELECT city FROM weir.events WHERE tenant = 'typed'",
+		"SELECT * FROM weir.lookups", "SELECT ints[1] FROM weir.lookups WHERE lookup = 'stores' AND version = 17", "SELECT toUInt8(assumeNotNull(texts[1])) FROM weir.lookups WHERE tenant = 'victim'"} {
 		if a.try("neither", sql, wide) == "" {
 			t.Errorf("%s: nothing is seen", sql)
 		}
@@ -174,6 +183,9 @@ func TestAdversarySees(t *testing.T) {
 func (a *adversary) unchanged() {
 	if n := testkit.Rows(a.t, a.c, "SELECT count() FROM weir.events"); n[0] != "2241" {
 		a.t.Errorf("weir.events has %s rows", n[0])
+	}
+	if n := testkit.Rows(a.t, a.c, "SELECT count() FROM weir.lookups"); n[0] != lookupRows {
+		a.t.Errorf("weir.lookups has %s rows", n[0])
 	}
 }
 

@@ -35,8 +35,8 @@ func systemTables() []*metaRelation {
 			primary_key String = ''
 			sampling_key String = ''
 			storage_policy String = ''
-			total_rows Nullable(UInt64) = NULL
-			total_bytes Nullable(UInt64) = NULL
+			total_rows Nullable(UInt64)
+			total_bytes Nullable(UInt64)
 			total_bytes_uncompressed Nullable(UInt64) = NULL
 			parts Nullable(UInt64) = NULL
 			active_parts Nullable(UInt64) = NULL
@@ -52,7 +52,8 @@ func systemTables() []*metaRelation {
 			rows: func(v *view) [][]string {
 				var rows [][]string
 				for _, t := range v.tables() {
-					rows = append(rows, []string{literal(v.database()), literal(t.name), literal(v.createTable(t)), literal(t.comment)})
+					count, bytes := t.sizes()
+					rows = append(rows, []string{literal(v.database()), literal(t.name), literal(v.createTable(t)), count, bytes, literal(t.comment)})
 				}
 				return rows
 			}},
@@ -139,15 +140,16 @@ func schemaTables() []*metaRelation {
 			table_schema String
 			table_name String
 			table_type String = 'VIEW'
-			table_rows Nullable(UInt64) = NULL
-			data_length Nullable(UInt64) = NULL
+			table_rows Nullable(UInt64)
+			data_length Nullable(UInt64)
 			index_length Nullable(UInt64) = NULL
 			table_collation Nullable(String) = NULL
 			table_comment Nullable(String) = ''`)),
 			rows: func(v *view) [][]string {
 				var rows [][]string
 				for _, t := range v.tables() {
-					rows = append(rows, []string{literal(v.database()), literal(v.database()), literal(t.name)})
+					count, bytes := t.sizes()
+					rows = append(rows, []string{literal(v.database()), literal(v.database()), literal(t.name), count, bytes})
 				}
 				return rows
 			}},

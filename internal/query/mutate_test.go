@@ -23,6 +23,23 @@ victim.events
 "victim"."events"
 default.events
 weir.rollup_minute
+weir.lookups
+stores
+codes
+secrets
+acme.stores
+victim.stores
+stores.id
+_l
+_l.tenant
+_l.texts
+AS stores
+IN stores
+JOIN stores AS l ON l.id = path
+JOIN weir.lookups AS l ON 1 = 1
+WITH stores AS (SELECT * FROM weir.lookups)
+UNION ALL SELECT texts[1] FROM weir.lookups
+(SELECT groupArray(texts) FROM weir.lookups)
 system.tables
 system.parts
 system.columns

@@ -12,6 +12,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/event"
+	"weir/internal/lookup"
 )
 
 // relation is the name of the relation of a tenant's events.
@@ -43,13 +44,15 @@ type view struct {
 	sc    Scope
 	masks map[string]string // by name, the action
 	key   string            // of MaskHash, as SQL
+	// lookups are the scope's lookup tables, by name.
+	lookups map[string]*lookup.Table
 
 	sample bool // the text will be shown: see hash
 }
 
 // newView prepares a scope. With sample, the text will be shown: hashes tell nothing in it.
 func (g *Guard) newView(sc Scope, sample bool) *view {
-	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample}
+	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample, lookups: lookups(sc)}
 	for _, m := range sc.Masks {
 		if v.masks[m.Column] == catalog.MaskHide {
 			continue // the stricter one of two

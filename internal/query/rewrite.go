@@ -32,7 +32,7 @@ func (s *statement) qualify() error {
 		}
 		db := strings.ToLower(l.text)
 		switch {
-		case (l.text == s.view.database() || l.text == "default") && ownRelation(table.text):
+		case (l.text == s.view.database() || l.text == "default") && s.view.hasRelation(table.text):
 			blank(l.start, table.start)
 			i++
 		case s.view.sc.Metadata && metaDatabases[db]:

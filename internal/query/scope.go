@@ -5,6 +5,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/event"
+	"weir/internal/lookup"
 	"weir/internal/tenant"
 	"weir/internal/token"
 )
@@ -16,6 +17,8 @@ type Scope struct {
 	All bool
 	// Properties become typed columns of events. For All: those that all tenants have in common.
 	Properties []event.Property
+	// Lookups are the tenant's lookup tables, by name. Masks do not touch them.
+	Lookups []lookup.Table
 	// Masks hold for the caller's role; whoever fills them has chosen those.
 	Masks []catalog.Mask
 	// MaskKey is the installation's secret behind MaskHash. Each tenant's hashes use a key of their own, made of it.
@@ -59,6 +62,8 @@ type Checked struct {
 	ReadsEvents bool
 	// Rollups are those that the statement reads.
 	Rollups []string
+	// Lookups are the lookup tables that the statement reads, in the version that it was written for.
+	Lookups []lookup.Table
 	// Volatile says that the answer depends on the clock or on chance: now(), rand(), generateUUIDv4().
 	Volatile bool
 }

@@ -82,6 +82,7 @@ type Deps struct {
 	Limits     func(tenant.ID) catalog.Limits // nil: those of Tenants alone
 	Properties Properties                     // nil: properties have no columns of their own
 	Rollups    rollup.Positions               // nil: rollups are computed from the events
+	Lookups    Lookups                        // nil: there are no lookup tables
 	MaskKey    []byte                         // the installation's secret behind hashes of masked columns
 	Gate       usage.Gate                     // nil: everything is admitted at once
 	Sink       usage.Sink                     // nil: nobody is told

@@ -1,7 +1,9 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -116,7 +118,7 @@ func (c *cursor) show() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if !ownRelation(l.text) {
+		if !c.s.view.hasRelation(l.text) {
 			return "", c.noRelation(l)
 		}
 		return "SELECT create_table_query AS statement FROM system_tables WHERE name = " + literal(l.text), nil
@@ -157,7 +159,7 @@ func (c *cursor) database(l lexeme) error {
 }
 
 func (c *cursor) noRelation(l lexeme) error {
-	return c.s.refuse(l.start, "there is no relation %s", l.text).as(CodeUnknownTable).near(relation)
+	return c.s.refuse(l.start, "there is no relation %s", l.text).as(CodeUnknownTable).near(cmp.Or(nearest(l.text, maps.Keys(c.s.view.lookups)), relation))
 }
 
 // columns reads what follows SHOW COLUMNS.
@@ -169,7 +171,7 @@ func (c *cursor) columns() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !ownRelation(l.text) {
+	if !c.s.view.hasRelation(l.text) {
 		return "", c.noRelation(l)
 	}
 	if c.either("FROM", "IN") {
@@ -230,7 +232,7 @@ func (c *cursor) describe() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if ownRelation(l.text) {
+	if c.s.view.hasRelation(l.text) {
 		return "SELECT name, type, " + described + " FROM system_columns WHERE table = " + literal(l.text) + " ORDER BY position", nil
 	}
 	r := metadata[l.text]
@@ -254,7 +256,7 @@ func (c *cursor) exists() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	yes := ownRelation(l.text) || c.s.view.sc.Metadata && metadata[l.text] != nil
+	yes := c.s.view.hasRelation(l.text) || c.s.view.sc.Metadata && metadata[l.text] != nil
 	if db {
 		yes = l.text == c.s.view.database() || l.text == "default"
 	} else if c.s.at(c.i).is(".") { // another database's: it does not exist for this caller
@@ -352,13 +354,20 @@ func (s *statement) estimate(c *Checked) (string, error) {
 		return "SELECT " + literal(s.view.database()) + " AS database, " + literal(table) + " AS table, toUInt64(1) AS parts, count() AS rows, toUInt64(ceil(rows / 8192)) AS marks FROM " + table
 	}
 	var parts []string
-	if c.ReadsEvents || len(c.Rollups) == 0 {
+	if c.ReadsEvents || len(c.Rollups)+len(c.Lookups) == 0 {
 		parts = append(parts, count(relation)+" WHERE "+strings.Join(where, " AND "))
 	}
 	for _, name := range c.Rollups {
 		parts = append(parts, count(name))
 	}
-	own, err := s.synthetic(strings.Join(parts, " UNION ALL "))
+	for _, t := range c.Lookups {
+		parts = append(parts, count(t.Name))
+	}
+	sql := strings.Join(parts, " UNION ALL ")
+	if len(parts) > 1 {
+		sql = "SELECT database, table, parts, rows, marks FROM (" + sql + ") ORDER BY table"
+	}
+	own, err := s.synthetic(sql)
 	if err != nil {
 		return "", err
 	}

@@ -28,6 +28,7 @@ type walker struct {
 
 	metadata    map[string]bool // relations of metadata that it reads
 	rollups     map[string]bool // rollups that it reads
+	lookups     map[string]bool // lookup tables that it names
 	columns     map[string]bool // and their columns
 	values      map[string]ast.Expression
 	sel         *selection
@@ -48,7 +49,7 @@ type tableRef struct {
 type nameRef = tableRef
 
 func newWalker(s *statement) *walker {
-	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, metadata: map[string]bool{}, rollups: map[string]bool{}, columns: map[string]bool{},
+	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
 		values: map[string]ast.Expression{}, sel: &selection{}}
 }
 
@@ -95,9 +96,9 @@ func (w *walker) defineRelation(name string, pos token.Position) {
 // finish checks what can be known only when all names are known.
 func (w *walker) finish() {
 	for _, t := range w.tables {
-		if !ownRelation(t.name) && !w.relations[t.name] && !w.metadata[t.name] {
+		if !ownRelation(t.name) && !w.relations[t.name] && !w.metadata[t.name] && !w.lookups[t.name] {
 			w.fail(t.pos, "there is no relation %s", t.name).as(CodeUnknownTable).near(nearest(t.name, func(yield func(string) bool) {
-				for _, names := range []iter.Seq[string]{ownRelations, maps.Keys(w.relations)} {
+				for _, names := range []iter.Seq[string]{ownRelations, maps.Keys(w.s.view.lookups), maps.Keys(w.relations)} {
 					for n := range names {
 						if !yield(n) {
 							return
@@ -124,11 +125,11 @@ func (w *walker) known(name string) bool {
 	if _, answer := w.s.scalars[name]; answer {
 		return true
 	}
-	return name == relation || w.rollups[name] || w.s.guard.columns[name] || w.names[name] || w.s.heads[name] || w.columns[name] || w.metadata[name] || name == "tenant" && w.s.view.sc.All
+	return name == relation || w.rollups[name] || w.s.guard.columns[name] || w.names[name] || w.s.heads[name] || w.columns[name] || w.metadata[name] || w.lookups[name] || name == "tenant" && w.s.view.sc.All
 }
 
 func (w *walker) knownNames(yield func(string) bool) {
-	for _, m := range []map[string]bool{w.s.guard.columns, w.names, w.columns, {relation: true}} {
+	for _, m := range []map[string]bool{w.s.guard.columns, w.names, w.columns, w.lookups, {relation: true}} {
 		for n := range m {
 			if !yield(n) {
 				return
@@ -355,6 +356,7 @@ func (w *walker) tableName(t *ast.TableIdentifier, alias string) {
 		}
 		w.rollup(t)
 		w.metaTable(t, alias)
+		w.lookupTable(t.Table)
 		w.defineRelation(t.Alias, t.Position)
 		w.tables = append(w.tables, tableRef{t.Table, t.Position})
 	}

@@ -18,6 +18,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/clickhouse/schema"
+	"weir/internal/lookup"
 	"weir/internal/rollup"
 )
 
@@ -113,7 +114,7 @@ func start() {
 	if os.Getenv("WEIR_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	tables := []string{"events"}
+	tables := []string{"events", lookup.EngineTable}
 	for _, r := range rollup.All {
 		tables = append(tables, r.Name)
 	}

@@ -42,6 +42,8 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"operators":           testOperators,
 		"users":               testUsers,
 		"sessions":            testSessions,
+		"lookups":             testLookups,
+		"lookups at once":     testLookupsAtOnce,
 		"ledger":              testLedger,
 		"settings":            testSettings,
 		"reopen":              testReopen,

@@ -94,7 +94,7 @@ func loadParts(ctx context.Context, tx *sql.Tx, after int64, changed map[tenant.
 	if err != nil {
 		return fmt.Errorf("users: %w", err)
 	}
-	return nil
+	return loadLookups(ctx, tx, after, changed)
 }
 
 type queryer interface {

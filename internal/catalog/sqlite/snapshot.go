@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"weir/internal/catalog"
+	"weir/internal/lookup"
 	"weir/internal/tenant"
 )
 
@@ -37,6 +38,7 @@ type entry struct {
 	sources []catalog.Source // by id
 	keys    []catalog.Key    // by id
 	users   []catalog.User   // by id
+	lookups []lookup.Table   // by name
 }
 
 // ref points at one source or key of an entry.
