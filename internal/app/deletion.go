@@ -168,7 +168,7 @@ func (a *app) places(t deletion.Target) []deletion.Place {
 		tables.Inactive(),
 		deletion.Settled(a.cfg.Query.Timeout + requestsEnd),
 		deletion.Counted("texts of the audit log", a.forgetAudit),
-		deletion.Uncounted("kept answers", "in memory; not counted", a.forgetAnswers),
+		deletion.Uncounted("what is in memory", "kept answers, texts and costs of queries, limits; not counted", a.forgetMemory),
 		a.ledger(t),
 		a.quarantined(),
 		a.stateFiles(),
@@ -225,9 +225,11 @@ func (a *app) profile() deletion.Place {
 		}}
 }
 
-func (a *app) forgetAnswers(_ context.Context, t deletion.Target) error {
+func (a *app) forgetMemory(_ context.Context, t deletion.Target) error {
 	a.cache.Drop(t.Tenant)
 	a.queries.ForgetTenant(t.Tenant)
+	a.gate.Forget(t.Tenant)
+	a.limits.ingest.Forget(t.Tenant)
 	return nil
 }
 

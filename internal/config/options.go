@@ -42,7 +42,7 @@ func Default() *Config {
 		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
 		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
 		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
-		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 4, TenantRunning: 2, TenantQueued: 100},
+		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 32, TenantRunning: 2, TenantQueued: 100},
 		Query: Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32, MaxWait: 30 * time.Second, MaxQueued: 200,
 			JobTimeout: 15 * time.Minute, TokenWait: 5 * time.Second, Cache: 64 << 20},
 		Lookups:  Lookups{MaxTables: 50, MaxColumns: 100, MaxRows: 1_000_000, MaxBytes: 32 << 20, MaxCell: 64 << 10, Uploads: 4},
@@ -129,7 +129,7 @@ func options(c *Config) []Option {
 		{Key: "jobs.max_result", Kind: "size", Help: "Largest result of a job.", value: size(&c.Jobs.MaxResult)},
 		{Key: "jobs.max_disk", Kind: "size", Help: "Bound on the results of all jobs. Above it new jobs get 429.", value: size(&c.Jobs.MaxDisk)},
 		{Key: "jobs.max_disk_tenant", Kind: "size", Help: "The same bound for one tenant.", value: size(&c.Jobs.MaxDiskTenant)},
-		{Key: "jobs.workers", Kind: "number", Help: "Jobs that run at once; further ones wait.", value: number(&c.Jobs.Workers)},
+		{Key: "jobs.workers", Kind: "number", Help: "Jobs that run, or wait for their turn at the admission of queries, at once; further ones wait before it.", value: number(&c.Jobs.Workers)},
 		{Key: "jobs.tenant_running", Kind: "number", Help: "Of these, jobs of one tenant.", value: number(&c.Jobs.TenantRunning)},
 		{Key: "jobs.tenant_queued", Kind: "number", Help: "Jobs of one tenant that wait or run, from which on new ones get 429.", value: number(&c.Jobs.TenantQueued)},
 

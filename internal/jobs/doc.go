@@ -105,7 +105,7 @@ type Config struct {
 	MaxResult     int64         // bytes of one result: 1 GiB
 	MaxDisk       int64         // bytes of all results: 16 GiB
 	MaxDiskTenant int64         // bytes of one tenant's results: 4 GiB
-	Workers       int           // jobs that run at once: 4
+	Workers       int           // jobs that run, or wait for their turn at the admission, at once: 32
 	TenantRunning int           // of these, jobs of one tenant: 2
 	TenantQueued  int           // jobs of one tenant that wait or run: 100
 	TenantKept    int           // ended jobs of one tenant; the oldest are removed: 1000
@@ -134,7 +134,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.MaxResult, 1<<30)
 	orDefault(&c.MaxDisk, 16<<30)
 	orDefault(&c.MaxDiskTenant, 4<<30)
-	orDefault(&c.Workers, 4)
+	orDefault(&c.Workers, 32)
 	orDefault(&c.TenantRunning, 2)
 	orDefault(&c.TenantQueued, 100)
 	orDefault(&c.TenantKept, 1000)

@@ -57,6 +57,9 @@ type entry struct {
 	cancelled bool // it is to come to its end, and shows as cancelled already
 	gone      bool // it shall be removed when it ends
 
+	readers int   // of its result
+	owed    int64 // bytes of its result, removed while somebody read it: they are on the disk until the last reader has gone
+
 	write sync.Mutex // one writer of the record at a time; before Jobs.mu
 }
 
@@ -324,8 +327,42 @@ func (js *Jobs) Open(p tenant.Principal, id string) (Job, io.ReadSeekCloser, err
 		}
 		return j, nil, prob
 	}
+	js.mu.Lock()
+	e := js.entries[id]
+	if e == nil || e.gone {
+		js.mu.Unlock()
+		return j, nil, ErrNotFound
+	}
+	e.readers++
+	js.mu.Unlock()
 	c, err := js.store.open(j)
-	return j, c, err
+	if err != nil {
+		js.leftReader(e)
+		return j, nil, err
+	}
+	return j, reading{c, sync.OnceValue(func() error {
+		defer js.leftReader(e)
+		return c.Close()
+	})}, nil
+}
+
+// reading is an open result.
+type reading struct {
+	io.ReadSeeker
+	close func() error
+}
+
+// Close implements io.Closer. A second call does nothing.
+func (r reading) Close() error { return r.close() }
+
+// leftReader gives back the space of a result that was removed while it was read, when nobody reads it any more.
+func (js *Jobs) leftReader(e *entry) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	if e.readers--; e.readers == 0 && e.owed > 0 {
+		js.releaseLocked(e.job.Tenant(), e.owed)
+		e.owed = 0
+	}
 }
 
 // Cancel ends a job that waits or runs, or removes one that has ended, with its result. It returns the job as it then stands, and
@@ -386,7 +423,9 @@ func (js *Jobs) remove(id string) error {
 		return nil
 	}
 	delete(js.entries, id)
-	if r := e.job.Result; r != nil {
+	if r := e.job.Result; r != nil && e.readers > 0 {
+		e.owed = r.Bytes
+	} else if r != nil {
 		js.releaseLocked(e.job.Tenant(), r.Bytes)
 	}
 	js.mu.Unlock()

@@ -373,6 +373,42 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A result that is removed while somebody reads it counts until they have done: the disk holds it as long.
+func TestRemovedWhileRead(t *testing.T) {
+	b := open(t, vfs.NewMem(), func(c *Config) { c.MaxDiskTenant = 10 }, echo).run()
+	id := b.start(ann, "echo", "12345678").ID
+	b.await(id, Done)
+	var open []io.Closer
+	for range 2 {
+		_, c, err := b.jobs.Open(ann, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, c)
+	}
+	if _, removed, err := b.jobs.Cancel(ann, id); err != nil || !removed {
+		t.Fatal(removed, err)
+	}
+	if _, _, err := b.jobs.Open(ann, id); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a removed result is opened: %v", err)
+	}
+	for _, c := range open {
+		if got := b.jobs.Stored()["acme"]; got != 8 {
+			t.Errorf("%d bytes count while it is read, want 8", got)
+		}
+		if j := b.await(b.start(ann, "echo", "123").ID, Failed); j.Error.Limit != "jobs.max_disk_tenant" {
+			t.Errorf("%+v", j.Error)
+		}
+		for range 2 { // a second close changes nothing
+			_ = c.Close()
+		}
+	}
+	if got := b.jobs.Stored()["acme"]; got != 0 {
+		t.Errorf("%d bytes count when nobody reads it any more", got)
+	}
+	b.await(b.start(ann, "echo", "123").ID, Done)
+}
+
 func TestOldestGo(t *testing.T) {
 	b := open(t, vfs.NewMem(), func(c *Config) { c.TenantKept = 2 }, echo).run()
 	var ids []string

@@ -351,6 +351,7 @@ type Forgotten struct {
 // that stays: the one that asks.
 func (js *Jobs) ForgetTenant(ctx context.Context, id tenant.ID, except string) (Forgotten, error) {
 	var f Forgotten
+	seen := map[string]bool{}
 	for {
 		js.mu.Lock()
 		var ids []string
@@ -360,9 +361,10 @@ func (js *Jobs) ForgetTenant(ctx context.Context, id tenant.ID, except string) (
 			case jid == except || e.job.Tenant() != id:
 			case e.job.State.Ended():
 				ids = append(ids, jid)
-				if e.job.Result != nil {
+				if e.job.Result != nil && !seen[jid] {
 					f.Bytes += uint64(e.job.Result.Bytes)
 				}
+				seen[jid] = true // one that is just coming to its end is found again
 			default:
 				waiting = true
 				if e.cancel != nil {
@@ -379,8 +381,8 @@ func (js *Jobs) ForgetTenant(ctx context.Context, id tenant.ID, except string) (
 			if err := js.remove(jid); err != nil {
 				return f, err
 			}
-			f.Jobs++
 		}
+		f.Jobs = uint64(len(seen))
 		if !waiting && len(ids) == 0 {
 			return f, nil
 		}
