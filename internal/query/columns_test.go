@@ -67,7 +67,7 @@ func TestPropertyColumns(t *testing.T) {
 		{typedScope, "SELECT plan AS tenant, n AS _n FROM events WHERE event_id = 'a'", "pro\t5\n"},
 		{typedScope, "WITH x AS (SELECT * FROM events) SELECT plan, user.email FROM x WHERE n = 5", "pro\tbob@s3cr3t\n"},
 		{typedScope, "SELECT count(*), count() FROM events", "3\t3\n"},
-		{typedScope, "SELECT COLUMNS('^(n|amount)$') FROM events WHERE n = 5", "5\t1.5\n"},
+		{typedScope, "SELECT COLUMNS('^(n|amount)$') FROM events WHERE n = 5", "1.5\t5\n"},
 		{typedScope.with(func(s *Scope) {
 			s.Tenant = "other"
 			s.Properties = []event.Property{{Name: "n", Kind: event.PropString}, {Name: "plan", Kind: event.PropInt}}

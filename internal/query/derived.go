@@ -76,13 +76,15 @@ type ownTable struct {
 	lookup        *lookup.Table // nil: it is none
 }
 
-// tables are the relations of the tenant's data.
+// tables are the relations of the tenant's data, by name.
 func (v *view) tables() []ownTable {
 	out := []ownTable{{name: relation, comment: "Events, one row each", columns: v.allColumns()}}
 	for _, r := range rollup.All {
 		out = append(out, ownTable{name: r.Name, comment: "Events by " + strings.Join(append([]string{r.Step.String()}, r.Dims...), ", ") + ": sum(events), uniqMerge(clients), sum(value)", columns: v.rollupColumns(r)})
 	}
-	return append(out, v.lookupTables()...)
+	out = append(out, v.lookupTables()...)
+	slices.SortFunc(out, func(a, b ownTable) int { return strings.Compare(a.name, b.name) })
+	return out
 }
 
 // masksNumbers says whether the measure value is hidden: it is the sum of a property.

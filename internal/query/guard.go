@@ -96,15 +96,15 @@ type statement struct {
 	scalars map[string]string // functions that weir answers, by their spelling
 	walked  *walker
 
-	mentioned map[string]event.PropertyKind // properties that the statement's words could mean
-	heads     map[string]bool               // first parts of those whose names have dots
-	ctes      []string                      // our relations in front of the statement: their names
-	qualified []string                      // and the tables in them
+	mentioned map[string]event.Property // properties that the statement's words could mean, by name
+	heads     map[string]bool           // first parts of those whose names have dots
+	ctes      []string                  // our relations in front of the statement: their names
+	qualified []string                  // and the tables in them
 }
 
 func newStatement(v *view, src, clean string, toks []lexeme) *statement {
 	return &statement{guard: v.guard, view: v, src: src, clean: clean, toks: toks, scalars: map[string]string{},
-		mentioned: map[string]event.PropertyKind{}, heads: map[string]bool{}}
+		mentioned: map[string]event.Property{}, heads: map[string]bool{}}
 }
 
 // scoped checks a SELECT and returns it behind the relations that it reads.
@@ -142,24 +142,18 @@ func (s *statement) scoped() (string, error) {
 
 // mention finds the scope's properties that the statement names. A name with dots may be written in parts.
 func (s *statement) mention() {
-	known := map[string]event.PropertyKind{}
-	for _, p := range s.view.sc.Properties {
-		if exposed(p) {
-			known[p.Name] = p.Kind
-		}
-	}
 	note := func(name string) {
-		kind, ok := known[name]
+		p, ok := s.view.find(name)
 		if !ok {
 			return
 		}
-		s.mentioned[name] = kind
+		s.mentioned[name] = p
 		if head, _, dotted := strings.Cut(name, "."); dotted {
 			s.heads[head] = true
 		}
 	}
 	for i, l := range s.toks {
-		if !l.name() || len(known) == 0 {
+		if !l.name() || len(s.view.props) == 0 {
 			continue
 		}
 		name := l.text
@@ -211,10 +205,13 @@ func (s *statement) columns() []column {
 	}
 	builtin := s.view.builtin()
 	out := slices.DeleteFunc(slices.Clone(builtin), func(c column) bool { return !s.walked.everything && !named[c.name] })
-	out = append(out, s.view.properties(func(name string) bool {
-		_, mentioned := s.mentioned[name]
-		return mentioned || s.walked.everything
-	})...)
+	if s.walked.everything {
+		out = append(out, s.view.properties()...)
+	} else {
+		for _, name := range slices.Sorted(maps.Keys(s.mentioned)) {
+			out = append(out, s.view.property(s.mentioned[name]))
+		}
+	}
 	if len(out) == 0 { // a relation has at least one; no name can reach this one
 		out = append(out, column{name: "tenant", typ: columnTypes[event.KindLowCard], expr: "_e.tenant", reads: []string{"tenant"}})
 	}

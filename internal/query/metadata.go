@@ -90,7 +90,7 @@ var metaDatabases = map[string]bool{"system": true, "information_schema": true}
 
 // allColumns are the columns of the relation of events, of all properties.
 func (v *view) allColumns() []column {
-	return append(v.builtin(), v.properties(func(string) bool { return true })...)
+	return append(v.builtin(), v.properties()...)
 }
 
 // createTable is what SHOW CREATE TABLE says.

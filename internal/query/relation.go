@@ -42,6 +42,7 @@ func exposed(p event.Property) bool { return propertyTypes[p.Kind] != "" && even
 type view struct {
 	guard *Guard
 	sc    Scope
+	props []event.Property  // those of sc, by name
 	masks map[string]string // by name, the action
 	key   string            // of MaskHash, as SQL
 	// lookups are the scope's lookup tables, by name.
@@ -52,7 +53,12 @@ type view struct {
 
 // newView prepares a scope. With sample, the text will be shown: hashes tell nothing in it.
 func (g *Guard) newView(sc Scope, sample bool) *view {
-	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample, lookups: lookups(sc)}
+	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample, props: sc.Properties, lookups: lookups(sc)}
+	byName := func(a, b event.Property) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(v.props, byName) {
+		v.props = slices.Clone(v.props)
+		slices.SortStableFunc(v.props, byName)
+	}
 	for _, m := range sc.Masks {
 		if v.masks[m.Column] == catalog.MaskHide {
 			continue // the stricter one of two
@@ -214,13 +220,20 @@ func (v *view) property(p event.Property) column {
 	return out
 }
 
-// properties returns the columns of the scope's properties that wanted accepts.
-func (v *view) properties(wanted func(name string) bool) []column {
-	var out []column
-	seen := map[string]bool{}
-	for _, p := range v.sc.Properties {
-		if wanted(p.Name) && !seen[p.Name] && exposed(p) {
-			seen[p.Name] = true
+// find returns the property of a name that becomes a column.
+func (v *view) find(name string) (event.Property, bool) {
+	i, ok := slices.BinarySearchFunc(v.props, name, func(p event.Property, name string) int { return strings.Compare(p.Name, name) })
+	if !ok || !exposed(v.props[i]) {
+		return event.Property{}, false
+	}
+	return v.props[i], true
+}
+
+// properties returns the columns of all properties of the scope.
+func (v *view) properties() []column {
+	out := make([]column, 0, len(v.props))
+	for i, p := range v.props {
+		if exposed(p) && (i == 0 || v.props[i-1].Name != p.Name) {
 			out = append(out, v.property(p))
 		}
 	}

@@ -15,7 +15,7 @@ type Scope struct {
 	Tenant tenant.ID
 	// All lets an operator see the rows of all tenants: events has the column `tenant` then. Tenant is not used.
 	All bool
-	// Properties become typed columns of events. For All: those that all tenants have in common.
+	// Properties become typed columns of events. For All: those that all tenants have in common. They are best sorted by name.
 	Properties []event.Property
 	// Lookups are the tenant's lookup tables, by name. Masks do not touch them.
 	Lookups []lookup.Table
