@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -139,7 +138,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 		a.q.Running(b.engineID, a.estimate(expected))
 	}
 	// The engine has its own clock; this one is for an engine that does not answer at all.
-	run, cancel := context.WithTimeout(ctx, a.maxTime()+5*time.Second)
+	run, cancel := context.WithTimeout(ctx, a.maxTime()+a.grace)
 	res, err := a.send(run, b, st)
 	if err != nil {
 		cancel()
@@ -147,6 +146,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 		return nil, a.problem(ctx, err)
 	}
 	body := &answerBody{ReadCloser: res.Body, bill: b, limit: a.resultLimit(), cancel: cancel, summary: res.Summary}
+	body.watch(run)
 	ans.Body, ans.Summary, ans.Cost = body, res.Summary, body.cost
 	return ans, nil
 }
@@ -254,53 +254,6 @@ func (a *asking) engineSettings(t usage.Ticket) map[string]string {
 	}
 	maps.Copy(all, tuning)
 	return all
-}
-
-// answerBody ends a body that is longer than the limit on answers with an error, and charges the statement at the end.
-type answerBody struct {
-	io.ReadCloser
-	bill    *bill
-	limit   resultLimit
-	sent    int64
-	whole   bool // read to its end
-	err     error
-	cancel  context.CancelFunc
-	summary func() clickhouse.Summary
-}
-
-func (b *answerBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.sent += int64(n); b.sent > b.limit.bytes {
-		n, err = 0, &tooLong{b.limit}
-	}
-	switch {
-	case err == io.EOF:
-		b.whole = true
-		b.end()
-	case err != nil && b.err == nil:
-		b.err = err
-	}
-	return n, err
-}
-
-// end charges a statement that has given its whole answer: its place is free before the client has taken it.
-func (b *answerBody) end() { b.bill.finish(b.summary(), uint64(b.sent)) }
-
-// cost is what the statement has cost so far.
-func (b *answerBody) cost() usage.Cost { return b.bill.cost(b.summary(), uint64(b.sent)) }
-
-// Close implements io.Closer. A second call does nothing.
-func (b *answerBody) Close() error {
-	if b.cancel == nil {
-		return nil
-	}
-	err := b.ReadCloser.Close()
-	b.cancel()
-	b.cancel = nil
-	if !b.whole {
-		b.bill.broken(b.err, b.summary(), uint64(b.sent))
-	}
-	return err
 }
 
 // newEngineID is the id under which the engine runs a statement: never the caller's, which another tenant may use too.

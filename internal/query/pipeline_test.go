@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -141,6 +142,59 @@ func newCache(t testing.TB, cfg cache.Config) *cache.Cache {
 }
 
 func (d *desk) deps(e Engine) Deps { return Deps{Engine: e, Gate: d, Sink: d, Pricer: d} }
+
+// Who asks and does not take the answer gives the place back when the statement's time is over, not when they go.
+func TestSlowReaderGivesPlaceBack(t *testing.T) {
+	d := &desk{}
+	h := newService(t, Config{MaxTime: time.Second}, d.deps(&fakeEngine{body: strings.Repeat("x", 1<<20)}))
+	h.grace = -time.Second + 20*time.Millisecond
+	ans, p := h.Ask(t.Context(), &Question{Who: analyst, Door: DoorAPI, SQL: "SELECT 1"})
+	if p != nil {
+		t.Fatal(p)
+	}
+	if _, err := io.ReadFull(ans.Body, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	open := func() int {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.open
+	}
+	for deadline := time.Now().Add(10 * time.Second); open() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the place is still taken")
+		}
+	}
+	if n, err := io.ReadAll(ans.Body); !errors.Is(err, context.DeadlineExceeded) || len(n) > 0 {
+		t.Errorf("%d more bytes, %v: a part would look like the whole", len(n), err)
+	}
+	if p := h.Problem(t.Context(), context.DeadlineExceeded); p.Code != "query_too_slow" {
+		t.Errorf("the problem is %v", p)
+	}
+	if err := ans.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.records) != 1 || !d.records[0].Partial || d.records[0].BytesOut != 1000 || d.records[0].BytesScanned != 22 {
+		t.Errorf("charged %+v", d.records)
+	}
+	// What is whole when its time ends stays whole.
+	h.grace = time.Minute
+	ctx, cancel := context.WithCancel(t.Context())
+	ans, p = h.Ask(ctx, &Question{Who: analyst, Door: DoorAPI, SQL: "SELECT 1"})
+	if p != nil {
+		t.Fatal(p)
+	}
+	if b, err := io.ReadAll(ans.Body); err != nil || len(b) != 1<<20 {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	cancel()
+	if n, err := ans.Body.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("%d, %v", n, err)
+	}
+	if err := ans.Body.Close(); err != nil || d.records[1].Partial || d.open != 0 || len(d.records) != 2 {
+		t.Errorf("%v, %+v", err, d.records)
+	}
+}
 
 func TestEveryStatementIsCharged(t *testing.T) {
 	used := clickhouse.Summary{CPU: 3 * time.Second, ReadRows: 5, ReadBytes: 50, PeakMemory: 1000, Elapsed: 2 * time.Second}

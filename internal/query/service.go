@@ -141,7 +141,8 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *metrics
 	texts    *texts
-	barrier2 bool // always true, but in tests of barrier 1 alone
+	grace    time.Duration // after a statement's time, for the engine to end it by itself
+	barrier2 bool          // always true, but in tests of barrier 1 alone
 }
 
 // NewService returns a service. It does no I/O.
@@ -156,7 +157,7 @@ func NewService(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer)
 	cfg = cfg.withDefaults()
 	job := cfg
 	job.MaxTime = cfg.JobTime
-	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, texts: newTexts(), barrier2: true}, nil
+	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, texts: newTexts(), grace: 5 * time.Second, barrier2: true}, nil
 }
 
 // Ask answers one question: from the cache, or by running it when its turn has come.
