@@ -56,8 +56,9 @@ type Sessions struct {
 
 // remembered spares a look into the store. What another process ends is noticed when it is looked up again.
 type remembered struct {
-	session catalog.Session
-	at      time.Time
+	session  catalog.Session
+	password string // the hash of the user's password then: another one has ended the session
+	at       time.Time
 }
 
 const (
@@ -268,7 +269,7 @@ func (s *Sessions) find(ctx context.Context, hash [32]byte) (catalog.Session, er
 	s.mu.Lock()
 	k, ok := s.known[hash]
 	s.mu.Unlock()
-	if ok && now.Sub(k.at) < rememberFor {
+	if ok && now.Sub(k.at) < rememberFor && k.password == s.passwordOf(k.session) {
 		return k.session, nil
 	}
 	x, err := s.cfg.Store.Session(ctx, hash)
@@ -276,6 +277,7 @@ func (s *Sessions) find(ctx context.Context, hash [32]byte) (catalog.Session, er
 		s.forget(hash)
 		return x, err
 	}
+	password := s.passwordOf(x)
 	if now.Before(x.Expires) && now.Sub(x.Seen) >= touchEvery {
 		x.Seen, x.Expires = now, now.Add(s.cfg.Idle)
 		if end := x.Created.Add(s.cfg.Max); x.Expires.After(end) {
@@ -290,8 +292,17 @@ func (s *Sessions) find(ctx context.Context, hash [32]byte) (catalog.Session, er
 	if len(s.known) >= maxRemembered {
 		clear(s.known)
 	}
-	s.known[hash] = remembered{x, now}
+	s.known[hash] = remembered{x, password, now}
 	return x, nil
+}
+
+// passwordOf is the hash of the password of a session's user; empty for one of an identity provider.
+func (s *Sessions) passwordOf(x catalog.Session) string {
+	if id, ok := strings.CutPrefix(x.User, catalog.LocalUser("")); ok {
+		u, _ := s.cfg.Store.UserByID(x.Tenant, id)
+		return u.Password
+	}
+	return ""
 }
 
 // Run forgets sessions that have ended, every hour, until ctx ends.

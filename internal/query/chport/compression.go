@@ -112,7 +112,7 @@ var errTooMuch = errors.New("the body unpacks to too much")
 // decodeBody returns a request's body without its content coding and, if framed, without ClickHouse's blocks. Reading more
 // than maxBody bytes of it fails.
 func decodeBody(r *http.Request, framed bool) (io.ReadCloser, *exception) {
-	var body io.Reader = r.Body
+	var body io.Reader = &limited{r: r.Body, left: maxPacked} // what unpacks to nothing could go on for ever
 	closer := func() {}
 	name := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
 	var err error
@@ -147,6 +147,9 @@ func decodeBody(r *http.Request, framed bool) (io.ReadCloser, *exception) {
 	return &limited{r: body, left: maxBody, close: closer}, nil
 }
 
+// maxPacked is how many bytes of a body are read as they come.
+const maxPacked = 2 * maxBody
+
 // limited ends a body with an error when it is longer than it may be.
 type limited struct {
 	r     io.Reader
@@ -172,6 +175,9 @@ type coded struct {
 
 func (c *coded) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
+	if errors.Is(err, errTooMuch) {
+		return n, errTooMuch
+	}
 	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		var cut flate.CorruptInputError
 		if errors.As(err, &cut) {
@@ -216,7 +222,7 @@ func (u *unframer) next() error {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return exceptionf(codeCannotDecompress, "a compressed block of the body is cut off in its header")
 		}
-		return err // io.EOF: the end, between two blocks
+		return err // io.EOF: the end, between two blocks; or errTooMuch
 	}
 	size := int64(binary.LittleEndian.Uint32(head[hashSize+1:])) - 9
 	unpacked := int64(binary.LittleEndian.Uint32(head[hashSize+5:]))
@@ -224,7 +230,9 @@ func (u *unframer) next() error {
 		return exceptionf(codeCannotDecompress, "a compressed block of the body has %d bytes and says that it unpacks to %d, at most %d are allowed", size, unpacked, maxBody)
 	}
 	block := bytes.NewBuffer(head)
-	if n, err := io.CopyN(block, u.r, size); err != nil {
+	if n, err := io.CopyN(block, u.r, size); errors.Is(err, errTooMuch) {
+		return err
+	} else if err != nil {
 		return exceptionf(codeCannotDecompress, "a compressed block of the body is cut off after %d of %d bytes", n, size)
 	}
 	raw := block.Bytes()

@@ -162,6 +162,43 @@ func TestHostileBlocks(t *testing.T) {
 }
 
 // hashed makes a block with a right hash.
+// endless repeats a text and counts what was read of it.
+type endless struct {
+	text string
+	n    int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.n > 64<<20 {
+		return 0, errors.New("far too much was read")
+	}
+	for i := range p {
+		p[i] = e.text[(e.n+i)%len(e.text)]
+	}
+	e.n += len(p)
+	return len(p), nil
+}
+
+// A body that unpacks to nothing, without end, is given up.
+func TestEndlessBodies(t *testing.T) {
+	p, _ := newPort(t, &fakeAsker{})
+	for name, text := range map[string]string{"gzip": packed(t, "gzip", ""), "zstd": "\x50\x2a\x4d\x18\x04\x00\x00\x00skip", "blocks": hashed(methodNone, nil, 0), "": " "} {
+		body := &endless{text: text}
+		r := httptest.NewRequest("POST", "/", body)
+		if name == "blocks" {
+			r.URL.RawQuery = "decompress=1"
+		} else {
+			r.Header.Set("Content-Encoding", name)
+		}
+		r.SetBasicAuth("acme", "KEY")
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if w.Code != 413 && name != "zstd" || w.Code/100 != 4 || body.n > 4<<20 { // the reader of zstd takes any error for the end
+			t.Errorf("%q: %d after %d bytes: %s", name, w.Code, body.n, w.Body)
+		}
+	}
+}
+
 func hashed(method byte, data []byte, size int) string {
 	head := make([]byte, headerSize)
 	head[hashSize] = method
