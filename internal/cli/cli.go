@@ -28,6 +28,7 @@ type Commands struct {
 	Key    KeyCmd    `cmd:"" help:"Create, list, rotate and delete API keys (tenant admin)."`
 	User   UserCmd   `cmd:"" help:"Create, list, change and delete people who sign in with a password (tenant admin)."`
 	Lookup LookupCmd `cmd:"" help:"Upload, list, print and delete lookup tables (tenant admin)."`
+	Mask   MaskCmd   `cmd:"" help:"List, set and delete masks: what roles of a tenant do not see (tenant admin)."`
 	Audit  AuditCmd  `cmd:"" help:"Read the audit log, and verify that it is what was written."`
 
 	Query  QueryCmd  `cmd:"" help:"Run one SELECT and print its answer."`

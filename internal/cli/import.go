@@ -43,7 +43,7 @@ func (c *ImportCmd) Run(ctx context.Context, p *Process) error {
 		BatchEvents: c.BatchEvents, InFlight: c.InFlight, Compression: c.Compression}
 	var mu sync.Mutex
 	var told time.Time
-	o.Client = client.New(c.Server.Server, key, client.Options{RetryFor: importRetry, UserAgent: "weir-import/" + Version, Tenant: c.Tenant, OnRetry: func(err error, wait time.Duration) {
+	o.Client, err = c.connect(key, client.Options{RetryFor: importRetry, Tenant: c.Tenant, OnRetry: func(err error, wait time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
 		if time.Since(told) > 5*time.Second {
@@ -51,6 +51,9 @@ func (c *ImportCmd) Run(ctx context.Context, p *Process) error {
 			fmt.Fprintf(p.Err, "\nwaiting %s: %v\n", wait.Round(time.Millisecond), err)
 		}
 	}})
+	if err != nil {
+		return err
+	}
 	for _, name := range c.Files {
 		o.Inputs = append(o.Inputs, importer.File(name, p.In))
 	}

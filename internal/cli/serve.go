@@ -1,16 +1,21 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"weir/internal/app"
+	"weir/internal/config"
 	"weir/internal/demo"
 )
 
@@ -42,7 +47,7 @@ func (c *ServeCmd) Run(ctx context.Context, p *Process) error {
 	if c.Demo {
 		o.Started = func(addr net.Addr, token string) {
 			running.Go(func() {
-				if demoErr = c.demo(ctx, p, log, addr, token, loaded.Config.DataDir); demoErr != nil {
+				if demoErr = c.demo(ctx, p, log, addr, token, loaded.Config); demoErr != nil {
 					cancel()
 				}
 			})
@@ -54,9 +59,30 @@ func (c *ServeCmd) Run(ctx context.Context, p *Process) error {
 	return errors.Join(err, demoErr)
 }
 
-func (c *ServeCmd) demo(ctx context.Context, p *Process, log *slog.Logger, addr net.Addr, token, dataDir string) error {
-	return demo.Run(ctx, demo.Config{Server: "http://" + reachable(addr), AdminToken: token, KeyFile: filepath.Join(dataDir, "demo-keys"),
-		Rate: c.DemoRate, Command: os.Args[0], Log: log}, p.Out)
+func (c *ServeCmd) demo(ctx context.Context, p *Process, log *slog.Logger, addr net.Addr, token string, loaded *config.Config) error {
+	d := demo.Config{Server: "http://" + reachable(addr), AdminToken: token, KeyFile: filepath.Join(loaded.DataDir, "demo-keys"), Rate: c.DemoRate, Command: os.Args[0], Log: log}
+	if loaded.TLS.Cert != "" {
+		d.Server = "https://" + reachable(addr)
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.TLSClientConfig = ownCertificate(loaded.TLS.Cert)
+		d.Client.HTTP = &http.Client{Transport: own}
+	}
+	return demo.Run(ctx, d, p.Out)
+}
+
+// ownCertificate trusts a server that shows the certificate of a file, whatever names it has: a certificate for others names no address of this machine.
+func ownCertificate(file string) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		block, _ := pem.Decode(text)
+		if block == nil || len(s.PeerCertificates) == 0 || !bytes.Equal(block.Bytes, s.PeerCertificates[0].Raw) {
+			return fmt.Errorf("the server's certificate is not that of %s", file)
+		}
+		return nil
+	}}
 }
 
 // reachable is the address with which this machine reaches a listener; one that listens everywhere is reached by loopback.

@@ -2,20 +2,54 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"weir/internal/auth"
 	"weir/internal/client"
-	"weir/internal/tenant"
 )
 
-// Server are the flags of every command that talks to a server.
-type Server struct {
+// Address are the flags that say where a server is.
+type Address struct {
 	Server string `help:"Address of weir." default:"http://127.0.0.1:8080" env:"WEIR_SERVER"`
-	Key    string `help:"API key, or the operator's token." env:"WEIR_KEY"`
+	CAFile string `help:"PEM file of the authority that the server's certificate comes from, beside those of the system." name:"ca-file" env:"WEIR_CA_FILE" placeholder:"FILE"`
+}
+
+// connect returns a client of the server.
+func (a Address) connect(key string, o client.Options) (*client.Client, error) {
+	var err error
+	o.UserAgent = "weir-cli/" + Version
+	o.CAs, err = a.authorities()
+	return client.New(a.Server, key, o), err
+}
+
+// authorities are those that the server's certificate may come from; nil: those of the system.
+func (a Address) authorities() (*x509.CertPool, error) {
+	if a.CAFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(a.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: the system's certificates: %w", err)
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca-file: %s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", a.CAFile)
+	}
+	return pool, nil
+}
+
+// Server are the flags of every command that talks to a server with a key.
+type Server struct {
+	Address
+	Key string `help:"API key, or the operator's token." env:"WEIR_KEY"`
 	// The operator has no key of a tenant: on the server's machine the token is read from the data directory.
 	AdminToken string `help:"The operator's token, used without a key." env:"WEIR_ADMIN_TOKEN" hidden:""`
 	DataDir    string `help:"Data directory of a server on this machine: without a key, the operator's token is read from it." env:"WEIR_DATA_DIR" placeholder:"DIR"`
@@ -35,11 +69,7 @@ func (s Server) client(forTenant string) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := client.Options{RetryFor: retryFor, UserAgent: "weir-cli/" + Version}
-	if forTenant != "" {
-		o.HTTP = &http.Client{Transport: tenantHeader(forTenant)}
-	}
-	return client.New(s.Server, key, o), nil
+	return s.connect(key, client.Options{RetryFor: retryFor, Tenant: forTenant})
 }
 
 func (s Server) key() (string, error) {
@@ -54,15 +84,6 @@ func (s Server) key() (string, error) {
 	return "", errors.New("no key: give --key or WEIR_KEY, or --data-dir of a server on this machine to act as its operator")
 }
 
-// tenantHeader adds the header with which the operator names the tenant.
-type tenantHeader string
-
-func (h tenantHeader) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set(tenant.Header, string(h))
-	return http.DefaultTransport.RoundTrip(r)
-}
-
 // do calls the API with the command's flags.
 func (s Server) do(ctx context.Context, method, path string, in, out any) error {
 	c, err := s.client("")
@@ -74,13 +95,16 @@ func (s Server) do(ctx context.Context, method, path string, in, out any) error 
 
 // HealthcheckCmd is `weir healthcheck`.
 type HealthcheckCmd struct {
-	Server string        `help:"Address of weir." default:"http://127.0.0.1:8080" env:"WEIR_SERVER"`
-	Wait   time.Duration `help:"How long to wait for it to be ready." default:"0s"`
+	Address
+	Wait time.Duration `help:"How long to wait for it to be ready." default:"0s"`
 }
 
 // Run asks the server once, or until it is ready.
 func (c *HealthcheckCmd) Run(ctx context.Context, p *Process) error {
-	cl := client.New(c.Server, "", client.Options{RetryFor: -1})
+	cl, err := c.connect("", client.Options{RetryFor: -1})
+	if err != nil {
+		return err
+	}
 	if c.Wait > 0 {
 		ctx, cancel := context.WithTimeout(ctx, c.Wait)
 		defer cancel()
@@ -90,6 +114,6 @@ func (c *HealthcheckCmd) Run(ctx context.Context, p *Process) error {
 	} else if err := cl.Do(ctx, http.MethodGet, "/readyz", nil, nil); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(p.Out, "ready")
+	_, err = fmt.Fprintln(p.Out, "ready")
 	return err
 }

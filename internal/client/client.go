@@ -5,6 +5,8 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +33,8 @@ type Options struct {
 	OnRetry func(err error, wait time.Duration)
 	// UserAgent is sent with each request; "weir-client" if empty.
 	UserAgent string
+	// CAs are the authorities that a server's certificate may come from; nil: those of the system. It is ignored with HTTP.
+	CAs *x509.CertPool
 	// Tenant names the tenant that an operator's request is about; empty for all other keys.
 	Tenant string
 }
@@ -68,6 +72,9 @@ func New(server, key string, opts Options) *Client {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxIdleConnsPerHost = 64
 		t.DisableCompression = true
+		if opts.CAs != nil {
+			t.TLSClientConfig = &tls.Config{RootCAs: opts.CAs, MinVersion: tls.VersionTLS12}
+		}
 		c.http = &http.Client{Transport: t}
 	}
 	if c.opts.RetryFor == 0 {

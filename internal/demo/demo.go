@@ -51,7 +51,7 @@ type Config struct {
 	// Command is the name of the binary in the commands that are printed, "weir" by default.
 	Command string
 	Log     *slog.Logger
-	HTTP    *http.Client // optional
+	Client  client.Options // of the clients that call the server; RetryFor is the demo's own
 }
 
 // keys are the demo's API keys.
@@ -91,7 +91,7 @@ type demo struct {
 }
 
 func (d *demo) run(ctx context.Context, out io.Writer) error {
-	if err := client.New(d.cfg.Server, "", client.Options{HTTP: d.cfg.HTTP}).WaitReady(ctx); err != nil {
+	if err := client.New(d.cfg.Server, "", d.cfg.Client).WaitReady(ctx); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	token := d.cfg.AdminToken
@@ -102,7 +102,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		}
 		token = strings.TrimSpace(string(text))
 	}
-	d.admin = client.New(d.cfg.Server, token, client.Options{HTTP: d.cfg.HTTP})
+	d.admin = client.New(d.cfg.Server, token, d.cfg.Client)
 	if err := d.create(ctx); err != nil {
 		return fmt.Errorf("demo: create tenant %s and its source %s: %w", Tenant, SourceID, err)
 	}
@@ -110,7 +110,9 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("demo: make keys: %w", err)
 	}
-	writer := client.New(d.cfg.Server, k.Writer, client.Options{HTTP: d.cfg.HTTP, RetryFor: time.Minute})
+	patient := d.cfg.Client
+	patient.RetryFor = time.Minute
+	writer := client.New(d.cfg.Server, k.Writer, patient)
 	sum, err := importer.Run(ctx, importer.Options{Client: writer, SiteID: d.site, Format: importer.Combined, ShiftToNow: true, BaseURL: siteURL,
 		Inputs: []importer.Input{{Name: "the bundled sample", Open: func() (io.ReadCloser, int64, error) {
 			return io.NopCloser(bytes.NewReader(sample)), int64(len(sample)), nil
@@ -122,7 +124,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		d.log.Warn("lines of the bundled sample were rejected", "count", sum.Rejected, "reason", sum.Reasons[0].Message)
 	}
 	if sum.Accepted > 0 {
-		d.waitVisible(ctx, client.New(d.cfg.Server, k.Analyst, client.Options{HTTP: d.cfg.HTTP}))
+		d.waitVisible(ctx, client.New(d.cfg.Server, k.Analyst, d.cfg.Client))
 	}
 	if err := d.print(out, k, sum); err != nil || d.cfg.Rate < 0 {
 		return err
@@ -188,11 +190,11 @@ func (d *demo) works(ctx context.Context, k keys) bool {
 	if k.Analyst == "" || k.Writer == "" {
 		return false
 	}
-	reader := client.New(d.cfg.Server, k.Analyst, client.Options{HTTP: d.cfg.HTTP})
+	reader := client.New(d.cfg.Server, k.Analyst, d.cfg.Client)
 	if _, err := reader.QueryRows(ctx, client.QueryRequest{SQL: "SELECT 1 AS one"}); err != nil {
 		return false
 	}
-	_, err := client.New(d.cfg.Server, k.Writer, client.Options{HTTP: d.cfg.HTTP}).Imports(ctx, d.site)
+	_, err := client.New(d.cfg.Server, k.Writer, d.cfg.Client).Imports(ctx, d.site)
 	return err == nil
 }
 

@@ -149,6 +149,10 @@ func (a *API) masks(ctx context.Context, id tenant.ID, list []maskView) ([]catal
 	if err != nil {
 		return nil, err
 	}
+	now, _ := a.cfg.Catalog.TenantByID(id)
+	for _, m := range now.Policy.Masks { // what is shown can be sent back
+		known = append(known, m.Column)
+	}
 	out := make([]catalog.Mask, 0, len(list))
 	for _, m := range list {
 		name, isProperty := strings.CutPrefix(m.Column, "props.")
