@@ -13,6 +13,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/lookup"
+	"weir/internal/tenant"
 	"weir/internal/testkit"
 )
 
@@ -91,8 +92,8 @@ func TestReplace(t *testing.T) {
 	if err := f.tables.sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := f.rows("acme", "stores", first[0].Version); n != "2" {
-		t.Errorf("%s rows of a version that is read", n)
+	if n := f.rows("acme", "stores", first[0].Version); n != "2" || len(f.tables.old) != 1 {
+		t.Errorf("%s rows of a version that is read; to be removed: %v", n, f.tables.old)
 	}
 	release()
 	release() // does nothing
@@ -150,11 +151,19 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-// failingCatalog fails to put, before or after it has.
+// failingCatalog fails to put, before or after it has, and goes on showing what it had before.
 type failingCatalog struct {
 	Catalog
 	err   error
 	after bool
+	had   []lookup.Table
+}
+
+func (c failingCatalog) Lookups(t tenant.ID) []lookup.Table {
+	if t == "acme" {
+		return c.had
+	}
+	return c.Catalog.Lookups(t)
 }
 
 func (c failingCatalog) PutLookup(ctx context.Context, t lookup.Table, most int) (put, replaced lookup.Table, err error) {
@@ -171,7 +180,7 @@ func TestCatalogFails(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		f := newFixture(t, testkit.Engine(t))
 		f.want(201, f.put("acme/lookups/stores", "id\na\n"))
-		f.tables.deps.Catalog = failingCatalog{f.catalog, errBoom, after}
+		f.tables.deps.Catalog = failingCatalog{f.catalog, errBoom, after, f.tables.Lookups("acme")}
 		f.wantProblem(500, "internal", "in the server's log", f.put("acme/lookups/stores", "id\nb\nc\n"))
 		for _, do := range []func(context.Context) error{f.tables.findOrphans, f.tables.sweep} {
 			if err := do(t.Context()); err != nil {
