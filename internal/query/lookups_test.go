@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -213,6 +214,40 @@ func TestLookupsArePinned(t *testing.T) {
 		}
 		if d.open != 0 || len(d.records) != 1 {
 			t.Errorf("%s: %d places are taken, %d bills", name, d.open, len(d.records))
+		}
+	}
+}
+
+// replacing ends statements because a rollup has moved on, and a lookup table is replaced each time.
+type replacing struct {
+	fakeEngine
+	lookups *changingLookups
+	left    int
+}
+
+func (r *replacing) Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error) {
+	r.lookups.version++
+	if r.left--; r.left >= 0 {
+		r.got = append(r.got, s)
+		return nil, &clickhouse.Error{Code: codeOvertaken, Status: 500}
+	}
+	return r.fakeEngine.Query(ctx, s)
+}
+
+// A statement that is sent again, or written anew because of its rollups, stays with the version that is pinned.
+func TestPinnedWhileItIsSentAgain(t *testing.T) {
+	lookups := &changingLookups{version: 17}
+	e := &replacing{fakeEngine: fakeEngine{body: "{}"}, lookups: lookups, left: sendings}
+	h := newService(t, Config{}, Deps{Engine: e, Lookups: lookups, Rollups: positions{1: 5}})
+	if w := run(h, "SELECT l.region, sum(r.events) FROM rollup_hour_page AS r JOIN stores AS l ON r.path = l.id GROUP BY 1"); w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if len(e.got) != sendings+1 || lookups.released != 1 {
+		t.Errorf("sent %d times, released %d times", len(e.got), lookups.released)
+	}
+	for i, st := range e.got {
+		if !strings.Contains(st.SQL, "_l.version = 17") {
+			t.Errorf("%d: %s", i, st.SQL)
 		}
 	}
 }
