@@ -45,7 +45,7 @@ func Default() *Config {
 		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 32, TenantRunning: 2, TenantQueued: 100},
 		Query: Query{Timeout: 15 * time.Second, Memory: 2 << 30, MaxRows: 1_000_000, MaxResult: 256 << 20, Concurrent: 32, MaxWait: 30 * time.Second, MaxQueued: 200,
 			JobTimeout: 15 * time.Minute, TokenWait: 5 * time.Second, Cache: 64 << 20},
-		Lookups:  Lookups{MaxTables: 50, MaxColumns: 100, MaxRows: 1_000_000, MaxBytes: 32 << 20, MaxCell: 64 << 10, Uploads: 4},
+		Lookups:  Lookups{MaxTables: 50, MaxColumns: 100, MaxRows: 1_000_000, MaxBytes: 64 << 20, MaxCell: 64 << 10, Uploads: 4},
 		Logging:  Logging{Level: "info", Format: "text"},
 		Metering: Metering{Interval: 9 * time.Second, Provider: "weir", Region: "local"},
 		Prices: Prices{Currency: "USD", CPUSecond: 0.000_015, MemoryGBHour: 0.006, ScannedGB: 0.000_2, ScannedColdGB: 0.002,
