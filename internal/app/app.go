@@ -309,7 +309,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
 	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
-	a.units.start(unit{"jobs", a.jobs.Run, 5 * time.Second})
+	a.units.start(unit{"jobs", labelled(workload.Control, a.jobs.Run), 5 * time.Second})
 	a.units.start(unit{"lookup tables", labelled(workload.Control, a.lookups.Run), 3 * time.Second})
 	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, a.encrypted(ln)) }, a.cfg.HTTP.Drain + time.Second})
 	if err := a.servePort(); err != nil {

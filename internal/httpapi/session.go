@@ -13,6 +13,7 @@ import (
 	"weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // Sessions signs browsers in.
@@ -98,6 +99,7 @@ func localUser(actor string) (string, bool) {
 
 // signIn reads the body by itself, so that a password never meets what logs or describes bodies.
 func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
+	defer usage.Label(r.Context(), usage.Control, "")() // a password's hash is made in threads of its own
 	w.Header().Set("Cache-Control", "no-store")
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSignIn))
 	var tooLarge *http.MaxBytesError

@@ -123,7 +123,7 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 		h.log.Error("the engine refused what the guard let through", "code", e.Code, "message", longNumber.ReplaceAllString(e.Message, "…"))
 		return problem.New(http.StatusBadRequest, CodeRefused, "the statement asks for something that is not yours to read").WithField("sql")
 	}
-	if engineCodes[e.Code] || !textCodes[e.Code] && storage.MatchString(e.Message) || e.Code == 0 || e.Status >= 500 && e.Name == "" {
+	if engineCodes[e.Code] || !textCodes[e.Code] && storage.MatchString(inScope.ReplaceAllString(e.Message, "")) || e.Code == 0 || e.Status >= 500 && e.Name == "" {
 		h.log.Error("the engine failed", "code", e.Code, "name", e.Name, "message", longNumber.ReplaceAllString(e.Message, "…"))
 		return problem.New(http.StatusInternalServerError, "engine_error", "the query engine failed with %s (code %d); the operator's log says more", e.Name, e.Code)
 	}
