@@ -23,6 +23,7 @@ import (
 	"weir/internal/httpapi"
 	"weir/internal/origin"
 	"weir/internal/problem"
+	"weir/internal/tenant"
 	workload "weir/internal/usage" // usage is an adapter here
 )
 
@@ -105,11 +106,14 @@ func (a *app) startAccess() {
 
 // refused gathers requests with credentials that do not work, by route: a path could be of any length, and a new one each time. The addresses of those who
 // send events stay out: they never reach a disk.
-func (a *app) refused(r *http.Request, p *problem.Problem) {
+func (a *app) refused(r *http.Request, who tenant.Principal, p *problem.Problem) {
 	if a.audit == nil || p.Code == "missing_key" {
 		return
 	}
 	e := audit.Entry{Action: audit.SignIn, Target: r.Pattern, From: origin.From(r.Context()).String(), Outcome: p.Code}
+	if who != (tenant.Principal{}) {
+		e.Tenant, e.Actor, e.Role = who.Tenant, who.Actor(), who.Role
+	}
 	switch r.URL.Path {
 	case "/ingest", "/collect", "/pixel.gif":
 		e.From = ""

@@ -42,8 +42,8 @@ type Config struct {
 	OperatorToken string
 	Sessions      *Sessions // nil: cookies are nobody
 	Tokens        Tokens    // nil: no tokens of identity providers
-	// Refused, if set, is told of each request that is refused.
-	Refused    func(r *http.Request, p *problem.Problem)
+	// Refused, if set, is told of each request that is refused, and whose credentials it had when they are good but for another tenant.
+	Refused    func(r *http.Request, who tenant.Principal, p *problem.Problem)
 	Registerer prometheus.Registerer // nil keeps the metrics unregistered
 	Now        func() time.Time      // default: time.Now; a seam of tests
 }
@@ -111,12 +111,14 @@ func (a *Authenticator) counted(r *http.Request, s *Sessions) (tenant.Principal,
 	if prob != nil {
 		a.refused.WithLabelValues(prob.Code).Inc()
 		if a.cfg.Refused != nil {
-			a.cfg.Refused(r, prob)
+			a.cfg.Refused(r, p, prob)
 		}
+		return tenant.Principal{}, prob
 	}
-	return p, prob
+	return p, nil
 }
 
+// authenticate returns with code wrong_tenant whose credentials they are.
 func (a *Authenticator) authenticate(r *http.Request, s *Sessions) (tenant.Principal, *problem.Problem) {
 	user, key, prob := credentials(r)
 	named := r.Header.Get(tenant.Header)
@@ -157,15 +159,15 @@ func (a *Authenticator) authenticate(r *http.Request, s *Sessions) (tenant.Princ
 	if k.Tenant == "" {
 		return a.operatorFor(k.ID, named, user)
 	}
-	if named != "" && named != string(t.ID) {
-		return tenant.Principal{}, problem.New(http.StatusForbidden, "wrong_tenant",
-			"the key belongs to tenant %s, the header %s names %q: leave the header out or use a key of that tenant", t.ID, tenant.Header, named).WithField(tenant.Header)
-	}
 	p := tenant.Principal{Tenant: t.ID, Role: k.Role, KeyID: k.ID, Site: k.Site}
 	if k.Site != "" {
 		if s, _, ok := a.cfg.Keys.SourceBySite(k.Site); ok {
 			p.KeyID = "write:" + s.ID
 		}
+	}
+	if named != "" && named != string(t.ID) {
+		return p, problem.New(http.StatusForbidden, "wrong_tenant",
+			"the key belongs to tenant %s, the header %s names %q: leave the header out or use a key of that tenant", t.ID, tenant.Header, named).WithField(tenant.Header)
 	}
 	return p, nil
 }
@@ -187,7 +189,7 @@ func (a *Authenticator) person(p tenant.Principal, named, user string) (tenant.P
 		return tenant.Principal{}, problem.New(http.StatusForbidden, "unknown_tenant", "you signed in for tenant %q, which does not exist here", p.Tenant)
 	}
 	if named != "" && named != string(p.Tenant) {
-		return tenant.Principal{}, problem.New(http.StatusForbidden, "wrong_tenant",
+		return p, problem.New(http.StatusForbidden, "wrong_tenant",
 			"you signed in for tenant %s, the header %s names %q", p.Tenant, tenant.Header, named).WithField(tenant.Header)
 	}
 	return p, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/catalog"
+	"weir/internal/problem"
 	"weir/internal/tenant"
 )
 
@@ -147,7 +148,12 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
+			var whose tenant.Principal
+			a.cfg.Refused = func(_ *http.Request, who tenant.Principal, _ *problem.Problem) { whose = who }
 			p, prob := a.Authenticate(request(tc.authorization, tc.header, tc.query))
+			if known := whose != (tenant.Principal{}); known != (tc.code == "wrong_tenant") || known && (whose.Tenant != "acme" || whose.KeyID == "") {
+				t.Errorf("the credentials are said to be those of %+v", whose)
+			}
 			if prob == nil {
 				t.Fatalf("accepted as %v", p)
 			}
