@@ -25,7 +25,7 @@ func (j *job) setBody(body []byte) {
 // setLimits takes over what a tenant's own limits say.
 func (j *job) setLimits() {
 	if n := j.tenant.Limits.EventBytes; n > 0 {
-		j.dec.eventMax = int(min(n, maxEventBytes))
+		j.dec.eventMax, j.dec.tenantMax = int(min(n, maxEventBytes)), true
 	}
 }
 

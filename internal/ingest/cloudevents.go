@@ -120,7 +120,7 @@ func (d *decoder) finishCloud() *reject {
 func (d *decoder) decodeBinary(h http.Header, body []byte) *reject {
 	d.reset()
 	if len(body) > d.eventMax {
-		return rejectf(codeEventSize, "", "the event has %d bytes, the limit is %d (ingest.max_event): send less in one event", len(body), d.eventMax)
+		return d.tooLarge(len(body))
 	}
 	if !utf8.Valid(body) {
 		return rejectf(codeUTF8, "data", "the data is not valid UTF-8: only JSON and text are taken")

@@ -17,6 +17,7 @@ import (
 type decoder struct {
 	cfg       *Config
 	eventMax  int  // bytes of an event
+	tenantMax bool // eventMax is the tenant's own
 	checkUTF8 bool // the body as a whole is not known to be valid UTF-8
 	checkNUL  bool // the body may hold escaped NULs
 	cloudHint bool // the last event was a CloudEvent: try that shape first
@@ -101,7 +102,7 @@ func (d *decoder) decode(ev []byte) *reject {
 		if ev[0] != '{' && ev[0] != '[' {
 			return rejectf(codeMalformed, "", "this is not valid JSON: an event begins with {")
 		}
-		return rejectf(codeEventSize, "", "the event has %d bytes, the limit is %d (ingest.max_event): send less in one event", len(ev), d.eventMax)
+		return d.tooLarge(len(ev))
 	}
 	if d.checkUTF8 && !utf8.Valid(ev) {
 		return rejectf(codeUTF8, "", "the event is not valid UTF-8: encode its text as UTF-8")
@@ -451,4 +452,12 @@ func mix(v uint64) uint64 {
 	v ^= v >> 32
 	v *= 0xD6E8FEB86659FD93
 	return v ^ v>>32
+}
+
+// tooLarge rejects an event of n bytes.
+func (d *decoder) tooLarge(n int) *reject {
+	if d.tenantMax {
+		return rejectf(codeEventSize, "", "the event has %d bytes, the tenant's limit is %d (limits.event_bytes): send less in one event, or ask the operator to raise the limit", n, d.eventMax)
+	}
+	return rejectf(codeEventSize, "", "the event has %d bytes, the limit is %d (ingest.max_event): send less in one event", n, d.eventMax)
 }

@@ -247,7 +247,7 @@ func (h *Handler) release(j *job) {
 	}
 	dec, sites := j.dec, j.sites
 	dec.reset()
-	dec.checkUTF8, dec.checkNUL, dec.cloudHint, dec.eventMax, dec.defaults = false, false, false, h.cfg.MaxEventBytes, senderIDs{}
+	dec.checkUTF8, dec.checkNUL, dec.cloudHint, dec.eventMax, dec.tenantMax, dec.defaults = false, false, false, h.cfg.MaxEventBytes, false, senderIDs{}
 	dec.jx.ResetBytes(nil)
 	dec.str.ResetBytes(nil)
 	if cap(dec.arena) > keepSlices || cap(j.rejects) > keepSlices || cap(dec.keys.entries) > keepSlices {

@@ -38,7 +38,7 @@ func TestTenantLimits(t *testing.T) {
 	acme.Limits = catalog.Limits{EventBytes: 100}
 	r.catalog.tenants["acme"] = acme
 	ev := `{"type":"a","x":"` + strings.Repeat("x", 100) + `"}`
-	if a := parseAnswer(t, r.do("POST", "/ingest", ev, acmeKey).Body.String()); len(a.Rejected) != 1 || a.Rejected[0].Code != "event_too_large" {
+	if a := parseAnswer(t, r.do("POST", "/ingest", ev, acmeKey).Body.String()); len(a.Rejected) != 1 || a.Rejected[0].Code != "event_too_large" || !strings.Contains(a.Rejected[0].Message, "limits.event_bytes") {
 		t.Errorf("%+v", a)
 	}
 	big := strings.ReplaceAll(ev, "xx", strings.Repeat("x", 1200))

@@ -262,7 +262,7 @@ func (g *Gate) budgetSpent(id tenant.ID, now time.Time) *problem.Problem {
 	}
 	y, m, _ := now.UTC().Date()
 	return problem.New(http.StatusTooManyRequests, "budget_spent",
-		"the tenant used %.2f of its budget of %.2f %s for this month, and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
+		"the tenant used %.6g of its budget of %.6g %s for this month, and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
 			"An operator can raise budget.amount in the tenant's policy, or set budget.action to notify or throttle", spent, amount, currency).
 		WithLimit("budget.amount", int64(amount)).WithRetry(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
 }

@@ -181,9 +181,9 @@ func (i *Ingest) over(m *meter, b *bucket, now time.Time, rate, burst, n float64
 	case n <= b.tokens:
 		return nil
 	case n > size:
-		return i.refuse(problem.New(http.StatusTooManyRequests, "over_limit",
-			"the request holds %.0f %s, more than may come at once: %d a second (%s) for %d seconds (limits.burst_seconds); send at most %.0f in one request. Nothing of it was accepted",
-			n, l.unit, int64(rate), l.name, int64(burst), size).WithLimit(l.name, int64(rate)).WithRetry(time.Duration(burst) * time.Second))
+		return i.refuse(problem.New(http.StatusRequestEntityTooLarge, "over_burst",
+			"the request holds %.0f %s, more than may come at once: %d a second (%s) for %d seconds (limits.burst_seconds); send at most %.0f in one request, or ask the operator to raise a limit. Nothing of it was accepted, nor will be",
+			n, l.unit, int64(rate), l.name, int64(burst), size).WithLimit(l.name, int64(rate)))
 	}
 	return i.refuse(overRate(m.id, l, int64(rate), int64(burst), b.after(n, rate)))
 }

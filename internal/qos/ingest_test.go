@@ -71,7 +71,7 @@ func TestIngestLimits(t *testing.T) {
 		t.Errorf("more bytes: %+v", p)
 	}
 	c.t = c.t.Add(time.Minute)
-	if p := send(i, a, 1, 3000); p == nil || p.Limit != "limits.bytes_per_second" || !strings.Contains(p.Detail, "at most 2000 in one request") {
+	if p := send(i, a, 1, 3000); p == nil || p.Status != 413 || p.RetryAfter != 0 || p.Limit != "limits.bytes_per_second" || !strings.Contains(p.Detail, "at most 2000 in one request") {
 		t.Errorf("more bytes than may ever come at once: %+v", p)
 	}
 	if p := send(i, a, 1, 2000); p != nil {

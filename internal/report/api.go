@@ -247,9 +247,10 @@ func (r *Reporter) getRealtime(ctx context.Context, in *siteInput) (*served, err
 	// The next full second: within one, everybody asks the same question.
 	now := roundUp(r.now(), time.Second)
 	noPages := r.masked(who, Question{GroupBy: []Dim{{Column: "url"}, {Column: "host"}, {Column: "path"}}}) != nil
+	noUsers := r.masked(who, Question{Metrics: []string{Visitors}}) != nil
 	out, p := r.serve(ctx, &panel{
 		endpoint: "realtime", who: who, src: src, says: "realtime of " + src.SiteID,
-		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), fmt.Sprint(noPages)),
+		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), fmt.Sprint(noPages, noUsers)),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, realtimeShape), Kind: usage.KindReport, From: now.Add(-activeWindow), To: now,
 				Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path"}}
@@ -266,7 +267,11 @@ func (r *Reporter) getRealtime(ctx context.Context, in *siteInput) (*served, err
 			if err != nil {
 				return nil, err
 			}
-			return &kept{timeless: true, head: fmt.Appendf(nil, `{"active_users":%d,"events_per_sec":%s,"top_pages":%s`, x.ActiveUsers, strconv.FormatFloat(x.EventsPerSec, 'f', -1, 64), pages)}, nil
+			users := strconv.FormatUint(x.ActiveUsers, 10)
+			if noUsers {
+				users = "null"
+			}
+			return &kept{timeless: true, head: fmt.Appendf(nil, `{"active_users":%s,"events_per_sec":%s,"top_pages":%s`, users, strconv.FormatFloat(x.EventsPerSec, 'f', -1, 64), pages)}, nil
 		},
 	})
 	if p != nil {

@@ -22,7 +22,7 @@ const (
 
 // Realtime is what happens right now on a site.
 type Realtime struct {
-	ActiveUsers  uint64  `json:"active_users" doc:"Different client ids of the last 5 minutes."`
+	ActiveUsers  uint64  `json:"active_users" doc:"Different client ids of the last 5 minutes; null when client_id is hidden from the role."`
 	EventsPerSec float64 `json:"events_per_sec" doc:"Events a second over the last 10 seconds."`
 	TopPages     []Page  `json:"top_pages" doc:"The pages with the most page views of the last minute."`
 	AsOf         string  `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`

@@ -234,6 +234,10 @@ func TestMaskedColumns(t *testing.T) {
 	if _, _, body := call(t, serve(r, acmeViewer), "GET", "/api/v1/analytics/site/realtime", ""); !strings.Contains(body, `"top_pages":[]`) || !strings.Contains(body, `"active_users":3`) {
 		t.Errorf("realtime of a viewer: %s", body)
 	}
+	masks = append(masks, catalog.Mask{Column: "client_id", Roles: []tenant.Role{tenant.RoleViewer}, Action: catalog.MaskHide})
+	if _, _, body := call(t, serve(r, acmeViewer), "GET", "/api/v1/analytics/site/realtime", ""); !strings.Contains(body, `"active_users":null`) {
+		t.Errorf("realtime of a viewer who sees no client ids: %s", body)
+	}
 	if _, _, body := call(t, serve(r, admin), "GET", "/api/v1/analytics/site/realtime", ""); !strings.Contains(body, `"views":4`) {
 		t.Errorf("realtime of an admin: %s", body)
 	}
