@@ -27,7 +27,7 @@ type SessionStore interface {
 	TouchSession(ctx context.Context, hash [32]byte, seen, expires time.Time) error
 	DeleteSession(ctx context.Context, hash [32]byte) error
 	ForgetSessions(ctx context.Context, expiredBefore time.Time) (int, error)
-	UserByEmail(email string) (catalog.User, bool)
+	UserByEmail(t tenant.ID, email string) (catalog.User, bool)
 	UserByID(t tenant.ID, id string) (catalog.User, bool)
 	TenantByID(id tenant.ID) (catalog.Tenant, bool)
 }
@@ -145,21 +145,22 @@ func (s *Sessions) admit(from netip.Addr, email string) *problem.Problem {
 	return nil
 }
 
-// SignIn checks an email address and a password, and begins a session. It takes as long for an address that nobody has.
-func (s *Sessions) SignIn(r *http.Request, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem) {
+// SignIn checks an email address and a password, and begins a session. It takes as long for an address that nobody has. Whose address is one of users
+// of several tenants names the tenant.
+func (s *Sessions) SignIn(r *http.Request, t tenant.ID, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem) {
 	if err := s.cross.Check(r); err != nil {
 		return nil, tenant.Principal{}, crossOrigin()
 	}
-	if p := s.admit(origin.From(r.Context()).Addr, email); p != nil {
+	if p := s.admit(origin.From(r.Context()).Addr, string(t)+" "+email); p != nil {
 		return nil, tenant.Principal{}, p
 	}
-	u, _ := s.cfg.Store.UserByEmail(email)
+	u, _ := s.cfg.Store.UserByEmail(t, email)
 	ok, err := s.cfg.Passwords.Verify(r.Context(), u.Password, password)
 	switch {
 	case errors.Is(err, ErrPasswordBusy):
 		return nil, tenant.Principal{}, problem.New(http.StatusServiceUnavailable, "sign_in_busy", "too many sign in at once: try again").WithRetry(2 * time.Second)
 	case err != nil || !ok:
-		return nil, tenant.Principal{}, problem.New(http.StatusUnauthorized, "wrong_password", "the email address or the password is wrong")
+		return nil, tenant.Principal{}, problem.New(http.StatusUnauthorized, "wrong_password", "the email address or the password is wrong; if you have the address in several tenants, name one (tenant)")
 	}
 	who := tenant.Principal{Tenant: u.Tenant, Role: u.Role, User: catalog.LocalUser(u.ID)}
 	c, err := s.Begin(r, who, u.Name)

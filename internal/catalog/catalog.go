@@ -122,7 +122,7 @@ type User struct {
 	ID       string    // unique in the installation
 	Role     tenant.Role
 	Name     string
-	Email    string // unique in the installation, whatever the case of its letters
+	Email    string // unique among the users of the tenant, whatever the case of its letters
 	Password string // its hash, in the PHC string format; empty: nobody can sign in with it
 	Created  time.Time
 }
@@ -193,7 +193,8 @@ type Catalog interface {
 	KeyByHash(hash [32]byte) (Key, Tenant, bool)
 	TenantByID(id tenant.ID) (Tenant, bool)
 	TenantByNumber(number uint32) (Tenant, bool)
-	UserByEmail(email string) (User, bool)
+	// UserByEmail finds a tenant's user; without a tenant, an operator, or the only user of that address.
+	UserByEmail(t tenant.ID, email string) (User, bool)
 	UserByID(t tenant.ID, id string) (User, bool)
 
 	// PutLookup makes a version of a lookup table the current one, and returns the one that it replaces (the zero Table if there was none). Updated is filled.

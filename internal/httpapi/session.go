@@ -18,7 +18,7 @@ import (
 
 // Sessions signs browsers in.
 type Sessions interface {
-	SignIn(r *http.Request, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem)
+	SignIn(r *http.Request, t tenant.ID, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem)
 	// Begin begins a session of somebody who has proved who they are.
 	Begin(r *http.Request, who tenant.Principal, name string) (*http.Cookie, error)
 	// End ends the request's session, and returns the cookie that makes the browser forget it.
@@ -108,15 +108,16 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var in struct {
+		Tenant   string `json:"tenant"`
 		Email    string `json:"email"`
 		Password string `json:"password"`
 	}
-	if err != nil || unmarshalStrict(data, &in) != nil || in.Email == "" || in.Password == "" || len(in.Email) > 254 {
-		problem.New(http.StatusBadRequest, "malformed_json", `the body must be {"email": "…", "password": "…"}`).Write(w)
+	if err != nil || unmarshalStrict(data, &in) != nil || in.Email == "" || in.Password == "" || len(in.Email) > 254 || len(in.Tenant) > 64 {
+		problem.New(http.StatusBadRequest, "malformed_json", `the body must be {"email": "…", "password": "…"}, and may name a "tenant"`).Write(w)
 		return
 	}
-	cookie, who, prob := a.cfg.Sessions.SignIn(r, in.Email, in.Password)
-	if !a.recordSignIn(w, r, who, "password", in.Email, prob) {
+	cookie, who, prob := a.cfg.Sessions.SignIn(r, tenant.ID(in.Tenant), in.Email, in.Password)
+	if !a.recordSignIn(w, r, who, "password", tenant.ID(in.Tenant), in.Email, prob) {
 		return
 	}
 	http.SetCookie(w, cookie)
@@ -124,13 +125,13 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // recordSignIn records a sign-in and answers one that failed; false when the answer was given.
-func (a *API) recordSignIn(w http.ResponseWriter, r *http.Request, who tenant.Principal, how, email string, prob *problem.Problem) bool {
+func (a *API) recordSignIn(w http.ResponseWriter, r *http.Request, who tenant.Principal, how string, t tenant.ID, email string, prob *problem.Problem) bool {
 	if a.cfg.Audit != nil {
 		o := origin.From(r.Context())
 		e := audit.Entry{Tenant: who.Tenant, Actor: who.Actor(), Role: who.Role, Action: audit.SignIn, Target: how, From: o.String(), Door: "api", Outcome: audit.OK, Request: o.Request}
 		if prob != nil {
 			e.Tenant, e.Actor, e.Role, e.Outcome = "", "", "", prob.Code
-			if u, ok := a.cfg.Catalog.UserByEmail(email); ok { // what somebody typed who has no account may be their password
+			if u, ok := a.cfg.Catalog.UserByEmail(t, email); ok { // what somebody typed who has no account may be their password
 				e.Tenant, e.Actor = u.Tenant, "local:"+u.ID
 			}
 		}
@@ -200,7 +201,7 @@ func (a *API) finishLogin(w http.ResponseWriter, r *http.Request) {
 			prob = problem.New(http.StatusServiceUnavailable, "sign_in_failed", "the session could not be stored: try again").WithRetry(time.Second)
 		}
 	}
-	if !a.recordSignIn(w, r, who, "oidc", "", prob) {
+	if !a.recordSignIn(w, r, who, "oidc", "", "", prob) {
 		return
 	}
 	http.SetCookie(w, cookie)

@@ -39,7 +39,7 @@ func viewUser(u catalog.User) UserView {
 
 // NewUser is what a user is made of.
 type NewUser struct {
-	Email    string `json:"email" maxLength:"254" example:"ann@example.com" doc:"What they sign in with; unique in the installation"`
+	Email    string `json:"email" maxLength:"254" example:"ann@example.com" doc:"What they sign in with; unique among the users of the tenant"`
 	Name     string `json:"name,omitempty" maxLength:"200"`
 	Password string `json:"password,omitempty" maxLength:"256" doc:"At least 12 characters; it is stored as a hash only"`
 }

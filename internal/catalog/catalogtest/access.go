@@ -82,7 +82,7 @@ func testOperators(t *testing.T, s Store) {
 	diff(t, must[[]catalog.User](t)(c.Users(t.Context(), "")), []catalog.User{u})
 	eventually(t, "another process sees the operator", func() bool {
 		_, _, key := second.KeyByHash(hash("op"))
-		_, user := second.UserByEmail("OP@example.com")
+		_, user := second.UserByEmail("", "OP@example.com")
 		return key && user
 	})
 	next := must[catalog.Key](t)(second.RotateKey(t.Context(), "", k.ID, catalog.Key{Hash: hash("op2")}, time.Now().Add(time.Hour)))
@@ -92,7 +92,7 @@ func testOperators(t *testing.T, s Store) {
 	wantErr(t, c.DeleteUser(t.Context(), "", u.ID), catalog.ErrNotFound)
 	eventually(t, "another process forgets them", func() bool {
 		_, _, key := second.KeyByHash(hash("op"))
-		_, user := second.UserByEmail("op@example.com")
+		_, user := second.UserByEmail("", "op@example.com")
 		return !key && !user
 	})
 	diff(t, must[[]catalog.Key](t)(second.Keys(t.Context(), "")), []catalog.Key{next})
@@ -107,13 +107,34 @@ func testUsers(t *testing.T, s Store) {
 		t.Errorf("user = %v", u)
 	}
 	for _, email := range []string{"Ann@Example.com", "ann@example.com", "ANN@EXAMPLE.COM"} {
-		got, ok := c.UserByEmail(email)
-		if !ok {
-			t.Errorf("%s is not found", email)
+		for _, id := range []tenant.ID{"acme", ""} {
+			got, ok := c.UserByEmail(id, email)
+			if !ok {
+				t.Errorf("%s is not found", email)
+			}
+			diff(t, got, u)
 		}
-		diff(t, got, u)
-		_, err := c.CreateUser(t.Context(), catalog.User{Tenant: "other", Role: tenant.RoleViewer, Email: email})
+		_, err := c.CreateUser(t.Context(), catalog.User{Tenant: "acme", Role: tenant.RoleViewer, Email: email})
 		wantConflict(t, err, "email", email)
+	}
+	// Another tenant may have the address too, and so may an operator.
+	same := must[catalog.User](t)(c.CreateUser(t.Context(), catalog.User{Tenant: "other", Role: tenant.RoleViewer, Email: "ann@example.com"}))
+	if _, ok := c.UserByEmail("", "ann@example.com"); ok {
+		t.Error("an address of two tenants is found without a tenant")
+	}
+	for id, want := range map[tenant.ID]catalog.User{"acme": u, "other": same} {
+		if got, ok := c.UserByEmail(id, "ANN@example.com"); !ok || got.ID != want.ID {
+			t.Errorf("the user of %s is %v", id, got)
+		}
+	}
+	op := must[catalog.User](t)(c.CreateUser(t.Context(), catalog.User{Role: tenant.RoleOperator, Email: "ann@example.com"}))
+	if got, ok := c.UserByEmail("", "ann@example.com"); !ok || got.ID != op.ID {
+		t.Errorf("the operator is %v", got)
+	}
+	noError(t, c.DeleteUser(t.Context(), "", op.ID))
+	noError(t, c.DeleteUser(t.Context(), "other", same.ID))
+	if got, ok := c.UserByEmail("", "ann@example.com"); !ok || got.ID != u.ID {
+		t.Errorf("after the others are gone: %v", got)
 	}
 	diff(t, must[catalog.User](t)(c.User(t.Context(), "acme", u.ID)), u)
 	if _, ok := c.UserByID("other", u.ID); ok {
@@ -142,7 +163,7 @@ func testUsers(t *testing.T, s Store) {
 		return nil
 	}))
 	diff(t, got, want)
-	if _, ok := c.UserByEmail("bob@example.com"); ok {
+	if _, ok := c.UserByEmail("", "bob@example.com"); ok {
 		t.Error("an address that was given up is found")
 	}
 	_, err = c.UpdateUser(t.Context(), "acme", b.ID, func(x *catalog.User) error { x.Email = "ann@example.com"; return nil })
@@ -160,11 +181,11 @@ func testUsers(t *testing.T, s Store) {
 
 	wantErr(t, c.DeleteUser(t.Context(), "other", b.ID), catalog.ErrNotFound)
 	noError(t, c.DeleteUser(t.Context(), "acme", b.ID))
-	if _, ok := c.UserByEmail("robert@example.com"); ok {
+	if _, ok := c.UserByEmail("", "robert@example.com"); ok {
 		t.Error("a deleted user is found")
 	}
 	noError(t, c.DeleteTenant(t.Context(), "acme"))
-	if _, ok := c.UserByEmail("ann@example.com"); ok {
+	if _, ok := c.UserByEmail("", "ann@example.com"); ok {
 		t.Error("a user of a deleted tenant is found")
 	}
 	_, err = c.Users(t.Context(), "acme")

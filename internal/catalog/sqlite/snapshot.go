@@ -3,6 +3,7 @@ package sqlite
 import (
 	"hash/maphash"
 	"maps"
+	"slices"
 	"strings"
 
 	"weir/internal/catalog"
@@ -16,7 +17,7 @@ type snapshot struct {
 	numbers table[uint32, *entry]
 	names   table[string, ref]   // site_ids and aliases
 	keys    table[[32]byte, ref] // by hash
-	emails  table[string, ref]   // of users, lower case
+	emails  table[string, []ref] // of users, lower case; those of several tenants may have the same
 	// operators has the keys and users that belong to no tenant; nil when there are none.
 	operators *entry
 }
@@ -57,7 +58,12 @@ func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
 			continue
 		}
 		for i := range old.users {
-			emails.remove(strings.ToLower(old.users[i].Email))
+			email := strings.ToLower(old.users[i].Email)
+			if refs := slices.DeleteFunc(slices.Clone(refsOf(emails, email)), func(r ref) bool { return r.entry == old }); len(refs) > 0 {
+				emails.set(email, refs)
+			} else {
+				emails.remove(email)
+			}
 		}
 		for i := range old.sources {
 			names.remove(old.sources[i].SiteID)
@@ -84,7 +90,8 @@ func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
 			numbers.set(e.tenant.Number, e)
 		}
 		for i := range e.users {
-			emails.set(strings.ToLower(e.users[i].Email), ref{e, i})
+			email := strings.ToLower(e.users[i].Email)
+			emails.set(email, append(slices.Clone(refsOf(emails, email)), ref{e, i}))
 		}
 		for i := range e.sources {
 			names.set(e.sources[i].SiteID, ref{e, i})
@@ -97,6 +104,11 @@ func (s *snapshot) with(changed map[tenant.ID]*entry) *snapshot {
 		}
 	}
 	return &snapshot{tenants.table, numbers.table, names.table, keys.table, emails.table, ops}
+}
+
+func refsOf(e *tableEdit[string, []ref], name string) []ref {
+	refs, _ := e.lookup(name)
+	return refs
 }
 
 // shards is the number of parts of a table. A change copies the parts that it touches, so that

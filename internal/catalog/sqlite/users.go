@@ -55,7 +55,7 @@ func checkUser(ctx context.Context, tx *sql.Tx, u catalog.User) error {
 		return errors.New("catalog: user: Email is empty")
 	}
 	var taken int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM users WHERE email = ? AND NOT (tenant = ? AND id = ?)", u.Email, string(u.Tenant), u.ID).Scan(&taken); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM users WHERE tenant = ? AND email = ? AND id != ?", string(u.Tenant), u.Email, u.ID).Scan(&taken); err != nil {
 		return fmt.Errorf("catalog: look for user: %w", err)
 	}
 	if taken > 0 {
@@ -90,12 +90,17 @@ func (c *Catalog) UserByID(t tenant.ID, id string) (catalog.User, bool) {
 }
 
 // UserByEmail implements catalog.Catalog.
-func (c *Catalog) UserByEmail(email string) (catalog.User, bool) {
-	r, ok := c.snap.Load().emails.lookup(strings.ToLower(email))
-	if !ok {
+func (c *Catalog) UserByEmail(t tenant.ID, email string) (catalog.User, bool) {
+	refs, _ := c.snap.Load().emails.lookup(strings.ToLower(email))
+	for _, r := range refs {
+		if u := r.entry.users[r.index]; u.Tenant == t {
+			return u, true
+		}
+	}
+	if t != "" || len(refs) != 1 {
 		return catalog.User{}, false
 	}
-	return r.entry.users[r.index], true
+	return refs[0].entry.users[refs[0].index], true
 }
 
 // Users implements catalog.Catalog.
