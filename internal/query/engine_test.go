@@ -259,6 +259,7 @@ func TestEngineMessages(t *testing.T) {
 		"SELECT path, count() FROM events",
 		"SELECT toDate('x')",
 		"SELECT toUInt8(path) FROM events",
+		"SELECT count() FROM events WHERE path > 1000",
 		"SELECT count() FROM events WHERE ts > 'yesterday'",
 		"SELECT {x:UInt8}",
 		"SELECT 1 AS a UNION ALL SELECT 1, 2",

@@ -132,6 +132,37 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// Users of a catalog from before an address could be in several tenants stay as they are.
+func TestUsersAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	db, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := fstest.MapFS{}
+	for _, name := range []string{"001_initial", "002_access", "003_sign_in", "004_lookups"} {
+		data, err := migrationFiles.ReadFile("migrations/" + name + ".sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		old["migrations/"+name+".sql"] = &fstest.MapFile{Data: data}
+	}
+	if err := migrate(t.Context(), db, old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("INSERT INTO users VALUES ('', 'u1', 'operator', 'Olga', 'Olga@example.com', '$x', 7); UPDATE operators SET revision = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, Config{Path: path, Partitions: 1})
+	want := catalog.User{ID: "u1", Role: tenant.RoleOperator, Name: "Olga", Email: "Olga@example.com", Password: "$x", Created: time.Unix(0, 7).UTC()}
+	if got, ok := c.UserByEmail("", "olga@example.com"); !ok || got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestNotADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
 	if err := os.WriteFile(path, []byte(strings.Repeat("this is text ", 1000)), 0o600); err != nil {
