@@ -20,12 +20,14 @@ import (
 // Guard is barrier 1. It is safe for concurrent use.
 type Guard struct {
 	columns map[string]bool // of the table, that are visible
-	off     bool
+	// reserved is ReservedRelation: the relations of metadata tell of lookup tables, and their names are reserved.
+	reserved func(name string) string
+	off      bool
 }
 
 // NewGuard returns a guard for the visible columns of event.Columns.
 func NewGuard() *Guard {
-	g := &Guard{columns: map[string]bool{}}
+	g := &Guard{columns: map[string]bool{}, reserved: ReservedRelation}
 	for _, c := range event.Columns {
 		if c.Visible && c.Stored {
 			g.columns[c.Name] = true

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,7 @@ func (a *adversary) ask(only, sql string, scope Scope) (text string, ran bool) {
 
 var (
 	foreignText   = regexp.MustCompile(`(?i)` + canary + `|root:[x*]:|s3cr3t|98765[45]\d{3}`)
+	foreignMore   = regexp.MustCompile(`\b(1238|2238|1242|2242|1302|1309|1314)\b`) // each of them and one more
 	foreignDigits = regexp.MustCompile(`\b(1237|2237|1241|2241|1301|1308|1313)\b`)
 )
 
@@ -108,8 +110,12 @@ func (a *adversary) try(only, sql string, scope Scope) (leak string) {
 	for _, sql := range []string{"SYSTEM START MERGES weir.lookups", "ALTER TABLE weir.lookups DELETE WHERE _row = 999999 SETTINGS mutations_sync = 1", "SYSTEM STOP MERGES weir.lookups"} {
 		testkit.Exec(a.t, a.c, sql)
 	}
-	if after, _, _ := strings.Cut(again, `"statistics"`); regexp.MustCompile(`\b(1238|2238|1242|2242|1302|1309|1314)\b`).MatchString(after) {
-		return fmt.Sprintf("only the %s: %q counts another's rows: %.400s, then %.400s", only, sql, data, after)
+	after, _, _ := strings.Cut(again, `"statistics"`)
+	before := foreignMore.FindAllString(data, -1)
+	for _, n := range foreignMore.FindAllString(after, -1) {
+		if !slices.Contains(before, n) { // a tree with more than a thousand numbered nodes has them all
+			return fmt.Sprintf("only the %s: %q counts another's rows: %.400s, then %s in %.400s", only, sql, data, n, after)
+		}
 	}
 	return ""
 }

@@ -42,31 +42,52 @@ func ReservedRelation(name string) string {
 	return ""
 }
 
-// lookups are the scope's lookup tables, by name. What the guard cannot write into a statement is left out, wherever it comes from.
-func lookups(sc Scope) map[string]*lookup.Table {
-	if sc.All || len(sc.Lookups) == 0 {
+// lookup returns a lookup table of the scope; nil if there is none of that name. Only those that a statement may mean are looked at: a tenant can have thousands of
+// columns in them.
+func (v *view) lookup(name string) *lookup.Table {
+	if v.sc.All {
 		return nil
 	}
-	out := map[string]*lookup.Table{}
-	for i := range sc.Lookups {
-		t := &sc.Lookups[i]
-		ok := t.Tenant == sc.Tenant && lookup.ValidName(t.Name) && ReservedRelation(t.Name) == "" && len(t.Columns) > 0
-		seen := map[string]bool{}
-		for _, c := range t.Columns {
-			_, _, known := lookup.ParseType(c.SQLType())
-			ok = ok && known && !seen[c.Name] && lookup.CheckColumnName(c.Name) == ""
-			seen[c.Name] = true
+	for i := range v.sc.Lookups {
+		if v.sc.Lookups[i].Name != name {
+			continue
 		}
-		if ok {
-			out[t.Name] = t
+		t, known := v.lookups[name]
+		if !known {
+			if t = &v.sc.Lookups[i]; !v.writable(t) {
+				t = nil
+			}
+			v.lookups[name] = t
+		}
+		return t
+	}
+	return nil
+}
+
+// writable says whether the guard can write a lookup table of the scope into a statement. Another one is left out, wherever it comes from.
+func (v *view) writable(t *lookup.Table) bool {
+	ok := t.Tenant == v.sc.Tenant && lookup.ValidName(t.Name) && v.guard.reserved(t.Name) == "" && len(t.Columns) > 0
+	seen := map[string]bool{}
+	for _, c := range t.Columns {
+		_, _, known := lookup.ParseType(c.SQLType())
+		ok = ok && known && !seen[c.Name] && lookup.CheckColumnName(c.Name) == ""
+		seen[c.Name] = true
+	}
+	return ok
+}
+
+// lookupNames are the names of the scope's lookup tables.
+func (v *view) lookupNames(yield func(string) bool) {
+	for _, t := range v.sc.Lookups {
+		if v.lookup(t.Name) != nil && !yield(t.Name) {
+			return
 		}
 	}
-	return out
 }
 
 // lookupTable notes a lookup table that the statement names. One of its own WITH queries of that name goes over it.
 func (w *walker) lookupTable(name string) {
-	t := w.s.view.lookups[name]
+	t := w.s.view.lookup(name)
 	if t == nil {
 		return
 	}
@@ -113,10 +134,11 @@ func (t ownTable) sizes() (rows, bytes string) {
 func (v *view) lookupTables() []ownTable {
 	var out []ownTable
 	for _, l := range v.sc.Lookups {
-		if v.lookups[l.Name] == nil {
+		found := v.lookup(l.Name)
+		if found == nil {
 			continue
 		}
-		t := ownTable{name: l.Name, comment: "Lookup table, uploaded " + l.Updated.UTC().Format("2006-01-02 15:04:05"), lookup: v.lookups[l.Name]}
+		t := ownTable{name: l.Name, comment: "Lookup table, uploaded " + l.Updated.UTC().Format("2006-01-02 15:04:05"), lookup: found}
 		for _, c := range l.Columns {
 			t.columns = append(t.columns, column{name: c.Name, typ: c.SQLType()})
 		}
@@ -126,4 +148,4 @@ func (v *view) lookupTables() []ownTable {
 }
 
 // hasRelation says whether the scope can read a relation of that name.
-func (v *view) hasRelation(name string) bool { return ownRelation(name) || v.lookups[name] != nil }
+func (v *view) hasRelation(name string) bool { return ownRelation(name) || v.lookup(name) != nil }

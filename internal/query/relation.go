@@ -45,7 +45,7 @@ type view struct {
 	props []event.Property  // those of sc, by name
 	masks map[string]string // by name, the action
 	key   string            // of MaskHash, as SQL
-	// lookups are the scope's lookup tables, by name.
+	// lookups are those of the scope's lookup tables that were looked for, by name; nil: it cannot be written.
 	lookups map[string]*lookup.Table
 
 	sample bool // the text will be shown: see hash
@@ -53,7 +53,7 @@ type view struct {
 
 // newView prepares a scope. With sample, the text will be shown: hashes tell nothing in it.
 func (g *Guard) newView(sc Scope, sample bool) *view {
-	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample, props: sc.Properties, lookups: lookups(sc)}
+	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample, props: sc.Properties, lookups: map[string]*lookup.Table{}}
 	byName := func(a, b event.Property) int { return strings.Compare(a.Name, b.Name) }
 	if !slices.IsSortedFunc(v.props, byName) {
 		v.props = slices.Clone(v.props)

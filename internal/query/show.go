@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 )
@@ -159,7 +158,7 @@ func (c *cursor) database(l lexeme) error {
 }
 
 func (c *cursor) noRelation(l lexeme) error {
-	return c.s.refuse(l.start, "there is no relation %s", l.text).as(CodeUnknownTable).near(cmp.Or(nearest(l.text, maps.Keys(c.s.view.lookups)), relation))
+	return c.s.refuse(l.start, "there is no relation %s", l.text).as(CodeUnknownTable).near(cmp.Or(nearest(l.text, c.s.view.lookupNames), relation))
 }
 
 // columns reads what follows SHOW COLUMNS.

@@ -98,7 +98,7 @@ func (w *walker) finish() {
 	for _, t := range w.tables {
 		if !ownRelation(t.name) && !w.relations[t.name] && !w.metadata[t.name] && !w.lookups[t.name] {
 			w.fail(t.pos, "there is no relation %s", t.name).as(CodeUnknownTable).near(nearest(t.name, func(yield func(string) bool) {
-				for _, names := range []iter.Seq[string]{ownRelations, maps.Keys(w.s.view.lookups), maps.Keys(w.relations)} {
+				for _, names := range []iter.Seq[string]{ownRelations, w.s.view.lookupNames, maps.Keys(w.relations)} {
 					for n := range names {
 						if !yield(n) {
 							return

@@ -470,3 +470,5 @@ WITH CAST(tuple('acme'), 'Tuple(tenant String)') AS _e SELECT sum(events) FROM r
 WITH (SELECT CAST(tuple('acme'), 'Tuple(tenant String)')) AS _e SELECT count() FROM events
 SELECT count() FROM events WHERE (CAST(tuple('acme'), 'Tuple(tenant String)') AS _e).1 = 'acme'
 SELECT arrayMap(_e -> (SELECT count() FROM events), [CAST(tuple('acme'), 'Tuple(tenant String)')])
+# a tree with more than a thousand nodes
+EXPLAIN QUERY TREE SELECT count() > 1000 FROM system.functions
