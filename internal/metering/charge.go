@@ -207,7 +207,11 @@ func (c *charge) engineProcess(w engineWindow) {
 	}
 	c.scale = m.scale.value()
 	// A statement's CPU is told late, and all of it only at its end: what its threads have used and it has not said yet stands
-	// here and is taken back when it says so.
+	// here and is taken back when it says so. More is not taken back than stands here: statements are never charged what nobody used.
+	if most := m.serving + all; said*c.scale > most {
+		c.scale = max(0, most/said)
+	}
+	m.serving += all - said*c.scale
 	c.overhead("engine_server", all-said*c.scale)
 	for comment, s := range w.statements {
 		c.statement(comment, s*c.scale)
@@ -217,6 +221,7 @@ func (c *charge) engineProcess(w engineWindow) {
 // withoutEngine charges the connections to an engine that will not be asked any more.
 func (c *charge) withoutEngine() {
 	c.overhead("engine_server", c.m.client)
+	c.m.serving += c.m.client
 	c.m.client = 0
 }
 

@@ -162,6 +162,19 @@ func TestLongQuery(t *testing.T) {
 	}
 }
 
+// Statements that say more than they used, as those that paused may, are not charged more than the engine's threads used.
+func TestStatementsThatSayTooMuch(t *testing.T) {
+	m, _ := newMeter(t, nil)
+	m.charged(t, window{}, &engineWindow{cpu: 2, statement: 2, statements: map[string]float64{"query/a": 1}})
+	for range 20 {
+		m.charged(t, window{}, &engineWindow{cpu: 2, statement: 2, statements: map[string]float64{"query/a": 3, "query/b": 1}})
+	}
+	got, all := sums(t, m)
+	if got["engine_server"] < -1e-9 || !near(all, 42) || got["a/query"] <= got["b/query"] {
+		t.Errorf("%v, in all %v", got, all)
+	}
+}
+
 func TestNobodyToCharge(t *testing.T) {
 	m, _ := newMeter(t, nil)
 	m.charged(t, window{sampled: true, cpu: 3, parts: map[part]float64{{component: usage.Stream}: 1, {component: partHTTP}: 1, {component: usage.Query}: 1}},
