@@ -62,7 +62,7 @@ func (h *history) expect(s usage.Subject, bytes uint64, now time.Time) expectati
 		return expectation{cpu: d, worst: d, read: bytes}
 	}
 	scale := ratio(float64(bytes), c.expected)
-	return expectation{cpu: nanos(c.cpu * scale), worst: nanos((c.cpu + c.dev) * scale), read: uint64(min(c.read*scale, 1<<62)), learned: true}
+	return expectation{cpu: nanos(c.cpu * scale), worst: nanos((c.cpu + c.dev) * scale), read: uint64(min(c.read*growth(float64(bytes), c.expected), 1<<62)), learned: true}
 }
 
 func nanos(v float64) time.Duration { return time.Duration(min(v, 1<<61)) }
@@ -82,6 +82,14 @@ func (h *history) find(s usage.Subject, now time.Time) *cost {
 func ratio(now, then float64) float64 {
 	const constant = 1 << 20
 	return min(max((now+constant)/(then+constant), 1.0/16), 16)
+}
+
+// growth is how many times as many bytes there are now: what is read grows with them, without a constant.
+func growth(now, then float64) float64 {
+	if then <= 0 {
+		return 1
+	}
+	return now / then
 }
 
 // learn takes in what a query cost for which the statistics expected so many bytes. Of a query that was cut off only a cost that is higher than expected tells something.
