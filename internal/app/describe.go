@@ -41,6 +41,17 @@ func plainOperations() []*huma.Operation {
 			Responses:   map[string]*huma.Response{"200": {Description: "How many are durable, which were rejected and why, and a consistency token", Content: object}},
 		},
 		{
+			OperationID: "export-costs", Method: http.MethodGet, Path: "/api/v1/costs/export", Tags: []string{"usage"},
+			Summary: "Costs in the columns of FOCUS 1.0", Description: "Tenant admin, or an operator: of all tenants, or of the one that the header names.",
+			Parameters: []*huma.Param{
+				{Name: "from", In: "query", Schema: str, Description: "Start, RFC 3339; a day before to by default"},
+				{Name: "to", In: "query", Schema: str, Description: "End, RFC 3339, exclusive; now by default"},
+				{Name: "format", In: "query", Schema: &huma.Schema{Type: "string", Enum: []any{"csv", "parquet"}}},
+				{Name: "granularity", In: "query", Schema: &huma.Schema{Type: "string", Enum: []any{"hour", "day"}}},
+			},
+			Responses: map[string]*huma.Response{"200": text("a file"), "403": text("not your costs"), "422": text("a parameter cannot be used")},
+		},
+		{
 			OperationID: "query", Method: http.MethodPost, Path: "/api/v1/query", Tags: []string{"analytics"},
 			Summary:     "Ask a question in SQL",
 			Description: "Role analyst and up; an operator who names no tenant asks across all. One SELECT in ClickHouse's dialect over the relation `events` and the tenant's lookup tables; SHOW, DESCRIBE, EXPLAIN. docs/QUERY.md says more.",

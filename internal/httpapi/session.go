@@ -59,7 +59,7 @@ func (a *API) registerSessions() {
 	a.mux.HandleFunc("POST "+sessionPath, a.signIn)
 	a.mux.HandleFunc("DELETE "+sessionPath, a.signOut)
 	a.Describe(&huma.Operation{OperationID: "sign-in", Method: http.MethodPost, Path: sessionPath, Tags: []string{"Signing in"}, Security: []map[string][]string{},
-		Summary: "Sign in with email and password", Description: `Takes {"email", "password"} and sets the cookie of the session, which is accepted in place of a key.`,
+		Summary: "Sign in with email and password", Description: `Takes {"email", "password", "tenant"?} and sets the cookie of the session, which is accepted in place of a key.`,
 		Responses: map[string]*huma.Response{"204": {Description: "Signed in"}, "401": {Description: "The address or the password is wrong"}, "429": {Description: "Too many attempts"}}})
 	a.Describe(&huma.Operation{OperationID: "sign-out", Method: http.MethodDelete, Path: sessionPath, Tags: []string{"Signing in"}, Security: []map[string][]string{},
 		Summary: "Sign out", Responses: map[string]*huma.Response{"204": {Description: "Signed out"}}})
@@ -68,6 +68,9 @@ func (a *API) registerSessions() {
 	}
 	a.mux.HandleFunc("GET /auth/login", a.beginLogin)
 	a.mux.HandleFunc("GET "+callbackPath, a.finishLogin)
+	a.Describe(&huma.Operation{OperationID: "sign-in-with-provider", Method: http.MethodGet, Path: "/auth/login", Tags: []string{"Signing in"}, Security: []map[string][]string{},
+		Summary: "Sign in at an identity provider", Description: "For browsers: sends them to the provider (parameter issuer, where there are several), which sends them back.",
+		Responses: map[string]*huma.Response{"302": {Description: "To the provider"}}})
 }
 
 func (a *API) me(ctx context.Context, _ *struct{}) (*meOutput, error) {

@@ -49,7 +49,7 @@ type Meter struct {
 	last     map[part]float64 // of the last window with samples; nil after one without
 	client   float64          // CPU of the connections to the engine that waits for the engine's answer
 	scale    ratio
-	serving  float64 // of engine_server since the start: CPU seconds that no statement has said yet, and the engine's server's own
+	serving  float64   // of engine_server since the start: CPU seconds that no statement has said yet, and the engine's server's own
 	recent   []balance // of the last minute
 	storedAt time.Time
 }
