@@ -187,11 +187,16 @@ func withoutSecrets(body *head) string {
 	return string(text)
 }
 
+// masked replaces what lies in a field with a secret name, however deep.
 func masked(name string, v any) any {
 	switch x := v.(type) {
 	case map[string]any:
 		for k := range x {
-			x[k] = masked(strings.ToLower(k), x[k])
+			inner := name
+			if !secretFields[name] {
+				inner = strings.ToLower(k)
+			}
+			x[k] = masked(inner, x[k])
 		}
 	case []any:
 		for i := range x {

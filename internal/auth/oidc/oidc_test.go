@@ -1,19 +1,13 @@
 package oidc
 
 import (
-	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,78 +15,21 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
-	"github.com/zitadel/oidc/v3/example/server/exampleop"
-	"github.com/zitadel/oidc/v3/example/server/storage"
-	zoidc "github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/testkit/idp"
 )
-
-// store is the provider's storage, with the claims that this installation wants, and a key that can be changed.
-type store struct {
-	*storage.Storage
-	claims map[string]any
-	key    atomic.Pointer[key]
-	asked  atomic.Int32 // for keys
-}
-
-type key struct {
-	id  string
-	key *rsa.PrivateKey
-}
-
-func newKey(t *testing.T, id string) *key {
-	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &key{id, k}
-}
-
-func (k *key) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.RS256 }
-func (k *key) Key() any                                    { return k.key }
-func (k *key) ID() string                                  { return k.id }
-
-type public struct{ *key }
-
-func (p public) Algorithm() jose.SignatureAlgorithm { return jose.RS256 }
-func (p public) Use() string                        { return "sig" }
-func (p public) Key() any                           { return &p.key.key.PublicKey }
-
-func (s *store) SigningKey(context.Context) (op.SigningKey, error) { return s.key.Load(), nil }
-
-func (s *store) KeySet(context.Context) ([]op.Key, error) {
-	s.asked.Add(1)
-	return []op.Key{public{s.key.Load()}}, nil
-}
-
-func (s *store) SetUserinfoFromScopes(ctx context.Context, u *zoidc.UserInfo, user, client string, scopes []string) error {
-	for k, v := range s.claims {
-		u.AppendClaims(k, v)
-	}
-	return s.Storage.SetUserinfoFromScopes(ctx, u, user, client, scopes)
-}
-
-func (s *store) SetUserinfoFromRequest(ctx context.Context, u *zoidc.UserInfo, r op.IDTokenRequest, scopes []string) error {
-	for k, v := range s.claims {
-		u.AppendClaims(k, v)
-	}
-	return s.Storage.SetUserinfoFromRequest(ctx, u, r, scopes)
-}
 
 // fixture is a real provider on loopback, and Providers that know it.
 type fixture struct {
-	t      *testing.T
-	server *httptest.Server
-	down   atomic.Bool
-	hangs  atomic.Bool
-	tried  atomic.Int32
+	t *testing.T
+	*idp.Provider
+	down  atomic.Bool
+	hangs atomic.Bool
+	tried atomic.Int32
 	// What happens when it hangs: a request has come, and its client has gone.
 	hanging, gaveUp chan struct{}
-	store           *store
 	now             time.Time
 	cfg             Config
 	log             strings.Builder
@@ -104,30 +41,26 @@ const redirect = "http://127.0.0.1:1/auth/callback" // nobody is there: the brow
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, now: time.Now(), hanging: make(chan struct{}, 10), gaveUp: make(chan struct{}, 10)}
-	var handler http.Handler
-	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.tried.Add(1)
-		if f.hangs.Load() {
-			f.hanging <- struct{}{}
-			<-r.Context().Done()
-			f.gaveUp <- struct{}{}
-			return
-		}
-		if f.down.Load() {
-			http.Error(w, "down", http.StatusBadGateway)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(f.server.Close)
-	users := storage.NewUserStore(f.server.URL)
-	f.store = &store{Storage: storage.NewStorageWithClients(users, map[string]*storage.Client{"weir": storage.WebClient("weir", "client secret", redirect)}),
-		claims: map[string]any{"org": map[string]any{"weir": "acme"}, "roles": []string{"other", "weir-analyst", "weir-viewer"}}}
-	f.store.key.Store(newKey(t, "key-1"))
-	handler = exampleop.SetupServer(f.server.URL, f.store, slog.New(slog.DiscardHandler), false, op.WithAllowInsecure())
-	f.cfg = Config{Issuers: []Issuer{{Name: "corp", URL: f.server.URL, TenantClaim: "org.weir", RoleClaim: "roles",
+	f.Provider = idp.Start(t, redirect, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f.tried.Add(1)
+			if f.hangs.Load() {
+				f.hanging <- struct{}{}
+				<-r.Context().Done()
+				f.gaveUp <- struct{}{}
+				return
+			}
+			if f.down.Load() {
+				http.Error(w, "down", http.StatusBadGateway)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	f.SetClaims(map[string]any{"org": map[string]any{"weir": "acme"}, "roles": []string{"other", "weir-analyst", "weir-viewer"}})
+	f.cfg = Config{Issuers: []Issuer{{Name: "corp", URL: f.URL, TenantClaim: "org.weir", RoleClaim: "roles",
 		Roles: map[string]string{"weir-viewer": "viewer", "weir-analyst": "analyst", "weir-admin": "admin"}, Operators: []string{"weir-operators"},
-		ClientID: "weir", RedirectURL: redirect, secret: "client secret"}}}
+		ClientID: idp.Client, RedirectURL: redirect, secret: idp.Secret}}}
 	f.open()
 	return f
 }
@@ -141,42 +74,6 @@ func (f *fixture) open() {
 	f.Providers = p
 }
 
-var authRequest = regexp.MustCompile(`name="id" value="([^"]+)"`)
-
-// browse signs in at the provider, as a browser does, and returns the address that it is sent back to.
-func (f *fixture) browse(to string) *url.URL {
-	f.t.Helper()
-	jar, _ := cookiejar.New(nil)
-	var back *url.URL
-	c := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(r.URL.String(), redirect) {
-			back = r.URL
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-	resp, err := c.Get(to)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	page, _ := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	m := authRequest.FindSubmatch(page)
-	if m == nil {
-		f.t.Fatalf("no form: %s", page)
-	}
-	resp, err = c.PostForm(f.server.URL+"/login/username", url.Values{"username": {"test-user2"}, "password": {"verysecure"}, "id": {string(m[1])}})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	page, _ = io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if back == nil {
-		f.t.Fatalf("not sent back: %s", page)
-	}
-	return back
-}
-
 func (f *fixture) wantProblem(p *problem.Problem, status int, code, says string) {
 	f.t.Helper()
 	if p == nil || p.Status != status || p.Code != code || !strings.Contains(p.Detail, says) {
@@ -185,37 +82,16 @@ func (f *fixture) wantProblem(p *problem.Problem, status int, code, says string)
 }
 
 // sign makes a token as the provider does, with claims changed.
-func (f *fixture) sign(k *key, change map[string]any) string {
+func (f *fixture) sign(k *idp.KeyPair, change map[string]any) string {
 	f.t.Helper()
-	claims := map[string]any{"iss": f.server.URL, "sub": "u1", "aud": []string{"x", "weir"}, "exp": f.now.Add(time.Hour).Unix(), "iat": f.now.Unix(),
+	claims := map[string]any{"iss": f.URL, "sub": "u1", "aud": []string{"x", "weir"}, "exp": f.now.Add(time.Hour).Unix(), "iat": f.now.Unix(),
 		"org": map[string]any{"weir": "acme"}, "roles": []string{"weir-viewer"}}
 	for k, v := range change {
 		if claims[k] = v; v == nil {
 			delete(claims, k)
 		}
 	}
-	return signWith(f.t, jose.RS256, k.key, k.id, claims)
-}
-
-func signWith(t *testing.T, alg jose.SignatureAlgorithm, k any, id string, claims map[string]any) string {
-	t.Helper()
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: k, KeyID: id}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sig, err := s.Sign(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := sig.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return k.Sign(f.t, claims)
 }
 
 // A browser signs in with code and PKCE at a real provider, and the token that comes back says who it is.
@@ -229,7 +105,7 @@ func TestLogin(t *testing.T) {
 	if q.Query().Get("code_challenge_method") != "S256" || q.Query().Get("nonce") == "" || q.Query().Get("state") == "" {
 		t.Errorf("sent to %s", to)
 	}
-	back := f.browse(to)
+	back := f.Browse(t, to)
 	r := httptest.NewRequest("GET", back.String(), nil)
 	// Another browser that is given the address gets nothing, with a cookie of its own or one that was changed.
 	_, foreign, p := f.Begin(t.Context(), "corp", "/")
@@ -249,7 +125,7 @@ func TestLogin(t *testing.T) {
 	if p != nil {
 		t.Fatal(p)
 	}
-	r = httptest.NewRequest("GET", f.browse(to).String(), nil)
+	r = httptest.NewRequest("GET", f.Browse(t, to).String(), nil)
 	who, _, path, p := f.Finish(r, browser)
 	if p != nil {
 		t.Fatal(p)
@@ -264,7 +140,7 @@ func TestLogin(t *testing.T) {
 	f.wantProblem(p, 400, "unknown_sign_in", "begin again")
 	// Too late.
 	to, browser, _ = f.Begin(t.Context(), "", "/")
-	r = httptest.NewRequest("GET", f.browse(to).String(), nil)
+	r = httptest.NewRequest("GET", f.Browse(t, to).String(), nil)
 	f.now = f.now.Add(loginTime + time.Second)
 	_, _, _, p = f.Finish(r, browser)
 	f.wantProblem(p, 400, "unknown_sign_in", "too long ago")
@@ -273,7 +149,7 @@ func TestLogin(t *testing.T) {
 	q, _ = url.Parse(to)
 	_, _, _, p = f.Finish(httptest.NewRequest("GET", "/auth/callback?code=stolen&state="+q.Query().Get("state"), nil), browser)
 	f.wantProblem(p, 502, "sign_in_failed", "no token")
-	if strings.Contains(f.log.String(), "stolen") || strings.Contains(f.log.String(), "client secret") {
+	if strings.Contains(f.log.String(), "stolen") || strings.Contains(f.log.String(), idp.Secret) {
 		t.Error("the log holds a secret")
 	}
 }
@@ -288,7 +164,7 @@ func TestManyLogins(t *testing.T) {
 			t.Fatal(p)
 		}
 	}
-	_, _, _, p = f.Finish(httptest.NewRequest("GET", f.browse(to).String(), nil), browser)
+	_, _, _, p = f.Finish(httptest.NewRequest("GET", f.Browse(t, to).String(), nil), browser)
 	noProblem(t, p)
 	_, cookie, p := f.Begin(t.Context(), "corp", "/"+strings.Repeat("x", maxBack-1))
 	if noProblem(t, p); len(cookie) > 3500 {
@@ -299,7 +175,7 @@ func TestManyLogins(t *testing.T) {
 // While the provider does not answer, those who come with known keys do not wait for it.
 func TestHangingProvider(t *testing.T) {
 	f := newFixture(t)
-	k := f.store.key.Load()
+	k := f.Key()
 	_, p := f.Verify(t.Context(), f.sign(k, nil))
 	noProblem(t, p)
 	f.hangs.Store(true)
@@ -329,9 +205,9 @@ func TestHangingProvider(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	f := newFixture(t)
-	k := f.store.key.Load()
-	stranger := newKey(t, "key-1")
-	public, err := json.Marshal(jose.JSONWebKey{Key: &k.key.PublicKey})
+	k := f.Key()
+	stranger := idp.NewKey(t, "key-1")
+	public, err := json.Marshal(jose.JSONWebKey{Key: &k.Private.PublicKey})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,8 +229,8 @@ func TestVerify(t *testing.T) {
 		"for others":      {f.sign(k, map[string]any{"aud": "x"}), tenant.Principal{}, 401, "audience"},
 		"other issuer":    {f.sign(k, map[string]any{"iss": "https://evil.example"}), tenant.Principal{}, 401, "not come from"},
 		"stranger's key":  {f.sign(stranger, nil), tenant.Principal{}, 401, "signature"},
-		"unknown key":     {f.sign(&key{"key-9", stranger.key}, nil), tenant.Principal{}, 401, "does not have"},
-		"shared secret":   {signWith(t, jose.HS256, public, "key-1", map[string]any{"iss": f.server.URL, "sub": "u1", "aud": "weir", "exp": now.Add(time.Hour).Unix()}), tenant.Principal{}, 401, "RS256"},
+		"unknown key":     {f.sign(&idp.KeyPair{Name: "key-9", Private: stranger.Private}, nil), tenant.Principal{}, 401, "does not have"},
+		"shared secret":   {idp.Sign(t, jose.HS256, public, "key-1", map[string]any{"iss": f.URL, "sub": "u1", "aud": "weir", "exp": now.Add(time.Hour).Unix()}), tenant.Principal{}, 401, "RS256"},
 		"no algorithm":    {"eyJhbGciOiJub25lIn0." + strings.Split(f.sign(k, nil), ".")[1] + ".", tenant.Principal{}, 401, "RS256"},
 		"changed":         {swap(f.sign(k, nil), f.sign(k, map[string]any{"roles": []string{"weir-admin"}})), tenant.Principal{}, 401, "signature"},
 		"no subject":      {f.sign(k, map[string]any{"sub": nil}), tenant.Principal{}, 401, "subject"},
@@ -393,8 +269,8 @@ func swap(a, b string) string {
 // New keys are found, withdrawn ones go, and a provider that is away does not stop those who come with known keys.
 func TestKeys(t *testing.T) {
 	f := newFixture(t)
-	first := f.store.key.Load()
-	good := func(k *key) { t.Helper(); _, p := f.Verify(t.Context(), f.sign(k, nil)); noProblem(t, p) }
+	first := f.Key()
+	good := func(k *idp.KeyPair) { t.Helper(); _, p := f.Verify(t.Context(), f.sign(k, nil)); noProblem(t, p) }
 	f.down.Store(true)
 	_, p := f.Verify(t.Context(), f.sign(first, nil))
 	f.wantProblem(p, 503, "identity_provider_unavailable", "try again")
@@ -404,18 +280,18 @@ func TestKeys(t *testing.T) {
 	f.now = f.now.Add(askAgain)
 	good(first)
 
-	second := newKey(t, "key-2")
-	f.store.key.Store(second)
+	second := idp.NewKey(t, "key-2")
+	f.SetKey(second)
 	f.now = f.now.Add(askAgain)
 	good(second)
 	_, p = f.Verify(t.Context(), f.sign(first, nil)) // it was withdrawn
 	f.wantProblem(p, 401, "invalid_token", "does not have")
 
-	asked := f.store.asked.Load()
+	asked := f.Asked()
 	for range 50 { // made-up keys do not make it ask
-		f.Verify(t.Context(), f.sign(&key{"made-up", first.key}, nil))
+		f.Verify(t.Context(), f.sign(&idp.KeyPair{Name: "made-up", Private: first.Private}, nil))
 	}
-	if n := f.store.asked.Load() - asked; n > 1 {
+	if n := f.Asked() - asked; n > 1 {
 		t.Errorf("asked %d times", n)
 	}
 	f.down.Store(true)
