@@ -200,9 +200,9 @@ func TestAudited(t *testing.T) {
 			audit.Entry{Tenant: "acme", Actor: "key:operator", Role: "operator", Action: "delete-key", Target: "/api/v1/tenants/acme/keys/none", Outcome: "not_found"}},
 		{"DELETE", "/api/v1/tenants/other/sources/x", f.keys["web"], "", 403,
 			audit.Entry{Tenant: "acme", Actor: "key:write:web", Role: "writer", Action: "delete-source", Target: "/api/v1/tenants/other/sources/x", Outcome: "forbidden"}},
-		{"POST", "/api/v1/tenants/acme/users", operator, `{"email":"x","password":{"value":"correct","x":["horse"]}}`, 400,
+		{"POST", "/api/v1/tenants/acme/users", operator, `{"email":"x","password":{"value":"correct","x":["horse"]}}`, 422,
 			audit.Entry{Tenant: "acme", Actor: "key:operator", Role: "operator", Action: "create-user", Target: "/api/v1/tenants/acme/users",
-				Text: `{"email":"x","password":{"value":"***","x":["***"]}}`, Outcome: "malformed_json"}},
+				Text: `{"email":"x","password":{"value":"***","x":["***"]}}`, Outcome: "invalid_field"}},
 		{"POST", "/api/v1/tenants", operator, `{"id":`, 400,
 			audit.Entry{Actor: "key:operator", Role: "operator", Action: "create-tenant", Target: "/api/v1/tenants", Text: "(a body that is not recorded)", Outcome: "malformed_json"}},
 	} {
