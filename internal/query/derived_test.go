@@ -118,6 +118,10 @@ func TestRollups(t *testing.T) {
 			t.Errorf("%s: %q %v", sql, got, err)
 		}
 	}
+	h := newService(t, quick, Deps{Engine: c, Rollups: at})
+	if w := post(h, tenant.Principal{Tenant: "roll", Role: tenant.RoleAnalyst}, `{"sql":"SELECT sum(events) FROM rollup_minute","dry_run":true}`); w.Code != 200 || strings.Contains(w.Body.String(), `"rows":0,`) || !strings.Contains(w.Body.String(), `"measured":true`) {
+		t.Errorf("dry run: %d %s", w.Code, w.Body)
+	}
 	got, err := answer(c, roll, "EXPLAIN ESTIMATE SELECT sum(events) FROM rollup_hour_page", "TSV", true)
 	if f := strings.Split(got, "\t"); err != nil || len(f) != 5 || f[1] != "rollup_hour_page" || f[3] == "0" {
 		t.Errorf("estimate: %q %v", got, err)
