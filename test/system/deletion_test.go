@@ -171,6 +171,7 @@ func holdingAnywhere(t *testing.T, dir, text string) []string {
 // TestDeleteTenant deletes one of two tenants, kills weir again and again while its data is removed, and then finds the report, nothing of it in the
 // tables and in no file but the event log's, and everything of the other.
 func TestDeleteTenant(t *testing.T) {
+	t.Parallel() // most of it is waiting for the engine to let go of old parts
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	s, err := harness.Start(ctx, harness.Config{Dir: t.TempDir()})
@@ -246,6 +247,7 @@ func amountOf(lines []costLine, tenant string) (sum float64) {
 // TestDeletedTenantIsGone deletes a tenant while a job of it runs and nothing else happens: no file holds anything of it but the event log's, its costs do
 // not come back, and after the date that the report gives the event log holds nothing of it either.
 func TestDeletedTenantIsGone(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	s := harness.StartT(t, harness.Config{Args: []string{"--log-retention", "1m", "--metering-interval", "1s", "--query-timeout", "5s"}})
@@ -300,6 +302,7 @@ func TestDeletedTenantIsGone(t *testing.T) {
 
 // TestDeletedTenantsBill keeps the billing figures of a deleted tenant, over a restart, until they are not wanted any more.
 func TestDeletedTenantsBill(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	s := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "1s", "--query-timeout", "5s"}})
