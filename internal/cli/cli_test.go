@@ -395,7 +395,7 @@ func TestEveryOptionIsAFlag(t *testing.T) {
 func TestParseExpiry(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Time{"2030-01-02T03:04:05Z": time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), "2d": now.Add(48 * time.Hour)} {
-		if got, err := parseExpiry(text, now); err != nil || !got.Equal(want) {
+		if got, err := expiry(text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%s: %s, %v", text, got, err)
 		}
 	}

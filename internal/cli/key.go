@@ -93,21 +93,11 @@ func (c *KeyCreateCmd) Run(ctx context.Context, p *Process) error {
 	if c.Tenant == operatorsName {
 		in.Role = "" // the path says it
 	}
-	if c.Expires != "" {
-		t, err := parseExpiry(c.Expires, time.Now())
-		if err != nil {
-			return err
-		}
-		in.Expires = &t
-	}
-	var k keyInfo
-	if err := c.do(ctx, http.MethodPost, keysPath(c.Tenant), in, &k); err != nil {
+	var err error
+	if in.Expires, err = expiry(c.Expires, time.Now()); err != nil {
 		return err
 	}
-	if err := c.print(p.Out, k, keyTable(k)); err != nil || c.Format == "json" {
-		return err
-	}
-	return done(p.Out, "\nkey: %s\nIt is shown only now.", k.Key)
+	return c.newKey(ctx, p, c.Output, keysPath(c.Tenant), in, "")
 }
 
 // KeyRotateCmd is `weir key rotate`.
@@ -128,32 +118,39 @@ func (c *KeyRotateCmd) Run(ctx context.Context, p *Process) error {
 		Name    string     `json:"name,omitempty"`
 		Expires *time.Time `json:"expires,omitempty"`
 	}{Overlap: c.Overlap, Name: c.Name}
-	if c.Expires != "" {
-		t, err := parseExpiry(c.Expires, time.Now())
-		if err != nil {
-			return err
-		}
-		in.Expires = &t
-	}
-	var k keyInfo
-	if err := c.do(ctx, http.MethodPost, keysPath(c.Tenant)+"/"+url.PathEscape(c.ID)+"/rotate", in, &k); err != nil {
+	var err error
+	if in.Expires, err = expiry(c.Expires, time.Now()); err != nil {
 		return err
 	}
-	if err := c.print(p.Out, k, keyTable(k)); err != nil || c.Format == "json" {
-		return err
-	}
-	return done(p.Out, "\nkey: %s\nIt is shown only now. The key %s still works for %s.", k.Key, c.ID, c.Overlap)
+	return c.newKey(ctx, p, c.Output, keysPath(c.Tenant)+"/"+url.PathEscape(c.ID)+"/rotate", in, fmt.Sprintf(" The key %s still works for %s.", c.ID, c.Overlap))
 }
 
-func parseExpiry(s string, now time.Time) (time.Time, error) {
+// newKey makes a key and prints it: it is shown only now. more is said at the end.
+func (s Server) newKey(ctx context.Context, p *Process, o Output, path string, in any, more string) error {
+	var k keyInfo
+	if err := s.do(ctx, http.MethodPost, path, in, &k); err != nil {
+		return err
+	}
+	if err := o.print(p.Out, k, keyTable(k)); err != nil || o.Format == "json" {
+		return err
+	}
+	return done(p.Out, "\nkey: %s\nIt is shown only now.%s", k.Key, more)
+}
+
+// expiry reads a time or a duration from now; nil when s is empty.
+func expiry(s string, now time.Time) (*time.Time, error) {
+	if s == "" {
+		return nil, nil
+	}
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
+		return &t, nil
 	}
 	d, err := config.ParseDuration(s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--expires: %q is neither a time like 2030-01-31T00:00:00Z nor a duration like 90d", s)
+		return nil, fmt.Errorf("--expires: %q is neither a time like 2030-01-31T00:00:00Z nor a duration like 90d", s)
 	}
-	return now.Add(d).UTC(), nil
+	t := now.Add(d).UTC()
+	return &t, nil
 }
 
 // KeyListCmd is `weir key list`.

@@ -91,6 +91,8 @@ type Log struct {
 	base   base
 	dirty  bool // something is not synced yet
 	failed error
+	// forgotten are deleted tenants whose texts were erased. Their ids are never given again.
+	forgotten map[tenant.ID]bool
 
 	anchorMu sync.Mutex
 	anchored uint64
@@ -129,7 +131,9 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
-	err = l.find()
+	if err = l.find(); err == nil {
+		err = l.findForgotten()
+	}
 	if err == nil && !cfg.ReadOnly {
 		err = errors.Join(l.rejoin(ctx), l.rememberBase(ctx))
 	}
@@ -249,6 +253,9 @@ func (l *Log) add(b *pebble.Batch, e *audit.Entry, sync bool) error {
 	defer l.mu.Unlock()
 	if l.failed != nil {
 		return l.failed
+	}
+	if l.forgotten[e.Tenant] {
+		strip(e)
 	}
 	if e.At.IsZero() {
 		e.At = l.cfg.Now()

@@ -599,6 +599,41 @@ func TestForgetTenant(t *testing.T) {
 	}
 }
 
+// What a tenant did before it was deleted, and what ends after its texts were erased, leaves no text either, also after a restart.
+func TestForgottenStaysForgotten(t *testing.T) {
+	f := newFixture(t)
+	f.append("acme")
+	if _, err := f.ForgetTenant(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		f.Record(audit.Entry{Tenant: "acme", Actor: "local:" + secret("acme", 50), Role: tenant.RoleAnalyst, Action: audit.Query, Target: secret("acme", 51), Text: secret("acme", 52+i),
+			From: "192.0.2.77", Request: secret("acme", 54), Outcome: audit.OK})
+		f.Gather(audit.Entry{Tenant: "acme", Actor: secret("acme", 55), Action: audit.Report, Outcome: audit.OK})
+		f.flushGathered(time.Time{})
+		if err := f.Append(t.Context(), audit.Entry{Tenant: "acme", Actor: "key:operator", Role: tenant.RoleOperator, Action: "delete-tenant", Target: "/api/v1/tenants/acme", Outcome: audit.OK}); err != nil {
+			t.Fatal(err)
+		}
+		f.reopen()
+	}
+	f.wantOK(8, 1)
+	for i := range 6 {
+		if name := contains(t, f.fs, secret("acme", 50+i)); name != "" {
+			t.Errorf("text %d is in the file %s", i, name)
+		}
+	}
+	p, err := f.List(t.Context(), audit.Question{All: true, Limit: 3})
+	if err != nil || len(p.Entries) != 3 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if e := p.Entries[0]; e.Actor != "key:operator" || e.Target != "/api/v1/tenants/acme" || e.Tenant != "" {
+		t.Errorf("of the operator: %+v", e)
+	}
+	if e := p.Entries[2]; e.Action != audit.Query || e.Outcome != audit.OK || e.From != "" || e.Tenant != "" {
+		t.Errorf("of the tenant: %+v", e)
+	}
+}
+
 func TestErase(t *testing.T) {
 	f := newFixture(t)
 	f.append("acme", "other", "acme")

@@ -24,12 +24,49 @@ func (l *Log) ForgetTenant(ctx context.Context, t tenant.ID) (int, error) {
 		return 0, errors.New("audit: the installation's own entries are not erased")
 	}
 	l.flushGathered(l.cfg.Now().AddDate(1, 0, 0)) // whatever was gathered of it
+	if err := l.forget(t); err != nil {
+		return 0, err
+	}
 	seqs, err := l.indexed(t)
 	if err != nil || len(seqs) == 0 {
 		return 0, err
 	}
 	owner := l.owned(t)
 	return len(seqs), l.erase(ctx, t, seqs, erasure{Owner: hex.EncodeToString(owner[:]), UpTo: seqs[len(seqs)-1]})
+}
+
+// forget notes, durably, that nothing of a tenant is kept any more: what it asked before it was deleted may end, and be recorded, after its texts were erased.
+func (l *Log) forget(t tenant.ID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.forgotten[t] {
+		return nil
+	}
+	if err := l.db.Set(append([]byte{'F'}, t...), nil, pebble.Sync); err != nil {
+		return fmt.Errorf("audit: forget tenant: %w", err)
+	}
+	l.forgotten[t] = true
+	return nil
+}
+
+func (l *Log) findForgotten() error {
+	l.forgotten = map[tenant.ID]bool{}
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{'F'}, UpperBound: []byte{'F' + 1}})
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		l.forgotten[tenant.ID(it.Key()[1:])] = true
+	}
+	return errors.Join(it.Error(), it.Close())
+}
+
+// strip leaves of an entry of a forgotten tenant that something was done, and of what an operator did, who did it to what.
+func strip(e *audit.Entry) {
+	e.Tenant, e.Text = "", ""
+	if e.Role != tenant.RoleOperator {
+		e.Actor, e.Target, e.From, e.Request = "", "", "", ""
+	}
 }
 
 // Erase erases single texts, at most 1000 at once, and returns how many there were. Entries that speak of erasure and retention stay.

@@ -113,8 +113,8 @@ func decodeEntry(l link, stored []byte) (audit.Entry, error) {
 	return e, err
 }
 
-// Keys of the store: L and a number is a link, T and a number a text, I, a tenant, a zero and a number an entry of the index, M and a name
-// one of the store's own values.
+// Keys of the store: L and a number is a link, T and a number a text, I, a tenant, a zero and a number an entry of the index, F and a tenant one that was
+// forgotten, M and a name one of the store's own values.
 func linkKey(seq uint64) []byte { return binary.BigEndian.AppendUint64([]byte{'L'}, seq) }
 func textKey(seq uint64) []byte { return binary.BigEndian.AppendUint64([]byte{'T'}, seq) }
 
