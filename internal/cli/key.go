@@ -106,7 +106,7 @@ type KeyRotateCmd struct {
 	Output
 	Overlap string `help:"How long the old key still works, for example 24h; 0 ends it at once." default:"24h" placeholder:"DURATION"`
 	Name    string `help:"Name of the new key; the old one's by default."`
-	Expires string `help:"When the new key stops working: a time (RFC 3339) or a duration from now." placeholder:"TIME"`
+	Expires string `help:"When the new key stops working: a time (RFC 3339), a duration from now, or never. Needed where the old key has an end." placeholder:"TIME"`
 	Tenant  string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
 	ID      string `arg:"" help:"The key's id, not the key itself."`
 }
@@ -117,12 +117,15 @@ func (c *KeyRotateCmd) Run(ctx context.Context, p *Process) error {
 		Overlap string     `json:"overlap"`
 		Name    string     `json:"name,omitempty"`
 		Expires *time.Time `json:"expires,omitempty"`
+		Never   bool       `json:"never,omitempty"`
 	}{Overlap: c.Overlap, Name: c.Name}
-	var err error
-	if in.Expires, err = expiry(c.Expires, time.Now()); err != nil {
-		return err
+	if in.Never = c.Expires == "never"; !in.Never {
+		var err error
+		if in.Expires, err = expiry(c.Expires, time.Now()); err != nil {
+			return err
+		}
 	}
-	return c.newKey(ctx, p, c.Output, keysPath(c.Tenant)+"/"+url.PathEscape(c.ID)+"/rotate", in, fmt.Sprintf(" The key %s still works for %s.", c.ID, c.Overlap))
+	return c.newKey(ctx, p, c.Output, keysPath(c.Tenant)+"/"+url.PathEscape(c.ID)+"/rotate", in, fmt.Sprintf(" The key %s still works for %s at most.", c.ID, c.Overlap))
 }
 
 // newKey makes a key and prints it: it is shown only now. more is said at the end.

@@ -97,8 +97,11 @@ func TestRotateKey(t *testing.T) {
 		}
 	}
 	// Without a body the overlap is a day; 0 ends the old key at once.
-	f.want(201, f.do("POST", path, admin, ""))
-	f.want(201, f.do("POST", path, admin, `{"overlap":"0"}`))
+	f.wantProblem(f.do("POST", path, admin, ""), 422, "invalid_field", "expires", "never") // it has an end now, and so must its successor, unless that is said
+	f.want(201, f.do("POST", path, admin, `{"never":true}`))
+	if k := f.want(201, f.do("POST", path, admin, `{"overlap":"0","expires":"2999-01-01T00:00:00Z"}`)); k["expires"] != "2999-01-01T00:00:00Z" {
+		t.Errorf("got %v", k)
+	}
 	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/keys", made["key"].(string), ""), 401, "key_expired", "", "expired")
 	f.wantProblem(f.do("POST", path, admin, `{"overlap":"91d"}`), 422, "invalid_field", "overlap", "90d")
 	f.wantProblem(f.do("POST", path, admin, `{"overlap":"1"}`), 422, "invalid_field", "overlap", "unit")

@@ -49,7 +49,8 @@ type createOperatorKeyInput struct {
 type rotation struct {
 	Overlap string     `json:"overlap,omitempty" example:"24h" doc:"How long the old key still works: 24h by default, at most 90d; 0 ends it at once"`
 	Name    string     `json:"name,omitempty" maxLength:"200" doc:"Of the new key; the old one's if absent"`
-	Expires *time.Time `json:"expires,omitempty" doc:"When the new key stops working, RFC 3339; never if absent"`
+	Expires *time.Time `json:"expires,omitempty" doc:"When the new key stops working, RFC 3339; never if absent. Where the old key has an end, this or never must be given"`
+	Never   bool       `json:"never,omitempty" doc:"The new key does not expire although the old one does"`
 }
 
 type rotateKeyInput struct {
@@ -220,8 +221,12 @@ func (a *API) rotate(ctx context.Context, t tenant.ID, id string, body *rotation
 	}
 	role := tenant.RoleWriter // of a key that does not exist: RotateKey says so
 	for _, k := range all {
-		if k.ID == id {
-			role = k.Role
+		if k.ID != id {
+			continue
+		}
+		role = k.Role
+		if !k.Expires.IsZero() && expires.IsZero() && !in.Never { // an end must not get lost unnoticed
+			return nil, invalid("expires", "the key expires at %s: say when the new one does, or that it does not (never)", k.Expires.Format(time.RFC3339))
 		}
 	}
 	secret, hash, err := a.cfg.Auth.NewKey(role)

@@ -163,6 +163,9 @@ func (a *API) masks(ctx context.Context, id tenant.ID, list []maskView) ([]catal
 			return nil, invalid("masks.column", "%s cannot be masked: without it nothing can be asked", name)
 		}
 		if !isProperty && !slices.Contains(known, name) {
+			if strings.ContainsAny(name, "[](){}'\"`") {
+				return nil, invalid("masks.column", "%q is no name of a column or a property that is known; a property is named by its name alone, for example plan, or props.plan", name)
+			}
 			if like := nearestName(name, known); like != "" {
 				return nil, invalid("masks.column", "there is no column or property %q, did you mean %q? Write props.%s if a property will have this name", name, like, name)
 			}

@@ -27,6 +27,9 @@ func (s *Service) audit(ctx context.Context, q *Question, ans *Answer, p *proble
 	}
 	if p != nil {
 		e.Outcome = p.Code
+		if q.failed != nil {
+			e.Cost = auditCost(*q.failed)
+		}
 		s.deps.Audit.Record(e)
 		return
 	}
@@ -41,6 +44,10 @@ func auditText(q *Question) string {
 		}
 	}
 	return text
+}
+
+func auditCost(c usage.Cost) *audit.Cost {
+	return &audit.Cost{Amount: c.Amount, Currency: c.Currency, CPUSeconds: c.CPUSeconds, RowsRead: c.RowsRead, BytesRead: c.BytesRead}
 }
 
 // auditedBody records the question when its answer is closed.
@@ -74,8 +81,7 @@ func (b *auditedBody) Close() error {
 	}
 	b.closed = true
 	e := b.entry
-	c := b.cost()
-	e.Cost = &audit.Cost{Amount: c.Amount, Currency: c.Currency, CPUSeconds: c.CPUSeconds, RowsRead: c.RowsRead, BytesRead: c.BytesRead}
+	e.Cost = auditCost(b.cost())
 	switch {
 	case b.err != nil:
 		e.Outcome = b.service.engineProblem(context.Background(), b.err).Code

@@ -23,6 +23,7 @@ type bill struct {
 	spent    clickhouse.Summary // by runs that came to nothing, before the last
 	release  func()             // of the lookup tables that it reads; nil: it reads none
 	once     sync.Once
+	final    usage.Cost // when it is finished
 }
 
 // admit waits for the statement's turn.
@@ -72,6 +73,7 @@ func (b *bill) finish(sum clickhouse.Summary, out uint64) {
 			b.ticket.Done(r)
 		}
 		b.tell(r)
+		b.final = usage.CostOf(b.deps.Pricer, r, sum.PeakMemory)
 		if b.release != nil {
 			b.release()
 		}

@@ -62,6 +62,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) *problem.Problem
 	}
 	a, p := h.Ask(r.Context(), ask)
 	if p != nil {
+		if ask.failed != nil {
+			w.Header().Set(headerCost, costHeader(*ask.failed))
+		}
 		return p
 	}
 	defer a.Body.Close()

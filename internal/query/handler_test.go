@@ -77,6 +77,8 @@ func TestRequestProblems(t *testing.T) {
 		{`{"sql":"  "}`, 422, "missing_field", "sql"},
 		{`{"sql":1}`, 422, "wrong_type", "sql"},
 		{`{"query":"SELECT 1"}`, 422, "unknown_field", "query"},
+		{`{"sql":"SELECT 1","SQL":"SELECT 2"}`, 422, "unknown_field", "SQL"},
+		{`{"sql":"SELECT 1","sql":"SELECT 2"}`, 422, "duplicate_field", "sql"},
 		{`{"sql":"SELECT 1","max_cost":0}`, 422, "bad_bound", "max_cost"},
 		{`{"sql":"SELECT 1","max_cost":"x"}`, 422, "wrong_type", "max_cost"},
 		{`{"sql":"SELECT 1","max_bytes":-1}`, 422, "bad_bound", "max_bytes"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"weir/internal/clickhouse"
@@ -42,6 +43,9 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Pro
 	case err != nil:
 		return nil, problem.New(http.StatusBadRequest, "body_cut_off", "the request's body could not be read: %v", err)
 	}
+	if p := exactFields(body); p != nil {
+		return nil, p
+	}
 	q := &request{}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
@@ -63,15 +67,45 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Pro
 	return q, nil
 }
 
+// exactFields refuses a field that comes twice, or that is spelled in other letters: encoding/json would take the last one. What is no object passes.
+func exactFields(body []byte) *problem.Problem {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		t, err := dec.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return nil
+		}
+		switch {
+		case !slices.Contains(requestFields, name):
+			return unknownField(name)
+		case seen[name]:
+			return problem.New(http.StatusUnprocessableEntity, "duplicate_field", "%s comes twice: send it once", name).WithField(name)
+		}
+		seen[name] = true
+		var skipped json.RawMessage
+		if dec.Decode(&skipped) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+func unknownField(name string) *problem.Problem {
+	return problem.New(http.StatusUnprocessableEntity, "unknown_field", "there is no field %q; the fields are %s", name, strings.Join(requestFields, ", ")).WithField(name)
+}
+
 func badJSON(err error) *problem.Problem {
 	var typ *json.UnmarshalTypeError
 	if errors.As(err, &typ) && typ.Field != "" {
 		return problem.New(http.StatusUnprocessableEntity, "wrong_type", "%s must not be a JSON %s", typ.Field, typ.Value).WithField(typ.Field)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), `json: unknown field "`); ok {
-		name = strings.TrimSuffix(name, `"`)
-		p := problem.New(http.StatusUnprocessableEntity, "unknown_field", "there is no field %q; the fields are %s", name, strings.Join(requestFields, ", "))
-		return p.WithField(name)
+		return unknownField(strings.TrimSuffix(name, `"`))
 	}
 	return problem.New(http.StatusBadRequest, "malformed_json", `the body is not a JSON object such as {"sql": "SELECT 1"}: %v`, err)
 }

@@ -108,6 +108,8 @@ type Question struct {
 	AnyFormat bool
 	// Running, if set, is told the id under which the engine runs the statement, and what it is expected to read, before it starts.
 	Running func(engineID string, expected usage.Estimate)
+
+	failed *usage.Cost // of a statement that ran and gave no answer
 }
 
 // The doors.

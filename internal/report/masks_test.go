@@ -36,6 +36,9 @@ func TestMasks(t *testing.T) {
 	check(Question{Metrics: []string{Value}}, tenant.RoleViewer, "")
 	masks[0].Action = catalog.MaskHide
 	check(Question{Metrics: []string{Events, Visitors}}, tenant.RoleViewer, "metric")
+	masks[1].Column = "props_num"
+	check(Question{Metrics: []string{Value}}, tenant.RoleViewer, "metric")
+	check(by(Dim{Prop: "anything"}), tenant.RoleViewer, "group_by") // it may be a number
 	masks[1].Column = "props"
 	check(Question{Metrics: []string{Value}}, tenant.RoleViewer, "metric")
 	check(by(Dim{Prop: "anything"}), tenant.RoleViewer, "group_by")

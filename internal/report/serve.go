@@ -297,7 +297,7 @@ func covers(mask string, d Dim) bool {
 		return mask == d.Column
 	}
 	mask = strings.TrimPrefix(mask, propPrefix)
-	return mask == "props" || mask == d.Prop || strings.HasPrefix(d.Prop, mask+".")
+	return mask == "props" || mask == "props_num" || mask == d.Prop || strings.HasPrefix(d.Prop, mask+".")
 }
 
 // masked refuses a question that looks at a column which is hidden from the caller's role: what an answer is broken down by, or filtered by, can be read from it.
