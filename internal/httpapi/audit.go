@@ -105,12 +105,16 @@ func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal)
 	return e
 }
 
+// deleteTenant is the operation that deletes a tenant.
+const deleteTenant = "delete-tenant"
+
 // operationEntry is what is recorded of an operation whatever comes of it.
 func (a *API) operationEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {
 	o := origin.From(r.Context())
 	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: ctx.Operation().OperationID, Target: r.URL.Path,
 		From: o.String(), Door: "api", Outcome: audit.OK, Request: o.Request}
-	if named := ctx.Param("tenant"); named != "" && p.Role == tenant.RoleOperator {
+	// That a tenant was deleted, and by whom, is the operators': it must not go with the tenant. Target names it.
+	if named := ctx.Param("tenant"); named != "" && p.Role == tenant.RoleOperator && ctx.Operation().OperationID != deleteTenant {
 		e.Tenant = tenant.ID(named)
 		if _, err := tenant.Parse(named); err != nil {
 			e.Tenant = ""

@@ -246,6 +246,9 @@ func TestTenantLife(t *testing.T) {
 
 	// Keys and sources of a deleted tenant stop at once.
 	f.want(202, f.do("DELETE", "/api/v1/tenants/acme", operator, ""))
+	if e := f.audit.last(t); e.Action != "delete-tenant" || e.Tenant != "" || e.Target != "/api/v1/tenants/acme" || e.Actor == "" || e.Outcome != "ok" { // it must not go with the tenant
+		t.Errorf("recorded %+v", e)
+	}
 	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/sources", f.keys["admin"], ""), 401, "unknown_key", "", "not known")
 }
 

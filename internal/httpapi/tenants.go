@@ -98,7 +98,7 @@ func (a *API) registerTenants() {
 		Tags: tags, Summary: "Show a tenant", Errors: []int{401, 403, 404}}, a.showTenant)
 	huma.Register(a.huma, huma.Operation{OperationID: "update-tenant", Method: http.MethodPatch, Path: "/api/v1/tenants/{tenant}",
 		Tags: tags, Summary: "Change fields of a tenant", Description: "Fields that are not named stay.", Errors: []int{400, 401, 403, 404}}, a.updateTenant)
-	huma.Register(a.huma, huma.Operation{OperationID: "delete-tenant", Method: http.MethodDelete, Path: "/api/v1/tenants/{tenant}", DefaultStatus: http.StatusAccepted,
+	huma.Register(a.huma, huma.Operation{OperationID: deleteTenant, Method: http.MethodDelete, Path: "/api/v1/tenants/{tenant}", DefaultStatus: http.StatusAccepted,
 		Tags: tags, Summary: "Delete a tenant", Description: "Its sources and keys stop working at once, and its data is removed by a job, whose result is a report of what was removed where. Its id is never given again.",
 		Errors: []int{401, 403, 404}}, a.deleteTenant)
 }

@@ -242,6 +242,20 @@ func TestEngineLimits(t *testing.T) {
 	}
 }
 
+// A statement that fails has cost something: its answer says so, and the audit log.
+func TestFailuresHaveACost(t *testing.T) {
+	h := newHandler(t, quick, engine(t))
+	records := &recorder{}
+	h.deps.Audit = records
+	w := run(h, "SELECT sum(toUInt8(path)) FROM events")
+	if w.Code != 422 || !strings.Contains(w.Header().Get(headerCost), "cpu_seconds") {
+		t.Errorf("%d, cost %q: %s", w.Code, w.Header().Get(headerCost), w.Body)
+	}
+	if len(records.list) != 1 || records.list[0].Outcome != "query_error" || records.list[0].Cost == nil || records.list[0].Cost.CPUSeconds <= 0 {
+		t.Errorf("recorded %+v", records.list)
+	}
+}
+
 func TestLongAnswerIsCutOff(t *testing.T) {
 	w := run(newHandler(t, Config{MaxResult: 1 << 20}, engine(t)), "SELECT arrayJoin(range(1000000))")
 	if w.Code != -1 || w.Body.Len() > 1<<20 || w.Body.Len() < prefixSize {
