@@ -73,6 +73,12 @@ func TestNoSecretInLogs(t *testing.T) {
 		call(ctx, t, http.MethodPost, srv.URL+"/api/v1/tenants/acme/users", tn.Admin, body)
 	}
 	call(ctx, t, http.MethodPatch, srv.URL+"/api/v1/tenants/acme/policy", tn.Admin, `{"budget":{"webhook":"https://hooks.example.com/`+hook+`"}}`)
+	// What nobody known asks for is recorded by route: a path of theirs may be anything.
+	const path = "what-somebody-mistook-for-a-tenant-91d2"
+	if a := call(ctx, t, http.MethodGet, srv.URL+"/api/v1/tenants/"+path+"/keys", unknown, ""); a.status != http.StatusUnauthorized {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	secrets = append(secrets, path)
 	kept := len(secrets) // the catalog has to know where notices go
 	secrets = append(secrets, hook)
 	none := func(where, text string) {
