@@ -15,7 +15,7 @@ func (a *app) openLookups() error {
 	c := a.cfg.Lookups
 	var err error
 	if a.lookups, err = tables.New(tables.Limits{MaxTables: c.MaxTables, MaxColumns: c.MaxColumns, MaxRows: c.MaxRows, MaxBytes: int64(c.MaxBytes), MaxCell: int64(c.MaxCell), Uploads: c.Uploads},
-		tables.Deps{Catalog: a.catalog, Engine: a.engine.Client(), Data: a.processor, Reserved: query.ReservedRelation, Audit: a.audit, Sink: a.sink, Ready: a.migrated}, a.log, a.reg); err != nil {
+		tables.Deps{Catalog: a.catalog, Engine: a.engine.Client(), Data: a.processor, Reserved: query.ReservedRelation, Audit: a.audit, Sink: a.sink, Gate: a.gate, Ready: a.migrated}, a.log, a.reg); err != nil {
 		return err
 	}
 	a.lookups.Register(a.api.Huma(), a.api.Mux(), func(h http.Handler) http.Handler { return authenticated(a.auth, h) }, a.api.Describe)

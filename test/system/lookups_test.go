@@ -67,7 +67,14 @@ func TestLookupTables(t *testing.T) {
 		t.Errorf("gone: %s", got)
 	}
 	port(ctx, t, s, "SHOW TABLES", "events\npaths\nrollup_hour_audience\nrollup_hour_page\nrollup_minute\n")
+	if err := s.Admin().Do(ctx, http.MethodPost, "/api/v1/tenants", json.RawMessage(`{"id":"quiet"}`), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Admin().PutLookup(ctx, "quiet", "codes", []byte("id\n"+strings.Repeat("some code\n", 20_000)), client.LookupOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	killUploads(ctx, t, s)
+	charged(ctx, t, s)
 
 	var job struct{ ID, State string }
 	if err := s.Admin().Do(ctx, http.MethodDelete, "/api/v1/tenants/gone", nil, &job); err != nil || job.ID == "" {
@@ -92,6 +99,28 @@ func TestLookupTables(t *testing.T) {
 	if files := holding(t, s.Dir(), "canary-gone"); len(files) > 0 {
 		t.Errorf("what was uploaded is still in %v", files)
 	}
+}
+
+// charged waits until the tenant quiet, which has nothing but a lookup table, is charged for its upload and for what it stores.
+func charged(ctx context.Context, t *testing.T, s *harness.Server) {
+	t.Helper()
+	c := client.New(s.URL, harness.AdminToken, client.Options{Tenant: "quiet"})
+	eventually(t, 3*time.Minute, "charged", func() bool {
+		var costs struct {
+			Lines []struct {
+				Kind   string
+				Amount float64
+			}
+		}
+		if err := c.Do(ctx, http.MethodGet, "/api/v1/costs?by=kind", nil, &costs); err != nil {
+			return false
+		}
+		paid := map[string]float64{}
+		for _, l := range costs.Lines {
+			paid[l.Kind] += l.Amount
+		}
+		return paid["control"] > 0 && paid["storage"] > 0
+	})
 }
 
 // port asks at the ClickHouse port as the operator for the tenant stays.

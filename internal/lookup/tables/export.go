@@ -3,6 +3,7 @@ package tables
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,7 +56,7 @@ func (s *Tables) serveGet(w http.ResponseWriter, r *http.Request, x *work, err e
 	}
 }
 
-// export starts the statement that reads a table.
+// export starts the statement that reads a table. release must be called when its answer is closed.
 func (s *Tables) export(r *http.Request, x *work) (res *clickhouse.Result, release func(), contentType string, err error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -82,17 +83,26 @@ func (s *Tables) export(r *http.Request, x *work) (res *clickhouse.Result, relea
 		return nil, nil, "", err
 	}
 	sql, err := selectSQL(table)
+	var t *turn
 	if err == nil {
-		res, err = s.deps.Engine.Query(r.Context(), clickhouse.Statement{SQL: sql, Settings: exportSettings, Format: f[0], Tenant: string(x.tenant), Comment: comment(x.tenant)})
+		t, err = s.admit(r.Context(), x, table.Bytes)
 	}
 	if err != nil {
 		release()
+		return nil, nil, "", err
+	}
+	unpin := release // which is a result, too
+	both := func() { t.end(); unpin() }
+	settings := maps.Clone(exportSettings)
+	maps.Copy(settings, t.settings())
+	if res, err = s.deps.Engine.Query(r.Context(), clickhouse.Statement{SQL: sql, Settings: settings, Format: f[0], Tenant: string(x.tenant), Comment: comment(x.tenant)}); err != nil {
+		both()
 		if errors.Is(err, clickhouse.ErrUnavailable) {
 			err = unavailable()
 		}
 		return nil, nil, "", err
 	}
-	return res, release, f[1], nil
+	return res, both, f[1], nil
 }
 
 // pinned finds a table and keeps its rows.

@@ -185,7 +185,7 @@ func (s *Tables) upload(r *http.Request, x *work) (lookup.Table, bool, error) {
 	if err != nil {
 		return none, false, err
 	}
-	return s.put(r.Context(), lookup.Table{Tenant: x.tenant, Name: x.name, Version: version}, content)
+	return s.put(r.Context(), x, lookup.Table{Tenant: x.tenant, Name: x.name, Version: version}, content)
 }
 
 // ready says whether the engine's table is there.

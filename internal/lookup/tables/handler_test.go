@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/usage"
 )
@@ -185,6 +186,38 @@ func TestCharged(t *testing.T) {
 		if r := f.sink.all[i]; r.Tenant != want.tenant || r.Kind != usage.KindControl || int(r.BytesIn) != want.in || r.Count != 1 || r.User == "" {
 			t.Errorf("%d: %+v", i, r)
 		}
+	}
+}
+
+// What the engine does for a table waits for the tenant's turn, and what becomes of it, the place is given back.
+func TestAdmitted(t *testing.T) {
+	e := &fakeEngine{}
+	f := newFixture(t, e)
+	f.want(201, f.put("acme/lookups/stores", "id\n"+strings.Repeat("a\n", 1000)))
+	f.want(200, f.do(analyst, "GET", "acme/lookups/stores", ""))
+	for i, s := range e.settings {
+		if s["priority"] != "5" {
+			t.Errorf("%d: settings %v", i, s)
+		}
+	}
+	e.err = errBoom
+	f.put("acme/lookups/stores", "id\na\n")
+	f.do(analyst, "GET", "acme/lookups/stores", "")
+	if len(f.gate.asked) != 4 || len(f.gate.done) != 4 {
+		t.Fatalf("asked %v, done %v", f.gate.asked, f.gate.done)
+	}
+	if q := f.gate.asked[0]; q.Tenant != "acme" || q.Kind != usage.KindControl || q.Measured == nil || q.Measured.CPU != 9000*cpuPerByte {
+		t.Errorf("%+v", q)
+	}
+	if r := f.gate.done[0]; !r.Partial || r.Tenant != "acme" {
+		t.Errorf("%+v", r)
+	}
+	n := len(e.sql)
+	f.gate.refuse = problem.New(429, "over_limit", "too much")
+	f.wantProblem(429, "over_limit", "too much", f.put("acme/lookups/stores", "id\na\n"))
+	f.wantProblem(429, "over_limit", "too much", f.do(analyst, "GET", "acme/lookups/stores", ""))
+	if len(e.sql) != n || len(f.tables.pins)+len(f.tables.writing) != 0 {
+		t.Errorf("the engine was asked, or something is kept: %v", f.tables.pins)
 	}
 }
 

@@ -43,6 +43,7 @@ type fixture struct {
 	data    *changes
 	audit   *entries
 	sink    *records
+	gate    *gate
 }
 
 // changes counts the changes of data that were told of, and of those that are under way.
@@ -79,6 +80,38 @@ func (e *entries) Append(_ context.Context, entry audit.Entry) error {
 	return e.fail
 }
 
+// gate admits everything, or refuses it.
+type gate struct {
+	mu     sync.Mutex
+	refuse *problem.Problem
+	asked  []usage.Question
+	done   []usage.Record
+}
+
+func (g *gate) Estimate(usage.Question) usage.Estimate { return usage.Estimate{} }
+
+func (g *gate) Admit(q usage.Question, _ <-chan struct{}) (usage.Ticket, *problem.Problem) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked = append(g.asked, q)
+	if g.refuse != nil {
+		return nil, g.refuse
+	}
+	return place{g}, nil
+}
+
+type place struct{ *gate }
+
+func (place) Waited() time.Duration { return 0 }
+
+func (place) Settings() map[string]string { return map[string]string{"priority": "5"} }
+
+func (p place) Done(r usage.Record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = append(p.done, r)
+}
+
 type records struct {
 	mu  sync.Mutex
 	all []usage.Record
@@ -92,7 +125,7 @@ func (r *records) Record(x usage.Record) {
 
 func newFixture(t *testing.T, e Engine) *fixture {
 	t.Helper()
-	f := &fixture{t: t, dir: t.TempDir(), engine: e, data: &changes{}, audit: &entries{}, sink: &records{}}
+	f := &fixture{t: t, dir: t.TempDir(), engine: e, data: &changes{}, audit: &entries{}, sink: &records{}, gate: &gate{}}
 	f.open()
 	for _, id := range []tenant.ID{"acme", "other"} {
 		if _, err := f.catalog.CreateTenant(t.Context(), catalog.Tenant{ID: id}); err != nil {
@@ -121,7 +154,7 @@ func (f *fixture) open() {
 		}
 	})
 	l := Limits{MaxTables: 3, MaxColumns: 20, MaxRows: 100_000, MaxBytes: 8 << 20, MaxCell: 10_000, Uploads: 2}
-	f.tables, err = New(l, Deps{Catalog: f.catalog, Engine: f.engine, Data: f.data, Audit: f.audit, Sink: f.sink,
+	f.tables, err = New(l, Deps{Catalog: f.catalog, Engine: f.engine, Data: f.data, Audit: f.audit, Sink: f.sink, Gate: f.gate,
 		Reserved: func(name string) string { return map[string]string{"events": "it is taken"}[name] }}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		f.t.Fatal(err)
@@ -211,10 +244,11 @@ var errBoom = errors.New("boom")
 
 // fakeEngine takes rows, or fails.
 type fakeEngine struct {
-	mu     sync.Mutex
-	err    error
-	during func() // called while rows are inserted
-	sql    []string
+	mu       sync.Mutex
+	err      error
+	during   func() // called while rows are inserted
+	sql      []string
+	settings []map[string]string
 }
 
 func (e *fakeEngine) Query(_ context.Context, s clickhouse.Statement) (*clickhouse.Result, error) {
@@ -245,6 +279,6 @@ func (e *fakeEngine) Rows(_ context.Context, s clickhouse.Statement, _ func([]an
 func (e *fakeEngine) exec(s clickhouse.Statement) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.sql = append(e.sql, s.SQL)
+	e.sql, e.settings = append(e.sql, s.SQL), append(e.settings, s.Settings)
 	return e.err
 }

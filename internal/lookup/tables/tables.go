@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -76,7 +77,7 @@ type Data interface {
 	ChangeData(tenants ...string) (done func())
 }
 
-// Deps are what Tables work with. All but Reserved, Audit, Sink and Ready must be set.
+// Deps are what Tables work with. All but Reserved, Audit, Sink, Gate and Ready must be set.
 type Deps struct {
 	Catalog  Catalog
 	Engine   Engine
@@ -84,6 +85,7 @@ type Deps struct {
 	Reserved func(name string) string // why a table cannot be called so; empty: it can
 	Audit    audit.Recorder           // nil: nothing is recorded
 	Sink     usage.Sink               // nil: nobody is told what work there was
+	Gate     usage.Gate               // nil: everything is admitted at once
 	Ready    <-chan struct{}          // closed when the engine's table is there; nil: it is
 }
 
@@ -247,13 +249,11 @@ func (s *Tables) WaitIdle(ctx context.Context, t tenant.ID) error {
 }
 
 // put writes the rows of a content and makes them the table's. The caller has begun.
-func (s *Tables) put(ctx context.Context, t lookup.Table, c *Content) (put lookup.Table, created bool, err error) {
+func (s *Tables) put(ctx context.Context, x *work, t lookup.Table, c *Content) (put lookup.Table, created bool, err error) {
 	t.Columns, t.Rows, t.Bytes = c.Columns, c.Rows, c.Bytes
 	if c.Rows > 0 {
-		settings := clickhouse.OneBlockSettings()
-		if _, err := s.deps.Engine.Insert(ctx, clickhouse.Statement{SQL: insertSQL(), Settings: settings, Comment: comment(t.Tenant)}, newRows(t, c)); err != nil {
-			s.retire(t) // whether the rows are there is not known
-			return put, false, s.engineError(err)
+		if err := s.insert(ctx, x, t, c); err != nil {
+			return put, false, err
 		}
 	}
 	done := s.deps.Data.ChangeData(string(t.Tenant))
@@ -272,6 +272,23 @@ func (s *Tables) put(ctx context.Context, t lookup.Table, c *Content) (put looku
 		s.mu.Unlock()
 	}
 	return put, false, problemOf(err, t.Tenant, s.limits)
+}
+
+// insert writes the rows of a version into the engine when its turn has come.
+func (s *Tables) insert(ctx context.Context, x *work, t lookup.Table, c *Content) error {
+	turn, err := s.admit(ctx, x, c.Bytes)
+	if err != nil {
+		return err
+	}
+	defer turn.end()
+	settings := clickhouse.OneBlockSettings()
+	maps.Copy(settings, turn.settings())
+	x.summary, err = s.deps.Engine.Insert(ctx, clickhouse.Statement{SQL: insertSQL(), Settings: settings, Comment: comment(t.Tenant)}, newRows(t, c))
+	if err != nil {
+		s.retire(t) // whether the rows are there is not known
+		return s.engineError(err)
+	}
+	return nil
 }
 
 // remove removes a table.
