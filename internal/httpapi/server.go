@@ -47,7 +47,7 @@ func (a *API) Serve(ctx context.Context, ln net.Listener, h http.Handler) error 
 	}
 	<-failed       // http.ErrServerClosed
 	running.Lock() // those that were cut end too, before anybody closes what they work on
-	running.Unlock()
+	defer running.Unlock()
 	if err != nil {
 		return fmt.Errorf("http: stop: %w", err)
 	}
