@@ -98,12 +98,15 @@ func TestIngestLimitsOfTenants(t *testing.T) {
 		t.Fatalf("without a limit: %+v", got)
 	}
 	limit(map[string]int64{"events_per_second": 20, "burst_seconds": 1})
-	got := send(a.WriteKey, 50)
-	if retry, err := strconv.Atoi(got.retry); got.status != 429 || got.Limit != "limits.events_per_second" || got.Value != 20 || err != nil || retry < 1 {
-		t.Errorf("over the limit: %+v", got)
+	if got := send(a.WriteKey, 50); got.status != 413 || got.Code != "over_burst" || got.Limit != "limits.events_per_second" || got.Value != 20 || got.retry != "" {
+		t.Errorf("more than may ever come at once: %+v", got)
 	}
 	if got := send(a.WriteKey, 20); got.status != 200 {
 		t.Errorf("within the limit: %+v", got)
+	}
+	got := send(a.WriteKey, 20)
+	if retry, err := strconv.Atoi(got.retry); got.status != 429 || got.Limit != "limits.events_per_second" || got.Value != 20 || err != nil || retry < 1 {
+		t.Errorf("over the limit: %+v", got)
 	}
 	if got := send(b.WriteKey, 50); got.status != 200 {
 		t.Errorf("another tenant: %+v", got)
