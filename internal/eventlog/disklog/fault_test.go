@@ -216,7 +216,7 @@ func workload(l *Log, g *ledger) (err error) {
 	for i := range 120 {
 		err = errors.Join(err, g.append(l, uint16(i%3), 100_000))
 		if i%40 == 39 {
-			err = errors.Join(err, l.Truncate(context.Background(), 2, uint64(i/6)))
+			err = errors.Join(err, l.Truncate(context.Background(), 2, uint64(i/6)), l.Purge(context.Background()))
 		}
 	}
 	return err
@@ -308,6 +308,11 @@ func TestDiskFull(t *testing.T) {
 					}
 				})
 			}
+			wg.Go(func() {
+				for !stop.Load() {
+					_ = l.Purge(t.Context()) // fails while the disk is full
+				}
+			})
 			for range 2 {
 				grow(g, 100)
 				sawFull.Store(false)

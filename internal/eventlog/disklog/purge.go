@@ -18,6 +18,17 @@ func (l *Log) Purge(ctx context.Context) error {
 		return err
 	}
 	defer s.ops.Done()
+	done := make(chan error, 1)
+	s.behind.Go(func() { done <- l.purge(ctx, s) })
+	select {
+	case err := <-done:
+		return err
+	case <-s.broken: // a flush hangs then until the store is replaced, and that waits for all operations
+		return fmt.Errorf("purge the event log: %w", s.fence.failed())
+	}
+}
+
+func (l *Log) purge(ctx context.Context, s *store) error {
 	if err := s.replaceLogs(ctx, l.cfg.Dir); err != nil { // this flushes, too
 		return fmt.Errorf("purge the event log: %w", errors.Join(err, s.fence.failed()))
 	}
@@ -28,8 +39,8 @@ func (l *Log) Purge(ctx context.Context) error {
 		if first == 0 {
 			continue
 		}
-		if err := s.db.Compact(ctx, recordKey(p.id, 0), recordKey(p.id, first), false); err != nil {
-			return fmt.Errorf("purge partition %d of the event log: %w", p.id, errors.Join(err, s.fence.failed()))
+		if err := errors.Join(s.fence.failed(), s.db.Compact(ctx, recordKey(p.id, 0), recordKey(p.id, first), false)); err != nil {
+			return fmt.Errorf("purge partition %d of the event log: %w", p.id, err)
 		}
 	}
 	return nil
@@ -48,7 +59,7 @@ func (s *store) replaceLogs(ctx context.Context, dir string) error {
 		return err
 	}
 	for range maxRotations {
-		if err := s.db.Flush(); err != nil {
+		if err := errors.Join(s.db.Flush(), s.fence.failed()); err != nil {
 			return err
 		}
 		oldest, _, err := s.logs(dir)

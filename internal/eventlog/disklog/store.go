@@ -19,6 +19,7 @@ type store struct {
 	db     *pebble.DB
 	fence  *fence
 	ops    sync.WaitGroup // operations that use db
+	behind sync.WaitGroup // what goes on after its operation has given up on a broken store
 	broken chan struct{}  // closed when the fence closes
 
 	readOnly bool
@@ -168,6 +169,7 @@ func (s *store) close() (err error) {
 		}
 	}()
 	s.fence.release()
+	s.behind.Wait()
 	failed := s.fence.failed() != nil
 	err = s.db.Close()
 	switch {
