@@ -69,6 +69,7 @@ type app struct {
 	auth      *auth.Authenticator
 	events    *disklog.Log
 	state     *pebble.DB
+	stateLogs *erasable.Logs
 	dedupe    *dedupe.Set
 	gatherer  *eventlog.Gatherer
 	engine    *embedded.Engine
@@ -172,10 +173,10 @@ func (a *app) openState(ctx context.Context) error {
 	cache := pebble.NewCache(16 << 20)
 	defer cache.Unref()
 	var err error
+	a.stateLogs = &erasable.Logs{FS: vfs.OnDiskFull(vfs.Default, a.room.wait)} // commits wait for space; Pebble would give up for good
 	options := &pebble.Options{
-		FS:    vfs.OnDiskFull(vfs.Default, a.room.wait), // commits wait for space; Pebble would give up for good
+		FS:    a.stateLogs,
 		Cache: cache, MemTableSize: 16 << 20, CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "state")},
-		Cleaner: erasable.Cleaner{},
 	}
 	// Most of it are hashes and records that are compressed already.
 	options.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })

@@ -259,8 +259,8 @@ func (a *app) catalogRows() deletion.Place {
 // stateFiles is the place of keys that were deleted from the state store and still lie in its files.
 func (a *app) stateFiles() deletion.Place {
 	return deletion.Uncounted("files of the state store", "rewritten, so that they hold no deleted keys", func(ctx context.Context, _ deletion.Target) error {
-		if err := a.state.Flush(); err != nil {
-			return fmt.Errorf("flush the state store: %w", err)
+		if err := a.stateLogs.Replace(ctx, a.state, a.dir("state")); err != nil { // this flushes, too
+			return fmt.Errorf("replace the logs of the state store: %w", err)
 		}
 		return a.state.Compact(ctx, []byte{0}, []byte{0xff}, false)
 	})

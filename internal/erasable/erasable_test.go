@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // After a flush and a compaction no file holds what was deleted. With Pebble's own cleaner a write-ahead log that waits to be used again does.
@@ -40,6 +41,36 @@ func TestNothingIsLeft(t *testing.T) {
 				t.Errorf("left in %v", found)
 			}
 		})
+	}
+}
+
+// Logs that are used again hold what was erased, until they are replaced; the store goes on.
+func TestReplace(t *testing.T) {
+	dir := t.TempDir()
+	logs := &Logs{FS: vfs.Default}
+	o := &pebble.Options{FS: logs, Logger: quiet{}}
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	db, err := pebble.Open(dir, o)
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	for round := range 3 {
+		for i := range 100 {
+			must(t, db.Set([]byte(fmt.Sprint("key", i)), []byte("canary"), pebble.Sync))
+		}
+		must(t, db.Flush())
+		must(t, db.DeleteRange([]byte("key"), []byte("kez"), pebble.Sync))
+		must(t, db.Flush())
+		must(t, db.Compact(t.Context(), []byte("a"), []byte("z"), false))
+		db.TestOnlyWaitForCleaning()
+		if round == 0 && len(holding(t, dir)) == 0 {
+			t.Fatal("the canary is nowhere: the test shows nothing")
+		}
+		must(t, logs.Replace(t.Context(), db, dir))
+		db.TestOnlyWaitForCleaning()
+		if found := holding(t, dir); len(found) > 0 {
+			t.Errorf("round %d: left in %v", round, found)
+		}
+		must(t, db.Set([]byte("other"), []byte("value"), pebble.Sync))
 	}
 }
 

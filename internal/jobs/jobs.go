@@ -252,7 +252,7 @@ func (js *Jobs) noRoom() *problem.Problem {
 		return nil
 	}
 	return problem.New(http.StatusServiceUnavailable, "disk_full", "the disk is too full for results of jobs (they end before log.max_disk is met, so that events are still taken): the operator must free space; kept results can be removed with DELETE /jobs/{id}").
-		WithLimit("log.max_disk", 0).WithRetry(time.Minute)
+		WithRetry(time.Minute)
 }
 
 func (js *Jobs) reserve(id tenant.ID, n int64, k Kind) *problem.Problem {

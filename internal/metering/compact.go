@@ -33,11 +33,15 @@ func (l *Ledger) Compact(now time.Time) (days int, err error) {
 	end := (hourOf(now) - keepHours) / 24 * 24
 	for _, id := range ids {
 		c := compaction{ledger: l, prices: prices, sums: map[Key]*Amounts{}, batch: l.db.NewBatch()}
+		l.rewriting.Lock()
 		err := c.tenant(id, end)
+		l.rewriting.Unlock()
 		if days += c.days; err != nil {
 			return days, err
 		}
 	}
+	l.rewriting.Lock()
+	defer l.rewriting.Unlock()
 	if err := l.dropTexts(now); err != nil {
 		return days, err
 	}
@@ -112,7 +116,7 @@ func (c *compaction) commit() error {
 	return nil
 }
 
-// bound keeps the users and shapes of a day that used the most CPU, and sums up the others as Other: a day has as many rows as an hour may have.
+// bound keeps the users and shapes of a day that used the most CPU, and sums up the others as Other, sources only when that is not enough: a day has about as many rows as an hour may have.
 func (c *compaction) bound() {
 	if len(c.sums) <= c.ledger.maxRows {
 		return
@@ -124,10 +128,17 @@ func (c *compaction) bound() {
 	slices.SortFunc(keys, func(a, b Key) int {
 		return cmp.Or(cmp.Compare(c.sums[b].CPU, c.sums[a].CPU), cmp.Compare(c.sums[b].Count, c.sums[a].Count), cmp.Compare(string(a.encode()), string(b.encode())))
 	})
+	rest := map[Key]*Amounts{}
 	for _, k := range keys[c.ledger.maxRows:] {
-		a := c.sums[k]
+		rest[k] = c.sums[k]
 		delete(c.sums, k)
-		if k.User, k.Shape = Other, Other; len(c.sums) >= 2*c.ledger.maxRows && c.sums[k] == nil {
+	}
+	for _, k := range keys[c.ledger.maxRows:] {
+		a := rest[k]
+		if k.User != "" || k.Shape != "" { // others have nothing to be summed up by
+			k.User, k.Shape = Other, Other
+		}
+		if len(c.sums) >= 2*c.ledger.maxRows && c.sums[k] == nil {
 			k.Source = Other
 		}
 		c.add(k, *a)

@@ -84,11 +84,16 @@ func TestDaysAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, all, named := rowsOf(t, l, "a", false), 0.0, 0
+	sources := map[string]bool{}
 	for k, a := range got {
+		sources[k.Source] = true
 		all += a.CPU
 		if a.CPU >= 100 && k.Shape != Other {
 			named++
 		}
+	}
+	if len(sources) != 15 || sources[Other] {
+		t.Errorf("the sources are %v, want all 15", sources)
 	}
 	if len(got) > 2*20+1 || all != sum || named < 20 {
 		t.Errorf("%d rows with %v s, %d of the expensive by name; want at most 41 with %v s, 20 by name", len(got), all, named, sum)

@@ -64,6 +64,8 @@ func (l *Ledger) depart(t tenant.ID, f fate, do func() error) error {
 		return err
 	}
 	defer done()
+	l.rewriting.Lock()
+	defer l.rewriting.Unlock()
 	if err := l.leave(t, f); err != nil {
 		return fmt.Errorf("metering: the rows of deleted tenant %s: %w", t, err)
 	}

@@ -19,8 +19,10 @@ type Ledger struct {
 	maxRows int // of one tenant and hour (or day), before users and shapes become Other
 	maxHeld int // rows in memory after a Flush
 
-	life   sync.RWMutex // held for reading by whoever uses the store
-	closed bool
+	life sync.RWMutex // held for reading by whoever uses the store
+	// rewriting is held by whoever writes rows anew that it has read before: making days, a deleted tenant's fate, texts.
+	rewriting sync.Mutex
+	closed    bool
 
 	mu    sync.Mutex
 	rows  map[Key]*row
@@ -284,7 +286,7 @@ func scanTenant(r pebble.Reader, t tenant.ID, from, to uint32, fn func(Key, Amou
 	})
 }
 
-// View fixes what a tenant has used until now, for Sum. It must be closed.
+// View fixes what a tenant has used until now, for Scan. It must be closed.
 type View struct {
 	ledger *Ledger
 	tenant tenant.ID

@@ -364,10 +364,11 @@ func (m *Meter) tick(ctx context.Context, last bool) error {
 
 // noteTexts keeps the texts of the queries whose rows are new.
 func (m *Meter) noteTexts(now time.Time) error {
-	if m.cfg.ShapeText == nil {
-		return nil
+	text := m.cfg.ShapeText
+	if text == nil {
+		text = func(tenant.ID, string) string { return "" }
 	}
-	return m.ledger.NoteTexts(now, m.cfg.ShapeText)
+	return m.ledger.NoteTexts(now, text)
 }
 
 func (m *Meter) fadeLocked(d time.Duration) {

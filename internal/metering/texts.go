@@ -36,6 +36,8 @@ func (l *Ledger) NoteTexts(now time.Time, textOf func(tenant.ID, string) string)
 		return err
 	}
 	defer leave()
+	l.rewriting.Lock()
+	defer l.rewriting.Unlock()
 	l.mu.Lock()
 	fresh := l.fresh
 	l.fresh = map[textKey]bool{}

@@ -117,6 +117,9 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 		return t, nil
 	}
 	t.turn = make(chan struct{})
+	if t.problem != nil { // what started before it used up the limit
+		close(t.turn)
+	}
 	g.mu.Unlock()
 	return g.wait(t, done)
 }
@@ -135,7 +138,7 @@ func (g *Gate) wait(t *ticket, done <-chan struct{}) (usage.Ticket, *problem.Pro
 		retry := t.problem.RetryAfter
 		g.mu.Unlock()
 		select {
-		case <-time.After(retry):
+		case <-time.After(min(retry, againEvery)):
 		case <-done:
 			return nil, g.refuse(clientGone())
 		}
@@ -166,6 +169,9 @@ func (g *Gate) wait(t *ticket, done <-chan struct{}) (usage.Ticket, *problem.Pro
 	g.pump(now) // what stood behind it may fit
 	return nil, g.refuse(p)
 }
+
+// againEvery is how soon a job that was turned away asks again: what runs may use less than was expected.
+const againEvery = 5 * time.Second
 
 // turned waits for the turn of t and says whether it was turned away. It sets p if the client leaves before.
 func (t *ticket) turned(done <-chan struct{}, late <-chan time.Time, p **problem.Problem) bool {

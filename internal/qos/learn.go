@@ -62,7 +62,7 @@ func (h *history) expect(s usage.Subject, bytes uint64, now time.Time) expectati
 		return expectation{cpu: d, worst: d, read: bytes}
 	}
 	scale := ratio(float64(bytes), c.expected)
-	return expectation{cpu: nanos(c.cpu * scale), worst: nanos((c.cpu + c.dev) * scale), read: uint64(min(c.read*growth(float64(bytes), c.expected), 1<<62)), learned: true}
+	return expectation{cpu: nanos(c.cpu * scale), worst: nanos((c.cpu + c.dev) * scale), read: uint64(min(c.readOf(float64(bytes)), 1<<62)), learned: true}
 }
 
 func nanos(v float64) time.Duration { return time.Duration(min(v, 1<<61)) }
@@ -84,12 +84,14 @@ func ratio(now, then float64) float64 {
 	return min(max((now+constant)/(then+constant), 1.0/16), 16)
 }
 
-// growth is how many times as many bytes there are now: what is read grows with them, without a constant.
-func growth(now, then float64) float64 {
-	if then <= 0 {
-		return 1
+// readOf is what is read when the statistics expect so many bytes: it grows and shrinks with them, but not beyond twice of what they expect, or of what
+// was read before. Statistics spread a day's rows evenly; a shape that was learned in a dense hour would else be said to read many times all there is, and
+// be refused for it without ever running again.
+func (c *cost) readOf(bytes float64) float64 {
+	if c.expected <= 0 {
+		return c.read
 	}
-	return now / then
+	return min(c.read*bytes/c.expected, max(c.read, 2*bytes))
 }
 
 // learn takes in what a query cost for which the statistics expected so many bytes. Of a query that was cut off only a cost that is higher than expected tells something.

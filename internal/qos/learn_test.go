@@ -58,6 +58,29 @@ func TestLearning(t *testing.T) {
 	}
 }
 
+// The bytes that a known query reads follow the data, within what there is.
+func TestReadBytesFollowTheData(t *testing.T) {
+	w := newWorld()
+	w.bytes["a"] = 1000
+	g := newGate(t, w, Config{})
+	q := ask("a", 0)
+	q.Measured, q.Shape = nil, "00"
+	run(t, g, q, usage.Record{CPU: time.Millisecond, BytesScanned: 500})
+	for _, tc := range [][2]uint64{{1000, 500}, {80_000, 40_000}, {10, 5}} {
+		w.bytes["a"] = tc[0]
+		if e := g.Estimate(q); e.Bytes != tc[1] {
+			t.Errorf("of %d bytes it is said to read %d, want %d", tc[0], e.Bytes, tc[1])
+		}
+	}
+	// The first range held more than its share of the day: 24 times what was expected.
+	q.Shape, w.bytes["a"] = "01", 1000
+	run(t, g, q, usage.Record{CPU: time.Millisecond, BytesScanned: 24_000})
+	w.bytes["a"] = 720_000
+	if e := g.Estimate(q); e.Bytes > 2*720_000 {
+		t.Errorf("of 720000 bytes it is said to read %d", e.Bytes)
+	}
+}
+
 // A shape that is sometimes expensive is not taken for cheap because of its mean.
 func TestMixedCosts(t *testing.T) {
 	g := newGate(t, newWorld(), Config{})

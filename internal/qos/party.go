@@ -97,7 +97,7 @@ func (g *Gate) overLimit(t *ticket, lim catalog.Limits, now time.Time) *problem.
 	if t.subject.Tenant == "" {
 		return nil
 	}
-	if prob := usedUp(p, lim, now); prob != nil {
+	if prob := usedUp(p, lim, now); prob != nil && t.kind != usage.KindJob { // a job waits for room
 		return prob
 	}
 	if p.waiting >= g.cfg.MaxQueued {

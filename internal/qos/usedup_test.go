@@ -113,3 +113,26 @@ func TestUsedUpWhileWaiting(t *testing.T) {
 		}
 	})
 }
+
+// A query that is turned away in the moment it comes, because the one before it starts and uses up the limit, is told so.
+func TestTurnedAwayAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.limits["a"] = catalog.Limits{Queries: 1, CPUSecondsPerMinute: 1}
+		g := newGate(t, w, Config{Cores: 8})
+		first := admit(t, g, ask("a", short))
+		waits := later(g, ask("a", 2*time.Second), nil)
+		synctest.Wait()
+		w.limits["a"] = catalog.Limits{Queries: 3, CPUSecondsPerMinute: 1}
+		began := time.Now()
+		if _, p := g.Admit(ask("a", 2*time.Second), nil); p == nil || p.Limit != "limits.cpu_seconds_per_minute" || time.Since(began) != 0 {
+			t.Errorf("%v after %v", p, time.Since(began))
+		}
+		if o := <-waits; o.p != nil {
+			t.Errorf("the one that waited: %v", o.p)
+		} else {
+			o.ticket.Done(usage.Record{})
+		}
+		first.Done(usage.Record{})
+	})
+}

@@ -334,7 +334,7 @@ func TestShapesSurviveRestarts(t *testing.T) {
 
 // What a crash makes weir process again is billed once: at the door, and not when it is processed, however often that is.
 func TestReplayIsNotBilled(t *testing.T) {
-	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "200ms", "--process-interval", "3s"}})
+	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "200ms", "--process-interval", "6s"}})
 	tn := newTenants(t, srv, "replayed")[0]
 	billed := func() (events float64) {
 		var b struct{ Lines []struct{ Events float64 } }
@@ -372,7 +372,7 @@ func TestReplayIsNotBilled(t *testing.T) {
 		}
 		send(10)
 		visible()
-		send(1000) // is billed before its commit, three seconds after the last
+		send(1000) // is billed before its commit, six seconds after the last
 		if got := billed(); got != float64(sent) {
 			t.Fatalf("%v events are billed, %d were taken: the test shows nothing", got, sent)
 		}

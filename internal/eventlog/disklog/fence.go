@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"weir/internal/erasable"
 )
 
 // fence is the file system of one opening of the store. At the first failed
@@ -113,12 +115,7 @@ func (f *fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.
 // ReuseForWrite implements vfs.FS.
 func (f *fence) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if f.fresh.Load() {
-		return f.create(to, func() (vfs.File, error) {
-			if err := f.FS.Remove(from); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, err
-			}
-			return f.FS.Create(to, c)
-		})
+		return f.create(to, func() (vfs.File, error) { return erasable.Instead(f.FS, from, to, c) })
 	}
 	return f.create(to, func() (vfs.File, error) { return f.FS.ReuseForWrite(from, to, c) })
 }
