@@ -145,8 +145,8 @@ func (s *Sessions) admit(from netip.Addr, email string) *problem.Problem {
 	return nil
 }
 
-// SignIn checks an email address and a password, and begins a session. It takes as long for an address that nobody has. Whose address is one of users
-// of several tenants names the tenant.
+// SignIn checks an email address and a password, and begins a session. It takes as long for an address that nobody has. Users of a tenant
+// name it; operators name none. To look in all tenants would tell who is in another one.
 func (s *Sessions) SignIn(r *http.Request, t tenant.ID, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem) {
 	if err := s.cross.Check(r); err != nil {
 		return nil, tenant.Principal{}, crossOrigin()
@@ -160,7 +160,7 @@ func (s *Sessions) SignIn(r *http.Request, t tenant.ID, email, password string) 
 	case errors.Is(err, ErrPasswordBusy):
 		return nil, tenant.Principal{}, problem.New(http.StatusServiceUnavailable, "sign_in_busy", "too many sign in at once: try again").WithRetry(2 * time.Second)
 	case err != nil || !ok:
-		return nil, tenant.Principal{}, problem.New(http.StatusUnauthorized, "wrong_password", "the email address or the password is wrong; if you have the address in several tenants, name one (tenant)")
+		return nil, tenant.Principal{}, problem.New(http.StatusUnauthorized, "wrong_password", "the tenant, the email address or the password is wrong; users of a tenant must name it (tenant), operators name none")
 	}
 	who := tenant.Principal{Tenant: u.Tenant, Role: u.Role, User: catalog.LocalUser(u.ID)}
 	c, err := s.Begin(r, who, u.Name)

@@ -193,7 +193,7 @@ type Catalog interface {
 	KeyByHash(hash [32]byte) (Key, Tenant, bool)
 	TenantByID(id tenant.ID) (Tenant, bool)
 	TenantByNumber(number uint32) (Tenant, bool)
-	// UserByEmail finds a tenant's user; without a tenant, an operator, or the only user of that address.
+	// UserByEmail finds a tenant's user; without a tenant, an operator.
 	UserByEmail(t tenant.ID, email string) (User, bool)
 	UserByID(t tenant.ID, id string) (User, bool)
 

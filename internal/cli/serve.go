@@ -77,7 +77,10 @@ func ownCertificate(file string) *tls.Config {
 		if err != nil {
 			return err
 		}
-		block, _ := pem.Decode(text)
+		block, rest := pem.Decode(text)
+		for block != nil && block.Type != "CERTIFICATE" { // a key may stand before it
+			block, rest = pem.Decode(rest)
+		}
 		if block == nil || len(s.PeerCertificates) == 0 || !bytes.Equal(block.Bytes, s.PeerCertificates[0].Raw) {
 			return fmt.Errorf("the server's certificate is not that of %s", file)
 		}

@@ -114,7 +114,12 @@ func (a *API) operationEntry(ctx huma.Context, r *http.Request, p tenant.Princip
 	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: ctx.Operation().OperationID, Target: r.URL.Path,
 		From: o.String(), Door: "api", Outcome: audit.OK, Request: o.Request}
 	// That a tenant was deleted, and by whom, is the operators': it must not go with the tenant. Target names it.
-	if named := ctx.Param("tenant"); named != "" && p.Role == tenant.RoleOperator && ctx.Operation().OperationID != deleteTenant {
+	named := ctx.Param("tenant")
+	switch {
+	case p.Role != tenant.RoleOperator || named == "":
+	case ctx.Operation().OperationID == deleteTenant:
+		e.Tenant = "" // whatever tenant the operator acts for
+	default:
 		e.Tenant = tenant.ID(named)
 		if _, err := tenant.Parse(named); err != nil {
 			e.Tenant = ""

@@ -246,7 +246,12 @@ func TestTenantLife(t *testing.T) {
 
 	// Keys and sources of a deleted tenant stop at once.
 	f.audit.appended = nil
-	f.want(202, f.do("DELETE", "/api/v1/tenants/acme", operator, ""))
+	r := httptest.NewRequest("DELETE", "/api/v1/tenants/acme", nil)
+	r.Header.Set("Authorization", "Bearer "+operator)
+	r.Header.Set(tenant.Header, "acme")
+	w = httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	f.want(202, w)
 	if e := f.audit.last(t); e.Action != "delete-tenant" || e.Tenant != "" || e.Target != "/api/v1/tenants/acme" || e.Actor == "" || e.Outcome != "ok" { // it must not go with the tenant
 		t.Errorf("recorded %+v", e)
 	}

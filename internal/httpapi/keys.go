@@ -215,6 +215,9 @@ func (a *API) rotate(ctx context.Context, t tenant.ID, id string, body *rotation
 	if err != nil {
 		return nil, err
 	}
+	if in.Never && in.Expires != nil {
+		return nil, invalid("never", "expires is given too: say one of them")
+	}
 	all, err := a.cfg.Catalog.Keys(ctx, t)
 	if err != nil {
 		return nil, catalogError(err)

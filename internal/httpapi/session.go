@@ -59,7 +59,7 @@ func (a *API) registerSessions() {
 	a.mux.HandleFunc("POST "+sessionPath, a.signIn)
 	a.mux.HandleFunc("DELETE "+sessionPath, a.signOut)
 	a.Describe(&huma.Operation{OperationID: "sign-in", Method: http.MethodPost, Path: sessionPath, Tags: []string{"Signing in"}, Security: []map[string][]string{},
-		Summary: "Sign in with email and password", Description: `Takes {"email", "password", "tenant"?} and sets the cookie of the session, which is accepted in place of a key.`,
+		Summary: "Sign in with email and password", Description: `Takes {"tenant", "email", "password"} (without tenant for operators) and sets the cookie of the session, which is accepted in place of a key.`,
 		Responses: map[string]*huma.Response{"204": {Description: "Signed in"}, "401": {Description: "The address or the password is wrong"}, "429": {Description: "Too many attempts"}}})
 	a.Describe(&huma.Operation{OperationID: "sign-out", Method: http.MethodDelete, Path: sessionPath, Tags: []string{"Signing in"}, Security: []map[string][]string{},
 		Summary: "Sign out", Responses: map[string]*huma.Response{"204": {Description: "Signed out"}}})
@@ -116,7 +116,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		Password string `json:"password"`
 	}
 	if err != nil || unmarshalStrict(data, &in) != nil || in.Email == "" || in.Password == "" || len(in.Email) > 254 || len(in.Tenant) > 64 {
-		problem.New(http.StatusBadRequest, "malformed_json", `the body must be {"email": "…", "password": "…"}, and may name a "tenant"`).Write(w)
+		problem.New(http.StatusBadRequest, "malformed_json", `the body must be {"email": "…", "password": "…"}, and "tenant" for users of one`).Write(w)
 		return
 	}
 	cookie, who, prob := a.cfg.Sessions.SignIn(r, tenant.ID(in.Tenant), in.Email, in.Password)

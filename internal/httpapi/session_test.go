@@ -41,7 +41,7 @@ func (b *browser) do(method, path, body string, header ...string) *httptest.Resp
 	return w
 }
 
-const annSignsIn = `{"email":"ANN@example.com","password":"correct horse"}`
+const annSignsIn = `{"tenant":"acme","email":"ANN@example.com","password":"correct horse"}`
 
 func newBrowser(t *testing.T) (*browser, string) {
 	f := newFixture(t)
@@ -85,6 +85,29 @@ func TestSession(t *testing.T) {
 	if me := f.want(200, f.do("GET", "/api/v1/me", f.keys["web"], "")); me["role"] != "writer" || me["site_id"] != "s1" {
 		t.Errorf("got %v", me)
 	}
+}
+
+// The same address may be a user of several tenants, and an operator: the tenant that is named decides, and none means operators.
+func TestSignInNamesTheTenant(t *testing.T) {
+	b, _ := newBrowser(t)
+	f := b.f
+	f.want(201, f.do("POST", "/api/v1/tenants/other/users", operator, `{"email":"ann@example.com","name":"Another","role":"viewer","password":"battery staple"}`))
+	signIn := func(tenant, password string, status int) {
+		t.Helper()
+		body := `{"tenant":"` + tenant + `","email":"ann@example.com","password":"` + password + `"}`
+		if w := b.do("POST", "/api/v1/session", body); w.Code != status {
+			t.Errorf("tenant %q, %s: %d %s", tenant, password, w.Code, w.Body)
+		} else if status == 204 {
+			if me := f.want(200, b.do("GET", "/api/v1/me", "")); me["tenant"] != tenant {
+				t.Errorf("signed in to %q: %v", tenant, me)
+			}
+		}
+	}
+	signIn("acme", "correct horse", 204)
+	signIn("other", "battery staple", 204)
+	signIn("acme", "battery staple", 401)
+	signIn("", "correct horse", 401)
+	signIn("nobody", "correct horse", 401)
 }
 
 // A session ends at once with the role, the password or the user it was made with.

@@ -38,7 +38,7 @@ func TestNoSecretInLogs(t *testing.T) {
 		t.Fatalf("create a user: %d %s", a.status, a.text)
 	}
 	for _, pw := range []string{password, wrong} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+"/api/v1/session", strings.NewReader(`{"email":"ann@example.com","password":"`+pw+`"}`))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+"/api/v1/session", strings.NewReader(`{"tenant":"acme","email":"ann@example.com","password":"`+pw+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,10 +97,7 @@ func (c *Catalog) UserByEmail(t tenant.ID, email string) (catalog.User, bool) {
 			return u, true
 		}
 	}
-	if t != "" || len(refs) != 1 {
-		return catalog.User{}, false
-	}
-	return refs[0].entry.users[refs[0].index], true
+	return catalog.User{}, false
 }
 
 // Users implements catalog.Catalog.

@@ -161,7 +161,6 @@ func TestHostileBlocks(t *testing.T) {
 	}
 }
 
-// hashed makes a block with a right hash.
 // endless repeats a text and counts what was read of it.
 type endless struct {
 	text string
@@ -199,6 +198,7 @@ func TestEndlessBodies(t *testing.T) {
 	}
 }
 
+// hashed makes a block with a right hash.
 func hashed(method byte, data []byte, size int) string {
 	head := make([]byte, headerSize)
 	head[hashSize] = method
