@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"weir/internal/tenant"
@@ -142,9 +143,9 @@ func CheckColumnName(s string) string {
 	case strings.TrimSpace(s) != s:
 		return "it begins or ends with a space"
 	case strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' || r == 0x7f || r == '"' || r == '`' || r == '\\' || r == '\'' || r == utf8.RuneError
+		return r != ' ' && (!unicode.IsGraphic(r) || unicode.IsSpace(r)) || r == '"' || r == '`' || r == '\\' || r == '\'' || r == utf8.RuneError
 	}):
-		return "it has a quote, a backslash or a control character"
+		return "it has a quote, a backslash, or a character that does not show"
 	}
 	return ""
 }

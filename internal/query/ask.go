@@ -167,8 +167,6 @@ func (a *asking) send(ctx context.Context, b *bill, st clickhouse.Statement) (*c
 		if err == nil || !errors.As(err, &e) || e.Code != codeOvertaken || len(a.checked.Rollups) == 0 || a.scope.RollupsFromEvents {
 			return res, err
 		}
-		b.again(e.Summary)
-		a.metrics.overtaken.Inc()
 		if n == sendings {
 			old := a.checked
 			a.scope.RollupsFromEvents, a.checked = true, nil
@@ -176,13 +174,15 @@ func (a *asking) send(ctx context.Context, b *bill, st clickhouse.Statement) (*c
 				a.checked = old
 				return nil, err
 			}
-			continue
+		} else {
+			select {
+			case <-ctx.Done():
+				return nil, err // with what this run used
+			case <-time.After(overtakenWait):
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(overtakenWait):
-		}
+		b.again(e.Summary)
+		a.metrics.overtaken.Inc()
 	}
 }
 

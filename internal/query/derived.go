@@ -109,7 +109,7 @@ func (v *view) rollupKeys(r rollup.Rollup, at string) []column {
 	return keys
 }
 
-// measures are the columns of a rollup that are summed up; the expressions are those over its table, over events, and over both together.
+// measure is a column of a rollup that is summed up; the expressions are those over its table, over events, and over both together.
 type measure struct{ name, typ, cell, raw, sum string }
 
 func (v *view) measures() []measure {

@@ -229,6 +229,23 @@ func TestRollupMovesOn(t *testing.T) {
 	}
 }
 
+// A run that is overtaken and followed by none is paid for once.
+func TestOvertakenAndLeft(t *testing.T) {
+	c := engine(t)
+	d := &desk{}
+	ctx, leave := context.WithCancel(t.Context())
+	o := &overtakes{left: leave}
+	deps := d.deps(o)
+	deps.Rollups = seedRollups(t, c)
+	s := newService(t, quick, deps)
+	if _, p := s.Ask(ctx, &Question{Who: tenant.Principal{Tenant: "roll", Role: tenant.RoleAnalyst}, Door: DoorAPI, SQL: "SELECT sum(events) FROM rollup_minute"}); p == nil || p.Status != 499 {
+		t.Errorf("%+v", p)
+	}
+	if len(d.records) != 1 || d.records[0].RowsRead != 100 {
+		t.Errorf("charged %+v", d.records)
+	}
+}
+
 // counting counts statements.
 type counting struct {
 	Engine
@@ -244,11 +261,15 @@ func (c counting) Query(ctx context.Context, s clickhouse.Statement) (*clickhous
 type overtakes struct {
 	fakeEngine
 	failed bool
+	left   func() // called when it fails
 }
 
 func (o *overtakes) Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error) {
 	if !o.failed {
 		o.failed = true
+		if o.left != nil {
+			o.left()
+		}
 		return nil, &clickhouse.Error{Code: codeOvertaken, Status: 500, Summary: clickhouse.Summary{ReadRows: 100}}
 	}
 	o.body = engineJSON

@@ -214,7 +214,7 @@ func (s *statement) columns() []column {
 			out = append(out, s.view.property(s.mentioned[name]))
 		}
 	}
-	if len(out) == 0 { // a relation has at least one; no name can reach this one
+	if len(out) == 0 { // a relation has at least one; who reaches it reads their own id
 		out = append(out, column{name: "tenant", typ: columnTypes[event.KindLowCard], expr: "_e.tenant", reads: []string{"tenant"}})
 	}
 	return out

@@ -1,27 +1,29 @@
 package tables
 
 import (
+	"context"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"weir/internal/audit"
-	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/lookup"
 	"weir/internal/problem"
 )
-
-var errFull = catalog.ErrFull
 
 // exportFormats are the engine's formats of exports, with their content types.
 var exportFormats = map[string][2]string{"csv": {"CSVWithNames", "text/csv; charset=utf-8"}, "ndjson": {"JSONEachRow", "application/x-ndjson"}}
 
 // exportSettings make numbers of 64 bits numbers, and what is missing in CSV empty, as it was uploaded.
 var exportSettings = map[string]string{"output_format_json_quote_64bit_integers": "0", "format_csv_null_representation": "", "max_execution_time": "60"}
+
+// exportTime is how long an export may take, for a reader that does not read: the engine's own limit does not count while it waits for one. A seam of tests.
+var exportTime = 65 * time.Second
 
 // serveGet gives the rows of a table back, in their order. It is recorded before its first byte.
 func (s *Tables) serveGet(w http.ResponseWriter, r *http.Request, x *work, err error) {
@@ -92,10 +94,11 @@ func (s *Tables) export(r *http.Request, x *work) (res *clickhouse.Result, relea
 		return nil, nil, "", err
 	}
 	unpin := release // which is a result, too
-	both := func() { t.end(); unpin() }
+	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
+	both := func() { cancel(); t.end(); unpin() }
 	settings := maps.Clone(exportSettings)
 	maps.Copy(settings, t.settings())
-	if res, err = s.deps.Engine.Query(r.Context(), clickhouse.Statement{SQL: sql, Settings: settings, Format: f[0], Tenant: string(x.tenant), Comment: comment(x.tenant)}); err != nil {
+	if res, err = s.deps.Engine.Query(ctx, clickhouse.Statement{SQL: sql, Settings: settings, Format: f[0], Tenant: string(x.tenant), Comment: comment(x.tenant)}); err != nil {
 		both()
 		if errors.Is(err, clickhouse.ErrUnavailable) {
 			err = unavailable()

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"weir/internal/audit"
+	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/lookup"
 	"weir/internal/origin"
@@ -161,7 +162,7 @@ func (s *Tables) upload(r *http.Request, x *work) (lookup.Table, bool, error) {
 		return none, false, unavailable()
 	}
 	if _, known := s.find(x.tenant, x.name); !known && len(s.Lookups(x.tenant)) >= s.limits.MaxTables {
-		return none, false, problemOf(errFull, x.tenant, s.limits) // before the body is read
+		return none, false, problemOf(catalog.ErrFull, x.tenant, s.limits) // before the body is read
 	}
 	version, err := s.begin(x.tenant, x.name)
 	if err != nil {
@@ -176,7 +177,8 @@ func (s *Tables) upload(r *http.Request, x *work) (lookup.Table, bool, error) {
 		return none, false, err
 	}
 	defer release()
-	x.in.r = r.Body
+	most := bodyFactor * s.limits.MaxBytes
+	x.in.r = &bounded{r: r.Body, left: most, limit: most} // also of what unpacks to nothing
 	body, err := decompressed(r.Header.Get("Content-Encoding"), &x.in)
 	if err != nil {
 		return none, false, err

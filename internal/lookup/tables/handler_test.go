@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -108,6 +110,20 @@ func TestRequestsRefused(t *testing.T) {
 	f.want(200, f.put("acme/lookups/t1", "id\nb\n")) // another version of one of them
 }
 
+// An export whose rows do not come, or are not read, ends.
+func TestExportEnds(t *testing.T) {
+	defer func(d time.Duration) { exportTime = d }(exportTime)
+	exportTime = 20 * time.Millisecond
+	f := newFixture(t, &fakeEngine{hangs: true})
+	f.want(201, f.put("acme/lookups/stores", "id\na\n"))
+	defer func() {
+		if r := recover(); r != http.ErrAbortHandler {
+			t.Errorf("it ended with %v", r)
+		}
+	}()
+	f.do(admin, "GET", "acme/lookups/stores", "")
+}
+
 func TestBodies(t *testing.T) {
 	f := newFixture(t, &fakeEngine{})
 	for name, tc := range map[string]struct{ query, body, kind, encoding, want string }{
@@ -135,6 +151,8 @@ func TestBodies(t *testing.T) {
 	}
 	// A bomb meets the same bound as what is not compressed.
 	f.wantProblem(413, "body_too_large", "", f.put("acme/lookups/stores", zipped("id\n"+strings.Repeat("\n", 40<<20)), "Content-Encoding", "gzip"))
+	// So does one that unpacks to nothing, without end.
+	f.wantProblem(413, "body_too_large", "", f.put("acme/lookups/stores", strings.Repeat(zipped(""), 2<<20), "Content-Encoding", "gzip"))
 	r := httptest.NewRequest("PUT", "/api/v1/tenants/acme/lookups/stores", iotest.ErrReader(errors.New("reset")))
 	w := httptest.NewRecorder()
 	f.mux.ServeHTTP(w, r.WithContext(tenant.With(r.Context(), admin)))

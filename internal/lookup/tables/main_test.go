@@ -247,13 +247,25 @@ type fakeEngine struct {
 	mu       sync.Mutex
 	err      error
 	during   func() // called while rows are inserted
+	hangs    bool   // answers have no end
 	sql      []string
 	settings []map[string]string
 }
 
-func (e *fakeEngine) Query(_ context.Context, s clickhouse.Statement) (*clickhouse.Result, error) {
+// hung is an answer without an end.
+type hung struct{ ctx context.Context }
+
+func (h hung) Read([]byte) (int, error) {
+	<-h.ctx.Done()
+	return 0, h.ctx.Err()
+}
+
+func (e *fakeEngine) Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error) {
 	if err := e.exec(s); err != nil {
 		return nil, err
+	}
+	if e.hangs {
+		return &clickhouse.Result{Body: io.NopCloser(hung{ctx}), Summary: func() clickhouse.Summary { return clickhouse.Summary{} }}, nil
 	}
 	return &clickhouse.Result{Body: io.NopCloser(strings.NewReader("")), Summary: func() clickhouse.Summary { return clickhouse.Summary{} }}, nil
 }

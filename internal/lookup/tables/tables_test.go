@@ -29,7 +29,7 @@ func TestRoundTrip(t *testing.T) {
 	f.want(201, f.put("acme/lookups/mixed", in))
 	got := f.want(200, f.do(analyst, "GET", "acme/lookups/mixed?format=ndjson", "")).Body.String()
 	want := strings.NewReplacer("/", `\/`).Replace(in) + "\n"
-	if d := cmp.Diff(strings.ReplaceAll(want, "1e300", "1e300"), got); d != "" {
+	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	csv := "id,n,when\na,1,\nb,2,\"x,\"\"y\"\"\"\n"
