@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build deps run test check race system clients fuzz fuzz-isolation bench microbench gen web vuln clean ci nightly
+.PHONY: help build deps run test check race system clients browser fuzz fuzz-isolation bench microbench gen web vuln clean ci nightly
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +36,7 @@ check: ## format, vet, lint, generated files
 	$(GO) vet ./...
 	$(GO) vet -tags system ./test/...
 	$(GO) vet -tags clients ./test/clients
+	$(GO) vet -tags browser ./test/browser
 	$(TOOL) staticcheck ./...
 
 race: deps ## the tests under the race detector (needs a C compiler)
@@ -46,6 +47,9 @@ system: build ## real processes: kill -9, full disk, torn tail, import, restart
 
 clients: build ## the real ClickHouse clients (Go, Node, Python, JDBC, curl), fetched pinned, against bin/weir
 	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags clients -count=1 -timeout 15m ./test/clients
+
+browser: build ## Chromium (found, or Debian's installed), driven by playwright-core, against bin/weir
+	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags browser -count=1 -timeout 20m ./test/browser
 
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	@$(GO) run ./build/fuzz -time $(FUZZTIME)
@@ -71,7 +75,7 @@ web: ## the dashboard; there is none yet, the API browser at /docs is part of th
 vuln: ## known vulnerabilities of the dependencies (needs the Go vulnerability database)
 	$(TOOL) govulncheck ./...
 
-ci: check build test race clients ## what CI runs
+ci: check build test race clients browser ## what CI runs
 	$(GO) test -tags system -count=1 -timeout 30m -short ./test/system/...
 
 nightly: ci system ## before a release

@@ -1,0 +1,146 @@
+//go:build browser
+
+// Package browser runs what weir gives to browsers in a real one: Chromium, driven by playwright-core, against a real weir. A suite is a
+// directory of *.test.mjs files for Node's own test runner; harness.mjs is what they share.
+package browser
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"weir/test/browser/chromium"
+	"weir/test/system/harness"
+)
+
+// TestSmoke shows that the harness itself works.
+func TestSmoke(t *testing.T) { suite(t, "test/browser/smoke") }
+
+// suite starts a weir of its own and runs the *.test.mjs files of a directory of the repository, one after the other, with these variables:
+//
+//	WEIR_URL, WEIR_ADMIN_TOKEN  the server and its operator's token
+//	WEIR_CHROMIUM               the browser's path
+//	WEIR_NODE_MODULES           the directory with playwright-core and axe-core
+//	WEIR_ARTEFACTS              a directory for screenshots and the like, which stays: bin/browser/NAME
+//
+// More may be given as env. A program that is missing is a failure when CI is set, else the test is skipped.
+func suite(t *testing.T, dir string, env ...string) {
+	t.Helper()
+	root, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser, node := browserPath(t), need(t, "node")
+	modules := nodeModules(t, root)
+	files, err := filepath.Glob(filepath.Join(root, dir, "*.test.mjs"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s has no *.test.mjs: %v", dir, err)
+	}
+	artefacts := filepath.Join(root, "bin", "browser", filepath.Base(dir))
+	if err := os.MkdirAll(artefacts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := harness.StartT(t, harness.Config{})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=1", "--test-reporter=spec"}, files...)...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "WEIR_URL="+s.URL, "WEIR_ADMIN_TOKEN="+harness.AdminToken, "WEIR_CHROMIUM="+browser,
+		"WEIR_NODE_MODULES="+modules, "WEIR_ARTEFACTS="+artefacts)
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it ends its browser then
+	cmd.WaitDelay = 10 * time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err = cmd.Run()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", dir, err, out.String())
+	}
+	t.Logf("%s", out.String())
+}
+
+// browserPath finds or installs the browser.
+func browserPath(t *testing.T) string {
+	t.Helper()
+	path, err := found()
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+	return ""
+}
+
+var found = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	return chromium.Find(ctx, chromium.Host(), os.Stderr)
+})
+
+// need returns the path of a program.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed", name)
+	}
+	t.Skipf("%s is not installed", name)
+	return ""
+}
+
+// nodeModules fetches the pinned packages once for each lock file and returns their directory.
+func nodeModules(t *testing.T, root string) string {
+	t.Helper()
+	npm := need(t, "npm")
+	lock, err := os.ReadFile("package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(lock)
+	parent := filepath.Join(root, ".cache", "browser")
+	dir := filepath.Join(parent, hex.EncodeToString(sum[:8]))
+	if _, err := os.Stat(dir); err == nil {
+		return filepath.Join(dir, "node_modules")
+	}
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	next, err := os.MkdirTemp(parent, "next-") // what is there under the final name is whole
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(next)
+	for _, f := range []string{"package.json", "package-lock.json", ".npmrc"} {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(next, f), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ci := exec.CommandContext(t.Context(), npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	ci.Dir = next
+	if out, err := ci.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+	if err := os.Rename(next, dir); err != nil {
+		if _, there := os.Stat(dir); there != nil { // another process may have been faster
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "node_modules")
+}
