@@ -9,15 +9,19 @@ const (
 	lcType
 	lcHost
 	lcReferrerHost
+	lcChannel
 	lcUTMSource
 	lcUTMMedium
 	lcUTMCampaign
+	lcUTMTerm
+	lcUTMContent
 	lcCountry
 	lcRegion
 	lcCity
 	lcDevice
 	lcOS
 	lcBrowser
+	lcBotRule
 	lcUserAgent
 	lcCount
 )
@@ -30,17 +34,20 @@ const (
 	strURL
 	strPath
 	strReferrer
+	strNet
 	strCount
 )
 
 const (
 	timeTS = iota
 	timeReceivedAt
+	timeClientTS // 0: the same as ts
 	timeCount
 )
 
 const (
 	u8IsBot = iota
+	u8BotScore
 	u8Flags
 	u8Count
 )
@@ -118,11 +125,16 @@ func (b *Batch) Append(r *Row) {
 	b.setString(strURL, r.URL)
 	b.setString(strPath, r.Path)
 	b.setString(strReferrer, r.Referrer)
+	b.setString(strNet, r.Net)
 	b.times[timeTS].set(row, r.TS)
 	b.times[timeReceivedAt].set(row, r.ReceivedAt)
+	if r.ClientTS != r.TS {
+		b.times[timeClientTS].set(row, r.ClientTS)
+	}
 	if r.IsBot {
 		b.u8s[u8IsBot].set(row, 1)
 	}
+	b.u8s[u8BotScore].set(row, r.BotScore)
 	b.u8s[u8Flags].set(row, r.Flags)
 	b.u16s[u16EnrichVersion].set(row, r.EnrichVersion)
 	b.u32s[u32PayloadHash].set(row, r.PayloadHash)
@@ -139,15 +151,19 @@ func (b *Batch) appendDimensions(r *Row) {
 	b.lcs[lcType].set(row, r.Type)
 	b.lcs[lcHost].set(row, r.Host)
 	b.lcs[lcReferrerHost].set(row, r.ReferrerHost)
+	b.lcs[lcChannel].set(row, bytesOf(r.Channel))
 	b.lcs[lcUTMSource].set(row, r.UTMSource)
 	b.lcs[lcUTMMedium].set(row, r.UTMMedium)
 	b.lcs[lcUTMCampaign].set(row, r.UTMCampaign)
+	b.lcs[lcUTMTerm].set(row, r.UTMTerm)
+	b.lcs[lcUTMContent].set(row, r.UTMContent)
 	b.lcs[lcCountry].set(row, bytesOf(r.Country))
 	b.lcs[lcRegion].set(row, bytesOf(r.Region))
 	b.lcs[lcCity].set(row, bytesOf(r.City))
 	b.lcs[lcDevice].set(row, bytesOf(r.Device))
 	b.lcs[lcOS].set(row, bytesOf(r.OS))
 	b.lcs[lcBrowser].set(row, bytesOf(r.Browser))
+	b.lcs[lcBotRule].set(row, bytesOf(r.BotRule))
 	b.lcs[lcUserAgent].set(row, r.UserAgent)
 }
 

@@ -34,6 +34,8 @@ func drawRow(t *rapid.T) Row {
 		UTMMedium: drawBytes(t, "medium"), UTMCampaign: drawBytes(t, "campaign"),
 		Country: text("country"), Region: text("region"), City: text("city"), Device: text("device"),
 		OS: text("os"), Browser: text("browser"), IsBot: rapid.Bool().Draw(t, "bot"),
+		Channel: text("channel"), UTMTerm: drawBytes(t, "term"), UTMContent: drawBytes(t, "content"), BotRule: text("rule"),
+		BotScore: rapid.Uint8().Draw(t, "score"), Net: drawBytes(t, "net"), ClientTS: rapid.Int64Range(0, 2).Draw(t, "client_ts"),
 		UserAgent: drawBytes(t, "agent"), EnrichVersion: rapid.Uint16().Draw(t, "enrich"),
 		PayloadHash: rapid.Uint32().Draw(t, "hash"), Flags: rapid.Uint8().Draw(t, "flags"),
 	}
@@ -52,6 +54,7 @@ var usedRow = func() Row {
 		Tenant: "used", Site: "used", TS: -1, ReceivedAt: -1, Type: v, EventID: v, ClientID: v, UserID: v, SessionID: v,
 		URL: v, Host: v, Path: v, Referrer: v, ReferrerHost: v, UTMSource: v, UTMMedium: v, UTMCampaign: v, Country: "used",
 		Region: "used", City: "used", Device: "used", OS: "used", Browser: "used", IsBot: true, UserAgent: v,
+		Channel: "used", UTMTerm: v, UTMContent: v, BotRule: "used", BotScore: 99, Net: v, ClientTS: -2,
 		EnrichVersion: 99, Props: []Prop{{v, v}}, Nums: []Num{{v, 1}}, PayloadHash: 99, Flags: 99,
 	}
 }()
@@ -223,7 +226,8 @@ func TestLayout(t *testing.T) {
 		ColUTMCampaign: lcUTMCampaign, ColCountry: lcCountry, ColRegion: lcRegion, ColCity: lcCity,
 		ColDevice: lcDevice, ColOS: lcOS, ColBrowser: lcBrowser, ColUserAgent: lcUserAgent,
 		ColEventID: strEventID, ColClientID: strClientID, ColUserID: strUserID, ColSessionID: strSessionID,
-		ColURL: strURL, ColPath: strPath, ColReferrer: strReferrer,
+		ColURL: strURL, ColPath: strPath, ColReferrer: strReferrer, ColChannel: lcChannel, ColUTMTerm: lcUTMTerm, ColUTMContent: lcUTMContent,
+		ColBotRule: lcBotRule, ColBotScore: u8BotScore, ColNet: strNet, ColClientTS: timeClientTS,
 		ColTS: timeTS, ColReceivedAt: timeReceivedAt, ColIsBot: u8IsBot, ColFlags: u8Flags,
 		ColEnrichVersion: u16EnrichVersion, ColPayloadHash: u32PayloadHash, ColProps: 0, ColPropsNum: 0,
 	}

@@ -16,10 +16,12 @@ func (b *Batch) Row(i int) Row {
 		Referrer: b.strs[strReferrer].value(i), ReferrerHost: b.lcs[lcReferrerHost].value(i),
 		UTMSource: b.lcs[lcUTMSource].value(i), UTMMedium: b.lcs[lcUTMMedium].value(i),
 		UTMCampaign: b.lcs[lcUTMCampaign].value(i),
-		Country:     string(b.lcs[lcCountry].value(i)), Region: string(b.lcs[lcRegion].value(i)),
+		Channel:     string(b.lcs[lcChannel].value(i)), UTMTerm: b.lcs[lcUTMTerm].value(i), UTMContent: b.lcs[lcUTMContent].value(i),
+		Country: string(b.lcs[lcCountry].value(i)), Region: string(b.lcs[lcRegion].value(i)),
 		City: string(b.lcs[lcCity].value(i)), Device: string(b.lcs[lcDevice].value(i)),
 		OS: string(b.lcs[lcOS].value(i)), Browser: string(b.lcs[lcBrowser].value(i)),
-		IsBot: b.u8s[u8IsBot].value(i) != 0, UserAgent: b.lcs[lcUserAgent].value(i),
+		IsBot: b.u8s[u8IsBot].value(i) != 0, BotRule: string(b.lcs[lcBotRule].value(i)), BotScore: b.u8s[u8BotScore].value(i),
+		Net: b.strs[strNet].value(i), ClientTS: b.times[timeClientTS].value(i), UserAgent: b.lcs[lcUserAgent].value(i),
 		EnrichVersion: b.u16s[u16EnrichVersion].value(i),
 		Props:         b.props.props(i), Nums: b.nums.numbers(i),
 		PayloadHash: b.u32s[u32PayloadHash].value(i), Flags: b.u8s[u8Flags].value(i),
@@ -129,8 +131,16 @@ func (r *Row) equal(o *Row) bool {
 			return false
 		}
 	}
-	return r.TS == o.TS && r.ReceivedAt == o.ReceivedAt && r.IsBot == o.IsBot &&
+	return r.TS == o.TS && r.ReceivedAt == o.ReceivedAt && r.IsBot == o.IsBot && r.BotScore == o.BotScore && r.clientTS() == o.clientTS() &&
 		r.EnrichVersion == o.EnrichVersion && r.PayloadHash == o.PayloadHash && r.Flags == o.Flags
+}
+
+// clientTS is client_ts as it is stored: a row without one has the time of ts.
+func (r *Row) clientTS() int64 {
+	if r.ClientTS == 0 {
+		return r.TS
+	}
+	return r.ClientTS
 }
 
 func (r *Row) texts() [lcCount + strCount][]byte {
@@ -138,6 +148,6 @@ func (r *Row) texts() [lcCount + strCount][]byte {
 		bytesOf(r.Tenant), bytesOf(r.Site), r.Type, r.EventID, r.ClientID, r.UserID, r.SessionID,
 		r.URL, r.Host, r.Path, r.Referrer, r.ReferrerHost, r.UTMSource, r.UTMMedium, r.UTMCampaign,
 		bytesOf(r.Country), bytesOf(r.Region), bytesOf(r.City), bytesOf(r.Device), bytesOf(r.OS),
-		bytesOf(r.Browser), r.UserAgent,
+		bytesOf(r.Browser), r.UserAgent, bytesOf(r.Channel), r.UTMTerm, r.UTMContent, bytesOf(r.BotRule), r.Net,
 	}
 }

@@ -30,6 +30,15 @@ var types = [KindNums + 1]string{
 // Type is ClickHouse's name of the type in which a column of this kind is written.
 func (k Kind) Type() string { return types[k] }
 
+// TableType is ClickHouse's name of the type that the column has in the events table. It differs from Kind.Type for
+// is_bot, which a record holds as UInt8.
+func (c Column) TableType() string {
+	if c.Number == ColIsBot {
+		return "Bool"
+	}
+	return c.Kind.Type()
+}
+
 // NativeColumns is the list of column names, in order, that AppendNative writes for the stored
 // columns, for the column list of an INSERT.
 func NativeColumns() []string {
@@ -108,6 +117,9 @@ func (b *Batch) appendNativeColumn(dst []byte, col *Column) []byte {
 		c.pad(b.rows)
 		return append(dst, c.buf...)
 	case KindTime:
+		if s.index == timeClientTS {
+			return b.appendClientTimes(dst)
+		}
 		return b.times[s.index].appendNative(dst, b.rows)
 	case KindUInt8:
 		return b.u8s[s.index].appendNative(dst, b.rows)
@@ -124,6 +136,23 @@ func (b *Batch) appendNativeColumn(dst []byte, col *Column) []byte {
 		return c.appendNative(dst, b.rows)
 	}
 	panic("event: a column of unknown kind")
+}
+
+// appendClientTimes appends client_ts: a row that has none has the time of ts.
+func (b *Batch) appendClientTimes(dst []byte) []byte {
+	ts, client := &b.times[timeTS], &b.times[timeClientTS]
+	if client.empty() {
+		return ts.appendNative(dst, b.rows)
+	}
+	dst, out := extend(dst, 8*b.rows)
+	for i := range b.rows {
+		v := client.value(i)
+		if v == 0 {
+			v = ts.value(i)
+		}
+		binary.LittleEndian.PutUint64(out[8*i:], uint64(v))
+	}
+	return dst
 }
 
 func appendZeros(dst []byte, n int) []byte {

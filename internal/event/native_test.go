@@ -63,7 +63,11 @@ func (g target) fill(times *proto.ColInt64, b *Batch) {
 			}
 			c.AppendKV(kv)
 		default:
-			times.Append(b.Times(g.col.Number)[i])
+			ms := b.Times(g.col.Number)[i]
+			if g.col.Number == ColClientTS && ms == 0 {
+				ms = b.Times(ColTS)[i]
+			}
+			times.Append(ms)
 		}
 	}
 }
@@ -216,7 +220,7 @@ func TestNativeRefusesShortExtra(t *testing.T) {
 
 func TestNativeColumns(t *testing.T) {
 	names := NativeColumns()
-	if len(names) != 28 || names[0] != "tenant" || names[27] != "props_num" {
+	if len(names) != 35 || names[0] != "tenant" || names[34] != "props_num" {
 		t.Errorf("columns are %v", names)
 	}
 }

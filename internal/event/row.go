@@ -12,9 +12,15 @@ type Row struct {
 	SessionID, URL, Host, Path        []byte
 	Referrer, ReferrerHost            []byte
 	UTMSource, UTMMedium, UTMCampaign []byte
+	Channel                           string // of the visit: direct, internal, search, …
+	UTMTerm, UTMContent               []byte
 	Country, Region, City             string
 	Device, OS, Browser               string
-	IsBot                             bool
+	IsBot                             bool   // BotScore is 50 or more
+	BotRule                           string // name of the rule that says so; empty: none
+	BotScore                          uint8  // 0 to 100
+	Net                               []byte // daily-salted hash of the sender's network
+	ClientTS                          int64  // as the sender's clock said, Unix milliseconds; 0 or TS: no correction was made
 	UserAgent                         []byte
 	EnrichVersion                     uint16
 	Props                             []Prop // string, boolean, null and array values

@@ -62,6 +62,13 @@ const (
 	ColEnrichVersion = 26
 	ColProps         = 27
 	ColPropsNum      = 28
+	ColChannel       = 29
+	ColUTMTerm       = 30
+	ColUTMContent    = 31
+	ColBotRule       = 32
+	ColBotScore      = 33
+	ColNet           = 34
+	ColClientTS      = 35
 	// Log only.
 	ColPayloadHash = 100
 	ColFlags       = 101
@@ -83,9 +90,12 @@ var Columns = []Column{
 	{ColPath, "path", KindString, true, true},
 	{ColReferrer, "referrer", KindString, true, true},
 	{ColReferrerHost, "referrer_host", KindLowCard, true, true},
+	{ColChannel, "channel", KindLowCard, true, true},
 	{ColUTMSource, "utm_source", KindLowCard, true, true},
 	{ColUTMMedium, "utm_medium", KindLowCard, true, true},
 	{ColUTMCampaign, "utm_campaign", KindLowCard, true, true},
+	{ColUTMTerm, "utm_term", KindLowCard, true, true},
+	{ColUTMContent, "utm_content", KindLowCard, true, true},
 	{ColCountry, "country", KindLowCard, true, true},
 	{ColRegion, "region", KindLowCard, true, true},
 	{ColCity, "city", KindLowCard, true, true},
@@ -93,7 +103,11 @@ var Columns = []Column{
 	{ColOS, "os", KindLowCard, true, true},
 	{ColBrowser, "browser", KindLowCard, true, true},
 	{ColIsBot, "is_bot", KindUInt8, true, true},
+	{ColBotRule, "bot_rule", KindLowCard, true, true},
+	{ColBotScore, "bot_score", KindUInt8, true, true},
 	{ColUserAgent, "user_agent", KindLowCard, true, true},
+	{ColNet, "net", KindString, true, true},
+	{ColClientTS, "client_ts", KindTime, true, true},
 	{ColEnrichVersion, "enrich_version", KindUInt16, true, false},
 	{ColProps, "props", KindProps, true, true},
 	{ColPropsNum, "props_num", KindNums, true, true},
@@ -101,8 +115,8 @@ var Columns = []Column{
 	{ColFlags, "_flags", KindUInt8, false, false},
 }
 
-// SchemaVersion is the number of this set of columns; it is written into every record.
-const SchemaVersion = 1
+// SchemaVersion is the number of this set of columns; it is written into every record. Version 2 added the columns 29 to 35.
+const SchemaVersion = 2
 
 // Flags of a row (ColFlags).
 const (

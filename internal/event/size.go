@@ -8,7 +8,7 @@ package event
 type Sizes [columnCount]uint64
 
 // columnCount is len(Columns), which is no constant.
-const columnCount = 30
+const columnCount = 37
 
 // InternalSize is what a stored row has beside Columns: where it came from.
 const InternalSize = 2 + 8 + 2 + 8 + 4

@@ -96,7 +96,7 @@ func (v *view) masksNumbers() bool {
 func (v *view) rollupKeys(r rollup.Rollup, at string) []column {
 	var keys []column
 	if v.sc.All {
-		keys = append(keys, column{name: "tenant", typ: columnTypes[event.KindLowCard], expr: "_e.tenant"})
+		keys = append(keys, column{name: "tenant", typ: event.KindLowCard.Type(), expr: "_e.tenant"})
 	}
 	named := func(name string) column {
 		i := slices.IndexFunc(event.Columns, func(c event.Column) bool { return c.Name == name })

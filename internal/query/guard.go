@@ -215,7 +215,7 @@ func (s *statement) columns() []column {
 		}
 	}
 	if len(out) == 0 { // a relation has at least one; who reaches it reads their own id
-		out = append(out, column{name: "tenant", typ: columnTypes[event.KindLowCard], expr: "_e.tenant", reads: []string{"tenant"}})
+		out = append(out, column{name: "tenant", typ: event.KindLowCard.Type(), expr: "_e.tenant", reads: []string{"tenant"}})
 	}
 	return out
 }

@@ -26,12 +26,6 @@ type column struct {
 	property  bool
 }
 
-// columnTypes are the types of the columns of the table by how they are held.
-var columnTypes = map[event.Kind]string{
-	event.KindString: "String", event.KindLowCard: "LowCardinality(String)", event.KindTime: "DateTime64(3, 'UTC')", event.KindUInt8: "Bool",
-	event.KindProps: "Map(LowCardinality(String), String)", event.KindNums: "Map(LowCardinality(String), Float64)",
-}
-
 // propertyTypes are the types of the columns of properties.
 var propertyTypes = map[event.PropertyKind]string{event.PropBool: "Nullable(Bool)", event.PropInt: "Nullable(Int64)", event.PropFloat: "Nullable(Float64)", event.PropString: "Nullable(String)"}
 
@@ -96,7 +90,7 @@ func (v *view) hash(text string) string {
 func (v *view) builtin() []column {
 	var out []column
 	if v.sc.All {
-		out = append(out, column{name: "tenant", typ: columnTypes[event.KindLowCard], expr: "_e.tenant", reads: []string{"tenant"}})
+		out = append(out, column{name: "tenant", typ: event.KindLowCard.Type(), expr: "_e.tenant", reads: []string{"tenant"}})
 	}
 	for _, c := range event.Columns {
 		if c.Visible && c.Stored {
@@ -108,7 +102,7 @@ func (v *view) builtin() []column {
 
 // masked is a column of the table behind the masks.
 func (v *view) masked(c event.Column) column {
-	out := column{name: c.Name, typ: columnTypes[c.Kind], expr: "_e." + c.Name, reads: []string{c.Name}}
+	out := column{name: c.Name, typ: c.TableType(), expr: "_e." + c.Name, reads: []string{c.Name}}
 	action := v.masks[c.Name]
 	switch {
 	case c.Kind == event.KindProps || c.Kind == event.KindNums:
@@ -169,7 +163,7 @@ func (v *view) maskedMap(c event.Column) string {
 	if all == "_e."+c.Name {
 		return all
 	}
-	return "CAST(" + all + " AS " + columnTypes[c.Kind] + ")"
+	return "CAST(" + all + " AS " + c.TableType() + ")"
 }
 
 // action is what the masks do with a property: its own mask, one of the object that it belongs to, or one of all properties.
