@@ -1,5 +1,5 @@
 // Package catalog is the contract of the metadata catalog: tenants, their
-// sources, keys, users and sessions, what lookup tables they have, and the import ledger. Package sqlite implements it on one machine.
+// sources, keys, users and sessions, what lookup tables they have, what their users saved, and the import ledger. Package sqlite implements it on one machine.
 package catalog
 
 import (
@@ -159,7 +159,7 @@ type Catalog interface {
 	Source(ctx context.Context, t tenant.ID, id string) (Source, error)
 	Sources(ctx context.Context, t tenant.ID) ([]Source, error)
 	UpdateSource(ctx context.Context, t tenant.ID, id string, change func(*Source) error) (Source, error)
-	DeleteSource(ctx context.Context, t tenant.ID, id string) error // with its keys
+	DeleteSource(ctx context.Context, t tenant.ID, id string) error // with its keys and saved objects
 
 	// Keys of operators belong to the empty tenant, and only they have the role operator.
 	CreateKey(ctx context.Context, k Key) (Key, error)
@@ -204,6 +204,8 @@ type Catalog interface {
 	// Lookups are the tenant's tables, by name; none of a deleted tenant. It belongs to the hot path below.
 	Lookups(t tenant.ID) []lookup.Table
 
+	SavedObjects
+
 	// Imports remembers how far files were imported, for ever.
 	Imports(ctx context.Context, t tenant.ID, site string) ([]Import, error)
 	Import(ctx context.Context, t tenant.ID, site, file string) (Import, error) // ErrNotFound if never seen
@@ -228,7 +230,7 @@ type Import struct {
 
 // Conflict says which name is taken. It wraps ErrExists or ErrInUse.
 type Conflict struct {
-	Field string // the field of the request: id, site_id, aliases, key, email
+	Field string // the field of the request: id, site_id, aliases, key, email, name
 	Value string // the name that is taken, empty for a secret
 	Err   error
 }

@@ -27,6 +27,9 @@ func TestErase(t *testing.T) {
 		if _, err := c.CreateSource(t.Context(), s, catalog.Key{Tenant: id, ID: "k", Role: tenant.RoleWriter, Site: s.SiteID, Hash: [32]byte{byte(i + 1)}}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := c.CreateSaved(t.Context(), catalog.Saved{Tenant: id, Kind: catalog.KindDashboard, Name: "canary-saved-" + string(id), Body: []byte(`"canary-saved-` + string(id) + `"`)}, 1); err != nil {
+			t.Fatal(err)
+		}
 		if err := c.AdvanceImport(t.Context(), catalog.Import{Tenant: id, Site: s.SiteID, File: "canary-file-" + string(id), PrefixLen: 1, Lines: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +72,7 @@ func TestErase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, what := range []string{"name", "site", "alias", "file"} {
+		for _, what := range []string{"name", "site", "alias", "file", "saved"} {
 			if bytes.Contains(text, []byte("canary-"+what+"-gone")) {
 				t.Errorf("%s still holds its %s", filepath.Base(path)+suffix, what)
 			}
