@@ -13,12 +13,14 @@ import (
 	"weir/internal/cache"
 	"weir/internal/catalog"
 	"weir/internal/event"
+	"weir/internal/httpapi"
 	"weir/internal/jobs"
 	"weir/internal/metering"
 	"weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/query"
 	"weir/internal/report"
+	"weir/internal/saved"
 	"weir/internal/tenant"
 	"weir/internal/token"
 	work "weir/internal/usage"
@@ -64,11 +66,25 @@ func (a *app) openPipeline(ctx context.Context) error {
 	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, door))
 	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Data: tenantData{a}, Cache: keptReports,
-		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
+		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Objects: a.catalog, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
 	}, a.log, a.reg); err != nil {
 		return err
 	}
 	report.Register(a.api.Huma(), a.reports)
+	return a.openSaved(ctx)
+}
+
+// openSaved builds what keeps goals, segments, cohorts and dashboards, and shows panels by tokens.
+func (a *app) openSaved(ctx context.Context) error {
+	key, err := a.secret(ctx, "embed_secret", "embed tokens")
+	if err != nil {
+		return err
+	}
+	objects, err := saved.New(saved.Limits{}, saved.Deps{Catalog: a.catalog, Questions: a.reports, Audit: a.audit, EmbedKey: key, Public: httpapi.Public()}, a.log)
+	if err != nil {
+		return err
+	}
+	objects.Register(a.api.Huma())
 	return nil
 }
 
@@ -135,14 +151,16 @@ func (d tenantData) Masks(t tenant.ID) []catalog.Mask {
 	return found.Policy.Masks
 }
 
-// maskKey is the secret behind the hashes of masked columns, made at the first start and kept in the catalog.
-func (a *app) maskKey(ctx context.Context) ([]byte, error) {
-	const name = "mask_secret"
+// maskKey is the secret behind the hashes of masked columns.
+func (a *app) maskKey(ctx context.Context) ([]byte, error) { return a.secret(ctx, "mask_secret", "masks") }
+
+// secret is 32 random bytes, made at the first start and kept in the catalog.
+func (a *app) secret(ctx context.Context, name, of string) ([]byte, error) {
 	text, err := a.catalog.Setting(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) || err == nil && text == "" {
 		var raw [32]byte
 		if _, err := rand.Read(raw[:]); err != nil {
-			return nil, fmt.Errorf("make the secret of masks: %w", err)
+			return nil, fmt.Errorf("make the secret of %s: %w", of, err)
 		}
 		text = hex.EncodeToString(raw[:])
 		err = a.catalog.SetSetting(ctx, name, text)
@@ -152,7 +170,7 @@ func (a *app) maskKey(ctx context.Context) ([]byte, error) {
 	}
 	key, err := hex.DecodeString(text)
 	if err != nil {
-		return nil, fmt.Errorf("the secret of masks in the catalog is damaged: %w", err)
+		return nil, fmt.Errorf("the secret of %s in the catalog is damaged: %w", of, err)
 	}
 	return key, nil
 }

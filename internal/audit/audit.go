@@ -15,6 +15,7 @@ const (
 	SignOut   = "sign-out"
 	Query     = "query"           // SQL, by any door
 	Report    = "report"          // gathered by actor, site and minute
+	Embed     = "embed"           // a panel shown by a token; gathered like reports
 	Export    = "export"          // of the audit log, of costs
 	Job       = "create-job"      // that it ran is a query by the door job; delete-job and get-job-result are operations
 	Erase     = "audit.erase"     // texts of a tenant were erased

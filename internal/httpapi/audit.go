@@ -38,7 +38,7 @@ func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) 
 	switch {
 	case a.cfg.Audit == nil:
 		next(ctx)
-	case strings.HasPrefix(op.Path, "/api/v1/analytics/"):
+	case strings.HasPrefix(op.Path, "/api/v1/analytics/") && !changes(op):
 		next(ctx)
 		a.cfg.Audit.Gather(a.reportEntry(ctx, r, p))
 	case takesOut(op):
@@ -50,6 +50,11 @@ func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) 
 	default:
 		next(ctx)
 	}
+}
+
+// changes says whether an operation about a site changes something: one that is no question, or says so in its metadata.
+func changes(op *huma.Operation) bool {
+	return op.Metadata["audit"] == "change" || op.Method != http.MethodGet && op.Method != http.MethodPost
 }
 
 // takesOut says whether an operation takes data out of the installation, in a stream that cannot be held back.

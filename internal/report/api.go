@@ -51,7 +51,8 @@ Events of bots are counted; leave them out with filter=is_bot:false.
 A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
 Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
 A series without group_by has a row for each interval; with group_by, only where something happened.
-Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.`
+Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
+filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.`
 
 // list is a list of words: an array, or one string with commas.
 type list []string
@@ -98,6 +99,7 @@ type reportQuery struct {
 	Interval string   `query:"interval" doc:"minute, hour, day, week or month: a series."`
 	GroupBy  []string `query:"group_by" doc:"Columns, and props.<name>." example:"[\"country\"]"`
 	Filter   []string `query:"filter,explode" doc:"May be repeated."`
+	Segment  string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Compare  string   `query:"compare" doc:"previous: adds the time just before of the same length."`
 	Limit    string   `query:"limit" doc:"At most so many groups, the largest first; 1000 by default."`
 	query    url.Values
@@ -110,7 +112,7 @@ func (q *reportQuery) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "compare", "limit"}
+var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "compare", "limit"}
 
 type reportBody struct {
 	SiteID string `path:"site_id"`
@@ -121,6 +123,7 @@ type reportBody struct {
 		Interval string `json:"interval,omitempty"`
 		GroupBy  list   `json:"group_by,omitempty"`
 		Filter   texts  `json:"filter,omitempty"`
+		Segment  string `json:"segment,omitempty"`
 		Compare  string `json:"compare,omitempty"`
 		Limit    int    `json:"limit,omitempty"`
 	}
@@ -168,13 +171,16 @@ func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, err
 		limit = n
 	}
 	return r.report(ctx, in.SiteID, ask{Metric: in.Metric, GroupBy: in.GroupBy, Filter: in.Filter, From: in.From, To: in.To,
-		Interval: in.Interval, Compare: in.Compare, Limit: limit})
+		Interval: in.Interval, Compare: in.Compare, Limit: limit, Segment: in.Segment})
 }
 
 func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, error) {
+	return r.report(ctx, in.SiteID, in.ask())
+}
+
+func (in *reportBody) ask() ask {
 	b := in.Body
-	return r.report(ctx, in.SiteID, ask{Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To,
-		Interval: b.Interval, Compare: b.Compare, Limit: b.Limit})
+	return ask{Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment}
 }
 
 func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, error) {
@@ -184,6 +190,9 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 	}
 	q, p := a.question(src, r.now(), r.zone)
 	if p != nil {
+		return nil, fail(p)
+	}
+	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
 		return nil, fail(p)
 	}
 	if p := r.masked(who, q); p != nil {

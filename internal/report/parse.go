@@ -19,6 +19,7 @@ type ask struct {
 	From, To                string
 	Interval, Compare       string
 	Limit                   int
+	Segment                 string
 }
 
 // The bounds of a question.
@@ -133,6 +134,9 @@ func parseFilter(text string) (Filter, *problem.Problem) {
 		return f, invalid("filter", "the filter %q has no value; write column:value, for example country:DE", text)
 	}
 	name, f.Not = strings.CutPrefix(name, "!")
+	if name == cohortFilter {
+		return parseCohort(values, f.Not)
+	}
 	var p *problem.Problem
 	if f.Dim, p = dimOf("filter", name); p != nil {
 		return f, p

@@ -69,6 +69,7 @@ type Filter struct {
 	Values   []string
 	Not      bool
 	Contains bool
+	Cohort   *cohort // set: events of its persons are kept, whatever Dim and Values say
 }
 
 // textColumns are the columns that can be a dim: visible, and text or a flag.
@@ -82,10 +83,13 @@ var textColumns = func() []string {
 	return names
 }()
 
-// columns are those that the question needs, in dims and filters; ok is false if it needs a property.
+// columns are those that the question needs, in dims and filters; ok is false if it needs a property or a person.
 func (q Question) columns() (names []string, ok bool) {
 	dims := slices.Clone(q.GroupBy)
 	for _, f := range q.Filters {
+		if f.Cohort != nil {
+			return nil, false // rollups do not know persons
+		}
 		dims = append(dims, f.Dim)
 	}
 	for _, d := range dims {

@@ -284,9 +284,18 @@ func (q Question) parts() []string {
 	for _, d := range q.GroupBy {
 		parts = append(parts, d.Name())
 	}
-	for _, f := range q.Filters {
+	return append(parts, filterParts(q.Filters)...)
+}
+
+// filterParts are what an answer depends on in filters.
+func filterParts(filters []Filter) []string {
+	var parts []string
+	for _, f := range filters {
 		parts = append(parts, f.Dim.Name(), fmt.Sprint(f.Not, f.Contains, len(f.Values)))
 		parts = append(parts, f.Values...)
+		if f.Cohort != nil {
+			parts = append(parts, f.Cohort.parts()...)
+		}
 	}
 	return parts
 }
@@ -335,8 +344,10 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 		}
 	}
 	for _, f := range q.Filters {
-		if p := check("filter", f.Dim); p != nil {
-			return p
+		for _, d := range f.dims() {
+			if p := check("filter", d); p != nil {
+				return p
+			}
 		}
 	}
 	return nil
@@ -356,7 +367,12 @@ func (q Question) rawColumns() []string {
 		add(d)
 	}
 	for _, f := range q.Filters {
-		add(f.Dim)
+		if f.Cohort != nil {
+			names = append(names, "client_id", "user_id")
+		}
+		for _, d := range f.dims() {
+			add(d)
+		}
 	}
 	for _, m := range q.Metrics {
 		switch m {

@@ -252,24 +252,36 @@ func (b *builder) dim(d Dim, param string) string {
 	return "multiIf(mapContains(props, " + k + "), props[" + k + "], mapContains(props_num, " + k + "), toString(props_num[" + k + "]), '')"
 }
 
-// filters are the conditions of the filters, each with its AND.
-func (b *builder) filters() string {
+// filters are the conditions of the question's filters, each with its AND.
+func (b *builder) filters() string { return b.conditions("f", b.q.Filters) }
+
+// conditions are those of filters, each with its AND. The names of their parameters begin with prefix.
+func (b *builder) conditions(prefix string, filters []Filter) string {
 	var s strings.Builder
-	for i, f := range b.q.Filters {
-		n := strconv.Itoa(i)
-		expr := b.dim(f.Dim, "fk"+n)
+	for i, f := range filters {
+		s.WriteString(" AND " + b.condition(prefix, strconv.Itoa(i), f))
+	}
+	return s.String()
+}
+
+func (b *builder) condition(prefix, n string, f Filter) string {
+	var cond string
+	switch {
+	case f.Cohort != nil:
+		cond = b.inCohort(prefix+n, f.Cohort)
+	default:
+		expr := b.dim(f.Dim, prefix+"k"+n)
 		if f.Dim.Column == "is_bot" {
 			expr = "toString(is_bot)"
 		}
-		values := b.texts("f"+n, f.Values)
-		cond := expr + " IN " + values
+		values := b.texts(prefix+n, f.Values)
+		cond = expr + " IN " + values
 		if f.Contains {
 			cond = "arrayExists(x -> position(" + expr + ", x) > 0, " + values + ")"
 		}
-		if f.Not {
-			cond = "NOT (" + cond + ")"
-		}
-		s.WriteString(" AND " + cond)
 	}
-	return s.String()
+	if f.Not {
+		cond = "NOT (" + cond + ")"
+	}
+	return cond
 }

@@ -1,0 +1,194 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+	"weir/internal/rollup"
+)
+
+// cohortFilter is the column of a filter that names a cohort.
+const cohortFilter = "cohort"
+
+// The bounds of a cohort.
+const (
+	defaultWithin = 30 * 24 * time.Hour
+	maxWithin     = 400 * 24 * time.Hour
+	maxAtLeast    = 1_000_000
+	maxPeople     = 10_000
+	maxPersonID   = 256 // bytes
+)
+
+// cohort is a set of persons that a filter names. Until findCohort has filled it only id is set; no statement is made of that.
+type cohort struct {
+	id      string
+	version int64
+	// One of these is set.
+	people []string
+	did    *did
+}
+
+// did is a behaviour: persons with at least so many events that pass, in a range of time.
+type did struct {
+	typ          string // empty: any
+	filters      []Filter
+	from, to     time.Time
+	atLeast      int
+	tenant, site string
+}
+
+// parseCohort reads the values of a filter on cohort.
+func parseCohort(values string, not bool) (Filter, *problem.Problem) {
+	if rest, ok := strings.CutPrefix(values, "!"); ok && !not {
+		values, not = rest, true
+	}
+	if values == "" || len(values) > 100 || !utf8.ValidString(values) || strings.ContainsAny(values, "|~\\\x00") {
+		return Filter{}, invalid("filter", "a filter on cohort names one saved cohort by its id: cohort:ID, or !cohort:ID for everybody else")
+	}
+	return Filter{Not: not, Cohort: &cohort{id: values}}, nil
+}
+
+// findCohort fills what the catalog knows of a cohort.
+func (r *Reporter) findCohort(ctx context.Context, src catalog.Source, c *cohort) *problem.Problem {
+	var body catalog.Cohort
+	version, p := r.object(ctx, src, catalog.KindCohort, "filter", c.id, &body)
+	if p != nil {
+		return p
+	}
+	c.version = version
+	return r.fillCohort(src, c, body)
+}
+
+// fillCohort checks a definition and makes it part of c.
+func (r *Reporter) fillCohort(src catalog.Source, c *cohort, body catalog.Cohort) *problem.Problem {
+	set := 0
+	for _, is := range []bool{body.Did != nil, body.Funnel != nil, body.People != nil} {
+		if is {
+			set++
+		}
+	}
+	switch {
+	case set != 1:
+		return problem.New(http.StatusUnprocessableEntity, "invalid_question",
+			`a cohort is one of: {"did": {"type": "purchase"}, "within": "30d", "at_least": 1}, {"funnel": {…}, "step": 2}, {"people": ["id", …]}; the question has %d of did, funnel and people`, set).WithField("question")
+	case body.Did == nil && (body.Within != "" || body.AtLeast != 0):
+		return invalid("question.within", "within and at_least belong to did")
+	case body.Funnel == nil && body.Step != 0:
+		return invalid("question.step", "step belongs to funnel")
+	case body.Funnel != nil:
+		return invalid("question.funnel", "a cohort of a funnel cannot be made here")
+	case body.People != nil:
+		return c.fillPeople(body.People)
+	}
+	return r.fillDid(src, c, body)
+}
+
+func (c *cohort) fillPeople(ids []string) *problem.Problem {
+	const field = "question.people"
+	if len(ids) == 0 || len(ids) > maxPeople {
+		return invalid(field, "people names %d persons, it must be 1 to %d", len(ids), maxPeople).WithLimit("report.cohort_people", maxPeople)
+	}
+	for _, id := range ids {
+		if id == "" || len(id) > maxPersonID || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+			return invalid(field, "people has %q; the id of a person is 1 to %d bytes of valid text", clip(strings.ToValidUTF8(id, "?")), maxPersonID)
+		}
+	}
+	c.people = ids
+	return nil
+}
+
+func (r *Reporter) fillDid(src catalog.Source, c *cohort, body catalog.Cohort) *problem.Problem {
+	if p := checkType("question.did.type", body.Did.Type, false); p != nil {
+		return p
+	}
+	q := Question{}
+	if p := (ask{Filter: body.Did.Filter}).filters(&q); p != nil {
+		return p.WithField("question.did.filter")
+	}
+	if slices.ContainsFunc(q.Filters, func(f Filter) bool { return f.Cohort != nil }) {
+		return invalid("question.did.filter", "a cohort cannot be made of another cohort; write its filters here")
+	}
+	within, ok := length(body.Within, defaultWithin)
+	if !ok || within > maxWithin {
+		return invalid("question.within", "within is %q; write a length such as 12h, 30d or 8w, at most 400d", clip(body.Within)).WithLimit("report.cohort_days", int64(maxWithin/(24*time.Hour)))
+	}
+	if body.AtLeast < 0 || body.AtLeast > maxAtLeast {
+		return invalid("question.at_least", "at_least is %d, it must be between 1 and %d", body.AtLeast, maxAtLeast)
+	}
+	to := roundUp(r.now(), grain(within))
+	c.did = &did{typ: body.Did.Type, filters: q.Filters, from: to.Add(-within), to: to, atLeast: max(1, body.AtLeast), tenant: string(src.Tenant), site: src.SiteID}
+	return nil
+}
+
+// length reads a length such as 7d; empty is def.
+func length(s string, def time.Duration) (time.Duration, bool) {
+	if s == "" {
+		return def, true
+	}
+	n, err := strconv.Atoi(s[:len(s)-1])
+	unit := units[s[len(s)-1]]
+	return time.Duration(n) * unit, err == nil && n > 0 && n < 100_000 && unit > 0 && s[0] != '+'
+}
+
+// CheckCohort says what is wrong with the definition of a cohort.
+func (r *Reporter) CheckCohort(_ context.Context, src catalog.Source, c catalog.Cohort) *problem.Problem {
+	return r.fillCohort(src, &cohort{}, c)
+}
+
+// parts are what an answer depends on.
+func (c *cohort) parts() []string {
+	parts := []string{"cohort", c.id, strconv.FormatInt(c.version, 10)}
+	if c.did != nil {
+		parts = append(parts, c.did.from.UTC().Format(time.RFC3339Nano), c.did.to.UTC().Format(time.RFC3339Nano))
+	}
+	return parts
+}
+
+// dims are the columns and properties that a filter looks at. A list of persons is a filter on who they are.
+func (f Filter) dims() []Dim {
+	c := f.Cohort
+	switch {
+	case c == nil:
+		return []Dim{f.Dim}
+	case c.did == nil:
+		return []Dim{{Column: "client_id"}, {Column: "user_id"}}
+	}
+	dims := []Dim{{Column: "type"}}
+	for _, inner := range c.did.filters {
+		dims = append(dims, inner.Dim)
+	}
+	return dims
+}
+
+// person is the expression of an event's person; empty for an event of nobody.
+const person = "if(client_id != '', client_id, user_id)"
+
+// inCohort is the condition that an event's person is in a cohort. The names of its parameters begin with prefix.
+func (b *builder) inCohort(prefix string, c *cohort) string {
+	switch {
+	case c.people != nil:
+		return person + " IN " + b.texts(prefix+"p", c.people)
+	case c.did != nil:
+		return person + " IN (" + b.didSQL(prefix+"c", c.did) + ")"
+	}
+	panic("report: a statement of a cohort that was not found: " + c.id)
+}
+
+// didSQL selects the persons of a behaviour.
+func (b *builder) didSQL(prefix string, d *did) string {
+	cond := ""
+	if d.typ != "" {
+		cond = " AND type = " + b.text(prefix+"type", d.typ)
+	}
+	b.params[prefix+"least"] = strconv.Itoa(d.atLeast)
+	return fmt.Sprintf("SELECT %s AS p FROM %s WHERE tenant = %s AND site_id = %s AND %s%s%s AND p != '' GROUP BY p HAVING count() >= {%sleast:UInt64}", person, rollup.Events,
+		b.text(prefix+"tenant", d.tenant), b.text(prefix+"site", d.site), b.between("ts", prefix+"from", d.from, prefix+"to", d.to), cond, b.conditions(prefix+"f", d.filters), prefix)
+}

@@ -1,0 +1,208 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"weir/internal/catalog"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// Objects finds what users saved. catalog.SavedObjects does.
+type Objects interface {
+	Saved(ctx context.Context, t tenant.ID, kind, id string) (catalog.Saved, error)
+}
+
+// maxType is the longest type of an event that a question can name, in bytes.
+const maxType = 256
+
+// object finds what is saved for a site under an id, and reads it into body. field is the caller's, for a message.
+func (r *Reporter) object(ctx context.Context, src catalog.Source, kind, field, id string, body any) (version int64, p *problem.Problem) {
+	unknown := invalid(field, "there is no %s %q for this site; GET /api/v1/analytics/%s/%ss lists them", kind, clip(id), src.SiteID, kind)
+	if r.deps.Objects == nil || !utf8.ValidString(id) {
+		return 0, unknown
+	}
+	s, err := r.deps.Objects.Saved(ctx, src.Tenant, kind, id)
+	switch {
+	case errors.Is(err, catalog.ErrNotFound) || err == nil && s.Site != src.SiteID:
+		return 0, unknown
+	case ctx.Err() != nil:
+		return 0, gone()
+	case err == nil:
+		err = json.Unmarshal(s.Body, body)
+	}
+	if err != nil {
+		r.log.Error("a saved object cannot be read", "kind", kind, "id", id, "error", err)
+		return 0, problem.New(http.StatusInternalServerError, "internal", "the %s %q cannot be read; the operator's log says why", kind, id)
+	}
+	return s.Version, nil
+}
+
+// clip shortens what a caller wrote, for a message.
+func clip(s string) string {
+	if len(s) > 100 {
+		return strings.ToValidUTF8(s[:100], "") + "…"
+	}
+	return s
+}
+
+// filters reads the filters of a question and adds those of a segment (empty: none). What they name is found: every question about a site
+// that takes filters reads them here.
+func (r *Reporter) filters(ctx context.Context, src catalog.Source, texts []string, segment string) ([]Filter, *problem.Problem) {
+	q := Question{}
+	if p := (ask{Filter: texts}).filters(&q); p != nil {
+		return nil, p
+	}
+	if segment != "" {
+		var body catalog.Segment
+		if _, p := r.object(ctx, src, catalog.KindSegment, "segment", segment, &body); p != nil {
+			return nil, p
+		}
+		more := Question{}
+		if p := (ask{Filter: body.Filter}).filters(&more); p != nil {
+			return nil, p.WithField("segment")
+		}
+		q.Filters = append(q.Filters, more.Filters...)
+	}
+	for i := range q.Filters {
+		if q.Filters[i].Cohort == nil {
+			continue
+		}
+		if p := r.findCohort(ctx, src, q.Filters[i].Cohort); p != nil {
+			return nil, p
+		}
+	}
+	return q.Filters, nil
+}
+
+func checkType(field, s string, needed bool) *problem.Problem {
+	switch {
+	case s == "" && needed:
+		return problem.New(http.StatusUnprocessableEntity, "missing_field", "field %s is missing: the type of the event, such as pageview or signup", field).WithField(field)
+	case len(s) > maxType || !utf8.ValidString(s) || strings.ContainsRune(s, 0):
+		return invalid(field, "%s must be 1 to %d bytes of valid text", field, maxType)
+	}
+	return nil
+}
+
+// CheckGoal says what is wrong with a goal.
+func (r *Reporter) CheckGoal(g catalog.Goal) *problem.Problem {
+	if p := checkType("type", g.Type, true); p != nil {
+		return p
+	}
+	return checkFilters(g.Filter)
+}
+
+// CheckSegment says what is wrong with a segment.
+func (r *Reporter) CheckSegment(s catalog.Segment) *problem.Problem {
+	if len(s.Filter) == 0 {
+		return problem.New(http.StatusUnprocessableEntity, "missing_field", "field filter is missing: a segment has one filter at least, such as country:DE").WithField("filter")
+	}
+	return checkFilters(s.Filter)
+}
+
+func checkFilters(texts []string) *problem.Problem {
+	return ask{Filter: texts}.filters(&Question{})
+}
+
+// strictly reads JSON that a caller sent or saved into v, a pointer to a struct, and names a field that there is not.
+func strictly(b []byte, v any) *problem.Problem {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil && d.More() {
+		err = errors.New("there is something behind it")
+	}
+	var typ *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &typ) && typ.Field != "":
+		return problem.New(http.StatusUnprocessableEntity, "invalid_field", "field %s: it cannot be a %s", typ.Field, typ.Value).WithField(typ.Field)
+	}
+	if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
+		names := fieldsOf(reflect.TypeOf(v).Elem())
+		return problem.New(http.StatusUnprocessableEntity, "unknown_field", "there is no field %q here%s; the fields are %s", clip(m[1]), didYouMean(clip(m[1]), names), strings.Join(names, ", ")).WithField(clip(m[1]))
+	}
+	return problem.New(http.StatusUnprocessableEntity, "invalid_question", "the question cannot be read: %v", err)
+}
+
+var unknownField = regexp.MustCompile(`unknown field "(.*)"`)
+
+func fieldsOf(t reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" && !f.Anonymous {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// panelQuestion is how the question of a kind of panel is checked and answered.
+type panelQuestion struct {
+	check  func(ctx context.Context, src catalog.Source, question []byte) *problem.Problem
+	answer func(ctx context.Context, src catalog.Source, question []byte) (*served, error)
+}
+
+// panelQuestions are the kinds of panels that ask about a site.
+func (r *Reporter) panelQuestions() map[string]panelQuestion {
+	report := panelQuestion{r.checkReport, func(ctx context.Context, src catalog.Source, question []byte) (*served, error) {
+		in := reportBody{SiteID: src.SiteID}
+		if p := strictly(question, &in.Body); p != nil {
+			return nil, p
+		}
+		return r.postReport(ctx, &in)
+	}}
+	return map[string]panelQuestion{"tile": report, "line": report, "bar": report, "table": report}
+}
+
+func (r *Reporter) checkReport(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {
+	var in reportBody
+	if p := strictly(question, &in.Body); p != nil {
+		return p
+	}
+	a := in.ask()
+	if _, p := a.question(src, r.now(), r.zone); p != nil {
+		return p
+	}
+	_, p := r.filters(ctx, src, a.Filter, a.Segment)
+	return p
+}
+
+// CheckPanel says what is wrong with the question of a panel of a kind.
+func (r *Reporter) CheckPanel(ctx context.Context, src catalog.Source, kind string, question json.RawMessage) *problem.Problem {
+	q, ok := r.panelQuestions()[kind]
+	if !ok {
+		return invalid("kind", "a panel of the kind %q asks nothing about a site", clip(kind))
+	}
+	return q.check(ctx, src, question)
+}
+
+// AnswerPanel answers the question of a panel for the principal in ctx, like the endpoint of that question.
+func (r *Reporter) AnswerPanel(ctx context.Context, src catalog.Source, kind string, question json.RawMessage) (json.RawMessage, http.Header, *problem.Problem) {
+	q, ok := r.panelQuestions()[kind]
+	if !ok {
+		return nil, nil, invalid("kind", "a panel of the kind %q asks nothing about a site", clip(kind))
+	}
+	s, err := q.answer(ctx, src, question)
+	if err != nil {
+		var p *problem.Problem
+		if !errors.As(err, &p) {
+			r.log.Error("a panel failed", "kind", kind, "error", err)
+			p = problem.New(http.StatusInternalServerError, "internal", "the panel could not be answered; the operator's log says why")
+		}
+		return nil, nil, p
+	}
+	return bytes.TrimSpace(s.Body), http.Header{"X-Weir-Cost": {s.Cost}, "X-Weir-Cache": {s.Cache}}, nil
+}
