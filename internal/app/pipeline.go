@@ -152,7 +152,9 @@ func (d tenantData) Masks(t tenant.ID) []catalog.Mask {
 }
 
 // maskKey is the secret behind the hashes of masked columns.
-func (a *app) maskKey(ctx context.Context) ([]byte, error) { return a.secret(ctx, "mask_secret", "masks") }
+func (a *app) maskKey(ctx context.Context) ([]byte, error) {
+	return a.secret(ctx, "mask_secret", "masks")
+}
 
 // secret is 32 random bytes, made at the first start and kept in the catalog.
 func (a *app) secret(ctx context.Context, name, of string) ([]byte, error) {
