@@ -94,6 +94,7 @@ type Source struct {
 	TimeZone  string   // IANA name, UTC by default
 	FirstDay  int      // first day of the week, 1 = Monday by default
 	Strong    bool     // queries of the tenant wait for what was acknowledged before them
+	Privacy   *Privacy // nil: the defaults. It is shared: a change sets another one
 	Created   time.Time
 }
 

@@ -20,23 +20,24 @@ type SourceCmd struct {
 
 // sourceInfo is a source as the API shows it.
 type sourceInfo struct {
-	ID        string    `json:"id"`
-	SiteID    string    `json:"site_id"`
-	Name      string    `json:"name"`
-	Aliases   []string  `json:"aliases"`
-	Hostnames []string  `json:"hostnames"`
-	TimeZone  string    `json:"time_zone"`
-	FirstDay  int       `json:"first_day"`
-	Strong    bool      `json:"strong"`
-	Created   time.Time `json:"created"`
-	WriteKey  string    `json:"write_key,omitempty"`
+	ID        string        `json:"id"`
+	SiteID    string        `json:"site_id"`
+	Name      string        `json:"name"`
+	Aliases   []string      `json:"aliases"`
+	Hostnames []string      `json:"hostnames"`
+	TimeZone  string        `json:"time_zone"`
+	FirstDay  int           `json:"first_day"`
+	Strong    bool          `json:"strong"`
+	Privacy   sourcePrivacy `json:"privacy"`
+	Created   time.Time     `json:"created"`
+	WriteKey  string        `json:"write_key,omitempty"`
 }
 
 func sourceTable(list ...sourceInfo) func() grid {
 	return func() grid {
-		g := grid{head: []string{"id", "site_id", "name", "aliases", "hostnames", "time zone", "first day", "strong", "created"}}
+		g := grid{head: []string{"id", "site_id", "name", "aliases", "hostnames", "time zone", "first day", "strong", "privacy", "created"}}
 		for _, s := range list {
-			g.add(s.ID, s.SiteID, orDash(s.Name), orDash(strings.Join(s.Aliases, " ")), orDash(strings.Join(s.Hostnames, " ")), s.TimeZone, strconv.Itoa(s.FirstDay), strconv.FormatBool(s.Strong), when(s.Created))
+			g.add(s.ID, s.SiteID, orDash(s.Name), orDash(strings.Join(s.Aliases, " ")), orDash(strings.Join(s.Hostnames, " ")), s.TimeZone, strconv.Itoa(s.FirstDay), strconv.FormatBool(s.Strong), s.Privacy.String(), when(s.Created))
 		}
 		return g
 	}
@@ -44,26 +45,28 @@ func sourceTable(list ...sourceInfo) func() grid {
 
 // SourceFields are the fields of a source that can be set; what is not given stays out of the request.
 type SourceFields struct {
-	Name         *string  `help:"Name for people." json:"name,omitempty"`
-	Alias        []string `help:"Foreign id that stands for the source, for example a domain; may be repeated." json:"-"`
-	Hostname     []string `help:"Host whose browsers may send, *.example.com with its subdomains; may be repeated." json:"-"`
-	TimeZone     *string  `help:"IANA time zone of its reports." json:"time_zone,omitempty"`
-	FirstDay     *int     `help:"First day of the week, 1 is Monday." json:"first_day,omitempty"`
-	Strong       *bool    `help:"Queries and reports of the tenant wait for everything that was acknowledged before them." negatable:"" json:"strong,omitempty"`
-	NoAliases    bool     `help:"Remove all aliases." json:"-"`
-	AllHostnames bool     `help:"Allow all hosts." json:"-"`
+	Name          *string  `help:"Name for people." json:"name,omitempty"`
+	Alias         []string `help:"Foreign id that stands for the source, for example a domain; may be repeated." json:"-"`
+	Hostname      []string `help:"Host whose browsers may send, *.example.com with its subdomains; may be repeated." json:"-"`
+	TimeZone      *string  `help:"IANA time zone of its reports." json:"time_zone,omitempty"`
+	FirstDay      *int     `help:"First day of the week, 1 is Monday." json:"first_day,omitempty"`
+	Strong        *bool    `help:"Queries and reports of the tenant wait for everything that was acknowledged before them." negatable:"" json:"strong,omitempty"`
+	PrivacyFields `embed:""`
+	NoAliases     bool `help:"Remove all aliases." json:"-"`
+	AllHostnames  bool `help:"Allow all hosts." json:"-"`
 }
 
 type sourceBody struct {
 	ID     string `json:"id,omitempty"`
 	SiteID string `json:"site_id,omitempty"`
 	SourceFields
-	Aliases   *[]string `json:"aliases,omitempty"`
-	Hostnames *[]string `json:"hostnames,omitempty"`
+	Aliases   *[]string    `json:"aliases,omitempty"`
+	Hostnames *[]string    `json:"hostnames,omitempty"`
+	Privacy   *privacyBody `json:"privacy,omitempty"`
 }
 
 func (f SourceFields) body() sourceBody {
-	b := sourceBody{SourceFields: f}
+	b := sourceBody{SourceFields: f, Privacy: f.privacy()}
 	if len(f.Alias) > 0 || f.NoAliases {
 		aliases := append([]string{}, f.Alias...)
 		b.Aliases = &aliases

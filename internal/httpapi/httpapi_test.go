@@ -272,7 +272,8 @@ func TestSourceLife(t *testing.T) {
 	}
 	delete(got, "created")
 	delete(got, "write_key")
-	want := map[string]any{"id": "app", "site_id": site, "name": "App", "aliases": []any{"G-1"}, "hostnames": []any{"www.example.com", "*.example.org"}, "time_zone": "Europe/Berlin", "first_day": 7., "strong": false}
+	want := map[string]any{"id": "app", "site_id": site, "name": "App", "aliases": []any{"G-1"}, "hostnames": []any{"www.example.com", "*.example.org"}, "time_zone": "Europe/Berlin", "first_day": 7., "strong": false,
+		"privacy": map[string]any{"consent_required": false, "cookieless": false, "pseudonymise": false, "keep_query_strings": false, "query_parameters": []any{}, "rules": []any{}}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -281,6 +282,20 @@ func TestSourceLife(t *testing.T) {
 	want["aliases"], want["first_day"], want["strong"] = []any{}, 1., true
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	f.audit.appended = nil
+	f.want(200, f.do("PATCH", "/api/v1/tenants/acme/sources/app", admin, `{"privacy":{"pseudonymise":true,"query_parameters":["Page"],"rules":[{"field":"props.email","action":"drop"},{"pattern":"re:[0-9]{9}","action":"hash"}]}}`))
+	if e := f.audit.last(t); e.Action != "update-source" || e.Outcome != "ok" || e.Target != "/api/v1/tenants/acme/sources/app" || !strings.Contains(e.Text, `"pseudonymise":true`) {
+		t.Errorf("recorded %+v", e)
+	}
+	got = f.want(200, f.do("PATCH", "/api/v1/tenants/acme/sources/app", admin, `{"privacy":{"cookieless":true}}`)) // the others stay
+	rules := []any{map[string]any{"field": "props.email", "action": "drop"}, map[string]any{"pattern": "re:[0-9]{9}", "action": "hash"}}
+	if d := cmp.Diff(map[string]any{"consent_required": false, "cookieless": true, "pseudonymise": true, "keep_query_strings": false, "query_parameters": []any{"page"}, "rules": rules}, got["privacy"]); d != "" {
+		t.Error(d)
+	}
+	got = f.want(200, f.do("PATCH", "/api/v1/tenants/acme/sources/app", admin, `{"privacy":{"rules":[]}}`))
+	if p := got["privacy"].(map[string]any); len(p["rules"].([]any)) != 0 || p["cookieless"] != true {
+		t.Errorf("privacy is %v", p)
 	}
 	f.want(200, f.do("GET", "/api/v1/tenants/acme/sources/app", operator, "")) // the operator may, too
 	if list := f.want(200, f.do("GET", "/api/v1/tenants/acme/sources", admin, ""))["sources"].([]any); len(list) != 2 {

@@ -17,30 +17,32 @@ import (
 
 // SourceView is a source as the API shows it.
 type SourceView struct {
-	ID        string    `json:"id" example:"web"`
-	SiteID    string    `json:"site_id" doc:"Public name of the source in events and reports, unique in the installation"`
-	Name      string    `json:"name"`
-	Aliases   []string  `json:"aliases" doc:"Foreign ids that stand for the source"`
-	Hostnames []string  `json:"hostnames" doc:"Hosts whose browsers may send; empty allows all"`
-	TimeZone  string    `json:"time_zone" example:"Europe/Berlin"`
-	FirstDay  int       `json:"first_day" doc:"First day of the week, 1 is Monday"`
-	Strong    bool      `json:"strong" doc:"The tenant's queries and reports wait for everything that was acknowledged before them"`
-	Created   time.Time `json:"created"`
+	ID        string      `json:"id" example:"web"`
+	SiteID    string      `json:"site_id" doc:"Public name of the source in events and reports, unique in the installation"`
+	Name      string      `json:"name"`
+	Aliases   []string    `json:"aliases" doc:"Foreign ids that stand for the source"`
+	Hostnames []string    `json:"hostnames" doc:"Hosts whose browsers may send; empty allows all"`
+	TimeZone  string      `json:"time_zone" example:"Europe/Berlin"`
+	FirstDay  int         `json:"first_day" doc:"First day of the week, 1 is Monday"`
+	Strong    bool        `json:"strong" doc:"The tenant's queries and reports wait for everything that was acknowledged before them"`
+	Privacy   PrivacyView `json:"privacy" doc:"What is done about personal data before an event is stored"`
+	Created   time.Time   `json:"created"`
 }
 
 func viewSource(s catalog.Source) SourceView {
 	return SourceView{ID: s.ID, SiteID: s.SiteID, Name: s.Name, Aliases: append([]string{}, s.Aliases...), Hostnames: append([]string{}, s.Hostnames...),
-		TimeZone: s.TimeZone, FirstDay: s.FirstDay, Strong: s.Strong, Created: s.Created}
+		TimeZone: s.TimeZone, FirstDay: s.FirstDay, Strong: s.Strong, Privacy: viewPrivacy(s.Privacy), Created: s.Created}
 }
 
 // SourcePatch changes only what it names.
 type SourcePatch struct {
-	Name      *string   `json:"name,omitempty" maxLength:"200"`
-	Aliases   *[]string `json:"aliases,omitempty" maxItems:"100" doc:"Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation"`
-	Hostnames *[]string `json:"hostnames,omitempty" maxItems:"100" doc:"Hosts whose browsers may send, *.example.com with its subdomains; empty allows all"`
-	TimeZone  *string   `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name; UTC by default"`
-	FirstDay  *int      `json:"first_day,omitempty" minimum:"1" maximum:"7" doc:"First day of the week, 1 is Monday and the default"`
-	Strong    *bool     `json:"strong,omitempty" doc:"Queries and reports of the tenant wait, at most query.token_wait, until everything that was acknowledged before them can be seen"`
+	Name      *string       `json:"name,omitempty" maxLength:"200"`
+	Aliases   *[]string     `json:"aliases,omitempty" maxItems:"100" doc:"Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation"`
+	Hostnames *[]string     `json:"hostnames,omitempty" maxItems:"100" doc:"Hosts whose browsers may send, *.example.com with its subdomains; empty allows all"`
+	TimeZone  *string       `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name; UTC by default"`
+	FirstDay  *int          `json:"first_day,omitempty" minimum:"1" maximum:"7" doc:"First day of the week, 1 is Monday and the default"`
+	Privacy   *PrivacyPatch `json:"privacy,omitempty" doc:"What is done about personal data before an event is stored. It holds for events that come from then on"`
+	Strong    *bool         `json:"strong,omitempty" doc:"Queries and reports of the tenant wait, at most query.token_wait, until everything that was acknowledged before them can be seen"`
 }
 
 var (
@@ -84,6 +86,13 @@ func (in SourcePatch) apply(s *catalog.Source) error {
 	}
 	if in.Strong != nil {
 		s.Strong = *in.Strong
+	}
+	if in.Privacy != nil {
+		p, err := in.Privacy.apply(s.Privacy)
+		if err != nil {
+			return err
+		}
+		s.Privacy = p
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ func testSources(t *testing.T, s Store) {
 	newTenant(t, c, "acme")
 	newTenant(t, c, "other")
 	want := catalog.Source{Tenant: "acme", ID: "web", SiteID: "s1", Name: "Web", Aliases: []string{"example.com", "UA-1"},
-		Hostnames: []string{"www.example.com"}, TimeZone: "Europe/Berlin", FirstDay: 7}
+		Hostnames: []string{"www.example.com"}, TimeZone: "Europe/Berlin", FirstDay: 7,
+		Privacy: &catalog.Privacy{Cookieless: true, QueryParameters: []string{"q"}, Rules: []catalog.PrivacyRule{{Field: "props.email", Action: catalog.PrivacyDrop}}}}
 	got := must[catalog.Source](t)(c.CreateSource(t.Context(), want, catalog.Key{ID: "k1", Role: tenant.RoleWriter, Name: "write key", Hash: hash("w")}))
 	want.Created = got.Created
 	if got.Created.IsZero() {

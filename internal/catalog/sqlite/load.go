@@ -13,7 +13,7 @@ import (
 
 const (
 	tenantColumns = `id, number, name, region, retention_ns, limits, policy, partition_first, partition_count, partition_epoch, created_ns, deleted_ns`
-	sourceColumns = `tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, strong, created_ns`
+	sourceColumns = `tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, strong, created_ns, privacy`
 	keyColumns    = `tenant, id, role, site_id, name, hash, created_ns, expires_ns`
 	userColumns   = `tenant, id, role, name, email, password, created_ns`
 )
@@ -145,8 +145,9 @@ func scanSource(row scanner) (catalog.Source, error) {
 		s                  catalog.Source
 		created            int64
 		aliases, hostnames []byte
+		privacy            []byte
 	)
-	err := row.Scan(&s.Tenant, &s.ID, &s.SiteID, &s.Name, &aliases, &hostnames, &s.TimeZone, &s.FirstDay, &s.Strong, &created)
+	err := row.Scan(&s.Tenant, &s.ID, &s.SiteID, &s.Name, &aliases, &hostnames, &s.TimeZone, &s.FirstDay, &s.Strong, &created, &privacy)
 	if err != nil {
 		return s, err
 	}
@@ -156,6 +157,11 @@ func scanSource(row scanner) (catalog.Source, error) {
 	}
 	if err := json.Unmarshal(hostnames, &s.Hostnames); err != nil {
 		return s, fmt.Errorf("hostnames of source %s/%s: %w", s.Tenant, s.ID, err)
+	}
+	if len(privacy) > 0 {
+		if err := json.Unmarshal(privacy, &s.Privacy); err != nil {
+			return s, fmt.Errorf("privacy of source %s/%s: %w", s.Tenant, s.ID, err)
+		}
 	}
 	return s, nil
 }

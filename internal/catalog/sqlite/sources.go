@@ -62,10 +62,16 @@ func insertSource(ctx context.Context, tx *sql.Tx, s catalog.Source) error {
 	if err != nil {
 		return fmt.Errorf("catalog: encode hostnames: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO sources (`+sourceColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	var privacy []byte
+	if s.Privacy != nil {
+		if privacy, err = json.Marshal(s.Privacy); err != nil {
+			return fmt.Errorf("catalog: encode privacy: %w", err)
+		}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO sources (`+sourceColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name, aliases = excluded.aliases, hostnames = excluded.hostnames,
-		time_zone = excluded.time_zone, first_day = excluded.first_day, strong = excluded.strong`,
-		string(s.Tenant), s.ID, s.SiteID, s.Name, string(aliases), string(hostnames), s.TimeZone, s.FirstDay, s.Strong, nanos(s.Created))
+		time_zone = excluded.time_zone, first_day = excluded.first_day, strong = excluded.strong, privacy = excluded.privacy`,
+		string(s.Tenant), s.ID, s.SiteID, s.Name, string(aliases), string(hostnames), s.TimeZone, s.FirstDay, s.Strong, nanos(s.Created), string(privacy))
 	if err != nil {
 		return fmt.Errorf("catalog: write source: %w", err)
 	}
