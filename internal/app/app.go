@@ -269,6 +269,7 @@ func (a *app) openAPI(ctx context.Context) error {
 		return err
 	}
 	doors.Register(a.api.Mux())
+	foreignDoors(a.api.Mux(), doors)
 	a.jobs.Mount(a.api.Huma())
 	return a.openQueries(ctx)
 }

@@ -106,8 +106,20 @@ func (k Keyed) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem
 	return k.a.counted(r, nil)
 }
 
+// AuthenticateKey is Authenticate with a key that the request does not have in its headers but where a foreign protocol puts it: in the body,
+// or in the address.
+func (k Keyed) AuthenticateKey(r *http.Request, key string) (tenant.Principal, *problem.Problem) {
+	p, prob := k.a.byKey(r, "", key)
+	return k.a.noted(r, p, prob)
+}
+
 func (a *Authenticator) counted(r *http.Request, s *Sessions) (tenant.Principal, *problem.Problem) {
 	p, prob := a.authenticate(r, s)
+	return a.noted(r, p, prob)
+}
+
+// noted counts a refusal, and hides from the caller whose credentials were refused.
+func (a *Authenticator) noted(r *http.Request, p tenant.Principal, prob *problem.Problem) (tenant.Principal, *problem.Problem) {
 	if prob != nil {
 		a.refused.WithLabelValues(prob.Code).Inc()
 		if a.cfg.Refused != nil {
@@ -135,6 +147,12 @@ func (a *Authenticator) authenticate(r *http.Request, s *Sessions) (tenant.Princ
 		}
 		return a.person(p, named, "")
 	}
+	return a.byKey(r, user, key)
+}
+
+// byKey is who a key or a token stands for. user is the user name that came with it, if any.
+func (a *Authenticator) byKey(r *http.Request, user, key string) (tenant.Principal, *problem.Problem) {
+	named := r.Header.Get(tenant.Header)
 	if a.cfg.Tokens != nil && looksLikeToken(key) {
 		p, prob := a.cfg.Tokens.Verify(r.Context(), key)
 		if prob != nil {

@@ -146,10 +146,19 @@ func (j *job) admit(s *site) *reject {
 		r.EventID = d.arena[n:len(d.arena):len(d.arena)]
 	}
 	j.enrich()
+	j.anonymous(s)
 	if len(r.URL) > 0 {
 		var p parts
 		p, d.arena = splitURL(r.URL, d.arena)
-		r.Host, r.Path, r.UTMSource, r.UTMMedium, r.UTMCampaign = p.host, p.path, p.source, p.medium, p.campaign
+		r.Host, r.Path = p.host, p.path
+		for _, f := range [...]struct {
+			to  *[]byte
+			url []byte
+		}{{&r.UTMSource, p.source}, {&r.UTMMedium, p.medium}, {&r.UTMCampaign, p.campaign}} {
+			if len(*f.to) == 0 { // a foreign client may name the campaign itself
+				*f.to = f.url
+			}
+		}
 	}
 	if len(r.Referrer) > 0 {
 		r.ReferrerHost, d.arena = referrerHost(r.Referrer, d.arena)
@@ -173,15 +182,16 @@ func (j *job) checkTime() *reject {
 		return nil
 	}
 	cfg := &j.h.cfg
+	ts := d.tsMS + d.skew
 	switch {
-	case d.tsMS > j.now+cfg.MaxAhead.Milliseconds():
+	case ts > j.now+cfg.MaxAhead.Milliseconds():
 		return rejectf(codeTime, "ts", "ts is %s, more than %s in the future: check the sender's clock and the unit (seconds or milliseconds)",
-			formatMS(d.tsMS), hours(cfg.MaxAhead))
-	case d.tsMS < j.now-cfg.MaxAge.Milliseconds() && !j.imports:
+			formatMS(ts), hours(cfg.MaxAhead))
+	case ts < j.now-cfg.MaxAge.Milliseconds() && !j.imports:
 		return rejectf(codeTime, "ts", "ts is %s, more than %s ago: check the unit (seconds or milliseconds), or send old events with mode=import",
-			formatMS(d.tsMS), hours(cfg.MaxAge))
+			formatMS(ts), hours(cfg.MaxAge))
 	}
-	d.row.TS = d.tsMS
+	d.row.TS = ts
 	return nil
 }
 
@@ -194,17 +204,19 @@ func hours(d interface{ Hours() float64 }) string {
 }
 
 // enrich fills in what the sender's address and user agent say. At the public doors these are the request's, but for a
-// user_agent in the event; at the others only what the event says. The address is then forgotten.
+// user_agent in the event; at the others only what the event says. A foreign protocol with a key may have both: the event's go first. The
+// address is then forgotten.
 func (j *job) enrich() {
 	d := j.dec
 	r := &d.row
 	var ip netip.Addr
-	if j.public {
+	if j.public && !d.remote {
 		ip = j.ip
 		if len(r.UserAgent) == 0 {
 			r.UserAgent = j.agent
 		}
-	} else if len(d.ip) > 0 {
+	}
+	if j.keyed && len(d.ip) > 0 {
 		text := d.ip
 		if i := bytes.IndexByte(text, ','); i >= 0 { // as in X-Forwarded-For, the client first
 			text = text[:i]
@@ -219,6 +231,16 @@ func (j *job) enrich() {
 	f := &j.facts
 	r.Country, r.Region, r.City = f.Country, f.Region, f.City
 	r.Device, r.OS, r.Browser, r.IsBot, r.EnrichVersion = f.Device, f.OS, f.Browser, f.IsBot, f.Version
+}
+
+// anonymous gives the row the id of a visitor of whom the protocol has none.
+func (j *job) anonymous(s *site) {
+	d := j.dec
+	if v := j.h.deps.Visitors; v != nil && d.derive && len(d.row.ClientID) == 0 && j.factsIP.IsValid() {
+		n := len(d.arena)
+		d.arena = v.AppendVisitor(d.arena, s.id, j.factsIP, d.row.UserAgent)
+		d.row.ClientID = d.arena[n:len(d.arena):len(d.arena)]
+	}
 }
 
 // maxAgent is how many bytes of a user agent are kept.

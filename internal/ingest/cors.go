@@ -9,7 +9,7 @@ import (
 )
 
 // allowedHeaders are the request headers that browsers may send from other origins.
-const allowedHeaders = "authorization, content-encoding, content-type, prefer, x-retry-count, x-weir-key, x-weir-mode, sp-anonymous"
+const allowedHeaders = "authorization, content-encoding, content-type, prefer, x-retry-count, x-weir-key, x-weir-mode, sp-anonymous, anonymousid, x-write-key, x-ip-policy, x-enable-debug"
 
 // cors lets browsers of every origin send and read the answer; whether an origin may send for a source is decided with the
 // source (originAllowed). It answers preflights, and says so.

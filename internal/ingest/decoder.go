@@ -21,6 +21,7 @@ type decoder struct {
 	checkUTF8 bool // the body as a whole is not known to be valid UTF-8
 	checkNUL  bool // the body may hold escaped NULs
 	cloudHint bool // the last event was a CloudEvent: try that shape first
+	lastWins  bool // of two properties with one name the later one stays, as it does for foreign protocols' own servers
 
 	jx     jx.Decoder
 	str    jx.Decoder // for strings with escapes
@@ -38,8 +39,11 @@ type decoder struct {
 	site     []byte
 	ip       []byte
 	id       []byte // event_id as sent
-	tsMS     int64
+	tsMS     int64  // as the sender's clock said
+	skew     int64  // to be added to it
 	hasTS    bool
+	remote   bool // the request does not come from the visitor: its address and user agent are not theirs
+	derive   bool // the protocol has no client id: derive one
 	cloud    cloudEvent
 	defaults senderIDs
 	onTop    func(*jx.Decoder, []byte) error
@@ -92,7 +96,7 @@ func (d *decoder) reset() {
 	d.prefix = d.prefix[:0]
 	d.depth, d.seen, d.origin = 0, 0, fromTop
 	d.typ, d.name, d.evType, d.site, d.ip, d.id = nil, nil, nil, nil, nil, nil
-	d.tsMS, d.hasTS = 0, false
+	d.tsMS, d.skew, d.hasTS, d.remote, d.derive = 0, 0, false, false, false
 	d.cloud = cloudEvent{}
 }
 

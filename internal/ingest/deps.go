@@ -51,6 +51,12 @@ type Enricher interface {
 	Enrich(ip netip.Addr, userAgent []byte) event.Facts
 }
 
+// Visitors derives ids for visitors of whom the protocol has none: the same for the same device, site and day, and useless the day after.
+type Visitors interface {
+	// AppendVisitor appends the id to dst. It keeps no argument.
+	AppendVisitor(dst []byte, site string, ip netip.Addr, userAgent []byte) []byte
+}
+
 // Catalog is what the doors ask of the catalog; all answers come from memory.
 type Catalog interface {
 	SourceBySite(siteOrAlias string) (catalog.Source, catalog.Tenant, bool)

@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -75,9 +74,12 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 		return problem.New(http.StatusForbidden, codeOrigin,
 			"pages of %q may not send events for this site: add the host to the source's hostnames", clip(j.origin)).WithField("Origin")
 	}
-	if prob := j.begin(int64(j.bytes)); prob != nil {
-		return prob
-	}
+	j.setSender(r)
+	return j.begin(int64(j.bytes))
+}
+
+// setSender keeps the address and the user agent of a request.
+func (j *job) setSender(r *http.Request) {
 	j.ip = j.h.clientIP(r)
 	if ua := r.UserAgent(); ua != "" {
 		j.agent = []byte(ua)
@@ -85,7 +87,6 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 			j.agent = bytes.ToValidUTF8(j.agent, []byte("\uFFFD"))
 		}
 	}
-	return nil
 }
 
 type envelope struct {
@@ -221,7 +222,11 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *proble
 	if prob != nil {
 		return prob
 	}
-	if prob := j.openKey(r, who); prob != nil {
+	home, prob := j.openKey(r, who)
+	if prob != nil {
+		return prob
+	}
+	if prob := j.openMode(r, home); prob != nil {
 		return prob
 	}
 	if prob := j.begin(r.ContentLength); prob != nil {
@@ -251,24 +256,28 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *proble
 	return nil
 }
 
-// openKey sets the tenant, the site of the key and the mode of a request.
-func (j *job) openKey(r *http.Request, who tenant.Principal) *problem.Problem {
+// openKey sets the tenant of a request, and what its key may do. home is the site of the key, if it belongs to one.
+func (j *job) openKey(r *http.Request, who tenant.Principal) (home string, prob *problem.Problem) {
 	switch who.Role {
 	case tenant.RoleWriter, tenant.RoleAdmin, tenant.RoleOperator:
 	default:
-		return problem.New(http.StatusForbidden, "forbidden", "a key of the role %s cannot send events: use the write key of a source, or a key of the role writer or admin", who.Role)
+		return "", problem.New(http.StatusForbidden, "forbidden", "a key of the role %s cannot send events: use the write key of a source, or a key of the role writer or admin", who.Role)
 	}
 	if who.Tenant == "" {
-		return problem.New(http.StatusForbidden, "tenant_missing", "the operator must name the tenant whose events these are, with the header %s", tenant.Header).WithField(tenant.Header)
+		return "", problem.New(http.StatusForbidden, "tenant_missing", "the operator must name the tenant whose events these are, with the header %s", tenant.Header).WithField(tenant.Header)
 	}
 	t, ok := j.h.deps.Catalog.TenantByID(who.Tenant)
 	if !ok {
-		return problem.New(http.StatusForbidden, "tenant_unknown", "the tenant %s does not exist any more", who.Tenant)
+		return "", problem.New(http.StatusForbidden, "tenant_unknown", "the tenant %s does not exist any more", who.Tenant)
 	}
-	j.tenant, j.bound, j.origin = t, who.Site, r.Header.Get("Origin")
+	j.tenant, j.bound, j.origin, j.keyed = t, who.Site, r.Header.Get("Origin"), true
 	usage.Label(r.Context(), usage.Door, t.ID) // guarded ends it
 	j.setLimits()
-	home := who.Site
+	return who.Site, nil
+}
+
+// openMode sets the home and the mode that a request of /ingest asks for.
+func (j *job) openMode(r *http.Request, home string) *problem.Problem {
 	mode := r.Header.Get(modeHeader)
 	if r.URL.RawQuery != "" {
 		q := r.URL.Query()
@@ -286,10 +295,15 @@ func (j *job) openKey(r *http.Request, who tenant.Principal) *problem.Problem {
 	default:
 		return problem.New(http.StatusBadRequest, codeValue, "the mode is %q: the only one is import", clip(mode)).WithField("mode")
 	}
-	if home == "" {
+	return j.openHome(home)
+}
+
+// openHome makes a site the home of a request with a key.
+func (j *job) openHome(name string) *problem.Problem {
+	if name == "" {
 		return nil
 	}
-	s := j.lookUp(home)
+	s := j.lookUp(name)
 	if s.rej == nil {
 		j.home = s
 		return nil
@@ -321,31 +335,7 @@ func (j *job) binary(h http.Header, body []byte) *problem.Problem {
 }
 
 // array reads a JSON array of events. When it is not valid JSON, where the events are is not known: none is accepted.
-func (j *job) array(body []byte) *problem.Problem {
-	var dec jx.Decoder
-	dec.ResetBytes(body)
-	err := dec.Arr(func(dec *jx.Decoder) error {
-		raw, err := dec.Raw()
-		if err != nil {
-			return err
-		}
-		if prob := j.add(raw); prob != nil {
-			return prob
-		}
-		return nil
-	})
-	var prob *problem.Problem
-	switch {
-	case errors.As(err, &prob):
-		return prob
-	case err != nil:
-		return badRequest(malformed(err))
-	}
-	if err := dec.Skip(); err != io.EOF {
-		return badRequest(rejectf(codeTrailing, "", "something follows the array's closing bracket: nothing was accepted"))
-	}
-	return nil
-}
+func (j *job) array(body []byte) *problem.Problem { return each(body, j.add) }
 
 // single reads one event that is the whole body.
 func (j *job) single(body []byte) *problem.Problem {

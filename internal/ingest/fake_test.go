@@ -40,7 +40,10 @@ func (c *fakeCatalog) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
 type fakeAuth struct{}
 
 func (fakeAuth) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
-	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return fakeAuth{}.AuthenticateKey(r, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+}
+
+func (fakeAuth) AuthenticateKey(_ *http.Request, key string) (tenant.Principal, *problem.Problem) {
 	f := strings.Split(key, ":")
 	if len(f) != 3 {
 		return tenant.Principal{}, problem.New(401, "unknown_key", "the key is not known")

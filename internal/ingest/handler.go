@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,9 +21,11 @@ import (
 // Authenticator finds out who makes a request.
 type Authenticator interface {
 	Authenticate(r *http.Request) (tenant.Principal, *problem.Problem)
+	// AuthenticateKey takes the key from where a foreign protocol puts it instead of from the headers.
+	AuthenticateKey(r *http.Request, key string) (tenant.Principal, *problem.Problem)
 }
 
-// Deps are what the doors work with. All are required but Backlog, Account, Sink, Registerer and Now.
+// Deps are what the doors work with. All are required but those that say what nil means, Registerer and Now.
 type Deps struct {
 	Catalog    Catalog
 	Auth       Authenticator
@@ -34,6 +37,7 @@ type Deps struct {
 	Sink       usage.Sink // nil: nobody is told what requests used
 	Limiter    Limiter    // nil: no tenant has limits
 	Addresses  Addresses  // nil: no address has one
+	Visitors   Visitors   // nil: who has no client id stays unknown
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Now        func() time.Time // default time.Now; a seam of tests
@@ -99,53 +103,67 @@ const (
 	modeHeader     = "X-Weir-Mode"     // "import"
 )
 
+// weir's own doors.
+var (
+	collectDoor = Door{Name: "collect", Methods: []string{http.MethodPost}, Public: true}
+	pixelDoor   = Door{Name: "pixel", Methods: []string{http.MethodGet}, Public: true}
+	ingestDoor  = Door{Name: "ingest", Methods: []string{http.MethodPost}}
+)
+
 // Collect serves POST /collect: the public door of browsers.
 func (h *Handler) Collect(w http.ResponseWriter, r *http.Request) {
-	h.serve(w, r, "collect", http.MethodPost, h.collect)
+	h.serve(w, r, &collectDoor, h.collect)
 }
 
 // Pixel serves GET /pixel.gif: the public door of what cannot POST.
 func (h *Handler) Pixel(w http.ResponseWriter, r *http.Request) {
-	h.serve(w, r, "pixel", http.MethodGet, h.pixel)
+	h.serve(w, r, &pixelDoor, h.pixel)
 }
 
 // Ingest serves POST /ingest: the door of servers, which have a key.
 func (h *Handler) Ingest(w http.ResponseWriter, r *http.Request) {
-	h.serve(w, r, "ingest", http.MethodPost, h.ingest)
+	h.serve(w, r, &ingestDoor, h.ingest)
 }
 
 // serve does what all doors have in common.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, door, method string, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, door *Door, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) {
 	if cors(w, r) {
 		return
 	}
 	start := time.Now()
 	code := "ok"
-	prob := h.guarded(w, r, door, method, do)
+	prob := h.guarded(w, r, door, do)
 	if prob != nil {
 		code = prob.Code
 		w.Header().Set("Cache-Control", "no-store")
-		prob.Write(w)
+		if door.Refuse != nil {
+			door.Refuse(w, r, prob)
+		} else {
+			prob.Write(w)
+		}
 	}
-	h.metrics.requests.WithLabelValues(door, code).Inc()
-	h.metrics.seconds.WithLabelValues(door).Observe(time.Since(start).Seconds())
+	h.metrics.requests.WithLabelValues(door.Name, code).Inc()
+	h.metrics.seconds.WithLabelValues(door.Name).Observe(time.Since(start).Seconds())
 }
 
-func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door, method string, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) *problem.Problem {
-	if r.Method != method {
-		w.Header().Set("Allow", method+", OPTIONS")
-		return problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "%s takes %s, not %s", r.URL.Path, method, clip(r.Method))
+func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) *problem.Problem {
+	if !door.allows(r.Method) {
+		methods := strings.Join(door.Methods, ", ")
+		w.Header().Set("Allow", methods+", OPTIONS")
+		return problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "%s takes %s, not %s", clip(r.URL.Path), methods, clip(r.Method))
 	}
 	if h.deps.Backlog != nil {
 		if err := h.deps.Backlog.Backlog(); err != nil {
 			return h.behind(err)
 		}
 	}
-	if prob := h.sender(r, door); prob != nil {
-		return prob
+	if door.Public {
+		if prob := h.address(r); prob != nil {
+			return prob
+		}
 	}
 	defer usage.Label(r.Context(), usage.Door, "")() // until the tenant is known
-	j := h.job(door)
+	j := h.job(door.Name)
 	defer h.release(j)
 	return do(w, r, j)
 }
@@ -174,6 +192,7 @@ type job struct {
 
 	tenant  catalog.Tenant
 	public  bool   // address and user agent of the request are the sender's
+	keyed   bool   // opened with a key: an address in an event counts
 	bound   string // site_id that all events must have, or ""
 	imports bool
 	origin  string
@@ -247,7 +266,7 @@ func (h *Handler) release(j *job) {
 	}
 	dec, sites := j.dec, j.sites
 	dec.reset()
-	dec.checkUTF8, dec.checkNUL, dec.cloudHint, dec.eventMax, dec.tenantMax, dec.defaults = false, false, false, h.cfg.MaxEventBytes, false, senderIDs{}
+	dec.checkUTF8, dec.checkNUL, dec.cloudHint, dec.lastWins, dec.eventMax, dec.tenantMax, dec.defaults = false, false, false, false, h.cfg.MaxEventBytes, false, senderIDs{}
 	dec.jx.ResetBytes(nil)
 	dec.str.ResetBytes(nil)
 	if cap(dec.arena) > keepSlices || cap(j.rejects) > keepSlices || cap(dec.keys.entries) > keepSlices {

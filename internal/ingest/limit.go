@@ -32,9 +32,9 @@ func (j *job) giveBack() {
 	}
 }
 
-// sender holds the sender at a public door to the limit of its address.
-func (h *Handler) sender(r *http.Request, door string) *problem.Problem {
-	if h.deps.Addresses == nil || door == "ingest" {
+// address holds the sender of a request without a key to the limit of its address.
+func (h *Handler) address(r *http.Request) *problem.Problem {
+	if h.deps.Addresses == nil {
 		return nil
 	}
 	return h.deps.Addresses.Admit(h.clientIP(r))

@@ -163,7 +163,10 @@ func (d *decoder) addNumber(key, raw []byte) *reject {
 // register enters a name. The same name again is an error when it comes from the same place; otherwise the higher place wins.
 func (d *decoder) register(e keyEntry) *reject {
 	same, other := d.keys.find(e.hash, e.key, e.origin)
-	if same >= 0 {
+	if same >= 0 && d.lastWins {
+		old := &d.keys.entries[same]
+		e.gone, old.gone = old.gone, true
+	} else if same >= 0 {
 		return duplicate(d.fieldName(string(e.key)))
 	}
 	if other >= 0 {

@@ -21,6 +21,7 @@ const (
 	codeSiteUnknown   = "site_unknown"
 	codeSiteForbidden = "site_forbidden"
 	codeOrigin        = "origin_forbidden"
+	codeUnsupported   = "unsupported"
 )
 
 // Reject says why one event of a request was not accepted.

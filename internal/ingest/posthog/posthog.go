@@ -1,0 +1,203 @@
+// Package posthog is the door of PostHog's capture API: of its browser, server and telephone libraries. docs/PROTOCOLS.md says what becomes of
+// their events.
+package posthog
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/go-faster/jx"
+
+	"weir/internal/ingest"
+	"weir/internal/problem"
+)
+
+// Register adds the doors to a mux.
+func Register(mux *http.ServeMux, h *ingest.Handler) {
+	capture := h.Handle(ingest.Door{Name: "posthog", Methods: []string{http.MethodPost, http.MethodGet}, Drops: true, Splits: true, Serve: serve})
+	for _, path := range []string{"/batch", "/e", "/i/v0/e", "/capture"} {
+		mux.Handle(path, capture)
+		mux.Handle(path+"/{$}", capture)
+	}
+	flag := h.Handle(ingest.Door{Name: "posthog", Methods: []string{http.MethodPost, http.MethodGet}, Public: true, Serve: flags})
+	for _, path := range []string{"/flags", "/decide"} {
+		mux.Handle(path, flag)
+		mux.Handle(path+"/{$}", flag)
+	}
+	mux.Handle("/array/{token}/config", h.Handle(ingest.Door{Name: "posthog", Methods: []string{http.MethodGet}, Public: true, Serve: config}))
+	mux.Handle("/array/{token}/config.js", h.Handle(ingest.Door{Name: "posthog", Methods: []string{http.MethodGet}, Public: true, Serve: configScript}))
+}
+
+// serve takes {"api_key","batch":[…],"sent_at"}, an array of events, or one event.
+func serve(q *ingest.Request) *problem.Problem {
+	body, prob := read(q)
+	if prob != nil {
+		return prob
+	}
+	m := readers.Get().(*reader)
+	m.reset(q)
+	defer func() {
+		m.reset(nil)
+		m.e = nil
+		readers.Put(m)
+	}()
+	array := len(body) > 0 && body[0] == '['
+	if array {
+		m.batch = body
+		prob = m.firstToken(body)
+	} else {
+		prob = q.Envelope(body, m.onEnvelope)
+	}
+	if prob != nil {
+		return prob
+	}
+	if prob := q.Open(m.key()); prob != nil {
+		return prob
+	}
+	q.FromVisitor(true) // an event says otherwise
+	m.browser = q.HTTP.Header.Get("Origin") != "" || strings.HasPrefix(q.HTTP.UserAgent(), "Mozilla/")
+	m.sent()
+	if m.batch != nil {
+		prob = q.Each(m.batch, m.onMessage)
+	} else {
+		prob = q.Add(body, m.onEvent)
+	}
+	if prob != nil {
+		return q.Fail(prob)
+	}
+	res, prob := q.Commit()
+	if prob != nil {
+		return prob
+	}
+	if res.Dropped != nil { // an error would be retried at once by some libraries and never by others; all understand this
+		return answer(q, `{"status":1,"quota_limited":["events"]}`)
+	}
+	return answer(q, `{"status":1}`)
+}
+
+func answer(q *ingest.Request, body string) *problem.Problem {
+	q.Writer.Header().Set("Content-Type", "application/json")
+	_, _ = q.Writer.Write([]byte(body)) // the client has gone if this fails
+	return nil
+}
+
+// read finds the JSON of a request: it may be gzip whatever the headers say, base64, a form with one of both in `data`, or a parameter of the address.
+func read(q *ingest.Request) ([]byte, *problem.Problem) {
+	var body []byte
+	if q.HTTP.Method == http.MethodGet {
+		body = []byte("data=" + url.QueryEscape(q.HTTP.URL.Query().Get("data")))
+	} else {
+		var prob *problem.Problem
+		if body, prob = q.Body(); prob != nil {
+			return nil, prob
+		}
+	}
+	if len(body) == 0 || body[0] == '{' || body[0] == '[' {
+		return body, nil
+	}
+	if bytes.HasPrefix(body, []byte("data=")) || bytes.Contains(body, []byte("&data=")) {
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, problem.New(http.StatusBadRequest, "invalid_encoding", "the form cannot be read: percent-encode its values").WithField("data")
+		}
+		body = []byte(strings.TrimSpace(form.Get("data")))
+	}
+	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
+		return q.Unpack(body)
+	}
+	text := strings.NewReplacer("-", "+", "_", "/", " ", "+").Replace(strings.TrimRight(string(body), "=")) // a plus that was not escaped arrives as a space
+	plain, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, problem.New(http.StatusBadRequest, "invalid_encoding", "the body is neither JSON nor base64: send JSON, packed with gzip or base64").WithField("data")
+	}
+	return q.Unpack(plain)
+}
+
+// envelope reads what a body says besides its events.
+func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
+	switch string(key) {
+	case "batch":
+		if dec.Next() == jx.Null {
+			return dec.Skip()
+		}
+		raw, err := dec.Raw()
+		m.batch = raw
+		return err
+	case "api_key", "token":
+		return m.q.Text(dec, &m.token)
+	case "sent_at":
+		return m.q.Text(dec, &m.sentAt)
+	case "properties":
+		if dec.Next() == jx.Object {
+			return dec.ObjBytes(m.onToken)
+		}
+	}
+	return dec.Skip()
+}
+
+// tokenField reads the token that the properties of an event may hold.
+func (m *reader) tokenField(dec *jx.Decoder, key []byte) error {
+	if string(key) == "token" && len(m.token) == 0 {
+		return m.q.Text(dec, &m.token)
+	}
+	return dec.Skip()
+}
+
+// firstToken finds the token of the first event of an array.
+func (m *reader) firstToken(array []byte) *problem.Problem {
+	first := true
+	return m.q.Each(array, func(raw []byte) *problem.Problem {
+		if !first {
+			return nil
+		}
+		first = false
+		var dec jx.Decoder
+		dec.ResetBytes(raw)
+		if dec.Next() != jx.Object {
+			return nil
+		}
+		batch := m.batch
+		_ = dec.ObjBytes(m.onEnvelope) // it is valid: Each has read it
+		m.batch = batch
+		return nil
+	})
+}
+
+func (m *reader) key() string {
+	if len(m.token) > 0 {
+		return string(m.token)
+	}
+	if scheme, token, _ := strings.Cut(m.q.HTTP.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	v := m.q.HTTP.URL.Query()
+	if key := v.Get("api_key"); key != "" {
+		return key
+	}
+	return v.Get("token")
+}
+
+// sent tells when the request was sent by the client's clock. Browsers put it into the address.
+func (m *reader) sent() {
+	at := m.sentAt
+	if len(at) == 0 && m.q.HTTP.URL.RawQuery != "" {
+		v := m.q.HTTP.URL.Query()
+		if at = []byte(v.Get("sent_at")); len(at) == 0 {
+			at = []byte(v.Get("_"))
+		}
+	}
+	if ms, ok := ingest.ParseTime(at); ok {
+		m.q.Sent(ms)
+	}
+}
+
+var readers = sync.Pool{New: func() any {
+	m := &reader{}
+	m.onEnvelope, m.onToken, m.onEvent, m.onField, m.onMessage = m.envelope, m.tokenField, m.read, m.field, m.message
+	m.onProps, m.onSet, m.onTrait = m.property, m.set, m.trait
+	return m
+}}

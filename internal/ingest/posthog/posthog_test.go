@@ -1,0 +1,206 @@
+package posthog
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"weir/internal/problem"
+	"weir/internal/testkit/doorkit"
+)
+
+// As posthog-node sends it.
+const nodeBatch = `{"api_key":"wk_site_1","batch":[
+{"event":"bought","properties":{"revenue":"5.5","$currency":"EUR","$set":{"a":1},"$lib":"posthog-node","$lib_version":"5.70.0","$is_server":true,"$geoip_disable":true},"timestamp":"2026-07-01T11:59:58.306Z","uuid":"01a2161f-6664-700e-8f32-03e10723f46d","distinct_id":"u1"},
+{"event":"$identify","properties":{"$set":{"plan":"pro"},"$set_once":{"first":"x"},"$anon_distinct_id":"a1","$lib":"posthog-node","$is_server":true},"timestamp":"2026-07-01T11:59:58.308Z","uuid":"id-2","distinct_id":"u1"},
+{"event":"$create_alias","properties":{"distinct_id":"u1","alias":"anon1","$lib":"posthog-node"},"timestamp":"2026-07-01T11:59:58.308Z","uuid":"id-3","distinct_id":"u1"},
+{"event":"$groupidentify","properties":{"$group_type":"co","$group_key":"k","$group_set":{"n":1},"$lib":"posthog-node"},"timestamp":"2026-07-01T11:59:58.308Z","uuid":"id-4","distinct_id":"$co_k"},
+{"event":"personless","properties":{"$process_person_profile":false,"$lib":"posthog-node"},"timestamp":"2026-07-01T11:59:58.308Z","uuid":"id-5","distinct_id":"01a2161f"}],"sent_at":"2026-07-01T11:59:59.309Z"}`
+
+func pack(s string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(s))
+	_ = z.Close()
+	return b.String()
+}
+
+func TestNode(t *testing.T) {
+	r := doorkit.New(t, Register)
+	w := r.Do("POST", "/batch/", pack(nodeBatch), "Content-Type: application/json", "Content-Encoding: gzip", "User-Agent: posthog-node/5.70.0")
+	if w.Code != 200 || w.Body.String() != `{"status":1}` {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	rows := r.Take()
+	if len(rows) != 5 {
+		t.Fatalf("%d rows, rejected %v", len(rows), r.Rejects())
+	}
+	at := "2026-07-01T11:59:58.308Z"
+	same := func(more map[string]any) map[string]any {
+		m := map[string]any{"tenant": "acme", "site_id": "site-1", "ts": at, "props.$lib": "posthog-node"}
+		for k, v := range more {
+			m[k] = v
+		}
+		return m
+	}
+	doorkit.Exact(t, rows[0], same(map[string]any{"type": "bought", "event_id": "01a2161f-6664-700e-8f32-03e10723f46d", "user_id": "u1", "ts": "2026-07-01T11:59:58.306Z",
+		"nums.revenue": 5.5, "props.currency": "EUR", "nums.$set.a": 1.0, "props.$lib_version": "5.70.0"}))
+	doorkit.Exact(t, rows[1], same(map[string]any{"type": "identify", "event_id": "id-2", "user_id": "u1", "client_id": "a1", "props.plan": "pro", "props.first": "x"}))
+	doorkit.Exact(t, rows[2], same(map[string]any{"type": "alias", "event_id": "id-3", "user_id": "u1", "props.previous_id": "anon1"}))
+	doorkit.Exact(t, rows[3], same(map[string]any{"type": "group", "event_id": "id-4", "props.group_type": "co", "props.group_id": "k", "nums.n": 1.0}))
+	doorkit.Exact(t, rows[4], same(map[string]any{"type": "personless", "event_id": "id-5", "client_id": "01a2161f"}))
+}
+
+// As posthog-js sends it, before and after somebody is identified.
+func jsEvent(name, distinct, more string) string {
+	return `{"uuid":"js-` + name + distinct + `","event":"` + name + `","properties":{"$os":"Linux","$current_url":"https://shop.example.com/p?utm_source=x","$host":"shop.example.com","$pathname":"/p",` +
+		`"$raw_user_agent":"Mozilla/5.0 (linux)","$browser_version":null,"$browser_language":"en-US","$screen_height":1080,"$screen_width":1920,"$lib":"web","$insert_id":"x","$time":1795667537.855,` +
+		`"distinct_id":"` + distinct + `","$device_id":"dev","utm_source":"x","utm_medium":null,"gclid":null,"$referrer":"https://google.com/","title":"T","token":"site-2","$session_id":"s1",` +
+		`"$sdk_debug_retry_queue_size":0,"$session_entry_url":"x"` + more + `},"timestamp":"2026-07-01T11:59:57.854Z"}`
+}
+
+const origin = "Origin: https://shop.example.com"
+
+func TestBrowser(t *testing.T) {
+	r := doorkit.New(t, Register)
+	body := `{"api_key":"site-2","batch":[` + jsEvent("$pageview", "dev", `,"$is_identified":false,"$process_person_profile":false`) + `],"sent_at":"2026-07-01T11:59:57.856Z"}`
+	row := r.One(t, 200, "POST", "/e/", body, "Content-Type: text/plain", "User-Agent: Mozilla/5.0", origin)
+	doorkit.Exact(t, row, map[string]any{"type": "pageview", "event_id": "js-$pageviewdev", "client_id": "dev", "session_id": "s1", "tenant": "acme", "site_id": "site-2",
+		"ts": "2026-07-01T11:59:59.998Z", "nums.client_ts": 1.782907197854e+12,
+		"url": "https://shop.example.com/p?utm_source=x", "host": "shop.example.com", "path": "/p", "utm_source": "x", "referrer": "https://google.com/", "referrer_host": "google.com",
+		"user_agent": "Mozilla/5.0 (linux)", "ip": "192.0.2.1", "props.title": "T", "props.locale": "en-US", "props.screen": "1920x1080", "props.$lib": "web", "props.$os": "Linux"})
+
+	for name, c := range map[string]struct{ event, client, user, typ string }{
+		"later": {jsEvent("click", "u1", `,"$is_identified":true,"$process_person_profile":true`), "dev", "u1", "click"},
+		"ident": {jsEvent("$identify", "u1", `,"$is_identified":true,"$anon_distinct_id":"dev"`), "dev", "u1", "identify"},
+		"leave": {jsEvent("$pageleave", "dev", `,"$is_identified":false,"$process_person_profile":false`), "dev", "", "engagement"},
+	} {
+		row := r.One(t, 200, "POST", "/i/v0/e/?ip=0&_=1782907200000&ver=1", `[`+c.event+`]`, origin)
+		want := map[string]any{"client_id": c.client, "type": c.typ, "ts": "2026-07-01T11:59:57.854Z", "user_id": any(c.user)}
+		if c.user == "" {
+			want["user_id"] = nil
+		}
+		t.Run(name, func(t *testing.T) { doorkit.Check(t, row, want) })
+	}
+	if w := r.Do("POST", "/e/", body, "Origin: https://evil.example"); w.Code != 403 || r.Rejects()["site-2 origin_forbidden"] != 1 {
+		t.Errorf("a page that the source does not allow: %d", w.Code)
+	}
+	row = r.One(t, 200, "POST", "/e/", `{"api_key":"site-1","event":"x","properties":{"$lib":"web","distinct_id":"$posthog_cookieless","$cookieless_mode":true,"$device_id":null}}`, "User-Agent: Mozilla/5.0")
+	doorkit.Check(t, row, map[string]any{"client_id": "derived:site-1:192.0.2.1", "user_id": nil})
+}
+
+// The ways in which the library packs a body.
+func TestPacking(t *testing.T) {
+	r := doorkit.New(t, Register)
+	event := `{"event":"e","properties":{"distinct_id":"u","token":"phc_alias"}}`
+	std := base64.StdEncoding.EncodeToString([]byte(event))
+	for name, c := range map[string]struct{ method, target, body, contentType string }{
+		"plain":       {"POST", "/e/", event, "application/json"},
+		"gzip-js":     {"POST", "/e/?compression=gzip-js", pack(event), "text/plain"},
+		"form":        {"POST", "/e/?compression=base64", "data=" + url.QueryEscape(std), "application/x-www-form-urlencoded"},
+		"form, plain": {"POST", "/capture/", "data=" + url.QueryEscape(event), "application/x-www-form-urlencoded"},
+		"base64":      {"POST", "/capture", std, "text/plain"},
+		"gzip in it":  {"POST", "/e/", "data=" + url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(pack(event)))), ""},
+		"unescaped":   {"POST", "/e/", "data=" + std, ""},
+		"address":     {"GET", "/e/?data=" + url.QueryEscape(std), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			row := r.One(t, 200, c.method, c.target, c.body, "Content-Type: "+c.contentType)
+			doorkit.Check(t, row, map[string]any{"type": "e", "user_id": "u", "site_id": "site-1"})
+		})
+	}
+	for _, body := range []string{"", "data=", "data=%zz", "!!!", "data=" + base64.StdEncoding.EncodeToString([]byte("hello")), "[", `{"batch":5,"api_key":"wk_site_1"}`, `[{"event":"e"},]`,
+		`{"api_key":"wk_site_1","batch":[{"event":"e"}}`} {
+		if w := r.Do("POST", "/e/", body); w.Code != 400 || len(r.Take()) > 0 {
+			t.Errorf("%q: %d %s", body, w.Code, w.Body)
+		}
+	}
+	bomb := pack(strings.Repeat(" ", 11<<20))
+	for _, body := range []string{bomb, base64.StdEncoding.EncodeToString([]byte(bomb))} {
+		if w := r.Do("POST", "/e/", body); w.Code != 413 {
+			t.Errorf("a body that unpacks to 11 MB: %d", w.Code)
+		}
+	}
+}
+
+func TestBadEvents(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for event, code := range map[string]string{
+		`{"properties":{}}`: "field_missing", `{"event":"$snapshot","distinct_id":"a"}`: "unsupported", `{"event":"$identify","properties":{}}`: "field_missing",
+		`{"event":"$create_alias","distinct_id":"a"}`: "field_missing", `{"event":"e","distinct_id":[1]}`: "invalid_type", `{"event":"e","timestamp":"x"}`: "invalid_value",
+		`5`: "invalid_type", `{"event":"e","properties":{"a":"\u0000"}}`: "nul_byte", `{"event":"e","properties":{"a":1e400}}`: "number_out_of_range",
+	} {
+		w := r.Do("POST", "/batch/", `{"api_key":"wk_site_1","batch":[`+event+`,{"event":"good","distinct_id":"u","properties":null}]}`)
+		rows, rejects := r.Take(), r.Rejects()
+		if w.Code != 200 || len(rows) != 1 || rows[0]["type"] != "good" || rejects["site-1 "+code] != 1 {
+			t.Errorf("%s: %d %s, rows %v, rejected %v, want %s", event, w.Code, w.Body, rows, rejects, code)
+		}
+	}
+}
+
+// Over a limit the answer is a success that says so, and the loss is counted.
+func TestLimits(t *testing.T) {
+	r := doorkit.New(t, Register)
+	r.Limit = doorkit.OverLimit()
+	w := r.Do("POST", "/batch/", nodeBatch)
+	if w.Code != 200 || w.Body.String() != `{"status":1,"quota_limited":["events"]}` || r.Rejects()["site-1 over_limit"] != 5 || len(r.Take()) > 0 {
+		t.Errorf("over a limit: %d %s", w.Code, w.Body)
+	}
+	r.Limit, r.LimitAfter = nil, doorkit.OverLimit()
+	if w = r.Do("POST", "/batch/", nodeBatch); w.Code != 200 || !strings.Contains(w.Body.String(), "quota_limited") || r.Rejects()["site-1 over_limit"] != 5 || len(r.Take()) > 0 {
+		t.Errorf("over a limit that the events show: %d %s", w.Code, w.Body)
+	}
+	r.LimitAfter = problem.New(http.StatusRequestEntityTooLarge, "over_burst", "too many at once")
+	if w = r.Do("POST", "/batch/", nodeBatch); w.Code != 413 || len(r.Rejects()) > 0 || len(r.Take()) > 0 {
+		t.Errorf("too many at once: %d: the client sends them again in halves", w.Code)
+	}
+	r.LimitAfter, r.LogErr = nil, http.ErrAbortHandler
+	if w = r.Do("POST", "/batch/", nodeBatch); w.Code != 503 {
+		t.Errorf("not durable: %d", w.Code)
+	}
+	if w = r.Do("POST", "/batch/", `{"batch":[]}`); w.Code != 401 {
+		t.Errorf("no key: %d", w.Code)
+	}
+	if w = r.Do("POST", "/batch/", `{"api_key":"phc_unknown","batch":[]}`); w.Code != 401 || !strings.Contains(w.Body.String(), "aliases") {
+		t.Errorf("unknown key: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for _, c := range []struct{ method, target string }{{"GET", "/array/phc_x/config?ip=0"}, {"POST", "/flags/?v=2"}, {"POST", "/decide/?v=3"}, {"POST", "/flags"}} {
+		w := r.Do(c.method, c.target, `{"token":"phc_x"}`, origin)
+		var v map[string]any
+		if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil || w.Code != 200 || w.Header().Get("Access-Control-Allow-Origin") == "" {
+			t.Errorf("%s: %d %v %s", c.target, w.Code, err, w.Body)
+		}
+		if strings.HasPrefix(c.target, "/flags") && (v["flags"] == nil || v["errorsWhileComputingFlags"] != false) {
+			t.Errorf("flags: %v", v)
+		}
+	}
+	if w := r.Do("GET", "/array/phc_x/config.js", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `_POSTHOG_REMOTE_CONFIG["phc_x"]={config:{`) {
+		t.Errorf("config.js: %d %s", w.Code, w.Body)
+	}
+	if w := r.Do("GET", "/array/x%22%5D=alert(1)/config.js", ""); w.Code != 404 {
+		t.Errorf("a token that is code: %d %s", w.Code, w.Body)
+	}
+}
+
+func FuzzPostHog(f *testing.F) {
+	f.Add([]byte(nodeBatch))
+	f.Add([]byte(`[` + jsEvent("$pageview", "d", ``) + `]`))
+	f.Add([]byte("data=" + base64.StdEncoding.EncodeToString([]byte(`{"event":"e","api_key":"wk_site_1","$set":{"a":[]}}`))))
+	f.Add([]byte(pack(`{"event":"e","api_key":"wk_site_1"}`)))
+	r := doorkit.New(f, Register)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if w := r.Do("POST", "/e/", string(body)); w.Code >= 500 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		r.Sound(t)
+	})
+}

@@ -1,0 +1,305 @@
+package ingest
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	from "weir/internal/origin"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+)
+
+// Door is an entrance for the clients of one protocol. The packages below this one make them: they know what a body means and what its client
+// wants to hear; reading, limits, enrichment, durability, deduplication and accounting are the same for all.
+type Door struct {
+	Name    string   // in metrics
+	Methods []string // OPTIONS is always answered
+	Public  bool     // for senders without a key: the limit of addresses holds before the body is read. Otherwise it holds where a request is opened without a key
+	Drops   bool     // the client does not send again what is over a limit of the tenant: its events count as rejected, and the request succeeds
+	Silent  bool     // nor does it hear that a page may not send events: they are rejected like those over a limit
+	Splits  bool     // the client sends again, in smaller requests, what was too large (413)
+
+	// Serve answers a request, or returns why it cannot.
+	Serve func(*Request) *problem.Problem
+	// Refuse answers a request that is refused as a whole. Nil: as application/problem+json.
+	Refuse func(http.ResponseWriter, *http.Request, *problem.Problem)
+}
+
+// Handle makes a handler of a door.
+func (h *Handler) Handle(d Door) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.serve(w, r, &d, func(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
+			q := &Request{HTTP: r, Writer: w, door: &d, j: j}
+			q.event.d, q.event.q = j.dec, q
+			j.dec.lastWins = true
+			defer q.end()
+			return d.Serve(q)
+		})
+	})
+}
+
+// Request is one request of a foreign client. It is used in this order: Body, one of the Opens, Add for each event, Commit. It belongs to one
+// goroutine and ends with Door.Serve.
+type Request struct {
+	HTTP   *http.Request
+	Writer http.ResponseWriter
+
+	door    *Door
+	j       *job
+	event   Event
+	skew    int64            // of the sender's clock: what must be added to its times
+	dropped *problem.Problem // why nothing is taken, where the client is not to hear of it
+	opened  bool
+	ends    []func()
+}
+
+func (q *Request) end() {
+	for _, f := range q.ends {
+		f()
+	}
+}
+
+// Body reads the request's body: within the limits, decompressed, without a byte order mark or white space around it. It is valid until the request ends.
+func (q *Request) Body() ([]byte, *problem.Problem) {
+	body, release, prob := q.j.h.readBody(q.Writer, q.HTTP, &q.j.share)
+	q.ends = append(q.ends, release)
+	if prob != nil {
+		return nil, prob
+	}
+	body = bytes.TrimSpace(trimBOM(body))
+	q.j.setBody(body)
+	return body, nil
+}
+
+// Unpack decodes a body that the client packed in a way of its own: in base64, as a form. It is checked like one that was read.
+func (q *Request) Unpack(body []byte) ([]byte, *problem.Problem) {
+	h := q.j.h
+	if coding := sniffCoding(body, ""); coding != "" {
+		plain := h.readers.buffer()
+		q.ends = append(q.ends, func() { h.readers.done(plain) })
+		if prob := h.decompress(coding, body, plain, &q.j.share); prob != nil {
+			return nil, prob
+		}
+		body = *plain
+	}
+	if len(body) > h.cfg.MaxBodyBytes {
+		return nil, h.tooLarge("body")
+	}
+	if prob := q.j.share.reach(q.j.held + len(body)); prob != nil {
+		return nil, prob
+	}
+	body = bytes.TrimSpace(trimBOM(body))
+	q.j.setBody(body)
+	return body, nil
+}
+
+// Now is when the request arrived, Unix milliseconds.
+func (q *Request) Now() int64 { return q.j.now }
+
+// OpenSite opens a request without a key: name is the site_id of a source or one of its aliases.
+func (q *Request) OpenSite(name string) *problem.Problem {
+	if !q.door.Public {
+		if prob := q.j.h.address(q.HTTP); prob != nil {
+			return prob
+		}
+	}
+	prob := q.j.openSite(q.HTTP, []byte(name))
+	if prob != nil && prob.Code == codeOrigin {
+		if q.door.Silent {
+			q.dropped, q.opened = prob, true
+			return nil
+		}
+		q.j.home.reject(prob.Code) // how many events it was to hold is not known
+		q.j.countSite(q.j.home)
+	}
+	return q.opening(prob)
+}
+
+// OpenKey opens a request with a key that may send events. site names the source if the key does not belong to one, or is empty. The
+// headers' key counts when key is empty.
+func (q *Request) OpenKey(key, site string) *problem.Problem {
+	j, auth := q.j, q.j.h.deps.Auth
+	who := auth.Authenticate
+	if key != "" {
+		who = func(r *http.Request) (tenant.Principal, *problem.Problem) { return auth.AuthenticateKey(r, key) }
+	}
+	// What is refused is noted without its address: those of senders never reach a disk.
+	p, prob := who(q.HTTP.WithContext(from.With(q.HTTP.Context(), from.Origin{})))
+	if prob != nil {
+		return prob
+	}
+	home, prob := j.openKey(q.HTTP, p)
+	if prob != nil {
+		return prob
+	}
+	if home == "" {
+		home = site
+	}
+	if prob := j.openHome(home); prob != nil {
+		return prob
+	}
+	j.setSender(q.HTTP)
+	j.public = false
+	return q.opening(j.begin(int64(j.bytes)))
+}
+
+// Open opens a request with what a client calls its key: a write key, a source's site_id, or one of its aliases.
+func (q *Request) Open(name string) *problem.Problem {
+	if name == "" {
+		return problem.New(http.StatusUnauthorized, "missing_key", "the request has no key: use the write key of a source, or one of its aliases")
+	}
+	if _, _, ok := q.j.h.deps.Catalog.SourceBySite(name); ok {
+		return q.OpenSite(name)
+	}
+	prob := q.OpenKey(name, "")
+	if prob != nil && prob.Code == "unknown_key" {
+		return problem.New(http.StatusUnauthorized, "unknown_key", "%q is neither a write key nor the alias of a source: check it, or add it to the source's aliases", clip(strings.ToValidUTF8(name, "\uFFFD")))
+	}
+	return prob
+}
+
+// opening turns a limit into the loss of what the request holds, where the client would not send it again.
+func (q *Request) opening(prob *problem.Problem) *problem.Problem {
+	if prob != nil && prob.Status == http.StatusTooManyRequests && q.door.Drops {
+		q.dropped, prob = prob, nil
+	}
+	q.opened = prob == nil
+	return prob
+}
+
+// AnySite lets events of a request without a key name any source of the tenant, not only the one that opened it.
+func (q *Request) AnySite() { q.j.bound = "" }
+
+// FromVisitor says that the request comes from the visitor's own device: its address and user agent are theirs. Otherwise only what an event says counts.
+func (q *Request) FromVisitor(yes bool) { q.j.public = yes }
+
+// Keyed says whether the request was opened with a key, and not with a public name.
+func (q *Request) Keyed() bool { return q.j.keyed }
+
+// Sent tells when the request was sent by the sender's clock, Unix milliseconds. What that is off is added to all times of its events.
+func (q *Request) Sent(ms int64) { q.skew = q.skewOf(ms) }
+
+// minSkew is how much a clock must be off before it is corrected, in milliseconds: less may be the way that the request took.
+const minSkew = 2000
+
+func (q *Request) skewOf(sent int64) int64 {
+	if skew := q.j.now - sent; skew >= minSkew || skew <= -minSkew {
+		return skew
+	}
+	return 0
+}
+
+// Default gives ids to all events that have none of their own. It keeps copies.
+func (q *Request) Default(client, user, session []byte) {
+	q.j.dec.defaults = senderIDs{q.Keep(client), q.Keep(user), q.Keep(session)}
+}
+
+// Keep copies a text so that it is valid until the request ends, with U+FFFD for what is not text.
+func (q *Request) Keep(v []byte) []byte {
+	if len(v) == 0 {
+		return nil
+	}
+	v = clean(v)
+	n := len(q.j.own)
+	q.j.own = append(q.j.own, v...)
+	return q.j.own[n:len(q.j.own):len(q.j.own)]
+}
+
+// clean replaces by U+FFFD what is not UTF-8, and NUL.
+func clean(v []byte) []byte {
+	if utf8.Valid(v) && bytes.IndexByte(v, 0) < 0 {
+		return v
+	}
+	return bytes.ReplaceAll(bytes.ToValidUTF8(v, []byte("\uFFFD")), []byte{0}, []byte("\uFFFD"))
+}
+
+// Add takes one event: read fills it in from raw. What read returns, and what is wrong with the event, is noted as the reason why the event is
+// rejected; the problem is one of the whole request.
+func (q *Request) Add(raw []byte, read func(*Event) error) *problem.Problem {
+	j, e := q.j, &q.event
+	if q.dropped != nil {
+		return j.take(rejectf(q.dropped.Code, q.dropped.Field, "%s", q.dropped.Detail))
+	}
+	rej := e.begin(raw)
+	if rej == nil {
+		rej = e.ended(read(e))
+	}
+	if rej == nil {
+		rej = e.finish()
+	}
+	return j.take(rej)
+}
+
+// Refuse notes an event that is not taken for a reason of the protocol.
+func (q *Request) Refuse(code, field, message string) *problem.Problem {
+	q.j.dec.reset()
+	return q.j.take(rejectf(code, field, "%s", message))
+}
+
+// Result is what became of the events of a request.
+type Result struct {
+	Accepted, Rejected int
+	Rejects            []Reject         // with their reasons, not necessarily all
+	Dropped            *problem.Problem // why all were rejected, if the client is not to hear of it
+}
+
+// Commit makes the accepted events durable and counts all. The headers that every success carries are set.
+func (q *Request) Commit() (Result, *problem.Problem) {
+	j := q.j
+	if prob := j.takeLimits(); prob != nil {
+		retried := prob.Status == http.StatusTooManyRequests && !q.door.Drops || prob.Status == http.StatusRequestEntityTooLarge && q.door.Splits
+		if retried {
+			return Result{}, prob
+		}
+		j.drop(prob)
+		if !q.door.Drops {
+			j.count()
+			return Result{}, prob
+		}
+		q.dropped = prob
+	}
+	tok, prob := j.commit(q.HTTP.Context())
+	if prob != nil {
+		return Result{}, prob
+	}
+	j.answerHeaders(q.Writer, tok)
+	return Result{j.accepted, j.rejected, j.rejects, q.dropped}, nil
+}
+
+// Fail counts a request that is itself wrong, once it is known whose it is, and returns the problem.
+func (q *Request) Fail(prob *problem.Problem) *problem.Problem {
+	if q.opened && prob != nil {
+		q.j.countFailed(prob)
+	}
+	return prob
+}
+
+// drop rejects all events that were accepted so far because of a limit.
+func (j *job) drop(prob *problem.Problem) {
+	for i, b := range j.batches {
+		if b != nil {
+			j.h.batches.Put(b)
+		}
+		j.batches[i] = nil
+	}
+	reject := func(s *site) {
+		for range s.accepted {
+			s.reject(prob.Code)
+		}
+		s.accepted = 0
+	}
+	if j.home != nil {
+		reject(j.home)
+	}
+	for _, s := range j.sites {
+		reject(s)
+	}
+	j.rejected += j.accepted
+	j.accepted = 0
+}
+
+// allows says whether a door takes a method.
+func (d *Door) allows(method string) bool { return slices.Contains(d.Methods, method) }

@@ -1,0 +1,137 @@
+// Package segment is the door of Segment's tracking API: of its server and browser libraries, and of those that speak the same language
+// (RudderStack's, Jitsu's). docs/PROTOCOLS.md says what becomes of their messages.
+package segment
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/go-faster/jx"
+
+	"weir/internal/ingest"
+	"weir/internal/problem"
+)
+
+// Register adds the doors to a mux. The browser's library uses the first letter of a call, others the whole word.
+func Register(mux *http.ServeMux, h *ingest.Handler) {
+	door := func(path, kind string) {
+		mux.Handle(path, h.Handle(ingest.Door{Name: "segment", Methods: []string{http.MethodPost}, Serve: func(q *ingest.Request) *problem.Problem { return serve(q, kind) }}))
+	}
+	for _, kind := range kinds {
+		door("/v1/"+kind, kind)
+		door("/v1/"+kind[:1], kind)
+		door("/api/s/"+kind, kind)
+		door("/api/s/s2s/"+kind, kind)
+	}
+	for _, path := range []string{"/v1/batch", "/v1/import", "/v1/b", "/beacon/v1/batch", "/api/s/event", "/api/s/s2s/event"} {
+		door(path, "")
+	}
+	mux.Handle("/v1/m", h.Handle(ingest.Door{Name: "segment", Methods: []string{http.MethodPost}, Public: true, Serve: metrics}))
+	mux.Handle("/v1/projects/{key}/settings", h.Handle(ingest.Door{Name: "segment", Methods: []string{http.MethodGet}, Public: true, Serve: settings}))
+	for _, path := range []string{"/sourceConfig", "/sourceConfig/{$}"} {
+		mux.Handle(path, h.Handle(ingest.Door{Name: "segment", Methods: []string{http.MethodGet}, Public: true, Serve: sourceConfig}))
+	}
+}
+
+// kinds are the calls that the API knows. No two begin with the same letter.
+var kinds = []string{"track", "identify", "page", "screen", "group", "alias"}
+
+// serve takes one message, or {"batch":[…],"writeKey","sentAt","context"}. kind is what the path says the message is.
+func serve(q *ingest.Request, kind string) *problem.Problem {
+	body, prob := q.Body()
+	if prob != nil {
+		return prob
+	}
+	m := readers.Get().(*reader)
+	m.reset(q, kind)
+	defer func() {
+		m.reset(nil, "")
+		m.e = nil
+		readers.Put(m)
+	}()
+	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
+		return prob
+	}
+	if prob := q.Open(m.writeKey()); prob != nil {
+		return prob
+	}
+	q.FromVisitor(true) // an event says otherwise
+	m.browser = fromBrowser(q.HTTP)
+	if ms, ok := ingest.ParseTime(m.sentAt); ok {
+		q.Sent(ms)
+	}
+	if m.batch == nil {
+		prob = q.Add(body, m.onEvent)
+	} else {
+		prob = q.Each(m.batch, m.onMessage)
+	}
+	if prob != nil {
+		return q.Fail(prob)
+	}
+	if _, prob := q.Commit(); prob != nil {
+		return prob
+	}
+	return answer(q, `{"success":true}`)
+}
+
+func answer(q *ingest.Request, body string) *problem.Problem {
+	q.Writer.Header().Set("Content-Type", "application/json")
+	_, _ = q.Writer.Write([]byte(body)) // the client has gone if this fails
+	return nil
+}
+
+// fromBrowser says whether a request was made by a browser, whose address and user agent are the visitor's.
+func fromBrowser(r *http.Request) bool {
+	return r.Header.Get("Origin") != "" || strings.HasPrefix(r.UserAgent(), "Mozilla/")
+}
+
+// envelope reads what a body says besides its messages.
+func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
+	switch string(key) {
+	case "batch":
+		if dec.Next() == jx.Null {
+			return dec.Skip()
+		}
+		raw, err := dec.Raw()
+		m.batch = raw
+		return err
+	case "writeKey":
+		return m.q.Text(dec, &m.bodyKey)
+	case "sentAt":
+		return m.q.Text(dec, &m.sentAt)
+	case "context":
+		raw, err := dec.Raw()
+		m.common = raw
+		return err
+	}
+	return dec.Skip()
+}
+
+// writeKey is the key of a request: of its headers, its body or its address.
+func (m *reader) writeKey() string {
+	r := m.q.HTTP
+	if user, password, ok := r.BasicAuth(); ok {
+		if user == "" {
+			user = password
+		}
+		return user
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer") && token != "":
+		return strings.TrimSpace(token)
+	case r.Header.Get("X-Write-Key") != "":
+		return r.Header.Get("X-Write-Key") // Jitsu's; the one in its bodies is masked
+	case len(m.bodyKey) > 0:
+		return string(m.bodyKey)
+	}
+	return r.URL.Query().Get("writeKey")
+}
+
+var readers = sync.Pool{New: func() any {
+	m := &reader{}
+	m.onEnvelope, m.onEvent, m.onField, m.onMessage = m.envelope, m.read, m.field, m.message
+	m.onContext, m.onPage, m.onLibrary, m.onCampaign, m.onScreen, m.onTraits, m.onProps = m.context, m.page, m.libraryField, m.campaign, m.screen, m.traits, m.property
+	return m
+}}

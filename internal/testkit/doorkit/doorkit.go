@@ -1,0 +1,282 @@
+// Package doorkit stands in for what is behind the doors, for tests of protocols: a catalog with a few sources, keys, limits, and a log
+// that keeps rows readable.
+package doorkit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"weir/internal/catalog"
+	"weir/internal/event"
+	"weir/internal/ingest"
+	"weir/internal/problem"
+	"weir/internal/tenant"
+	"weir/internal/usage"
+)
+
+// Now is the time in these tests.
+var Now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// What the catalog holds: WriteKey belongs to the source site-1 of tenant acme, TenantKey to acme without a source, OtherKey to tenant globe.
+// site-1 has the aliases example.com, app-1, phc_alias and G-ALIAS; site-2 (alias shop.example.com) takes only pages of shop.example.com.
+const (
+	WriteKey  = "wk_site_1"
+	TenantKey = "wk_acme"
+	OtherKey  = "wk_globe"
+	ViewerKey = "vk_acme"
+)
+
+// Rig is a handler with all that it needs. Limit, if set, is what the limiter answers first; LimitAfter what it answers once the events are known.
+type Rig struct {
+	Handler           *ingest.Handler
+	Mux               *http.ServeMux
+	Limit, LimitAfter *problem.Problem
+	AddressLimit      *problem.Problem
+	LogErr            error
+
+	mu      sync.Mutex
+	rows    []map[string]any
+	hashes  []uint32
+	rejects map[string]int
+	sources map[string]catalog.Source
+}
+
+// New makes a rig and lets register add the doors.
+func New(t testing.TB, register func(*http.ServeMux, *ingest.Handler)) *Rig {
+	t.Helper()
+	r := &Rig{Mux: http.NewServeMux(), rejects: map[string]int{}}
+	one := catalog.Source{Tenant: "acme", ID: "one", SiteID: "site-1"}
+	two := catalog.Source{Tenant: "acme", ID: "two", SiteID: "site-2", Hostnames: []string{"shop.example.com"}}
+	other := catalog.Source{Tenant: "globe", ID: "three", SiteID: "site-3"}
+	r.sources = map[string]catalog.Source{"site-1": one, "example.com": one, "app-1": one, "phc_alias": one, "G-ALIAS": one,
+		"site-2": two, "shop.example.com": two, "site-3": other, "other.example": other}
+	h, err := ingest.New(ingest.Config{}, ingest.Deps{Catalog: r, Auth: r, Enricher: r, Gatherer: r, Partitions: 8, Account: r, Limiter: limiter{r}, Addresses: addresses{r},
+		Visitors: r, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Handler = h
+	register(r.Mux, h)
+	return r
+}
+
+// Do sends a request; the headers are "Name: value".
+func (r *Rig) Do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req.RemoteAddr = "192.0.2.1:1234"
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Add(name, value)
+	}
+	w := httptest.NewRecorder()
+	r.Mux.ServeHTTP(w, req)
+	return w
+}
+
+// Take returns the rows that came since the last time.
+func (r *Rig) Take() []map[string]any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rows := r.rows
+	r.rows = nil
+	return rows
+}
+
+// Hashes are the payload hashes of all rows so far.
+func (r *Rig) Hashes() []uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]uint32(nil), r.hashes...)
+}
+
+// Rejects returns how many events were rejected since the last time, by "site code".
+func (r *Rig) Rejects() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.rejects
+	r.rejects = map[string]int{}
+	return m
+}
+
+// One sends a request that must succeed with that status and store one event without rejecting any, and returns it.
+func (r *Rig) One(t testing.TB, status int, method, target, body string, headers ...string) map[string]any {
+	t.Helper()
+	w := r.Do(method, target, body, headers...)
+	rows, rejects := r.Take(), r.Rejects()
+	if w.Code != status || len(rows) != 1 || len(rejects) > 0 {
+		t.Fatalf("%s %s: %d %s, %d rows, rejected %v; want %d and one event", method, target, w.Code, w.Body, len(rows), rejects, status)
+	}
+	return rows[0]
+}
+
+// Check compares a row with what is wanted of it; nil says that a name must be absent.
+func Check(t testing.TB, row, want map[string]any) {
+	t.Helper()
+	for k, v := range want {
+		if got := row[k]; got != v {
+			t.Errorf("%s is %#v, want %#v", k, got, v)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the row is %v", row)
+	}
+}
+
+// Exact is Check, and there must be no other names.
+func Exact(t testing.TB, row, want map[string]any) {
+	t.Helper()
+	Check(t, row, want)
+	for k, v := range row {
+		if _, ok := want[k]; !ok {
+			t.Errorf("%s is %#v, want none", k, v)
+		}
+	}
+}
+
+// Sound looks for what must never be stored, after hostile input.
+func (r *Rig) Sound(t testing.TB) {
+	t.Helper()
+	for _, row := range r.Take() {
+		if row["twice"] != nil || row["type"] == nil || row["event_id"] == nil || row["tenant"] == nil {
+			t.Errorf("stored %v", row)
+		}
+		for k, v := range row {
+			if s, ok := v.(string); ok && (!utf8.ValidString(s) || strings.ContainsRune(s, 0)) || !utf8.ValidString(k) || strings.ContainsRune(k, 0) {
+				t.Errorf("stored %q: %q", k, v)
+			}
+		}
+	}
+}
+
+// SourceBySite implements ingest.Catalog.
+func (r *Rig) SourceBySite(name string) (catalog.Source, catalog.Tenant, bool) {
+	s, ok := r.sources[name]
+	t, _ := r.TenantByID(s.Tenant)
+	return s, t, ok
+}
+
+// TenantByID implements ingest.Catalog.
+func (r *Rig) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
+	return catalog.Tenant{ID: id, Partitions: catalog.Range{Count: 1}}, id == "acme" || id == "globe"
+}
+
+// Authenticate implements ingest.Authenticator: it knows Bearer only.
+func (r *Rig) Authenticate(req *http.Request) (tenant.Principal, *problem.Problem) {
+	key := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+	if key == "" {
+		return tenant.Principal{}, problem.New(401, "missing_key", "no key")
+	}
+	return r.AuthenticateKey(req, key)
+}
+
+// AuthenticateKey implements ingest.Authenticator.
+func (r *Rig) AuthenticateKey(_ *http.Request, key string) (tenant.Principal, *problem.Problem) {
+	p, ok := map[string]tenant.Principal{
+		WriteKey:  {Tenant: "acme", Role: tenant.RoleWriter, Site: "site-1"},
+		TenantKey: {Tenant: "acme", Role: tenant.RoleWriter},
+		OtherKey:  {Tenant: "globe", Role: tenant.RoleWriter, Site: "site-3"},
+		ViewerKey: {Tenant: "acme", Role: tenant.RoleViewer},
+	}[key]
+	if !ok {
+		return p, problem.New(401, "unknown_key", "the key is not known")
+	}
+	return p, nil
+}
+
+// Enrich implements ingest.Enricher; it tells what it was asked: the address as country, the user agent as browser.
+func (r *Rig) Enrich(ip netip.Addr, ua []byte) event.Facts {
+	f := event.Facts{Version: 7, Browser: string(ua)}
+	if ip.IsValid() {
+		f.Country = ip.String()
+	}
+	return f
+}
+
+// AppendVisitor implements ingest.Visitors.
+func (r *Rig) AppendVisitor(dst []byte, site string, ip netip.Addr, ua []byte) []byte {
+	return fmt.Appendf(dst, "derived:%s:%s", site, ip)
+}
+
+// Append implements ingest.Gatherer.
+func (r *Rig) Append(_ context.Context, _ uint16, b *event.Batch) (uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.LogErr != nil {
+		return 0, r.LogErr
+	}
+	for i := range b.Rows() {
+		r.rows = append(r.rows, flatten(b.Row(i)))
+	}
+	r.hashes = append(r.hashes, b.PayloadHashes()...)
+	return uint64(len(r.rows)), nil
+}
+
+// Accepted implements ingest.Account.
+func (r *Rig) Accepted(tenant.ID, string, int) {}
+
+// Received implements ingest.Account.
+func (r *Rig) Received(tenant.ID, int) {}
+
+// Rejected implements ingest.Account.
+func (r *Rig) Rejected(_ tenant.ID, site, code string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rejects[strings.TrimSpace(site+" "+code)] += n
+}
+
+// Begin implements ingest.Limiter.
+func (r *Rig) Begin(*catalog.Tenant, int64) (usage.Reserve, *problem.Problem) {
+	return usage.Reserve{Taken: r.Limit == nil}, r.Limit
+}
+
+// Take implements ingest.Limiter.
+func (l limiter) Take(*catalog.Tenant, usage.Reserve, int, int) *problem.Problem { return l.LimitAfter }
+
+// Cancel implements ingest.Limiter.
+func (r *Rig) Cancel(*catalog.Tenant, usage.Reserve) {}
+
+type limiter struct{ *Rig }
+
+type addresses struct{ r *Rig }
+
+func (a addresses) Admit(netip.Addr) *problem.Problem { return a.r.AddressLimit }
+
+// OverLimit is what a limit of the tenant answers.
+func OverLimit() *problem.Problem {
+	return problem.New(http.StatusTooManyRequests, "over_limit", "too many events").WithLimit("limits.events_per_second", 1).WithRetry(3 * time.Second)
+}
+
+// flatten makes a row readable: only what is set, times as text, properties as props.x and nums.x.
+func flatten(r event.Row) map[string]any {
+	m := map[string]any{"ts": time.UnixMilli(r.TS).UTC().Format(time.RFC3339Nano)}
+	for name, v := range map[string]string{"type": string(r.Type), "event_id": string(r.EventID), "client_id": string(r.ClientID), "user_id": string(r.UserID),
+		"session_id": string(r.SessionID), "url": string(r.URL), "host": string(r.Host), "path": string(r.Path), "referrer": string(r.Referrer),
+		"referrer_host": string(r.ReferrerHost), "utm_source": string(r.UTMSource), "utm_medium": string(r.UTMMedium), "utm_campaign": string(r.UTMCampaign),
+		"user_agent": string(r.UserAgent), "tenant": r.Tenant, "site_id": r.Site, "ip": r.Country} {
+		if v != "" {
+			m[name] = v
+		}
+	}
+	for _, p := range r.Props {
+		if _, twice := m["props."+string(p.Key)]; twice {
+			m["twice"] = string(p.Key)
+		}
+		m["props."+string(p.Key)] = string(p.Value)
+	}
+	for _, n := range r.Nums {
+		if _, twice := m["nums."+string(n.Key)]; twice {
+			m["twice"] = string(n.Key)
+		}
+		m["nums."+string(n.Key)] = n.Value
+	}
+	return m
+}
