@@ -39,6 +39,7 @@ type Deps struct {
 	Sources   Sources
 	Clock     Clock
 	Positions rollup.Positions
+	Links     Linker                         // nil: links are looked for in every answer about persons
 	Watcher   clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are
 	Data      Data                           // nil: no answer is kept, no source is strong
 	Cache     Cache                          // nil: no answer is kept

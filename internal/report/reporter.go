@@ -69,6 +69,8 @@ type Reporter struct {
 	metrics  *metrics
 	zones    sync.Map // *time.Location by name: reading one from the database takes longer than an answer
 
+	links knownLinks
+
 	mu      sync.Mutex
 	rows    map[string]uint64 // of each rollup's table
 	counted time.Time

@@ -21,6 +21,9 @@ func (r Rollup) Table() string { return Database + "." + r.Name }
 // insert (part and directory) before it answers, as it does for events.
 // The primary key stops at time: the dims behind it only sort, so that the index stays small.
 func (r Rollup) CreateSQL() string {
+	if r.isLinks() {
+		return createLinks
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s\n(\n", r.Table())
 	b.WriteString("    tenant LowCardinality(String),\n    site_id LowCardinality(String),\n    time DateTime('UTC'),\n")
@@ -49,6 +52,9 @@ PRIMARY KEY (tenant, site_id, time)
 // table's partitions before a crash, once HoldsSQL has told which. Run it with settings that make one block of it,
 // so that each partition receives all of the step or nothing.
 func (r Rollup) AdvanceSQL(writer uint16, from, to uint64, month *int) string {
+	if r.isLinks() {
+		return advanceLinksSQL(writer, from, to)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "INSERT INTO %s (tenant, site_id, time", r.Table())
 	for _, d := range r.Dims {
@@ -71,6 +77,9 @@ func (r Rollup) AdvanceSQL(writer uint16, from, to uint64, month *int) string {
 // HoldsSQL is the query for the months (one column, as 202601) that already hold the writer's
 // step that ended at to. It is exact for the writer's last step only: merging cells keeps the highest _seq.
 func (r Rollup) HoldsSQL(writer uint16, to uint64) string {
+	if r.isLinks() {
+		return fmt.Sprintf("SELECT DISTINCT 0 FROM %s WHERE _writer = %d AND _seq = %d", r.Table(), writer, to)
+	}
 	return fmt.Sprintf("SELECT DISTINCT toYYYYMM(time) AS month FROM %s WHERE _writer = %d AND _seq = %d ORDER BY month", r.Table(), writer, to)
 }
 

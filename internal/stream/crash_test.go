@@ -19,6 +19,7 @@ import (
 
 	"weir/internal/dedupe"
 	"weir/internal/event"
+	"weir/internal/rollup"
 )
 
 type everyTenant struct{}
@@ -145,11 +146,19 @@ func (s *sender) send(t *testing.T, records int) {
 	}
 }
 
+// eventType is sometimes one that links ids: most inserts have none of them.
+func eventType(rng *rand.Rand) string {
+	if rng.IntN(40) == 0 {
+		return rollup.TypeIdentify
+	}
+	return "pageview"
+}
+
 func (s *sender) add(b *event.Batch, part uint16) {
 	s.n++
 	s.now += int64(s.rng.IntN(1000))
 	tenant := "t" + strconv.Itoa(s.rng.IntN(3))
-	row := event.Row{Tenant: tenant, Site: "s", ReceivedAt: s.now, TS: s.now, Type: []byte("pageview"),
+	row := event.Row{Tenant: tenant, Site: "s", ReceivedAt: s.now, TS: s.now, Type: []byte(eventType(s.rng)),
 		PayloadHash: uint32(s.rng.IntN(2)), EventID: []byte(fmt.Sprintf("g%d", s.n))}
 	if s.rng.IntN(3) == 0 {
 		row.TS -= int64(s.rng.IntN(90)) * dayMillis // some of it late
@@ -273,7 +282,7 @@ func check(t *testing.T, e *fakeEngine, s *sender, x *life) {
 	places := map[string]int{}
 	first := map[string]storedRow{}
 	var stored uint64
-	byTenant := map[string]uint64{}
+	byTenant, linking := map[string]uint64{}, map[string]uint64{}
 	for _, r := range e.rows {
 		seen[r.tenant+"/"+r.id]++
 		places[fmt.Sprint(r.part, r.off, r.row)]++
@@ -283,6 +292,9 @@ func check(t *testing.T, e *fakeEngine, s *sender, x *life) {
 		first[fmt.Sprint(r.part, r.off, r.row)] = r
 		stored++
 		byTenant[r.tenant]++
+		if r.links {
+			linking[r.tenant]++
+		}
 		if want, ok := s.first[r.tenant+"/"+r.id]; ok && want != r.payload {
 			t.Errorf("event %s/%s is stored with another payload than its first copy", r.tenant, r.id)
 		}
@@ -302,6 +314,9 @@ func check(t *testing.T, e *fakeEngine, s *sender, x *life) {
 	}
 	for _, r := range x.p.cfg.List {
 		for tenant, want := range byTenant {
+			if r.Name == rollup.Links.Name {
+				want = linking[tenant]
+			}
 			var got uint64
 			for _, month := range e.cells[r.Name] {
 				got += month[tenant]

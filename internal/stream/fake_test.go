@@ -120,7 +120,11 @@ type storedRow struct {
 	ts       int64
 	payload  uint32
 	received int64
+	links    bool
 }
+
+// in says whether a projection has something of the row.
+func (s storedRow) in(r rollup.Rollup) bool { return s.links || r.Name != rollup.Links.Name }
 
 // fakeEngine is the events table and the rollups: durable, each day (month) of an insert whole or not at all.
 type fakeEngine struct {
@@ -179,6 +183,7 @@ func (e *fakeEngine) insertDay(writer uint16, seq uint64, b *Block, day int32) {
 			id:       string(b.Batch.Str(event.ColEventID, i)),
 			received: b.Batch.Times(event.ColReceivedAt)[i],
 			payload:  b.Batch.PayloadHashes()[i],
+			links:    string(b.Batch.Str(event.ColType, i)) == rollup.TypeIdentify,
 		})
 	}
 }
@@ -220,7 +225,7 @@ func (e *session) Advance(_ context.Context, r rollup.Rollup, writer uint16, fro
 	add := map[int]map[string]uint64{}
 	for _, row := range e.rows {
 		m := monthOf(row.ts)
-		if row.writer == writer && row.seq > from && row.seq <= to && (len(months) == 0 || want[m]) {
+		if row.in(r) && row.writer == writer && row.seq > from && row.seq <= to && (len(months) == 0 || want[m]) {
 			if add[m] == nil {
 				add[m] = map[string]uint64{}
 			}
@@ -259,7 +264,7 @@ func (e *session) Missing(_ context.Context, r rollup.Rollup, writer uint16, fro
 	seen := map[int]bool{}
 	for _, row := range e.rows {
 		m := monthOf(row.ts)
-		if row.writer == writer && row.seq > from && row.seq <= to && !seen[m] {
+		if row.in(r) && row.writer == writer && row.seq > from && row.seq <= to && !seen[m] {
 			seen[m] = true
 			if e.steps[r.Name][m][writer] != to {
 				missing = append(missing, m)

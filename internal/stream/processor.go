@@ -48,7 +48,7 @@ type Config struct {
 	Table     Table // of the main stream
 	LateTable Table // of the late stream
 	Rollups   RollupTable
-	List      []rollup.Rollup // rollup.All by default
+	List      []rollup.Rollup // rollup.Projections by default
 	Tenants   Tenants
 	History   History // nil: what is older than the tenants' profiles is not learned
 
@@ -112,7 +112,7 @@ func (c Config) withDefaults() Config {
 		c.KeepBytes = 32 << 30
 	}
 	if c.List == nil {
-		c.List = rollup.All
+		c.List = rollup.Projections
 	}
 	return c
 }
@@ -144,6 +144,7 @@ type Processor struct {
 	observeMain profile.Observer // owned by the main stream
 	observeLate profile.Observer // owned by the late stream
 	versions    *versions
+	links       *linkNotes
 	rebuildUpTo map[uint16]uint64        // inserts to rebuild the profiles from; nil: none
 	turns       [slotCount]chan struct{} // held while a writer or the rollups have something half done; by slot
 
@@ -185,7 +186,7 @@ func Open(cfg Config) (*Processor, error) {
 		lateWake: make(chan struct{}, 1), rollWake: make(chan struct{}, 1), ready: make(chan struct{}),
 		next: make([]uint64, n), processed: make([]time.Time, n), watermark: make([]int64, n),
 		seqs: map[uint16]uint64{}, positions: map[string]map[uint16]uint64{},
-		late: newLateQueue(), changed: make(chan struct{}), versions: newVersions(),
+		late: newLateQueue(), changed: make(chan struct{}), versions: newVersions(), links: newLinkNotes(),
 		unpurged: true, // the last process may have ended in between
 	}
 	for i := range p.turns {
@@ -229,7 +230,7 @@ func (p *Processor) load() error {
 		if err != nil {
 			return err
 		}
-		p.seqs[w] = seq
+		p.seqs[w], p.links.boot[w] = seq, seq
 	}
 	if err := p.loadPositions(); err != nil {
 		return err

@@ -119,6 +119,9 @@ func (p *Processor) nextStep(r rollup.Rollup, w uint16) (from, to uint64, err er
 
 // step moves a rollup over (from, to]: the intent, the insert, the position.
 func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64) error {
+	if r.Name == rollup.Links.Name && !p.links.any(w, from, to) {
+		return p.passLinks(w, to)
+	}
 	v := binary.BigEndian.AppendUint64(uint64Value(from), to)
 	if err := p.db.Set(keyRollup(keyStep, r.Name, w), v, pebble.Sync); err != nil {
 		return fmt.Errorf("write step of %s: %w", r.Name, err)
@@ -257,8 +260,7 @@ func (t EngineRollups) Missing(ctx context.Context, r rollup.Rollup, writer uint
 	if err := stopQueries(ctx, t.Engine, stepID(r, writer, to)); err != nil {
 		return nil, err
 	}
-	want, err := t.months(ctx, fmt.Sprintf(
-		"SELECT DISTINCT toString(toYYYYMM(ts)) FROM weir.events WHERE _writer = %d AND _seq > %d AND _seq <= %d", writer, from, to))
+	want, err := t.months(ctx, r.WantSQL(writer, from, to))
 	if err != nil {
 		return nil, err
 	}

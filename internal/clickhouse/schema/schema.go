@@ -61,7 +61,7 @@ func Migrate(ctx context.Context, e Engine, log *slog.Logger) error {
 		}
 		log.Info("schema migrated", "version", m.version, "name", m.name)
 	}
-	for _, r := range rollup.All {
+	for _, r := range rollup.Projections {
 		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: r.CreateSQL()}); err != nil {
 			return fmt.Errorf("create %s: %w", r.Name, err)
 		}
