@@ -41,6 +41,7 @@ import (
 	"weir/internal/lookup/tables"
 	"weir/internal/qos"
 	"weir/internal/rollup"
+	"weir/internal/session"
 	"weir/internal/stream"
 	workload "weir/internal/usage" // usage is an adapter here
 )
@@ -202,7 +203,7 @@ func (a *app) openState(ctx context.Context) error {
 }
 
 func (a *app) openEngine(context.Context) error {
-	tables := []string{"events", lookup.EngineTable}
+	tables := []string{"events", lookup.EngineTable, session.EngineTable}
 	for _, r := range rollup.All {
 		tables = append(tables, r.Name)
 	}

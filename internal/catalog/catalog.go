@@ -48,6 +48,8 @@ type Limits struct {
 type Policy struct {
 	Masks  []Mask `json:"masks,omitempty"`
 	Budget Budget `json:"budget,omitzero"`
+	// SessionTimeout is how long a visitor may pause within a session; 0: as by default.
+	SessionTimeout time.Duration `json:"session_timeout,omitempty"`
 }
 
 // Mask hides a column of `events`, or a property, from roles.

@@ -47,16 +47,23 @@ type TenantFields struct {
 	Region    *string `help:"Where its data shall lie." json:"region,omitempty"`
 	Retention *string `help:"How long its events are wanted, for example 400d; 0 is for ever." json:"retention,omitempty"`
 	LimitFields
+
+	SessionTimeout *string `help:"How long a visitor may pause within a session: 5m to 24h." json:"-"`
 }
 
 type tenantBody struct {
 	ID string `json:"id,omitempty"`
 	TenantFields
-	Limits map[string]int64 `json:"limits,omitempty"`
+	Limits   map[string]int64  `json:"limits,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 func (f TenantFields) body(id string) tenantBody {
-	return tenantBody{ID: id, TenantFields: f, Limits: f.given()}
+	b := tenantBody{ID: id, TenantFields: f, Limits: f.given()}
+	if f.SessionTimeout != nil {
+		b.Settings = map[string]string{"session_timeout": *f.SessionTimeout}
+	}
+	return b
 }
 
 const tenantsPath = "/api/v1/tenants"

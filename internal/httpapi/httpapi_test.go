@@ -216,7 +216,8 @@ func TestTenantLife(t *testing.T) {
 		t.Errorf("got %v, location %q", got, w.Header().Get("Location"))
 	}
 	delete(got, "created")
-	want := map[string]any{"id": "zoo", "name": "Zoo", "region": "eu", "retention": "90d", "limits": ownLimits(map[string]any{"event_bytes": 1000.})}
+	want := map[string]any{"id": "zoo", "name": "Zoo", "region": "eu", "retention": "90d", "limits": ownLimits(map[string]any{"event_bytes": 1000.}),
+		"settings": map[string]any{"session_timeout": "30m"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -230,6 +231,11 @@ func TestTenantLife(t *testing.T) {
 	delete(got, "created")
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	got = f.want(200, f.do("PATCH", "/api/v1/tenants/acme", f.keys["admin"], `{"settings":{"session_timeout":"1h"}}`))
+	again := f.want(200, f.do("GET", "/api/v1/tenants/acme", f.keys["admin"], ""))
+	if d := cmp.Diff(map[string]any{"session_timeout": "1h"}, got["settings"]); d != "" || cmp.Diff(got, again) != "" {
+		t.Errorf("an admin's setting: %s, then %v", d, again)
 	}
 	list := f.want(200, f.do("GET", "/api/v1/tenants", operator, ""))["tenants"].([]any)
 	if len(list) != 3 || list[2].(map[string]any)["id"] != "zoo" {

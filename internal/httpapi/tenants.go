@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/config"
 	"weir/internal/problem"
+	"weir/internal/session"
 	"weir/internal/tenant"
 )
 
@@ -20,12 +23,19 @@ type tenantView struct {
 	Region    string     `json:"region" doc:"Where its data shall lie"`
 	Retention string     `json:"retention" example:"400d" doc:"How long its events are wanted; 0 is for ever"`
 	Limits    limitsView `json:"limits"`
+	Settings  settings   `json:"settings"`
 	Created   time.Time  `json:"created"`
+}
+
+// settings are what a tenant decides about its reports.
+type settings struct {
+	SessionTimeout string `json:"session_timeout" example:"30m" doc:"How long a visitor may pause within a session"`
 }
 
 func viewTenant(t catalog.Tenant) tenantView {
 	return tenantView{ID: string(t.ID), Name: t.Name, Region: t.Region, Retention: config.FormatDuration(t.Retention),
-		Limits: viewLimits(t.Limits), Created: t.Created}
+		Limits: viewLimits(t.Limits), Created: t.Created,
+		Settings: settings{SessionTimeout: config.FormatDuration(cmp.Or(t.Policy.SessionTimeout, session.DefaultTimeout))}}
 }
 
 // TenantPatch changes only what it names.
@@ -34,6 +44,9 @@ type TenantPatch struct {
 	Region    *string      `json:"region,omitempty" maxLength:"100" doc:"Where its data shall lie. It is recorded; one machine has one region."`
 	Retention *string      `json:"retention,omitempty" example:"400d" doc:"How long its events are wanted: a duration from 7d to 7 years (2557d), or 0 for ever. It is recorded; nothing is deleted by age yet."`
 	Limits    *limitsPatch `json:"limits,omitempty"`
+	Settings  *struct {
+		SessionTimeout *string `json:"session_timeout,omitempty" example:"30m" doc:"How long a visitor may pause within a session: 5m to 24h. All sessions, also those of the past, are made anew by it."`
+	} `json:"settings,omitempty" doc:"A tenant's admin may change these, too"`
 }
 
 const (
@@ -60,6 +73,19 @@ func (in TenantPatch) apply(t *catalog.Tenant) error {
 	}
 	if in.Limits != nil {
 		in.Limits.apply(&t.Limits)
+	}
+	if in.Settings != nil && in.Settings.SessionTimeout != nil {
+		d, err := config.ParseDuration(*in.Settings.SessionTimeout)
+		if err == nil && d == 0 {
+			err = errors.New("0 is outside of 5m to 24h")
+		}
+		if err == nil {
+			err = session.CheckTimeout(d)
+		}
+		if err != nil {
+			return invalid("settings.session_timeout", "%v", err)
+		}
+		t.Policy.SessionTimeout = d
 	}
 	return nil
 }
@@ -95,9 +121,9 @@ func (a *API) registerTenants() {
 	huma.Register(a.huma, huma.Operation{OperationID: "list-tenants", Method: http.MethodGet, Path: "/api/v1/tenants",
 		Tags: tags, Summary: "List the tenants", Errors: []int{401, 403}}, a.listTenants)
 	huma.Register(a.huma, huma.Operation{OperationID: "get-tenant", Method: http.MethodGet, Path: "/api/v1/tenants/{tenant}",
-		Tags: tags, Summary: "Show a tenant", Errors: []int{401, 403, 404}}, a.showTenant)
+		Tags: tags, Summary: "Show a tenant", Description: "Its own admin may, too.", Errors: []int{401, 403, 404}}, a.showTenant)
 	huma.Register(a.huma, huma.Operation{OperationID: "update-tenant", Method: http.MethodPatch, Path: "/api/v1/tenants/{tenant}",
-		Tags: tags, Summary: "Change fields of a tenant", Description: "Fields that are not named stay.", Errors: []int{400, 401, 403, 404}}, a.updateTenant)
+		Tags: tags, Summary: "Change fields of a tenant", Description: "Fields that are not named stay. The tenant's own admin may change settings.", Errors: []int{400, 401, 403, 404}}, a.updateTenant)
 	huma.Register(a.huma, huma.Operation{OperationID: deleteTenant, Method: http.MethodDelete, Path: "/api/v1/tenants/{tenant}", DefaultStatus: http.StatusAccepted,
 		Tags: tags, Summary: "Delete a tenant", Description: "Its sources and keys stop working at once, and its data is removed by a job, whose result is a report of what was removed where. Its id is never given again.",
 		Errors: []int{401, 403, 404}}, a.deleteTenant)
@@ -139,7 +165,7 @@ func (a *API) listTenants(ctx context.Context, _ *struct{}) (*tenantsOutput, err
 }
 
 func (a *API) showTenant(ctx context.Context, in *TenantPath) (*tenantOutput, error) {
-	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+	if _, err := adminOf(ctx, in.Tenant); err != nil {
 		return nil, err
 	}
 	t, err := a.cfg.Catalog.Tenant(ctx, tenant.ID(in.Tenant))
@@ -155,8 +181,14 @@ type updateTenantInput struct {
 }
 
 func (a *API) updateTenant(ctx context.Context, in *updateTenantInput) (*tenantOutput, error) {
+	own := TenantPatch{Settings: in.Body.Settings} // what an admin may change
 	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
-		return nil, err
+		if in.Body != own || own.Settings == nil {
+			return nil, err
+		}
+		if _, err := adminOf(ctx, in.Tenant); err != nil {
+			return nil, err
+		}
 	}
 	t, err := a.cfg.Catalog.UpdateTenant(ctx, tenant.ID(in.Tenant), in.Body.apply)
 	if err != nil {

@@ -38,6 +38,7 @@ func Register(api huma.API, r *Reporter) {
 		Description: "Counted from raw events by their time: active users over the last 5 minutes, events a second over the last 10 seconds, top pages of the last minute.",
 		Responses:   answerOf[Realtime](api, "Realtime"),
 	}, r.getRealtime)
+	registerSessions(api, r)
 }
 
 // answerOf describes an answer that is written as it was kept, without another trip through a marshaller.
@@ -51,6 +52,9 @@ Events of bots are counted; leave them out with filter=is_bot:false.
 A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
 Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
 A series without group_by has a row for each interval; with group_by, only where something happened.
+A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session. With these metrics there are the columns
+entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
+sessions that have an event that matches all of them; negated, those that have none.
 Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
 filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.`
 
@@ -93,7 +97,7 @@ func stringOrList(what string) *huma.Schema {
 
 type reportQuery struct {
 	SiteID   string   `path:"site_id" doc:"The source's site_id or an alias of it."`
-	Metric   []string `query:"metric" doc:"events, pageviews, visitors (different client ids), value (sum of the numeric property value); events by default. The first one decides which groups are the largest." example:"[\"pageviews\",\"visitors\"]"`
+	Metric   []string `query:"metric" doc:"events, pageviews, visitors (different client ids), value (sum of the numeric property value), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest." example:"[\"pageviews\",\"visitors\"]"`
 	From     string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default." example:"2026-01-01"`
 	To       string   `query:"to" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
 	Interval string   `query:"interval" doc:"minute, hour, day, week or month: a series."`
@@ -195,6 +199,10 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
 		return nil, fail(p)
 	}
+	if p := q.checkSessions(); p != nil {
+		return nil, fail(p)
+	}
+	q.Timeout = r.timeout(src.Tenant)
 	if p := r.masked(who, q); p != nil {
 		return nil, fail(p)
 	}

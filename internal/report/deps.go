@@ -40,6 +40,7 @@ type Deps struct {
 	Clock     Clock
 	Positions rollup.Positions
 	Links     Linker                         // nil: links are looked for in every answer about persons
+	Sessions  SessionDays                    // nil: every tenant has the default timeout, and no day is stitched
 	Watcher   clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are
 	Data      Data                           // nil: no answer is kept, no source is strong
 	Cache     Cache                          // nil: no answer is kept

@@ -62,7 +62,7 @@ func (a ask) question(src catalog.Source, now time.Time, zone func(string) (*tim
 			return q, p
 		}
 	}
-	return q, nil
+	return q, q.checkSessions()
 }
 
 func (a ask) metrics(q *Question) *problem.Problem {
@@ -71,8 +71,8 @@ func (a ask) metrics(q *Question) *problem.Problem {
 		q.Metrics = []string{Events}
 	}
 	for _, m := range q.Metrics {
-		if !slices.Contains(metricNames, m) {
-			return invalid("metric", "there is no metric %q%s; the metrics are %s", m, didYouMean(m, metricNames), strings.Join(metricNames, ", "))
+		if !slices.Contains(allMetrics, m) {
+			return invalid("metric", "there is no metric %q%s; the metrics are %s", m, didYouMean(m, allMetrics), strings.Join(allMetrics, ", "))
 		}
 	}
 	return nil
@@ -99,7 +99,7 @@ func dimOf(field, name string) (Dim, *problem.Problem) {
 		}
 		return Dim{Prop: prop}, nil
 	}
-	if slices.Contains(textColumns, name) {
+	if slices.Contains(textColumns, name) || slices.Contains(sessionDims, name) {
 		return Dim{Column: name}, nil
 	}
 	switch name {
@@ -108,7 +108,7 @@ func dimOf(field, name string) (Dim, *problem.Problem) {
 	case "props", "props_num":
 		return Dim{}, invalid(field, "%s is a set of properties; name one: props.<name>", name)
 	}
-	return Dim{}, invalid(field, "there is no column %q%s; a property is written props.<name>", name, didYouMean(name, textColumns))
+	return Dim{}, invalid(field, "there is no column %q%s; a property is written props.<name>", name, didYouMean(name, append(slices.Clone(textColumns), sessionDims...)))
 }
 
 // filters reads filters of the form [!]column:value|value, or [!]column:~text for "contains". A backslash takes the meaning

@@ -44,7 +44,8 @@ type Question struct {
 	FirstDay     int // of the week, 1 = Monday to 7 = Sunday
 	GroupBy      []Dim
 	Filters      []Filter
-	Limit        int // groups, the largest by the first metric first
+	Timeout      time.Duration // of sessions; 0: the default
+	Limit        int           // groups, the largest by the first metric first
 }
 
 // Dim is what an answer is broken down by, or what a filter looks at: a column or a property.

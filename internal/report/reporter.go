@@ -139,8 +139,8 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 	return r.answer(ctx, &tally{}, q)
 }
 
-// answer notes in t what the statements used.
-func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, error) {
+// answerEvents answers a question about events, and notes in t what the statements used.
+func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) ([]Row, error) {
 	p := choose(q, r.cfg.Rollups, r.sizes(ctx))
 	for try := 0; p.rollup != nil && try < tries; try++ {
 		p.positions = r.deps.Positions.Positions(p.rollup.Name)
@@ -258,9 +258,7 @@ func (q Question) fill(rows []Row) []Row {
 		if !ok {
 			r = Row{q.names(), make([]any, 1+len(q.Metrics))}
 			r.values[0] = name
-			for i := range q.Metrics {
-				r.values[i+1] = 0
-			}
+			copy(r.values[1:], q.nothing())
 		}
 		delete(have, name)
 		out = append(out, r)
@@ -284,7 +282,10 @@ func unsigned(v any) (uint64, error) {
 // problemOf says to a caller why a statement failed.
 func (r *Reporter) problemOf(ctx context.Context, q string, err error) *problem.Problem {
 	var e *clickhouse.Error
+	var known *problem.Problem
 	switch {
+	case errors.As(err, &known):
+		return known
 	case ctx.Err() != nil:
 		return problem.New(499, "client_gone", "the client closed the request")
 	case errors.Is(err, clickhouse.ErrUnavailable):

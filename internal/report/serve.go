@@ -18,6 +18,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
+	"weir/internal/session"
 	"weir/internal/tenant"
 	"weir/internal/usage"
 )
@@ -284,6 +285,9 @@ func (q Question) parts() []string {
 	for _, d := range q.GroupBy {
 		parts = append(parts, d.Name())
 	}
+	if slices.ContainsFunc(q.Metrics, func(m string) bool { return slices.Contains(sessionMetrics, m) }) {
+		parts = append(parts, q.Timeout.String())
+	}
 	return append(parts, filterParts(q.Filters)...)
 }
 
@@ -303,7 +307,8 @@ func filterParts(filters []Filter) []string {
 // covers says whether a mask of this name hides the dim: the column or the property itself, the object that the property belongs to, or all properties.
 func covers(mask string, d Dim) bool {
 	if d.Prop == "" {
-		return mask == d.Column
+		c, _ := session.Find(d.Column)
+		return mask == d.Column || mask == c.From
 	}
 	mask = strings.TrimPrefix(mask, propPrefix)
 	return mask == "props" || mask == "props_num" || mask == d.Prop || strings.HasPrefix(d.Prop, mask+".")
@@ -331,7 +336,7 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 		switch m {
 		case Value:
 			p = check("metric", Dim{Prop: "value"})
-		case Visitors: // hashes can be counted like what they stand for
+		case Visitors, Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits: // hashes can be counted like what they stand for
 			p = check("metric", Dim{Column: "client_id"}, catalog.MaskHide)
 		}
 		if p != nil {
@@ -360,6 +365,9 @@ func (q Question) rawColumns() []string {
 		if d.Prop != "" {
 			names = append(names, "props", "props_num")
 		} else {
+			if c, ok := session.Find(d.Column); ok {
+				d.Column = c.From
+			}
 			names = append(names, d.Column)
 		}
 	}
@@ -382,6 +390,8 @@ func (q Question) rawColumns() []string {
 			names = append(names, "client_id")
 		case Value:
 			names = append(names, "props_num")
+		case Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits:
+			names = append(names, "client_id", "user_id", "type")
 		}
 	}
 	slices.Sort(names)

@@ -18,7 +18,29 @@ type statement struct {
 }
 
 // shape names questions that differ in values only, wherever they are answered from.
-func (q Question) shape() string { return shapeOf(build(q, rawOnly).sql) }
+func (q Question) shape() string {
+	var texts []string
+	for _, a := range q.aspects() {
+		if p := q.aspectOf(a); a == ofEvents {
+			texts = append(texts, build(p, rawOnly).sql)
+		} else { // without the times and versions that stand in the statement itself
+			texts = append(texts, fmt.Sprint(p.Metrics, p.Interval, p.groupNames()), (&builder{q: p, params: map[string]string{}}).filters())
+		}
+	}
+	return shapeOf(strings.Join(texts, "\n"))
+}
+
+func (q Question) groupNames() []string {
+	var names []string
+	for _, d := range q.GroupBy {
+		if d.Prop != "" {
+			names = append(names, propPrefix)
+		} else {
+			names = append(names, d.Column)
+		}
+	}
+	return names
+}
 
 // builder collects parameters while the statement is written.
 type builder struct {

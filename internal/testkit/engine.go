@@ -20,6 +20,7 @@ import (
 	"weir/internal/clickhouse/schema"
 	"weir/internal/lookup"
 	"weir/internal/rollup"
+	"weir/internal/session"
 )
 
 // childArg makes the test binary run as the engine's child.
@@ -114,7 +115,7 @@ func start() {
 	if os.Getenv("WEIR_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	tables := []string{"events", lookup.EngineTable}
+	tables := []string{"events", lookup.EngineTable, session.EngineTable}
 	for _, r := range rollup.All {
 		tables = append(tables, r.Name)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/clickhouse"
 	"weir/internal/rollup"
+	"weir/internal/session"
 )
 
 //go:embed migrations/*.sql
@@ -32,7 +33,7 @@ type migration struct {
 	statements []string
 }
 
-// Migrate brings the tables to the newest version and creates the rollups that are missing.
+// Migrate brings the tables to the newest version and creates the derived tables that are missing.
 func Migrate(ctx context.Context, e Engine, log *slog.Logger) error {
 	all, err := load(files)
 	if err != nil {
@@ -64,6 +65,11 @@ func Migrate(ctx context.Context, e Engine, log *slog.Logger) error {
 	for _, r := range rollup.Projections {
 		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: r.CreateSQL()}); err != nil {
 			return fmt.Errorf("create %s: %w", r.Name, err)
+		}
+	}
+	for _, sql := range session.CreateSQL() {
+		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: sql}); err != nil {
+			return fmt.Errorf("create %s: %w", session.Table, err)
 		}
 	}
 	return nil

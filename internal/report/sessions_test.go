@@ -1,0 +1,538 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	diff "github.com/google/go-cmp/cmp"
+
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/session"
+	"weir/internal/tenant"
+	"weir/internal/testkit"
+)
+
+// step is an event of the tests of sessions.
+type step struct {
+	at                                          time.Time
+	typ, client, user, host, path, country, ref string
+	bot                                         bool
+	plan                                        string
+	n                                           int
+}
+
+// visit is a session as the tests' own program makes it.
+type visit []step
+
+func (v visit) views() (first, last *step, n int) {
+	for i := range v {
+		if v[i].typ == "pageview" {
+			if first == nil {
+				first = &v[i]
+			}
+			last = &v[i]
+			n++
+		}
+	}
+	return first, last, n
+}
+
+func (v visit) bounce() bool {
+	n := 0
+	for _, s := range v {
+		if s.typ != "scroll" && s.typ != "engagement" && s.typ != "identify" && s.typ != "alias" {
+			n++
+		}
+	}
+	return n == 1
+}
+
+func (v visit) column(name string) string {
+	first, last, n := v.views()
+	switch name {
+	case "country":
+		return v[0].country
+	case "referrer_host":
+		return v[0].ref
+	case "is_bot":
+		return fmt.Sprint(v[0].bot)
+	case "entry_path":
+		if n > 0 {
+			return first.path
+		}
+	case "exit_path":
+		if n > 0 {
+			return last.path
+		}
+	}
+	return ""
+}
+
+func visitsOf(steps []step, timeout time.Duration) []visit {
+	by := map[string][]step{}
+	for _, s := range steps {
+		if who := cmp.Or(s.client, s.user); who != "" {
+			by[who] = append(by[who], s)
+		}
+	}
+	var out []visit
+	for _, list := range by {
+		slices.SortFunc(list, func(a, b step) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.n, b.n)) })
+		from := 0
+		for i := range list {
+			if i+1 == len(list) || list[i+1].at.Sub(list[i].at) > timeout {
+				out = append(out, list[from:i+1])
+				from = i + 1
+			}
+		}
+	}
+	return out
+}
+
+func storeSteps(t testing.TB, c *clickhouse.Client, tenant, site string, steps []step) {
+	t.Helper()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, s := range steps {
+		row := map[string]any{"tenant": tenant, "site_id": site, "ts": s.at.Format("2006-01-02 15:04:05.000"), "type": s.typ, "client_id": s.client, "user_id": s.user, "host": s.host, "path": s.path,
+			"url": "https://" + s.host + s.path, "country": s.country, "referrer_host": s.ref, "is_bot": s.bot, "props": map[string]string{"plan": s.plan}, "props_num": map[string]float64{"n": float64(s.n)}, "_writer": 1, "_seq": 1, "_offset": s.n}
+		if err := enc.Encode(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Insert(context.Background(), clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, client_id, user_id, host, path, url, country, referrer_host, is_bot, props, props_num, _writer, _seq, _offset) FORMAT JSONEachRow"}, &b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func makeSteps(rnd *rand.Rand, start time.Time, days, n int) []step {
+	out := make([]step, n)
+	pick := func(list ...string) string { return list[rnd.IntN(len(list))] }
+	at, client := start, ""
+	for i := range out {
+		if rnd.IntN(4) == 0 || client == "" {
+			at = start.Add(time.Duration(rnd.Int64N(int64(days) * int64(24*time.Hour)))).Truncate(time.Millisecond)
+			if rnd.IntN(6) == 0 {
+				at = at.Truncate(24 * time.Hour).Add(-time.Minute)
+			}
+			client = fmt.Sprint("c", rnd.IntN(80))
+		} else {
+			at = at.Add(time.Duration(rnd.Int64N(int64(35 * time.Minute)))).Truncate(time.Millisecond)
+		}
+		s := step{at: at, client: client, n: i, typ: pick("pageview", "pageview", "click", "scroll", "signup"), host: "a.example", path: pick("/", "/a", "/b"), country: pick("DE", "FR", ""), ref: pick("", "x.test"),
+			bot: rnd.IntN(9) == 0, plan: pick("pro", "free")}
+		if rnd.IntN(10) == 0 {
+			s.client, s.user = "", pick("u1", "u2")
+		}
+		if rnd.IntN(40) == 0 {
+			s.user = ""
+			s.client = ""
+		}
+		out[i] = s
+	}
+	// One who never leaves: over several days without a gap.
+	for i := range 150 {
+		out = append(out, step{at: start.Add(30*time.Hour + time.Duration(i)*29*time.Minute), client: "machine", typ: "pageview", host: "a.example", path: "/m", country: "US", n: n + i})
+	}
+	return out
+}
+
+// someDays are stitched days.
+type someDays struct {
+	timeout time.Duration
+	days    []session.Stitched
+}
+
+func (d someDays) Timeout(tenant.ID) time.Duration { return d.timeout }
+
+func (d someDays) Stitched(_ tenant.ID, from, to int32, timeout time.Duration) (out []session.Stitched) {
+	for _, x := range d.days {
+		if x.Day >= from && x.Day <= to && timeout == d.timeout {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+type sessionWorld struct {
+	steps  []step
+	visits []visit
+	r      *Reporter
+	start  time.Time
+}
+
+// newSessionWorld stores events of two tenants and stitches every second day of one.
+func newSessionWorld(t testing.TB, name string) *sessionWorld {
+	t.Helper()
+	c := testkit.Engine(t)
+	w := &sessionWorld{start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	rnd := rand.New(rand.NewPCG(7, 8))
+	w.steps = makeSteps(rnd, w.start, 9, 3000)
+	w.visits = visitsOf(w.steps, session.DefaultTimeout)
+	storeSteps(t, c, name, "site", w.steps)
+	storeSteps(t, c, name, "elsewhere", makeSteps(rnd, w.start, 9, 200))
+	storeSteps(t, c, "not"+name, "site", makeSteps(rnd, w.start, 9, 200))
+	d := someDays{timeout: session.DefaultTimeout}
+	for day := session.DayOf(w.start); day < session.DayOf(w.start)+9; day += 2 {
+		testkit.Exec(t, c, session.StitchSQL(name, day, d.timeout, uint64(day)))
+		d.days = append(d.days, session.Stitched{Day: day, Version: uint64(day)})
+	}
+	w.r = newReporter(t, c, clock{asOf: noon}, Config{})
+	w.r.deps.Sessions = d
+	w.r.deps.Sources = sources{"site": {Tenant: tenant.ID(name), SiteID: "site", TimeZone: "UTC", FirstDay: 1}, "other": {Tenant: "other", SiteID: "other"}}
+	return w
+}
+
+// tallyOf counts sessions in the plainest way, by a key of theirs.
+func tallyOf(visits []visit, key func(visit) (string, bool)) map[string]map[string]any {
+	type sums struct{ n, bounced, views, paged, ms float64 }
+	by := map[string]*sums{}
+	for _, v := range visits {
+		k, ok := key(v)
+		if !ok {
+			continue
+		}
+		if by[k] == nil {
+			by[k] = &sums{}
+		}
+		s := by[k]
+		_, _, views := v.views()
+		s.n++
+		s.views += float64(views)
+		s.ms += float64(v[len(v)-1].at.Sub(v[0].at).Milliseconds())
+		if v.bounce() {
+			s.bounced++
+		}
+		if views > 0 {
+			s.paged++
+		}
+	}
+	out := map[string]map[string]any{}
+	for k, s := range by {
+		out[k] = map[string]any{Sessions: s.n, BounceRate: round(s.bounced / s.n), SessionDuration: round(s.ms / 1000 / s.n), ViewsPerSession: round(s.views / s.n), Entries: s.paged, Exits: s.paged}
+	}
+	return out
+}
+
+func round(f float64) float64 { return math.Round(f*1e6) / 1e6 }
+
+// report asks over HTTP and returns the rows by the columns of keys.
+func (w *sessionWorld) report(t *testing.T, query string, keys ...string) map[string]map[string]any {
+	t.Helper()
+	who := tenant.Principal{Tenant: w.r.deps.Sources.(sources)["site"].Tenant, Role: tenant.RoleViewer, KeyID: "k"}
+	status, _, body := call(t, serve(w.r, who), "GET", "/api/v1/analytics/site/report?"+query, "")
+	if status != 200 {
+		t.Fatalf("%s: %d %s", query, status, body)
+	}
+	var got struct{ Data []map[string]any }
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]map[string]any{}
+	for _, row := range got.Data {
+		var k []string
+		for _, name := range keys {
+			k = append(k, fmt.Sprint(row[name]))
+			delete(row, name)
+		}
+		for n, v := range row {
+			if f, ok := v.(float64); ok {
+				row[n] = round(f)
+			}
+		}
+		out[strings.Join(k, "|")] = row
+	}
+	return out
+}
+
+const allSessionMetrics = "metric=sessions,bounce_rate,session_duration,views_per_session,entries,exits"
+
+// TestSessionReports compares reports about sessions with a count of the tests' own, over days that are stitched and days that are not, with a session that lasts for days.
+func TestSessionReports(t *testing.T) {
+	w := newSessionWorld(t, "visits")
+	for _, c := range []struct {
+		query string
+		keys  []string
+		from  time.Time
+		to    time.Time
+		key   func(visit) (string, bool)
+	}{
+		{"from=2026-03-01&to=2026-03-09", nil, w.start, w.start.AddDate(0, 0, 9), func(visit) (string, bool) { return "", true }},
+		{"from=2026-03-03T00:10:00Z&to=2026-03-05T00:10:00Z", nil, w.start.Add(48*time.Hour + 10*time.Minute), w.start.Add(96*time.Hour + 10*time.Minute), func(visit) (string, bool) { return "", true }},
+		{"from=2026-03-02&to=2026-03-02", nil, w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 2), func(visit) (string, bool) { return "", true }}, // the machine begins here and ends days later
+		{"from=2026-03-01&to=2026-03-09&interval=day", []string{"time"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) { return v[0].at.Format(time.DateOnly), true }},
+		{"from=2026-03-01&to=2026-03-09&group_by=country", []string{"country"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) { return v[0].country, true }},
+		{"from=2026-03-01&to=2026-03-09&group_by=entry_path,is_bot", []string{"entry_path", "is_bot"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) {
+			return v.column("entry_path") + "|" + fmt.Sprint(v[0].bot), true
+		}},
+		{"from=2026-03-02&to=2026-03-05&filter=country:DE|FR&filter=!referrer_host:x.test&interval=week&group_by=exit_path", []string{"time", "exit_path"}, w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 5), func(v visit) (string, bool) {
+			return map[bool]string{true: "2026-02-23", false: "2026-03-02"}[v[0].at.Before(w.start.AddDate(0, 0, 1))] + "|" + v.column("exit_path"), v[0].country != "" && v[0].country != "US" && v[0].ref == ""
+		}},
+		{"from=2026-03-01&to=2026-03-09&filter=type:signup&filter=props.plan:pro&group_by=referrer_host", []string{"referrer_host"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) {
+			return v[0].ref, slices.ContainsFunc(v, func(s step) bool { return s.typ == "signup" && s.plan == "pro" })
+		}},
+		{"from=2026-03-01&to=2026-03-09&filter=!type:signup&filter=!path:/a|/b&filter=type:click", nil, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) {
+			return "", !slices.ContainsFunc(v, func(s step) bool { return s.typ == "signup" }) && !slices.ContainsFunc(v, func(s step) bool { return s.path == "/a" || s.path == "/b" }) &&
+				slices.ContainsFunc(v, func(s step) bool { return s.typ == "click" })
+		}},
+	} {
+		want := tallyOf(w.visits, func(v visit) (string, bool) {
+			if v[0].at.Before(c.from) || !v[0].at.Before(c.to) {
+				return "", false
+			}
+			return c.key(v)
+		})
+		metrics := allSessionMetrics
+		if strings.Contains(c.query, "filter=!path") { // with it, entries are those by the entry page
+			metrics = "metric=sessions,bounce_rate,session_duration,views_per_session"
+			for _, row := range want {
+				delete(row, Entries)
+				delete(row, Exits)
+			}
+		}
+		if len(want) == 0 {
+			t.Errorf("%s: the test expects nothing", c.query)
+		}
+		got := w.report(t, metrics+"&"+c.query, c.keys...)
+		if d := diff.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.query, d)
+		}
+	}
+}
+
+// TestMixedReport asks for events and sessions at once, by page: entries and exits are those of the page.
+func TestMixedReport(t *testing.T) {
+	w := newSessionWorld(t, "mixed")
+	want := map[string]map[string]any{}
+	for _, s := range w.steps {
+		if want[s.path] == nil {
+			want[s.path] = map[string]any{"events": 0.0, Entries: 0.0, Exits: 0.0}
+		}
+		want[s.path]["events"] = want[s.path]["events"].(float64) + 1
+	}
+	for _, v := range w.visits {
+		if first, last, n := v.views(); n > 0 {
+			want[first.path][Entries] = want[first.path][Entries].(float64) + 1
+			want[last.path][Exits] = want[last.path][Exits].(float64) + 1
+		}
+	}
+	got := w.report(t, "metric=events,entries,exits&group_by=path&from=2026-02-20&to=2026-03-20", "path")
+	if d := diff.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	one := w.report(t, "metric=exits,events&group_by=path&from=2026-02-20&to=2026-03-20&limit=1", "path")
+	if len(one) != 1 {
+		t.Errorf("limit=1 answers %v", one)
+	}
+	for path, row := range one {
+		if d := diff.Diff(map[string]any{Exits: want[path][Exits], "events": want[path]["events"]}, row); d != "" {
+			t.Errorf("limit=1 (-want +got):\n%s", d)
+		}
+	}
+	series := w.report(t, "metric=events,sessions,bounce_rate&interval=day&from=2026-02-27&to=2026-02-28", "time")
+	if d := diff.Diff(map[string]map[string]any{"2026-02-27": {"events": 0.0, Sessions: 0.0, BounceRate: nil}}, map[string]map[string]any{"2026-02-27": series["2026-02-27"]}); d != "" {
+		t.Errorf("a day without anything (-want +got):\n%s", d)
+	}
+}
+
+func TestSessionQuestionsRefused(t *testing.T) {
+	h := serve(newReporter(t, &fakeEngine{answers: []fakeAnswer{{rows: "[]"}}}, clock{asOf: noon}, Config{}), acmeViewer)
+	for query, want := range map[string]string{
+		"metric=session":                             "did you mean sessions?",
+		"metric=sessions&group_by=path":              "entry_path",
+		"metric=sessions&group_by=props.plan":        "no column of sessions",
+		"metric=sessions&group_by=type":              "no column of sessions",
+		"metric=events&group_by=entry_path":          "use path",
+		"metric=events,sessions&filter=exit_path:/a": "use path",
+		"metric=entries&group_by=url":                "no column of sessions",
+		"metric=sessions&group_by=entry_pth":         "did you mean entry_path?",
+	} {
+		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/report?"+query, "")
+		if status != 422 || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s, want 422 with %q", query, status, body, want)
+		}
+	}
+	for target, want := range map[string]int{
+		"sessions?limit=501": 422, "sessions?limit=-1": 422, "sessions?limit=x": 422, "sessions?cursor=zz": 422, "sessions?metric=events": 422, "sessions?filter=nothing:1": 422, "sessions?from=2026-03-09&to=2026-03-01": 422,
+		"sessions/abc": 422, "sessions/" + strings.Repeat("f", 32): 422, "sessions/" + strings.Repeat("0", 33): 422, "visitors/" + strings.Repeat("x", 1025): 422, "visitors/a%00b": 422,
+	} {
+		if status, _, body := call(t, h, "GET", "/api/v1/analytics/site/"+target, ""); status != want {
+			t.Errorf("%s: %d %s, want %d", target, status, body, want)
+		}
+	}
+	if status, _, _ := call(t, h, "GET", "/api/v1/analytics/other/sessions", ""); status != 404 {
+		t.Errorf("another tenant's site answers %d", status)
+	}
+}
+
+// TestSessionList walks through the pages of a list and looks at one session and at its visitor.
+func TestSessionList(t *testing.T) {
+	w := newSessionWorld(t, "listed")
+	who := tenant.Principal{Tenant: "listed", Role: tenant.RoleViewer, KeyID: "k"}
+	h := serve(w.r, who)
+	type item struct {
+		ID, Visitor, Start, End string
+		Entry                   string  `json:"entry_path"`
+		Country                 *string `json:"country"`
+		Duration                float64 `json:"duration_seconds"`
+		Events, Pageviews       int
+		Bounce, Sealed          bool
+	}
+	var all []item
+	for cursor := ""; ; {
+		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions?from=2026-02-01&to=2026-03-20&limit=100&cursor="+cursor, "")
+		if status != 200 {
+			t.Fatal(status, body)
+		}
+		var page struct {
+			Sessions []item
+			Next     string
+		}
+		if err := json.Unmarshal([]byte(body), &page); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, page.Sessions...)
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	text := func(visitor, start, end, entry, country string, events, views int, bounce bool) string {
+		return fmt.Sprint(visitor, " ", start, " ", end, " ", entry, " ", country, " ", events, " ", views, " ", bounce)
+	}
+	var want, got []string
+	for _, v := range w.visits {
+		_, _, views := v.views()
+		want = append(want, text(cmp.Or(v[0].client, v[0].user), formatTime(v[0].at), formatTime(v[len(v)-1].at), v.column("entry_path"), v[0].country, len(v), views, v.bounce()))
+	}
+	for i, s := range all {
+		got = append(got, text(s.Visitor, s.Start, s.End, s.Entry, *s.Country, s.Events, s.Pageviews, s.Bounce))
+		if i > 0 && s.Start > all[i-1].Start {
+			t.Errorf("session %d begins after the one before it", i)
+		}
+		end, _ := time.Parse(time.RFC3339, s.End)
+		if s.Sealed != end.Add(session.DefaultTimeout).Before(noon.Add(-5*time.Minute)) {
+			t.Errorf("sealed is %v of one that ended at %s", s.Sealed, s.End)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := diff.Diff(want, got); d != "" {
+		t.Fatalf("(-want +got):\n%s", d)
+	}
+	long := slices.IndexFunc(all, func(s item) bool { return s.Visitor == "machine" })
+	for _, i := range []int{0, len(all) / 2, long} {
+		w.checkSession(t, all[i].ID, all[i].Visitor, all[i].Start, all[i].Events)
+	}
+	if status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions/"+sessionID(w.start, 1), ""); status != 404 || !strings.Contains(body, "unknown_session") {
+		t.Errorf("a session that is not there: %d %s", status, body)
+	}
+	if status, _, body := call(t, h, "GET", "/api/v1/analytics/site/visitors/nobody", ""); status != 404 || !strings.Contains(body, "unknown_visitor") {
+		t.Errorf("a visitor who is not there: %d %s", status, body)
+	}
+	var few struct{ Sessions []item }
+	_, _, body := call(t, h, "POST", "/api/v1/analytics/site/sessions", `{"from":"2026-03-01","to":"2026-03-09","filter":["country:US"],"limit":500}`)
+	if err := json.Unmarshal([]byte(body), &few); err != nil || len(few.Sessions) != 1 || few.Sessions[0].Visitor != "machine" {
+		t.Errorf("filtered: %v %s", err, body)
+	}
+}
+
+func (w *sessionWorld) checkSession(t *testing.T, id, visitor, start string, events int) {
+	t.Helper()
+	handler := serve(w.r, tenant.Principal{Tenant: w.r.deps.Sources.(sources)["site"].Tenant, Role: tenant.RoleViewer, KeyID: "k"})
+	status, _, body := call(t, handler, "GET", "/api/v1/analytics/site/sessions/"+id, "")
+	var s struct {
+		ID, Visitor, Start string
+		Events             int
+		Timeline           []struct {
+			TS    string
+			Props map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &s); status != 200 || err != nil {
+		t.Fatalf("session: %d %v %s", status, err, body)
+	}
+	if s.ID != id || s.Visitor != visitor || s.Start != start || s.Events != events || len(s.Timeline) != events || s.Timeline[0].TS != start {
+		t.Errorf("session %s of %s: %s", id, visitor, body)
+	}
+	if p := s.Timeline[0].Props; p["n"] == nil {
+		t.Errorf("properties are %v", p)
+	}
+	status, _, body = call(t, handler, "GET", "/api/v1/analytics/site/visitors/"+url.PathEscape(visitor), "")
+	var v struct {
+		Visitor string
+		First   string                 `json:"first_seen"`
+		Last    string                 `json:"last_seen"`
+		Visits  []struct{ Events int } `json:"sessions"`
+	}
+	if err := json.Unmarshal([]byte(body), &v); status != 200 || err != nil {
+		t.Fatalf("visitor: %d %v %s", status, err, body)
+	}
+	var first, last time.Time
+	n := 0
+	for _, x := range w.visits {
+		if cmp.Or(x[0].client, x[0].user) != visitor {
+			continue
+		}
+		n++
+		if first.IsZero() || x[0].at.Before(first) {
+			first = x[0].at
+		}
+		if e := x[len(x)-1].at; e.After(last) {
+			last = e
+		}
+	}
+	if v.First != formatTime(first) || v.Last != formatTime(last) || len(v.Visits) != min(n, visitorSessions) {
+		t.Errorf("visitor %s: %s; want from %v to %v, %d sessions", visitor, body, first, last, n)
+	}
+}
+
+// TestSessionMasks keeps what is masked for a role out of every answer about sessions.
+func TestSessionMasks(t *testing.T) {
+	w := newSessionWorld(t, "masked")
+	masks := []catalog.Mask{}
+	w.r.deps.Masks = func(tenant.ID) []catalog.Mask { return masks }
+	h := serve(w.r, tenant.Principal{Tenant: "masked", Role: tenant.RoleViewer, KeyID: "k"})
+	ask := func(target string) (int, string) {
+		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/"+target, "")
+		return status, body
+	}
+	mask := func(column string) {
+		masks = []catalog.Mask{{Column: column, Roles: []tenant.Role{tenant.RoleViewer}, Action: catalog.MaskHide}}
+	}
+	mask("path")
+	_, body := ask("sessions?from=2026-03-01&to=2026-03-09&limit=1")
+	if !strings.Contains(body, `"entry_path":null`) || strings.Contains(body, `"entry_path":"`) || strings.Contains(body, `"exit_path":"`) {
+		t.Errorf("with path masked: %s", body)
+	}
+	id := strings.Split(strings.Split(body, `"id":"`)[1], `"`)[0]
+	mask("props.plan")
+	if status, body := ask("sessions/" + id); status != 200 || strings.Contains(body, "plan") || !strings.Contains(body, `"n":`) {
+		t.Errorf("with props.plan masked: %d %s", status, body)
+	}
+	mask("path")
+	if status, body := ask("sessions/" + id); status != 200 || !strings.Contains(body, `"path":null`) || strings.Contains(body, `"path":"`) {
+		t.Errorf("with path masked: %d %s", status, body)
+	}
+	for _, q := range []string{"report?metric=sessions&group_by=entry_path", "report?metric=exits&group_by=path", "sessions?filter=exit_path:/a", "sessions?filter=path:/a"} {
+		if status, body := ask(q); status != 403 {
+			t.Errorf("%s with path masked: %d %s", q, status, body)
+		}
+	}
+	mask("client_id")
+	for _, q := range []string{"report?metric=sessions", "sessions", "sessions/" + id, "visitors/c1"} {
+		if status, body := ask(q); status != 403 || !strings.Contains(body, "column_masked") {
+			t.Errorf("%s with client_id masked: %d %s", q, status, body)
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package session_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/clickhouse"
+	"weir/internal/session"
+	"weir/internal/testkit"
+
+	diff "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// made is an event of a test.
+type made struct {
+	At                 time.Time
+	Type, Client, User string
+	Site, Host, Path   string
+	Country, Referrer  string
+	Bot                bool
+	Partition, Row     int
+	Offset             int
+}
+
+// oracle makes sessions of events in the plainest way: sort, walk, cut. It shares nothing with the SQL.
+func oracle(events []made, timeout time.Duration) []string {
+	byVisitor := map[string][]made{}
+	for _, e := range events {
+		v := e.Client
+		if v == "" {
+			v = e.User
+		}
+		if v != "" {
+			byVisitor[e.Site+"\x00"+v] = append(byVisitor[e.Site+"\x00"+v], e)
+		}
+	}
+	var out []string
+	for key, list := range byVisitor {
+		slices.SortFunc(list, func(a, b made) int {
+			return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Row, b.Row))
+		})
+		from := 0
+		for i := range list {
+			if i+1 == len(list) || list[i+1].At.Sub(list[i].At) > timeout {
+				out = append(out, describe(key, list[from:i+1]))
+				from = i + 1
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func describe(key string, s []made) string {
+	var entry, exit *made
+	client, user, views, actions := "", "", 0, 0
+	for i := range s {
+		e := &s[i]
+		if e.Type == "pageview" {
+			views++
+			if entry == nil {
+				entry = e
+			}
+			exit = e
+		}
+		switch e.Type {
+		case "scroll", "engagement", "identify", "alias":
+		default:
+			actions++
+		}
+		if e.Client != "" {
+			client = e.Client
+		}
+		if e.User != "" {
+			user = e.User
+		}
+	}
+	if entry == nil {
+		entry, exit = &made{}, &made{}
+	}
+	first, last := s[0], s[len(s)-1]
+	return strings.Join([]string{strings.Replace(key, "\x00", "|", 1), fmt.Sprint(first.At.UnixMilli()), fmt.Sprint(last.At.UnixMilli()), fmt.Sprint(len(s)), fmt.Sprint(views), fmt.Sprint(actions),
+		client, user, entry.Host, entry.Path, exit.Host, exit.Path, first.Referrer, first.Country, fmt.Sprint(first.Bot)}, "|")
+}
+
+var checked = []string{"client_id", "user_id", "entry_host", "entry_path", "exit_host", "exit_path", "referrer_host", "country", "is_bot"}
+
+// asked are the sessions as the engine makes them, in the form of describe.
+func asked(t failer, c *clickhouse.Client, q session.Query) []string {
+	t.Helper()
+	q.Columns = checked
+	var out []string
+	sql := "SELECT concat_ws('|', site_id, visitor, toString(start_time), toString(end_time), toString(events), toString(pageviews), toString(actions), " + strings.Join(checked, ", ") + ") FROM (\n" + q.SQL() + "\n)"
+	if _, err := c.Rows(context.Background(), clickhouse.Statement{SQL: sql}, func(row []any) error {
+		out = append(out, row[0].(string))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func insert(t failer, c *clickhouse.Client, tenant string, events []made) {
+	t.Helper()
+	if len(events) == 0 {
+		return
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, e := range events {
+		if err := enc.Encode(map[string]any{"tenant": tenant, "site_id": e.Site, "ts": e.At.UTC().Format("2006-01-02 15:04:05.000"), "type": e.Type, "client_id": e.Client, "user_id": e.User,
+			"host": e.Host, "path": e.Path, "country": e.Country, "referrer_host": e.Referrer, "is_bot": e.Bot, "_writer": 1, "_seq": 1, "_partition": e.Partition, "_offset": e.Offset, "_row": e.Row}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const cols = "tenant, site_id, ts, type, client_id, user_id, host, path, country, referrer_host, is_bot, _writer, _seq, _partition, _offset, _row"
+	if _, err := c.Insert(context.Background(), clickhouse.Statement{SQL: "INSERT INTO weir.events (" + cols + ") FORMAT JSONEachRow"}, &b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(t failer, c *clickhouse.Client, sql string) {
+	t.Helper()
+	if _, err := c.Exec(context.Background(), clickhouse.Statement{SQL: sql}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// drawEvents draws events that make sessions meet their edges: gaps about as long as the timeout, times near midnight, ties.
+func drawEvents(t *rapid.T, timeout time.Duration) []made {
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	if rapid.IntRange(0, 9).Draw(t, "long ago") == 0 {
+		start = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	pick := func(name string, values ...string) string { return rapid.SampledFrom(values).Draw(t, name) }
+	var events []made
+	n := rapid.IntRange(1, 120).Draw(t, "events")
+	at := start
+	for i := range n {
+		switch rapid.IntRange(0, 6).Draw(t, "step") {
+		case 0: // a tie
+		case 1:
+			at = at.Add(timeout)
+		case 2:
+			at = at.Add(timeout + time.Millisecond)
+		case 3:
+			at = start.Add(time.Duration(rapid.IntRange(1, 4).Draw(t, "day")) * 24 * time.Hour).Add(time.Duration(rapid.SampledFrom([]int{-1, 0, 1}).Draw(t, "ms")) * time.Millisecond)
+		case 4:
+			at = start.Add(time.Duration(rapid.Int64Range(0, int64(5*24*time.Hour)).Draw(t, "anywhere"))).Truncate(time.Millisecond)
+		default:
+			at = at.Add(time.Duration(rapid.Int64Range(0, int64(timeout)).Draw(t, "gap"))).Truncate(time.Millisecond)
+		}
+		e := made{At: at, Type: pick("type", "pageview", "pageview", "click", "scroll", "identify"), Site: pick("site", "site", "site", "two"), Host: "h.example",
+			Path: pick("path", "/", "/a", "/b's", "/c|d"), Country: pick("country", "DE", "", "ÜÜ"), Referrer: pick("referrer", "", "x.test"), Bot: rapid.Bool().Draw(t, "bot"),
+			Partition: rapid.IntRange(0, 3).Draw(t, "partition"), Offset: rapid.IntRange(0, 9).Draw(t, "offset"), Row: i}
+		switch pick("who", "client", "client", "both", "user", "nobody") {
+		case "client":
+			e.Client = pick("client", "c1", "c2")
+		case "both":
+			e.Client, e.User = pick("client", "c1", "c2"), pick("user", "u1", "u2")
+		case "user":
+			e.User = pick("user", "u1", "c1") // one that is called like a client
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// TestOracle compares the sessions that the engine makes with those of a simple program: from raw events, and from any choice of stitched days and raw events
+// together.
+func TestOracle(t *testing.T) {
+	c := testkit.Engine(t)
+	tenants := 0
+	rapid.Check(t, func(t *rapid.T) {
+		tenants++
+		tenant := fmt.Sprint("oracle", tenants)
+		timeout := rapid.SampledFrom([]time.Duration{session.MinTimeout, session.DefaultTimeout, 7*time.Hour + time.Second, 13 * time.Hour, session.MaxTimeout}).Draw(t, "timeout")
+		events := drawEvents(t, timeout)
+		shuffled := rapid.Permutation(events).Draw(t, "arrival")
+		cut := rapid.IntRange(0, len(shuffled)).Draw(t, "commit")
+		insert(t, c, tenant, shuffled[:cut])
+		insert(t, c, tenant, shuffled[cut:])
+		want := oracle(events, timeout)
+		from, to := events[0].At, events[0].At
+		for _, e := range events {
+			if e.At.Before(from) {
+				from = e.At
+			}
+			if !e.At.Before(to) {
+				to = e.At.Add(time.Millisecond)
+			}
+		}
+		q := session.Query{Timeout: timeout}
+		q.Within(from, to, nil, "%s.tenant = '"+tenant+"'")
+		if d := diff.Diff(want, asked(t, c, q)); d != "" {
+			t.Fatalf("from raw events (-want +got):\n%s", d)
+		}
+		var days []session.Stitched
+		for day := session.DayOf(from); day <= session.DayOf(to); day++ {
+			if rapid.Bool().Draw(t, "stitched") {
+				run(t, c, session.StitchSQL(tenant, day, timeout, 1))                 // another version, which must not be seen
+				run(t, c, session.StitchSQL(tenant, day, timeout, uint64(2+day+400))) // each day has its own
+				days = append(days, session.Stitched{Day: day, Version: uint64(2 + day + 400)})
+			}
+		}
+		q.Within(from, to, days, "%s.tenant = '"+tenant+"'")
+		if d := diff.Diff(want, asked(t, c, q)); d != "" {
+			t.Fatalf("with stitched days %v (-want +got):\n%s", days, d)
+		}
+	})
+}
+
+// failer is what a test and a property have in common.
+type failer interface {
+	Helper()
+	Fatal(...any)
+}

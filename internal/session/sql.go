@@ -1,0 +1,165 @@
+package session
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/rollup"
+)
+
+// Sessions are computed in two steps. Runs are stretches of events of one visitor that certainly belong to one session, with what is to be known of
+// them; sessions are runs joined where the gap between them is not longer than the timeout. Runs come from two places:
+//
+//   - raw events, grouped by visitor and by time cut into pieces as long as the timeout: within a piece no gap can be longer;
+//   - stitched days, whose rows are the runs of a day joined with each other already. Of these only those near midnight can still
+//     have neighbours; the others are sessions as they are.
+//
+// It does not matter how runs are cut, as long as no two of a visitor overlap: joining them gives the same sessions.
+
+// Query makes sessions.
+type Query struct {
+	Timeout time.Duration // not 0
+	// Columns are the attributes that are wanted; more make it slower.
+	Columns []string
+	// Raw are the conditions on the rows of events, as _e, to compute from; none: no raw events are read.
+	Raw []string
+	// Stitched are the conditions on the rows of Table, as _s; none: no stitched days are read.
+	Stitched []string
+}
+
+// order is the place of an event among those of its visitor: its time, then its place in the log. 43 bits hold the milliseconds since 1900, the others
+// the partition (16), the record (45) and the row in it (24).
+const order = "bitShiftLeft(toUInt128(toUnixTimestamp64Milli(_e.ts) + 2208988800000), 85) + bitShiftLeft(toUInt128(_e._partition), 69)" +
+	" + bitShiftLeft(toUInt128(_e._offset), 24) + _e._row"
+
+// visitor is the visitor of an event; empty: it has none.
+const visitor = "if(_e.client_id = '', _e.user_id, _e.client_id)"
+
+// Visitor is the expression of an event's visitor over a table that is called alias.
+func Visitor(alias string) string { return strings.ReplaceAll(visitor, "_e.", alias+".") }
+
+const millis = "toUnixTimestamp64Milli"
+
+// attributes are the wanted columns, in the order of Columns.
+func (q Query) attributes() []Column {
+	var out []Column
+	for _, c := range Columns {
+		for _, name := range q.Columns {
+			if c.Name == name {
+				out = append(out, c)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// SQL is a statement whose rows are sessions: tenant, site_id, visitor, start_time and end_time (Int64, milliseconds since 1970), events, pageviews, actions,
+// and the wanted columns. Without anything to read it has no rows.
+func (q Query) SQL() string {
+	var parts, runs []string
+	if len(q.Raw) > 0 {
+		runs = append(runs, q.rawRuns())
+	}
+	if len(q.Stitched) > 0 {
+		parts = append(parts, q.stitched("NOT _s.edge"))
+		runs = append(runs, q.stitched("_s.edge"))
+	}
+	if len(runs) == 0 {
+		runs = append(runs, q.stitched("1 = 0"))
+	}
+	parts = append(parts, q.join(strings.Join(runs, "\nUNION ALL\n")))
+	return strings.Join(parts, "\nUNION ALL\n")
+}
+
+// rawRuns makes runs of events.
+func (q Query) rawRuns() string {
+	cols := []string{"_e.tenant AS tenant", "_e.site_id AS site_id", visitor + " AS visitor",
+		"min(" + millis + "(_e.ts)) AS start_time", "max(" + millis + "(_e.ts)) AS end_time", "count() AS events",
+		"countIf(_e.type = 'pageview') AS pageviews", "countIf(_e.type NOT IN ('" + strings.Join(passive, "', '") + "')) AS actions"}
+	for _, c := range q.attributes() {
+		cols = append(cols, c.ofEvents()+" AS "+c.Name)
+	}
+	// Shifted to be positive: intDiv rounds towards 0, and the piece around it would be twice as long.
+	piece := fmt.Sprintf("intDiv(%s(_e.ts) + 4000000000000, %d)", millis, q.Timeout.Milliseconds())
+	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + " AS _e\nWHERE " + strings.Join(q.Raw, " AND ") +
+		" AND (_e.client_id != '' OR _e.user_id != '')\nGROUP BY _e.tenant, _e.site_id, " + visitor + ", " + piece
+}
+
+// ofEvents is the column's value of a group of events.
+func (c Column) ofEvents() string {
+	value := "toString(_e." + c.From + ")"
+	if c.Type == "Bool" {
+		value = "_e." + c.From
+	}
+	switch c.pick {
+	case pickEntry:
+		return "argMinIf(" + value + ", " + order + ", _e.type = 'pageview')"
+	case pickExit:
+		return "argMaxIf(" + value + ", " + order + ", _e.type = 'pageview')"
+	case pickLast:
+		return "argMaxIf(" + value + ", " + order + ", _e." + c.From + " != '')"
+	}
+	return "argMin(" + value + ", " + order + ")"
+}
+
+// stitched reads rows of stitched days.
+func (q Query) stitched(cond string) string {
+	cols := []string{"_s.tenant AS tenant", "_s.site_id AS site_id", "_s.visitor AS visitor", millis + "(_s.start_time) AS start_time", millis + "(_s.end_time) AS end_time",
+		"_s.events AS events", "_s.pageviews AS pageviews", "_s.actions AS actions"}
+	for _, c := range q.attributes() {
+		if c.Type == "Bool" {
+			cols = append(cols, "_s."+c.Name+" AS "+c.Name)
+		} else {
+			cols = append(cols, "toString(_s."+c.Name+") AS "+c.Name)
+		}
+	}
+	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(append(q.Stitched[:len(q.Stitched):len(q.Stitched)], cond), " AND ")
+}
+
+// The places of what every run has in the tuple of a run.
+const (
+	runStart = 1 + iota
+	runEnd
+	runEvents
+	runPageviews
+	runActions
+	runColumns // and the wanted columns from here on
+)
+
+// join makes sessions of runs.
+func (q Query) join(runs string) string {
+	attributes := q.attributes()
+	names := []string{"start_time", "end_time", "events", "pageviews", "actions"}
+	for _, c := range attributes {
+		names = append(names, c.Name)
+	}
+	part := func(i int) string { return "tupleElement(_r, " + strconv.Itoa(i) + ")" }
+	cols := []string{"tenant", "site_id", "visitor", part(runStart) + "[1] AS start_time", part(runEnd) + "[-1] AS end_time"}
+	for i, name := range names[runEvents-1 : runColumns-1] {
+		cols = append(cols, "arraySum("+part(runEvents+i)+") AS "+name)
+	}
+	for i, c := range attributes {
+		cols = append(cols, c.ofRuns(part(runColumns+i), part(runPageviews))+" AS "+c.Name)
+	}
+	gaps := fmt.Sprintf("arrayMap((_a, _b) -> _a - _b > %d, tupleElement(_all, %d), arrayPushFront(arrayPopBack(tupleElement(_all, %d)), tupleElement(_all, %d)[1]))",
+		q.Timeout.Milliseconds(), runStart, runEnd, runStart)
+	return "SELECT " + strings.Join(cols, ", ") + "\nFROM (\nSELECT tenant, site_id, visitor, arrayJoin(arraySplit((_x, _new) -> _new, _all, " + gaps + ")) AS _r" +
+		"\nFROM (\nSELECT tenant, site_id, visitor, arraySort(_x -> tupleElement(_x, 1), groupArray((" + strings.Join(names, ", ") + "))) AS _all\nFROM (\n" + runs +
+		"\n)\nGROUP BY tenant, site_id, visitor\n)\n)"
+}
+
+// ofRuns is the column's value of runs in their order; pageviews are those of the runs.
+func (c Column) ofRuns(values, pageviews string) string {
+	switch c.pick {
+	case pickEntry:
+		return "arrayFirst((_v, _n) -> _n > 0, " + values + ", " + pageviews + ")"
+	case pickExit:
+		return "arrayLast((_v, _n) -> _n > 0, " + values + ", " + pageviews + ")"
+	case pickLast:
+		return "arrayLast(_v -> _v != '', " + values + ")"
+	}
+	return values + "[1]"
+}
