@@ -205,7 +205,7 @@ func (a *app) openState(ctx context.Context) error {
 func (a *app) openEngine(context.Context) error {
 	tables := []string{"events", lookup.EngineTable, session.EngineTable}
 	for _, r := range rollup.All {
-		tables = append(tables, r.Name)
+		tables = append(tables, r.ID())
 	}
 	library, err := embedded.FindLibrary(a.libraryPath())
 	if err != nil {

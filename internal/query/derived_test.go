@@ -111,7 +111,7 @@ func TestRollups(t *testing.T) {
 		"SELECT (SELECT sum(events) FROM rollup_minute) = (SELECT sum(events) FROM rollup_hour_audience)":      "1\n",
 		"EXISTS TABLE rollup_minute": "1\n",
 		"SHOW TABLES":                "events\nrollup_hour_audience\nrollup_hour_page\nrollup_minute\n",
-		"SELECT name FROM system.columns WHERE table = 'rollup_minute' ORDER BY position":              "site_id\ntime\ntype\nevents\nclients\nvalue\n",
+		"SELECT name FROM system.columns WHERE table = 'rollup_minute' ORDER BY position":              "site_id\ntime\ntype\nis_bot\nevents\nclients\nvalue\n",
 		"SELECT toTypeName(events), toTypeName(time), toTypeName(value) FROM rollup_hour_page LIMIT 1": "UInt64\tDateTime(\\'UTC\\')\tFloat64\n",
 	} {
 		if got, err := answer(c, roll, sql, "TSV", true); err != nil || got != want {
@@ -162,7 +162,7 @@ func TestRollupsAreMasked(t *testing.T) {
 	for _, fromEvents := range []bool{false, true} {
 		sc := Scope{Tenant: "roll", MaskKey: []byte("key"), Params: everyPosition(at), RollupsFromEvents: fromEvents}
 		sc.Masks = []catalog.Mask{{Column: "path", Action: catalog.MaskHide}, {Column: "client_id", Action: catalog.MaskHash}, {Column: "value", Action: catalog.MaskHash}}
-		got, err := answer(c, sc, "SELECT max(n), max(path), sum(events), max(value) FROM (SELECT count() OVER (PARTITION BY site_id, time, type, host) AS n, * FROM rollup_hour_page)", "TSV", true)
+		got, err := answer(c, sc, "SELECT max(n), max(path), sum(events), max(value) FROM (SELECT count() OVER (PARTITION BY site_id, time, type, host, is_bot) AS n, * FROM rollup_hour_page)", "TSV", true)
 		if err != nil || got != "1\t\t666\t\\N\n" {
 			t.Errorf("from events %v: %q %v", fromEvents, got, err)
 		}

@@ -94,7 +94,7 @@ func leaks(answer string) bool {
 func TestLeaks(t *testing.T) {
 	h := newHandler(t, quick, engine(t))
 	h.guard.off, h.barrier2 = true, false
-	for _, q := range []string{"SELECT * FROM weir.events", "SELECT count() FROM weir.events", "SELECT count() FROM weir.events WHERE tenant != 'acme'", "SELECT uniq(path), min(path) FROM weir.events", "SELECT * FROM weir.rollup_minute"} {
+	for _, q := range []string{"SELECT * FROM weir.events", "SELECT count() FROM weir.events", "SELECT count() FROM weir.events WHERE tenant != 'acme'", "SELECT uniq(path), min(path) FROM weir.events", "SELECT * FROM weir.rollup_minute_2"} {
 		if w := run(h, q); !leaks(w.Body.String()) {
 			t.Errorf("%s shows no leak: %d %.300s", q, w.Code, w.Body)
 		}

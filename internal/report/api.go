@@ -35,7 +35,7 @@ func Register(api huma.API, r *Reporter) {
 	}, r.postReport)
 	huma.Register(api, huma.Operation{
 		OperationID: "realtime", Method: http.MethodGet, Path: basePath + "/realtime", Tags: []string{tag}, Summary: "What happens on a site right now",
-		Description: "Counted from raw events by their time: active users over the last 5 minutes, events a second over the last 10 seconds, top pages of the last minute.",
+		Description: "Counted from raw events by their time: active users over the last 5 minutes, events a second over the last 10 seconds, top pages of the last minute. Events of bots are left out unless bots says otherwise.",
 		Responses:   answerOf[Realtime](api, "Realtime"),
 	}, r.getRealtime)
 	registerSessions(api, r)
@@ -48,7 +48,7 @@ func answerOf[T any](api huma.API, hint string) map[string]*huma.Response {
 }
 
 const reportDoc = `Counts events in a range of time, as a series, broken down, or both. The answer is exact up to as_of, whatever it was read from.
-Events of bots are counted; leave them out with filter=is_bot:false.
+Events of bots are left out, unless bots=include or bots=only says otherwise, or the question itself looks at is_bot or bot_rule.
 A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
 Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
 A series without group_by has a row for each interval; with group_by, only where something happened.
@@ -104,6 +104,7 @@ type reportQuery struct {
 	GroupBy  []string `query:"group_by" doc:"Columns, and props.<name>." example:"[\"country\"]"`
 	Filter   []string `query:"filter,explode" doc:"May be repeated."`
 	Segment  string   `query:"segment" doc:"A saved segment's id: its filters are added."`
+	Bots     string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Compare  string   `query:"compare" doc:"previous: adds the time just before of the same length."`
 	Limit    string   `query:"limit" doc:"At most so many groups, the largest first; 1000 by default."`
 	query    url.Values
@@ -116,7 +117,7 @@ func (q *reportQuery) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "compare", "limit"}
+var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "bots", "compare", "limit"}
 
 type reportBody struct {
 	SiteID string `path:"site_id"`
@@ -128,6 +129,7 @@ type reportBody struct {
 		GroupBy  list   `json:"group_by,omitempty"`
 		Filter   texts  `json:"filter,omitempty"`
 		Segment  string `json:"segment,omitempty"`
+		Bots     string `json:"bots,omitempty"`
 		Compare  string `json:"compare,omitempty"`
 		Limit    int    `json:"limit,omitempty"`
 	}
@@ -156,8 +158,9 @@ type Report struct {
 	Previous      *Part  `json:"previous,omitempty" doc:"The same question about the time just before."`
 }
 
-type siteInput struct {
+type realtimeInput struct {
 	SiteID string `path:"site_id" doc:"The source's site_id or an alias of it."`
+	Bots   string `query:"bots" doc:"exclude (the default), include, or only."`
 }
 
 func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, error) {
@@ -175,7 +178,7 @@ func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, err
 		limit = n
 	}
 	return r.report(ctx, in.SiteID, ask{Metric: in.Metric, GroupBy: in.GroupBy, Filter: in.Filter, From: in.From, To: in.To,
-		Interval: in.Interval, Compare: in.Compare, Limit: limit, Segment: in.Segment})
+		Interval: in.Interval, Compare: in.Compare, Limit: limit, Segment: in.Segment, Bots: in.Bots})
 }
 
 func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, error) {
@@ -184,7 +187,7 @@ func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, err
 
 func (in *reportBody) ask() ask {
 	b := in.Body
-	return ask{Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment}
+	return ask{Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment, Bots: b.Bots}
 }
 
 func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, error) {
@@ -203,6 +206,9 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 		return nil, fail(p)
 	}
 	q.Timeout = r.timeout(src.Tenant)
+	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil { // a segment may look at them
+		return nil, fail(p)
+	}
 	if p := r.masked(who, q); p != nil {
 		return nil, fail(p)
 	}
@@ -256,24 +262,31 @@ func (r *Reporter) part(ctx context.Context, t *tally, q Question) (part, error)
 	return part{q.From.In(q.Location).Format(time.RFC3339), q.To.In(q.Location).Format(time.RFC3339), b}, err
 }
 
-func (r *Reporter) getRealtime(ctx context.Context, in *siteInput) (*served, error) {
+func (r *Reporter) getRealtime(ctx context.Context, in *realtimeInput) (*served, error) {
 	who, src, p := r.source(ctx, in.SiteID)
 	if p != nil {
 		return nil, fail(p)
 	}
 	// The next full second: within one, everybody asks the same question.
 	now := roundUp(r.now(), time.Second)
+	bots, p := botsOf(in.Bots, nil, nil)
+	if p != nil {
+		return nil, fail(p)
+	}
+	if p := r.masked(who, Question{Bots: bots}); p != nil {
+		return nil, fail(p)
+	}
 	noPages := r.masked(who, Question{GroupBy: []Dim{{Column: "url"}, {Column: "host"}, {Column: "path"}}}) != nil
 	noUsers := r.masked(who, Question{Metrics: []string{Visitors}}) != nil
 	out, p := r.serve(ctx, &panel{
 		endpoint: "realtime", who: who, src: src, says: "realtime of " + src.SiteID,
-		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), fmt.Sprint(noPages, noUsers)),
+		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), bots, fmt.Sprint(noPages, noUsers)),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, realtimeShape), Kind: usage.KindReport, From: now.Add(-activeWindow), To: now,
-				Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path"}}
+				Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path", "is_bot"}}
 		},
 		run: func(ctx context.Context, t *tally) (*kept, error) {
-			x, err := r.realtime(ctx, t, now, string(src.Tenant), src.SiteID)
+			x, err := r.realtime(ctx, t, now, string(src.Tenant), src.SiteID, bots)
 			if err != nil {
 				return nil, err
 			}

@@ -229,6 +229,9 @@ func (e oracleEvent) dim(d Dim) string {
 }
 
 func matches(q Question, e oracleEvent) bool {
+	if bot := e.cols["is_bot"] == "true"; q.Bots != BotsInclude && bot != (q.Bots == BotsOnly) {
+		return false
+	}
 	for _, f := range q.Filters {
 		v := e.dim(f.Dim)
 		hit := slices.ContainsFunc(f.Values, func(want string) bool {
@@ -329,6 +332,7 @@ func drawQuestion(t *rapid.T) Question {
 		}
 		q.Filters = append(q.Filters, f)
 	}
+	q.Bots = rapid.SampledFrom(append(slices.Clone(botsNames), "")).Draw(t, "bots")
 	// Numbers that rapid draws are mostly small; ranges should be anywhere.
 	rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 	span := world.end.Sub(world.start) + 24*time.Hour

@@ -20,6 +20,7 @@ type ask struct {
 	Interval, Compare       string
 	Limit                   int
 	Segment                 string
+	Bots                    string
 }
 
 // The bounds of a question.
@@ -61,6 +62,10 @@ func (a ask) question(src catalog.Source, now time.Time, zone func(string) (*tim
 		if p := step(&q); p != nil {
 			return q, p
 		}
+	}
+	var p *problem.Problem
+	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil {
+		return q, p
 	}
 	return q, q.checkSessions()
 }

@@ -45,8 +45,8 @@ func choose(q Question, all []rollup.Rollup, rows map[string]uint64) plan {
 
 // better says whether a is to be preferred to b.
 func better(a, b rollup.Rollup, rows map[string]uint64) bool {
-	na, knowA := rows[a.Name]
-	nb, knowB := rows[b.Name]
+	na, knowA := rows[a.ID()]
+	nb, knowB := rows[b.ID()]
 	switch {
 	case knowA && knowB && na != nb:
 		return na < nb

@@ -44,6 +44,7 @@ type Question struct {
 	FirstDay     int // of the week, 1 = Monday to 7 = Sunday
 	GroupBy      []Dim
 	Filters      []Filter
+	Bots         string        // BotsExclude ("" too), BotsInclude or BotsOnly
 	Timeout      time.Duration // of sessions; 0: the default
 	Limit        int           // groups, the largest by the first metric first
 }
@@ -101,6 +102,9 @@ func (q Question) columns() (names []string, ok bool) {
 	}
 	if slices.Contains(q.Metrics, Pageviews) {
 		names = append(names, "type")
+	}
+	if botsCondition(q.Bots) != "" {
+		names = append(names, "is_bot")
 	}
 	return names, true
 }

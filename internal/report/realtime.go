@@ -44,10 +44,10 @@ var realtimeShape = shapeOf(realtimeSQL)
 
 // Now returns what happens on a site of a tenant.
 func (r *Reporter) Now(ctx context.Context, tenant, site string) (Realtime, error) {
-	return r.realtime(ctx, &tally{}, r.now(), tenant, site)
+	return r.realtime(ctx, &tally{}, r.now(), tenant, site, BotsExclude)
 }
 
-func (r *Reporter) realtime(ctx context.Context, t *tally, now time.Time, tenant, site string) (Realtime, error) {
+func (r *Reporter) realtime(ctx context.Context, t *tally, now time.Time, tenant, site, bots string) (Realtime, error) {
 	now = now.UTC()
 	b := &builder{params: map[string]string{}}
 	b.text("tenant", tenant)
@@ -56,7 +56,7 @@ func (r *Reporter) realtime(ctx context.Context, t *tally, now time.Time, tenant
 		b.time(name, now.Add(-back))
 	}
 	out := Realtime{TopPages: []Page{}, AsOf: formatTime(r.deps.Clock.AsOf())}
-	err := r.statement(ctx, t, clickhouse.Statement{SQL: realtimeSQL, Params: b.params, Comment: "realtime/" + tenant}, func(row []any) error {
+	err := r.statement(ctx, t, clickhouse.Statement{SQL: realtimeSQL + botsCondition(bots), Params: b.params, Comment: "realtime/" + tenant}, func(row []any) error {
 		if len(row) != 3 {
 			return fmt.Errorf("realtime: the engine's row has %d columns, want 3", len(row))
 		}

@@ -72,7 +72,7 @@ type Reporter struct {
 	links knownLinks
 
 	mu      sync.Mutex
-	rows    map[string]uint64 // of each rollup's table
+	rows    map[string]uint64 // by rollup.ID
 	counted time.Time
 }
 

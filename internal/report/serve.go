@@ -281,7 +281,7 @@ func shapeOf(sql string) string {
 func (q Question) parts() []string {
 	parts := []string{q.Tenant, q.Site, q.From.UTC().Format(time.RFC3339Nano), q.To.UTC().Format(time.RFC3339Nano), q.Interval, q.Location.String(), fmt.Sprint(q.FirstDay, q.Limit,
 		len(q.Metrics), len(q.GroupBy))}
-	parts = append(parts, q.Metrics...)
+	parts = append(append(parts, q.Metrics...), botsCondition(q.Bots))
 	for _, d := range q.GroupBy {
 		parts = append(parts, d.Name())
 	}
@@ -343,6 +343,11 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 			return p
 		}
 	}
+	if q.Bots == BotsInclude || q.Bots == BotsOnly { // what is_bot says could be read from the difference
+		if p := check("bots", Dim{Column: "is_bot"}); p != nil {
+			return p
+		}
+	}
 	for _, d := range q.GroupBy {
 		if p := check("group_by", d); p != nil {
 			return p
@@ -393,6 +398,9 @@ func (q Question) rawColumns() []string {
 		case Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits:
 			names = append(names, "client_id", "user_id", "type")
 		}
+	}
+	if botsCondition(q.Bots) != "" {
+		names = append(names, "is_bot")
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

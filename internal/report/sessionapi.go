@@ -117,6 +117,7 @@ type sessionsQuery struct {
 	To      string   `query:"to" doc:"End, not included; now by default."`
 	Filter  []string `query:"filter,explode" doc:"May be repeated."`
 	Segment string   `query:"segment" doc:"The id of a saved segment, whose filters are added."`
+	Bots    string   `query:"bots" doc:"exclude (the default), include, or only: sessions whose first event is a bot's."`
 	Cursor  string   `query:"cursor" doc:"next of the page before."`
 	Limit   string   `query:"limit" doc:"At most so many; 50 by default, 500 at most."`
 	query   url.Values
@@ -129,7 +130,7 @@ func (q *sessionsQuery) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-var sessionsParams = []string{"from", "to", "filter", "segment", "cursor", "limit"}
+var sessionsParams = []string{"from", "to", "filter", "segment", "bots", "cursor", "limit"}
 
 type sessionsBody struct {
 	SiteID string `path:"site_id"`
@@ -138,6 +139,7 @@ type sessionsBody struct {
 		To      string `json:"to,omitempty"`
 		Filter  texts  `json:"filter,omitempty"`
 		Segment string `json:"segment,omitempty"`
+		Bots    string `json:"bots,omitempty"`
 		Cursor  string `json:"cursor,omitempty"`
 		Limit   int    `json:"limit,omitempty"`
 	}
@@ -157,12 +159,12 @@ func (r *Reporter) getSessions(ctx context.Context, in *sessionsQuery) (*served,
 		}
 		limit = n
 	}
-	return r.listSessions(ctx, in.SiteID, ask{From: in.From, To: in.To, Filter: in.Filter, Segment: in.Segment, Limit: limit}, in.Cursor)
+	return r.listSessions(ctx, in.SiteID, ask{From: in.From, To: in.To, Filter: in.Filter, Segment: in.Segment, Bots: in.Bots, Limit: limit}, in.Cursor)
 }
 
 func (r *Reporter) postSessions(ctx context.Context, in *sessionsBody) (*served, error) {
 	b := in.Body
-	return r.listSessions(ctx, in.SiteID, ask{From: b.From, To: b.To, Filter: b.Filter, Segment: b.Segment, Limit: b.Limit}, b.Cursor)
+	return r.listSessions(ctx, in.SiteID, ask{From: b.From, To: b.To, Filter: b.Filter, Segment: b.Segment, Bots: b.Bots, Limit: b.Limit}, b.Cursor)
 }
 
 // listing prepares a list of a site's sessions.
@@ -177,6 +179,9 @@ func (r *Reporter) listing(ctx context.Context, site string, a ask) (tenant.Prin
 		return who, src, listing{}, p
 	}
 	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
+		return who, src, listing{}, p
+	}
+	if q.Bots, p = botsOf(a.Bots, nil, q.Filters); p != nil {
 		return who, src, listing{}, p
 	}
 	if p := r.masked(who, q); p != nil {

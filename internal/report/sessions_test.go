@@ -231,7 +231,7 @@ func round(f float64) float64 { return math.Round(f*1e6) / 1e6 }
 func (w *sessionWorld) report(t *testing.T, query string, keys ...string) map[string]map[string]any {
 	t.Helper()
 	who := tenant.Principal{Tenant: w.r.deps.Sources.(sources)["site"].Tenant, Role: tenant.RoleViewer, KeyID: "k"}
-	status, _, body := call(t, serve(w.r, who), "GET", "/api/v1/analytics/site/report?"+query, "")
+	status, _, body := call(t, serve(w.r, who), "GET", "/api/v1/analytics/site/report?bots=include&"+query, "")
 	if status != 200 {
 		t.Fatalf("%s: %d %s", query, status, body)
 	}
@@ -391,7 +391,7 @@ func TestSessionList(t *testing.T) {
 	}
 	var all []item
 	for cursor := ""; ; {
-		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions?from=2026-02-01&to=2026-03-20&limit=100&cursor="+cursor, "")
+		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions?bots=include&from=2026-02-01&to=2026-03-20&limit=100&cursor="+cursor, "")
 		if status != 200 {
 			t.Fatal(status, body)
 		}
@@ -441,7 +441,7 @@ func TestSessionList(t *testing.T) {
 		t.Errorf("a visitor who is not there: %d %s", status, body)
 	}
 	var few struct{ Sessions []item }
-	_, _, body := call(t, h, "POST", "/api/v1/analytics/site/sessions", `{"from":"2026-03-01","to":"2026-03-09","filter":["country:US"],"limit":500}`)
+	_, _, body := call(t, h, "POST", "/api/v1/analytics/site/sessions", `{"from":"2026-03-01","to":"2026-03-09","filter":["country:US"],"bots":"include","limit":500}`)
 	if err := json.Unmarshal([]byte(body), &few); err != nil || len(few.Sessions) != 1 || few.Sessions[0].Visitor != "machine" {
 		t.Errorf("filtered: %v %s", err, body)
 	}

@@ -34,9 +34,16 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 			attributes = append(attributes, f.Dim.Column)
 		}
 	}
+	bots := ""
+	if s.visitor == "" { // who asks for one visitor means that one
+		bots = botsCondition(b.q.Bots)
+	}
+	if bots != "" && !slices.Contains(attributes, "is_bot") {
+		attributes = append(attributes, "is_bot")
+	}
 	sq := session.Query{Timeout: s.timeout, Columns: attributes}
 	sq.Within(s.from.Add(-s.timeout), s.horizon, s.days, scope...)
-	where := fmt.Sprintf("start_time >= %s AND start_time < %s", b.millis("sfrom", s.from), b.millis("sto", s.to)) + b.conditions("f", own) + conditions
+	where := fmt.Sprintf("start_time >= %s AND start_time < %s", b.millis("sfrom", s.from), b.millis("sto", s.to)) + b.conditions("f", own) + bots + conditions
 	sql := "SELECT _sessions.* FROM (\n" + sq.SQL() + "\n) AS _sessions"
 	if len(of) > 0 {
 		joins, matches := b.matches(scope, s.from, s.horizon, of)

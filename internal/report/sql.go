@@ -78,7 +78,7 @@ func (b *builder) time(name string, t time.Time) string {
 func build(q Question, p plan) statement {
 	b := &builder{q: q, params: map[string]string{}}
 	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
-	where := b.filters()
+	where := b.filters() + botsCondition(q.Bots)
 	parts := b.raw(scope, where, p)
 	if p.rollup != nil {
 		parts = append([]string{b.fromRollup(scope, where, p)}, parts...)

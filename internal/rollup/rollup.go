@@ -6,32 +6,44 @@ package rollup
 
 import "time"
 
-// Rollup is one derived table, weir.<Name>. Its columns are tenant, site_id,
+// Rollup is one version of a derived table. Its columns are tenant, site_id,
 // time (DateTime UTC, start of the step), Dims (as in events), _writer, and the measures
 //
-//	events   SimpleAggregateFunction(sum, UInt64)      number of events
-//	clients  AggregateFunction(uniq, String)           uniqState(client_id) of events with a client id
-//	value    SimpleAggregateFunction(sum, Float64)     sum of props_num['value']
-//	_seq     SimpleAggregateFunction(max, UInt64)      highest _seq that the cell holds
+//	events     SimpleAggregateFunction(sum, UInt64)                    number of events
+//	clients    AggregateFunction(uniq, String)                         uniqState(client_id) of events with a client id
+//	client_set AggregateFunction(groupUniqArray(ExactClients+1), UInt64) their hashes (ClientHash), all of them up to that many
+//	value      SimpleAggregateFunction(sum, Float64)                   sum of props_num['value']
+//	_seq       SimpleAggregateFunction(max, UInt64)                    highest _seq that the cell holds
 //
 // It is an AggregatingMergeTree, partitioned by month, ordered by
 // (tenant, site_id, time, Dims…, _writer): cells must be summed at read time.
 type Rollup struct {
+	// Name is what questions call it, whatever its version.
 	Name string
-	Step time.Duration // time.Minute or time.Hour, UTC
-	Dims []string      // columns of events
+	// Version rises when the columns change. Each version has a table and a position of its own and is built anew from the events.
+	Version int
+	Step    time.Duration // time.Minute or time.Hour, UTC
+	Dims    []string      // columns of events
 }
 
-// All lists every rollup, finest use first.
+// ExactClients is how many different clients of any set of cells are counted exactly. A set of more stays at
+// ExactClients+1 hashes, which says no more than that there are more: clients tells how many, approximately.
+const ExactClients = 100_000
+
+// All lists the current version of every rollup, finest use first.
 var All = []Rollup{
-	{"rollup_minute", time.Minute, []string{"type"}},
-	{"rollup_hour_page", time.Hour, []string{"type", "host", "path"}},
-	{"rollup_hour_audience", time.Hour, []string{"type", "country", "device", "browser", "os", "referrer_host", "utm_source", "is_bot"}},
+	{"rollup_minute", 2, time.Minute, []string{"type", "is_bot"}},
+	{"rollup_hour_page", 2, time.Hour, []string{"type", "host", "path", "is_bot"}},
+	{"rollup_hour_audience", 2, time.Hour, []string{"type", "country", "device", "browser", "os", "referrer_host", "channel", "utm_source", "utm_medium", "utm_campaign", "is_bot"}},
 }
+
+// Former lists the tables of earlier versions. They are dropped at start: a question reads the events that the current version does not hold yet.
+var Former = []string{"rollup_minute", "rollup_hour_page", "rollup_hour_audience"}
 
 // Positions tells how far a rollup has come: for each writer (1 the main
 // stream, 2 the late one) the highest _seq whose rows it holds. Rows of events with a
 // higher _seq of that writer are not in the rollup yet.
 type Positions interface {
+	// Positions takes the rollup's Name.
 	Positions(rollup string) map[uint16]uint64
 }

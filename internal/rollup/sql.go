@@ -14,8 +14,34 @@ const Database = "weir"
 // Events is the full name of the table of raw events.
 const Events = Database + ".events"
 
+// ID is the name of the rollup's table, and of its position in the state store: the Name, and behind it the version from 2 on.
+func (r Rollup) ID() string {
+	if r.Version < 2 {
+		return r.Name
+	}
+	return fmt.Sprintf("%s_%d", r.Name, r.Version)
+}
+
 // Table is the full name of the rollup's table.
-func (r Rollup) Table() string { return Database + "." + r.Name }
+func (r Rollup) Table() string { return Database + "." + r.ID() }
+
+// ClientHash is the expression of a client's hash: 64 bits. That two of 100 000 clients share one has a probability of 3 in 10 thousand million
+// (n²/2⁶⁵, the birthday bound).
+func ClientHash(clientID string) string { return "sipHash64(" + clientID + ")" }
+
+// ClientSet is the aggregate function of sets of clients with its parameter; suffix is State, Merge and the like.
+func ClientSet(suffix string) string {
+	return fmt.Sprintf("groupUniqArray%s(%d)", suffix, ExactClients+1)
+}
+
+// DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
+func DropFormerSQL() []string {
+	var out []string
+	for _, name := range Former {
+		out = append(out, "DROP TABLE IF EXISTS "+Database+"."+name+" SYNC")
+	}
+	return out
+}
 
 // CreateSQL is the statement that creates the table unless it exists. The engine syncs each
 // insert (part and directory) before it answers, as it does for events.
@@ -30,9 +56,10 @@ func (r Rollup) CreateSQL() string {
 	for _, d := range r.Dims {
 		fmt.Fprintf(&b, "    %s %s,\n", d, columnType(d))
 	}
-	b.WriteString(`    _writer UInt16,
+	fmt.Fprintf(&b, `    _writer UInt16,
     events SimpleAggregateFunction(sum, UInt64),
     clients AggregateFunction(uniq, String),
+    client_set AggregateFunction(%s, UInt64),
     value SimpleAggregateFunction(sum, Float64),
     _seq SimpleAggregateFunction(max, UInt64),
     INDEX seq _seq TYPE minmax GRANULARITY 1
@@ -40,7 +67,7 @@ func (r Rollup) CreateSQL() string {
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
 PRIMARY KEY (tenant, site_id, time)
-`)
+`, ClientSet(""))
 	fmt.Fprintf(&b, "ORDER BY (%s, _writer)\n", r.key())
 	b.WriteString("SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1")
 	return b.String()
@@ -60,12 +87,13 @@ func (r Rollup) AdvanceSQL(writer uint16, from, to uint64, month *int) string {
 	for _, d := range r.Dims {
 		b.WriteString(", " + d)
 	}
-	b.WriteString(", _writer, events, clients, value, _seq)\n")
+	b.WriteString(", _writer, events, clients, client_set, value, _seq)\n")
 	fmt.Fprintf(&b, "SELECT tenant, site_id, %s AS time", r.Bucket("ts"))
 	for _, d := range r.Dims {
 		b.WriteString(", " + d)
 	}
-	fmt.Fprintf(&b, ", toUInt16(%d), count(), uniqStateIf(client_id, client_id != ''), sum(props_num['value']), toUInt64(%d)\n", writer, to)
+	fmt.Fprintf(&b, ", toUInt16(%d), count(), uniqStateIf(client_id, client_id != ''), %s(%s, client_id != ''), sum(props_num['value']), toUInt64(%d)\n",
+		writer, ClientSet("StateIf"), ClientHash("client_id"), to)
 	fmt.Fprintf(&b, "FROM %s\nWHERE _writer = %d AND _seq > %d AND _seq <= %d", Events, writer, from, to)
 	if month != nil {
 		fmt.Fprintf(&b, " AND toYYYYMM(ts) = %d", *month)
@@ -81,6 +109,13 @@ func (r Rollup) HoldsSQL(writer uint16, to uint64) string {
 		return fmt.Sprintf("SELECT DISTINCT 0 FROM %s WHERE _writer = %d AND _seq = %d", r.Table(), writer, to)
 	}
 	return fmt.Sprintf("SELECT DISTINCT toYYYYMM(time) AS month FROM %s WHERE _writer = %d AND _seq = %d ORDER BY month", r.Table(), writer, to)
+}
+
+// EndSQL is the query for the end of a step (one column) that begins behind from: the highest _seq up to which the writer's rows of events are at most rows
+// in number, or 0 if already those of the first insert are more. It looks no further than to.
+func EndSQL(writer uint16, from, to uint64, rows int) string {
+	return fmt.Sprintf("SELECT maxIf(_seq, total <= %d) AS end, count() AS inserts FROM (SELECT _seq, sum(count()) OVER (ORDER BY _seq) AS total FROM %s WHERE _writer = %d AND _seq > %d AND _seq <= %d GROUP BY _seq)",
+		rows, Events, writer, from, to)
 }
 
 // Bucket is the expression for the start of the step that holds the DateTime expression ts, in UTC.

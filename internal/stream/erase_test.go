@@ -133,7 +133,7 @@ func TestQuiet(t *testing.T) {
 		}
 		return did
 	}
-	step := keyRollup(keyStep, r.p.cfg.List[0].Name, writerLate)
+	step := keyRollup(keyStep, r.p.cfg.List[0].ID(), writerLate)
 	for _, tc := range []struct {
 		key              []byte
 		inserts, rollups bool // may go on

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"sort"
 	"sync"
@@ -130,6 +131,7 @@ func (s storedRow) in(r rollup.Rollup) bool { return s.links || r.Name != rollup
 type fakeEngine struct {
 	mu      sync.Mutex
 	rows    []storedRow
+	counts  map[uint64]int                       // rows of inserts that nobody needs to hold
 	cells   map[string]map[int]map[string]uint64 // rollup, month, tenant: events
 	steps   map[string]map[int]map[uint16]uint64 // rollup, month, writer: highest step
 	inserts int
@@ -272,6 +274,30 @@ func (e *session) Missing(_ context.Context, r rollup.Rollup, writer uint16, fro
 		}
 	}
 	return missing, nil
+}
+
+func (e *session) End(_ context.Context, writer uint16, from, to uint64, rows int) (uint64, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.dead || e.fails() {
+		return 0, errInjected
+	}
+	per := maps.Clone(e.counts)
+	if per == nil {
+		per = map[uint64]int{}
+	}
+	for _, row := range e.rows {
+		if row.writer == writer {
+			per[row.seq]++
+		}
+	}
+	end := from
+	for total := 0; end < to; end++ {
+		if total += per[end+1]; total > rows && end > from {
+			break
+		}
+	}
+	return end, nil
 }
 
 // eventlogRecordLost is a record whose checksum does not match.

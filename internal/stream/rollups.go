@@ -22,18 +22,32 @@ type RollupTable interface {
 	Advance(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int) error
 	// Missing makes sure that no such insert runs any more, and returns the months that should have something of it and do not.
 	Missing(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64) ([]int, error)
+	// End returns where a step behind from ends that reads at most so many rows of the writer's: more than from, at most to.
+	End(ctx context.Context, writer uint16, from, to uint64, rows int) (uint64, error)
 }
 
 // maxStepRows bounds the rows that one step of a rollup reads.
 const maxStepRows = 1_000_000 // below OneBlockSettings' 1 048 576: a step has at most as many cells as rows
 
+// maxStepInserts bounds the inserts of a step whose rows the engine must count.
+const maxStepInserts = 200_000
+
 // loadPositions reads how far each rollup has come. A rollup without a position begins at 0, and so is
-// built from everything that the events table holds.
+// built from everything that the events table holds. What was known of former versions is forgotten.
 func (p *Processor) loadPositions() error {
+	for _, name := range rollup.Former {
+		for _, w := range []uint16{writerMain, writerLate} {
+			for _, key := range [][]byte{keyRollup(keyPosition, name, w), keyRollup(keyStep, name, w)} {
+				if err := p.db.Delete(key, pebble.NoSync); err != nil { // lost by a crash, it is done again
+					return fmt.Errorf("forget the former %s: %w", name, err)
+				}
+			}
+		}
+	}
 	for _, r := range p.cfg.List {
 		p.positions[r.Name] = map[uint16]uint64{}
 		for _, w := range []uint16{writerMain, writerLate} {
-			at, err := readUint64(p.db, keyRollup(keyPosition, r.Name, w))
+			at, err := readUint64(p.db, keyRollup(keyPosition, r.ID(), w))
 			if err != nil {
 				return err
 			}
@@ -75,7 +89,7 @@ func (p *Processor) advanceRollups(ctx context.Context) error {
 	for _, r := range p.cfg.List {
 		for _, w := range []uint16{writerMain, writerLate} {
 			for {
-				from, to, err := p.nextStep(r, w)
+				from, to, err := p.nextStep(ctx, r, w)
 				if err != nil {
 					return err
 				}
@@ -96,7 +110,7 @@ func (p *Processor) advanceRollups(ctx context.Context) error {
 }
 
 // nextStep returns the range of _seq that the rollup takes next; from == to when it has everything.
-func (p *Processor) nextStep(r rollup.Rollup, w uint16) (from, to uint64, err error) {
+func (p *Processor) nextStep(ctx context.Context, r rollup.Rollup, w uint16) (from, to uint64, err error) {
 	p.mu.Lock()
 	from, last := p.positions[r.Name][w], p.seqs[w]
 	p.mu.Unlock()
@@ -106,15 +120,26 @@ func (p *Processor) nextStep(r rollup.Rollup, w uint16) (from, to uint64, err er
 		if err != nil {
 			return 0, 0, err
 		}
-		n := uint64(maxRows) // its count is not kept any more: as many as an insert can have
-		if len(v) == 8 {
-			n = binary.BigEndian.Uint64(v)
+		if len(v) != 8 { // not kept any more: this version of the rollup is new
+			if to == from {
+				to, err = p.countedStep(ctx, w, from, last)
+			}
+			return from, to, err
 		}
-		if rows += n; rows > maxStepRows && to > from {
+		if rows += binary.BigEndian.Uint64(v); rows > maxStepRows && to > from {
 			break
 		}
 	}
 	return from, to, nil
+}
+
+// countedStep lets the engine say where the next step ends. Old inserts are many and mostly small.
+func (p *Processor) countedStep(ctx context.Context, w uint16, from, last uint64) (to uint64, err error) {
+	ask := func(ctx context.Context) (err error) {
+		to, err = p.cfg.Rollups.End(ctx, w, from, min(last, from+maxStepInserts), maxStepRows)
+		return err
+	}
+	return to, p.retry(ctx, ask, ask)
 }
 
 // step moves a rollup over (from, to]: the intent, the insert, the position.
@@ -123,7 +148,7 @@ func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, t
 		return p.passLinks(w, to)
 	}
 	v := binary.BigEndian.AppendUint64(uint64Value(from), to)
-	if err := p.db.Set(keyRollup(keyStep, r.Name, w), v, pebble.Sync); err != nil {
+	if err := p.db.Set(keyRollup(keyStep, r.ID(), w), v, pebble.Sync); err != nil {
 		return fmt.Errorf("write step of %s: %w", r.Name, err)
 	}
 	p.fault("rollup-intent")
@@ -170,10 +195,10 @@ func (p *Processor) applyStep(ctx context.Context, r rollup.Rollup, w uint16, fr
 
 func (p *Processor) finishStep(r rollup.Rollup, w uint16, to uint64) error {
 	b := p.db.NewBatch()
-	if err := b.Delete(keyRollup(keyStep, r.Name, w), nil); err != nil {
+	if err := b.Delete(keyRollup(keyStep, r.ID(), w), nil); err != nil {
 		return fmt.Errorf("commit step of %s: %w", r.Name, err)
 	}
-	if err := b.Set(keyRollup(keyPosition, r.Name, w), uint64Value(to), nil); err != nil {
+	if err := b.Set(keyRollup(keyPosition, r.ID(), w), uint64Value(to), nil); err != nil {
 		return fmt.Errorf("commit step of %s: %w", r.Name, err)
 	}
 	if err := b.Commit(pebble.Sync); err != nil {
@@ -189,7 +214,7 @@ func (p *Processor) finishStep(r rollup.Rollup, w uint16, to uint64) error {
 func (p *Processor) recoverRollups(ctx context.Context) error {
 	for _, r := range p.cfg.List {
 		for _, w := range []uint16{writerMain, writerLate} {
-			v, err := readValue(p.db, keyRollup(keyStep, r.Name, w))
+			v, err := readValue(p.db, keyRollup(keyStep, r.ID(), w))
 			if err != nil {
 				return err
 			}
@@ -275,6 +300,26 @@ func (t EngineRollups) Missing(ctx context.Context, r rollup.Rollup, writer uint
 		}
 	}
 	return missing, nil
+}
+
+// End implements RollupTable.
+func (t EngineRollups) End(ctx context.Context, writer uint16, from, to uint64, rows int) (uint64, error) {
+	var end, inserts uint64
+	_, err := t.Engine.Rows(ctx, clickhouse.Statement{SQL: rollup.EndSQL(writer, from, to, rows), Comment: "rollup"}, func(row []any) (err error) {
+		if end, err = strconv.ParseUint(fmt.Sprint(row[0]), 10, 64); err == nil {
+			inserts, err = strconv.ParseUint(fmt.Sprint(row[1]), 10, 64)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("ask where a step of a rollup ends: %w", err)
+	case inserts == 0: // nothing is left of them
+		return to, nil
+	case end == 0:
+		return from + 1, nil
+	}
+	return end, nil
 }
 
 func (t EngineRollups) months(ctx context.Context, sql string) (map[int]bool, error) {

@@ -107,7 +107,7 @@ func TestDataVersionBesideInserts(t *testing.T) {
 
 // TestVersionOfWhatIsPending checks that nothing is settled while a crash has left something half done.
 func TestVersionOfWhatIsPending(t *testing.T) {
-	for name, key := range map[string][]byte{"main": key16(keyIntent, writerMain), "late": key16(keyIntent, writerLate), "rollup": keyRollup(keyStep, rollup.All[0].Name, writerMain)} {
+	for name, key := range map[string][]byte{"main": key16(keyIntent, writerMain), "late": key16(keyIntent, writerLate), "rollup": keyRollup(keyStep, rollup.All[0].ID(), writerMain)} {
 		fs, l, e := vfs.NewMem(), newMemLog(1), &session{fakeEngine: newFakeEngine()}
 		r := newRig(t, fs, l, e)
 		if err := r.db.Set(key, []byte("anything"), pebble.Sync); err != nil {

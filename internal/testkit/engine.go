@@ -117,7 +117,7 @@ func start() {
 	}
 	tables := []string{"events", lookup.EngineTable, session.EngineTable}
 	for _, r := range rollup.All {
-		tables = append(tables, r.Name)
+		tables = append(tables, r.ID())
 	}
 	e, err := embedded.New(embedded.Config{Engine: embedded.EngineConfig{DataDir: dir, Library: lib, MemoryLimit: 3 << 30, TenantTables: tables}, Command: []string{exe, childArg}, Logger: log})
 	if err != nil {

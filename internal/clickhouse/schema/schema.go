@@ -64,7 +64,12 @@ func Migrate(ctx context.Context, e Engine, log *slog.Logger) error {
 	}
 	for _, r := range rollup.Projections {
 		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: r.CreateSQL()}); err != nil {
-			return fmt.Errorf("create %s: %w", r.Name, err)
+			return fmt.Errorf("create %s: %w", r.ID(), err)
+		}
+	}
+	for _, sql := range rollup.DropFormerSQL() {
+		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: sql}); err != nil {
+			return fmt.Errorf("drop a former rollup: %w", err)
 		}
 	}
 	for _, sql := range session.CreateSQL() {
