@@ -4,14 +4,19 @@ import (
 	"net/http"
 
 	"weir/internal/ingest"
+	"weir/internal/ingest/measurement"
+	"weir/internal/ingest/otlp"
 	"weir/internal/ingest/plausible"
 	"weir/internal/ingest/posthog"
 	"weir/internal/ingest/segment"
+	"weir/internal/ingest/snowplow"
 )
 
 // foreignDoors adds the doors for the clients of other products.
 func foreignDoors(mux *http.ServeMux, h *ingest.Handler) {
-	for _, register := range []func(*http.ServeMux, *ingest.Handler){segment.Register, posthog.Register, plausible.Register} {
+	for _, register := range []func(*http.ServeMux, *ingest.Handler){
+		segment.Register, posthog.Register, plausible.Register, snowplow.Register, measurement.Register, otlp.Register,
+	} {
 		register(mux, h)
 	}
 }

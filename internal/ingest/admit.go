@@ -17,9 +17,14 @@ import (
 func (j *job) setBody(body []byte) {
 	j.held += len(body)
 	j.bytes = len(body)
-	j.dec.checkUTF8 = !utf8.Valid(body)
-	j.dec.checkNUL = bytes.Contains(body, []byte(`\u0000`))
+	j.dec.checkTexts(body)
 	j.h.metrics.bytes.WithLabelValues(j.door).Add(float64(len(body)))
+}
+
+// checkTexts finds out what must be looked at in each event of a body.
+func (d *decoder) checkTexts(body []byte) {
+	d.checkUTF8 = !utf8.Valid(body)
+	d.checkNUL = bytes.Contains(body, []byte(`\u0000`))
 }
 
 // setLimits takes over what a tenant's own limits say.
@@ -31,7 +36,7 @@ func (j *job) setLimits() {
 
 // add decodes one event, validates it and appends it to its batch, or notes why not. The problem is one of the whole request.
 func (j *job) add(ev []byte) *problem.Problem {
-	return j.take(j.dec.decode(ev))
+	return j.take(j.cloud(j.dec.decode(ev)))
 }
 
 // take goes on with the event that the decoder holds, or with the reason why it holds none.

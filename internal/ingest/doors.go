@@ -218,6 +218,25 @@ func pixelEvents(v string) ([]byte, *problem.Problem) {
 
 // ingest takes events of a sender with a key.
 func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
+	if prob := h.keyed(w, r, j, j.events); prob != nil {
+		return prob
+	}
+	tok, prob := j.commit(r.Context())
+	if prob != nil {
+		return prob
+	}
+	j.answerHeaders(w, tok)
+	if j.rejected == 0 && minimal(r.Header) {
+		w.Header().Set("Preference-Applied", "return=minimal")
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	j.answer(w, tok)
+	return nil
+}
+
+// keyed reads the request of a sender with a key.
+func (h *Handler) keyed(w http.ResponseWriter, r *http.Request, j *job, events func(*http.Request, []byte) *problem.Problem) *problem.Problem {
 	who, prob := h.deps.Auth.Authenticate(r)
 	if prob != nil {
 		return prob
@@ -233,26 +252,15 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *proble
 		return prob
 	}
 	body, release, prob := h.readBody(w, r, &j.share)
-	defer release()
+	j.ends = append(j.ends, release)
 	if prob != nil {
 		return prob
 	}
 	j.setBody(body)
-	if prob := j.events(r, trimBOM(body)); prob != nil {
+	if prob := events(r, trimBOM(body)); prob != nil {
 		j.countFailed(prob)
 		return prob
 	}
-	tok, prob := j.commit(r.Context())
-	if prob != nil {
-		return prob
-	}
-	j.answerHeaders(w, tok)
-	if j.rejected == 0 && minimal(r.Header) {
-		w.Header().Set("Preference-Applied", "return=minimal")
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	j.answer(w, tok)
 	return nil
 }
 
@@ -343,7 +351,7 @@ func (j *job) single(body []byte) *problem.Problem {
 	if rej != nil && (rej.code == codeMalformed || rej.code == codeTrailing) {
 		return badRequest(rej)
 	}
-	return j.take(rej)
+	return j.take(j.cloud(rej))
 }
 
 // lines reads one event from each line; empty lines do not count. One event over several lines is taken too. A line that is no JSON

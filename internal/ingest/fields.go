@@ -32,8 +32,8 @@ const (
 
 func (e *Event) begin(raw []byte) *reject {
 	d := e.d
-	if len(raw) > d.eventMax {
-		return d.tooLarge(len(raw))
+	if n := len(raw) + e.q.shared; n > d.eventMax {
+		return d.tooLarge(n)
 	}
 	if d.checkUTF8 && !utf8.Valid(raw) {
 		return rejectf(codeUTF8, "", "the event is not valid UTF-8: encode its text as UTF-8")
@@ -87,6 +87,9 @@ var clientTS = []byte("client_ts")
 // others follow from these, or have methods.
 func (e *Event) Row() *event.Row { return &e.d.row }
 
+// Raw is what was given to Add.
+func (e *Event) Raw() []byte { return e.raw }
+
 // SetID sets the id that the client gave the event: copies are told by it.
 func (e *Event) SetID(id []byte) { e.d.id = id }
 
@@ -137,6 +140,27 @@ func (e *Event) Part(raw []byte, name string, field func(*jx.Decoder, []byte) er
 	}
 	e.inner.ResetBytes(raw)
 	return e.Fields(&e.inner, name, field)
+}
+
+// Elements calls f with the JSON of every element of an array that was taken from the event, with Raw. Other values are skipped.
+func (e *Event) Elements(raw []byte, name string, f func(raw []byte) error) error {
+	var dec jx.Decoder
+	dec.ResetBytes(raw)
+	if raw == nil || dec.Next() != jx.Array {
+		return nil
+	}
+	if rej := e.d.deeper(name); rej != nil {
+		return rej
+	}
+	err := dec.Arr(func(dec *jx.Decoder) error {
+		raw, err := dec.Raw()
+		if err != nil {
+			return err
+		}
+		return f(raw)
+	})
+	e.d.depth--
+	return err
 }
 
 // Fields reads a nested object. Null counts as absent, another value becomes the property of that name.
@@ -251,6 +275,17 @@ func (e *Event) Money(dec *jx.Decoder, key []byte) error {
 	return e.AddValue(key, v)
 }
 
+// Check refuses a text that is not UTF-8 or holds NUL: for texts that do not come from JSON.
+func (e *Event) Check(field string, v []byte) error {
+	switch {
+	case !utf8.Valid(v):
+		return rejectf(codeUTF8, field, "the text is not valid UTF-8")
+	case bytes.IndexByte(v, 0) >= 0:
+		return rejectf(codeNUL, field, "the text holds a NUL character: remove it")
+	}
+	return nil
+}
+
 // AddText adds a property whose value is text. An empty one is left out.
 func (e *Event) AddText(key, value []byte) error {
 	if len(value) == 0 {
@@ -301,6 +336,9 @@ func Wrong(field, format string, args ...any) error {
 
 // Missing is the error of a field without which the event says nothing.
 func Missing(field, message string) error { return rejectf(codeMissing, field, "%s", message) }
+
+// Malformed is the error of bytes that cannot be decoded.
+func Malformed(code, field, message string) error { return rejectf(code, field, "%s", message) }
 
 // Unsupported is the error of an event of a kind that is not taken.
 func Unsupported(format string, args ...any) error {

@@ -89,11 +89,12 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 	return h, nil
 }
 
-// Register adds the doors to a mux: /collect, /pixel.gif and /ingest.
+// Register adds the doors to a mux: /collect, /pixel.gif, /ingest and /api/v1/events.
 func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("/collect", h.Collect)
 	mux.HandleFunc("/pixel.gif", h.Pixel)
 	mux.HandleFunc("/ingest", h.Ingest)
+	mux.HandleFunc("/api/v1/events", h.Metered)
 }
 
 // Names of headers.
@@ -190,15 +191,17 @@ type job struct {
 	began    time.Time
 	dec      *decoder
 
-	tenant  catalog.Tenant
-	public  bool   // address and user agent of the request are the sender's
-	keyed   bool   // opened with a key: an address in an event counts
-	bound   string // site_id that all events must have, or ""
-	imports bool
-	origin  string
-	ip      netip.Addr
-	agent   []byte // of the request
-	own     []byte // copies that must outlive the decoding of an event
+	tenant    catalog.Tenant
+	public    bool   // address and user agent of the request are the sender's
+	keyed     bool   // opened with a key: an address in an event counts
+	bound     string // site_id that all events must have, or ""
+	imports   bool
+	cloudOnly bool     // only CloudEvents are taken
+	ends      []func() // called when the request ends: what holds its bytes is given back
+	origin    string
+	ip        netip.Addr
+	agent     []byte // of the request
+	own       []byte // copies that must outlive the decoding of an event
 
 	home    *site // of events without a site_id
 	sites   map[string]*site
@@ -258,6 +261,10 @@ const keepSlices = 1 << 16
 func (h *Handler) release(j *job) {
 	j.giveBack()
 	j.share.release()
+	for i, end := range j.ends {
+		end()
+		j.ends[i] = nil
+	}
 	for i, b := range j.batches {
 		if b != nil {
 			h.batches.Put(b)
@@ -273,7 +280,7 @@ func (h *Handler) release(j *job) {
 		return
 	}
 	clear(sites)
-	*j = job{h: h, dec: dec, sites: sites, batches: j.batches[:0], rejects: j.rejects[:0], own: j.own[:0],
+	*j = job{h: h, dec: dec, sites: sites, batches: j.batches[:0], rejects: j.rejects[:0], own: j.own[:0], ends: j.ends[:0],
 		lastKey: j.lastKey[:0], factsAgent: j.factsAgent[:0]}
 	h.jobs.Put(j)
 }

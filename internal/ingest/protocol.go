@@ -35,7 +35,6 @@ func (h *Handler) Handle(d Door) http.Handler {
 			q := &Request{HTTP: r, Writer: w, door: &d, j: j}
 			q.event.d, q.event.q = j.dec, q
 			j.dec.lastWins = true
-			defer q.end()
 			return d.Serve(q)
 		})
 	})
@@ -53,33 +52,45 @@ type Request struct {
 	skew    int64            // of the sender's clock: what must be added to its times
 	dropped *problem.Problem // why nothing is taken, where the client is not to hear of it
 	opened  bool
-	ends    []func()
-}
-
-func (q *Request) end() {
-	for _, f := range q.ends {
-		f()
-	}
+	shared  int // bytes that each event has in common with others
 }
 
 // Body reads the request's body: within the limits, decompressed, without a byte order mark or white space around it. It is valid until the request ends.
 func (q *Request) Body() ([]byte, *problem.Problem) {
-	body, release, prob := q.j.h.readBody(q.Writer, q.HTTP, &q.j.share)
-	q.ends = append(q.ends, release)
+	body, prob := q.Binary()
 	if prob != nil {
 		return nil, prob
 	}
 	body = bytes.TrimSpace(trimBOM(body))
-	q.j.setBody(body)
+	q.Texts(body)
 	return body, nil
 }
+
+// Binary is Body for bodies that need not be text. Their texts must be checked one by one, or by Texts.
+func (q *Request) Binary() ([]byte, *problem.Problem) {
+	body, release, prob := q.j.h.readBody(q.Writer, q.HTTP, &q.j.share)
+	q.j.ends = append(q.j.ends, release)
+	if prob != nil {
+		return nil, prob
+	}
+	q.j.setBody(body)
+	q.j.dec.checkUTF8, q.j.dec.checkNUL = false, false
+	return body, nil
+}
+
+// Texts says that what is read from now on comes from JSON.
+func (q *Request) Texts(body []byte) { q.j.dec.checkTexts(body) }
+
+// Shared says how many bytes of the request belong to each event that is added from now on: they count as its own, so that a few bytes do not
+// become many.
+func (q *Request) Shared(n int) { q.shared = n }
 
 // Unpack decodes a body that the client packed in a way of its own: in base64, as a form. It is checked like one that was read.
 func (q *Request) Unpack(body []byte) ([]byte, *problem.Problem) {
 	h := q.j.h
 	if coding := sniffCoding(body, ""); coding != "" {
 		plain := h.readers.buffer()
-		q.ends = append(q.ends, func() { h.readers.done(plain) })
+		q.j.ends = append(q.j.ends, func() { h.readers.done(plain) })
 		if prob := h.decompress(coding, body, plain, &q.j.share); prob != nil {
 			return nil, prob
 		}
@@ -268,6 +279,9 @@ func (q *Request) Commit() (Result, *problem.Problem) {
 	j.answerHeaders(q.Writer, tok)
 	return Result{j.accepted, j.rejected, j.rejects, q.dropped}, nil
 }
+
+// Rejects are the events that were rejected so far, not necessarily all. A request that ends without Commit stores and counts nothing.
+func (q *Request) Rejects() []Reject { return q.j.rejects }
 
 // Fail counts a request that is itself wrong, once it is known whose it is, and returns the problem.
 func (q *Request) Fail(prob *problem.Problem) *problem.Problem {

@@ -62,8 +62,10 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 		q.Sent(ms)
 	}
 	if m.batch == nil {
+		m.common = nil // it is the message's own
 		prob = q.Add(body, m.onEvent)
 	} else {
+		q.Shared(len(m.common))
 		prob = q.Each(m.batch, m.onMessage)
 	}
 	if prob != nil {

@@ -1,0 +1,319 @@
+// Package measurement is the door of Google Analytics' Measurement Protocol (GA4), which servers and devices send. docs/PROTOCOLS.md says what
+// becomes of its events.
+package measurement
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/go-faster/jx"
+
+	"weir/internal/ingest"
+	"weir/internal/problem"
+)
+
+// Register adds the doors to a mux.
+func Register(mux *http.ServeMux, h *ingest.Handler) {
+	mux.Handle("/mp/collect", h.Handle(ingest.Door{Name: "measurement", Methods: []string{http.MethodPost}, Drops: true, Silent: true, Serve: collect}))
+	mux.Handle("/debug/mp/collect", h.Handle(ingest.Door{Name: "measurement", Methods: []string{http.MethodPost}, Public: true, Serve: debug}))
+}
+
+// collect stores the events of a request. Whatever is wrong with them, the answer is 204, as the protocol has it; what is lost is counted. Only a
+// wrong key, and what a sender may send again, is told.
+func collect(q *ingest.Request) *problem.Problem {
+	prob := q.Fail(serve(q))
+	if prob == nil {
+		_, prob = q.Commit()
+	}
+	if prob != nil && (prob.Status == http.StatusUnauthorized || prob.Status == http.StatusForbidden || prob.Status == http.StatusNotFound || prob.Status >= 500) {
+		return prob
+	}
+	q.Writer.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// serve reads a request: {"client_id" or "app_instance_id","user_id","timestamp_micros","user_properties","events":[…]}.
+func serve(q *ingest.Request) *problem.Problem {
+	v := q.HTTP.URL.Query()
+	secret, stream := v.Get("api_secret"), v.Get("measurement_id")
+	if stream == "" {
+		stream = v.Get("firebase_app_id")
+	}
+	if secret == "" {
+		return problem.New(http.StatusUnauthorized, "missing_key", "the request has no api_secret: use the write key of a source").WithField("api_secret")
+	}
+	body, prob := q.Body()
+	if prob != nil {
+		return prob
+	}
+	if prob := q.OpenKey(secret, stream); prob != nil {
+		return prob
+	}
+	m := readers.Get().(*reader)
+	defer func() {
+		m.clear()
+		readers.Put(m)
+	}()
+	m.q = q
+	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
+		return prob
+	}
+	if m.events == nil {
+		return problem.New(http.StatusBadRequest, "field_missing", "the request has no events: set events to an array").WithField("events")
+	}
+	q.Default(m.client, m.user, nil)
+	q.Shared(len(m.people))
+	return q.Each(m.events, m.onMessage)
+}
+
+// debug answers what is wrong with a request, and stores and counts nothing.
+func debug(q *ingest.Request) *problem.Problem {
+	prob := serve(q)
+	if prob != nil && (prob.Status >= 500 || prob.Status == http.StatusTooManyRequests) {
+		return prob
+	}
+	jw := jx.GetWriter()
+	defer jx.PutWriter(jw)
+	jw.RawStr(`{"validationMessages":[`)
+	message := func(path, description, code string) {
+		if jw.Buf[len(jw.Buf)-1] == '}' {
+			jw.Comma()
+		}
+		jw.RawStr(`{"fieldPath":`)
+		jw.Str(path)
+		jw.RawStr(`,"description":`)
+		jw.Str(description)
+		jw.RawStr(`,"validationCode":`)
+		jw.Str(code)
+		jw.RawStr(`}`)
+	}
+	if prob != nil {
+		message(prob.Field, prob.Detail, validation(prob.Code))
+	} else {
+		for _, r := range q.Rejects() {
+			path := "events[" + strconv.Itoa(r.Index) + "]"
+			if r.Field != "" {
+				path += "." + strings.TrimPrefix(r.Field, "props.")
+			}
+			message(path, r.Message, validation(r.Code))
+		}
+	}
+	jw.RawStr(`]}`)
+	q.Writer.Header().Set("Content-Type", "application/json")
+	_, _ = q.Writer.Write(jw.Buf) // the client has gone if this fails
+	return nil
+}
+
+// validation is the protocol's own code for one of ours.
+func validation(code string) string {
+	switch code {
+	case "field_missing", "missing_key", "empty_body":
+		return "VALUE_REQUIRED"
+	case "ts_out_of_range", "number_out_of_range":
+		return "VALUE_OUT_OF_BOUNDS"
+	case "too_many_properties", "event_too_large", "too_many_events", "body_too_large", "too_deep":
+		return "EXCEEDED_MAX_ENTITIES"
+	case "key_too_long":
+		return "NAME_INVALID"
+	}
+	return "VALUE_INVALID"
+}
+
+// reader reads the events of one request. It is reused: the functions that it hands to the decoder are made once.
+type reader struct {
+	q            *ingest.Request
+	client, user []byte
+	agent, ip    []byte
+	at           int64  // Unix milliseconds; 0: not said
+	people       []byte // user_properties, JSON
+	events       []byte
+
+	// Of one event.
+	e            *ingest.Event
+	name, params []byte
+	person       string
+	purchase     bool
+	campaign     bool
+
+	onEnvelope, onField, onParam, onPerson, onValue func(*jx.Decoder, []byte) error
+	onMessage                                       func([]byte) *problem.Problem
+	onEvent                                         func(*ingest.Event) error
+}
+
+var readers = sync.Pool{New: func() any {
+	m := &reader{}
+	m.onEnvelope, m.onField, m.onParam, m.onPerson, m.onValue, m.onMessage, m.onEvent = m.envelope, m.field, m.param, m.personField, m.value, m.message, m.read
+	return m
+}}
+
+func (m *reader) clear() {
+	m.q, m.e, m.client, m.user, m.agent, m.ip, m.people, m.events, m.at = nil, nil, nil, nil, nil, nil, nil, nil, 0
+}
+
+func (m *reader) envelope(dec *jx.Decoder, key []byte) (err error) {
+	switch string(key) {
+	case "client_id":
+		return m.id(dec, &m.client)
+	case "app_instance_id":
+		if len(m.client) == 0 {
+			return m.id(dec, &m.client)
+		}
+	case "user_id":
+		return m.id(dec, &m.user)
+	case "user_agent":
+		return m.q.Text(dec, &m.agent)
+	case "ip_override":
+		return m.q.Text(dec, &m.ip)
+	case "timestamp_micros":
+		m.at, err = micros(dec)
+		return err
+	case "user_properties":
+		m.people, err = dec.Raw()
+		return err
+	case "events":
+		m.events, err = dec.Raw()
+		return err
+	}
+	return dec.Skip() // consent, user_data, non_personalized_ads, user_location, device …
+}
+
+// id reads an id, which may be a number: a client id of the browser's library looks like one.
+func (m *reader) id(dec *jx.Decoder, to *[]byte) error {
+	if dec.Next() != jx.Number {
+		return m.q.Text(dec, to)
+	}
+	raw, err := dec.Raw()
+	*to = m.q.Keep(raw)
+	return err
+}
+
+// micros reads microseconds since 1970, as number or text, into milliseconds. What is none counts as absent.
+func micros(dec *jx.Decoder) (int64, error) {
+	raw, err := dec.Raw()
+	if err != nil {
+		return 0, err
+	}
+	v, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
+	if err != nil || v < 0 {
+		return 0, nil
+	}
+	return v / 1000, nil
+}
+
+func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.onEvent) }
+
+func (m *reader) read(e *ingest.Event) error {
+	m.e, m.name, m.params = e, nil, nil
+	e.Remote()
+	if m.at > 0 {
+		e.SetTime(m.at)
+	}
+	if err := e.Object(m.onField); err != nil {
+		return err
+	}
+	row := e.Row()
+	row.UserAgent = m.agent
+	e.SetIP(m.ip)
+	switch string(m.name) {
+	case "":
+		return ingest.Missing("name", "the event has no name")
+	case "page_view":
+		row.Type = []byte("pageview")
+	case "user_engagement":
+		row.Type = []byte("engagement")
+	default:
+		row.Type = m.name
+	}
+	switch string(m.name) {
+	case "purchase", "in_app_purchase", "ecommerce_purchase":
+		m.purchase = true
+	default:
+		m.purchase = false
+	}
+	m.campaign = string(m.name) == "campaign_details"
+	e.Rank(ingest.RankContext)
+	if err := e.Part(m.people, "user", m.onPerson); err != nil {
+		return err
+	}
+	e.Rank(ingest.RankProps)
+	if err := e.Part(m.params, "params", m.onParam); err != nil {
+		return err
+	}
+	if len(row.ClientID) == 0 && len(row.UserID) == 0 && len(m.client) == 0 && len(m.user) == 0 {
+		return ingest.Missing("client_id", "the request has neither client_id nor app_instance_id")
+	}
+	return nil
+}
+
+func (m *reader) field(dec *jx.Decoder, key []byte) error {
+	switch string(key) {
+	case "name":
+		return m.e.Ident(dec, "name", &m.name)
+	case "params":
+		raw, err := dec.Raw()
+		m.params = raw
+		return err
+	case "timestamp_micros":
+		ms, err := micros(dec)
+		if ms > 0 {
+			m.e.SetTime(ms)
+		}
+		return err
+	}
+	return dec.Skip()
+}
+
+// personField reads one of the user's properties, {"value":…}.
+func (m *reader) personField(dec *jx.Decoder, key []byte) error {
+	m.person = string(key)
+	if dec.Next() != jx.Object {
+		return m.e.PropertyUnder(dec, "user", key)
+	}
+	return m.e.Fields(dec, "user", m.onValue)
+}
+
+func (m *reader) value(dec *jx.Decoder, key []byte) error {
+	if string(key) == "value" {
+		return m.e.PropertyUnder(dec, "user", []byte(m.person))
+	}
+	return dec.Skip()
+}
+
+// param reads one of the event's parameters.
+func (m *reader) param(dec *jx.Decoder, key []byte) error {
+	e := m.e
+	row := e.Row()
+	switch string(key) {
+	case "session_id":
+		return e.Text(dec, "session_id", &row.SessionID)
+	case "page_location":
+		return e.Text(dec, "page_location", &row.URL)
+	case "page_referrer":
+		return e.Text(dec, "page_referrer", &row.Referrer)
+	case "page_title":
+		return e.Property(dec, []byte("title"))
+	case "language":
+		return e.Property(dec, []byte("locale"))
+	case "screen_resolution":
+		return e.Property(dec, []byte("screen"))
+	case "value":
+		if m.purchase {
+			return e.Money(dec, []byte("revenue"))
+		}
+	}
+	if m.campaign {
+		switch string(key) {
+		case "source":
+			return e.Text(dec, "source", &row.UTMSource)
+		case "medium":
+			return e.Text(dec, "medium", &row.UTMMedium)
+		case "campaign":
+			return e.Text(dec, "campaign", &row.UTMCampaign)
+		case "term", "content":
+			return e.Property(dec, []byte("utm_"+string(key)))
+		}
+	}
+	return e.Property(dec, key)
+}

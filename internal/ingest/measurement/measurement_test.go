@@ -1,0 +1,124 @@
+package measurement
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"weir/internal/testkit/doorkit"
+)
+
+const target = "/mp/collect?measurement_id=G-1&api_secret=" + doorkit.WriteKey
+
+const body = `{"client_id":"123.456","user_id":"u1","timestamp_micros":"1782907140000000","user_agent":"UA","ip_override":"203.0.113.9","non_personalized_ads":false,
+"user_properties":{"plan":{"value":"pro"},"seats":{"value":3}},"consent":{"ad_user_data":"GRANTED"},"events":[
+{"name":"page_view","params":{"session_id":"77","engagement_time_msec":100,"page_location":"https://example.com/a?utm_source=x","page_title":"A","page_referrer":"https://google.com/","language":"de"}},
+{"name":"purchase","params":{"session_id":77,"transaction_id":"t1","value":12.5,"currency":"EUR","items":[{"item_id":"a"}]}},
+{"name":"tutorial","params":{"value":3,"user.plan":"mine"},"timestamp_micros":1782907080000000}]}`
+
+func TestCollect(t *testing.T) {
+	r := doorkit.New(t, Register)
+	w := r.Do("POST", target, body, "User-Agent: server")
+	rows := r.Take()
+	if w.Code != 204 || w.Body.Len() > 0 || len(rows) != 3 {
+		t.Fatalf("%d %s, %d rows, rejected %v", w.Code, w.Body, len(rows), r.Rejects())
+	}
+	for _, row := range rows {
+		delete(row, "event_id")
+	}
+	same := func(more map[string]any) map[string]any {
+		m := map[string]any{"tenant": "acme", "site_id": "site-1", "client_id": "123.456", "user_id": "u1", "ts": "2026-07-01T11:59:00Z", "user_agent": "UA", "ip": "203.0.113.9",
+			"props.user.plan": "pro", "nums.user.seats": 3.0}
+		for k, v := range more {
+			m[k] = v
+		}
+		return m
+	}
+	doorkit.Exact(t, rows[0], same(map[string]any{"type": "pageview", "session_id": "77", "nums.engagement_time_msec": 100.0, "url": "https://example.com/a?utm_source=x", "host": "example.com", "path": "/a",
+		"utm_source": "x", "referrer": "https://google.com/", "referrer_host": "google.com", "props.title": "A", "props.locale": "de"}))
+	doorkit.Exact(t, rows[1], same(map[string]any{"type": "purchase", "session_id": "77", "props.transaction_id": "t1", "nums.revenue": 12.5, "props.currency": "EUR", "props.items": `[{"item_id":"a"}]`}))
+	doorkit.Exact(t, rows[2], same(map[string]any{"type": "tutorial", "nums.value": 3.0, "ts": "2026-07-01T11:58:00Z", "props.user.plan": "mine"}))
+	row := r.One(t, 204, "POST", target, `{"app_instance_id":"app","events":[{"name":"user_engagement","params":null}]}`)
+	doorkit.Check(t, row, map[string]any{"type": "engagement", "client_id": "app", "ip": nil, "user_agent": nil, "ts": "2026-07-01T12:00:00Z"})
+	row = r.One(t, 204, "POST", target, `{"client_id":1,"events":[{"name":"campaign_details","params":{"source":"s","medium":"m","campaign":"c","term":"t"}}]}`)
+	doorkit.Check(t, row, map[string]any{"client_id": "1", "utm_source": "s", "utm_medium": "m", "utm_campaign": "c", "props.utm_term": "t"})
+}
+
+// The stream names the source when the key does not belong to one.
+func TestKeys(t *testing.T) {
+	r := doorkit.New(t, Register)
+	const one = `{"client_id":"c","events":[{"name":"e"}]}`
+	row := r.One(t, 204, "POST", "/mp/collect?measurement_id=G-ALIAS&api_secret="+doorkit.TenantKey, one)
+	doorkit.Check(t, row, map[string]any{"site_id": "site-1"})
+	for query, status := range map[string]int{"": 401, "?api_secret=nobody": 401, "?api_secret=" + doorkit.ViewerKey: 403, "?measurement_id=G-NONE&api_secret=" + doorkit.TenantKey: 404,
+		"?measurement_id=site-3&api_secret=" + doorkit.TenantKey: 404} {
+		if w := r.Do("POST", "/mp/collect"+query, one); w.Code != status || len(r.Take()) > 0 {
+			t.Errorf("%s: %d %s", query, w.Code, w.Body)
+		}
+	}
+}
+
+// What is wrong is counted, and the answer says nothing of it; /debug says what.
+func TestInvalid(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for b, want := range map[string]string{
+		`{"client_id":"c","events":[{"params":{}}]}`: "field_missing VALUE_REQUIRED events[0].name", `{"events":[{"name":"e"}]}`: "field_missing VALUE_REQUIRED events[0].client_id",
+		`{"client_id":"c","events":[{"name":"e","params":{"n":1e999}}]}`: "number_out_of_range VALUE_OUT_OF_BOUNDS events[0].n", `{"client_id":"c","events":[7]}`: "invalid_type VALUE_INVALID events[0]",
+		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                          "ts_out_of_range VALUE_OUT_OF_BOUNDS events[0].ts",
+		`{"client_id":"c","user_properties":{"a":"` + strings.Repeat("x", 60000) + `"},"events":[{"name":"e"}]}`: "event_too_large EXCEEDED_MAX_ENTITIES events[0]",
+		`{"client_id":"c"}`: "field_missing VALUE_REQUIRED events", `{`: "malformed_json VALUE_INVALID ", ``: "empty_body VALUE_REQUIRED ", `{"events":{}}`: "invalid_type VALUE_INVALID ",
+	} {
+		f := strings.SplitN(want, " ", 3)
+		w := r.Do("POST", target, b)
+		rejects := r.Rejects()
+		if w.Code != 204 || w.Body.Len() > 0 || rejects["site-1 "+f[0]]+rejects[f[0]] != 1 || len(r.Take()) > 0 {
+			t.Errorf("%s: %d %s, rejected %v", b, w.Code, w.Body, rejects)
+		}
+		w = r.Do("POST", "/debug"+target, b)
+		var v struct {
+			ValidationMessages []struct{ FieldPath, Description, ValidationCode string }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil || w.Code != 200 || len(v.ValidationMessages) != 1 || v.ValidationMessages[0].FieldPath != f[2] ||
+			v.ValidationMessages[0].ValidationCode != f[1] || v.ValidationMessages[0].Description == "" {
+			t.Errorf("/debug %s: %d %s, want %s", b, w.Code, w.Body, want)
+		}
+		if rejects = r.Rejects(); len(rejects) > 0 {
+			t.Errorf("/debug %s counts %v", b, rejects)
+		}
+	}
+	w := r.Do("POST", "/debug"+target, body)
+	if w.Code != 200 || w.Body.String() != `{"validationMessages":[]}` || len(r.Take()) > 0 || len(r.Rejects()) > 0 {
+		t.Errorf("/debug of a good request: %d %s", w.Code, w.Body)
+	}
+	if w = r.Do("POST", "/debug/mp/collect?api_secret=nobody", body); w.Code != 200 || !strings.Contains(w.Body.String(), "VALUE_INVALID") {
+		t.Errorf("/debug with a wrong key: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	r := doorkit.New(t, Register)
+	r.Limit = doorkit.OverLimit()
+	if w := r.Do("POST", target, body); w.Code != 204 || r.Rejects()["site-1 over_limit"] != 3 || len(r.Take()) > 0 {
+		t.Errorf("over a limit: %d", w.Code)
+	}
+	r.Limit, r.LogErr = nil, http.ErrAbortHandler
+	if w := r.Do("POST", target, body); w.Code != 503 {
+		t.Errorf("not durable: %d", w.Code)
+	}
+}
+
+func FuzzMeasurement(f *testing.F) {
+	f.Add([]byte(body))
+	f.Add([]byte(`{"client_id":"\ud83d","user_properties":{"a":1,"b":{"value":{"x":[]}}},"events":[{"name":"purchase","params":{"value":"1","a":{"b":{}}}}]}`))
+	r := doorkit.New(f, Register)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if w := r.Do("POST", target, string(b)); w.Code != 204 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		r.Sound(t)
+		if w := r.Do("POST", "/debug"+target, string(b)); w.Code != 200 || !json.Valid(w.Body.Bytes()) || len(r.Take()) > 0 {
+			t.Errorf("debug: %d %s", w.Code, w.Body)
+		}
+	})
+}

@@ -1,0 +1,164 @@
+// Package snowplow is the door of Snowplow's tracker protocol: the collector's POST (tp2) and its pixel. docs/PROTOCOLS.md says what becomes of
+// its events.
+package snowplow
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"github.com/go-faster/jx"
+
+	"weir/internal/ingest"
+	"weir/internal/problem"
+)
+
+// Register adds the doors to a mux.
+func Register(mux *http.ServeMux, h *ingest.Handler) {
+	door := func(path, method string, serve func(*ingest.Request) *problem.Problem) {
+		mux.Handle(path, h.Handle(ingest.Door{Name: "snowplow", Methods: []string{method}, Drops: true, Silent: true, Serve: serve, Refuse: refuse}))
+	}
+	door("/com.snowplowanalytics.snowplow/tp2", http.MethodPost, post)
+	door("/i", http.MethodGet, pixel)
+}
+
+// refuse answers a request that is refused. Trackers send again whatever is not one of 400, 401, 403, 410 and 422: what would never be taken gets one of these.
+func refuse(w http.ResponseWriter, _ *http.Request, p *problem.Problem) {
+	if p.Status == http.StatusNotFound || p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusUnsupportedMediaType {
+		changed := *p
+		changed.Status, changed.Title = http.StatusUnprocessableEntity, http.StatusText(http.StatusUnprocessableEntity)
+		p = &changed
+	}
+	p.Write(w)
+}
+
+// post takes {"schema":"iglu:…/payload_data/…","data":[…]}.
+func post(q *ingest.Request) *problem.Problem {
+	body, prob := q.Body()
+	if prob != nil {
+		return prob
+	}
+	m := take(q)
+	defer m.done()
+	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
+		return prob
+	}
+	if m.data == nil {
+		return problem.New(http.StatusBadRequest, "field_missing", "the request has no events: set data to an array").WithField("data")
+	}
+	if prob := q.Each(m.data, m.onFirst); prob != nil {
+		return prob
+	}
+	if prob := m.open(); prob != nil {
+		return prob
+	}
+	if prob := q.Each(m.data, m.onMessage); prob != nil {
+		return q.Fail(prob)
+	}
+	if _, prob := q.Commit(); prob != nil {
+		return prob
+	}
+	q.Writer.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = q.Writer.Write([]byte("ok")) // the client has gone if this fails
+	return nil
+}
+
+// pixel takes one event from the address.
+func pixel(q *ingest.Request) *problem.Problem {
+	raw, prob := q.Unpack([]byte(q.HTTP.URL.RawQuery))
+	if prob != nil {
+		return prob
+	}
+	values, err := url.ParseQuery(string(raw))
+	if err != nil {
+		return problem.New(http.StatusBadRequest, "malformed_query", "the query of the address cannot be read: percent-encode its values")
+	}
+	m := take(q)
+	defer m.done()
+	m.query = values
+	m.app = []byte(values.Get("aid"))
+	if prob := m.open(); prob != nil {
+		return prob
+	}
+	if prob := q.Add(raw, m.onQuery); prob != nil {
+		return q.Fail(prob)
+	}
+	if _, prob := q.Commit(); prob != nil {
+		return prob
+	}
+	hd := q.Writer.Header()
+	hd.Set("Content-Type", "image/gif")
+	hd.Set("Content-Length", strconv.Itoa(len(gif)))
+	hd.Set("Cache-Control", "no-store, no-cache, must-revalidate, private")
+	_, _ = q.Writer.Write(gif) // the client has gone if this fails
+	return nil
+}
+
+// gif is a transparent image of one pixel.
+var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
+
+// open opens the request for the application of its first event. Others may be of any source of the same tenant.
+func (m *reader) open() *problem.Problem {
+	if len(m.app) == 0 {
+		return problem.New(http.StatusBadRequest, "field_missing", "the events name no application: set appId to a source's site_id, to one of its aliases, or, on a server, to its write key").WithField("aid")
+	}
+	if prob := m.q.Open(string(m.app)); prob != nil {
+		return prob
+	}
+	if !m.q.Keyed() {
+		m.q.AnySite()
+	}
+	m.q.FromVisitor(true) // an event says otherwise
+	m.hidden = m.q.HTTP.Header.Get("SP-Anonymous") != ""
+	return nil
+}
+
+func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
+	if string(key) != "data" {
+		return dec.Skip()
+	}
+	raw, err := dec.Raw()
+	m.data = raw
+	return err
+}
+
+// first finds the application of the first event that names one.
+func (m *reader) first(raw []byte) *problem.Problem {
+	if len(m.app) > 0 {
+		return nil
+	}
+	var dec jx.Decoder
+	dec.ResetBytes(raw)
+	if dec.Next() == jx.Object {
+		_ = dec.ObjBytes(m.onApp) // it is valid: Each has read it
+	}
+	return nil
+}
+
+func (m *reader) appField(dec *jx.Decoder, key []byte) error {
+	if string(key) == "aid" {
+		return m.q.Text(dec, &m.app)
+	}
+	return dec.Skip()
+}
+
+var readers = sync.Pool{New: func() any {
+	m := &reader{}
+	m.onEnvelope, m.onApp, m.onField, m.onFirst, m.onMessage = m.envelope, m.appField, m.field, m.first, m.message
+	m.onEvent, m.onQuery, m.onProps, m.onContext, m.onSession, m.onSale = m.read, m.readQuery, m.prop, m.contextField, m.session, m.sale
+	m.onDescribed, m.onElement = m.describedField, m.element
+	return m
+}}
+
+func take(q *ingest.Request) *reader {
+	m := readers.Get().(*reader)
+	m.q = q
+	return m
+}
+
+// done forgets the request and keeps the reader for another.
+func (m *reader) done() {
+	m.q, m.e, m.data, m.app, m.query, m.hidden = nil, nil, nil, nil, nil, false
+	readers.Put(m)
+}
