@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build deps run test check race system clients browser fuzz fuzz-isolation bench microbench gen web vuln clean ci nightly
+.PHONY: help build deps run test check race system clients browser fuzz fuzz-isolation bench microbench gen gen-check web web-check vuln clean ci nightly
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -21,7 +21,7 @@ deps: ## fetch what the binary needs beside itself, pinned and checked: the quer
 	@$(GO) run ./build/libchdb
 	@$(GO) run ./build/geo
 
-build: deps ## build bin/weir and everything it needs
+build: deps web ## build bin/weir and everything it needs
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./cmd/weir
 
@@ -38,6 +38,7 @@ check: ## format, vet, lint, generated files
 	$(GO) vet -tags clients ./test/clients
 	$(GO) vet -tags browser ./test/browser
 	$(TOOL) staticcheck ./...
+	$(MAKE) --no-print-directory web-check
 
 race: deps ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short ./internal/...
@@ -66,16 +67,24 @@ bench-tenants: build ## what tenants feel of each other, router, kept panels, 10
 microbench: deps ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
-gen: ## rewrite generated files (docs/CONFIG.md)
+gen: build ## rewrite generated files (docs/CONFIG.md, the types of the dashboard's client)
+	$(GO) run ./build/web -types
 	$(GO) test ./internal/config -run Reference -update
 
-web: ## the dashboard; there is none yet, the API browser at /docs is part of the binary
-	@echo "web: nothing to build yet"
+web: ## build the dashboard, if its sources changed (Node and npm)
+	@$(GO) run ./build/web
+
+web-check: ## lint, types and unit tests of the dashboard
+	@$(GO) run ./build/web -install
+	cd web && npm run --silent check && npm run --silent test -- --silent --reporter=dot
+
+gen-check: build ## the generated files are those of the API that bin/weir has
+	$(GO) run ./build/web -stale
 
 vuln: ## known vulnerabilities of the dependencies (needs the Go vulnerability database)
 	$(TOOL) govulncheck ./...
 
-ci: check build test race clients browser ## what CI runs
+ci: check build gen-check test race clients browser ## what CI runs
 	$(GO) test -tags system -count=1 -timeout 30m -short ./test/system/...
 
 nightly: ci system ## before a release

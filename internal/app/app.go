@@ -29,6 +29,7 @@ import (
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/clickhouse/schema"
 	"weir/internal/config"
+	"weir/internal/dashboard"
 	"weir/internal/dedupe"
 	"weir/internal/enrich"
 	"weir/internal/erasable"
@@ -271,6 +272,12 @@ func (a *app) openAPI(ctx context.Context) error {
 	}
 	doors.Register(a.api.Mux())
 	foreignDoors(a.api.Mux(), doors)
+	pages, err := dashboard.New()
+	if err != nil {
+		return err
+	}
+	pages.Register(a.api.Mux())
+	a.api.Pages(pages)
 	a.jobs.Mount(a.api.Huma())
 	return a.openQueries(ctx)
 }

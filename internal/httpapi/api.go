@@ -116,6 +116,7 @@ type API struct {
 	metrics *metrics
 	spec    func() ([]byte, error) // the OpenAPI description, made at its first use
 	salts   saltSource
+	pages   http.Handler // what browsers get where there is nothing else; nil: a problem
 }
 
 // New returns an API with the control operations. It does no I/O.
@@ -141,6 +142,7 @@ func New(cfg Config) (*API, error) {
 	a.registerUsers()
 	a.registerPolicy()
 	a.registerSessions()
+	a.registerSites()
 	a.registerAudit()
 	a.registerImports()
 	a.registerUsage()
@@ -174,6 +176,9 @@ func (a *API) Huma() huma.API { return a.huma }
 
 // Mux is where plain handlers are registered; they authenticate by themselves.
 func (a *API) Mux() *http.ServeMux { return a.mux }
+
+// Pages answers browsers that open an address for which nothing is registered: the dashboard, whose views have addresses of their own.
+func (a *API) Pages(h http.Handler) { a.pages = h }
 
 // Describe adds a plain handler to the OpenAPI description.
 func (a *API) Describe(op *huma.Operation) { a.huma.OpenAPI().AddOperation(op) }

@@ -430,14 +430,14 @@ func TestHealth(t *testing.T) {
 	if w.Header().Get("Retry-After") != "1" {
 		t.Error("503 without Retry-After")
 	}
-	if body := f.do("GET", "/", "", "").Body.String(); !strings.Contains(body, "the engine starts") {
+	if body := f.do("GET", "/status", "", "").Body.String(); !strings.Contains(body, "the engine starts") {
 		t.Errorf("page: %s", body)
 	}
 	f.ready = nil
 	if w := f.do("GET", "/readyz", "", ""); w.Code != 200 {
 		t.Errorf("readyz: %d", w.Code)
 	}
-	if body := f.do("GET", "/", "", "").Body.String(); !strings.Contains(body, "Ready.") || !strings.Contains(body, "Version 1.2.3, up 0s.") {
+	if body := f.do("GET", "/status", "", "").Body.String(); !strings.Contains(body, "Ready.") || !strings.Contains(body, "Version 1.2.3, up 0s.") {
 		t.Errorf("page: %s", body)
 	}
 }
@@ -477,7 +477,7 @@ func TestMetricsAccess(t *testing.T) {
 
 func TestPagesNeedNothingElse(t *testing.T) {
 	f := newFixture(t)
-	for path, kind := range map[string]string{"/": "text/html", "/docs": "text/html", "/docs.js": "text/javascript", "/weir.css": "text/css", "/openapi.json": "application/json"} {
+	for path, kind := range map[string]string{"/status": "text/html", "/docs": "text/html", "/docs.js": "text/javascript", "/weir.css": "text/css", "/openapi.json": "application/json"} {
 		w := f.do("GET", path, "", "")
 		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Header().Get("Content-Type"))

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"weir/internal/origin"
@@ -30,6 +31,9 @@ func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	from := origin.Origin{Addr: a.proxies().Of(r), Secure: a.proxies().Secure(r), Request: requestID(r)}
 	r = r.WithContext(origin.With(r.Context(), from))
 	sw := &writer{ResponseWriter: w, control: http.NewResponseController(w), request: r, timeout: a.cfg.WriteTimeout}
+	if h == http.Handler(a.mux) {
+		sw.pages = a.pages // the other listener has none
+	}
 	sw.Header().Set(RequestIDHeader, from.Request)
 	secure(sw.Header(), from.Secure)
 	sw.progress(begin)
@@ -97,11 +101,12 @@ type writer struct {
 	control  *http.ResponseController
 	request  *http.Request
 	timeout  time.Duration
-	deadline time.Time // that is set
-	bodyEnd  time.Time // when the body must have come
-	status   int       // 0 until the head was written
-	sent     int64     // bytes of the body
-	replaced bool      // the mux's own text is dropped
+	deadline time.Time    // that is set
+	bodyEnd  time.Time    // when the body must have come
+	status   int          // 0 until the head was written
+	sent     int64        // bytes of the body
+	replaced bool         // the mux's own text is dropped
+	pages    http.Handler // see API.Pages; nil: none
 }
 
 // Unwrap serves http.ResponseController.
@@ -153,12 +158,22 @@ func (w *writer) WriteHeader(status int) {
 }
 
 func (w *writer) noRoute(status int) {
+	if w.pages != nil && status == http.StatusNotFound && wantsPage(w.request) {
+		w.Header().Del("Content-Length")
+		w.pages.ServeHTTP(direct{w}, w.request)
+		return
+	}
 	p := problem.New(status, "no_such_path", "there is nothing at %s: see /docs for what there is", w.request.URL.Path)
 	if status == http.StatusMethodNotAllowed {
 		p = problem.New(status, "method_not_allowed", "%s does not take %s, only %s", w.request.URL.Path, w.request.Method, w.Header().Get("Allow"))
 	}
 	w.Header().Del("Content-Length")
 	p.Write(direct{w})
+}
+
+// wantsPage says whether a browser opens an address as a page. What lies under /api/ is never one.
+func wantsPage(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // direct writes around the replacement.

@@ -27,7 +27,7 @@ func (a *API) registerPages() {
 	a.mux.HandleFunc("GET /weir.css", func(w http.ResponseWriter, _ *http.Request) { servePage(w, "weir.css", "text/css") })
 	started := a.cfg.Now()
 	home := template.Must(template.ParseFS(pageFiles, "pages/home.html"))
-	a.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	a.mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		var page bytes.Buffer
 		err := home.Execute(&page, map[string]any{"Version": a.cfg.Version, "Reasons": a.cfg.Ready(), "Metrics": a.cfg.Gatherer != nil,
 			"Uptime": a.cfg.Now().Sub(started).Truncate(time.Second)})

@@ -28,6 +28,8 @@ type Sessions interface {
 // Logins signs browsers in with an identity provider.
 type Logins interface {
 	Begin(ctx context.Context, name, back string) (to, browser string, prob *problem.Problem)
+	// Names are those of the providers that sign browsers in.
+	Names() []string
 	Finish(r *http.Request, browser string) (who tenant.Principal, name, back string, prob *problem.Problem)
 }
 

@@ -177,6 +177,17 @@ func withoutBody(err error) string {
 	return "no answer"
 }
 
+// Names are those of the providers that sign browsers in, as in the file.
+func (p *Providers) Names() []string {
+	names := []string{}
+	for _, x := range p.all {
+		if x.ClientID != "" {
+			names = append(names, x.Name)
+		}
+	}
+	return names
+}
+
 // SignsIn says whether a provider signs browsers in.
 func (p *Providers) SignsIn() bool {
 	for _, x := range p.all {
