@@ -67,7 +67,11 @@ func (b builder) packages(ctx context.Context) error {
 			return err
 		}
 	}
-	link, target := filepath.Join(source, "node_modules"), filepath.Join(kept, "node_modules")
+	link := filepath.Join(source, "node_modules")
+	target, err := filepath.Rel(source, filepath.Join(b.cache, "packages-"+sum, "node_modules"))
+	if err != nil {
+		return err
+	}
 	if now, err := os.Readlink(link); err == nil && now == target {
 		return nil
 	}

@@ -1,0 +1,62 @@
+/** An error as weir writes it (RFC 9457): a stable code, what happened, the field or limit, and what to do. */
+export class Problem extends Error {
+  override name = 'Problem';
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail: string,
+    readonly field?: string,
+    readonly limit?: string,
+    readonly retryAfter?: number,
+    readonly request?: string,
+  ) {
+    super(detail);
+  }
+
+  /** The problem of an answer; body is its parsed JSON, if it had any. */
+  static from(res: Response, body: unknown): Problem {
+    const b = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+    const text = (name: string) => (typeof b[name] === 'string' ? (b[name] as string) : undefined);
+    const retry = Number(res.headers.get('Retry-After') ?? Number.NaN);
+    return new Problem(
+      res.status,
+      text('code') ?? 'unknown',
+      text('detail') ?? (typeof body === 'string' && body ? body : `weir answered with ${res.status} ${res.statusText}`),
+      text('field'),
+      text('limit'),
+      Number.isFinite(retry) ? retry : undefined,
+      res.headers.get('X-Request-Id') ?? undefined,
+    );
+  }
+
+  static unreachable(cause: unknown): Problem {
+    return new Problem(0, 'unreachable', `weir could not be reached (${cause instanceof Error ? cause.message : String(cause)})`);
+  }
+
+  /** Another try may help: nothing about the question was wrong. */
+  get passing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+
+  /** One line on what to do; empty when the detail says it already. */
+  get advice(): string {
+    switch (true) {
+      case this.status === 0:
+        return 'Check that the server runs and that this machine is online. The page tries again by itself.';
+      case this.status === 401:
+        return 'Sign in again.';
+      case this.status === 403:
+        return 'Ask an admin of the tenant for a role that may do this.';
+      case this.status === 429:
+        return this.retryAfter ? `Try again in ${this.retryAfter} s; Settings → Limits shows what is used.` : 'Wait a little; Settings → Limits shows what is used.';
+      case this.status === 503:
+        return 'The server is starting or busy; the page tries again by itself.';
+      case this.status >= 500:
+        return this.request ? `The server's log says more under the request id ${this.request}.` : "The server's log says more.";
+      default:
+        return '';
+    }
+  }
+}
+
+export const asProblem = (e: unknown): Problem => (e instanceof Problem ? e : new Problem(-1, 'client', e instanceof Error ? e.message : String(e)));

@@ -1,0 +1,49 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
+import { writeFilter } from '../state/filters';
+import { asked } from '../state/range';
+import { useView } from '../state/url';
+import { answer, client } from './client';
+import type { components } from './schema';
+import { useSite } from './site';
+
+export type Question = components['schemas']['ReportBodyBody'];
+export type Row = Record<string, unknown>;
+export type Report = components['schemas']['Report'];
+
+/** What all questions of a view have in common: range, filters, segment. */
+export type Scope = { from: string; to?: string; filter?: string[]; segment?: string };
+
+export function useScope(): Scope {
+  const { zone } = useSite();
+  const [view] = useView();
+  return useMemo(
+    () => ({
+      ...asked(view.range, zone),
+      ...(view.filters.length > 0 && { filter: view.filters.map(writeFilter) }),
+      ...(view.segment && { segment: view.segment }),
+    }),
+    [view, zone],
+  );
+}
+
+/** A report on the site of the view. Ranges that end now are asked again each half minute while the page is looked at. */
+export function useReport(question: Question, enabled = true) {
+  const { id } = useSite();
+  return useQuery({
+    queryKey: ['report', id, question],
+    enabled,
+    queryFn: ({ signal }) => answer(client.POST('/api/v1/analytics/{site_id}/report', { params: { path: { site_id: id } }, body: question, signal })),
+    placeholderData: keepPreviousData,
+    refetchInterval: question.to ? false : 30_000,
+  });
+}
+
+export const number = (row: Row | undefined, name: string): number | undefined => {
+  const v = row?.[name];
+  return typeof v === 'number' ? v : typeof v === 'string' && v !== '' ? Number(v) : undefined;
+};
+export const text = (row: Row | undefined, name: string): string => {
+  const v = row?.[name];
+  return typeof v === 'string' ? v : v === undefined || v === null ? '' : String(v);
+};

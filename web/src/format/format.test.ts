@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { country, flag, value } from './names';
+import { bytes, change, compact, duration, exact, percent, show, signed } from './numbers';
+import { ago, axis, clock, dayLong, interval, moment } from './time';
+
+test('numbers', () => {
+  expect([0, 999, 9999, 10_000, 12_345, 1_234_567, 9_990_000_000].map(compact)).toEqual(['0', '999', '9,999', '10K', '12.3K', '1.2M', '10B']);
+  expect([null, undefined, Number.NaN, Number.POSITIVE_INFINITY].map(compact)).toEqual(['–', '–', '–', '–']);
+  expect(exact(1234567)).toBe('1,234,567');
+  expect(exact(1.2345)).toBe('1.23');
+  expect([0, 0.5, 0.1234, 0.00001, 1, 12.5].map((n) => percent(n))).toEqual(['0%', '50%', '12.3%', '<0.1%', '100%', '1250%']);
+  expect([0, 0.25, 59, 95, 3600, 90_000].map(duration)).toEqual(['0s', '250ms', '59s', '1m 35s', '1h 00m', '1d 1h']);
+  expect([0, 999, 1000, 1536, 999_600, 2.5e9].map(bytes)).toEqual(['0 B', '999 B', '1.0 KB', '1.5 KB', '1.0 MB', '2.5 GB']);
+  expect(show(0.421, 'ratio')).toBe('42.1%');
+  expect(show(1.5, 'decimal')).toBe('1.50');
+  expect(show(1234567, 'count', true)).toBe('1,234,567');
+});
+
+test('changes', () => {
+  expect(change(12, 10)).toBeCloseTo(0.2);
+  expect(change(12, 0)).toBeUndefined();
+  expect(change(undefined, 3)).toBeUndefined();
+  expect([0.2, -0.034, 0, 0.0001, 15].map(signed)).toEqual(['+20%', '−3.4%', '0%', '0%', '+1,500%']);
+});
+
+test('times are those of the zone, days have none', () => {
+  expect(clock('2026-03-01T23:30:00Z', 'Europe/Berlin')).toBe('00:30');
+  expect(dayLong('2026-03-01', 'America/New_York')).toBe('Sun 1 Mar 2026');
+  expect(moment('2026-03-01T23:30:05Z', 'UTC')).toBe('1 Mar 2026, 23:30:05');
+  expect(axis('2026-03-01', 'day', 'America/New_York')).toBe('1 Mar');
+  expect(axis('2026-03-01T05:00:00-05:00', 'hour', 'America/New_York')).toBe('05:00');
+  expect(interval('2026-03-01', 'week', 'UTC')).toBe('Week of Sun 1 Mar 2026');
+  expect(clock('nonsense', 'UTC')).toBe('nonsense');
+  const now = new Date('2026-03-01T12:00:00Z');
+  expect(['2026-03-01T11:59:59Z', '2026-03-01T11:59:30Z', '2026-03-01T11:00:30Z', '2026-03-01T02:00:00Z', '2026-02-01T02:00:00Z'].map((t) => ago(t, 'UTC', now))).toEqual([
+    'just now', '30 s ago', '59 min ago', '10 h ago', '1 Feb',
+  ]);
+});
+
+test('names', () => {
+  expect(country('DE')).toBe('Germany');
+  expect([country(''), country('xx'), country('1234')]).toEqual(['Unknown', 'xx', '1234']);
+  expect(flag('DE')).toBe('🇩🇪');
+  expect(value('channel', '')).toBe('Direct or none');
+  expect(value('path', '/a')).toBe('/a');
+});

@@ -1,0 +1,39 @@
+// What people read in place of codes.
+
+const regions = typeof Intl.DisplayNames === 'function' ? new Intl.DisplayNames('en', { type: 'region' }) : undefined;
+
+/** The name of a country of its two-letter code. */
+export function country(code: string): string {
+  if (!/^[A-Z]{2}$/.test(code)) return code === '' ? 'Unknown' : code;
+  try {
+    return regions?.of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
+
+/** The flag of a two-letter code, as the emoji of its two letters. */
+export const flag = (code: string): string => (/^[A-Z]{2}$/.test(code) ? String.fromCodePoint(...[...code].map((c) => 0x1f1e6 + c.charCodeAt(0) - 65)) : '');
+
+const dims: Record<string, string> = {
+  path: 'Page', url: 'URL', host: 'Host', entry_path: 'Entry page', exit_path: 'Exit page', referrer: 'Referrer', referrer_host: 'Referrer',
+  channel: 'Channel', utm_source: 'Source', utm_medium: 'Medium', utm_campaign: 'Campaign', utm_term: 'Term', utm_content: 'Content',
+  country: 'Country', region: 'Region', city: 'City', device: 'Device', os: 'System', browser: 'Browser', type: 'Event', is_bot: 'Robot',
+  bot_rule: 'Robot rule', client_id: 'Visitor', user_id: 'User', session_id: 'Session', event_id: 'Event id', cohort: 'Cohort', site_id: 'Site',
+};
+
+/** The name of a column or property. */
+export const dim = (name: string): string => dims[name] ?? (name.startsWith('props.') ? name.slice(6) : name);
+
+const capital = (s: string) => s.charAt(0).toUpperCase() + s.slice(1);
+const channels: Record<string, string> = { ai: 'AI assistants', referral: 'Referral sites', campaign: 'Other campaigns', internal: 'Own pages', paid: 'Paid ads' };
+
+/** A value of a dim. */
+export function value(name: string, v: string): string {
+  if (v === '') return name === 'referrer_host' || name === 'channel' ? 'Direct or none' : name.startsWith('utm_') ? 'None' : 'Unknown';
+  if (name === 'country') return country(v);
+  if (name === 'channel') return channels[v] ?? capital(v);
+  if (name === 'device') return capital(v);
+  if (name === 'is_bot') return v === 'true' ? 'Robots' : 'People';
+  return v;
+}

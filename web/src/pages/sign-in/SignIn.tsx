@@ -1,0 +1,94 @@
+import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { useState, type FormEvent } from 'react';
+import { asProblem } from '../../api/problem';
+import { useSigning, useSignInOptions } from '../../api/session';
+import { Notice } from '../../parts/Answer';
+import { Tabs } from '../../parts/Card';
+import { Mark } from '../../shell/Frame';
+import css from './SignIn.module.css';
+
+/** The ways in: a provider, a password, a key. What was asked for is shown afterwards: the address stays. */
+export default function SignIn() {
+  const options = useSignInOptions();
+  const [way, choose] = useState<'password' | 'key'>('password');
+  const here = location.pathname + location.search;
+  return (
+    <main className={css.page}>
+      <div className={css.side}>
+        <div className={css.falls} aria-hidden />
+      </div>
+      <div className={css.form}>
+        <h1>
+          <Mark />
+        </h1>
+        <p className={css.lead}>Sign in to see what happens on your sites.</p>
+        {(options.data?.providers ?? []).map((name) => (
+          <Button key={name} component="a" size="md" fullWidth mb="sm" href={`/auth/login?issuer=${encodeURIComponent(name)}&return=${encodeURIComponent(here)}`}>
+            Continue with {name}
+          </Button>
+        ))}
+        <div className={css.tabs}>
+          <Tabs label="Ways to sign in" value={way} onChange={choose} tabs={[['password', 'Password'], ['key', 'Key']]} />
+        </div>
+        {way === 'password' ? <Password off={options.data?.password === false} /> : <Key />}
+      </div>
+    </main>
+  );
+}
+
+/** Runs what signs in and keeps what it complained about. */
+function useAttempt() {
+  const [problem, setProblem] = useState<unknown>();
+  const [busy, setBusy] = useState(false);
+  const attempt = (run: () => Promise<unknown>) => (e: FormEvent) => {
+    e.preventDefault();
+    setBusy(true);
+    setProblem(undefined);
+    run().catch((p: unknown) => { setProblem(p); setBusy(false); });
+  };
+  return { busy, attempt, note: problem ? <Notice tone="bad" title="That did not work">{asProblem(problem).detail}</Notice> : null };
+}
+
+function Password({ off }: { off: boolean }) {
+  const { password } = useSigning();
+  const { busy, attempt, note } = useAttempt();
+  const [tenant, setTenant] = useState(() => localStorage.getItem('weir.sign-in.tenant') ?? '');
+  const [email, setEmail] = useState('');
+  const [secret, setSecret] = useState('');
+  if (off) return <p className={css.hint}>This server takes no passwords. Sign in with a key.</p>;
+  return (
+    <form
+      onSubmit={attempt(async () => {
+        await password(tenant.trim(), email.trim(), secret);
+        localStorage.setItem('weir.sign-in.tenant', tenant.trim());
+      })}
+    >
+      <Stack gap="sm">
+        <TextInput label="Tenant" description="Leave it empty if you are an operator" autoComplete="organization" value={tenant} onChange={(e) => setTenant(e.currentTarget.value)} />
+        <TextInput label="E-mail" type="email" autoComplete="username" required value={email} onChange={(e) => setEmail(e.currentTarget.value)} />
+        <PasswordInput label="Password" autoComplete="current-password" required value={secret} onChange={(e) => setSecret(e.currentTarget.value)} />
+        {note}
+        <Button type="submit" size="sm" loading={busy}>
+          Sign in
+        </Button>
+      </Stack>
+    </form>
+  );
+}
+
+function Key() {
+  const { key } = useSigning();
+  const { busy, attempt, note } = useAttempt();
+  const [value, setValue] = useState('');
+  return (
+    <form onSubmit={attempt(() => key(value.trim()))}>
+      <Stack gap="sm">
+        <PasswordInput label="Key" description="Of a viewer, analyst or admin, or the operator's token. It stays in this tab." autoComplete="off" required value={value} onChange={(e) => setValue(e.currentTarget.value)} />
+        {note}
+        <Button type="submit" size="sm" loading={busy}>
+          Open
+        </Button>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,72 @@
+import { Button, Skeleton } from '@mantine/core';
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { asProblem } from '../api/problem';
+import css from './Answer.module.css';
+
+/**
+ * Shows the answer to a question in each of its states, in one place: a skeleton of `height` until the first answer; a problem with what to do; an
+ * answer that is older than its question, dimmed; an answer that could not be renewed, with a note; an empty answer; else `children` of the data.
+ */
+export function Answer<T>({ query, height, empty, children }: { query: UseQueryResult<T>; height: number | string; empty?: (data: T) => ReactNode | false; children: (data: T) => ReactNode }) {
+  const { data, error, isPending, isFetching, isPlaceholderData } = query;
+  if (data === undefined) {
+    if (error && !(isPending && isFetching)) return <ProblemNotice error={error} retry={() => void query.refetch()} />;
+    return (
+      <div role="status" aria-label="Loading" style={{ height }}>
+        <Skeleton height="100%" radius={6} />
+      </div>
+    );
+  }
+  const nothing = empty?.(data);
+  return (
+    <div className={css.answer} aria-busy={isPlaceholderData} data-old={isPlaceholderData || undefined}>
+      {error && <StaleNote error={error} at={query.dataUpdatedAt} retry={() => void query.refetch()} />}
+      {nothing ? (
+        <div className={css.empty} style={{ minHeight: height }}>
+          {nothing}
+        </div>
+      ) : (
+        children(data)
+      )}
+    </div>
+  );
+}
+
+/** What went wrong and what to do about it. */
+export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {
+  const p = asProblem(error);
+  const title = p.status === 0 ? 'weir cannot be reached' : p.status === 422 || p.status === 400 ? 'This question cannot be answered' : p.status === 429 ? 'Over a limit' : p.status === 403 ? 'Not allowed' : p.status === 404 ? 'Not found' : 'Something went wrong';
+  return (
+    <Notice tone="bad" title={title} action={retry && p.status !== 403 ? <Button variant="default" onClick={retry}>Try again</Button> : undefined}>
+      {p.field && <span className="mono">{p.field}: </span>}
+      {p.detail}
+      {p.advice && <> {p.advice}</>}
+    </Notice>
+  );
+}
+
+function StaleNote({ error, at, retry }: { error: unknown; at: number; retry: () => void }) {
+  const p = asProblem(error);
+  return (
+    <div className={css.stale} role="status">
+      <span>
+        As of {new Date(at).toLocaleTimeString('en-GB')}: {p.detail}
+      </span>
+      <button type="button" onClick={retry}>
+        Try again
+      </button>
+    </div>
+  );
+}
+
+/** A message in the place of content. */
+export function Notice({ title, tone = 'plain', action, children }: { title: string; tone?: 'plain' | 'bad'; action?: ReactNode; children?: ReactNode }) {
+  return (
+    <div className={css.notice} data-tone={tone} role={tone === 'bad' ? 'alert' : undefined}>
+      <strong>{title}</strong>
+      {children && <p>{children}</p>}
+      {action}
+    </div>
+  );
+}

@@ -1,0 +1,51 @@
+import type { ReactNode } from 'react';
+import css from './Card.module.css';
+
+/** A panel with a title, something at the right of it, and a body. */
+export function Card({ title, aside, flush, children, className }: { title?: ReactNode; aside?: ReactNode; flush?: boolean; children: ReactNode; className?: string }) {
+  return (
+    <section className={className ? `${css.card} ${className}` : css.card}>
+      {(title || aside) && (
+        <header className={css.head}>
+          {title && <h2>{title}</h2>}
+          {aside && <div className={css.aside}>{aside}</div>}
+        </header>
+      )}
+      <div className={css.body} data-flush={flush || undefined}>
+        {children}
+      </div>
+    </section>
+  );
+}
+
+/** Tabs in the head of a card. Arrow keys move between them. */
+export function Tabs<T extends string>({ label, tabs, value, onChange }: { label: string; tabs: [T, string][]; value: T; onChange: (v: T) => void }) {
+  const step = (by: number) => {
+    const i = tabs.findIndex(([id]) => id === value);
+    const next = tabs[(i + by + tabs.length) % tabs.length];
+    if (next) onChange(next[0]);
+  };
+  return (
+    <div role="tablist" aria-label={label} className={css.tabs}>
+      {tabs.map(([id, name]) => (
+        <button
+          key={id}
+          type="button"
+          role="tab"
+          aria-selected={id === value}
+          tabIndex={id === value ? 0 : -1}
+          ref={(el) => {
+            if (el && id === value && el.parentElement?.contains(document.activeElement) && document.activeElement !== el) el.focus();
+          }}
+          onClick={() => onChange(id)}
+          onKeyDown={(e) => {
+            if (e.key === 'ArrowRight') step(1);
+            if (e.key === 'ArrowLeft') step(-1);
+          }}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,57 @@
+import { Button, Popover, Skeleton } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconCalendar } from '@tabler/icons-react';
+import { lazy, Suspense } from 'react';
+import { useSite } from '../api/site';
+import { dayShort } from '../format/time';
+import { daysOf, presetNames, presets, type Range } from '../state/range';
+import { useView } from '../state/url';
+import css from './DateRange.module.css';
+
+const Calendar = lazy(() => import('./Calendar'));
+
+/** How a range is called. */
+export function nameOf(r: Range, zone: string): string {
+  if ('preset' in r) return presetNames[r.preset];
+  const { from, to } = daysOf(r, zone);
+  return from === to ? dayShort(from, zone) : `${dayShort(from, zone)} – ${dayShort(to, zone)}`;
+}
+
+/** The range of dates of the view: one of the usual ones, or days of a calendar. */
+export function DateRange() {
+  const { zone } = useSite();
+  const [view, change] = useView();
+  const [opened, { close, toggle, open }] = useDisclosure(false);
+  const pick = (range: Range) => {
+    change({ range });
+    close();
+  };
+  return (
+    <Popover opened={opened} onChange={(o) => (o ? open() : close())} position="bottom-end" trapFocus returnFocus>
+      <Popover.Target>
+        <Button variant="default" leftSection={<IconCalendar size={15} stroke={1.6} aria-hidden />} onClick={toggle} aria-label={`Range of dates: ${nameOf(view.range, zone)}`}>
+          {nameOf(view.range, zone)}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown p={0}>
+        <div className={css.drop}>
+          <ul className={css.presets}>
+            {presets.map((p) => (
+              <li key={p}>
+                <button type="button" aria-current={'preset' in view.range && view.range.preset === p ? true : undefined} onClick={() => pick({ preset: p })}>
+                  {presetNames[p]}
+                </button>
+              </li>
+            ))}
+          </ul>
+          <div className={css.calendar}>
+            <Suspense fallback={<Skeleton width={250} height={270} />}>
+              <Calendar value={daysOf(view.range, zone)} onPick={(from, to) => pick({ from, to })} />
+            </Suspense>
+            <p>Days are those of {zone}.</p>
+          </div>
+        </div>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

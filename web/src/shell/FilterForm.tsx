@@ -1,0 +1,70 @@
+import { Button, Group, Select, Stack, TagsInput } from '@mantine/core';
+import { useState } from 'react';
+import { text, useReport, useScope } from '../api/report';
+import * as names from '../format/names';
+import type { Filter } from '../state/filters';
+
+const dims = ['path', 'host', 'referrer_host', 'channel', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'country', 'region', 'city', 'device', 'os', 'browser', 'type', 'user_id'];
+const ways = [
+  { value: 'is', label: 'is' },
+  { value: 'not', label: 'is not' },
+  { value: 'has', label: 'contains' },
+  { value: 'lacks', label: 'does not contain' },
+];
+
+/** Makes or changes a filter. Values of the range are suggested; others can be typed. */
+export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone: (f: Filter) => void }) {
+  const [dim, setDim] = useState(filter?.dim ?? 'path');
+  const [way, setWay] = useState(filter ? (filter.contains ? (filter.not ? 'lacks' : 'has') : filter.not ? 'not' : 'is') : 'is');
+  const [values, setValues] = useState<string[]>(filter?.values ?? []);
+  const [typed, setTyped] = useState('');
+  const { from, to } = useScope();
+  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200 });
+  const contains = way === 'has' || way === 'lacks';
+  const suggestions = contains ? [] : [...new Set((known.data?.data ?? []).map((r) => text(r, dim)).filter((v) => v !== ''))];
+  const all = typed.trim() && !values.includes(typed.trim()) ? [...values, typed.trim()] : values;
+  return (
+    <form
+      onSubmit={(e) => {
+        e.preventDefault();
+        if (all.length > 0) onDone({ dim, not: way === 'not' || way === 'lacks', contains, values: all });
+      }}
+    >
+      <Stack gap="xs">
+        <Group gap="xs" grow>
+          <Select
+            aria-label="Column"
+            data={[...new Set([...dims, dim])].map((d) => ({ value: d, label: names.dim(d) }))}
+            value={dim}
+            onChange={(v) => {
+              if (!v) return;
+              setDim(v);
+              setValues([]);
+            }}
+            searchable
+            comboboxProps={{ withinPortal: false }}
+          />
+          <Select aria-label="Comparison" data={ways} value={way} onChange={(v) => v && setWay(v)} comboboxProps={{ withinPortal: false }} />
+        </Group>
+        <TagsInput
+          aria-label="Values"
+          placeholder={values.length === 0 ? 'Values' : ''}
+          size="sm"
+          data={suggestions}
+          value={values}
+          onChange={setValues}
+          searchValue={typed}
+          onSearchChange={setTyped}
+          limit={30}
+          acceptValueOnBlur={false}
+          comboboxProps={{ withinPortal: false }}
+          renderOption={({ option }) => names.value(dim, option.value)}
+          data-autofocus
+        />
+        <Button type="submit" disabled={all.length === 0}>
+          {filter ? 'Change the filter' : 'Add the filter'}
+        </Button>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,124 @@
+import { Burger, Drawer } from '@mantine/core';
+import { useDisclosure, useHotkeys } from '@mantine/hooks';
+import { lazy, Suspense, useEffect, type ReactNode } from 'react';
+import { Link, useLocation, useSearch } from 'wouter';
+import type { Me, Site } from '../api/session';
+import { SiteProvider } from '../api/site';
+import { carried } from '../state/url';
+import { Account } from './Account';
+import { Compare } from './Compare';
+import { DateRange } from './DateRange';
+import { Filters } from './Filters';
+import css from './Frame.module.css';
+import { addressOf, type Page } from './pages';
+import { SitePicker } from './SitePicker';
+
+const Palette = lazy(() => import('./Palette'));
+
+/** Navigation at the left (a drawer on phones), the head of the page with the controls of its view, and the page. */
+export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; children: ReactNode }) {
+  const [path] = useLocation();
+  const [drawer, { toggle, close }] = useDisclosure(false);
+  const [palette, { open, close: shut }] = useDisclosure(false);
+  useHotkeys([
+    ['mod+K', open],
+    ['/', open],
+  ]);
+  useEffect(close, [path, close]);
+  const page = pages.find((p) => {
+    const at = addressOf(p, site?.site_id);
+    return path === at || path.startsWith(`${at}/`);
+  });
+  const nav = <Nav me={me} site={site} sites={sites} pages={pages} current={page} search={open} />;
+  return (
+    <div className={css.frame}>
+      <a className={css.skip} href="#page">
+        Skip to the page
+      </a>
+      <aside className={css.side}>{nav}</aside>
+      <header className={css.top}>
+        <Burger size="sm" opened={drawer} onClick={toggle} aria-label="Navigation" />
+        <Mark />
+      </header>
+      <Drawer opened={drawer} onClose={close} size={264} withCloseButton={false} padding={0} aria-label="Navigation">
+        <div className={css.drawer}>{nav}</div>
+      </Drawer>
+      <main id="page" className={css.main} tabIndex={-1}>
+        {page && (
+          <div className={css.head}>
+            <h1>{page.title}</h1>
+            {site && page.of === 'site' && page.controls.length > 0 && (
+              <SiteProvider site={site}>
+                <div className={css.controls}>
+                  {page.controls.includes('filters') && <Filters />}
+                  {page.controls.includes('compare') && <Compare />}
+                  {page.controls.includes('range') && <DateRange />}
+                </div>
+              </SiteProvider>
+            )}
+          </div>
+        )}
+        {children}
+      </main>
+      {palette && (
+        <Suspense fallback={null}>
+          <Palette me={me} site={site} sites={sites} pages={pages} onClose={shut} />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+const groups: [Page['of'], string][] = [
+  ['site', ''],
+  ['tenant', 'Workspace'],
+  ['operator', 'Installation'],
+];
+
+function Nav({ me, site, sites, pages, current, search }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; current: Page | undefined; search: () => void }) {
+  const query = useSearch();
+  return (
+    <nav className={css.nav} aria-label="Pages">
+      <div className={css.mark}>
+        <Mark />
+      </div>
+      <SitePicker me={me} site={site} sites={sites} page={current} />
+      <div className={css.pages}>
+        {groups.map(([of, name]) => {
+          const list = pages.filter((p) => p.of === of && (of !== 'site' || site));
+          if (list.length === 0) return null;
+          return (
+            <div key={of} className={css.group}>
+              {name && <div className={css.groupName}>{name}</div>}
+              {list.map((p) => (
+                <Link key={p.id} href={addressOf(p, site?.site_id) + (of === 'site' ? carried(query) : '')} aria-current={p === current ? 'page' : undefined}>
+                  <p.icon size={17} stroke={1.6} aria-hidden />
+                  {p.title}
+                </Link>
+              ))}
+            </div>
+          );
+        })}
+      </div>
+      <div className={css.foot}>
+        <button type="button" className={css.search} onClick={search}>
+          Go to… <kbd>{/Mac|iP/.test(navigator.platform) ? '⌘' : 'Ctrl'} K</kbd>
+        </button>
+        <Account me={me} />
+      </div>
+    </nav>
+  );
+}
+
+/** The name, with water that falls over a step. */
+export function Mark() {
+  return (
+    <span className={css.logo}>
+      <svg width="24" height="20" viewBox="0 0 24 20" fill="none" aria-hidden>
+        <path d="M1 4h8c3.200 0 3 9 6.500 9H23" stroke="var(--water)" strokeWidth="2.600" strokeLinecap="round" />
+        <path d="M1 10.500h5c2.400 0 2.400 7.500 6 7.500h6" stroke="var(--water)" strokeOpacity="0.45" strokeWidth="2.200" strokeLinecap="round" />
+      </svg>
+      weir
+    </span>
+  );
+}

@@ -1,0 +1,87 @@
+import { Modal, TextInput, useMantineColorScheme } from '@mantine/core';
+import { useId, useState } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { useSigning, type Me, type Site } from '../api/session';
+import { presetNames, presets } from '../state/range';
+import { carried, parseView, writeView } from '../state/url';
+import css from './Palette.module.css';
+import { addressOf, type Page } from './pages';
+
+type Action = { name: string; kind: string; run: () => void };
+
+/** Everything that can be done from the keyboard: pages, sites, ranges, light and dark, sign out. */
+export default function Palette({ me, site, sites, pages, onClose }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; onClose: () => void }) {
+  const [sought, seek] = useState('');
+  const [at, move] = useState(0);
+  const id = useId();
+  const actions = useActions(me, site, sites, pages).filter((a) => `${a.kind} ${a.name}`.toLowerCase().includes(sought.trim().toLowerCase()));
+  const current = Math.min(at, actions.length - 1);
+  const run = (a: Action | undefined) => {
+    if (!a) return;
+    onClose();
+    a.run();
+  };
+  return (
+    <Modal opened onClose={onClose} withCloseButton={false} padding={0} yOffset="14vh" size={520} title={<span className="hidden">Go to</span>} styles={{ header: { minHeight: 0, padding: 0 } }}>
+      <TextInput
+        data-autofocus
+        variant="unstyled"
+        placeholder="Go to a page, a site, a range…"
+        aria-label="Go to"
+        role="combobox"
+        aria-expanded
+        aria-controls={id}
+        aria-activedescendant={`${id}-${current}`}
+        classNames={{ input: css.input }}
+        value={sought}
+        onChange={(e) => {
+          seek(e.currentTarget.value);
+          move(0);
+        }}
+        onKeyDown={(e) => {
+          const by = e.key === 'ArrowDown' ? 1 : e.key === 'ArrowUp' ? -1 : 0;
+          if (by !== 0 && actions.length > 0) {
+            e.preventDefault();
+            move((current + by + actions.length) % actions.length);
+          }
+          if (e.key === 'Enter') run(actions[current]);
+        }}
+      />
+      <ul className={css.list} id={id} role="listbox" aria-label="Actions">
+        {actions.map((a, i) => (
+          <li
+            key={a.kind + a.name}
+            id={`${id}-${i}`}
+            role="option"
+            aria-selected={i === current}
+            ref={(el) => {
+              if (i === current) el?.scrollIntoView({ block: 'nearest' });
+            }}
+            onMouseMove={() => move(i)}
+            onClick={() => run(a)}
+          >
+            <span>{a.name}</span>
+            <small>{a.kind}</small>
+          </li>
+        ))}
+        {actions.length === 0 && <li className={css.none}>Nothing is called that</li>}
+      </ul>
+    </Modal>
+  );
+}
+
+function useActions(me: Me, site: Site | undefined, sites: Site[], pages: Page[]): Action[] {
+  const [path, go] = useLocation();
+  const search = useSearch();
+  const { setColorScheme } = useMantineColorScheme();
+  const { out, actFor } = useSigning();
+  return [
+    ...pages.filter((p) => p.of !== 'site' || site).map((p) => ({ name: p.title, kind: 'Page', run: () => go(addressOf(p, site?.site_id) + (p.of === 'site' ? carried(search) : '')) })),
+    ...(path.startsWith('/sites/') ? presets.map((preset) => ({ name: presetNames[preset], kind: 'Range', run: () => go(`${path}?${writeView(search, { ...parseView(search), range: { preset } })}`) })) : []),
+    ...sites.map((s) => ({ name: s.name, kind: 'Site', run: () => go(`/sites/${encodeURIComponent(s.site_id)}`) })),
+    { name: 'Light', kind: 'Appearance', run: () => setColorScheme('light') },
+    { name: 'Dark', kind: 'Appearance', run: () => setColorScheme('dark') },
+    ...(me.role === 'operator' ? [{ name: 'Act for another tenant', kind: 'Operator', run: () => void actFor(undefined).then(() => go('/')) }] : []),
+    { name: 'Sign out', kind: 'Account', run: () => void out() },
+  ];
+}

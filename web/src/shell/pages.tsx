@@ -1,0 +1,35 @@
+import { IconChartAreaLine, type IconProps } from '@tabler/icons-react';
+import { lazy, type ComponentType, type FC } from 'react';
+import type { Role } from '../api/session';
+
+/**
+ * A page of the dashboard. `path` is below /sites/:site for pages of a site (`of: 'site'`), else the address itself; `more` are further addresses of the same
+ * page, below `path`. `controls` says which parts of the view the page's head shows. A page is listed here when what it asks for exists, not earlier.
+ */
+export type Page = {
+  id: string;
+  title: string;
+  path: string;
+  more?: string[];
+  of: 'site' | 'tenant' | 'operator';
+  least: Role;
+  icon: FC<IconProps>;
+  controls: ('range' | 'compare' | 'filters')[];
+  view: ComponentType;
+};
+
+export const pages: Page[] = [
+  {
+    id: 'overview',
+    title: 'Overview',
+    path: '/overview',
+    of: 'site',
+    least: 'viewer',
+    icon: IconChartAreaLine,
+    controls: ['range', 'compare', 'filters'],
+    view: lazy(() => import('../pages/overview/Overview')),
+  },
+];
+
+/** The address of a page; `site` is needed for those of a site. */
+export const addressOf = (p: Page, site: string | undefined): string => (p.of === 'site' ? `/sites/${encodeURIComponent(site ?? '')}${p.path}` : p.path);

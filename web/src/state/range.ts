@@ -1,0 +1,107 @@
+// The range of dates of a view, as it stands in the address and as questions are asked. All dates are days of the site's time zone.
+
+export const presets = ['today', 'yesterday', '24h', '7d', '30d', '90d', 'month', 'last-month', '12mo', 'year'] as const;
+export type Preset = (typeof presets)[number];
+export type Range = { preset: Preset } | { from: string; to: string }; // days, both included
+export type Interval = 'minute' | 'hour' | 'day' | 'week' | 'month';
+
+export const presetNames: Record<Preset, string> = {
+  today: 'Today',
+  yesterday: 'Yesterday',
+  '24h': 'Last 24 hours',
+  '7d': 'Last 7 days',
+  '30d': 'Last 30 days',
+  '90d': 'Last 90 days',
+  month: 'This month',
+  'last-month': 'Last month',
+  '12mo': 'Last 12 months',
+  year: 'This year',
+};
+
+export const defaultRange: Range = { preset: '7d' };
+
+const day = /^\d{4}-\d{2}-\d{2}$/;
+
+export const isDay = (s: string): boolean => day.test(s) && !Number.isNaN(Date.parse(`${s}T00:00:00Z`)) && new Date(`${s}T00:00:00Z`).toISOString().startsWith(s);
+
+/** The range of its text in an address ("7d", "2026-01-01~2026-01-31"); the default one for anything else. */
+export function parseRange(text: string | null | undefined): Range {
+  if (text && (presets as readonly string[]).includes(text)) return { preset: text as Preset };
+  const [from, to, more] = (text ?? '').split('~');
+  if (more === undefined && from && to && isDay(from) && isDay(to)) return from <= to ? { from, to } : { from: to, to: from };
+  return defaultRange;
+}
+
+export const writeRange = (r: Range): string => ('preset' in r ? r.preset : `${r.from}~${r.to}`);
+
+/** Today in a time zone, as YYYY-MM-DD. */
+export function today(zone: string, now = new Date()): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(now);
+}
+
+/** The day n days after another one. */
+export function addDays(d: string, n: number): string {
+  const t = new Date(`${d}T00:00:00Z`);
+  t.setUTCDate(t.getUTCDate() + n);
+  return t.toISOString().slice(0, 10);
+}
+
+/** The first and the last day of a range, both included; the last 24 hours are today and yesterday. */
+export function daysOf(r: Range, zone: string, now = new Date()): { from: string; to: string } {
+  if (!('preset' in r)) return r;
+  const t = today(zone, now);
+  const month = `${t.slice(0, 7)}-01`;
+  switch (r.preset) {
+    case 'today':
+      return { from: t, to: t };
+    case 'yesterday':
+      return { from: addDays(t, -1), to: addDays(t, -1) };
+    case '24h':
+      return { from: addDays(t, -1), to: t };
+    case '7d':
+      return { from: addDays(t, -6), to: t };
+    case '30d':
+      return { from: addDays(t, -29), to: t };
+    case '90d':
+      return { from: addDays(t, -89), to: t };
+    case 'month':
+      return { from: month, to: t };
+    case 'last-month': {
+      const last = addDays(month, -1);
+      return { from: `${last.slice(0, 7)}-01`, to: last };
+    }
+    case '12mo': {
+      const y = Number(t.slice(0, 4));
+      const m = Number(t.slice(5, 7));
+      const first = new Date(Date.UTC(y, m - 12, 1)).toISOString().slice(0, 10);
+      return { from: first, to: t };
+    }
+    case 'year':
+      return { from: `${t.slice(0, 4)}-01-01`, to: t };
+  }
+}
+
+/** How a question names the range: dates, of which weir includes the last one wholly, or a length back from now. */
+export function asked(r: Range, zone: string, now = new Date()): { from: string; to?: string } {
+  if ('preset' in r && r.preset === '24h') return { from: '24h' };
+  const { from, to } = daysOf(r, zone, now);
+  return to === today(zone, now) ? { from } : { from, to };
+}
+
+/** How many days a range has. */
+export function lengthOf(r: Range, zone: string, now = new Date()): number {
+  const { from, to } = daysOf(r, zone, now);
+  return Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1;
+}
+
+/** The intervals that make a readable series of the range, the best one first. */
+export function intervals(r: Range, zone: string, now = new Date()): Interval[] {
+  const n = lengthOf(r, zone, now);
+  if ('preset' in r && r.preset === '24h') return ['hour', 'minute'];
+  if (n <= 1) return ['hour', 'minute'];
+  if (n <= 3) return ['hour', 'day'];
+  if (n <= 14) return ['day', 'hour'];
+  if (n <= 120) return ['day', 'week'];
+  if (n <= 800) return ['week', 'day', 'month'];
+  return ['month', 'week'];
+}

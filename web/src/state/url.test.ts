@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { parseFilter, toggle, writeFilter, type Filter } from './filters';
+import { addDays, asked, daysOf, intervals, isDay, lengthOf, parseRange, today, writeRange } from './range';
+import { carried, parseView, writeView } from './url';
+
+const f = (dim: string, values: string[], more: Partial<Filter> = {}): Filter => ({ dim, values, not: false, contains: false, ...more });
+
+describe('filters', () => {
+  test.each<[Filter, string]>([
+    [f('country', ['DE']), 'country:DE'],
+    [f('country', ['DE', 'AT'], { not: true }), '!country:DE|AT'],
+    [f('path', ['/a'], { contains: true }), 'path:~/a'],
+    [f('props.plan', ['a|b', 'c\\d']), 'props.plan:a\\|b|c\\\\d'],
+    [f('path', ['~x', '~y']), 'path:\\~x|~y'],
+    [f('path', ['!x']), 'path:\\!x'],
+    [f('referrer_host', ['']), 'referrer_host:'],
+    [f('url', ['http://x/?a:b']), 'url:http://x/?a:b'],
+  ])('%j is %s', (filter, text) => {
+    expect(writeFilter(filter)).toBe(text);
+    expect(parseFilter(text)).toEqual(filter);
+  });
+  test('what is no filter', () => {
+    for (const text of ['', 'country', ':DE', '!']) expect(parseFilter(text)).toBeUndefined();
+  });
+  test('toggle', () => {
+    const one = toggle([], 'country', 'DE');
+    const two = toggle(one, 'country', 'AT');
+    expect(two).toEqual([f('country', ['DE', 'AT'])]);
+    expect(toggle(toggle(two, 'country', 'DE'), 'country', 'AT')).toEqual([]);
+    expect(toggle([f('country', ['DE'], { not: true })], 'country', 'DE')).toHaveLength(2);
+  });
+});
+
+describe('range', () => {
+  const now = new Date('2026-03-01T23:30:00Z'); // the second of March in Berlin
+  test('texts', () => {
+    for (const text of ['30d', '2026-01-01~2026-01-31']) expect(writeRange(parseRange(text))).toBe(text);
+    expect(writeRange(parseRange('2026-02-01~2026-01-01'))).toBe('2026-01-01~2026-02-01');
+    for (const text of ['', 'x', '2026-02-30~2026-03-01', '2026-01-01', 'a~b~c', null]) expect(parseRange(text)).toEqual({ preset: '7d' });
+    expect(isDay('2026-02-29')).toBe(false);
+    expect(isDay('2028-02-29')).toBe(true);
+  });
+  test('days are those of the zone', () => {
+    expect(today('UTC', now)).toBe('2026-03-01');
+    expect(today('Europe/Berlin', now)).toBe('2026-03-02');
+    expect(addDays('2026-03-01', -1)).toBe('2026-02-28');
+    expect(daysOf({ preset: '7d' }, 'Europe/Berlin', now)).toEqual({ from: '2026-02-24', to: '2026-03-02' });
+    expect(daysOf({ preset: 'last-month' }, 'Europe/Berlin', now)).toEqual({ from: '2026-02-01', to: '2026-02-28' });
+    expect(daysOf({ preset: '12mo' }, 'UTC', now).from).toBe('2025-04-01');
+    expect(lengthOf({ preset: '30d' }, 'UTC', now)).toBe(30);
+  });
+  test('questions', () => {
+    expect(asked({ preset: '7d' }, 'UTC', now)).toEqual({ from: '2026-02-23' });
+    expect(asked({ preset: 'yesterday' }, 'UTC', now)).toEqual({ from: '2026-02-28', to: '2026-02-28' });
+    expect(asked({ preset: '24h' }, 'UTC', now)).toEqual({ from: '24h' });
+    expect(intervals({ preset: 'today' }, 'UTC', now)[0]).toBe('hour');
+    expect(intervals({ preset: '90d' }, 'UTC', now)[0]).toBe('day');
+    expect(intervals({ preset: '12mo' }, 'UTC', now)[0]).toBe('week');
+  });
+});
+
+describe('address', () => {
+  test('there and back, other parameters stay', () => {
+    const search = 'metric=pageviews&range=30d&compare=1&f=country%3ADE%7CAT&f=%21path%3A%7E%2Fa%26b&segment=s1';
+    const v = parseView(search);
+    expect(v).toEqual({ range: { preset: '30d' }, compare: true, segment: 's1', filters: [f('country', ['DE', 'AT']), f('path', ['/a&b'], { not: true, contains: true })] });
+    expect(parseView(writeView(search, v))).toEqual(v);
+    expect(new URLSearchParams(writeView(search, v)).get('metric')).toBe('pageviews');
+    expect(carried(search)).not.toContain('metric');
+  });
+  test('the default view is not written', () => {
+    expect(writeView('', parseView(''))).toBe('');
+    expect(carried('metric=visitors')).toBe('');
+  });
+});

@@ -1,0 +1,18 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+import { precompress } from './precompress.ts';
+
+// `npm run dev` serves the pages with hot reload and passes everything else to a running weir.
+const server = process.env.WEIR_URL ?? 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  plugins: [react(), precompress()],
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0, // the Content-Security-Policy has no data: for scripts and fonts
+    manifest: 'manifest.json', // what is loaded first: first-paint.test.ts reads it
+    modulePreload: { polyfill: false },
+  },
+  server: { proxy: Object.fromEntries(['/api', '/auth', '/openapi.json', '/jobs', '/sdk', '/docs', '/status'].map((p) => [p, server])) },
+  test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx'], environment: 'node' },
+});
