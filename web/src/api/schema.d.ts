@@ -142,6 +142,9 @@ export interface paths {
          *     A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
          *     Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
          *     A series without group_by has a row for each interval; with group_by, only where something happened.
+         *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session. With these metrics there are the columns
+         *     entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
+         *     sessions that have an event that matches all of them; negated, those that have none.
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
          */
@@ -154,6 +157,9 @@ export interface paths {
          *     A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
          *     Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
          *     A series without group_by has a row for each interval; with group_by, only where something happened.
+         *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session. With these metrics there are the columns
+         *     entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
+         *     sessions that have an event that matches all of them; negated, those that have none.
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
          *
@@ -216,6 +222,74 @@ export interface paths {
          * @description Fields that are not named stay. Role analyst and up.
          */
         patch: operations["update-segment"];
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions of a site, the latest first
+         * @description Sessions that began in the range, the latest first: live ones too, as they are by now. They are exact up to as_of: events that come late or out of order join, extend and bridge sessions.
+         *     from, to and filter are those of the report: country:DE keeps the sessions whose first event is from there; path, type and properties keep sessions that have an event that matches.
+         *     limit is 50 by default and 500 at most; next, if there, is the cursor of the next page.
+         */
+        get: operations["sessions"];
+        put?: never;
+        /**
+         * Sessions of a site, asked in JSON
+         * @description Sessions that began in the range, the latest first: live ones too, as they are by now. They are exact up to as_of: events that come late or out of order join, extend and bridge sessions.
+         *     from, to and filter are those of the report: country:DE keeps the sessions whose first event is from there; path, type and properties keep sessions that have an event that matches.
+         *     limit is 50 by default and 500 at most; next, if there, is the cursor of the next page.
+         */
+        post: operations["sessions-post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One session with its events
+         * @description timeline holds the first 1000 events of the session, in their order.
+         */
+        get: operations["session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/visitors/{visitor}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is known of a visitor of a site
+         * @description sessions are the last 100; traits are the properties of the last identify event.
+         */
+        get: operations["visitor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/audit": {
@@ -812,7 +886,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a tenant */
+        /**
+         * Show a tenant
+         * @description Its own admin may, too.
+         */
         get: operations["get-tenant"];
         put?: never;
         post?: never;
@@ -825,7 +902,7 @@ export interface paths {
         head?: never;
         /**
          * Change fields of a tenant
-         * @description Fields that are not named stay.
+         * @description Fields that are not named stay. The tenant's own admin may change settings.
          */
         patch: operations["update-tenant"];
         trace?: never;
@@ -1509,6 +1586,8 @@ export interface components {
              * @example 400d
              */
             retention?: string;
+            /** @description A tenant's admin may change these, too */
+            settings?: components["schemas"]["SettingsStruct"];
         };
         CreateUserInputBody: {
             /**
@@ -2493,6 +2572,123 @@ export interface components {
              */
             version: number;
         };
+        SessionDetail: {
+            as_of: string;
+            /** @description It has exactly one action: events of the types scroll, engagement, identify and alias are none. */
+            bounce: boolean;
+            browser: string;
+            channel?: string;
+            city: string;
+            client_id: string;
+            complete_until: string;
+            country: string;
+            device: string;
+            /** Format: double */
+            duration_seconds: number;
+            /** @description Of the last event. */
+            end: string;
+            entry_host: string;
+            /** @description Of the first page view. Columns that are masked for the role are null. */
+            entry_path: string;
+            /** Format: int64 */
+            events: number;
+            exit_host: string;
+            /** @description Of the last page view. */
+            exit_path: string;
+            /** @description Of the visitor and the start. When events that come late move the start, the id finds the session all the same. */
+            id: string;
+            is_bot: boolean;
+            os: string;
+            /** Format: int64 */
+            pageviews: number;
+            referrer_host: string;
+            region: string;
+            /** @description It is over: events that could still belong to it would be late. */
+            sealed: boolean;
+            start: string;
+            timeline: components["schemas"]["TimelineEvent"][] | null;
+            /** @description The last one that an event of the session has. */
+            user_id: string;
+            utm_campaign: string;
+            utm_content?: string;
+            utm_medium: string;
+            utm_source: string;
+            utm_term?: string;
+            /** @description The client id; where events have none, the user id. */
+            visitor: string;
+        };
+        SessionDoc: {
+            /** @description It has exactly one action: events of the types scroll, engagement, identify and alias are none. */
+            bounce: boolean;
+            browser: string;
+            channel?: string;
+            city: string;
+            client_id: string;
+            country: string;
+            device: string;
+            /** Format: double */
+            duration_seconds: number;
+            /** @description Of the last event. */
+            end: string;
+            entry_host: string;
+            /** @description Of the first page view. Columns that are masked for the role are null. */
+            entry_path: string;
+            /** Format: int64 */
+            events: number;
+            exit_host: string;
+            /** @description Of the last page view. */
+            exit_path: string;
+            /** @description Of the visitor and the start. When events that come late move the start, the id finds the session all the same. */
+            id: string;
+            is_bot: boolean;
+            os: string;
+            /** Format: int64 */
+            pageviews: number;
+            referrer_host: string;
+            region: string;
+            /** @description It is over: events that could still belong to it would be late. */
+            sealed: boolean;
+            start: string;
+            /** @description The last one that an event of the session has. */
+            user_id: string;
+            utm_campaign: string;
+            utm_content?: string;
+            utm_medium: string;
+            utm_source: string;
+            utm_term?: string;
+            /** @description The client id; where events have none, the user id. */
+            visitor: string;
+        };
+        SessionList: {
+            as_of: string;
+            complete_until: string;
+            /** @description The cursor of the next page; absent: there is none. */
+            next?: string;
+            sessions: components["schemas"]["SessionDoc"][] | null;
+        };
+        SessionsBodyBody: {
+            cursor?: string;
+            filter?: string | string[];
+            from?: string;
+            /** Format: int64 */
+            limit?: number;
+            segment?: string;
+            to?: string;
+        };
+        Settings: {
+            /**
+             * @description How long a visitor may pause within a session
+             * @example 30m
+             */
+            session_timeout: string;
+        };
+        SettingsStruct: {
+            /**
+             * @description How long a visitor may pause within a session: 5m to 24h. All sessions, also those of the past, are made anew by it.
+             * @example 30m
+             */
+            session_timeout?: string;
+        };
         SignInOptionsBody: {
             /** @description People can sign in with an address and a password */
             password: boolean;
@@ -2577,6 +2773,15 @@ export interface components {
              * @example 400d
              */
             retention?: string;
+            /** @description A tenant's admin may change these, too */
+            settings?: components["schemas"]["TenantPatchSettingsStruct"];
+        };
+        TenantPatchSettingsStruct: {
+            /**
+             * @description How long a visitor may pause within a session: 5m to 24h. All sessions, also those of the past, are made anew by it.
+             * @example 30m
+             */
+            session_timeout?: string;
         };
         TenantView: {
             /** Format: date-time */
@@ -2592,9 +2797,24 @@ export interface components {
              * @example 400d
              */
             retention: string;
+            settings: components["schemas"]["Settings"];
         };
         TenantsOutputBody: {
             tenants: components["schemas"]["TenantView"][] | null;
+        };
+        TimelineEvent: {
+            event_id: string;
+            host: string;
+            path: string;
+            /** @description Without those that are masked for the role. */
+            props: {
+                [key: string]: unknown;
+            };
+            referrer: string;
+            ts: string;
+            type: string;
+            url: string;
+            user_id: string;
         };
         UsageHour: {
             /**
@@ -2762,6 +2982,20 @@ export interface components {
             tenant?: string;
             /** @description What it does, for people */
             title?: string;
+        };
+        Visitor: {
+            as_of: string;
+            client_ids: string[] | null;
+            complete_until: string;
+            first_seen: string;
+            last_seen: string;
+            /** @description Whom the visitor was identified as; the visitor itself when nobody did. */
+            person: string;
+            sessions: components["schemas"]["SessionDoc"][] | null;
+            traits: {
+                [key: string]: unknown;
+            };
+            visitor: string;
         };
     };
     responses: never;
@@ -3584,7 +3818,7 @@ export interface operations {
     report: {
         parameters: {
             query?: {
-                /** @description events, pageviews, visitors (different client ids), value (sum of the numeric property value); events by default. The first one decides which groups are the largest. */
+                /** @description events, pageviews, visitors (different client ids), value (sum of the numeric property value), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest. */
                 metric?: string[] | null;
                 /** @description Start: a time, a date, or a length back from to; 7d by default. */
                 from?: string;
@@ -4036,6 +4270,228 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sessions: {
+        parameters: {
+            query?: {
+                /** @description Start: a time, a date, or a length back from to; 7d by default. */
+                from?: string;
+                /** @description End, not included; now by default. */
+                to?: string;
+                /** @description May be repeated. */
+                filter?: string[] | null;
+                /** @description The id of a saved segment, whose filters are added. */
+                segment?: string;
+                /** @description next of the page before. */
+                cursor?: string;
+                /** @description At most so many; 50 by default, 500 at most. */
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sessions-post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionsBodyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+                /** @description Of a session in a list. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDetail"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    visitor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+                /** @description A client id, or the user id of events without one. */
+                visitor: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Visitor"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,7 +15,7 @@ export default function SignIn() {
   return (
     <main className={css.page}>
       <div className={css.side}>
-        <div className={css.falls} aria-hidden />
+        <Falls />
       </div>
       <div className={css.form}>
         <h1>
@@ -33,6 +33,20 @@ export default function SignIn() {
         {way === 'password' ? <Password off={options.data?.password === false} /> : <Key />}
       </div>
     </main>
+  );
+}
+
+/** Water over a step: streams run level, fall, and run on. */
+function Falls() {
+  const streams = Array.from({ length: 13 }, (_, i) => i);
+  return (
+    <svg className={css.falls} viewBox="0 0 800 900" preserveAspectRatio="xMidYMid slice" aria-hidden>
+      {streams.map((i) => {
+        const y = 90 + i * 30;
+        const x = 330 - i * 9;
+        return <path key={i} d={`M-20 ${y}H${x}c90 0 70 ${330 + i * 3} 200 ${330 + i * 3}H820`} style={{ opacity: 0.95 - i * 0.065, strokeWidth: 9 - i * 0.45 }} />;
+      })}
+    </svg>
   );
 }
 

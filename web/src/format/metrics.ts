@@ -1,0 +1,24 @@
+import type { Kind } from './numbers';
+
+/** The metrics of reports, as they are called and shown. */
+export type Metric = { id: string; name: string; kind: Kind; what: string; lower?: boolean };
+
+const list: Metric[] = [
+  { id: 'visitors', name: 'Visitors', kind: 'count', what: 'Different browsers or devices' },
+  { id: 'users', name: 'People', kind: 'count', what: 'Different persons; the browsers of one who was identified count once' },
+  { id: 'sessions', name: 'Visits', kind: 'count', what: 'Sessions: what a visitor does until a pause' },
+  { id: 'pageviews', name: 'Page views', kind: 'count', what: 'Pages that were opened' },
+  { id: 'views_per_session', name: 'Views per visit', kind: 'decimal', what: 'Page views of a visit on average' },
+  { id: 'bounce_rate', name: 'Bounce rate', kind: 'ratio', what: 'Visits with a single action', lower: true },
+  { id: 'session_duration', name: 'Visit duration', kind: 'seconds', what: 'From the first to the last event of a visit, on average' },
+  { id: 'events', name: 'Events', kind: 'count', what: 'Everything that was sent' },
+  { id: 'entries', name: 'Entries', kind: 'count', what: 'Visits that begin there' },
+  { id: 'exits', name: 'Exits', kind: 'count', what: 'Visits that end there' },
+  { id: 'value', name: 'Value', kind: 'money', what: 'Sum of the property value' },
+  { id: 'revenue', name: 'Revenue', kind: 'money', what: 'Sum of the property revenue' },
+  { id: 'conversions', name: 'Conversions', kind: 'count', what: 'Times a goal was reached' },
+  { id: 'conversion_rate', name: 'Conversion rate', kind: 'ratio', what: 'Share of visitors who reach the goal' },
+];
+const byId = new Map(list.map((m) => [m.id, m]));
+
+export const metric = (id: string): Metric => byId.get(id) ?? { id, name: id, kind: 'count', what: '' };

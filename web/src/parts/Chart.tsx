@@ -1,0 +1,84 @@
+import { Skeleton, useComputedColorScheme } from '@mantine/core';
+import { useReducedMotion } from '@mantine/hooks';
+import type { EChartsCoreOption } from 'echarts/core';
+import { useEffect, useRef, useState } from 'react';
+import { ProblemNotice } from './Answer';
+import type { ECharts } from './echarts';
+
+/** The theme's colours, as a canvas needs them. */
+export type Colors = (name: string) => string;
+
+const colorsOf = (el: Element): Colors => {
+  const style = getComputedStyle(el);
+  return (name) => style.getPropertyValue(`--${name}`).trim();
+};
+
+/**
+ * A chart of ECharts in the theme's colours. `option` gets the colours and must keep its identity while nothing changes. `label` says in words what the
+ * chart shows: it is all that a screen reader has, so put the numbers of interest into it. `onPick` gets what is clicked on.
+ */
+export function Chart({ option, height, label, onPick }: { option: (c: Colors) => EChartsCoreOption; height: number; label: string; onPick?: (p: { name: string; dataIndex: number; dataType?: string; data: unknown }) => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<ECharts>(undefined);
+  const pick = useRef(onPick);
+  const [library, setLibrary] = useState<typeof import('./echarts')>();
+  const [failed, setFailed] = useState<unknown>();
+  const scheme = useComputedColorScheme('light');
+  const still = useReducedMotion();
+  useEffect(() => {
+    pick.current = onPick;
+  });
+  useEffect(() => {
+    import('./echarts').then(setLibrary, setFailed);
+  }, []);
+  useEffect(() => {
+    const el = box.current;
+    if (!library || !el) return;
+    const c = library.init(el, undefined, { renderer: 'canvas' });
+    chart.current = c;
+    c.on('click', (p) => pick.current?.(p as never));
+    const watch = new ResizeObserver(() => c.resize());
+    watch.observe(el);
+    return () => {
+      watch.disconnect();
+      c.dispose();
+      chart.current = undefined;
+    };
+  }, [library]);
+  useEffect(() => {
+    const el = box.current;
+    if (!chart.current || !el) return;
+    const colors = colorsOf(el);
+    chart.current.setOption(
+      {
+        animation: !still,
+        animationDuration: 250,
+        textStyle: { fontFamily: "'IBM Plex Sans Variable', system-ui, sans-serif", color: colors('ink-3') },
+        ...option(colors),
+      },
+      { notMerge: true },
+    );
+  }, [library, option, scheme, still]);
+  if (failed) return <ProblemNotice error={failed} />;
+  return (
+    <div style={{ position: 'relative', height }}>
+      {!library && <Skeleton height={height} radius={6} />}
+      <div ref={box} role="img" aria-label={label} style={{ height, width: '100%', cursor: onPick ? 'pointer' : undefined }} />
+    </div>
+  );
+}
+
+/** The look of tooltips: the panel's own. */
+export const tooltip = (c: Colors) => ({
+  backgroundColor: c('panel'),
+  borderColor: c('line-strong'),
+  borderWidth: 1,
+  padding: [8, 12],
+  textStyle: { color: c('ink'), fontSize: 13 },
+  extraCssText: 'border-radius:8px;box-shadow:var(--shade)',
+  confine: true,
+  transitionDuration: 0.1,
+});
+
+/** Text that comes from data, for a tooltip's HTML. */
+export const escaped = (s: string): string => s.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
