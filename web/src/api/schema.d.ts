@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * What happens on a site right now
-         * @description Counted from raw events by their time: active users over the last 5 minutes, events a second over the last 10 seconds, top pages of the last minute.
+         * @description Counted from raw events by their time: active users over the last 5 minutes, events a second over the last 10 seconds, top pages of the last minute. Events of bots are left out unless bots says otherwise.
          */
         get: operations["realtime"];
         put?: never;
@@ -138,7 +138,7 @@ export interface paths {
         /**
          * Report on a site
          * @description Counts events in a range of time, as a series, broken down, or both. The answer is exact up to as_of, whatever it was read from.
-         *     Events of bots are counted; leave them out with filter=is_bot:false.
+         *     Events of bots are left out, unless bots=include or bots=only says otherwise, or the question itself looks at is_bot or bot_rule.
          *     A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
          *     Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
          *     A series without group_by has a row for each interval; with group_by, only where something happened.
@@ -153,7 +153,7 @@ export interface paths {
         /**
          * Report on a site, asked in JSON
          * @description Counts events in a range of time, as a series, broken down, or both. The answer is exact up to as_of, whatever it was read from.
-         *     Events of bots are counted; leave them out with filter=is_bot:false.
+         *     Events of bots are left out, unless bots=include or bots=only says otherwise, or the question itself looks at is_bot or bot_rule.
          *     A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
          *     Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
          *     A series without group_by has a row for each interval; with group_by, only where something happened.
@@ -2408,6 +2408,7 @@ export interface components {
             to: string;
         };
         ReportBodyBody: {
+            bots?: string;
             compare?: string;
             filter?: string | string[];
             from?: string;
@@ -2667,6 +2668,7 @@ export interface components {
             sessions: components["schemas"]["SessionDoc"][] | null;
         };
         SessionsBodyBody: {
+            bots?: string;
             cursor?: string;
             filter?: string | string[];
             from?: string;
@@ -3780,7 +3782,10 @@ export interface operations {
     };
     realtime: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description exclude (the default), include, or only. */
+                bots?: string;
+            };
             header?: never;
             path: {
                 /** @description The source's site_id or an alias of it. */
@@ -3832,6 +3837,8 @@ export interface operations {
                 filter?: string[] | null;
                 /** @description A saved segment's id: its filters are added. */
                 segment?: string;
+                /** @description exclude (the default), include, or only. */
+                bots?: string;
                 /** @description previous: adds the time just before of the same length. */
                 compare?: string;
                 /** @description At most so many groups, the largest first; 1000 by default. */
@@ -4308,6 +4315,8 @@ export interface operations {
                 filter?: string[] | null;
                 /** @description The id of a saved segment, whose filters are added. */
                 segment?: string;
+                /** @description exclude (the default), include, or only: sessions whose first event is a bot's. */
+                bots?: string;
                 /** @description next of the page before. */
                 cursor?: string;
                 /** @description At most so many; 50 by default, 500 at most. */
