@@ -43,6 +43,7 @@ import (
 	"weir/internal/qos"
 	"weir/internal/rollup"
 	"weir/internal/session"
+	"weir/internal/session/stitch"
 	"weir/internal/stream"
 	workload "weir/internal/usage" // usage is an adapter here
 )
@@ -80,6 +81,7 @@ type app struct {
 	port      http.Handler // of the ClickHouse protocol; nil: not served
 	jobs      *jobs.Jobs
 	lookups   *tables.Tables
+	stitcher  *stitch.Stitcher
 	gate      *qos.Gate
 	limits    limits
 	audit     *chain.Log
@@ -132,7 +134,7 @@ func (a *app) open(ctx context.Context) error {
 		return err
 	}
 	a.close = append(a.close, lock.Close)
-	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openAudit, a.openEngine, a.openMetering, a.openProcessor, a.openJobs, a.openAPI} {
+	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openAudit, a.openEngine, a.openMetering, a.openProcessor, a.openSessions, a.openJobs, a.openAPI} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -320,6 +322,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
 	a.units.start(unit{"jobs", labelled(workload.Control, a.jobs.Run), 5 * time.Second})
+	a.units.start(unit{"sessions", a.stitcher.Run, 3 * time.Second})
 	a.units.start(unit{"lookup tables", labelled(workload.Control, a.lookups.Run), 3 * time.Second})
 	a.units.start(unit{"http", func(ctx context.Context) error { return a.api.Run(ctx, a.encrypted(ln)) }, a.cfg.HTTP.Drain + time.Second})
 	if err := a.servePort(); err != nil {

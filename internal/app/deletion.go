@@ -160,6 +160,7 @@ func (a *app) places(t deletion.Target) []deletion.Place {
 		a.lateRows(),
 		tables.Events(),
 		a.lookupTables(tables),
+		a.stitchedDays(),
 		tables.Derived(),
 		a.eventIDs(),
 		a.profile(),

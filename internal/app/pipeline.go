@@ -67,7 +67,7 @@ func (a *app) openPipeline(ctx context.Context) error {
 	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Links: a.processor, Data: tenantData{a}, Cache: keptReports,
 		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Objects: a.catalog, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
-		Sessions: sessionDays{a},
+		Sessions: a.stitcher,
 	}, a.log, a.reg); err != nil {
 		return err
 	}

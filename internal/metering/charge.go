@@ -254,6 +254,8 @@ func (c *charge) statement(comment string, seconds float64) {
 		c.cpu(tenant.ID(id), detail{kind: usage.KindControl}, seconds)
 	case kind == "insert" || kind == "reconcile":
 		c.shared(m.stored, usage.KindProcess, "engine_"+kind, seconds)
+	case kind == "rollup" && id != "": // what is derived of one tenant's rows alone
+		c.cpu(tenant.ID(id), detail{kind: usage.KindRollup}, seconds)
 	case kind == "rollup":
 		c.shared(m.stored, usage.KindRollup, "engine_rollup", seconds)
 	case kind == "":

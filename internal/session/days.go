@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weir/internal/rollup"
 )
 
 const dayMillis = 24 * 60 * 60 * 1000
@@ -27,6 +29,10 @@ func floorDiv(a, b int64) int64 {
 type Stitched struct {
 	Day     int32
 	Version uint64
+	// Stale says that the day has got rows since: those with a _seq above Main of writer 1, and above Late of writer 2. The runs hold for visitors without such rows; the
+	// others' are to be made anew.
+	Stale      bool
+	Main, Late uint64
 }
 
 // StitchSQL is the statement that writes the runs of a tenant's day, marked with the version. tenant needs no escaping: the alphabet of ids has no
@@ -69,37 +75,80 @@ func Uncovered(from, to time.Time, days []Stitched) []Span {
 	return out
 }
 
-// Within are the conditions to read what happened in [from, to): scope, over both tables with %s as their alias, and where the days are stitched,
-// their rows; days are in order. A day that is only partly in the range is read as a whole when it is stitched.
+// Within sets the conditions to read what happened in [from, to): scope, over both tables with %s as their alias, and where days are stitched, their
+// runs; days are in order. A day that is only partly in the range is read as a whole when it is stitched.
 func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 	conditions := func(alias, more string) []string {
-		var out []string
-		for _, s := range scope {
-			out = append(out, strings.ReplaceAll(s, "%s", alias))
-		}
-		return append(out, more)
+		return append(strings.Split(strings.ReplaceAll(strings.Join(scope, "\x00"), "%s", alias), "\x00"), more)
 	}
 	q.Raw, q.Stitched = nil, nil
-	if spans := Uncovered(from, to, days); len(spans) > 0 {
-		q.Raw = conditions("_e", anyOf("_e.ts", spans))
-	}
-	var versions []string
-	var spans []Span
+	var fresh, stale stretch
 	for _, d := range days {
-		begin, end := Start(d.Day), Start(d.Day+1)
-		if !begin.Before(to) || !end.After(from) {
+		if !Start(d.Day).Before(to) || !Start(d.Day+1).After(from) {
 			continue
 		}
-		versions = append(versions, strconv.FormatUint(d.Version, 10))
-		if n := len(spans); n > 0 && spans[n-1].To.Equal(begin) {
-			spans[n-1].To = end
+		if d.Stale {
+			stale.add(d)
 		} else {
-			spans = append(spans, Span{begin, end})
+			fresh.add(d)
 		}
 	}
-	if len(versions) > 0 {
-		q.Stitched = conditions("_s", anyOf("_s.start_time", spans)+" AND _s._version IN ("+strings.Join(versions, ", ")+")")
+	var raw, stitched []string
+	if spans := Uncovered(from, to, days); len(spans) > 0 {
+		raw = append(raw, anyOf("_e.ts", spans))
 	}
+	if len(fresh.days) > 0 {
+		stitched = append(stitched, fresh.condition())
+	}
+	if len(stale.days) > 0 {
+		// Who has rows behind the stitched ones. Of several days the lowest positions are taken: more visitors are made anew than need be.
+		set := fmt.Sprintf(" IN (SELECT _d.site_id, %s FROM %s AS _d WHERE %s AND (_d._writer = 1 AND _d._seq > %d OR _d._writer = 2 AND _d._seq > %d))", Visitor("_d"), rollup.Events,
+			strings.Join(conditions("_d", anyOf("_d.ts", stale.spans)), " AND "), stale.main, stale.late)
+		raw = append(raw, anyOf("_e.ts", stale.spans)+" AND (_e.site_id, "+visitor+")"+set)
+		stitched = append(stitched, stale.condition()+" AND NOT (_s.site_id, _s.visitor)"+set)
+	}
+	if len(raw) > 0 {
+		q.Raw = conditions("_e", either(raw))
+	}
+	if len(stitched) > 0 {
+		q.Stitched = conditions("_s", either(stitched))
+	}
+}
+
+// stretch is several stitched days.
+type stretch struct {
+	days       []Stitched
+	spans      []Span // neighbours are one
+	main, late uint64 // the lowest
+}
+
+func (s *stretch) add(d Stitched) {
+	begin, end := Start(d.Day), Start(d.Day+1)
+	if n := len(s.spans); n > 0 && s.spans[n-1].To.Equal(begin) {
+		s.spans[n-1].To = end
+	} else {
+		s.spans = append(s.spans, Span{begin, end})
+	}
+	if len(s.days) == 0 {
+		s.main, s.late = d.Main, d.Late
+	}
+	s.main, s.late = min(s.main, d.Main), min(s.late, d.Late)
+	s.days = append(s.days, d)
+}
+
+func (s *stretch) condition() string {
+	versions := make([]string, len(s.days))
+	for i, d := range s.days {
+		versions[i] = strconv.FormatUint(d.Version, 10)
+	}
+	return anyOf("_s.start_time", s.spans) + " AND _s._version IN (" + strings.Join(versions, ", ") + ")"
+}
+
+func either(conditions []string) string {
+	if len(conditions) == 1 {
+		return conditions[0]
+	}
+	return "((" + strings.Join(conditions, ") OR (") + "))"
 }
 
 func anyOf(column string, spans []Span) string {
@@ -107,10 +156,7 @@ func anyOf(column string, spans []Span) string {
 	for i, s := range spans {
 		parts[i] = between(column, s.From, s.To)
 	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return "((" + strings.Join(parts, ") OR (") + "))"
+	return either(parts)
 }
 
 func between(column string, from, to time.Time) string {

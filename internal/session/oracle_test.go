@@ -109,7 +109,7 @@ func asked(t failer, c *clickhouse.Client, q session.Query) []string {
 	return out
 }
 
-func insert(t failer, c *clickhouse.Client, tenant string, events []made) {
+func insert(t failer, c *clickhouse.Client, tenant string, writer, seq int, events []made) {
 	t.Helper()
 	if len(events) == 0 {
 		return
@@ -118,7 +118,7 @@ func insert(t failer, c *clickhouse.Client, tenant string, events []made) {
 	enc := json.NewEncoder(&b)
 	for _, e := range events {
 		if err := enc.Encode(map[string]any{"tenant": tenant, "site_id": e.Site, "ts": e.At.UTC().Format("2006-01-02 15:04:05.000"), "type": e.Type, "client_id": e.Client, "user_id": e.User,
-			"host": e.Host, "path": e.Path, "country": e.Country, "referrer_host": e.Referrer, "is_bot": e.Bot, "_writer": 1, "_seq": 1, "_partition": e.Partition, "_offset": e.Offset, "_row": e.Row}); err != nil {
+			"host": e.Host, "path": e.Path, "country": e.Country, "referrer_host": e.Referrer, "is_bot": e.Bot, "_writer": writer, "_seq": seq, "_partition": e.Partition, "_offset": e.Offset, "_row": e.Row}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,36 +187,65 @@ func TestOracle(t *testing.T) {
 		events := drawEvents(t, timeout)
 		shuffled := rapid.Permutation(events).Draw(t, "arrival")
 		cut := rapid.IntRange(0, len(shuffled)).Draw(t, "commit")
-		insert(t, c, tenant, shuffled[:cut])
-		insert(t, c, tenant, shuffled[cut:])
+		from, to := span(events)
+		scope := "%s.tenant = '" + tenant + "'"
+		insert(t, c, tenant, 1, 7, shuffled[:cut])
+		days := stitchSome(t, c, tenant, timeout, from, to, session.Stitched{Main: 7, Late: 3})
+		late := rapid.IntRange(cut, len(shuffled)).Draw(t, "late")
+		insert(t, c, tenant, 1, 8, shuffled[cut:late])
+		insert(t, c, tenant, 2, 4, shuffled[late:])
+		for _, e := range shuffled[cut:] {
+			for i := range days {
+				days[i].Stale = days[i].Stale || days[i].Day == session.DayOf(e.At)
+			}
+		}
 		want := oracle(events, timeout)
-		from, to := events[0].At, events[0].At
-		for _, e := range events {
-			if e.At.Before(from) {
-				from = e.At
-			}
-			if !e.At.Before(to) {
-				to = e.At.Add(time.Millisecond)
-			}
-		}
 		q := session.Query{Timeout: timeout}
-		q.Within(from, to, nil, "%s.tenant = '"+tenant+"'")
-		if d := diff.Diff(want, asked(t, c, q)); d != "" {
-			t.Fatalf("from raw events (-want +got):\n%s", d)
-		}
-		var days []session.Stitched
-		for day := session.DayOf(from); day <= session.DayOf(to); day++ {
-			if rapid.Bool().Draw(t, "stitched") {
-				run(t, c, session.StitchSQL(tenant, day, timeout, 1))                 // another version, which must not be seen
-				run(t, c, session.StitchSQL(tenant, day, timeout, uint64(2+day+400))) // each day has its own
-				days = append(days, session.Stitched{Day: day, Version: uint64(2 + day + 400)})
+		for _, days := range [][]session.Stitched{nil, days} {
+			q.Within(from, to, days, scope)
+			if d := diff.Diff(want, asked(t, c, q)); d != "" {
+				t.Fatalf("with stitched days %+v (-want +got):\n%s", days, d)
 			}
 		}
-		q.Within(from, to, days, "%s.tenant = '"+tenant+"'")
+		for i, again := range stitchSome(t, c, tenant, timeout, from, to, session.Stitched{Version: 1000, Main: 8, Late: 4}) {
+			if n := slices.IndexFunc(days, func(d session.Stitched) bool { return d.Day == again.Day }); n >= 0 {
+				days[n] = again
+			} else if i == 0 {
+				days = slices.Insert(days, 0, again) // in order, unless there are earlier ones
+				slices.SortFunc(days, func(a, b session.Stitched) int { return cmp.Compare(a.Day, b.Day) })
+			}
+		}
+		q.Within(from, to, days, scope)
 		if d := diff.Diff(want, asked(t, c, q)); d != "" {
-			t.Fatalf("with stitched days %v (-want +got):\n%s", days, d)
+			t.Fatalf("with days stitched again %+v (-want +got):\n%s", days, d)
 		}
 	})
+}
+
+func span(events []made) (from, to time.Time) {
+	from, to = events[0].At, events[0].At
+	for _, e := range events {
+		if e.At.Before(from) {
+			from = e.At
+		}
+		if !e.At.Before(to) {
+			to = e.At.Add(time.Millisecond)
+		}
+	}
+	return from, to
+}
+
+// stitchSome stitches some of the days as they are now. Each day gets a version of its own, from that of like on.
+func stitchSome(t *rapid.T, c *clickhouse.Client, tenant string, timeout time.Duration, from, to time.Time, like session.Stitched) (days []session.Stitched) {
+	for day := session.DayOf(from); day <= session.DayOf(to); day++ {
+		if rapid.Bool().Draw(t, "stitched") {
+			d := like
+			d.Day, d.Version = day, like.Version+uint64(10+day-session.DayOf(from))
+			run(t, c, session.StitchSQL(tenant, day, timeout, d.Version))
+			days = append(days, d)
+		}
+	}
+	return days
 }
 
 // failer is what a test and a property have in common.

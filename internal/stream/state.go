@@ -24,6 +24,7 @@ import (
 //	x <tenant>                      this tenant's accounting was erased and shall not begin again
 //	dedupe/…                        keys of package dedupe
 //	jobs/…                          records of package jobs
+//	visits/…                        stitched days of package session/stitch
 //	z…                              the id of the store, kept by package app
 //
 // All integers are big endian, so that keys sort by number.

@@ -41,6 +41,19 @@ func (p *Processor) Statistics(tenant string) profile.Statistics {
 	return p.profiles.Statistics(tenant)
 }
 
+// DayRows calls fn with the number of rows that were ever stored of each of a tenant's days in [from, to] (days since 1970, UTC), in order. What has become
+// visible before the call is counted. fn must not call the Processor.
+func (p *Processor) DayRows(tenant string, from, to int32, fn func(day int32, rows uint64)) {
+	p.profiles.EachDay(tenant, from, to, func(d profile.Day) { fn(d.Day, d.Rows) })
+}
+
+// Committed is the last _seq of each writer that was committed: its rows, and those of all before it, can be seen.
+func (p *Processor) Committed() (main, late uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seqs[writerMain], p.seqs[writerLate]
+}
+
 // Stored returns the rows of a tenant in the events table, and their bytes, uncompressed.
 func (p *Processor) Stored(tenant string) (rows, bytes uint64) { return p.profiles.Stored(tenant) }
 

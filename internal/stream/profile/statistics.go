@@ -48,6 +48,20 @@ func (s *Set) Statistics(tenant string) Statistics {
 	return out
 }
 
+// EachDay calls fn with the days in [from, to] of which the tenant has rows, in order. fn must not call the Set.
+func (s *Set) EachDay(tenant string, from, to int32, fn func(Day)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.tenants[tenant]
+	if p == nil {
+		return
+	}
+	at := sort.Search(len(p.days), func(i int) bool { return p.days[i].Day >= from })
+	for ; at < len(p.days) && p.days[at].Day <= to; at++ {
+		fn(p.days[at])
+	}
+}
+
 // Stored returns the rows and bytes of a tenant.
 func (s *Set) Stored(tenant string) (rows, bytes uint64) {
 	s.mu.RLock()

@@ -1,0 +1,148 @@
+package stitch
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"weir/internal/tenant"
+)
+
+// Keys in the state store:
+//
+//	visits/d <tenant> 0 <day 4>   the version of a stitched day
+//	visits/v                      versions below it may have been used, 8 bytes
+//
+// Integers are big endian. A tenant's id holds no zero byte.
+const (
+	prefix     = "visits/"
+	keyDay     = prefix + "d"
+	keyVersion = prefix + "v"
+)
+
+const recordVersion = 1
+
+// recordBytes is the length of a record: its own version, version, rows, main, late, timeout in seconds, layout, time in seconds.
+const recordBytes = 1 + 4*8 + 4 + 4 + 8
+
+func (r record) encode() []byte {
+	b := []byte{recordVersion}
+	for _, n := range []uint64{r.version, r.rows, r.main, r.late} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(r.timeout/time.Second))
+	b = binary.BigEndian.AppendUint32(b, r.layout)
+	return binary.BigEndian.AppendUint64(b, uint64(r.at.Unix()))
+}
+
+var errRecord = errors.New("a record of a stitched day cannot be read")
+
+func decodeRecord(day int32, b []byte) (r record, err error) {
+	if len(b) != recordBytes || b[0] != recordVersion {
+		return r, errRecord
+	}
+	n := func(at int) uint64 { return binary.BigEndian.Uint64(b[1+8*at:]) }
+	return record{day: day, version: n(0), rows: n(1), main: n(2), late: n(3), timeout: time.Duration(binary.BigEndian.Uint32(b[33:])) * time.Second,
+		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0)}, nil
+}
+
+func dayKey(t tenant.ID, day int32) []byte {
+	return binary.BigEndian.AppendUint32(append([]byte(keyDay+string(t)), 0), uint32(day))
+}
+
+// decodeKey takes a key behind keyDay apart.
+func decodeKey(key []byte) (t tenant.ID, day int32, ok bool) {
+	name, rest, found := bytes.Cut(key, []byte{0})
+	if !found || len(rest) != 4 {
+		return "", 0, false
+	}
+	return tenant.ID(name), int32(binary.BigEndian.Uint32(rest)), true
+}
+
+// load reads what is stored.
+func (s *Stitcher) load() error {
+	v, closer, err := s.deps.State.Get([]byte(keyVersion))
+	if err == nil {
+		if len(v) == 8 {
+			s.limit = binary.BigEndian.Uint64(v)
+		}
+		err = closer.Close()
+	}
+	if err != nil && !errors.Is(err, pebble.ErrNotFound) {
+		return err
+	}
+	s.next = max(1, s.limit)
+	s.limit = s.next
+	it, err := s.deps.State.NewIter(&pebble.IterOptions{LowerBound: []byte(keyDay), UpperBound: []byte(prefix + "e")})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		t, day, ok := decodeKey(it.Key()[len(keyDay):])
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+		r, err := decodeRecord(day, v)
+		if !ok || err != nil { // of a version of weir that is not this one: the day is made of events, and stitched again
+			s.log.Warn("a record of a stitched day cannot be read and is left out", "key", fmt.Sprintf("%q", it.Key()))
+			continue
+		}
+		k := s.tenants[t]
+		if k == nil {
+			k = &known{}
+			s.tenants[t] = k
+		}
+		k.days = append(k.days, r) // keys are in order of the days
+	}
+	return it.Close()
+}
+
+// reserve is how many versions are reserved at once.
+const reserve = 1000
+
+// newVersion returns a version that was never used before, also not by a process that has crashed since.
+func (s *Stitcher) newVersion() (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next >= s.limit {
+		limit := s.next + reserve
+		if err := s.deps.State.Set([]byte(keyVersion), binary.BigEndian.AppendUint64(nil, limit), pebble.Sync); err != nil {
+			return 0, fmt.Errorf("reserve versions of stitched days: %w", err)
+		}
+		s.limit = limit
+	}
+	s.next++
+	return s.next - 1, nil
+}
+
+func (s *Stitcher) store(t tenant.ID, r record) error {
+	if err := s.deps.State.Set(dayKey(t, r.day), r.encode(), pebble.Sync); err != nil {
+		return fmt.Errorf("store a stitched day: %w", err)
+	}
+	return nil
+}
+
+// drop removes the records of days; nil: of all.
+func (s *Stitcher) drop(t tenant.ID, days []int32) error {
+	b := s.deps.State.NewBatch()
+	if days == nil {
+		end := append([]byte(keyDay+string(t)), 1)
+		if err := b.DeleteRange(append([]byte(keyDay+string(t)), 0), end, nil); err != nil {
+			return fmt.Errorf("forget stitched days: %w", err)
+		}
+	}
+	for _, day := range days {
+		if err := b.Delete(dayKey(t, day), nil); err != nil {
+			return fmt.Errorf("forget stitched days: %w", err)
+		}
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("forget stitched days: %w", err)
+	}
+	return nil
+}
