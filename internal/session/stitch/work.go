@@ -229,11 +229,8 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 func (s *Stitcher) sweep(ctx context.Context) error {
 	s.mu.Lock()
 	byDay := map[int32][]string{}
-	var rest []retired
 	for _, r := range s.old {
-		if s.now().Sub(r.since) < s.cfg.Grace {
-			rest = append(rest, r)
-		} else {
+		if s.now().Sub(r.since) >= s.cfg.Grace {
 			byDay[r.day] = append(byDay[r.day], strconv.FormatUint(r.version, 10))
 		}
 	}
