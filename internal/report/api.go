@@ -106,7 +106,9 @@ type reportQuery struct {
 	Segment  string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots     string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Compare  string   `query:"compare" doc:"previous: adds the time just before of the same length."`
-	Limit    string   `query:"limit" doc:"At most so many groups, the largest first; 1000 by default."`
+	Limit    string   `query:"limit" doc:"At most so many groups, the largest by the first metric first; 1000 by default."`
+	Offset   string   `query:"offset" doc:"Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change."`
+	Totals   string   `query:"totals" doc:"false: leaves the totals out, which saves about half of the work." enum:"true,false"`
 	query    url.Values
 }
 
@@ -117,7 +119,7 @@ func (q *reportQuery) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "bots", "compare", "limit"}
+var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "bots", "compare", "limit", "offset", "totals"}
 
 type reportBody struct {
 	SiteID string `path:"site_id"`
@@ -132,30 +134,35 @@ type reportBody struct {
 		Bots     string `json:"bots,omitempty"`
 		Compare  string `json:"compare,omitempty"`
 		Limit    int    `json:"limit,omitempty"`
+		Offset   int    `json:"offset,omitempty"`
+		Totals   *bool  `json:"totals,omitempty"`
 	}
 }
 
 // Schema describes a row: its columns depend on the question.
 func (Row) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
-		Description: "time (if interval is set), the columns of group_by, the metrics"}
+		Description: "time (if interval is set), the columns of group_by, the metrics; settling: true in a series if the interval ends after complete_until: its numbers still move"}
 }
 
 // Part is the answer about one range.
 type Part struct {
-	From string `json:"from" doc:"Start of the range."`
-	To   string `json:"to" doc:"End of the range, not included."`
-	Data []Row  `json:"data"`
+	Data   []Row  `json:"data"`
+	From   string `json:"from" doc:"Start of the range."`
+	To     string `json:"to" doc:"End of the range, not included."`
+	Totals Row    `json:"totals,omitempty" doc:"The metrics over the whole range, all groups together."`
 }
 
 // Report is the answer to a question.
 type Report struct {
-	Data          []Row  `json:"data"`
-	From          string `json:"from" doc:"Start of the range."`
-	To            string `json:"to" doc:"End of the range, not included."`
-	AsOf          string `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`
-	CompleteUntil string `json:"complete_until" doc:"Numbers of times before this are settled; later events may still arrive for those after it."`
-	Previous      *Part  `json:"previous,omitempty" doc:"The same question about the time just before."`
+	Data          []Row              `json:"data"`
+	From          string             `json:"from" doc:"Start of the range."`
+	To            string             `json:"to" doc:"End of the range, not included."`
+	Totals        Row                `json:"totals,omitempty" doc:"The metrics over the whole range, all groups together."`
+	Approximate   map[string]float64 `json:"approximate,omitempty" doc:"Metrics of which some numbers are estimated, with the relative error that 95 of 100 such numbers keep. visitors are exact up to 100000; above, a sketch estimates them."`
+	AsOf          string             `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`
+	CompleteUntil string             `json:"complete_until" doc:"Numbers of times before this are settled; later events may still arrive for those after it."`
+	Previous      *Part              `json:"previous,omitempty" doc:"The same question about the time just before."`
 }
 
 type realtimeInput struct {
@@ -177,7 +184,11 @@ func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, err
 		}
 		limit = n
 	}
-	return r.report(ctx, in.SiteID, ask{Metric: in.Metric, GroupBy: in.GroupBy, Filter: in.Filter, From: in.From, To: in.To,
+	offset, p := wholeNumber("offset", in.Offset, maxOffset)
+	if p != nil {
+		return nil, p
+	}
+	return r.report(ctx, in.SiteID, ask{Offset: offset, NoTotals: in.Totals == "false", Metric: in.Metric, GroupBy: in.GroupBy, Filter: in.Filter, From: in.From, To: in.To,
 		Interval: in.Interval, Compare: in.Compare, Limit: limit, Segment: in.Segment, Bots: in.Bots})
 }
 
@@ -187,7 +198,7 @@ func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, err
 
 func (in *reportBody) ask() ask {
 	b := in.Body
-	return ask{Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment, Bots: b.Bots}
+	return ask{Offset: b.Offset, NoTotals: b.Totals != nil && !*b.Totals, Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment, Bots: b.Bots}
 }
 
 func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, error) {
@@ -213,11 +224,13 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 		return nil, fail(p)
 	}
 	out, p := r.serve(ctx, &panel{
-		endpoint: "report", who: who, src: src, says: q.String(), key: keyOf(append(q.parts(), "report", a.Compare)...),
+		endpoint: "report", who: who, src: src, says: q.String(), key: keyOf(append(q.parts(), "report", a.Compare, strconv.FormatBool(a.NoTotals))...),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, q.shape()), Kind: usage.KindReport, Columns: q.rawColumns(), From: q.From, To: q.To}
 		},
-		run: func(ctx context.Context, t *tally) (*kept, error) { return r.answers(ctx, t, q, a.Compare != "") },
+		run: func(ctx context.Context, t *tally) (*kept, error) {
+			return r.answers(ctx, t, q, a.Compare != "", !a.NoTotals)
+		},
 	})
 	if p != nil {
 		return nil, fail(p)
@@ -228,38 +241,6 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 // subject is who is charged for a report.
 func subject(who tenant.Principal, src catalog.Source, shape string) usage.Subject {
 	return usage.Subject{Tenant: src.Tenant, Source: src.SiteID, User: who.Actor(), Role: who.Role, Shape: shape}
-}
-
-// answers makes the answer to a question, and to the same about the time before it.
-func (r *Reporter) answers(ctx context.Context, t *tally, q Question, compare bool) (*kept, error) {
-	main, err := r.part(ctx, t, q)
-	if err != nil {
-		return nil, err
-	}
-	// The fields in the order of Report.
-	k := &kept{head: fmt.Appendf(nil, `{"data":%s,"from":%q,"to":%q`, main.rows, main.from, main.to)}
-	if compare {
-		prev, err := r.part(ctx, t, q.previous())
-		if err != nil {
-			return nil, err
-		}
-		k.tail = fmt.Appendf(nil, `,"previous":{"from":%q,"to":%q,"data":%s}`, prev.from, prev.to, prev.rows)
-	}
-	return k, nil
-}
-
-type part struct {
-	from, to string
-	rows     []byte
-}
-
-func (r *Reporter) part(ctx context.Context, t *tally, q Question) (part, error) {
-	rows, err := r.answer(ctx, t, q)
-	if err != nil {
-		return part{}, err
-	}
-	b, err := marshal(rows)
-	return part{q.From.In(q.Location).Format(time.RFC3339), q.To.In(q.Location).Format(time.RFC3339), b}, err
 }
 
 func (r *Reporter) getRealtime(ctx context.Context, in *realtimeInput) (*served, error) {

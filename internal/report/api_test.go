@@ -49,10 +49,10 @@ func TestReportAnswers(t *testing.T) {
 	want := `{"data":[{"country":"US","pageviews":1523000,"visitors":100},{"country":"DE","pageviews":12,"visitors":3}],` +
 		`"from":"2026-03-01T00:00:00Z","to":"2026-03-08T00:00:00Z","as_of":"2026-03-10T12:00:00.000Z","complete_until":"2026-03-10T11:55:00.000Z"}`
 	requests := []struct{ method, target, body string }{
-		{"GET", "/api/v1/analytics/site/report?metric=pageviews,visitors&from=2026-03-01&to=2026-03-07&group_by=country&filter=device:mobile&filter=browser:Firefox", ""},
-		{"GET", "/api/v1/analytics/alias/report?metric=pageviews,visitors&from=2026-03-01&to=2026-03-07&group_by=country&filter=device:mobile&filter=browser:Firefox", ""},
-		{"POST", "/api/v1/analytics/site/report", `{"metric":["pageviews","visitors"],"from":"2026-03-01","to":"2026-03-07","group_by":["country"],"filter":["device:mobile","browser:Firefox"]}`},
-		{"POST", "/api/v1/analytics/site/report", `{"metric":"pageviews,visitors","from":"2026-03-01","to":"2026-03-07","group_by":"country","filter":["device:mobile","browser:Firefox"]}`},
+		{"GET", "/api/v1/analytics/site/report?metric=pageviews,visitors&from=2026-03-01&to=2026-03-07&group_by=country&filter=device:mobile&filter=browser:Firefox&totals=false", ""},
+		{"GET", "/api/v1/analytics/alias/report?metric=pageviews,visitors&from=2026-03-01&to=2026-03-07&group_by=country&filter=device:mobile&filter=browser:Firefox&totals=false", ""},
+		{"POST", "/api/v1/analytics/site/report", `{"metric":["pageviews","visitors"],"from":"2026-03-01","to":"2026-03-07","group_by":["country"],"filter":["device:mobile","browser:Firefox"],"totals":false}`},
+		{"POST", "/api/v1/analytics/site/report", `{"metric":"pageviews,visitors","from":"2026-03-01","to":"2026-03-07","group_by":"country","filter":["device:mobile","browser:Firefox"],"totals":false}`},
 	}
 	for _, r := range requests {
 		status, _, got := call(t, h, r.method, r.target, r.body)
@@ -80,8 +80,8 @@ func TestReportCompares(t *testing.T) {
 	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{}}
 	status, _, got := call(t, serve(newReporter(t, e, clk, Config{}), acmeViewer), "GET",
 		"/api/v1/analytics/site/report?from=2026-03-01&to=2026-03-02&interval=day&compare=previous", "")
-	want := `"data":[{"time":"2026-03-01","events":0},{"time":"2026-03-02","events":7}]`
-	prev := `"previous":{"from":"2026-02-27T00:00:00Z","to":"2026-03-01T00:00:00Z","data":[{"time":"2026-02-27","events":0},{"time":"2026-02-28","events":0}]}`
+	want := `"data":[{"time":"2026-03-01","events":0},{"time":"2026-03-02","events":7}],"from":"2026-03-01T00:00:00Z","to":"2026-03-03T00:00:00Z","totals":{"events":7}`
+	prev := `"previous":{"data":[{"time":"2026-02-27","events":0},{"time":"2026-02-28","events":0}],"from":"2026-02-27T00:00:00Z","to":"2026-03-01T00:00:00Z","totals":{"events":0}}`
 	if status != 200 || !strings.Contains(got, want) || !strings.Contains(got, prev) {
 		t.Errorf("%d %s", status, got)
 	}

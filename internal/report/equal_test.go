@@ -443,7 +443,7 @@ func TestOvertaken(t *testing.T) {
 
 	stale := clock{asOf: noon, positions: map[string]map[uint16]uint64{r.Name: {1: 3, 2: 0}}}
 	rep := newReporter(t, c, stale, Config{Rollups: []rollup.Rollup{r}})
-	_, overtaken, err := rep.ask(context.Background(), &tally{}, q, planAt(q, r, stale.positions[r.Name]))
+	_, overtaken, err := rep.ask(context.Background(), &tally{}, q, planAt(q, r, stale.positions[r.Name]), exactly)
 	if err != nil || !overtaken {
 		t.Fatalf("a rollup that is ahead was not noticed: %v, %v", overtaken, err)
 	}
@@ -456,7 +456,7 @@ func TestOvertaken(t *testing.T) {
 	}
 	fresh := clock{asOf: noon, positions: map[string]map[uint16]uint64{r.Name: {1: 5, 2: 0}}}
 	rep = newReporter(t, c, fresh, Config{Rollups: []rollup.Rollup{r}})
-	rows, overtaken, err := rep.ask(context.Background(), &tally{}, q, planAt(q, r, fresh.positions[r.Name]))
+	rows, overtaken, err := rep.ask(context.Background(), &tally{}, q, planAt(q, r, fresh.positions[r.Name]), exactly)
 	if err != nil || overtaken {
 		t.Fatalf("a rollup in its place counts as ahead: %v, %v", overtaken, err)
 	}

@@ -18,9 +18,10 @@ type ask struct {
 	Metric, GroupBy, Filter []string
 	From, To                string
 	Interval, Compare       string
-	Limit                   int
+	Limit, Offset           int
 	Segment                 string
 	Bots                    string
+	NoTotals                bool
 }
 
 // The bounds of a question.
@@ -29,6 +30,7 @@ const (
 	defaultLimit = 1000
 	maxLimit     = 10_000
 	maxDims      = 8
+	maxOffset    = 100_000
 	maxFilters   = 32
 	maxValues    = 1000
 	maxName      = 256 // bytes of a property's name
@@ -36,6 +38,18 @@ const (
 
 func invalid(field, format string, args ...any) *problem.Problem {
 	return problem.New(http.StatusUnprocessableEntity, "invalid_"+field, format, args...).WithField(field)
+}
+
+// wholeNumber reads a number of a URL, from 0 to max; nothing is 0.
+func wholeNumber(field, s string, most int) (int, *problem.Problem) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > most {
+		return 0, invalid(field, "%s is %q, it must be a number between 0 and %d", field, s, most)
+	}
+	return n, nil
 }
 
 // question checks what was asked about a source.
@@ -55,6 +69,10 @@ func (a ask) question(src catalog.Source, now time.Time, zone func(string) (*tim
 	if q.Limit < 1 || q.Limit > maxLimit {
 		return q, invalid("limit", "limit is %d, it must be between 1 and %d", a.Limit, maxLimit).WithLimit("report.limit", maxLimit)
 	}
+	if a.Offset < 0 || a.Offset > maxOffset {
+		return q, invalid("offset", "offset is %d, it must be between 0 and %d; filters reach what lies behind", a.Offset, maxOffset).WithLimit("report.offset", maxOffset)
+	}
+	q.Offset = a.Offset
 	if a.Compare != "" && a.Compare != "previous" {
 		return q, invalid("compare", "compare is %q, it can only be previous", a.Compare)
 	}
@@ -66,6 +84,9 @@ func (a ask) question(src catalog.Source, now time.Time, zone func(string) (*tim
 	var p *problem.Problem
 	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil {
 		return q, p
+	}
+	if q.Offset > 0 && len(q.GroupBy) == 0 {
+		return q, invalid("offset", "offset leaves out groups; name their columns in group_by")
 	}
 	return q, q.checkSessions()
 }

@@ -71,6 +71,9 @@ func TestRefusals(t *testing.T) {
 		{ask{From: "2026-03-02T00:00:00Z", To: "2026-03-02T00:00:00Z"}, "from", "must be before"},
 		{ask{Limit: -1}, "limit", "between 1 and 10000"},
 		{ask{Limit: 10_001}, "limit", "between 1 and 10000"},
+		{ask{Offset: 5}, "offset", "group_by"},
+		{ask{Offset: -1, GroupBy: []string{"country"}}, "offset", "between 0"},
+		{ask{Offset: 100_001, GroupBy: []string{"country"}}, "offset", "100000"},
 		{ask{Compare: "year"}, "compare", "previous"},
 	} {
 		_, p := c.ask.question(testSources["site"], noon, time.LoadLocation)
@@ -142,7 +145,7 @@ func FuzzAsk(f *testing.F) {
 			}
 			return
 		}
-		st := build(q, choose(q, nil, nil))
+		st := build(q, choose(q, nil, nil), exactly)
 		if strings.Count(st.sql, "'")%2 != 0 {
 			t.Errorf("%+v: odd quotes in %s", a, st.sql)
 		}

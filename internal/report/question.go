@@ -46,6 +46,7 @@ type Question struct {
 	Filters      []Filter
 	Bots         string        // BotsExclude ("" too), BotsInclude or BotsOnly
 	Timeout      time.Duration // of sessions; 0: the default
+	Offset       int           // groups to leave out before the first
 	Limit        int           // groups, the largest by the first metric first
 }
 

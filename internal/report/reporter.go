@@ -71,6 +71,8 @@ type Reporter struct {
 
 	links knownLinks
 
+	large large
+
 	mu      sync.Mutex
 	rows    map[string]uint64 // by rollup.ID
 	counted time.Time
@@ -144,7 +146,7 @@ func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) ([]Ro
 	p := choose(q, r.cfg.Rollups, r.sizes(ctx))
 	for try := 0; p.rollup != nil && try < tries; try++ {
 		p.positions = r.deps.Positions.Positions(p.rollup.Name)
-		rows, overtaken, err := r.ask(ctx, t, q, p)
+		rows, overtaken, err := r.counts(ctx, t, q, p)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +156,7 @@ func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) ([]Ro
 		}
 		r.metrics.overtaken.Inc()
 	}
-	rows, _, err := r.ask(ctx, t, q, rawOnly)
+	rows, _, err := r.counts(ctx, t, q, rawOnly)
 	if err == nil {
 		r.metrics.answers.WithLabelValues("raw").Inc()
 	}
@@ -191,8 +193,8 @@ func (r *Reporter) sizes(ctx context.Context) map[string]uint64 {
 const sizesSQL = "SELECT table, sum(rows) FROM system.parts WHERE active AND database = '" + rollup.Database + "' GROUP BY table"
 
 // ask runs one statement. overtaken says that the rollup already held rows behind the positions that were used.
-func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
-	st := build(q, p)
+func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c precision) (rows []Row, overtaken bool, err error) {
+	st := build(q, p, c)
 	names := q.names()
 	rows = []Row{}
 	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {

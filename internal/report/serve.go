@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,8 @@ type panel struct {
 // kept is an answer without the time that it is of. Nobody writes to it.
 type kept struct {
 	head, tail []byte // JSON before and behind the times
+	headMarks  []mark // where a row that may still move is marked, in their order
+	tailMarks  []mark
 	asOf, till time.Time
 	timeless   bool // it has no complete_until
 	shape      string
@@ -151,14 +154,15 @@ func out(body []byte, cost usage.Cost, snapshot, cache string) *served {
 
 // render writes the answer with its times.
 func (k *kept) render(asOf, till time.Time) []byte {
-	b := make([]byte, 0, len(k.head)+len(k.tail)+96)
-	b = append(append(b, k.head...), `,"as_of":"`...)
+	head, tail := settle(k.head, k.headMarks, till), settle(k.tail, k.tailMarks, till)
+	b := make([]byte, 0, len(head)+len(tail)+96)
+	b = append(append(b, head...), `,"as_of":"`...)
 	b = append(append(b, formatTime(asOf)...), '"')
 	if !k.timeless {
 		b = append(append(b, `,"complete_until":"`...), formatTime(till)...)
 		b = append(b, '"')
 	}
-	return append(append(b, k.tail...), "}\n"...)
+	return append(append(b, tail...), "}\n"...)
 }
 
 // ask1 admits and runs a question.
@@ -279,7 +283,7 @@ func shapeOf(sql string) string {
 
 // parts are what the answer depends on.
 func (q Question) parts() []string {
-	parts := []string{q.Tenant, q.Site, q.From.UTC().Format(time.RFC3339Nano), q.To.UTC().Format(time.RFC3339Nano), q.Interval, q.Location.String(), fmt.Sprint(q.FirstDay, q.Limit,
+	parts := []string{strconv.Itoa(q.Offset), q.Tenant, q.Site, q.From.UTC().Format(time.RFC3339Nano), q.To.UTC().Format(time.RFC3339Nano), q.Interval, q.Location.String(), fmt.Sprint(q.FirstDay, q.Limit,
 		len(q.Metrics), len(q.GroupBy))}
 	parts = append(append(parts, q.Metrics...), botsCondition(q.Bots))
 	for _, d := range q.GroupBy {

@@ -232,7 +232,7 @@ func (q Question) only(rows []Row) (Question, bool) {
 		}
 		q.Filters = append(q.Filters, f)
 	}
-	q.Limit = maxGroups
+	q.Offset, q.Limit = 0, maxGroups
 	return q, true
 }
 

@@ -131,8 +131,7 @@ func buildSessions(q Question, timeout time.Duration, horizon time.Time, days []
 			return "sum(" + s + ") OVER (PARTITION BY " + strings.Join(b.groups(), ", ") + ")"
 		})
 		sql = "SELECT *, " + rank + " AS total\nFROM (\n" + sql + "\n)"
-		sql = "SELECT *, dense_rank() OVER (ORDER BY total DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + sql + "\n)\nQUALIFY place <= {limit:UInt32}"
-		b.params["limit"] = strconv.Itoa(q.Limit)
+		sql = "SELECT *, dense_rank() OVER (ORDER BY total DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + sql + "\n)\nQUALIFY " + b.places()
 	}
 	sql = "SELECT " + strings.Join(append(outer, "last"), ", ") + "\nFROM (\n" + sql + "\n)"
 	if order := b.order(); order != "" {

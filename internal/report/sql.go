@@ -22,7 +22,7 @@ func (q Question) shape() string {
 	var texts []string
 	for _, a := range q.aspects() {
 		if p := q.aspectOf(a); a == ofEvents {
-			texts = append(texts, build(p, rawOnly).sql)
+			texts = append(texts, build(p, rawOnly, exactly).sql)
 		} else { // without the times and versions that stand in the statement itself
 			texts = append(texts, fmt.Sprint(p.Metrics, p.Interval, p.groupNames()), (&builder{q: p, params: map[string]string{}}).filters())
 		}
@@ -44,8 +44,9 @@ func (q Question) groupNames() []string {
 
 // builder collects parameters while the statement is written.
 type builder struct {
-	q      Question
-	params map[string]string
+	q         Question
+	params    map[string]string
+	precision precision
 }
 
 const timeParam = "2006-01-02 15:04:05.000"
@@ -75,8 +76,8 @@ func (b *builder) time(name string, t time.Time) string {
 // build writes the statement that answers q by plan p. Its columns are: bucket if q has an interval,
 // g0, g1, …, the metrics in their order, and, if p has a rollup, seen1 and seen2: the highest _seq of each
 // writer in what was read of the rollup. They must not be above p.positions, or rows may have been counted twice.
-func build(q Question, p plan) statement {
-	b := &builder{q: q, params: map[string]string{}}
+func build(q Question, p plan, c precision) statement {
+	b := &builder{q: q, params: map[string]string{}, precision: c}
 	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
 	where := b.filters() + botsCondition(q.Bots)
 	parts := b.raw(scope, where, p)
@@ -88,13 +89,22 @@ func build(q Question, p plan) statement {
 	s.WriteString(b.ranked(p, strings.Join(parts, "\nUNION ALL\n")))
 	s.WriteString("\n)")
 	if len(q.GroupBy) > 0 {
-		b.params["limit"] = strconv.Itoa(q.Limit)
-		s.WriteString("\nWHERE place <= {limit:UInt32}")
+		s.WriteString("\nWHERE " + b.places())
 	}
 	if order := b.order(); order != "" {
 		s.WriteString("\nORDER BY " + order)
 	}
 	return statement{s.String(), b.params}
+}
+
+// places is the condition on the place of a group.
+func (b *builder) places() string {
+	b.params["limit"] = strconv.Itoa(b.q.Offset + b.q.Limit)
+	if b.q.Offset == 0 {
+		return "place <= {limit:UInt32}"
+	}
+	b.params["offset"] = strconv.Itoa(b.q.Offset)
+	return "place > {offset:UInt32} AND place <= {limit:UInt32}"
 }
 
 // keys are the columns that identify a row of the answer.
@@ -114,14 +124,15 @@ func (b *builder) groups() []string {
 	return keys
 }
 
-// Each part of the UNION has the keys, the partial states of the metrics (events, pageviews, clients, value), and the
+// Each part of the UNION has the keys, the partial states of the metrics (events, pageviews, sketch of clients, value, set of clients), and the
 // _seq seen in the rollup, by writer.
 
 // raw reads events. Behind a rollup, the edges of the range and each writer's new rows are read for themselves: a condition
 // that joins them with OR would keep the engine from using its index on _seq.
 func (b *builder) raw(scope, where string, p plan) []string {
 	read := func(cond string) string {
-		return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])"},
+		return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])",
+			rollup.ClientSet("StateIf") + "(" + rollup.ClientHash("client_id") + ", client_id != '')"},
 			p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
 			"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
 	}
@@ -145,7 +156,7 @@ func (b *builder) raw(scope, where string, p plan) []string {
 func (b *builder) fromRollup(scope, where string, p plan) string {
 	cond := b.between("time", "rfrom", p.from, "rto", p.to)
 	seen := func(w int) string { return fmt.Sprintf("maxIf(_seq, _writer = %d)", w) }
-	return "SELECT " + b.list("time", []string{"sum(events)", "sumIf(events, type = 'pageview')", "uniqMergeState(clients)", "sum(value)"},
+	return "SELECT " + b.list("time", []string{"sum(events)", "sumIf(events, type = 'pageview')", "uniqMergeState(clients)", "sum(value)", rollup.ClientSet("MergeState") + "(client_set)"},
 		true, seen(writerMain), seen(writerLate)) +
 		"\nFROM " + p.rollup.Table() + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
 }
@@ -160,9 +171,12 @@ func (b *builder) list(clock string, states []string, withSeen bool, seen1, seen
 		cols = append(cols, b.dim(d, "k"+strconv.Itoa(i))+" AS g"+strconv.Itoa(i))
 	}
 	for i, m := range metricNames {
-		if slices.Contains(b.q.Metrics, m) {
+		if slices.Contains(b.q.Metrics, m) && (m != Visitors || b.sketches()) {
 			cols = append(cols, states[i]+" AS part_"+m)
 		}
+	}
+	if slices.Contains(b.q.Metrics, Visitors) && b.precision != roughly {
+		cols = append(cols, states[len(metricNames)]+" AS part_set")
 	}
 	if withSeen {
 		cols = append(cols, seen1+" AS part_seen1", seen2+" AS part_seen2")
@@ -174,7 +188,7 @@ func (b *builder) list(clock string, states []string, withSeen bool, seen1, seen
 func (b *builder) ranked(p plan, parts string) string {
 	merged := b.keys()
 	for _, m := range b.q.Metrics {
-		merged = append(merged, merge(m)+"(part_"+m+") AS "+m)
+		merged = append(merged, b.merge(m)+" AS "+m)
 	}
 	if p.rollup != nil {
 		merged = append(merged, "max(max(part_seen1)) OVER () AS seen1", "max(max(part_seen2)) OVER () AS seen2")
@@ -195,14 +209,8 @@ func (b *builder) ranked(p plan, parts string) string {
 	return "SELECT *, dense_rank() OVER (ORDER BY " + by + " DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + inner + "\n)"
 }
 
-func merge(metric string) string {
-	if metric == Visitors {
-		return "uniqMerge"
-	}
-	return "sum"
-}
-
-// mergeAll merges the merged states of a group's intervals.
+// mergeAll merges the merged states of a group's intervals: how the groups of a series are ranked. Of visitors it takes the sketch, whose states
+// are cheap to look at again and again.
 func mergeAll(metric string) string {
 	if metric == Visitors {
 		return "uniqMerge(uniqMergeState(part_" + metric + "))"

@@ -37,7 +37,7 @@ func TestSQL(t *testing.T) {
 		}
 		pl := choose(q, rollup.All, nil)
 		pl.positions = map[uint16]uint64{writerMain: 100, writerLate: 7}
-		st := build(q, pl)
+		st := build(q, pl, exactly)
 		if strings.Contains(st.sql, "OR 1=1") || strings.Contains(st.sql, "'plan'") || strings.Contains(st.sql, "'DE'") {
 			t.Errorf("%s: what the caller wrote stands in the statement:\n%s", c.name, st.sql)
 		}

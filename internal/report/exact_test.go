@@ -1,0 +1,202 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/clickhouse"
+	"weir/internal/rollup"
+	"weir/internal/tenant"
+	"weir/internal/testkit"
+)
+
+// tallied counts the statements that go to the engine.
+type tallied struct {
+	Engine
+	n int
+}
+
+func (c *tallied) Rows(ctx context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
+	c.n++
+	return c.Engine.Rows(ctx, s, fn)
+}
+
+// TestVisitorsAtTheBorder counts visitors just below, at and above ExactVisitors, partly in the rollup and partly behind it, in the total, by groups and by days.
+func TestVisitorsAtTheBorder(t *testing.T) {
+	c := testkit.Engine(t)
+	sizes := map[string]int{"AA": ExactVisitors - 1, "BB": ExactVisitors, "CC": ExactVisitors + 1, "DD": 300_000, "EE": 7}
+	for country, n := range sizes { // every client twice, the second time in a later insert
+		testkit.Exec(t, c, fmt.Sprintf(`INSERT INTO weir.events (tenant, site_id, ts, type, client_id, country, _writer, _seq)
+SELECT 'border', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + (number * 7) %% 86000, 'pageview', concat('%s', toString(number %% %d)), '%[1]s', 1, 1 + intDiv(number * 2, %[2]d) FROM numbers(%d)`, country, n, 2*n))
+	}
+	r := rollup.All[2]
+	testkit.Exec(t, c, strings.Replace(r.AdvanceSQL(1, 0, 3, nil), "WHERE", "WHERE tenant = 'border' AND", 1))
+	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	q := Question{Tenant: "border", Site: "site", Metrics: []string{Visitors, Events}, From: from, To: from.AddDate(0, 0, 1), Location: time.UTC, FirstDay: 1, Limit: 10}
+	check := func(t *testing.T, what string, v any, want int) {
+		t.Helper()
+		got := countOf(v)
+		switch {
+		case want <= ExactVisitors && got != uint64(want):
+			t.Errorf("%s: %d visitors, want %d", what, got, want)
+		case want > ExactVisitors && (got <= ExactVisitors || math.Abs(float64(got)/float64(want)-1) > 2*visitorsError): // four standard errors
+			t.Errorf("%s: %d visitors, want about %d", what, got, want)
+		}
+	}
+	for _, list := range [][]rollup.Rollup{{r}, {}} {
+		e := &tallied{Engine: c}
+		rep := newReporter(t, e, clock{asOf: noon, positions: map[string]map[uint16]uint64{r.Name: {1: 3, 2: 0}}}, Config{Rollups: list})
+		rep.counted = time.Now()
+		ask := func(q Question, statements int) []Row {
+			t.Helper()
+			before := e.n
+			rows, err := rep.Answer(context.Background(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.n-before != statements {
+				t.Errorf("%d rollups, %v: %d statements, want %d", len(list), q, e.n-before, statements)
+			}
+			return rows
+		}
+		byCountry, series := q, q
+		byCountry.GroupBy = []Dim{{Column: "country"}}
+		series.GroupBy, series.Interval = byCountry.GroupBy, Day
+		for i, statements := range []int{2, 1} { // then it is known that some groups are large
+			for _, q := range []Question{byCountry, series} {
+				rows := ask(q, statements)
+				if len(rows) != len(sizes) {
+					t.Fatalf("rows %v", mustJSON2(rows))
+				}
+				for _, row := range rows {
+					at := len(row.values) - 3
+					check(t, fmt.Sprint(i, q, row.values[at]), row.values[at+1], sizes[row.values[at].(string)])
+				}
+			}
+		}
+		for country, n := range sizes {
+			one := q
+			one.Filters = []Filter{{Dim: Dim{Column: "country"}, Values: []string{country}}}
+			first, then := 1, 1
+			if n > ExactVisitors {
+				first = 2
+			}
+			check(t, country, ask(one, first)[0].values[0], n)
+			rows := ask(one, then)
+			check(t, country+" again", rows[0].values[0], n)
+			if approx := one.approximate(rows...); (approx != nil) != (n > ExactVisitors) {
+				t.Errorf("%s: approximate %v", country, approx)
+			}
+			rep.large.set(one.kind(), roughly) // a hint that is wrong
+			if n < ExactVisitors {
+				check(t, country+" misled", ask(one, 2)[0].values[0], n)
+			}
+		}
+	}
+}
+
+// TestTotals: the totals of a question are its answer without groups and intervals.
+func TestTotals(t *testing.T) {
+	c := testkit.Engine(t)
+	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, country, props_num, _writer, _seq)
+SELECT 'totals', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number * 3600, if(number % 3 = 0, 'click', 'pageview'), toString(number % 17), toString(number % 5), map('value', number % 4), 1, 1 FROM numbers(100)`)
+	rep := newReporter(t, c, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+	testSources := sources{"site": testSources["site"]}
+	s := testSources["site"]
+	s.Tenant = "totals"
+	testSources["site"] = s
+	rep.deps.Sources = testSources
+	h := serve(rep, tenant.Principal{Tenant: "totals", Role: tenant.RoleViewer, KeyID: "k"})
+	type answer struct {
+		Data     []map[string]any
+		Totals   map[string]any
+		Previous *struct{ Totals map[string]any }
+	}
+	ask := func(query string) (a answer, body string) {
+		t.Helper()
+		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/report?from=2026-03-01&to=2026-03-05&"+query, "")
+		if status != 200 {
+			t.Fatalf("%s: %d %s", query, status, body)
+		}
+		if err := json.Unmarshal([]byte(body), &a); err != nil {
+			t.Fatal(err)
+		}
+		return a, body
+	}
+	all, _ := ask("metric=visitors,events,pageviews,value")
+	want := mustJSON(t, all.Data[0])
+	if want != `{"events":100,"pageviews":66,"value":150,"visitors":17}` {
+		t.Fatal(want)
+	}
+	for _, more := range []string{"", "&group_by=country", "&group_by=country&limit=2", "&group_by=country&limit=2&offset=2", "&interval=day", "&interval=day&group_by=country&limit=1"} {
+		if a, body := ask("metric=visitors,events,pageviews,value" + more); mustJSON(t, a.Totals) != want {
+			t.Errorf("%s: totals of %s", more, body)
+		}
+	}
+	if a, _ := ask("metric=events&interval=hour"); mustJSON(t, a.Totals) != `{"events":100}` {
+		t.Errorf("sum %v", a.Totals)
+	}
+	if a, body := ask("group_by=country&totals=false"); a.Totals != nil || strings.Contains(body, "totals") {
+		t.Errorf("unwanted totals: %s", body)
+	}
+	if a, body := ask("interval=day&compare=previous"); a.Previous == nil || mustJSON(t, a.Previous.Totals) != `{"events":0}` {
+		t.Errorf("previous: %s", body)
+	}
+	var pages []string // paging gives every group once, in the order of the whole
+	whole, _ := ask("group_by=country")
+	for offset := range 6 {
+		a, _ := ask(fmt.Sprintf("group_by=country&limit=1&offset=%d", offset))
+		for _, row := range a.Data {
+			pages = append(pages, mustJSON(t, row))
+		}
+	}
+	if got, want := strings.Join(pages, ","), strings.Trim(mustJSON(t, whole.Data), "[]"); got != want {
+		t.Errorf("pages %s, whole %s", got, want)
+	}
+}
+
+// TestSettling: the rows whose interval is not over at complete_until are marked, also of an answer that was kept.
+func TestSettling(t *testing.T) {
+	q := Question{Metrics: []string{Events}, Interval: Minute, From: noon.Add(-10 * time.Minute), To: noon.Add(time.Minute), Location: time.UTC}
+	rows := q.fill(nil)
+	k := &kept{}
+	text, marks, err := q.write(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.head, k.headMarks = part{rows: text, marks: marks}.write([]byte("{"), nil)
+	for till, want := range map[time.Time]int{noon.Add(-5 * time.Minute): 6, noon.Add(-4*time.Minute - time.Second): 6, noon.Add(-4 * time.Minute): 5, noon.Add(time.Minute): 0, noon.Add(-time.Hour): 11} {
+		body := string(k.render(noon, till))
+		var got struct {
+			Data []struct {
+				Time     time.Time
+				Events   *int
+				Settling bool
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatalf("%v: %s", err, body)
+		}
+		n := 0
+		for _, row := range got.Data {
+			if row.Settling {
+				n++
+			}
+			if row.Events == nil || row.Settling != row.Time.Add(time.Minute).After(till) {
+				t.Errorf("complete until %v: %+v", till, row)
+			}
+		}
+		if n != want || len(got.Data) != 11 {
+			t.Errorf("complete until %v: %d of %d rows are settling, want %d", till, n, len(got.Data), want)
+		}
+	}
+	q.Interval, q.To = Day, noon // the day's row is cut at the end of the range
+	if ends := q.ends(); !ends["2026-03-10"].Equal(noon) {
+		t.Errorf("ends %v", ends)
+	}
+}

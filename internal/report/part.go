@@ -1,0 +1,181 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// part is the answer about one range, in JSON.
+type part struct {
+	from, to    string
+	rows        []byte
+	marks       []mark
+	totals      []byte // null: not wanted
+	approximate map[string]float64
+}
+
+// mark is a place in an answer for the mark that a row's numbers still move, which they do until complete_until has passed end.
+type mark struct {
+	at  int // in bytes
+	end time.Time
+}
+
+const settlingMark = `,"settling":true`
+
+// answers makes the answer to a question, and to the same about the time before it.
+func (r *Reporter) answers(ctx context.Context, t *tally, q Question, compare, totals bool) (*kept, error) {
+	main, err := r.part(ctx, t, q, totals)
+	if err != nil {
+		return nil, err
+	}
+	// The fields in the order of Report.
+	k := &kept{}
+	k.head, k.headMarks = main.write([]byte("{"), nil)
+	approximate := main.approximate
+	if compare {
+		prev, err := r.part(ctx, t, q.previous(), totals)
+		if err != nil {
+			return nil, err
+		}
+		k.tail, k.tailMarks = prev.write([]byte(`,"previous":{`), nil)
+		k.tail = append(k.tail, '}')
+		if approximate == nil {
+			approximate = prev.approximate
+		}
+	}
+	if approximate != nil {
+		b, err := marshal(approximate)
+		if err != nil {
+			return nil, err
+		}
+		k.head = append(append(k.head, `,"approximate":`...), b...)
+	}
+	return k, nil
+}
+
+// write appends the part's fields, and its marks at their places.
+func (p part) write(b []byte, marks []mark) ([]byte, []mark) {
+	b = append(b, `"data":`...)
+	for _, m := range p.marks {
+		marks = append(marks, mark{m.at + len(b), m.end})
+	}
+	b = fmt.Appendf(append(b, p.rows...), `,"from":%q,"to":%q`, p.from, p.to)
+	if p.totals != nil {
+		b = append(append(b, `,"totals":`...), p.totals...)
+	}
+	return b, marks
+}
+
+func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) (part, error) {
+	rows, err := r.answer(ctx, t, q)
+	if err != nil {
+		return part{}, err
+	}
+	p := part{from: q.From.In(q.Location).Format(time.RFC3339), to: q.To.In(q.Location).Format(time.RFC3339)}
+	if p.rows, p.marks, err = q.write(rows); err != nil {
+		return p, err
+	}
+	p.approximate = q.approximate(rows...)
+	if !totals {
+		return p, nil
+	}
+	total, err := r.total(ctx, t, q, rows)
+	if err != nil {
+		return p, err
+	}
+	if more := q.approximate(total); p.approximate == nil {
+		p.approximate = more
+	}
+	p.totals, err = marshal(total)
+	return p, err
+}
+
+// total is the row of the whole range, without groups and intervals.
+func (r *Reporter) total(ctx context.Context, t *tally, q Question, rows []Row) (Row, error) {
+	if len(q.GroupBy) == 0 && q.Interval == "" && len(rows) == 1 {
+		return rows[0], nil
+	}
+	if len(q.GroupBy) == 0 && !slices.ContainsFunc(q.Metrics, func(m string) bool { return m != Events && m != Pageviews }) {
+		return q.sum(rows), nil
+	}
+	q.GroupBy, q.Interval, q.Offset = nil, "", 0
+	all, err := r.answer(ctx, t, q)
+	if err != nil {
+		return Row{}, err
+	}
+	if len(all) == 0 {
+		return Row{q.Metrics, q.nothing()}, nil
+	}
+	return all[0], nil
+}
+
+// sum adds up the rows of a series of counts.
+func (q Question) sum(rows []Row) Row {
+	total := Row{q.Metrics, make([]any, len(q.Metrics))}
+	for i := range q.Metrics {
+		var n uint64
+		for _, row := range rows {
+			n += countOf(row.values[1+i])
+		}
+		total.values[i] = n
+	}
+	return total
+}
+
+// write writes rows as a JSON array, and says where marks of rows that may still move have their places.
+func (q Question) write(rows []Row) ([]byte, []mark, error) {
+	ends := q.ends()
+	b := []byte{'['}
+	var marks []mark
+	for i, row := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		text, err := marshal(row)
+		if err != nil {
+			return nil, nil, err
+		}
+		b = append(b, text...)
+		if name, ok := row.values[0].(string); ok && q.Interval != "" {
+			if end, ok := ends[name]; ok {
+				marks = append(marks, mark{len(b) - 1, end})
+			}
+		}
+	}
+	return append(b, ']'), marks, nil
+}
+
+// ends are the ends of the intervals by their names, cut at the end of the range.
+func (q Question) ends() map[string]time.Time {
+	if q.Interval == "" {
+		return nil
+	}
+	ends := map[string]time.Time{}
+	for t := q.bucketStart(q.From); t.Before(q.To); {
+		name := q.bucketName(t)
+		t = q.nextBucket(t)
+		end := t
+		if q.To.Before(end) {
+			end = q.To
+		}
+		ends[name] = end // of hours with one name, the last
+	}
+	return ends
+}
+
+// settle puts the marks in whose time is not over at till.
+func settle(b []byte, marks []mark, till time.Time) []byte {
+	open := slices.DeleteFunc(slices.Clone(marks), func(m mark) bool { return !m.end.After(till) })
+	if len(open) == 0 {
+		return b
+	}
+	out := make([]byte, 0, len(b)+len(open)*len(settlingMark))
+	from := 0
+	for _, m := range open {
+		out = append(append(out, b[from:m.at]...), settlingMark...)
+		from = m.at
+	}
+	return append(out, b[from:]...)
+}
