@@ -39,6 +39,7 @@ func Register(api huma.API, r *Reporter) {
 		Responses:   answerOf[Realtime](api, "Realtime"),
 	}, r.getRealtime)
 	registerSessions(api, r)
+	registerRetention(api, r)
 }
 
 // answerOf describes an answer that is written as it was kept, without another trip through a marshaller.
@@ -211,6 +212,9 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 		return nil, fail(p)
 	}
 	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
+		return nil, fail(p)
+	}
+	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil { // a segment may look at bots too
 		return nil, fail(p)
 	}
 	if p := q.checkSessions(); p != nil {

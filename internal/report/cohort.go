@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/problem"
 	"weir/internal/rollup"
+	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // cohortFilter is the column of a filter that names a cohort.
@@ -34,15 +37,20 @@ type cohort struct {
 	// One of these is set.
 	people []string
 	did    *did
+
+	tenant, site string
+	links        string            // selects of_user, of_id and of_person of the linked ids of the site; empty: none is
+	params       map[string]string // that links needs
+	linkKey      string            // changes with what links gives
 }
 
 // did is a behaviour: persons with at least so many events that pass, in a range of time.
 type did struct {
-	typ          string // empty: any
-	filters      []Filter
-	from, to     time.Time
-	atLeast      int
-	tenant, site string
+	typ      string // empty: any
+	filters  []Filter
+	from, to time.Time
+	atLeast  int
+	bots     string // what bots do makes nobody a member, unless a filter looks at them
 }
 
 // parseCohort reads the values of a filter on cohort.
@@ -64,11 +72,14 @@ func (r *Reporter) findCohort(ctx context.Context, src catalog.Source, c *cohort
 		return p
 	}
 	c.version = version
-	return r.fillCohort(src, c, body)
+	if p := r.fillCohort(c, body); p != nil {
+		return p
+	}
+	return r.linkCohort(ctx, src, c)
 }
 
 // fillCohort checks a definition and makes it part of c.
-func (r *Reporter) fillCohort(src catalog.Source, c *cohort, body catalog.Cohort) *problem.Problem {
+func (r *Reporter) fillCohort(c *cohort, body catalog.Cohort) *problem.Problem {
 	set := 0
 	for _, is := range []bool{body.Did != nil, body.Funnel != nil, body.People != nil} {
 		if is {
@@ -88,7 +99,7 @@ func (r *Reporter) fillCohort(src catalog.Source, c *cohort, body catalog.Cohort
 	case body.People != nil:
 		return c.fillPeople(body.People)
 	}
-	return r.fillDid(src, c, body)
+	return r.fillDid(c, body)
 }
 
 func (c *cohort) fillPeople(ids []string) *problem.Problem {
@@ -105,7 +116,7 @@ func (c *cohort) fillPeople(ids []string) *problem.Problem {
 	return nil
 }
 
-func (r *Reporter) fillDid(src catalog.Source, c *cohort, body catalog.Cohort) *problem.Problem {
+func (r *Reporter) fillDid(c *cohort, body catalog.Cohort) *problem.Problem {
 	if p := checkType("question.did.type", body.Did.Type, false); p != nil {
 		return p
 	}
@@ -123,8 +134,12 @@ func (r *Reporter) fillDid(src catalog.Source, c *cohort, body catalog.Cohort) *
 	if body.AtLeast < 0 || body.AtLeast > maxAtLeast {
 		return invalid("question.at_least", "at_least is %d, it must be between 1 and %d", body.AtLeast, maxAtLeast)
 	}
+	bots, p := botsOf("", nil, q.Filters)
+	if p != nil {
+		return p
+	}
 	to := roundUp(r.now(), grain(within))
-	c.did = &did{typ: body.Did.Type, filters: q.Filters, from: to.Add(-within), to: to, atLeast: max(1, body.AtLeast), tenant: string(src.Tenant), site: src.SiteID}
+	c.did = &did{typ: body.Did.Type, filters: q.Filters, from: to.Add(-within), to: to, atLeast: max(1, body.AtLeast), bots: bots}
 	return nil
 }
 
@@ -139,13 +154,13 @@ func length(s string, def time.Duration) (time.Duration, bool) {
 }
 
 // CheckCohort says what is wrong with the definition of a cohort.
-func (r *Reporter) CheckCohort(_ context.Context, src catalog.Source, c catalog.Cohort) *problem.Problem {
-	return r.fillCohort(src, &cohort{}, c)
+func (r *Reporter) CheckCohort(_ context.Context, _ catalog.Source, c catalog.Cohort) *problem.Problem {
+	return r.fillCohort(&cohort{}, c)
 }
 
 // parts are what an answer depends on.
 func (c *cohort) parts() []string {
-	parts := []string{"cohort", c.id, strconv.FormatInt(c.version, 10)}
+	parts := []string{"cohort", c.id, strconv.FormatInt(c.version, 10), c.linkKey}
 	if c.did != nil {
 		parts = append(parts, c.did.from.UTC().Format(time.RFC3339Nano), c.did.to.UTC().Format(time.RFC3339Nano))
 	}
@@ -168,27 +183,66 @@ func (f Filter) dims() []Dim {
 	return dims
 }
 
-// person is the expression of an event's person; empty for an event of nobody.
-const person = "if(client_id != '', client_id, user_id)"
-
-// inCohort is the condition that an event's person is in a cohort. The names of its parameters begin with prefix.
-func (b *builder) inCohort(prefix string, c *cohort) string {
-	switch {
-	case c.people != nil:
-		return person + " IN " + b.texts(prefix+"p", c.people)
-	case c.did != nil:
-		return person + " IN (" + b.didSQL(prefix+"c", c.did) + ")"
+// linkCohort notes how persons are found now. What is asked of the engine for it is charged to the tenant.
+func (r *Reporter) linkCohort(ctx context.Context, src catalog.Source, c *cohort) *problem.Problem {
+	if p := r.settle(ctx, src.Tenant); p != nil { // the question itself waits too, but later
+		return p
 	}
-	panic("report: a statement of a cohort that was not found: " + c.id)
+	b := &builder{params: map[string]string{}}
+	l := r.linked(string(src.Tenant), src.SiteID)
+	t := &tally{}
+	kinds, err := r.linkKinds(ctx, t, l)
+	if t.cpu > 0 {
+		r.tell(usage.Record{Subject: usage.Subject{Tenant: src.Tenant, Source: src.SiteID, Role: tenant.RoleViewer, Shape: cohortFilter}, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu,
+			MemorySeconds: t.memory, BytesScanned: t.bytes, RowsRead: t.rows, Partial: err != nil})
+	}
+	if err != nil {
+		return r.problemOf(ctx, "the persons of "+src.SiteID, err)
+	}
+	c.tenant, c.site = string(src.Tenant), src.SiteID
+	switch {
+	case kinds.aliases:
+		c.links = b.persons(l, kinds.chains)
+	case kinds.clients:
+		c.links = "SELECT toUInt8(0) AS of_user, of_id, of_person FROM (\n" + b.clientsOfUsers(l) + "\n)"
+	}
+	c.params, c.linkKey = b.params, fmt.Sprint(l.last, kinds.chains)
+	return nil
 }
 
-// didSQL selects the persons of a behaviour.
-func (b *builder) didSQL(prefix string, d *did) string {
-	cond := ""
+// inCohort is the condition that an event's person is in a cohort. It needs the columns client_id and user_id, and no join. The names of its
+// parameters begin with prefix.
+func (b *builder) inCohort(prefix string, c *cohort) string {
+	maps.Copy(b.params, c.params)
+	if c.links == "" {
+		return visitorID + " IN (" + b.personsOf(prefix, c) + ")"
+	}
+	// The ids of the persons: those that are linked to them, and their own unless it is linked to somebody else.
+	return "(user_id != '', " + visitorID + ") IN (SELECT x.1, x.2 FROM (\nSELECT arrayJoin(arrayConcat(ids, [(toUInt8(0), p, true), (toUInt8(1), p, true)])) AS x FROM (\n" + b.personsOf(prefix, c) +
+		"\n) AS of LEFT ANY JOIN (SELECT of_person, groupArray((of_user, of_id, false)) AS ids FROM (\n" + c.links + "\n) GROUP BY of_person) AS linked ON linked.of_person = of.p\n) WHERE NOT x.3 OR (x.1, x.2) NOT IN (SELECT of_user, of_id FROM (\n" +
+		c.links + "\n)))"
+}
+
+// personsOf selects the persons of a cohort as p.
+func (b *builder) personsOf(prefix string, c *cohort) string {
+	join, person := "", visitorID
+	if c.links != "" {
+		join = "\nLEFT ANY JOIN (\n" + c.links + "\n) AS people ON people.of_user = (user_id != '') AND people.of_id = " + visitorID
+		person = "if(of_person != '', of_person, " + visitorID + ")"
+	}
+	if c.people != nil { // each id stands for whose it is, a user's or a client's
+		ids := b.texts(prefix+"p", c.people)
+		if join == "" {
+			return "SELECT arrayJoin(" + ids + ") AS p"
+		}
+		return "SELECT " + person + " AS p FROM (SELECT '' AS client_id, arrayJoin(" + ids + ") AS user_id UNION ALL SELECT arrayJoin(" + ids + "), '') AS ids" + join + " GROUP BY p"
+	}
+	d, cond := c.did, ""
 	if d.typ != "" {
 		cond = " AND type = " + b.text(prefix+"type", d.typ)
 	}
-	b.params[prefix+"least"] = strconv.Itoa(d.atLeast)
-	return fmt.Sprintf("SELECT %s AS p FROM %s WHERE tenant = %s AND site_id = %s AND %s%s%s AND p != '' GROUP BY p HAVING count() >= {%sleast:UInt64}", person, rollup.Events,
-		b.text(prefix+"tenant", d.tenant), b.text(prefix+"site", d.site), b.between("ts", prefix+"from", d.from, prefix+"to", d.to), cond, b.conditions(prefix+"f", d.filters), prefix)
+	least := prefix + "least"
+	b.params[least] = strconv.Itoa(d.atLeast)
+	return "SELECT " + person + " AS p FROM " + rollup.Events + join + " WHERE tenant = " + b.text(prefix+"tenant", c.tenant) + " AND site_id = " + b.text(prefix+"site", c.site) + " AND " +
+		b.between("ts", prefix+"from", d.from, prefix+"to", d.to) + cond + b.conditions(prefix+"f", d.filters) + botsCondition(d.bots) + " AND p != '' GROUP BY p HAVING count() >= {" + least + ":UInt64}"
 }

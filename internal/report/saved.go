@@ -164,7 +164,8 @@ func (r *Reporter) panelQuestions() map[string]panelQuestion {
 		}
 		return r.postReport(ctx, &in)
 	}}
-	return map[string]panelQuestion{"tile": report, "line": report, "bar": report, "table": report}
+	return map[string]panelQuestion{"tile": report, "line": report, "bar": report, "table": report,
+		"retention": {r.checkRetention, r.answerRetentionPanel}}
 }
 
 func (r *Reporter) checkReport(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {

@@ -1,0 +1,152 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/catalog"
+	"weir/internal/tenant"
+	"weir/internal/testkit"
+)
+
+// objects are saved objects of a site, by kind and id.
+type objects map[string]catalog.Saved
+
+func (o objects) Saved(_ context.Context, t tenant.ID, kind, id string) (catalog.Saved, error) {
+	s, ok := o[kind+"/"+id]
+	if !ok || s.Tenant != t {
+		return catalog.Saved{}, catalog.ErrNotFound
+	}
+	return s, nil
+}
+
+func (o objects) put(t testing.TB, site, kind, id string, body any) {
+	t.Helper()
+	o[kind+"/"+id] = catalog.Saved{Tenant: "acme", Kind: kind, Site: site, ID: id, Version: 1, Body: []byte(mustJSON(t, body))}
+}
+
+// TestCohortsEqualOracle: on random data, with linked ids and without, a filter on a cohort keeps the events of its persons and no others.
+func TestCohortsEqualOracle(t *testing.T) {
+	c := testkit.Engine(t)
+	rnd := rand.New(rand.NewPCG(3, 9))
+	from, to := noon.AddDate(0, 0, -6), noon
+	for round := range 3 {
+		site := fmt.Sprint("cohorts", round)
+		deeds := makeDeeds(rnd, 300, from, to, round > 0, round > 1)
+		storeDeeds(t, c, "acme", site, deeds)
+		src := testSources["site"]
+		src.SiteID = site
+		who := personOf(deeds)
+		for range 4 {
+			saved := objects{}
+			r := newReporter(t, c, clock{asOf: noon}, Config{})
+			r.deps.Objects = saved
+			days, least := 1+rnd.IntN(6), 1+rnd.IntN(4)
+			typ := []string{"", "buy", "signup"}[rnd.IntN(3)]
+			in := map[string]bool{}
+			if rnd.IntN(3) == 0 {
+				ids := []string{"u3", "u7", "c1", "c2", "nobody"}
+				saved.put(t, site, catalog.KindCohort, "x", catalog.Cohort{People: ids})
+				for _, id := range ids {
+					in[who(deed{user: id})], in[who(deed{client: id})] = true, true
+				}
+			} else {
+				saved.put(t, site, catalog.KindCohort, "x", catalog.Cohort{Did: &catalog.Behaviour{Type: typ, Filter: []string{"country:DE"}}, Within: fmt.Sprint(days, "d"), AtLeast: least})
+				n := map[string]int{}
+				for _, d := range deeds {
+					if (typ == "" || d.typ == typ) && !d.bot && d.country == "DE" && !d.ts.Before(noon.AddDate(0, 0, -days)) && d.ts.Before(noon) && who(d) != "" {
+						n[who(d)]++
+					}
+				}
+				for p, k := range n {
+					in[p] = k >= least
+				}
+			}
+			for _, not := range []bool{false, true} {
+				filter := "cohort:x"
+				if not {
+					filter = "!cohort:x"
+				}
+				want := 0
+				for _, d := range deeds {
+					if (in[who(d)] && who(d) != "") != not && !d.ts.Before(from) && d.ts.Before(noon) {
+						want++
+					}
+				}
+				q, p := ask{From: from.Format(time.RFC3339), To: noon.Format(time.RFC3339), Bots: BotsInclude}.question(src, noon, time.LoadLocation)
+				if p != nil {
+					t.Fatal(p)
+				}
+				if q.Filters, p = r.filters(t.Context(), src, []string{filter}, ""); p != nil {
+					t.Fatal(p)
+				}
+				rows, err := r.Answer(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := mustJSON(t, rows); got != fmt.Sprintf(`[{"events":%d}]`, want) {
+					t.Errorf("site %s, %s, %s: %s, want %d of %d", site, filter, saved["cohort/x"].Body, got, want, len(deeds))
+				}
+			}
+		}
+	}
+}
+
+// TestSegmentsAndCohortsInQuestions: every question takes both, refuses what there is not, and keeps the masks of what they look at.
+func TestSegmentsAndCohortsInQuestions(t *testing.T) {
+	saved := objects{}
+	saved.put(t, "site", catalog.KindSegment, "seg", catalog.Segment{Filter: []string{"country:DE", "cohort:did"}})
+	saved.put(t, "site", catalog.KindCohort, "did", catalog.Cohort{Did: &catalog.Behaviour{Type: "buy", Filter: []string{"path:/x"}}})
+	saved.put(t, "site", catalog.KindCohort, "list", catalog.Cohort{People: []string{"a"}})
+	saved.put(t, "berlin", catalog.KindCohort, "theirs", catalog.Cohort{People: []string{"a"}})
+	saved.put(t, "berlin", catalog.KindSegment, "theirs", catalog.Segment{Filter: []string{"country:DE"}})
+	masks := []catalog.Mask{}
+	for _, path := range []string{"report", "retention", "sessions"} {
+		ask := func(query string) (int, string, []string) {
+			e := &fakeEngine{answers: []fakeAnswer{{rows: `[]`}}}
+			r := newReporter(t, e, clock{asOf: noon, positions: map[string]map[uint16]uint64{}}, Config{})
+			r.deps.Objects, r.deps.Masks = saved, func(tenant.ID) []catalog.Mask { return masks }
+			status, _, body := call(t, serve(r, acmeViewer), "GET", "/api/v1/analytics/site/"+path+"?"+query, "")
+			var sql []string
+			for _, s := range e.got {
+				sql = append(sql, s.SQL+fmt.Sprint(s.Params))
+			}
+			return status, body, sql
+		}
+		masks = nil
+		status, body, sql := ask("segment=seg")
+		if status != 200 || !slices.ContainsFunc(sql, func(s string) bool {
+			return strings.Contains(s, "HAVING count() >= ") && strings.Contains(s, "DE") && strings.Contains(s, "/x") && strings.Contains(s, "buy")
+		}) {
+			t.Errorf("%s: %d %s\n%s", path, status, body, sql)
+		}
+		for query, field := range map[string]string{"segment=none": "segment", "segment=theirs": "segment", "segment=%ff": "segment", "filter=cohort:none": "filter", "filter=cohort:theirs": "filter",
+			"filter=cohort:": "filter", "filter=cohort:a|b": "filter", "filter=cohort:~did": "filter", "segmnt=seg": "segmnt"} {
+			status, body, sql := ask(query)
+			var p struct{ Field string }
+			if err := json.Unmarshal([]byte(body), &p); err != nil || status != 422 || p.Field != field || len(sql) > 0 {
+				t.Errorf("%s?%s: %d %s, %d statements", path, query, status, body, len(sql))
+			}
+		}
+		for column, queries := range map[string]map[string]int{
+			"path": {"filter=cohort:did": 403, "segment=seg": 403, "filter=!cohort:did": 403, "filter=cohort:list": 200}, "country": {"segment=seg": 403, "filter=cohort:did": 200},
+			"user_id": {"filter=cohort:list": 403, "filter=cohort:did": 200},
+		} {
+			masks = []catalog.Mask{{Column: column, Roles: []tenant.Role{tenant.RoleViewer}, Action: catalog.MaskHash}}
+			for query, want := range queries {
+				if path == "sessions" && column == "user_id" {
+					want = 403 // sessions name visitors
+				}
+				if status, body, _ := ask(query); status != want {
+					t.Errorf("%s masked, %s?%s: %d %s, want %d", column, path, query, status, body, want)
+				}
+			}
+		}
+	}
+}
