@@ -46,7 +46,7 @@ race: deps ## the tests under the race detector (needs a C compiler)
 system: build ## real processes: kill -9, full disk, torn tail, import, restart
 	$(GO) test -tags system -count=1 -timeout 40m ./test/system/...
 
-clients: build ## the real ClickHouse clients (Go, Node, Python, JDBC, curl), fetched pinned, against bin/weir
+clients: build ## the real ClickHouse clients (Go, Node, Python, JDBC, curl) and SDKs of other products (Segment, PostHog …), fetched pinned, against bin/weir
 	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags clients -count=1 -timeout 15m ./test/clients
 
 browser: build ## Chromium (found, or Debian's installed), driven by playwright-core, against bin/weir

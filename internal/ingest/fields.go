@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/go-faster/jx"
@@ -70,18 +69,11 @@ func (e *Event) finish() *reject {
 		}
 	}
 	if d.hasTS && d.skew != 0 {
-		n := len(d.arena)
-		d.arena = strconv.AppendInt(d.arena, d.tsMS, 10)
-		d.origin = RankContext
-		if rej := d.addNumber(clientTS, d.arena[n:len(d.arena):len(d.arena)]); rej != nil {
-			return rej
-		}
+		d.row.ClientTS = d.tsMS
 	}
 	d.compact()
 	return nil
 }
-
-var clientTS = []byte("client_ts")
 
 // Row is the row that is filled in. A protocol sets Type, ClientID, UserID, SessionID, URL, Referrer, UserAgent and the UTM fields; the
 // others follow from these, or have methods.

@@ -162,7 +162,7 @@ func (q *Request) Open(name string) *problem.Problem {
 	if name == "" {
 		return problem.New(http.StatusUnauthorized, "missing_key", "the request has no key: use the write key of a source, or one of its aliases")
 	}
-	if _, _, ok := q.j.h.deps.Catalog.SourceBySite(name); ok {
+	if q.Known(name) {
 		return q.OpenSite(name)
 	}
 	prob := q.OpenKey(name, "")
@@ -170,6 +170,12 @@ func (q *Request) Open(name string) *problem.Problem {
 		return problem.New(http.StatusUnauthorized, "unknown_key", "%q is neither a write key nor the alias of a source: check it, or add it to the source's aliases", clip(strings.ToValidUTF8(name, "\uFFFD")))
 	}
 	return prob
+}
+
+// Known says whether a source has that site_id or alias.
+func (q *Request) Known(name string) bool {
+	_, _, ok := q.j.h.deps.Catalog.SourceBySite(name)
+	return ok
 }
 
 // opening turns a limit into the loss of what the request holds, where the client would not send it again.

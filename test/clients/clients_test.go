@@ -1,6 +1,6 @@
 //go:build clients
 
-// Package clients runs the clients that people use for ClickHouse, unmodified, against a real weir. Each is a program of its own that
+// Package clients runs the clients that people use for ClickHouse, and SDKs of other products, unmodified, against a real weir. Each is a program of its own that
 // prints a line for each step; the tests here know what must come of it. Versions are pinned: go.sum, package-lock.json, requirements.txt, pom.xml.
 package clients
 

@@ -311,8 +311,10 @@ func (m *reader) param(dec *jx.Decoder, key []byte) error {
 			return e.Text(dec, "medium", &row.UTMMedium)
 		case "campaign":
 			return e.Text(dec, "campaign", &row.UTMCampaign)
-		case "term", "content":
-			return e.Property(dec, []byte("utm_"+string(key)))
+		case "term":
+			return e.Text(dec, "term", &row.UTMTerm)
+		case "content":
+			return e.Text(dec, "content", &row.UTMContent)
 		}
 	}
 	return e.Property(dec, key)

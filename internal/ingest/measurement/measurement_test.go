@@ -42,7 +42,7 @@ func TestCollect(t *testing.T) {
 	row := r.One(t, 204, "POST", target, `{"app_instance_id":"app","events":[{"name":"user_engagement","params":null}]}`)
 	doorkit.Check(t, row, map[string]any{"type": "engagement", "client_id": "app", "ip": nil, "user_agent": nil, "ts": "2026-07-01T12:00:00Z"})
 	row = r.One(t, 204, "POST", target, `{"client_id":1,"events":[{"name":"campaign_details","params":{"source":"s","medium":"m","campaign":"c","term":"t"}}]}`)
-	doorkit.Check(t, row, map[string]any{"client_id": "1", "utm_source": "s", "utm_medium": "m", "utm_campaign": "c", "props.utm_term": "t"})
+	doorkit.Check(t, row, map[string]any{"client_id": "1", "utm_source": "s", "utm_medium": "m", "utm_campaign": "c", "utm_term": "t"})
 }
 
 // The stream names the source when the key does not belong to one.

@@ -162,6 +162,10 @@ func (m *reader) property(dec *jx.Decoder, key []byte) error {
 		return e.Text(dec, "utm_medium", &row.UTMMedium)
 	case "utm_campaign":
 		return e.Text(dec, "utm_campaign", &row.UTMCampaign)
+	case "utm_term":
+		return e.Text(dec, "utm_term", &row.UTMTerm)
+	case "utm_content":
+		return e.Text(dec, "utm_content", &row.UTMContent)
 	case "$browser_language":
 		return e.Property(dec, []byte("locale"))
 	case "revenue", "$revenue":

@@ -71,7 +71,7 @@ func TestBrowser(t *testing.T) {
 	body := `{"api_key":"site-2","batch":[` + jsEvent("$pageview", "dev", `,"$is_identified":false,"$process_person_profile":false`) + `],"sent_at":"2026-07-01T11:59:57.856Z"}`
 	row := r.One(t, 200, "POST", "/e/", body, "Content-Type: text/plain", "User-Agent: Mozilla/5.0", origin)
 	doorkit.Exact(t, row, map[string]any{"type": "pageview", "event_id": "js-$pageviewdev", "client_id": "dev", "session_id": "s1", "tenant": "acme", "site_id": "site-2",
-		"ts": "2026-07-01T11:59:59.998Z", "nums.client_ts": 1.782907197854e+12,
+		"ts": "2026-07-01T11:59:59.998Z", "client_ts": "2026-07-01T11:59:57.854Z",
 		"url": "https://shop.example.com/p?utm_source=x", "host": "shop.example.com", "path": "/p", "utm_source": "x", "referrer": "https://google.com/", "referrer_host": "google.com",
 		"user_agent": "Mozilla/5.0 (linux)", "ip": "192.0.2.1", "props.title": "T", "props.locale": "en-US", "props.screen": "1920x1080", "props.$lib": "web", "props.$os": "Linux"})
 

@@ -313,9 +313,9 @@ func (m *reader) campaign(dec *jx.Decoder, key []byte) error {
 	case "name", "campaign":
 		return e.Text(dec, "utm_campaign", &row.UTMCampaign)
 	case "term":
-		return e.Property(dec, []byte("utm_term"))
+		return e.Text(dec, "utm_term", &row.UTMTerm)
 	case "content":
-		return e.Property(dec, []byte("utm_content"))
+		return e.Text(dec, "utm_content", &row.UTMContent)
 	}
 	return e.PropertyUnder(dec, "context.campaign", key)
 }

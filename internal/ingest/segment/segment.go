@@ -124,11 +124,23 @@ func (m *reader) writeKey() string {
 	case strings.EqualFold(scheme, "Bearer") && token != "":
 		return strings.TrimSpace(token)
 	case r.Header.Get("X-Write-Key") != "":
-		return r.Header.Get("X-Write-Key") // Jitsu's; the one in its bodies is masked
+		return m.pair(r.Header.Get("X-Write-Key")) // the one in the body is masked
 	case len(m.bodyKey) > 0:
 		return string(m.bodyKey)
 	}
 	return r.URL.Query().Get("writeKey")
+}
+
+// pair chooses what of Jitsu's id:secret is the key: an alias, of either form, or the secret.
+func (m *reader) pair(key string) string {
+	id, secret, ok := strings.Cut(key, ":")
+	switch {
+	case !ok || m.q.Known(key):
+		return key
+	case m.q.Known(id):
+		return id
+	}
+	return secret
 }
 
 var readers = sync.Pool{New: func() any {

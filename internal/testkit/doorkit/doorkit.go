@@ -260,11 +260,14 @@ func flatten(r event.Row) map[string]any {
 	m := map[string]any{"ts": time.UnixMilli(r.TS).UTC().Format(time.RFC3339Nano)}
 	for name, v := range map[string]string{"type": string(r.Type), "event_id": string(r.EventID), "client_id": string(r.ClientID), "user_id": string(r.UserID),
 		"session_id": string(r.SessionID), "url": string(r.URL), "host": string(r.Host), "path": string(r.Path), "referrer": string(r.Referrer),
-		"referrer_host": string(r.ReferrerHost), "utm_source": string(r.UTMSource), "utm_medium": string(r.UTMMedium), "utm_campaign": string(r.UTMCampaign),
+		"referrer_host": string(r.ReferrerHost), "utm_source": string(r.UTMSource), "utm_medium": string(r.UTMMedium), "utm_campaign": string(r.UTMCampaign), "utm_term": string(r.UTMTerm), "utm_content": string(r.UTMContent),
 		"user_agent": string(r.UserAgent), "tenant": r.Tenant, "site_id": r.Site, "ip": r.Country} {
 		if v != "" {
 			m[name] = v
 		}
+	}
+	if r.ClientTS != 0 && r.ClientTS != r.TS {
+		m["client_ts"] = time.UnixMilli(r.ClientTS).UTC().Format(time.RFC3339Nano)
 	}
 	for _, p := range r.Props {
 		if _, twice := m["props."+string(p.Key)]; twice {
