@@ -40,6 +40,7 @@ func Register(api huma.API, r *Reporter) {
 	}, r.getRealtime)
 	registerSessions(api, r)
 	registerRetention(api, r)
+	registerFunnels(api, r)
 }
 
 // answerOf describes an answer that is written as it was kept, without another trip through a marshaller.

@@ -33,12 +33,18 @@ type Cache interface {
 	Share(ctx context.Context, t tenant.ID, key [32]byte, run func() (value any, shared bool)) (any, error)
 }
 
+// Streams runs statements whose answer is read in a format of the caller's choice. *clickhouse.Client does.
+type Streams interface {
+	Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error)
+}
+
 // Deps are what a Reporter works with. The first four must be set.
 type Deps struct {
 	Engine    Engine
 	Sources   Sources
 	Clock     Clock
 	Positions rollup.Positions
+	Streams   Streams                        // nil: there are no funnels
 	Links     Linker                         // nil: links are looked for in every answer about persons
 	Sessions  SessionDays                    // nil: every tenant has the default timeout, and no day is stitched
 	Watcher   clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are

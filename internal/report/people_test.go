@@ -120,14 +120,14 @@ func personsOf(events []personEvent, undone map[pair]bool) func(personEvent) str
 }
 
 // linkedEvents makes events of few ids with many links, ties in time among them.
-func linkedEvents(rnd *rand.Rand, tenant, site string, n int, aliases bool) []personEvent {
+func linkedEvents(rnd *rand.Rand, tenant, site string, n, ids int, aliases bool) []personEvent {
 	id := func(prefix string, of int) string {
 		if rnd.IntN(6) == 0 {
 			return ""
 		}
 		return fmt.Sprint(prefix, rnd.IntN(of))
 	}
-	clients, users := 2+rnd.IntN(n/3), 2+rnd.IntN(n/6)
+	clients, users := 2+rnd.IntN(ids), 2+rnd.IntN(ids/2)
 	events := make([]personEvent, n)
 	for i := range events {
 		e := personEvent{Tenant: tenant, Site: site, Type: "pageview", ID: fmt.Sprint(i), Client: id("c", clients), Writer: uint16(1 + rnd.IntN(2)), Seq: uint64(1 + i/7),
@@ -179,8 +179,9 @@ func TestPersonsEqualOracle(t *testing.T) {
 	for round := range 15 {
 		tenant := fmt.Sprint("people", round)
 		aliases := round%3 > 0
-		events := linkedEvents(rnd, tenant, "site", 10+rnd.IntN(150), aliases)
-		storePersons(t, c, append(append(slices.Clone(events), linkedEvents(rnd, tenant, "elsewhere", 20, true)...), linkedEvents(rnd, tenant+"x", "site", 20, true)...))
+		n := 10 + rnd.IntN(150)
+		events := linkedEvents(rnd, tenant, "site", n, n/3, aliases)
+		storePersons(t, c, append(append(slices.Clone(events), linkedEvents(rnd, tenant, "elsewhere", 20, 6, true)...), linkedEvents(rnd, tenant+"x", "site", 20, 6, true)...))
 		clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{"links": {}}}
 		last := seqs{}
 		for _, w := range []uint16{writerMain, writerLate} {

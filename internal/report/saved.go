@@ -165,7 +165,8 @@ func (r *Reporter) panelQuestions() map[string]panelQuestion {
 		return r.postReport(ctx, &in)
 	}}
 	return map[string]panelQuestion{"tile": report, "line": report, "bar": report, "table": report,
-		"retention": {r.checkRetention, r.answerRetentionPanel}}
+		"retention": {r.checkRetention, r.answerRetentionPanel},
+		"funnel": {r.checkFunnel, r.answerFunnelPanel}}
 }
 
 func (r *Reporter) checkReport(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {

@@ -1,0 +1,95 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ClickHouse/ch-go/proto"
+
+	"weir/internal/clickhouse"
+)
+
+// nativeRows bounds the rows of a block of an answer in the engine's Native format: its arrays are held in memory.
+const nativeRows = "4096"
+
+// blocks runs a statement whose answer is read in the engine's Native format, block by block, into columns, which must be those of its SELECT in their
+// order. fn is called when they hold a block. What was used is noted, whatever becomes of it.
+func (r *Reporter) blocks(ctx context.Context, t *tally, st clickhouse.Statement, columns []proto.ColResult, fn func(rows int) error) error {
+	st.Settings = merged(merged(r.settings, tuningOf(ctx)), map[string]string{"max_block_size": nativeRows})
+	st.Format = "Native"
+	if r.deps.Watcher != nil {
+		st.QueryID = queryID()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if r.deps.Streams == nil {
+		return errors.New("report: there is nothing that streams answers")
+	}
+	res, err := r.deps.Streams.Query(ctx, st)
+	var sum clickhouse.Summary
+	if err == nil {
+		err = readBlocks(res.Body, columns, fn)
+		if cerr := res.Body.Close(); err == nil {
+			err = cerr
+		}
+		sum = res.Summary()
+	}
+	var e *clickhouse.Error
+	switch {
+	case errors.As(err, &e):
+		sum = e.Summary
+	case err != nil && r.deps.Watcher != nil:
+		cancel()
+		sum = clickhouse.Settled(r.deps.Watcher, st.QueryID, sum)
+	}
+	t.add(sum)
+	return err
+}
+
+func readBlocks(body io.Reader, columns []proto.ColResult, fn func(rows int) error) error {
+	rd := proto.NewReader(body)
+	for {
+		n, err := rd.UVarInt()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		var rows uint64
+		if err == nil {
+			rows, err = rd.UVarInt()
+		}
+		if err != nil {
+			return fmt.Errorf("read a block: %w", err)
+		}
+		if n != uint64(len(columns)) {
+			return fmt.Errorf("read a block: it has %d columns, want %d", n, len(columns))
+		}
+		for i, c := range columns {
+			if err := readColumn(rd, c, int(rows)); err != nil {
+				return fmt.Errorf("read column %d of a block: %w", i, err)
+			}
+		}
+		if err := fn(int(rows)); err != nil {
+			return err
+		}
+	}
+}
+
+func readColumn(rd *proto.Reader, c proto.ColResult, rows int) error {
+	if _, err := rd.Str(); err != nil { // its name
+		return err
+	}
+	typ, err := rd.Str()
+	if err != nil {
+		return err
+	}
+	if string(c.Type()) != typ {
+		return fmt.Errorf("it is a %s, want %s", typ, c.Type())
+	}
+	c.Reset()
+	if rows == 0 {
+		return nil
+	}
+	return c.DecodeColumn(rd, rows)
+}
