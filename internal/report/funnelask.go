@@ -20,17 +20,17 @@ import (
 
 // FunnelQuery is a funnel as a caller asks for it.
 type FunnelQuery struct {
-	From      string          `json:"from,omitempty" doc:"Start: a time, a date, or a length back from to; 7d by default."`
-	To        string          `json:"to,omitempty" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
-	Filter    texts           `json:"filter,omitempty" doc:"Only events that match all of them are looked at."`
-	Segment   string          `json:"segment,omitempty" doc:"A saved segment's id: its filters are added."`
-	Bots      string          `json:"bots,omitempty" doc:"exclude (the default), include or only."`
-	Window    string          `json:"window,omitempty" doc:"How long an attempt may take, from its first event to its last: 30m, 24h, 7d; at most 366d, 24h by default." example:"24h"`
-	Order     string          `json:"order,omitempty" doc:"ordered (the default), strict or any."`
-	Steps     []askedStep    `json:"steps,omitempty" doc:"2 to 32 steps."`
+	From      string           `json:"from,omitempty" doc:"Start: a time, a date, or a length back from to; 7d by default."`
+	To        string           `json:"to,omitempty" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
+	Filter    texts            `json:"filter,omitempty" doc:"Only events that match all of them are looked at."`
+	Segment   string           `json:"segment,omitempty" doc:"A saved segment's id: its filters are added."`
+	Bots      string           `json:"bots,omitempty" doc:"exclude (the default), include or only."`
+	Window    string           `json:"window,omitempty" doc:"How long an attempt may take, from its first event to its last: 30m, 24h, 7d; at most 366d, 24h by default." example:"24h"`
+	Order     string           `json:"order,omitempty" doc:"ordered (the default), strict or any."`
+	Steps     []askedStep      `json:"steps,omitempty" doc:"2 to 32 steps."`
 	Exclude   []askedExclusion `json:"exclude,omitempty" doc:"Events that must not come between two steps."`
-	Breakdown string          `json:"breakdown,omitempty" doc:"A column, or props.<name>: the funnel also for each value that it has at the first step." example:"country"`
-	Limit     int             `json:"limit,omitempty" doc:"At most so many values of breakdown, those with the most persons first; 10 by default, at most 1000."`
+	Breakdown string           `json:"breakdown,omitempty" doc:"A column, or props.<name>: the funnel also for each value that it has at the first step." example:"country"`
+	Limit     int              `json:"limit,omitempty" doc:"At most so many values of breakdown, those with the most persons first; 10 by default, at most 1000."`
 }
 
 type askedStep struct {
@@ -79,11 +79,22 @@ var orderNames = []string{"ordered", "strict", "any"} // by funnel.Order
 
 // funnelOf checks a funnel that was asked about a source.
 func (r *Reporter) funnelOf(ctx context.Context, src catalog.Source, a FunnelQuery) (*funnelQuestion, *problem.Problem) {
-	q, p := r.personQuestion(ctx, src, ask{From: a.From, To: a.To, Filter: a.Filter, Segment: a.Segment}, a.Bots)
-	if p != nil {
+	f := &funnelQuestion{limit: a.Limit}
+	var groupBy []Dim
+	if a.Breakdown != "" {
+		d, p := dimOf("breakdown", a.Breakdown)
+		if p == nil {
+			p = ofEventsOnly("breakdown", Filter{Dim: d})
+		}
+		if p != nil {
+			return nil, p
+		}
+		f.breakdown, groupBy = &d, []Dim{d}
+	}
+	var p *problem.Problem
+	if f.q, p = r.personQuestion(ctx, src, ask{From: a.From, To: a.To, Filter: a.Filter, Segment: a.Segment}, a.Bots, groupBy); p != nil {
 		return nil, p
 	}
-	f := &funnelQuestion{q: q, limit: a.Limit}
 	for _, check := range []func() *problem.Problem{
 		func() *problem.Problem { return f.shapeOf(a) },
 		func() *problem.Problem { return r.funnelSteps(ctx, src, f, a.Steps) },
@@ -97,7 +108,8 @@ func (r *Reporter) funnelOf(ctx context.Context, src catalog.Source, a FunnelQue
 }
 
 // personQuestion checks the range, the filters and the robots of a question about persons.
-func (r *Reporter) personQuestion(ctx context.Context, src catalog.Source, a ask, bots string) (Question, *problem.Problem) {
+// groupBy is what else it looks at.
+func (r *Reporter) personQuestion(ctx context.Context, src catalog.Source, a ask, bots string, groupBy []Dim) (Question, *problem.Problem) {
 	q, p := a.question(src, r.now(), r.zone)
 	if p != nil {
 		return q, p
@@ -110,19 +122,8 @@ func (r *Reporter) personQuestion(ctx context.Context, src catalog.Source, a ask
 			return q, p
 		}
 	}
-	robots := Filter{Dim: Dim{Column: "is_bot"}, Values: []string{"false"}}
-	switch bots {
-	case "", "exclude":
-		q.Filters = append(q.Filters, robots)
-	case "only":
-		robots.Values = []string{"true"}
-		q.Filters = append(q.Filters, robots)
-	case "include":
-	default:
-		names := []string{"exclude", "include", "only"}
-		return q, invalid("bots", "bots is %q%s; it is one of %s", clip(bots), didYouMean(clip(bots), names), strings.Join(names, ", "))
-	}
-	return q, nil
+	q.Bots, p = botsOf(bots, groupBy, q.Filters)
+	return q, p
 }
 
 // ofEventsOnly refuses a filter on a column that only sessions have.
@@ -145,16 +146,6 @@ func (f *funnelQuestion) shapeOf(a FunnelQuery) *problem.Problem {
 		return invalid("order", "there is no order %q%s; the orders are %s", clip(order), didYouMean(clip(order), orderNames), strings.Join(orderNames, ", "))
 	}
 	f.funnel = funnel.Funnel{Steps: len(a.Steps), Order: funnel.Order(at), Window: window.Milliseconds()}
-	if a.Breakdown != "" {
-		d, p := dimOf("breakdown", a.Breakdown)
-		if p == nil {
-			p = ofEventsOnly("breakdown", Filter{Dim: d})
-		}
-		if p != nil {
-			return p
-		}
-		f.breakdown = &d
-	}
 	if f.limit == 0 {
 		f.limit = defaultBreakdown
 	}
@@ -258,7 +249,7 @@ func (r *Reporter) stageOf(ctx context.Context, src catalog.Source, field string
 
 // personMasked refuses a question about persons that looks at what is hidden from the caller's role. Hashes of ids can be counted like the ids; who they are can not be listed.
 func (r *Reporter) personMasked(who tenant.Principal, q Question, stages map[string][]stage, breakdown *Dim, listed bool) *problem.Problem {
-	if p := r.masked(who, Question{Metrics: []string{Visitors}, Filters: q.Filters}); p != nil {
+	if p := r.masked(who, Question{Metrics: []string{Visitors}, Filters: q.Filters, Bots: q.Bots}); p != nil {
 		return p
 	}
 	ids := []Dim{{Column: "client_id"}, {Column: "user_id"}}

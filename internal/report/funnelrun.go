@@ -69,6 +69,9 @@ func (c *funnelRows) of(row int, any bool) ([]funnel.Event, error) {
 		}
 	}
 	at, part, off, place, m := *c.at.Data.(*proto.ColInt64), *c.part.Data.(*proto.ColUInt16), *c.off.Data.(*proto.ColUInt64), *c.row.Data.(*proto.ColUInt32), *c.m.Data.(*proto.ColUInt32)
+	if n := len(at); from > to || to > n || len(part) != n || len(off) != n || len(place) != n || len(m) != n {
+		return nil, fmt.Errorf("funnel: the arrays of a row are damaged")
+	}
 	c.events = c.events[:0]
 	for i := from; i < to; i++ {
 		e := funnel.Event{TS: at[i], Partition: part[i], Offset: off[i], Row: place[i], Steps: m[i]}

@@ -50,7 +50,7 @@ func (b *builder) funnelSQL(f *funnelQuestion, p people) string {
 		}
 		merged = append(merged, "groupArrayArray("+a+"s)")
 	}
-	where := "WHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", q.To) + b.conditions("f", q.Filters)
+	where := "WHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", q.To) + b.conditions("f", q.Filters) + botsCondition(q.Bots)
 	if types, ok := typesOf(append(slices.Clone(f.steps), f.excluded...)); ok && !strict {
 		where += " AND type IN " + b.texts("types", types)
 	}

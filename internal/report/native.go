@@ -14,6 +14,9 @@ import (
 // nativeRows bounds the rows of a block of an answer in the engine's Native format: its arrays are held in memory.
 const nativeRows = "4096"
 
+// maxBlockRows is more than a block can have.
+const maxBlockRows = 1 << 20
+
 // blocks runs a statement whose answer is read in the engine's Native format, block by block, into columns, which must be those of its SELECT in their
 // order. fn is called when they hold a block. What was used is noted, whatever becomes of it.
 func (r *Reporter) blocks(ctx context.Context, t *tally, st clickhouse.Statement, columns []proto.ColResult, fn func(rows int) error) error {
@@ -61,6 +64,9 @@ func readBlocks(body io.Reader, columns []proto.ColResult, fn func(rows int) err
 		}
 		if err != nil {
 			return fmt.Errorf("read a block: %w", err)
+		}
+		if rows > maxBlockRows {
+			return fmt.Errorf("read a block: it has %d rows", rows)
 		}
 		if n != uint64(len(columns)) {
 			return fmt.Errorf("read a block: it has %d columns, want %d", n, len(columns))
