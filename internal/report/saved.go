@@ -166,7 +166,7 @@ func (r *Reporter) panelQuestions() map[string]panelQuestion {
 	}}
 	return map[string]panelQuestion{"tile": report, "line": report, "bar": report, "table": report,
 		"retention": {r.checkRetention, r.answerRetentionPanel},
-		"funnel": {r.checkFunnel, r.answerFunnelPanel}}
+		"funnel":    {r.checkFunnel, r.answerFunnelPanel}}
 }
 
 func (r *Reporter) checkReport(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {
