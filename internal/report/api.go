@@ -99,12 +99,13 @@ func stringOrList(what string) *huma.Schema {
 
 type reportQuery struct {
 	SiteID   string   `path:"site_id" doc:"The source's site_id or an alias of it."`
-	Metric   []string `query:"metric" doc:"events, pageviews, visitors (different client ids), value (sum of the numeric property value), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest." example:"[\"pageviews\",\"visitors\"]"`
+	Metric   []string `query:"metric" doc:"events, pageviews, visitors (different client ids), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest." example:"[\"pageviews\",\"visitors\"]"`
 	From     string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default." example:"2026-01-01"`
 	To       string   `query:"to" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
 	Interval string   `query:"interval" doc:"minute, hour, day, week or month: a series."`
 	GroupBy  []string `query:"group_by" doc:"Columns, and props.<name>." example:"[\"country\"]"`
 	Filter   []string `query:"filter,explode" doc:"May be repeated."`
+	Goal     string   `query:"goal" doc:"A saved goal's id, for the metrics conversions and conversion_rate."`
 	Segment  string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots     string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Compare  string   `query:"compare" doc:"previous: adds the time just before of the same length."`
@@ -121,7 +122,7 @@ func (q *reportQuery) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "bots", "compare", "limit", "offset", "totals"}
+var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "goal", "bots", "compare", "limit", "offset", "totals"}
 
 type reportBody struct {
 	SiteID string `path:"site_id"`
@@ -133,6 +134,7 @@ type reportBody struct {
 		GroupBy  list   `json:"group_by,omitempty"`
 		Filter   texts  `json:"filter,omitempty"`
 		Segment  string `json:"segment,omitempty"`
+		Goal     string `json:"goal,omitempty"`
 		Bots     string `json:"bots,omitempty"`
 		Compare  string `json:"compare,omitempty"`
 		Limit    int    `json:"limit,omitempty"`
@@ -191,7 +193,7 @@ func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, err
 		return nil, p
 	}
 	return r.report(ctx, in.SiteID, ask{Offset: offset, NoTotals: in.Totals == "false", Metric: in.Metric, GroupBy: in.GroupBy, Filter: in.Filter, From: in.From, To: in.To,
-		Interval: in.Interval, Compare: in.Compare, Limit: limit, Segment: in.Segment, Bots: in.Bots})
+		Interval: in.Interval, Compare: in.Compare, Limit: limit, Segment: in.Segment, Goal: in.Goal, Bots: in.Bots})
 }
 
 func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, error) {
@@ -200,7 +202,32 @@ func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, err
 
 func (in *reportBody) ask() ask {
 	b := in.Body
-	return ask{Offset: b.Offset, NoTotals: b.Totals != nil && !*b.Totals, Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment, Bots: b.Bots}
+	return ask{Offset: b.Offset, NoTotals: b.Totals != nil && !*b.Totals, Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment, Goal: b.Goal, Bots: b.Bots}
+}
+
+// question checks a report, and finds what it names.
+func (r *Reporter) question(ctx context.Context, src catalog.Source, a ask) (Question, *problem.Problem) {
+	q, p := a.question(src, r.now(), r.zone)
+	if p != nil {
+		return q, p
+	}
+	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
+		return q, p
+	}
+	if q.Goal, p = r.goal(ctx, src, "goal", a.Goal); p != nil {
+		return q, p
+	}
+	if p := q.checkGoal(); p != nil {
+		return q, p
+	}
+	if p := q.checkSessions(); p != nil {
+		return q, p
+	}
+	q.Timeout = r.timeout(src.Tenant)
+	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil { // a segment may look at them
+		return q, p
+	}
+	return q, nil
 }
 
 func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, error) {
@@ -208,21 +235,8 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 	if p != nil {
 		return nil, fail(p)
 	}
-	q, p := a.question(src, r.now(), r.zone)
+	q, p := r.question(ctx, src, a)
 	if p != nil {
-		return nil, fail(p)
-	}
-	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
-		return nil, fail(p)
-	}
-	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil { // a segment may look at bots too
-		return nil, fail(p)
-	}
-	if p := q.checkSessions(); p != nil {
-		return nil, fail(p)
-	}
-	q.Timeout = r.timeout(src.Tenant)
-	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil { // a segment may look at them
 		return nil, fail(p)
 	}
 	if p := r.masked(who, q); p != nil {

@@ -19,7 +19,7 @@ type ask struct {
 	From, To                string
 	Interval, Compare       string
 	Limit, Offset           int
-	Segment                 string
+	Segment, Goal           string
 	Bots                    string
 	NoTotals                bool
 }

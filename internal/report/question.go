@@ -44,6 +44,7 @@ type Question struct {
 	FirstDay     int // of the week, 1 = Monday to 7 = Sunday
 	GroupBy      []Dim
 	Filters      []Filter
+	Goal         *goal         // of conversions; nil: none
 	Bots         string        // BotsExclude ("" too), BotsInclude or BotsOnly
 	Timeout      time.Duration // of sessions; 0: the default
 	Offset       int           // groups to leave out before the first

@@ -29,6 +29,7 @@ type deed struct {
 	client, user string
 	previous     string // of an alias
 	bot          bool
+	revenue      float64
 }
 
 // personOf says whose a deed is: an identify links its client to its user, an alias a user to another one; the first link of an id counts.
@@ -69,11 +70,11 @@ func storeDeeds(t testing.TB, c *clickhouse.Client, tenant, site string, deeds [
 	enc := json.NewEncoder(&b)
 	for i, d := range deeds {
 		if err := enc.Encode(map[string]any{"tenant": tenant, "site_id": site, "ts": d.ts.UTC().Format(timeParam), "type": d.typ, "country": d.country, "client_id": d.client, "user_id": d.user,
-			"is_bot": d.bot, "props": map[string]string{"previous_id": d.previous}, "_writer": 1, "_seq": 1, "_partition": 1, "_offset": i / 3, "_row": i % 3}); err != nil {
+			"is_bot": d.bot, "props_num": map[string]float64{"revenue": d.revenue}, "props": map[string]string{"previous_id": d.previous}, "_writer": 1, "_seq": 1, "_partition": 1, "_offset": i / 3, "_row": i % 3}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	insert := clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, country, client_id, user_id, is_bot, props, _writer, _seq, _partition, _offset, _row) FORMAT JSONEachRow"}
+	insert := clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, country, client_id, user_id, is_bot, props, props_num, _writer, _seq, _partition, _offset, _row) FORMAT JSONEachRow"}
 	if _, err := c.Insert(context.Background(), insert, &b); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func makeDeeds(rnd *rand.Rand, n int, from, to time.Time, identifies, aliases bo
 	types := []string{"pageview", "signup", "buy"}
 	deeds := make([]deed, n)
 	for i := range deeds {
-		d := deed{ts: from.Add(time.Duration(rnd.Int64N(int64(to.Sub(from))))).Truncate(time.Millisecond), typ: types[rnd.IntN(3)], country: []string{"DE", "FR"}[rnd.IntN(2)], bot: rnd.IntN(12) == 0}
+		d := deed{ts: from.Add(time.Duration(rnd.Int64N(int64(to.Sub(from))))).Truncate(time.Millisecond), typ: types[rnd.IntN(3)], country: []string{"DE", "FR"}[rnd.IntN(2)], bot: rnd.IntN(12) == 0, revenue: float64(rnd.IntN(9)) / 4}
 		switch rnd.IntN(6) {
 		case 0:
 			d.ts = d.ts.Truncate(12 * time.Hour)

@@ -174,11 +174,7 @@ func (r *Reporter) checkReport(ctx context.Context, src catalog.Source, question
 	if p := strictly(question, &in.Body); p != nil {
 		return p
 	}
-	a := in.ask()
-	if _, p := a.question(src, r.now(), r.zone); p != nil {
-		return p
-	}
-	_, p := r.filters(ctx, src, a.Filter, a.Segment)
+	_, p := r.question(ctx, src, in.ask())
 	return p
 }
 

@@ -292,7 +292,7 @@ func (q Question) parts() []string {
 	if slices.ContainsFunc(q.Metrics, func(m string) bool { return slices.Contains(sessionMetrics, m) }) {
 		parts = append(parts, q.Timeout.String())
 	}
-	return append(parts, filterParts(q.Filters)...)
+	return append(append(parts, q.Goal.parts()...), filterParts(q.Filters)...)
 }
 
 // filterParts are what an answer depends on in filters.
@@ -338,8 +338,12 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 	for _, m := range q.Metrics {
 		var p *problem.Problem
 		switch m {
-		case Value:
-			p = check("metric", Dim{Prop: "value"})
+		case Value, Revenue:
+			p = check("metric", Dim{Prop: m})
+		case Users, ConversionRate:
+			if p = check("metric", Dim{Column: "client_id"}, catalog.MaskHide); p == nil {
+				p = check("metric", Dim{Column: "user_id"}, catalog.MaskHide)
+			}
 		case Visitors, Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits: // hashes can be counted like what they stand for
 			p = check("metric", Dim{Column: "client_id"}, catalog.MaskHide)
 		}
@@ -362,6 +366,11 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 			if p := check("filter", d); p != nil {
 				return p
 			}
+		}
+	}
+	for _, d := range q.Goal.dims() {
+		if p := check("goal", d); p != nil {
+			return p
 		}
 	}
 	return nil
@@ -391,14 +400,19 @@ func (q Question) rawColumns() []string {
 			add(d)
 		}
 	}
+	for _, d := range q.Goal.dims() {
+		add(d)
+	}
 	for _, m := range q.Metrics {
 		switch m {
 		case Pageviews:
 			names = append(names, "type")
 		case Visitors:
 			names = append(names, "client_id")
-		case Value:
+		case Value, Revenue:
 			names = append(names, "props_num")
+		case Users, ConversionRate:
+			names = append(names, "client_id", "user_id")
 		case Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits:
 			names = append(names, "client_id", "user_id", "type")
 		}

@@ -27,7 +27,7 @@ const (
 var sessionMetrics = []string{Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits}
 
 // allMetrics are the metrics that can be asked for.
-var allMetrics = append(slices.Clone(metricNames), sessionMetrics...)
+var allMetrics = slices.Concat(metricNames, personMetrics, sessionMetrics)
 
 // sessionDims are the dims that only sessions have.
 var sessionDims = []string{"entry_host", "entry_path", "exit_host", "exit_path"}
@@ -64,7 +64,11 @@ const (
 	ofSessions
 	ofEntries
 	ofExits
+	ofPersons // and what else is counted in raw events only
 )
+
+// events says whether the aspect is broken down by columns of events.
+func (a aspect) events() bool { return a == ofEvents || a == ofPersons }
 
 func isPage(d Dim) bool { return d.Column == "path" || d.Column == "host" }
 
@@ -75,6 +79,8 @@ func (q Question) page() bool {
 
 func (q Question) aspect(metric string) aspect {
 	switch {
+	case slices.Contains(personMetrics, metric):
+		return ofPersons
 	case !slices.Contains(sessionMetrics, metric):
 		return ofEvents
 	case metric == Entries && q.page():
@@ -132,7 +138,7 @@ func (q Question) checkSessions() *problem.Problem {
 			}
 		}
 		for _, f := range q.Filters {
-			if a == ofEvents && slices.Contains(sessionDims, f.Dim.Column) {
+			if a.events() && slices.Contains(sessionDims, f.Dim.Column) {
 				return checkDim("filter", m, a, f.Dim)
 			}
 		}
@@ -141,7 +147,7 @@ func (q Question) checkSessions() *problem.Problem {
 }
 
 func checkDim(field, metric string, a aspect, d Dim) *problem.Problem {
-	if a == ofEvents {
+	if a.events() {
 		if slices.Contains(sessionDims, d.Column) {
 			return invalid(field, "%s is a column of sessions and %s counts events; use %s, or the metrics %s", d.Column, metric,
 				d.Column[strings.IndexByte(d.Column, '_')+1:], strings.Join(sessionMetrics, ", "))
@@ -188,8 +194,11 @@ func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, err
 }
 
 func (r *Reporter) answerPart(ctx context.Context, t *tally, p Question, a aspect) ([]Row, error) {
-	if a == ofEvents {
+	switch a {
+	case ofEvents:
 		return r.answerEvents(ctx, t, p)
+	case ofPersons:
+		return r.answerPersons(ctx, t, p)
 	}
 	return r.answerSessions(ctx, t, p)
 }
@@ -306,7 +315,7 @@ func (q Question) nothing() []any {
 	out := make([]any, len(q.Metrics))
 	for i, m := range q.Metrics {
 		switch m {
-		case BounceRate, SessionDuration, ViewsPerSession: // a mean of nothing
+		case BounceRate, SessionDuration, ViewsPerSession, ConversionRate: // a mean of nothing
 		default:
 			out[i] = 0
 		}
