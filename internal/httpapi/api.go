@@ -117,6 +117,9 @@ type API struct {
 	spec    func() ([]byte, error) // the OpenAPI description, made at its first use
 	salts   saltSource
 	pages   http.Handler // what browsers get where there is nothing else; nil: a problem
+
+	stopping chan struct{} // closed when the first listener stops
+	stop     sync.Once
 }
 
 // New returns an API with the control operations. It does no I/O.
@@ -126,7 +129,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	installErrors()
-	a := &API{cfg: cfg, log: cfg.Logger.With("component", "httpapi"), mux: http.NewServeMux(), metrics: newMetrics()}
+	a := &API{cfg: cfg, log: cfg.Logger.With("component", "httpapi"), mux: http.NewServeMux(), metrics: newMetrics(), stopping: make(chan struct{})}
 	if cfg.Registerer != nil {
 		if err := a.metrics.register(cfg.Registerer); err != nil {
 			return nil, fmt.Errorf("httpapi: %w", err)
@@ -207,7 +210,8 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 		component = usage.Report
 	}
 	defer usage.Label(ctx.Context(), component, p.Tenant)()
-	a.audited(lenient{huma.WithContext(ctx, tenant.With(ctx.Context(), p))}, p, next)
+	standing := tenant.Standing{Check: func() (tenant.Principal, *problem.Problem) { return a.cfg.Auth.Authenticate(r) }, Stopping: a.stopping}
+	a.audited(lenient{huma.WithContext(ctx, tenant.WithStanding(tenant.With(ctx.Context(), p), standing))}, p, next)
 }
 
 // lenient reads a body as JSON whatever its content type says: curl -d says that it is a form.

@@ -38,6 +38,7 @@ func (a *API) Serve(ctx context.Context, ln net.Listener, h http.Handler) error 
 		return fmt.Errorf("http: serve %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
+	a.stop.Do(func() { close(a.stopping) })
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.Drain)
 	defer cancel()
 	err := srv.Shutdown(drain)

@@ -41,6 +41,7 @@ func Register(api huma.API, r *Reporter) {
 	registerSessions(api, r)
 	registerRetention(api, r)
 	registerFunnels(api, r)
+	registerLive(api, r)
 }
 
 // answerOf describes an answer that is written as it was kept, without another trip through a marshaller.

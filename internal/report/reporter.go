@@ -72,6 +72,9 @@ type Reporter struct {
 	links knownLinks
 
 	large large
+	live  hubs
+	// liveTimes are seams of tests.
+	liveTimes struct{ heartbeat, recheck time.Duration }
 
 	mu      sync.Mutex
 	rows    map[string]uint64 // by rollup.ID
@@ -99,12 +102,14 @@ func New(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer) (*Repo
 	if err != nil {
 		return nil, fmt.Errorf("report metrics: %w", err)
 	}
-	return &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m,
+	r := &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m,
 		settings: map[string]string{
 			"max_execution_time":    strconv.FormatFloat(cfg.MaxTime.Seconds(), 'f', -1, 64),
 			"timeout_overflow_mode": "throw",
 			"max_memory_usage":      strconv.FormatInt(cfg.MaxMemory, 10),
-		}}, nil
+		}}
+	r.liveTimes.heartbeat, r.liveTimes.recheck = liveHeartbeat, liveRecheck
+	return r, nil
 }
 
 // Row is one row of an answer, with its columns in order.

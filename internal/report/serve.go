@@ -34,6 +34,8 @@ type panel struct {
 	expected func() usage.Question
 	// run answers from the engine.
 	run func(ctx context.Context, t *tally) (*kept, error)
+	// fresh says that the answer is kept by whoever asks.
+	fresh bool
 	// says describes the question in a log.
 	says string
 }
@@ -83,7 +85,7 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 	if prob := r.settle(ctx, p.src.Tenant); prob != nil {
 		return nil, prob
 	}
-	if r.deps.Cache == nil || r.deps.Data == nil {
+	if p.fresh || r.deps.Cache == nil || r.deps.Data == nil {
 		out, _, prob := r.ask1(ctx, p)
 		return out, prob
 	}

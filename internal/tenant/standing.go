@@ -1,0 +1,37 @@
+package tenant
+
+import (
+	"context"
+
+	"weir/internal/problem"
+)
+
+// Standing tells an answer that goes on for long whether it still may.
+type Standing struct {
+	// Check authenticates the request once more: a key may have been revoked, a session have ended. It is cheap enough for every few seconds.
+	Check func() (Principal, *problem.Problem)
+	// Stopping is closed when the server stops: answers that have no end of their own end then. nil: never.
+	Stopping <-chan struct{}
+}
+
+type standingKey struct{}
+
+// WithStanding returns a context that carries s.
+func WithStanding(ctx context.Context, s Standing) context.Context {
+	return context.WithValue(ctx, standingKey{}, s)
+}
+
+// StandingOf returns the context's Standing. Without one, whoever the context's principal is stays it.
+func StandingOf(ctx context.Context) Standing {
+	s, ok := ctx.Value(standingKey{}).(Standing)
+	if !ok || s.Check == nil {
+		s.Check = func() (Principal, *problem.Problem) {
+			p, err := From(ctx)
+			if err != nil {
+				return p, problem.New(401, "unauthenticated", "send a key: Authorization: Bearer <key>")
+			}
+			return p, nil
+		}
+	}
+	return s
+}
