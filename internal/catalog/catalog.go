@@ -162,7 +162,7 @@ type Catalog interface {
 	Source(ctx context.Context, t tenant.ID, id string) (Source, error)
 	Sources(ctx context.Context, t tenant.ID) ([]Source, error)
 	UpdateSource(ctx context.Context, t tenant.ID, id string, change func(*Source) error) (Source, error)
-	DeleteSource(ctx context.Context, t tenant.ID, id string) error // with its keys and saved objects
+	DeleteSource(ctx context.Context, t tenant.ID, id string) error // with its keys, saved objects and undone merges
 
 	// Keys of operators belong to the empty tenant, and only they have the role operator.
 	CreateKey(ctx context.Context, k Key) (Key, error)
@@ -208,6 +208,7 @@ type Catalog interface {
 	Lookups(t tenant.ID) []lookup.Table
 
 	SavedObjects
+	Merges
 
 	// Imports remembers how far files were imported, for ever.
 	Imports(ctx context.Context, t tenant.ID, site string) ([]Import, error)

@@ -42,6 +42,7 @@ func Register(api huma.API, r *Reporter) {
 	registerRetention(api, r)
 	registerFunnels(api, r)
 	registerLive(api, r)
+	registerPeople(api, r)
 }
 
 // answerOf describes an answer that is written as it was kept, without another trip through a marshaller.

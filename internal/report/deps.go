@@ -45,6 +45,7 @@ type Deps struct {
 	Clock     Clock
 	Positions rollup.Positions
 	Streams   Streams                        // nil: there are no funnels
+	Merges    Merges                         // nil: no merge can be undone
 	Links     Linker                         // nil: links are looked for in every answer about persons
 	Sessions  SessionDays                    // nil: every tenant has the default timeout, and no day is stitched
 	Watcher   clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are

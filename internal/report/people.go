@@ -11,6 +11,7 @@ import (
 
 	"weir/internal/clickhouse"
 	"weir/internal/rollup"
+	"weir/internal/tenant"
 )
 
 // Linker knows which inserts may hold events that link ids. *stream.Processor does.
@@ -35,10 +36,10 @@ type people struct {
 // visitorID is whose an event is when nothing is linked: a user's, else a client's.
 const visitorID = "if(user_id != '', user_id, client_id)"
 
-// people asks whether any ids of the site are linked, unless it knows, and returns how persons are found. Parameters that the join needs are put into b, under names
+// people asks whether any ids of the site of a tenant, the owner, are linked, unless it knows, and returns how persons are found. Parameters that the join needs are put into b, under names
 // that begin with "people". Merges that were undone are left out.
-func (r *Reporter) people(ctx context.Context, t *tally, b *builder, tenant, site string) (people, error) {
-	l := r.linked(tenant, site)
+func (r *Reporter) people(ctx context.Context, t *tally, b *builder, owner, site string) (people, error) {
+	l := r.linked(owner, site)
 	kinds, err := r.linkKinds(ctx, t, l)
 	switch {
 	case err != nil:
@@ -65,10 +66,10 @@ type linked struct {
 	undone       []string          // ids of merges
 }
 
-func (r *Reporter) linked(tenant, site string) linked {
-	l := linked{tenant: tenant, site: site, tails: map[uint16]uint64{}}
+func (r *Reporter) linked(owner, site string) linked {
+	l := linked{tenant: owner, site: site, tails: map[uint16]uint64{}, undone: r.undone(tenant.ID(owner), site)}
 	if r.deps.Links != nil {
-		l.last = r.deps.Links.LinkSeqs(tenant) // before the positions: what is behind them is read
+		l.last = r.deps.Links.LinkSeqs(owner) // before the positions: what is behind them is read
 	}
 	positions := r.deps.Positions.Positions(rollup.Links.Name)
 	for _, w := range []uint16{writerMain, writerLate} {
@@ -84,6 +85,7 @@ type linkKinds struct {
 	clients, aliases bool
 	chains           chains
 	last             map[uint16]uint64 // up to these inserts of the tenant
+	undone           []string          // without these merges
 }
 
 // knownLinks remembers the linkKinds of sites.
@@ -101,11 +103,11 @@ func (r *Reporter) linkKinds(ctx context.Context, t *tally, l linked) (linkKinds
 	r.links.mu.Lock()
 	known, ok := r.links.sites[key]
 	r.links.mu.Unlock()
-	if ok && l.last != nil && maps.Equal(known.last, l.last) {
+	if ok && l.last != nil && maps.Equal(known.last, l.last) && slices.Equal(known.undone, l.undone) {
 		return known, nil
 	}
 	b := &builder{params: map[string]string{}}
-	found := linkKinds{last: l.last}
+	found := linkKinds{last: l.last, undone: l.undone}
 	sql := "SELECT countIf(NOT alias), countIf(alias) FROM (\n" + b.links(l) + "\n)"
 	err := r.statement(ctx, t, clickhouse.Statement{SQL: sql, Params: b.params, Comment: "links/" + l.tenant}, func(row []any) error {
 		if len(row) != 2 {
@@ -156,27 +158,27 @@ func (b *builder) links(l linked) string {
 const mergeID = "lower(hex(sipHash128(alias, source, target)))"
 
 // firstTarget is the target of a source's first link.
-const firstTarget = "argMin(target, (first, target))"
+const firstTarget = "argMin(links.target, (first, links.target))"
 
 // clientsOfUsers are the persons of clients where no users are aliased: of_id, of_person.
 func (b *builder) clientsOfUsers(l linked) string {
-	return "SELECT source AS of_id, " + firstTarget + " AS of_person FROM (\n" + b.links(l) + "\n) GROUP BY source"
+	return "SELECT source AS of_id, " + firstTarget + " AS of_person FROM (\n" + b.links(l) + "\n) AS links GROUP BY source"
 }
 
-// persons are the persons of all linked ids: of_user, of_id, of_person. A user with an alias is the end of its chain: the target, unless that has an alias itself.
+// persons are the persons of all linked ids: of_user, of_id, of_person. An id is a user's if it has an alias, and always a client's. It is of its first target, or where that has an alias
+// itself, of the end of the chain.
 func (b *builder) persons(l linked, chains chains) string {
-	end := "next"
-	if len(chains.ids) > 0 {
-		end = "transform(next, " + b.texts("people_ids", chains.ids) + ", " + b.texts("people_ends", chains.ends) + ", next)"
+	end := func(target string) string {
+		if len(chains.ids) == 0 {
+			return target
+		}
+		return "transform(" + target + ", " + b.texts("people_ids", chains.ids) + ", " + b.texts("people_ends", chains.ends) + ", " + target + ")"
 	}
-	links := b.links(l)
-	users := "SELECT source AS user, " + end + " AS person FROM (SELECT source, " + firstTarget + " AS next FROM (\n" + links + "\n) WHERE alias GROUP BY source)"
-	return "SELECT toUInt8(1) AS of_user, user AS of_id, person AS of_person FROM (" + users + ")\nUNION ALL\n" +
-		"SELECT toUInt8(0) AS of_user, source AS of_id, if(person != '', person, target) AS of_person FROM (SELECT source, " + firstTarget + " AS target FROM (\n" + links +
-		"\n) GROUP BY source) AS clients LEFT ANY JOIN (" + users + ") AS users ON users.user = clients.target"
+	return "SELECT owner.1 AS of_user, source AS of_id, owner.2 AS of_person FROM (\nSELECT source, arrayJoin(arrayConcat([(toUInt8(0), " + end("target") + ")], if(next = '', [], [(toUInt8(1), " + end("next") +
+		")]))) AS owner FROM (\nSELECT source, " + firstTarget + " AS target, argMinIf(links.target, (first, links.target), alias) AS next FROM (\n" + b.links(l) + "\n) AS links GROUP BY source\n)\n)"
 }
 
-// chains are the ids in the middle of chains of aliases, which are a target and a source, with the ends of their chains.
+// chains are the ids in the middle of chains, which are the target of a link and have an alias, with the ends of their chains.
 type chains struct{ ids, ends []string }
 
 // The bounds of chains: what is beyond is followed for one hop only.
@@ -188,8 +190,8 @@ const (
 // chainsOf reads the middles of the site's chains.
 func (r *Reporter) chainsOf(ctx context.Context, t *tally, l linked) (chains, error) {
 	b := &builder{params: map[string]string{}}
-	aliases := "SELECT source, " + firstTarget + " AS next FROM (\n" + b.links(l) + "\n) WHERE alias GROUP BY source"
-	sql := "SELECT source, next FROM (" + aliases + ") WHERE source IN (SELECT next FROM (" + aliases + ")) ORDER BY source LIMIT " + strconv.Itoa(maxChained)
+	links := b.links(l)
+	sql := "SELECT source, " + firstTarget + " FROM (\n" + links + "\n) AS links WHERE alias AND source IN (SELECT target FROM (\n" + links + "\n)) GROUP BY source ORDER BY source LIMIT " + strconv.Itoa(maxChained)
 	next := map[string]string{}
 	var ids []string
 	bytes := 0

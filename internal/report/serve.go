@@ -82,6 +82,7 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 	begin := time.Now()
 	defer usage.Label(ctx, usage.Report, p.src.Tenant)()
 	defer func() { r.metrics.seconds.WithLabelValues(p.endpoint).Observe(time.Since(begin).Seconds()) }()
+	p.key = r.keyWithMerges(p.key, p.src)
 	if prob := r.settle(ctx, p.src.Tenant); prob != nil {
 		return nil, prob
 	}

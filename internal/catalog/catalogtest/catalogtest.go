@@ -47,6 +47,7 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"saved objects":       testSaved,
 		"saved objects end":   testSavedEnd,
 		"saved at once":       testSavedAtOnce,
+		"undone merges":       testMerges,
 		"ledger":              testLedger,
 		"settings":            testSettings,
 		"reopen":              testReopen,

@@ -30,6 +30,9 @@ func TestErase(t *testing.T) {
 		if _, err := c.CreateSaved(t.Context(), catalog.Saved{Tenant: id, Kind: catalog.KindDashboard, Name: "canary-saved-" + string(id), Body: []byte(`"canary-saved-` + string(id) + `"`)}, 1); err != nil {
 			t.Fatal(err)
 		}
+		if err := c.UndoMerge(t.Context(), id, s.SiteID, "0a", "canary-actor-"+string(id), 1); err != nil {
+			t.Fatal(err)
+		}
 		if err := c.AdvanceImport(t.Context(), catalog.Import{Tenant: id, Site: s.SiteID, File: "canary-file-" + string(id), PrefixLen: 1, Lines: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +75,7 @@ func TestErase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, what := range []string{"name", "site", "alias", "file", "saved"} {
+		for _, what := range []string{"name", "site", "alias", "file", "saved", "actor"} {
 			if bytes.Contains(text, []byte("canary-"+what+"-gone")) {
 				t.Errorf("%s still holds its %s", filepath.Base(path)+suffix, what)
 			}

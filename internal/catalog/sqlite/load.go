@@ -94,7 +94,10 @@ func loadParts(ctx context.Context, tx *sql.Tx, after int64, changed map[tenant.
 	if err != nil {
 		return fmt.Errorf("users: %w", err)
 	}
-	return loadLookups(ctx, tx, after, changed)
+	if err := loadLookups(ctx, tx, after, changed); err != nil {
+		return err
+	}
+	return loadMerges(ctx, tx, after, changed)
 }
 
 type queryer interface {

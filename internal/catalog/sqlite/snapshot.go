@@ -36,10 +36,11 @@ func (s *snapshot) of(id tenant.ID) (*entry, bool) {
 // entry is one living tenant with what belongs to it. It is immutable; a change replaces it.
 type entry struct {
 	tenant  catalog.Tenant
-	sources []catalog.Source // by id
-	keys    []catalog.Key    // by id
-	users   []catalog.User   // by id
-	lookups []lookup.Table   // by name
+	sources []catalog.Source    // by id
+	keys    []catalog.Key       // by id
+	users   []catalog.User      // by id
+	lookups []lookup.Table      // by name
+	undone  map[string][]string // merges, by site
 }
 
 // ref points at one source or key of an entry.

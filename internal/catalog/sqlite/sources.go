@@ -203,6 +203,7 @@ func (c *Catalog) DeleteSource(ctx context.Context, t tenant.ID, id string) erro
 			"DELETE FROM site_names WHERE tenant = ?1 AND source = ?2",
 			"DELETE FROM keys WHERE tenant = ?1 AND site_id = ?3",
 			"DELETE FROM saved WHERE tenant = ?1 AND site_id = ?3",
+			"DELETE FROM undone_merges WHERE tenant = ?1 AND site_id = ?3",
 			"DELETE FROM sources WHERE tenant = ?1 AND id = ?2",
 		} {
 			if _, err := tx.ExecContext(ctx, q, string(t), id, s.SiteID); err != nil {

@@ -179,6 +179,7 @@ func (c *Catalog) DeleteTenant(ctx context.Context, id tenant.ID) error {
 			"DELETE FROM sessions WHERE tenant = ?1",
 			"DELETE FROM users WHERE tenant = ?1",
 			"DELETE FROM saved WHERE tenant = ?1",
+			"DELETE FROM undone_merges WHERE tenant = ?1",
 			"DELETE FROM sources WHERE tenant = ?1",
 			"UPDATE tenants SET deleted_ns = ?2 WHERE id = ?1",
 		} {
