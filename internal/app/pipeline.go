@@ -56,7 +56,8 @@ func (a *app) openPipeline(ctx context.Context) error {
 		TokenWait: a.cfg.Query.TokenWait, JobTime: max(a.cfg.Query.JobTimeout, a.cfg.Query.Timeout),
 	}, query.Deps{
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, Cache: kept, Tenants: a.catalog, Limits: a.gate.Limits,
-		Rollups: a.processor, Lookups: a.lookups, MaskKey: maskKey, Gate: a.gate, Sink: a.sink, Pricer: a.pricer, Audit: a.audit,
+		Sessions: a.stitcher,
+		Rollups:  a.processor, Lookups: a.lookups, MaskKey: maskKey, Gate: a.gate, Sink: a.sink, Pricer: a.pricer, Audit: a.audit,
 	}, a.log, a.reg); err != nil {
 		return err
 	}

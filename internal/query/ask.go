@@ -188,10 +188,20 @@ func (a *asking) send(ctx context.Context, b *bill, st clickhouse.Statement) (*c
 
 // params are the statement's parameters: the question's, and how far the rollups have come that it reads.
 func (a *asking) params() map[string]string {
-	if len(a.checked.Rollups) == 0 || a.scope.RollupsFromEvents {
+	rollups := a.checked.Rollups
+	if a.scope.RollupsFromEvents {
+		rollups = nil
+	}
+	if len(rollups) == 0 && !a.checked.Sessions {
 		return a.q.Params
 	}
-	all := positionParams(a.checked.Rollups, a.deps.Rollups)
+	all := map[string]string{}
+	if len(rollups) > 0 {
+		all = positionParams(rollups, a.deps.Rollups)
+	}
+	if a.checked.Sessions {
+		maps.Copy(all, a.sessionParams())
+	}
 	for name, v := range a.q.Params {
 		if _, ours := all[name]; !ours {
 			all[name] = v

@@ -9,6 +9,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/lookup"
 	"weir/internal/rollup"
+	"weir/internal/session"
 )
 
 // A tenant's rollups are relations beside events. What stands for one is exact and as fresh as events: the cells of the rollup's table,
@@ -52,14 +53,14 @@ func positionParams(names []string, at rollup.Positions) map[string]string {
 // ownRelation says whether a name is that of a relation of the tenant's data.
 func ownRelation(name string) bool {
 	_, ok := derived[name]
-	return ok || name == relation
+	return ok || name == relation || name == session.EngineTable
 }
 
 // ownLike is ownRelation for a name in any case: others are too much like one to be another's.
 func ownLike(name string) bool { return ownRelation(strings.ToLower(name)) }
 
 func ownRelations(yield func(string) bool) {
-	if !yield(relation) {
+	if !yield(relation) || !yield(session.EngineTable) {
 		return
 	}
 	for _, r := range rollup.All {
@@ -81,6 +82,9 @@ func (v *view) tables() []ownTable {
 	out := []ownTable{{name: relation, comment: "Events, one row each", columns: v.allColumns()}}
 	for _, r := range rollup.All {
 		out = append(out, ownTable{name: r.Name, comment: "Events by " + strings.Join(append([]string{r.Step.String()}, r.Dims...), ", ") + ": sum(events), uniqMerge(clients), sum(value)", columns: v.rollupColumns(r)})
+	}
+	if !v.sc.All {
+		out = append(out, ownTable{name: session.EngineTable, comment: "Sessions of visitors, one row each", columns: v.sessionColumns()})
 	}
 	out = append(out, v.lookupTables()...)
 	slices.SortFunc(out, func(a, b ownTable) int { return strings.Compare(a.name, b.name) })

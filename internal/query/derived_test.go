@@ -110,7 +110,7 @@ func TestRollups(t *testing.T) {
 		"SELECT sum(rollup_minute.events) FROM rollup_minute":                                                  "666\n",
 		"SELECT (SELECT sum(events) FROM rollup_minute) = (SELECT sum(events) FROM rollup_hour_audience)":      "1\n",
 		"EXISTS TABLE rollup_minute": "1\n",
-		"SHOW TABLES":                "events\nrollup_hour_audience\nrollup_hour_page\nrollup_minute\n",
+		"SHOW TABLES":                "events\nrollup_hour_audience\nrollup_hour_page\nrollup_minute\nsessions\n",
 		"SELECT name FROM system.columns WHERE table = 'rollup_minute' ORDER BY position":              "site_id\ntime\ntype\nis_bot\nevents\nclients\nvalue\n",
 		"SELECT toTypeName(events), toTypeName(time), toTypeName(value) FROM rollup_hour_page LIMIT 1": "UInt64\tDateTime(\\'UTC\\')\tFloat64\n",
 	} {

@@ -55,6 +55,7 @@ func engine(t testing.TB) *clickhouse.Client {
 		testkit.Exec(t, c, "SYSTEM STOP MERGES weir.events") // a merged part would count both tenants' rows together
 		seedTyped(t, c)
 		seedLookups(t, c)
+		seedSessions(t, c)
 		insert("acme", "own", "number", 0, 1000)
 		insert("victim", canary, "987654321 + number", 0, 1237)
 		for _, r := range rollup.All {

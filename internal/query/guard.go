@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"weir/internal/session"
 
 	"github.com/sqlc-dev/doubleclick/ast"
 	"github.com/sqlc-dev/doubleclick/lexer"
@@ -173,16 +174,23 @@ func (s *statement) tell(c *Checked) {
 	c.Lookups = s.usedLookups()
 	c.ReadsEvents = w.readsEvents
 	c.Rollups = slices.Sorted(maps.Keys(w.rollups))
-	if !w.readsEvents {
+	c.Sessions = w.sessions
+	if !w.readsEvents && !w.sessions {
 		return
 	}
 	reads := map[string]bool{"tenant": !s.view.sc.All}
+	if w.sessions { // made of all events, as far as is known here
+		for _, name := range sessionReads {
+			reads[name] = true
+		}
+		w.span = bounds{}
+	}
 	if s.view.sc.AsOf != nil {
 		reads["_partition"], reads["_offset"] = true, true
 	}
 	for _, col := range s.columns() {
 		for _, r := range col.reads {
-			reads[r] = true
+			reads[r] = reads[r] || w.readsEvents
 		}
 	}
 	for name, yes := range reads {
@@ -338,6 +346,10 @@ func (s *statement) splice() (string, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.walked.rollups)) {
 		text, tables := s.view.rollupCTE(derived[name])
 		ctes, s.ctes, s.qualified = append(ctes, text), append(s.ctes, name), append(s.qualified, tables...)
+	}
+	if s.walked.sessions {
+		text, tables := s.view.sessionCTE(s.sessionColumns())
+		ctes, s.ctes, s.qualified = append(ctes, text), append(s.ctes, session.EngineTable), append(s.qualified, tables...)
 	}
 	for _, t := range s.usedLookups() {
 		cte, err := s.view.lookupCTE(&t)

@@ -105,7 +105,9 @@ func (a *adversary) try(only, sql string, scope Scope) (leak string) {
 	a.counts["counts looked at twice"]++
 	testkit.Exec(a.t, a.c, "INSERT INTO weir.events (tenant, ts, path) SELECT 'victim', '2001-01-01 00:00:00', '"+canary+"'")
 	testkit.Exec(a.t, a.c, "INSERT INTO weir.lookups (tenant, lookup, version, _row, texts) SELECT 'victim', 'stores', 17, 999999, ['"+canary+"']")
+	testkit.Exec(a.t, a.c, "INSERT INTO weir.sessions (tenant, start_time, visitor, _version) SELECT 'victim', '2001-01-01 00:00:00', '"+canary+"', 5")
 	again, _ := a.ask(only, sql, scope)
+	testkit.Exec(a.t, a.c, "ALTER TABLE weir.sessions DROP PARTITION 20010101")
 	testkit.Exec(a.t, a.c, "ALTER TABLE weir.events DROP PARTITION 20010101")
 	for _, sql := range []string{"SYSTEM START MERGES weir.lookups", "ALTER TABLE weir.lookups DELETE WHERE _row = 999999 SETTINGS mutations_sync = 1", "SYSTEM STOP MERGES weir.lookups"} {
 		testkit.Exec(a.t, a.c, sql)
@@ -123,7 +125,7 @@ func (a *adversary) try(only, sql string, scope Scope) (leak string) {
 // corpus is every statement that the tests know.
 func corpus(t testing.TB) []string {
 	all := hostile()
-	for _, f := range []string{"allowed.sql", "metadata.sql", "hostile.sql", "adversary.sql", "adversary_lookups.sql", "lookups.sql", "masks.sql"} {
+	for _, f := range []string{"allowed.sql", "metadata.sql", "hostile.sql", "adversary.sql", "adversary_lookups.sql", "adversary_sessions.sql", "lookups.sql", "masks.sql", "sessions.sql"} {
 		all = append(all, statements(t, f)...)
 	}
 	return all
@@ -132,7 +134,7 @@ func corpus(t testing.TB) []string {
 // good are the statements that are allowed.
 func good(t testing.TB) []string {
 	var all []string
-	for _, f := range []string{"allowed.sql", "metadata.sql", "lookups.sql", "masks.sql"} {
+	for _, f := range []string{"allowed.sql", "metadata.sql", "lookups.sql", "masks.sql", "sessions.sql"} {
 		all = append(all, statements(t, f)...)
 	}
 	return all
@@ -144,7 +146,7 @@ var waits = regexp.MustCompile(`(?i)sleep`)
 // TestAdversary runs every hostile statement in every scope, with one of the barriers off.
 func TestAdversary(t *testing.T) {
 	a := newAdversary(t)
-	own := append(statements(t, "adversary.sql"), statements(t, "adversary_lookups.sql")...)
+	own := append(append(statements(t, "adversary.sql"), statements(t, "adversary_lookups.sql")...), statements(t, "adversary_sessions.sql")...)
 	distinct := map[string]bool{}
 	for _, q := range append(append(own, statements(t, "hostile.sql")...), hostile()...) {
 		distinct[q] = true
@@ -177,6 +179,7 @@ func TestAdversarySees(t *testing.T) {
 	for _, sql := range []string{"SELECT * FROM weir.events", "SELECT path FROM weir.events WHERE tenant = 'victim' LIMIT 1", "SELECT count() FROM weir.events", "SELECT count() FROM weir.lookups WHERE lookup = 'stores' AND tenant IN ('victim', 'acme') AND version = 17", "SELECT countIf(tenant = 'victim') FROM weir.events",
 		"SELECT toUInt8(path) FROM weir.events WHERE tenant = 'victim'", "SELECT max(props_num['value']) FROM weir.events", "SELECT file('/etc/passwd')", "SELECT * FROM mergeTreeIndex('weir', 'events')",
 		"EXPLAIN QUERY TREE WITH (SELECT max(path) FROM weir.events WHERE tenant = 'victim') AS x SELECT x", "SELECT * FROM weir.rollup_minute_2", "SELECT city FROM weir.events WHERE tenant = 'typed'",
+		"SELECT * FROM weir.sessions", "SELECT sum(events) FROM weir.sessions WHERE tenant = 'victim' AND _version = 5 GROUP BY visitor", "SELECT count() FROM weir.sessions WHERE tenant = 'victim'",
 		"SELECT * FROM weir.lookups", "SELECT ints[1] FROM weir.lookups WHERE lookup = 'stores' AND version = 17", "SELECT toUInt8(assumeNotNull(texts[1])) FROM weir.lookups WHERE tenant = 'victim'"} {
 		if a.try("neither", sql, wide) == "" {
 			t.Errorf("%s: nothing is seen", sql)
@@ -192,6 +195,9 @@ func (a *adversary) unchanged() {
 	}
 	if n := testkit.Rows(a.t, a.c, "SELECT count() FROM weir.lookups"); n[0] != lookupRows {
 		a.t.Errorf("weir.lookups has %s rows", n[0])
+	}
+	if n := testkit.Rows(a.t, a.c, "SELECT count() FROM weir.sessions"); n[0] != sessionRows {
+		a.t.Errorf("weir.sessions has %s rows", n[0])
 	}
 }
 

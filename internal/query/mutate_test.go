@@ -24,6 +24,16 @@ victim.events
 default.events
 weir.rollup_minute_2
 weir.lookups
+weir.sessions
+sessions
+sessions.visitor
+_version
+victim.sessions
+AS sessions
+IN sessions
+JOIN weir.sessions AS s ON 1 = 1
+WITH sessions AS (SELECT * FROM weir.sessions)
+(SELECT groupArray(visitor) FROM weir.sessions)
 stores
 codes
 secrets

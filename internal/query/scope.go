@@ -62,6 +62,8 @@ type Checked struct {
 	ReadsEvents bool
 	// Rollups are those that the statement reads.
 	Rollups []string
+	// Sessions says that the statement reads sessions: it has the parameters of sessionParams.
+	Sessions bool
 	// Lookups are the lookup tables that the statement reads, in the version that it was written for.
 	Lookups []lookup.Table
 	// Volatile says that the answer depends on the clock or on chance: now(), rand(), generateUUIDv4().

@@ -37,6 +37,7 @@ var unhurried = func() map[string]string {
 // withPositions adds how far the rollups have come: further than any test goes, unless params say it.
 func withPositions(params map[string]string) map[string]string {
 	all := everyPosition(positions{1: 1 << 60, 2: 1 << 60})
+	maps.Copy(all, sessionDefaults)
 	maps.Copy(all, params)
 	return all
 }

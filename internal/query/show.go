@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"weir/internal/session"
 )
 
 // cursor reads a statement's tokens from left to right.
@@ -353,11 +354,14 @@ func (s *statement) estimate(c *Checked) (string, error) {
 		return "SELECT " + literal(s.view.database()) + " AS database, " + literal(table) + " AS table, toUInt64(1) AS parts, count() AS rows, toUInt64(ceil(rows / 8192)) AS marks FROM " + table
 	}
 	var parts []string
-	if c.ReadsEvents || len(c.Rollups)+len(c.Lookups) == 0 {
+	if c.ReadsEvents || len(c.Rollups)+len(c.Lookups) == 0 && !c.Sessions {
 		parts = append(parts, count(relation)+" WHERE "+strings.Join(where, " AND "))
 	}
 	for _, name := range c.Rollups {
 		parts = append(parts, count(name))
+	}
+	if c.Sessions {
+		parts = append(parts, count(session.EngineTable))
 	}
 	for _, t := range c.Lookups {
 		parts = append(parts, count(t.Name))

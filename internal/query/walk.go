@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 	"time"
+	"weir/internal/session"
 
 	"github.com/sqlc-dev/doubleclick/ast"
 	"github.com/sqlc-dev/doubleclick/token"
@@ -28,6 +29,7 @@ type walker struct {
 
 	metadata    map[string]bool // relations of metadata that it reads
 	rollups     map[string]bool // rollups that it reads
+	sessions    bool            // it reads sessions
 	lookups     map[string]bool // lookup tables that it names
 	columns     map[string]bool // and their columns
 	values      map[string]ast.Expression
@@ -125,7 +127,7 @@ func (w *walker) known(name string) bool {
 	if _, answer := w.s.scalars[name]; answer {
 		return true
 	}
-	return name == relation || w.rollups[name] || w.s.guard.columns[name] || w.names[name] || w.s.heads[name] || w.columns[name] || w.metadata[name] || w.lookups[name] || name == "tenant" && w.s.view.sc.All
+	return name == relation || w.rollups[name] || w.sessions && name == session.EngineTable || w.s.guard.columns[name] || w.names[name] || w.s.heads[name] || w.columns[name] || w.metadata[name] || w.lookups[name] || name == "tenant" && w.s.view.sc.All
 }
 
 func (w *walker) knownNames(yield func(string) bool) {
@@ -355,6 +357,7 @@ func (w *walker) tableName(t *ast.TableIdentifier, alias string) {
 			w.sel.events = true
 		}
 		w.rollup(t)
+		w.sessionTable(t)
 		w.metaTable(t, alias)
 		w.lookupTable(t.Table)
 		w.defineRelation(t.Alias, t.Position)

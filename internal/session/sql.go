@@ -20,7 +20,9 @@ import (
 
 // Query makes sessions.
 type Query struct {
-	Timeout time.Duration // not 0
+	Timeout time.Duration // not 0, unless TimeoutSQL is set
+	// TimeoutSQL is the timeout in milliseconds as an expression, for a statement that is written before the timeout is known; empty: Timeout.
+	TimeoutSQL string
 	// Columns are the attributes that are wanted; more make it slower.
 	Columns []string
 	// Raw are the conditions on the rows of events, as _e, to compute from; none: no raw events are read.
@@ -74,6 +76,13 @@ func (q Query) SQL() string {
 	return strings.Join(parts, "\nUNION ALL\n")
 }
 
+func (q Query) timeout() string {
+	if q.TimeoutSQL != "" {
+		return q.TimeoutSQL
+	}
+	return strconv.FormatInt(q.Timeout.Milliseconds(), 10)
+}
+
 // rawRuns makes runs of events.
 func (q Query) rawRuns() string {
 	cols := []string{"_e.tenant AS tenant", "_e.site_id AS site_id", visitor + " AS visitor",
@@ -83,7 +92,7 @@ func (q Query) rawRuns() string {
 		cols = append(cols, c.ofEvents()+" AS "+c.Name)
 	}
 	// Shifted to be positive: intDiv rounds towards 0, and the piece around it would be twice as long.
-	piece := fmt.Sprintf("intDiv(%s(_e.ts) + 4000000000000, %d)", millis, q.Timeout.Milliseconds())
+	piece := "intDiv(" + millis + "(_e.ts) + 4000000000000, " + q.timeout() + ")"
 	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + " AS _e\nWHERE " + strings.Join(q.Raw, " AND ") +
 		" AND (_e.client_id != '' OR _e.user_id != '')\nGROUP BY _e.tenant, _e.site_id, " + visitor + ", " + piece
 }
@@ -144,8 +153,8 @@ func (q Query) join(runs string) string {
 	for i, c := range attributes {
 		cols = append(cols, c.ofRuns(part(runColumns+i), part(runPageviews))+" AS "+c.Name)
 	}
-	gaps := fmt.Sprintf("arrayMap((_a, _b) -> _a - _b > %d, tupleElement(_all, %d), arrayPushFront(arrayPopBack(tupleElement(_all, %d)), tupleElement(_all, %d)[1]))",
-		q.Timeout.Milliseconds(), runStart, runEnd, runStart)
+	gaps := fmt.Sprintf("arrayMap((_a, _b) -> _a - _b > %s, tupleElement(_all, %d), arrayPushFront(arrayPopBack(tupleElement(_all, %d)), tupleElement(_all, %d)[1]))",
+		q.timeout(), runStart, runEnd, runStart)
 	return "SELECT " + strings.Join(cols, ", ") + "\nFROM (\nSELECT tenant, site_id, visitor, arrayJoin(arraySplit((_x, _new) -> _new, _all, " + gaps + ")) AS _r" +
 		"\nFROM (\nSELECT tenant, site_id, visitor, arraySort(_x -> tupleElement(_x, 1), groupArray((" + strings.Join(names, ", ") + "))) AS _all\nFROM (\n" + runs +
 		"\n)\nGROUP BY tenant, site_id, visitor\n)\n)"
