@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/http"
@@ -37,6 +38,8 @@ type cohort struct {
 	// One of these is set.
 	people []string
 	did    *did
+	funnel *funnelQuestion // people is who reached step, once it was asked
+	step   int
 
 	tenant, site string
 	links        string            // selects of_user, of_id and of_person of the linked ids of the site; empty: none is
@@ -67,19 +70,27 @@ func parseCohort(values string, not bool) (Filter, *problem.Problem) {
 // findCohort fills what the catalog knows of a cohort.
 func (r *Reporter) findCohort(ctx context.Context, src catalog.Source, c *cohort) *problem.Problem {
 	var body catalog.Cohort
+	if inCohort(ctx) {
+		return invalid("filter", "a cohort cannot be made of another cohort; write its filters in its place")
+	}
 	version, p := r.object(ctx, src, catalog.KindCohort, "filter", c.id, &body)
 	if p != nil {
 		return p
 	}
 	c.version = version
-	if p := r.fillCohort(c, body); p != nil {
+	if p := r.fillCohort(ctx, src, c, body); p != nil {
 		return p
+	}
+	if c.funnel != nil {
+		if p := r.askCohort(ctx, src, c); p != nil {
+			return p
+		}
 	}
 	return r.linkCohort(ctx, src, c)
 }
 
 // fillCohort checks a definition and makes it part of c.
-func (r *Reporter) fillCohort(c *cohort, body catalog.Cohort) *problem.Problem {
+func (r *Reporter) fillCohort(ctx context.Context, src catalog.Source, c *cohort, body catalog.Cohort) *problem.Problem {
 	set := 0
 	for _, is := range []bool{body.Did != nil, body.Funnel != nil, body.People != nil} {
 		if is {
@@ -95,7 +106,7 @@ func (r *Reporter) fillCohort(c *cohort, body catalog.Cohort) *problem.Problem {
 	case body.Funnel == nil && body.Step != 0:
 		return invalid("question.step", "step belongs to funnel")
 	case body.Funnel != nil:
-		return invalid("question.funnel", "a cohort of a funnel cannot be made here")
+		return r.fillFunnel(ctx, src, c, body)
 	case body.People != nil:
 		return c.fillPeople(body.People)
 	}
@@ -121,7 +132,7 @@ func (r *Reporter) fillDid(c *cohort, body catalog.Cohort) *problem.Problem {
 		return p
 	}
 	q := Question{}
-	if p := (ask{Filter: body.Did.Filter}).filters(&q); p != nil {
+	if p := eventFilters(body.Did.Filter, &q); p != nil {
 		return p.WithField("question.did.filter")
 	}
 	if slices.ContainsFunc(q.Filters, func(f Filter) bool { return f.Cohort != nil }) {
@@ -154,8 +165,8 @@ func length(s string, def time.Duration) (time.Duration, bool) {
 }
 
 // CheckCohort says what is wrong with the definition of a cohort.
-func (r *Reporter) CheckCohort(_ context.Context, _ catalog.Source, c catalog.Cohort) *problem.Problem {
-	return r.fillCohort(&cohort{}, c)
+func (r *Reporter) CheckCohort(ctx context.Context, src catalog.Source, c catalog.Cohort) *problem.Problem {
+	return r.fillCohort(ctx, src, &cohort{}, c)
 }
 
 // parts are what an answer depends on.
@@ -163,6 +174,10 @@ func (c *cohort) parts() []string {
 	parts := []string{"cohort", c.id, strconv.FormatInt(c.version, 10), c.linkKey}
 	if c.did != nil {
 		parts = append(parts, c.did.from.UTC().Format(time.RFC3339Nano), c.did.to.UTC().Format(time.RFC3339Nano))
+	}
+	if c.funnel != nil {
+		h := keyOf(c.people...)
+		parts = append(append(parts, c.funnel.parts()...), hex.EncodeToString(h[:]))
 	}
 	return parts
 }
@@ -173,6 +188,8 @@ func (f Filter) dims() []Dim {
 	switch {
 	case c == nil:
 		return []Dim{f.Dim}
+	case c.funnel != nil:
+		return c.funnel.dims()
 	case c.did == nil:
 		return []Dim{{Column: "client_id"}, {Column: "user_id"}}
 	}
@@ -232,7 +249,7 @@ func (b *builder) personsOf(prefix string, c *cohort) string {
 	}
 	if c.people != nil { // each id stands for whose it is, a user's or a client's
 		ids := b.texts(prefix+"p", c.people)
-		if join == "" {
+		if join == "" || c.funnel != nil { // a funnel's are persons already
 			return "SELECT arrayJoin(" + ids + ") AS p"
 		}
 		return "SELECT " + person + " AS p FROM (SELECT '' AS client_id, arrayJoin(" + ids + ") AS user_id UNION ALL SELECT arrayJoin(" + ids + "), '') AS ids" + join + " GROUP BY p"

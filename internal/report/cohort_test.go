@@ -31,6 +31,32 @@ func (o objects) put(t testing.TB, site, kind, id string, body any) {
 	o[kind+"/"+id] = catalog.Saved{Tenant: "acme", Kind: kind, Site: site, ID: id, Version: 1, Body: []byte(mustJSON(t, body))}
 }
 
+// byPerson are the deeds of each person that are not robots', in order.
+func byPerson(deeds []deed, who func(deed) string) map[string][]deed {
+	all := map[string][]deed{}
+	for _, d := range deeds {
+		if p := who(d); p != "" && !d.bot && d.ts.Before(noon) {
+			all[p] = append(all[p], d)
+		}
+	}
+	for _, list := range all {
+		slices.SortStableFunc(list, func(a, b deed) int { return a.ts.Compare(b.ts) })
+	}
+	return all
+}
+
+// signedUpAndBought says whether a purchase in Germany came behind a sign-up, within the window.
+func signedUpAndBought(deeds []deed, window time.Duration) bool {
+	for i, d := range deeds {
+		for _, later := range deeds[i+1:] {
+			if d.typ == "signup" && later.typ == "buy" && later.country == "DE" && later.ts.Sub(d.ts) <= window {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // TestCohortsEqualOracle: on random data, with linked ids and without, a filter on a cohort keeps the events of its persons and no others.
 func TestCohortsEqualOracle(t *testing.T) {
 	c := testkit.Engine(t)
@@ -43,14 +69,19 @@ func TestCohortsEqualOracle(t *testing.T) {
 		src := testSources["site"]
 		src.SiteID = site
 		who := personOf(deeds)
-		for range 4 {
+		for i := range 6 {
 			saved := objects{}
 			r := newReporter(t, c, clock{asOf: noon}, Config{})
-			r.deps.Objects = saved
+			r.deps.Objects, r.deps.Streams = saved, c
 			days, least := 1+rnd.IntN(6), 1+rnd.IntN(4)
 			typ := []string{"", "buy", "signup"}[rnd.IntN(3)]
 			in := map[string]bool{}
-			if rnd.IntN(3) == 0 {
+			if i%3 == 0 {
+				saved.put(t, site, catalog.KindCohort, "x", catalog.Cohort{Step: 2, Funnel: json.RawMessage(`{"from":"2026-03-04","window":"35h","steps":[{"type":"signup"},{"type":"buy","filter":["country:DE"]}]}`)})
+				for p, all := range byPerson(deeds, who) {
+					in[p] = signedUpAndBought(all, 35*time.Hour)
+				}
+			} else if i%3 == 1 {
 				ids := []string{"u3", "u7", "c1", "c2", "nobody"}
 				saved.put(t, site, catalog.KindCohort, "x", catalog.Cohort{People: ids})
 				for _, id := range ids {
@@ -83,7 +114,7 @@ func TestCohortsEqualOracle(t *testing.T) {
 				if p != nil {
 					t.Fatal(p)
 				}
-				if q.Filters, p = r.filters(t.Context(), src, []string{filter}, ""); p != nil {
+				if q.Filters, p = r.filters(tenant.With(t.Context(), acmeViewer), src, []string{filter}, ""); p != nil {
 					t.Fatal(p)
 				}
 				rows, err := r.Answer(t.Context(), q)
@@ -103,6 +134,9 @@ func TestSegmentsAndCohortsInQuestions(t *testing.T) {
 	saved := objects{}
 	saved.put(t, "site", catalog.KindSegment, "seg", catalog.Segment{Filter: []string{"country:DE", "cohort:did"}})
 	saved.put(t, "site", catalog.KindCohort, "did", catalog.Cohort{Did: &catalog.Behaviour{Type: "buy", Filter: []string{"path:/x"}}})
+	saved.put(t, "site", catalog.KindCohort, "self", catalog.Cohort{Step: 1, Funnel: json.RawMessage(`{"segment":"self","steps":[{"type":"a"},{"type":"b"}]}`)})
+	saved.put(t, "site", catalog.KindCohort, "funnel", catalog.Cohort{Step: 1, Funnel: json.RawMessage(`{"steps":[{"type":"a"},{"type":"b","filter":["path:/"]}]}`)})
+	saved.put(t, "site", catalog.KindSegment, "self", catalog.Segment{Filter: []string{"cohort:self"}})
 	saved.put(t, "site", catalog.KindCohort, "list", catalog.Cohort{People: []string{"a"}})
 	saved.put(t, "berlin", catalog.KindCohort, "theirs", catalog.Cohort{People: []string{"a"}})
 	saved.put(t, "berlin", catalog.KindSegment, "theirs", catalog.Segment{Filter: []string{"country:DE"}})
@@ -126,7 +160,7 @@ func TestSegmentsAndCohortsInQuestions(t *testing.T) {
 		}) {
 			t.Errorf("%s: %d %s\n%s", path, status, body, sql)
 		}
-		for query, field := range map[string]string{"segment=none": "segment", "segment=theirs": "segment", "segment=%ff": "segment", "filter=cohort:none": "filter", "filter=cohort:theirs": "filter",
+		for query, field := range map[string]string{"segment=none": "segment", "segment=theirs": "segment", "segment=%ff": "segment", "filter=cohort:none": "filter", "segment=self": "question.funnel.filter", "filter=cohort:theirs": "filter",
 			"filter=cohort:": "filter", "filter=cohort:a|b": "filter", "filter=cohort:~did": "filter", "segmnt=seg": "segmnt"} {
 			status, body, sql := ask(query)
 			var p struct{ Field string }
@@ -135,7 +169,7 @@ func TestSegmentsAndCohortsInQuestions(t *testing.T) {
 			}
 		}
 		for column, queries := range map[string]map[string]int{
-			"path": {"filter=cohort:did": 403, "segment=seg": 403, "filter=!cohort:did": 403, "filter=cohort:list": 200}, "country": {"segment=seg": 403, "filter=cohort:did": 200},
+			"path": {"filter=cohort:did": 403, "segment=seg": 403, "filter=!cohort:did": 403, "filter=cohort:list": 200, "filter=cohort:funnel": 403}, "country": {"segment=seg": 403, "filter=cohort:did": 200},
 			"user_id": {"filter=cohort:list": 403, "filter=cohort:did": 200},
 		} {
 			masks = []catalog.Mask{{Column: column, Roles: []tenant.Role{tenant.RoleViewer}, Action: catalog.MaskHash}}

@@ -68,15 +68,8 @@ type behaviourAsk struct {
 // retention checks what was asked about a source.
 func (r *Reporter) retention(ctx context.Context, src catalog.Source, a retentionAsk) (Retention, *problem.Problem) {
 	x := Retention{mode: FirstTime, periods: defaultPeriods}
-	base, p := (ask{}).question(src, r.now(), r.zone)
-	if p != nil {
-		return x, p
-	}
-	x.q = base
-	if x.q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
-		return x, p
-	}
-	if x.q.Bots, p = botsOf(a.Bots, nil, x.q.Filters); p != nil {
+	var p *problem.Problem
+	if x.q, p = r.personQuestion(ctx, src, ask{Filter: a.Filter, Segment: a.Segment}, a.Bots, nil); p != nil {
 		return x, p
 	}
 	if p := oneOf("mode", a.Mode, retentionModes, &x.mode); p != nil {
@@ -119,6 +112,9 @@ func oneOf(field, word string, words []string, to *string) *problem.Problem {
 func (r *Reporter) action(ctx context.Context, src catalog.Source, field string, a behaviourAsk) (action, *problem.Problem) {
 	if p := checkType(field+".type", a.Type, false); p != nil {
 		return action{}, p
+	}
+	if p := eventFilters(a.Filter, &Question{}); p != nil {
+		return action{}, p.WithField(field + ".filter")
 	}
 	filters, p := r.filters(ctx, src, a.Filter, "")
 	if p != nil {
@@ -242,7 +238,7 @@ func (x *Retention) keyParts() []string {
 // looksAt is a question that looks at the same columns, for masks and estimates.
 func (x *Retention) looksAt() Question {
 	q := x.q
-	q.Metrics, q.Interval = []string{Visitors}, ""
+	q.Metrics, q.Interval = []string{Users}, ""
 	for _, a := range []action{x.start, x.back} {
 		q.Filters = slices.Concat(q.Filters, a.filters)
 		if a.typ != "" {
