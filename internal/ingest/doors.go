@@ -395,9 +395,13 @@ func (j *job) countFailed(prob *problem.Problem) {
 		return // it may be sent again
 	}
 	j.takeLimits() // work was done for it, whether or not it was within the limits
-	j.unsited = site{}
-	j.unsited.reject(prob.Code)
-	j.countSite(&j.unsited)
+	s := &j.unsited
+	if j.home != nil {
+		s = j.home
+	}
+	s.accepted, s.rejected = 0, nil // its events are not taken
+	s.reject(prob.Code)
+	j.countSite(s)
 }
 
 func trimBOM(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xEF\xBB\xBF")) }

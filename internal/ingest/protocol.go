@@ -107,6 +107,12 @@ func (q *Request) Unpack(body []byte) ([]byte, *problem.Problem) {
 	return body, nil
 }
 
+// Hold takes so many bytes more of what all requests together may hold, before they are used.
+func (q *Request) Hold(n int) *problem.Problem {
+	q.j.held += n
+	return q.j.share.reach(q.j.held)
+}
+
 // Now is when the request arrived, Unix milliseconds.
 func (q *Request) Now() int64 { return q.j.now }
 
@@ -288,6 +294,14 @@ func (q *Request) Commit() (Result, *problem.Problem) {
 
 // Rejects are the events that were rejected so far, not necessarily all. A request that ends without Commit stores and counts nothing.
 func (q *Request) Rejects() []Reject { return q.j.rejects }
+
+// FailOf is Fail for a request that was not opened: it is opened with the key, if that is one, so that the loss is counted.
+func (q *Request) FailOf(key string, prob *problem.Problem) *problem.Problem {
+	if key == "" || q.Open(key) != nil {
+		return prob
+	}
+	return q.Fail(prob)
+}
 
 // Fail counts a request that is itself wrong, once it is known whose it is, and returns the problem.
 func (q *Request) Fail(prob *problem.Problem) *problem.Problem {

@@ -24,6 +24,9 @@ import (
 // TestSmoke shows that the harness itself works.
 func TestSmoke(t *testing.T) { suite(t, "test/browser/smoke") }
 
+// TestSDKs shows that SDKs of other products work unmodified.
+func TestSDKs(t *testing.T) { suite(t, "test/browser/sdks", "WEIR_SDKS="+sdks(t)) }
+
 // suite starts a weir of its own and runs the *.test.mjs files of a directory of the repository, one after the other, with these variables:
 //
 //	WEIR_URL, WEIR_ADMIN_TOKEN  the server and its operator's token
@@ -39,7 +42,7 @@ func suite(t *testing.T, dir string, env ...string) {
 		t.Fatal(err)
 	}
 	browser, node := browserPath(t), need(t, "node")
-	modules := nodeModules(t, root)
+	modules := nodeModules(t, root, ".")
 	files, err := filepath.Glob(filepath.Join(root, dir, "*.test.mjs"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s has no *.test.mjs: %v", dir, err)
@@ -101,11 +104,29 @@ func need(t *testing.T, name string) string {
 	return ""
 }
 
-// nodeModules fetches the pinned packages once for each lock file and returns their directory.
-func nodeModules(t *testing.T, root string) string {
+// sdks is the directory of the packages of test/clients/sdks: the one that its own test has fetched, if it is of the same lock file.
+func sdks(t *testing.T) string {
+	t.Helper()
+	root, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, fetched := filepath.Join(root, "test", "clients", "sdks"), filepath.Join(root, ".cache", "clients", "sdks")
+	want, err := os.ReadFile(filepath.Join(from, "package-lock.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(fetched, "fetched")); err == nil && bytes.Equal(got, want) {
+		return filepath.Join(fetched, "node_modules")
+	}
+	return nodeModules(t, root, from)
+}
+
+// nodeModules fetches the pinned packages of a directory once for each lock file and returns where they are.
+func nodeModules(t *testing.T, root, from string) string {
 	t.Helper()
 	npm := need(t, "npm")
-	lock, err := os.ReadFile("package-lock.json")
+	lock, err := os.ReadFile(filepath.Join(from, "package-lock.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +145,7 @@ func nodeModules(t *testing.T, root string) string {
 	}
 	defer os.RemoveAll(next)
 	for _, f := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		b, err := os.ReadFile(f)
+		b, err := os.ReadFile(filepath.Join(from, f))
 		if err != nil {
 			t.Fatal(err)
 		}

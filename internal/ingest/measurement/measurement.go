@@ -206,7 +206,6 @@ func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.on
 
 func (m *reader) read(e *ingest.Event) error {
 	m.e, m.name, m.params = e, nil, nil
-	e.Remote()
 	if m.at > 0 {
 		e.SetTime(m.at)
 	}

@@ -173,6 +173,10 @@ func TestPartialSuccess(t *testing.T) {
 	if r.Do("POST", "/v1/logs", shared, key); r.Rejects()["site-1 event_too_large"] != 2 || len(r.Take()) > 0 {
 		t.Error("a large resource is copied into each record")
 	}
+	large := msg(1, kv(1, "k", str(1, strings.Repeat("x", 60000))))
+	if r.Do("POST", "/v1/logs", string(msg(1, large, msg(2, msg(2, str(12, "a")), msg(2, str(12, "b"))))), key); r.Rejects()["site-1 event_too_large"] != 2 || len(r.Take()) > 0 {
+		t.Error("a large resource is copied into each record of a protobuf request")
+	}
 }
 
 func TestRefused(t *testing.T) {

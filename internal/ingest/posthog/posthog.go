@@ -53,7 +53,7 @@ func serve(q *ingest.Request) *problem.Problem {
 		prob = q.Envelope(body, m.onEnvelope)
 	}
 	if prob != nil {
-		return prob
+		return q.FailOf(m.key(), prob)
 	}
 	if prob := q.Open(m.key()); prob != nil {
 		return prob
@@ -98,6 +98,9 @@ func read(q *ingest.Request) ([]byte, *problem.Problem) {
 	}
 	if len(body) == 0 || body[0] == '{' || body[0] == '[' {
 		return body, nil
+	}
+	if prob := q.Hold(3 * len(body)); prob != nil { // of a form, its text and what that holds
+		return nil, prob
 	}
 	if bytes.HasPrefix(body, []byte("data=")) || bytes.Contains(body, []byte("&data=")) {
 		form, err := url.ParseQuery(string(body))

@@ -94,6 +94,24 @@ func TestBrowser(t *testing.T) {
 	doorkit.Check(t, row, map[string]any{"client_id": "derived:site-1:192.0.2.1", "user_id": nil})
 }
 
+// The clock of the sender stands in the body or in the address; an event may say that its sender is a server.
+func TestClockAndSender(t *testing.T) {
+	r := doorkit.New(t, Register)
+	event := `{"event":"e","timestamp":"2026-07-01T10:00:00Z","properties":{"distinct_id":"u","token":"app-1","$insert_id":"own","$ip":"203.0.113.9"%}}`
+	for name, c := range map[string]struct{ query, body string }{
+		"body": {"", `{"api_key":"app-1","batch":[` + event + `],"sent_at":"2026-07-01T11:00:00Z"}`}, "sent_at": {"?sent_at=1782903600000", event}, "_": {"?_=1782903600000", event},
+	} {
+		t.Run(name, func(t *testing.T) {
+			row := r.One(t, 200, "POST", "/e/"+c.query, strings.ReplaceAll(c.body, "%", ""), "User-Agent: Mozilla/5.0")
+			doorkit.Check(t, row, map[string]any{"ts": "2026-07-01T11:00:00Z", "client_ts": "2026-07-01T10:00:00Z", "event_id": "own", "ip": "192.0.2.1"})
+		})
+	}
+	row := r.One(t, 200, "POST", "/e/", strings.ReplaceAll(event, "%", `,"$geoip_disable":true`), "User-Agent: Mozilla/5.0")
+	doorkit.Check(t, row, map[string]any{"ip": nil, "user_agent": nil})
+	row = r.One(t, 200, "POST", "/e/", strings.NewReplacer("%", "", "app-1", doorkit.WriteKey).Replace(event), "User-Agent: posthog-python")
+	doorkit.Check(t, row, map[string]any{"ip": "203.0.113.9", "user_agent": nil})
+}
+
 // The ways in which the library packs a body.
 func TestPacking(t *testing.T) {
 	r := doorkit.New(t, Register)
@@ -119,6 +137,10 @@ func TestPacking(t *testing.T) {
 		if w := r.Do("POST", "/e/", body); w.Code != 400 || len(r.Take()) > 0 {
 			t.Errorf("%q: %d %s", body, w.Code, w.Body)
 		}
+	}
+	r.Rejects()
+	if w := r.Do("POST", "/e/", `{"api_key":"wk_site_1","batch":[{"event":"e"}5]}`); w.Code != 400 || r.Rejects()["site-1 malformed_json"] != 1 {
+		t.Errorf("no JSON of a known sender: %d", w.Code)
 	}
 	bomb := pack(strings.Repeat(" ", 11<<20))
 	for _, body := range []string{bomb, base64.StdEncoding.EncodeToString([]byte(bomb))} {

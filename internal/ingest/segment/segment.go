@@ -51,7 +51,7 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 		readers.Put(m)
 	}()
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
-		return prob
+		return q.FailOf(m.writeKey(), prob)
 	}
 	if prob := q.Open(m.writeKey()); prob != nil {
 		return prob

@@ -188,6 +188,45 @@ func TestRetryIsTheSame(t *testing.T) {
 	}
 }
 
+// The clock of the sender: of the batch, of the message, and of a message that knows two times.
+func TestClock(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for name, c := range map[string]struct{ body, ts, client string }{
+		"batch":      {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00Z"}],"sentAt":"2026-07-01T11:00:00Z"}`, "2026-07-01T11:00:00Z", "2026-07-01T10:00:00Z"},
+		"message":    {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00Z","sentAt":"2026-07-01T11:00:00Z"}]}`, "2026-07-01T11:00:00Z", "2026-07-01T10:00:00Z"},
+		"two times":  {`{"batch":[{"type":"track","event":"e","userId":"u","originalTimestamp":"2026-07-01T10:00:00Z","timestamp":"2026-07-01T09:00:00Z","sentAt":"2026-07-01T11:00:00Z"}]}`, "2026-07-01T11:00:00Z", "2026-07-01T10:00:00Z"},
+		"on the way": {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00Z"}],"sentAt":"2026-07-01T11:59:58.001Z"}`, "2026-07-01T10:00:00Z", ""},
+		"ahead":      {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-03T12:00:00Z"}],"sentAt":"2026-07-03T12:00:01Z"}`, "2026-07-01T11:59:59Z", "2026-07-03T12:00:00Z"},
+		"never sent": {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00.5"}],"sentAt":null}`, "2026-07-01T10:00:00.5Z", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := map[string]any{"ts": c.ts, "client_ts": nil}
+			if c.client != "" {
+				want["client_ts"] = c.client
+			}
+			doorkit.Check(t, r.One(t, 200, "POST", "/v1/batch", c.body, basic(doorkit.WriteKey)), want)
+		})
+	}
+}
+
+// A body that is no JSON, of a known sender, counts as one rejected event; what a batch says for all its messages counts as each one's.
+func TestWholeRequest(t *testing.T) {
+	r := doorkit.New(t, Register)
+	if w := r.Do("POST", "/v1/batch", `{"batch":[{"type":"track","event":"e"}5]}`, basic(doorkit.WriteKey)); w.Code != 400 || r.Rejects()["site-1 malformed_json"] != 1 {
+		t.Errorf("no JSON: %d", w.Code)
+	}
+	if w := r.Do("POST", "/v1/batch", `{"batch":7}`, basic(doorkit.WriteKey)); w.Code != 400 || r.Rejects()["site-1 invalid_type"] != 1 || len(r.Take()) > 0 {
+		t.Errorf("no batch: %d", w.Code)
+	}
+	one := `{"type":"track","event":"e","userId":"u"}`
+	r.Do("POST", "/v1/batch", `{"context":{"x":"`+strings.Repeat("x", 60000)+`"},"batch":[`+one+`,`+one+`]}`, basic(doorkit.WriteKey))
+	if got := r.Rejects(); got["site-1 event_too_large"] != 2 || len(r.Take()) > 0 {
+		t.Errorf("a large context for all: %v", got)
+	}
+	row := r.One(t, 200, "POST", "/v1/batch", `{"context":{"app":{"name":"shop"},"locale":"de"},"batch":[{"type":"track","event":"e","userId":"u","context":{"locale":"fr"}}]}`, basic(doorkit.WriteKey))
+	doorkit.Check(t, row, map[string]any{"props.context.app.name": "shop", "props.locale": "fr"})
+}
+
 func TestLimits(t *testing.T) {
 	r := doorkit.New(t, Register)
 	r.Limit = doorkit.OverLimit()

@@ -73,6 +73,8 @@ func TestBrowser(t *testing.T) {
 	doorkit.Check(t, row, map[string]any{"ts": "2026-07-01T10:00:00Z", "client_ts": nil})
 	row = r.One(t, 200, "POST", tp2, payload(`{"e":"pp","pp_may":"300",`+web+`}`))
 	doorkit.Check(t, row, map[string]any{"type": "engagement", "props.event": "page_ping", "nums.pp_may": 300.0})
+	row = r.One(t, 200, "POST", tp2, payload(`{"e":"pv","p":"srv","aid":"app-1","uid":"u"}`), "User-Agent: node")
+	doorkit.Check(t, row, map[string]any{"ip": nil, "user_agent": nil})
 	// An app names its user in a context, and what it sold in another.
 	co := contexts(`{"schema":"iglu:com.snowplowanalytics.snowplow/client_session/jsonschema/1-0-2","data":{"userId":"app-user","sessionId":"app-session","sessionIndex":4}},` +
 		`{"schema":"iglu:com.snowplowanalytics.snowplow.ecommerce/transaction/jsonschema/1-0-0","data":{"revenue":12,"currency":"EUR","transaction_id":"t"}}`)
