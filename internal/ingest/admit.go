@@ -150,6 +150,7 @@ func (j *job) admit(s *site) *reject {
 		d.arena = appendEventID(d.arena, j.now)
 		r.EventID = d.arena[n:len(d.arena):len(d.arena)]
 	}
+	at := j.place() // by the ids as they were sent: what is derived may differ when the event is sent again
 	j.enrich()
 	j.anonymous(s)
 	if len(r.URL) > 0 {
@@ -168,7 +169,6 @@ func (j *job) admit(s *site) *reject {
 	if len(r.Referrer) > 0 {
 		r.ReferrerHost, d.arena = referrerHost(r.Referrer, d.arena)
 	}
-	at := j.place()
 	for len(j.batches) <= at {
 		j.batches = append(j.batches, nil)
 	}

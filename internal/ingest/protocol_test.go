@@ -1,0 +1,86 @@
+package ingest
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"weir/internal/problem"
+)
+
+type fakeVisitors struct{}
+
+func (fakeVisitors) AppendVisitor(dst []byte, site string, ip netip.Addr, _ []byte) []byte {
+	return fmt.Appendf(dst, "%s of %s", ip, site)
+}
+
+// thing is a protocol of one kind of event without client ids.
+func thing(h *Handler) Door {
+	return Door{Name: "thing", Methods: []string{http.MethodPost}, Public: true, Serve: func(q *Request) *problem.Problem {
+		body, prob := q.Body()
+		if prob != nil {
+			return prob
+		}
+		if prob := q.OpenSite("site-3"); prob != nil {
+			return prob
+		}
+		if prob := q.Add(body, func(e *Event) error {
+			e.Row().Type = []byte("thing")
+			e.SetID(e.Raw())
+			e.Anonymous()
+			return nil
+		}); prob != nil {
+			return q.Fail(prob)
+		}
+		_, prob = q.Commit()
+		return prob
+	}}
+}
+
+// An event that is sent again from another address has another derived visitor, but meets its first copy.
+func TestDerivedVisitorsDoNotMoveEvents(t *testing.T) {
+	r := newRig(t, func(_ *Config, d *Deps) { d.Visitors = fakeVisitors{} })
+	door := r.Handle(thing(r.Handler))
+	r.mux.Handle("/thing", door)
+	visitors := map[any]bool{}
+	for i := range 40 {
+		if w := r.do("POST", "/thing", "event-1", fmt.Sprintf("X-Test: %d", i)); w.Code != 200 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		r.cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		if w := r.do("POST", "/thing", "event-1", fmt.Sprintf("X-Forwarded-For: 203.0.113.%d", i)); w.Code != 200 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	if len(r.log.rows) != 1 {
+		t.Errorf("one event went to %d partitions", len(r.log.rows))
+	}
+	for _, row := range r.log.all() {
+		visitors[row["client_id"]] = true
+	}
+	if len(visitors) != 41 {
+		t.Errorf("%d visitors were derived", len(visitors))
+	}
+}
+
+// A door that forgets to open stores nothing.
+func TestUnopened(t *testing.T) {
+	r := newRig(t)
+	r.mux.Handle("/thing", r.Handle(Door{Name: "thing", Methods: []string{http.MethodPost}, Serve: func(q *Request) *problem.Problem {
+		prob := q.Add([]byte("x"), func(e *Event) error {
+			e.Row().Type = []byte("thing")
+			return nil
+		})
+		if prob == nil {
+			_, prob = q.Commit()
+		}
+		return prob
+	}}))
+	if w := r.do("POST", "/thing", "x"); w.Code != 200 || len(r.log.all()) != 0 || w.Header().Get("X-Weir-Rejected") != "1" {
+		t.Errorf("%d %s %v, %d rows", w.Code, w.Body, w.Header(), len(r.log.all()))
+	}
+	if r.budget.used.Load() != 0 {
+		t.Error("bytes are still taken")
+	}
+}
