@@ -19,13 +19,15 @@ func (b *builder) isAction(prefix string, a action) string {
 	return "(" + cond + b.conditions(prefix+"f", a.filters) + ")"
 }
 
-// eventOrder is the order of events: ties of time by the order of arrival.
-const eventOrder = "(ts, _partition, _offset, _row)"
+// packedOrder is the order of events as one number, which is compared much faster than a tuple: the time, and for ties the order of arrival. There is room for
+// 2⁴⁴ milliseconds since 1970, 2⁴⁴ records of a partition and 2²⁴ rows of a record, all of which are far away.
+const packedOrder = "bitOr(bitOr(bitShiftLeft(toUInt128(toUnixTimestamp64Milli(ts)), 84), bitShiftLeft(toUInt128(_partition), 68)), bitOr(bitShiftLeft(toUInt128(_offset), 24), toUInt128(_row)))"
 
 // buildRetention writes the statement of a retention. Its rows are cohort, period and the number of persons; period -1 counts the cohort itself.
 //
-// Events become, for each person and period i (counted from the first cohort's; all before it are -1): s, whether there was a start event, r, whether
-// there was a return event, and z, whether one came with or after the first start event of the period. Then each person's periods become cells.
+// Periods are slots: the first cohort's is 1, all time before it is 0. Of each person there are three sets of slots, as the bits of a number: s, where a start
+// event is, r, where a return event is, and z, where one came with or after the first start event of the period. Few different sets stand for
+// many persons, and become cells. Persons are grouped by a 64-bit hash: two of a million share one with a probability of 3·10⁻⁸ (n²/2⁶⁵).
 func buildRetention(b *builder, x *Retention, of people) statement {
 	start, back := b.isAction("s", x.start), ""
 	either := start
@@ -33,7 +35,6 @@ func buildRetention(b *builder, x *Retention, of people) statement {
 		back = b.isAction("r", x.back)
 		either = "(" + start + " OR " + back + ")"
 	}
-	scope := "tenant = " + b.text("tenant", x.q.Tenant) + " AND site_id = " + b.text("site", x.q.Site)
 	from, end := b.time("from", x.q.From), b.time("end", x.ends()[len(x.ends())-1])
 	// What came before the first cohort says only who is not new.
 	times := "ts >= " + from + " AND ts < " + end + " AND " + either
@@ -43,45 +44,64 @@ func buildRetention(b *builder, x *Retention, of people) statement {
 			times += " AND (ts >= " + from + " OR " + start + ")"
 		}
 	}
-	where := "\nWHERE " + scope + " AND " + times + b.filters() + botsCondition(x.q.Bots)
-	i := "toInt32(if(ts < " + from + ", -1, " + b.periodOf("ts", x.q.From) + "))"
-	inner := b.activity(of, i, start, back, where)
-	first := "arrayFilter(c -> c >= 0 AND c < {cohorts:Int32}, starts)"
-	if x.mode == FirstTime {
-		first = "arrayFilter(c -> c >= 0 AND c < {cohorts:Int32}, [arrayMin(starts)])"
+	where := "\nWHERE tenant = " + b.text("tenant", x.q.Tenant) + " AND site_id = " + b.text("site", x.q.Site) + " AND " + times + b.filters() + botsCondition(x.q.Bots) +
+		" AND (client_id != '' OR user_id != '')"
+	cohorts := len(x.starts(maxCohorts))
+	slots := cohorts + x.periods // with slot 0
+	set := slotSet("UInt64")
+	if slots > 64 {
+		set = "UInt256"
 	}
-	b.params["cohorts"], b.params["periods"] = strconv.Itoa(len(x.starts(maxCohorts))), strconv.Itoa(x.periods)
-	sql := `SELECT c, k, count() FROM (
-SELECT arrayJoin(` + first + `) AS c, arrayJoin(arrayConcat([toInt32(-1)], if(has(zeros, c), [toInt32(0)], []), arrayMap(x -> toInt32(x - c), arrayFilter(x -> x > c AND x < c + {periods:Int32}, backs)))) AS k FROM (
-SELECT p, groupArrayIf(i, s) AS starts, groupArrayIf(i, r) AS backs, groupArrayIf(i, z) AS zeros FROM (
+	slot := "toUInt8(if(ts < " + from + ", 0, 1 + " + b.periodOf("ts", x.q.From) + "))"
+	inner := set.ofSame(of, slot, where)
+	if back != "" {
+		inner = set.ofTwo(of, slot, start, back, where)
+	}
+	b.params["cohorts"], b.params["periods"], b.params["slots"] = strconv.Itoa(cohorts), strconv.Itoa(x.periods), strconv.Itoa(slots)
+	first := "arrayFilter(c -> " + set.has("s", "c") + ", range(1, 1 + {cohorts:UInt8}))"
+	if x.mode == FirstTime {
+		first = "arrayFilter(c -> c > 0 AND c <= {cohorts:UInt8}, [arrayFirst(c -> " + set.has("s", "c") + ", range({slots:UInt8}))])"
+	}
+	return statement{`SELECT toInt32(c) - 1, k, sum(n) FROM (
+SELECT n, arrayJoin(` + first + `) AS c, arrayJoin(arrayConcat([toInt32(-1)], arrayMap(k -> toInt32(k), arrayFilter(k -> if(k = 0, ` + set.has("z", "c") + ", " + set.has("r", "c + k") + `), range({periods:UInt8}))))) AS k FROM (
+SELECT s, r, z, count() AS n FROM (
 ` + inner + `
-) GROUP BY p HAVING notEmpty(starts)
+) GROUP BY s, r, z HAVING s != 0
 )
-) GROUP BY c, k`
-	return statement{sql, b.params}
+) GROUP BY c, k`, b.params}
 }
 
-// activity selects p, i, s, r and z. back is empty when it is the same as start.
-func (b *builder) activity(of people, i, start, back, where string) string {
-	who, keys := of.person+" AS p", "p, i"
-	where += " AND (client_id != '' OR user_id != '')"
-	if of.join != "" { // ids first: there are far fewer of them than of events
+// slotSet is the type of a set of slots.
+type slotSet string
+
+func (t slotSet) of(slot string) string       { return "bitShiftLeft(to" + string(t) + "(1), " + slot + ")" }
+func (t slotSet) has(set, slot string) string { return "bitAnd(" + set + ", " + t.of(slot) + ") != 0" }
+
+// ofSame selects the sets of each person where a start event is its own return.
+func (t slotSet) ofSame(of people, slot, where string) string {
+	from := "\nFROM " + rollup.Events + where + "\nGROUP BY "
+	if of.join == "" {
+		return "SELECT groupBitOr(" + t.of(slot) + ") AS s, s AS r, s AS z" + from + "sipHash64(" + of.person + ")"
+	}
+	// Ids first: there are far fewer of them than of events.
+	return "SELECT groupBitOr(m) AS s, s AS r, s AS z FROM (\nSELECT client_id, user_id, groupBitOr(" + t.of(slot) + ") AS m" + from + "client_id, user_id\n) AS ids" + of.join +
+		"\nGROUP BY sipHash64(" + of.person + ")"
+}
+
+// ofTwo selects the sets of each person where start and return are different events.
+func (t slotSet) ofTwo(of people, slot, start, back, where string) string {
+	who, keys := "sipHash64("+of.person+") AS p", "p, i"
+	if of.join != "" {
 		who, keys = "client_id, user_id", "client_id, user_id, i"
 	}
-	from := "\nFROM " + rollup.Events + where + "\nGROUP BY " + keys
-	if back == "" { // the start event is its own return
-		ids := "SELECT " + who + ", " + i + " AS i, 1 AS s, 1 AS r, 1 AS z" + from
-		if of.join == "" {
-			return ids
-		}
-		return "SELECT " + of.person + " AS p, i, 1 AS s, 1 AS r, 1 AS z FROM (\n" + ids + "\n) AS ids" + of.join + "\nGROUP BY p, i"
-	}
-	ids := "WITH " + start + " AS is_start, " + back + " AS is_back\nSELECT " + who + ", " + i + " AS i, countIf(is_start) AS sn, countIf(is_back) AS rn, minIf(" + eventOrder +
-		", is_start) AS first, maxIf(" + eventOrder + ", is_back) AS last" + from
+	rows := "WITH " + start + " AS is_start, " + back + " AS is_back\nSELECT " + who + ", " + slot + " AS i, max(is_start) AS sn, max(is_back) AS rn, minIf(" + packedOrder +
+		", is_start) AS first, maxIf(" + packedOrder + ", is_back) AS last\nFROM " + rollup.Events + where + "\nGROUP BY " + keys
 	if of.join != "" {
-		ids = "SELECT " + of.person + " AS p, i, sum(sn) AS sn, sum(rn) AS rn, minIf(first, ids.sn > 0) AS first, maxIf(last, ids.rn > 0) AS last FROM (\n" + ids + "\n) AS ids" + of.join + "\nGROUP BY p, i"
+		rows = "SELECT sipHash64(" + of.person + ") AS p, i, max(ids.sn) AS sn, max(ids.rn) AS rn, minIf(ids.first, ids.sn) AS first, maxIf(ids.last, ids.rn) AS last FROM (\n" + rows + "\n) AS ids" + of.join +
+			"\nGROUP BY p, i"
 	}
-	return "SELECT p, i, sn > 0 AS s, rn > 0 AS r, s AND r AND last >= first AS z FROM (\n" + ids + "\n)"
+	bit := t.of("i")
+	return "SELECT groupBitOrIf(" + bit + ", sn) AS s, groupBitOrIf(" + bit + ", rn) AS r, groupBitOrIf(" + bit + ", sn AND rn AND last >= first) AS z FROM (\n" + rows + "\n) GROUP BY p"
 }
 
 // periodOf is the number of the period that holds clock, counted from the one that begins at first.
