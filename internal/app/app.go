@@ -78,6 +78,7 @@ type app struct {
 	engine    *embedded.Engine
 	processor *stream.Processor
 	api       *httpapi.API
+	enricher  *enrich.Enricher
 	port      http.Handler // of the ClickHouse protocol; nil: not served
 	jobs      *jobs.Jobs
 	lookups   *tables.Tables
@@ -246,12 +247,10 @@ func (a *app) openAPI(ctx context.Context) error {
 	if err := a.openLimits(); err != nil {
 		return err
 	}
-	country := cacheFile(enrich.CountryFile)
-	enricher, err := enrich.Open(enrich.Config{CountryFile: country}, a.log, a.reg)
+	enricher, err := a.openEnricher(ctx)
 	if err != nil {
 		return err
 	}
-	a.close = append(a.close, enricher.Close)
 	if a.api, err = httpapi.New(httpapi.Config{
 		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Resources: a.resources, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
 		Passwords: a.passwords, Sessions: a.sessions, Logins: a.logins(), Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
@@ -266,7 +265,7 @@ func (a *app) openAPI(ctx context.Context) error {
 		MaxBodyBytes: int(a.cfg.Ingest.MaxBody), MaxEventBytes: int(a.cfg.Ingest.MaxEvent), MaxProperties: a.cfg.Ingest.MaxProps,
 		MaxDepth: a.cfg.Ingest.MaxDepth, BodyTimeout: a.cfg.HTTP.BodyTimeout, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 	}, ingest.Deps{
-		Catalog: a.catalog, Auth: a.auth.WithoutSessions(), Enricher: enricher, Gatherer: counted{a.gatherer, a.processor}, Partitions: a.events.Partitions(),
+		Catalog: a.catalog, Auth: a.auth.WithoutSessions(), Enricher: enricher, Visitors: enricher, Gatherer: counted{a.gatherer, a.processor}, Partitions: a.events.Partitions(),
 		Backlog: a.processor, Account: account{a.processor}, Sink: a.sink, Limiter: a.limits.ingest, Addresses: a.limits.addresses, Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {
@@ -302,6 +301,23 @@ func (a *app) openQueries(ctx context.Context) error {
 	return nil
 }
 
+// openEnricher opens the location files and the salts. The salts are not in the data of events or the catalog, and may be elsewhere.
+func (a *app) openEnricher(ctx context.Context) (*enrich.Enricher, error) {
+	secret, err := a.secret(ctx, "pseudonym_secret", "pseudonyms")
+	if err != nil {
+		return nil, err
+	}
+	country, salts := a.cfg.Enrich.CountryFile, a.cfg.Enrich.SaltFile
+	if country == "" {
+		country = cacheFile(enrich.CountryFile)
+	}
+	if salts == "" {
+		salts = a.dir("salts")
+	}
+	a.enricher, err = enrich.Open(enrich.Config{CountryFile: country, CityFile: a.cfg.Enrich.CityFile, SaltFile: salts, Secret: secret}, a.log, a.reg)
+	return a.enricher, err
+}
+
 // keepBytes is the bound on the kept log; 0 in the configuration means none.
 func keepBytes(s config.Size) int64 {
 	if s == 0 {
@@ -321,6 +337,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
 	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
+	a.units.start(unit{"enrichment", labelled(workload.Control, a.enricher.Run), 3 * time.Second})
 	a.units.start(unit{"jobs", labelled(workload.Control, a.jobs.Run), 5 * time.Second})
 	a.units.start(unit{"sessions", a.stitcher.Run, 3 * time.Second})
 	a.units.start(unit{"lookup tables", labelled(workload.Control, a.lookups.Run), 3 * time.Second})

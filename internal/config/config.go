@@ -22,6 +22,7 @@ type Config struct {
 	Engine   Engine
 	Log      Log
 	Ingest   Ingest
+	Enrich   Enrich
 	Process  Process
 	Dedupe   Dedupe
 	Query    Query
@@ -91,6 +92,13 @@ type Ingest struct {
 	MaxBody  Size // a request's body after decompression
 	MaxProps int  // properties of one event
 	MaxDepth int  // nesting of JSON
+}
+
+// Enrich configures what is derived at the doors.
+type Enrich struct {
+	CountryFile string // mmdb with countries; empty: looked for in the cache
+	CityFile    string // mmdb with regions and cities; empty: none
+	SaltFile    string // of ids without cookies; empty: DIR/salts
 }
 
 // Process configures the processor.

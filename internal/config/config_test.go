@@ -163,7 +163,7 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 		switch o.Key {
 		case "tls.cert", "tls.key": // see TestTLS
 			continue
-		case "libchdb", "http.trusted_proxies", "http.drain", "metering.webhook_private", "metering.keep_billing", "metering.region", "sign_in.oidc": // any value that can be read is right
+		case "libchdb", "enrich.country_file", "enrich.city_file", "enrich.salt_file", "http.trusted_proxies", "http.drain", "metering.webhook_private", "metering.keep_billing", "metering.region", "sign_in.oidc": // any value that can be read is right
 			continue
 		}
 		if !strings.Contains(all, o.Key+": ") {

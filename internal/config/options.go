@@ -88,6 +88,10 @@ func options(c *Config) []Option {
 		{Key: "ingest.max_props", Kind: "number", Help: "Most properties of one event, nested ones counted.", value: number(&c.Ingest.MaxProps)},
 		{Key: "ingest.max_depth", Kind: "number", Help: "Deepest nesting of an event's JSON.", value: number(&c.Ingest.MaxDepth)},
 
+		{Key: "enrich.country_file", Kind: "path", Help: "MaxMind-format file (mmdb) with countries. Empty: the one that the build fetched. A file that is replaced is used within seconds.", value: text(&c.Enrich.CountryFile)},
+		{Key: "enrich.city_file", Kind: "path", Help: "MaxMind-format file (mmdb) with regions and cities, supplied by you; it is held in memory. Empty: region and city stay empty. A file that is replaced is used within seconds.", value: text(&c.Enrich.CityFile)},
+		{Key: "enrich.salt_file", Kind: "path", Help: "Where the salts of today and yesterday lie, from which ids of visitors without cookies are derived (docs/PRIVACY.md); leave it out of backups. Empty: DIR/salts.", value: text(&c.Enrich.SaltFile)},
+
 		{Key: "process.interval", Kind: "duration", Help: "Least time between two commits. Longer costs freshness and saves CPU.", value: duration(&c.Process.Interval)},
 		{Key: "process.max_backlog", Kind: "size", Help: "Unprocessed events in the log from which on new events get 503 with Retry-After.", value: size(&c.Process.MaxBacklog)},
 		{Key: "process.max_late", Kind: "size", Help: "The same bound for the stream of late events.", value: size(&c.Process.MaxLate)},

@@ -9,7 +9,7 @@ import (
 // agent is what a user agent says.
 type agent struct {
 	device, os, browser string
-	bot                 bool
+	verdict
 }
 
 // The devices.
@@ -30,9 +30,9 @@ var tvMarks = []string{"smarttv", "smart-tv", "smart tv", "hbbtv", "appletv", "a
 func (c *crawlers) classify(ua string) agent {
 	p := useragent.Parse(ua)
 	lower := strings.ToLower(ua)
-	a := agent{os: tidy(p.OS), bot: p.Bot || c.match(ua)}
+	a := agent{os: tidy(p.OS), verdict: judge(ua, lower, p.Bot || c.match(ua))}
 	switch {
-	case a.bot:
+	case a.score >= botScore:
 		a.device = deviceBot
 	case containsAny(lower, tvMarks):
 		a.device = deviceTV

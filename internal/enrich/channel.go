@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"weir/internal/event"
@@ -197,15 +198,13 @@ type ownHosts struct {
 
 func newOwnHosts(hostnames, aliases []string) *ownHosts {
 	h := &ownHosts{exact: map[string]bool{}}
-	for _, list := range [][]string{hostnames, aliases} {
-		for _, name := range list {
-			name = strings.ToLower(name)
-			if suffix, ok := strings.CutPrefix(name, "*"); ok && len(suffix) > 1 && suffix[0] == '.' {
-				h.suffixes = append(h.suffixes, suffix)
-			} else if strings.Contains(name, ".") {
-				name, _, _ = strings.Cut(name, ":")
-				h.exact[strings.TrimPrefix(name, "www.")] = true
-			}
+	for i, name := range slices.Concat(hostnames, aliases) {
+		name = strings.ToLower(name)
+		if suffix, ok := strings.CutPrefix(name, "*"); ok && len(suffix) > 1 && suffix[0] == '.' {
+			h.suffixes = append(h.suffixes, suffix)
+		} else if i < len(hostnames) || strings.Contains(name, ".") { // other aliases are no hosts
+			name, _, _ = strings.Cut(name, ":")
+			h.exact[strings.TrimPrefix(name, "www.")] = true
 		}
 	}
 	return h

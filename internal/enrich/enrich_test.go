@@ -37,11 +37,6 @@ func open(t testing.TB, cfg Config) *Enricher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	return e
 }
 
@@ -52,14 +47,20 @@ func TestCountry(t *testing.T) {
 		"127.0.0.1": "", "10.1.2.3": "", "::1": "", "fe80::1%eth0": "",
 	} {
 		for range 2 { // the second time from memory
-			if got := e.Enrich(netip.MustParseAddr(ip), nil); got != (event.Facts{Country: want, Version: Version}) {
+			if got := e.Enrich(netip.MustParseAddr(ip), nil, false); withoutNet(got) != (event.Facts{Country: want, Version: Version}) {
 				t.Errorf("%s: %+v, want country %q", ip, got, want)
 			}
 		}
 	}
-	if got := e.Enrich(netip.Addr{}, nil); got != (event.Facts{Version: Version}) {
+	if got := e.Enrich(netip.Addr{}, nil, false); got != (event.Facts{Version: Version}) {
 		t.Errorf("no address: %+v", got)
 	}
+}
+
+// withoutNet are the facts without what the salt of the day decides.
+func withoutNet(f event.Facts) event.Facts {
+	f.Net = [netSize]byte{}
+	return f
 }
 
 func TestFiles(t *testing.T) {
@@ -73,7 +74,7 @@ func TestFiles(t *testing.T) {
 	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), none) {
 		t.Errorf("want one warning that names the file, got %s", log.String())
 	}
-	if f := e.Enrich(netip.MustParseAddr("8.8.8.8"), nil); f.Country != "" {
+	if f := e.Enrich(netip.MustParseAddr("8.8.8.8"), nil, false); f.Country != "" {
 		t.Errorf("country %q from no file", f.Country)
 	}
 	if _, err := Open(Config{CityFile: none}, logger, nil); err == nil || !strings.Contains(err.Error(), none) {
@@ -114,9 +115,10 @@ func TestAgents(t *testing.T) {
 		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0",
 			event.Facts{Device: "desktop", OS: "macOS", Browser: "Edge"}},
 		{"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-			event.Facts{Device: "bot", Browser: "Googlebot", IsBot: true}},
-		{"curl/8.5.0", event.Facts{Device: "bot", Browser: "curl", IsBot: true}},
-		{"libcurl-agent/1.0", event.Facts{Device: "other", Browser: "libcurl-agent"}}, // the pattern is ^curl
+			event.Facts{Device: "bot", Browser: "Googlebot", IsBot: true, BotRule: "crawler", BotScore: 100}},
+		{"curl/8.5.0", event.Facts{Device: "bot", Browser: "curl", IsBot: true, BotRule: "library", BotScore: 90}},
+		{"libcurl-agent/1.0", event.Facts{Device: "bot", Browser: "libcurl-agent", IsBot: true, BotRule: "library", BotScore: 90}},
+		{"my-curl-agent/1.0", event.Facts{Device: "other", Browser: "my-curl-agent"}}, // the pattern is ^curl
 		{"some text of a sender", event.Facts{Device: "other"}},
 		{strings.Repeat("Ab1/2 ", 400), event.Facts{Device: "other", Browser: "Ab1"}},
 		{"", event.Facts{}},
@@ -124,7 +126,7 @@ func TestAgents(t *testing.T) {
 	for _, tt := range tests {
 		tt.want.Version = Version
 		for _, pass := range []string{"fresh", "cached"} {
-			if d := cmp.Diff(tt.want, e.Enrich(netip.Addr{}, []byte(tt.ua))); d != "" {
+			if d := cmp.Diff(tt.want, e.Enrich(netip.Addr{}, []byte(tt.ua), false)); d != "" {
 				t.Errorf("%s %.80q: %s", pass, tt.ua, d)
 			}
 		}
@@ -134,12 +136,12 @@ func TestAgents(t *testing.T) {
 func TestAgentIsNotKept(t *testing.T) {
 	e := open(t, Config{})
 	ua := []byte("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0")
-	before := e.Enrich(netip.Addr{}, ua)
+	before := e.Enrich(netip.Addr{}, ua, false)
 	copy(ua, bytes.Repeat([]byte("x"), len(ua)))
 	if before.Browser != "Firefox" || before.OS != "Linux" {
 		t.Fatalf("the facts changed with the caller's buffer: %+v", before)
 	}
-	if got := e.Enrich(netip.Addr{}, []byte("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0")); got != before {
+	if got := e.Enrich(netip.Addr{}, []byte("Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"), false); got != before {
 		t.Fatalf("the cache changed with the caller's buffer: %+v", got)
 	}
 }
@@ -147,7 +149,7 @@ func TestAgentIsNotKept(t *testing.T) {
 func TestRobots(t *testing.T) {
 	e := open(t, Config{})
 	for _, ua := range lines(t, "testdata/bots.txt") {
-		if f := e.Enrich(netip.Addr{}, []byte(ua)); !f.IsBot || f.Device != "bot" {
+		if f := e.Enrich(netip.Addr{}, []byte(ua), false); !f.IsBot || f.Device != "bot" {
 			t.Errorf("not taken for a robot: %s", ua)
 		}
 	}
@@ -205,11 +207,11 @@ func FuzzAgent(f *testing.F) {
 	f.Add([]byte("Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36"))
 	e := open(f, Config{CachedAgents: 16})
 	f.Fuzz(func(t *testing.T, ua []byte) {
-		got := e.Enrich(netip.Addr{}, ua)
+		got := e.Enrich(netip.Addr{}, ua, false)
 		if (got.Device == "bot") != got.IsBot || len(got.Browser) > maxName || len(got.OS) > maxName || (got.Device == "") != (len(ua) == 0) {
 			t.Errorf("%q: %+v", ua, got)
 		}
-		if again := e.Enrich(netip.Addr{}, ua); again != got {
+		if again := e.Enrich(netip.Addr{}, ua, false); again != got {
 			t.Errorf("%q: first %+v, then %+v", ua, got, again)
 		}
 	})
@@ -222,7 +224,7 @@ func BenchmarkEnrich(b *testing.B) {
 		e := open(b, Config{})
 		b.ReportAllocs()
 		for b.Loop() {
-			e.Enrich(netip.Addr{}, ua)
+			e.Enrich(netip.Addr{}, ua, false)
 		}
 	})
 	b.Run("agent-miss", func(b *testing.B) {
@@ -236,7 +238,7 @@ func BenchmarkEnrich(b *testing.B) {
 		e := open(b, Config{CountryFile: countryFile(b)})
 		b.ReportAllocs()
 		for b.Loop() {
-			e.Enrich(ip, nil)
+			e.Enrich(ip, nil, false)
 		}
 	})
 }

@@ -116,7 +116,7 @@ func (j *job) findSite() (*site, *reject) {
 // lookUp decides whether this request may send events for a site.
 func (j *job) lookUp(name string) *site {
 	src, t, ok := j.h.deps.Catalog.SourceBySite(name)
-	s := &site{id: src.SiteID}
+	s := &site{id: src.SiteID, src: src}
 	switch {
 	case !ok || t.ID != j.tenant.ID: // another tenant's site looks like none
 		s.rej = rejectf(codeSiteUnknown, "site_id", "the site %q does not exist or belongs to somebody else: check site_id", clip(name))
@@ -152,7 +152,6 @@ func (j *job) admit(s *site) *reject {
 	}
 	at := j.place() // by the ids as they were sent: what is derived may differ when the event is sent again
 	j.enrich()
-	j.anonymous(s)
 	if len(r.URL) > 0 {
 		var p parts
 		p, d.arena = splitURL(r.URL, d.arena)
@@ -160,7 +159,7 @@ func (j *job) admit(s *site) *reject {
 		for _, f := range [...]struct {
 			to  *[]byte
 			url []byte
-		}{{&r.UTMSource, p.source}, {&r.UTMMedium, p.medium}, {&r.UTMCampaign, p.campaign}} {
+		}{{&r.UTMSource, p.source}, {&r.UTMMedium, p.medium}, {&r.UTMCampaign, p.campaign}, {&r.UTMTerm, p.term}, {&r.UTMContent, p.content}} {
 			if len(*f.to) == 0 { // a foreign client may name the campaign itself
 				*f.to = f.url
 			}
@@ -169,6 +168,10 @@ func (j *job) admit(s *site) *reject {
 	if len(r.Referrer) > 0 {
 		r.ReferrerHost, d.arena = referrerHost(r.Referrer, d.arena)
 	}
+	if rej := j.checkHost(s); rej != nil {
+		return rej
+	}
+	j.identify(s)
 	for len(j.batches) <= at {
 		j.batches = append(j.batches, nil)
 	}
@@ -196,7 +199,7 @@ func (j *job) checkTime() *reject {
 		return rejectf(codeTime, "ts", "ts is %s, more than %s ago: check the unit (seconds or milliseconds), or send old events with mode=import",
 			formatMS(ts), hours(cfg.MaxAge))
 	}
-	d.row.TS = ts
+	d.row.TS, d.row.ClientTS = ts, d.tsMS
 	return nil
 }
 
@@ -229,23 +232,47 @@ func (j *job) enrich() {
 		ip, _ = parseIP(unsafe.String(unsafe.SliceData(text), len(text)))
 	}
 	r.UserAgent = cutAgent(r.UserAgent)
-	if !j.hasFacts || ip != j.factsIP || !bytes.Equal(r.UserAgent, j.factsAgent) {
-		j.facts = j.h.deps.Enricher.Enrich(ip, r.UserAgent)
-		j.factsIP, j.factsAgent, j.hasFacts = ip, append(j.factsAgent[:0], r.UserAgent...), true
+	bare := j.public && !j.keyed && !d.remote
+	if !j.hasFacts || ip != j.factsIP || bare != j.factsBare || !bytes.Equal(r.UserAgent, j.factsAgent) {
+		j.facts = j.h.deps.Enricher.Enrich(ip, r.UserAgent, bare)
+		j.factsIP, j.factsBare, j.factsAgent, j.hasFacts = ip, bare, append(j.factsAgent[:0], r.UserAgent...), true
 	}
 	f := &j.facts
 	r.Country, r.Region, r.City = f.Country, f.Region, f.City
 	r.Device, r.OS, r.Browser, r.IsBot, r.EnrichVersion = f.Device, f.OS, f.Browser, f.IsBot, f.Version
+	r.BotRule, r.BotScore = f.BotRule, f.BotScore
+	if f.Net != [16]byte{} {
+		r.Net = f.Net[:] // of the job
+	}
 }
 
-// anonymous gives the row the id of a visitor of whom the protocol has none.
-func (j *job) anonymous(s *site) {
-	d := j.dec
-	if v := j.h.deps.Visitors; v != nil && d.derive && len(d.row.ClientID) == 0 && j.factsIP.IsValid() {
-		n := len(d.arena)
-		d.arena = v.AppendVisitor(d.arena, s.id, j.factsIP, d.row.UserAgent)
-		d.row.ClientID = d.arena[n:len(d.arena):len(d.arena)]
+// checkHost refuses a page of another site where the source names its hosts, the sender is anybody, and no Origin says which page sends (as for
+// an image).
+func (j *job) checkHost(s *site) *reject {
+	host := j.dec.row.Host
+	if len(s.src.Hostnames) == 0 || len(host) == 0 || j.keyed || j.origin != "" || hostAllowed(&s.src, unsafe.String(unsafe.SliceData(host), len(host))) {
+		return nil
 	}
+	return rejectf(codeOrigin, "url", "url is of %q, whose pages may not send events for this site: add the host to the source's hostnames", clip(string(host)))
+}
+
+// identify does what the source's settings say about personal data, and gives the row an id of the day when it has none of a visitor: at
+// the public doors, and where a protocol has none.
+func (j *job) identify(s *site) {
+	d := j.dec
+	r := &d.row
+	cookieless := s.src.Privacy != nil && s.src.Privacy.Cookieless && !j.keyed
+	if cookieless {
+		r.ClientID, r.SessionID = nil, nil
+	}
+	d.arena = j.h.deps.Enricher.Complete(&s.src, r, d.arena)
+	v := j.h.deps.Visitors
+	if v == nil || len(r.ClientID) > 0 || !j.factsIP.IsValid() || !(d.derive || cookieless || !j.keyed && len(r.UserID) == 0) {
+		return
+	}
+	n := len(d.arena)
+	d.arena = v.AppendVisitor(d.arena, s.id, j.factsIP, j.factsAgent)
+	r.ClientID = d.arena[n:len(d.arena):len(d.arena)]
 }
 
 // maxAgent is how many bytes of a user agent are kept.

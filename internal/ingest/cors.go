@@ -43,9 +43,13 @@ func originAllowed(s *catalog.Source, origin string) bool {
 	if err != nil {
 		return false
 	}
-	host := strings.ToLower(u.Hostname())
+	return hostAllowed(s, strings.ToLower(u.Hostname()))
+}
+
+// hostAllowed says whether a host, in lower case, is one of the source's. Ports do not count.
+func hostAllowed(s *catalog.Source, host string) bool {
 	for _, allowed := range s.Hostnames {
-		allowed = strings.ToLower(allowed)
+		allowed, _, _ = strings.Cut(strings.ToLower(allowed), ":")
 		if allowed == "*" || host == allowed && host != "" {
 			return true
 		}

@@ -46,9 +46,13 @@ type Addresses interface {
 	Admit(ip netip.Addr) *problem.Problem
 }
 
-// Enricher derives facts about a sender. It keeps neither argument.
+// Enricher derives facts about events and their senders. It keeps no argument.
 type Enricher interface {
-	Enrich(ip netip.Addr, userAgent []byte) event.Facts
+	// Enrich derives the facts about a sender; public says that nothing but the request tells who it is.
+	Enrich(ip netip.Addr, userAgent []byte, public bool) event.Facts
+	// Complete fills in what follows from the row as a whole, and does what the source's settings say about personal data. Texts that it
+	// makes go to arena, which it returns.
+	Complete(src *catalog.Source, r *event.Row, arena []byte) []byte
 }
 
 // Visitors derives ids for visitors of whom the protocol has none: the same for the same device, site and day, and useless the day after.

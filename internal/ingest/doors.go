@@ -67,7 +67,7 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 		return problem.New(http.StatusNotFound, codeSiteUnknown, "the site %q does not exist: check site_id", clip(string(bytes.ToValidUTF8(name, nil)))).
 			WithField("site_id")
 	}
-	j.tenant, j.public, j.bound, j.home = t, true, src.SiteID, &site{id: src.SiteID}
+	j.tenant, j.public, j.bound, j.home = t, true, src.SiteID, &site{id: src.SiteID, src: src}
 	usage.Label(r.Context(), usage.Door, t.ID) // guarded ends it
 	j.setLimits()
 	if j.origin = r.Header.Get("Origin"); !originAllowed(&src, j.origin) {

@@ -54,13 +54,16 @@ func (fakeAuth) AuthenticateKey(_ *http.Request, key string) (tenant.Principal, 
 type fakeEnricher struct{}
 
 // Enrich tells what it was asked, so that tests see which address and user agent counted.
-func (fakeEnricher) Enrich(ip netip.Addr, ua []byte) event.Facts {
+func (fakeEnricher) Enrich(ip netip.Addr, ua []byte, _ bool) event.Facts {
 	f := event.Facts{Version: 7, Browser: string(ua)}
 	if ip.IsValid() {
 		f.Country = ip.String()
 	}
 	return f
 }
+
+// Complete does nothing.
+func (fakeEnricher) Complete(_ *catalog.Source, _ *event.Row, arena []byte) []byte { return arena }
 
 // fakeLog keeps the rows of each partition.
 type fakeLog struct {

@@ -210,6 +210,7 @@ type job struct {
 
 	facts      event.Facts // of factsIP and factsAgent
 	factsIP    netip.Addr
+	factsBare  bool
 	factsAgent []byte
 	hasFacts   bool
 
@@ -225,6 +226,7 @@ type job struct {
 // site is a source as a request sees it, and what became of its events.
 type site struct {
 	id       string
+	src      catalog.Source
 	rej      *reject // why no event for it is taken
 	accepted int
 	rejected []codeCount

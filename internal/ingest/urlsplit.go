@@ -7,14 +7,14 @@ import (
 
 // parts is what a URL is split into. The slices point into the URL or into the arena.
 type parts struct {
-	host, path, source, medium, campaign []byte
+	host, path, source, medium, campaign, term, content []byte
 }
 
 var rootPath = []byte("/")
 
 // splitURL splits a URL as browsers and net/url do, without allocating: the host in lower case without user and
-// port, the path as it was written (at least "/" when there is a host), and the first utm_source, utm_medium and
-// utm_campaign that are not empty, decoded. A relative URL has a path only, an opaque one (mailto:…) nothing. Copies go to arena.
+// port, the path as it was written (at least "/" when there is a host), and the first utm_source, utm_medium,
+// utm_campaign, utm_term and utm_content that are not empty, decoded. A relative URL has a path only, an opaque one (mailto:…) nothing. Copies go to arena.
 func splitURL(u, arena []byte) (parts, []byte) {
 	var p parts
 	u = bytes.TrimSpace(u)
@@ -96,7 +96,7 @@ func (p *parts) utm(query, arena []byte) []byte {
 		} else {
 			query = nil
 		}
-		if len(param) < len("utm_source=") || string(param[:4]) != "utm_" {
+		if len(param) < len("utm_term=") || string(param[:4]) != "utm_" {
 			continue
 		}
 		var to *[]byte
@@ -108,6 +108,10 @@ func (p *parts) utm(query, arena []byte) []byte {
 			to, value = &p.medium, param[len("utm_medium="):]
 		case bytes.HasPrefix(param, []byte("utm_campaign=")):
 			to, value = &p.campaign, param[len("utm_campaign="):]
+		case bytes.HasPrefix(param, []byte("utm_term=")):
+			to, value = &p.term, param[len("utm_term="):]
+		case bytes.HasPrefix(param, []byte("utm_content=")):
+			to, value = &p.content, param[len("utm_content="):]
 		}
 		if to != nil && len(*to) == 0 { // an empty one does not count
 			*to, arena = unescape(value, arena)

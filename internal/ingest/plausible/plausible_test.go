@@ -51,7 +51,7 @@ func TestDomains(t *testing.T) {
 
 func TestDropped(t *testing.T) {
 	r := doorkit.New(t, Register)
-	const page = `{"n":"pageview","u":"https://x/","d":"shop.example.com"}`
+	const page = `{"n":"pageview","u":"https://shop.example.com/","d":"shop.example.com"}`
 	check := func(what, body, origin, reject string) {
 		t.Helper()
 		w := r.Do("POST", "/api/event", body, "Origin: "+origin)

@@ -193,13 +193,16 @@ func (r *Rig) AuthenticateKey(_ *http.Request, key string) (tenant.Principal, *p
 }
 
 // Enrich implements ingest.Enricher; it tells what it was asked: the address as country, the user agent as browser.
-func (r *Rig) Enrich(ip netip.Addr, ua []byte) event.Facts {
+func (r *Rig) Enrich(ip netip.Addr, ua []byte, _ bool) event.Facts {
 	f := event.Facts{Version: 7, Browser: string(ua)}
 	if ip.IsValid() {
 		f.Country = ip.String()
 	}
 	return f
 }
+
+// Complete implements ingest.Enricher; it does nothing.
+func (r *Rig) Complete(_ *catalog.Source, _ *event.Row, arena []byte) []byte { return arena }
 
 // AppendVisitor implements ingest.Visitors.
 func (r *Rig) AppendVisitor(dst []byte, site string, ip netip.Addr, ua []byte) []byte {

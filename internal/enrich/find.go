@@ -1,0 +1,212 @@
+package enrich
+
+import (
+	"bytes"
+)
+
+// findEmail finds the first e-mail address at or behind from. In a URL its @ may be written %40.
+func findEmail(s []byte, from int) (start, end int, ok bool) {
+	for i := from; i < len(s); i++ {
+		n := 1
+		switch {
+		case s[i] == '@':
+		case s[i] == '%' && i+2 < len(s) && s[i+1] == '4' && s[i+2] == '0':
+			n = 3
+		default:
+			next := bytes.IndexAny(s[i+1:], "@%")
+			if next < 0 {
+				return 0, 0, false
+			}
+			i += next // and one more
+			continue
+		}
+		if start, end, ok = emailAround(s, from, i, i+n); ok {
+			return start, end, true
+		}
+	}
+	return 0, 0, false
+}
+
+// emailAround says whether an address stands around its @, which is s[at:behind].
+func emailAround(s []byte, from, at, behind int) (start, end int, ok bool) {
+	start = at
+	for start > from && isLocal(s[start-1]) {
+		start--
+	}
+	if start > from && s[start-1] == '%' && at-start >= 2 { // the end of an escape, as in %2Fjane@…
+		start += 2
+	}
+	for start < at && s[start] == '.' {
+		start++
+	}
+	if start == at {
+		return 0, 0, false
+	}
+	end, label, dots := behind, behind, 0
+	for i := behind; i < len(s); i++ {
+		c := s[i]
+		if isAlnum(c) || c == '-' || c >= 0x80 {
+			end = i + 1
+			continue
+		}
+		if c != '.' || i == label {
+			break
+		}
+		dots++
+		label = i + 1
+	}
+	if label > end { // a dot at the end is the sentence's
+		label = bytes.LastIndexByte(s[:end], '.') + 1
+		dots--
+	}
+	top := s[label:end]
+	if dots < 1 || len(top) < 2 || !isAlpha(top[0]) {
+		return 0, 0, false
+	}
+	if first := s[behind:]; len(first) > 3 && first[0] >= '1' && first[0] <= '9' && first[1] == 'x' && first[2] == '.' { // image@2x.png
+		return 0, 0, false
+	}
+	return start, end, true
+}
+
+func isAlpha(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 }
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+func isAlnum(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) }
+func isLocal(c byte) bool {
+	return isAlnum(c) || c == '.' || c == '_' || c == '-' || c == '+' || c == '\'' || c >= 0x80
+}
+
+// Cards have 13 to 19 digits.
+const (
+	minCard = 13
+	maxCard = 19
+)
+
+// findCard finds the first number of a payment card at or behind from: digits, perhaps in groups with one blank, hyphen or + (a blank of a query)
+// between them, that begin, are as many and end as an issuer's do (isCard).
+func findCard(s []byte, from int) (start, end int, ok bool) {
+	for i := from; i < len(s); i++ {
+		if !isDigit(s[i]) {
+			continue
+		}
+		if i > 0 && isAlnum(s[i-1]) {
+			for i < len(s) && isAlnum(s[i]) {
+				i++
+			}
+			continue
+		}
+		var digits [maxCard]byte
+		n, j, last := 0, i, i
+		for j < len(s) && n <= maxCard {
+			c := s[j]
+			if isDigit(c) {
+				if n < maxCard {
+					digits[n] = c
+				}
+				n++
+				j++
+				last = j
+				continue
+			}
+			if (c == ' ' || c == '-' || c == '+') && j+1 < len(s) && isDigit(s[j+1]) {
+				j++
+				continue
+			}
+			if c == '%' && j+3 < len(s) && s[j+1] == '2' && s[j+2] == '0' && isDigit(s[j+3]) {
+				j += 3
+				continue
+			}
+			break
+		}
+		if n >= minCard && n <= maxCard && (last == len(s) || !isAlnum(s[last])) && isCard(digits[:n]) {
+			return i, last, true
+		}
+		i = last
+	}
+	return 0, 0, false
+}
+
+// isCard says whether digits are the number of a payment card: an issuer's prefix with a length that it uses (ISO/IEC 7812 ranges of Visa,
+// Mastercard, American Express, Discover, Diners Club, JCB, UnionPay, Maestro), and a check digit after Luhn.
+func isCard(d []byte) bool {
+	n := len(d)
+	prefix := func(k int) (v int) {
+		for _, c := range d[:k] {
+			v = v*10 + int(c-'0')
+		}
+		return v
+	}
+	two, four := prefix(2), prefix(4)
+	known := false
+	switch {
+	case d[0] == '4':
+		known = n == 13 || n == 16 || n == 19
+	case two >= 51 && two <= 55, four >= 2221 && four <= 2720:
+		known = n == 16
+	case two == 34 || two == 37:
+		known = n == 15
+	case four == 6011 || two == 65 || four >= 6440 && four <= 6499, two == 62:
+		known = n >= 16
+	case two == 36 || two == 38 || four >= 3000 && four <= 3059:
+		known = n == 14
+	case four >= 3528 && four <= 3589:
+		known = n >= 16
+	case four == 5018 || four == 5020 || four == 5038 || four == 6304:
+		known = n >= 13
+	}
+	return known && luhn(d)
+}
+
+// luhn checks the last digit of a number (ISO/IEC 7812-1 annex B).
+func luhn(d []byte) bool {
+	sum := 0
+	for i := range d {
+		v := int(d[len(d)-1-i] - '0')
+		if i%2 == 1 {
+			if v *= 2; v > 9 {
+				v -= 9
+			}
+		}
+		sum += v
+	}
+	return sum%10 == 0
+}
+
+var jwtStart = []byte("eyJ")
+
+// findJWT finds the first JSON web token (RFC 7519) at or behind from: three parts in base64url, the first two of objects.
+func findJWT(s []byte, from int) (start, end int, ok bool) {
+	for from < len(s) {
+		i := bytes.Index(s[from:], jwtStart)
+		if i < 0 {
+			return 0, 0, false
+		}
+		start = from + i
+		end, parts := start, 1
+		for end < len(s) && (isAlnum(s[end]) || s[end] == '-' || s[end] == '_' || s[end] == '.') {
+			if s[end] == '.' {
+				parts++
+			}
+			end++
+		}
+		if parts >= 3 && end-start >= 32 && (start == 0 || !isAlnum(s[start-1])) {
+			return start, end, true
+		}
+		from = max(end, start+len(jwtStart))
+	}
+	return 0, 0, false
+}
+
+// secretParameters are names, in lower case, of a URL's parameters whose values open something.
+var secretParameters = map[string]bool{
+	"token": true, "access_token": true, "id_token": true, "refresh_token": true, "auth": true, "auth_token": true, "authorization": true, "api_key": true, "apikey": true, "api-key": true,
+	"secret": true, "client_secret": true, "password": true, "passwd": true, "pwd": true, "pass": true, "session": true, "sessionid": true, "session_id": true, "sid": true, "phpsessid": true, "jsessionid": true, "jwt": true,
+	"signature": true, "sig": true, "x-amz-signature": true, "x-amz-security-token": true, "x-amz-credential": true, "x-goog-signature": true, "otp": true, "reset_token": true, "invite_token": true, "magic": true,
+	"magic_link": true, "ticket": true, "csrf": true, "csrf_token": true, "_token": true, "samlresponse": true, "samlrequest": true, "code_verifier": true, "assertion": true, "hash_token": true,
+}
+
+// secretProperties are names, in lower case, of properties whose values open something.
+var secretProperties = map[string]bool{
+	"password": true, "passwd": true, "pwd": true, "secret": true, "client_secret": true, "access_token": true, "id_token": true, "refresh_token": true, "auth_token": true, "api_key": true, "apikey": true,
+	"authorization": true, "credit_card": true, "creditcard": true, "card_number": true, "cardnumber": true, "cvv": true, "cvc": true,
+}

@@ -1,0 +1,406 @@
+package enrich
+
+import (
+	"bytes"
+	"strconv"
+
+	"weir/internal/event"
+)
+
+// A redaction is the work on one event. New texts go to arena.
+type redaction struct {
+	p     *policy
+	arena []byte
+	found [kinds]int
+}
+
+// What is counted.
+const (
+	kindEmail = iota
+	kindCard
+	kindToken
+	kindExpression
+	kindField
+	kinds
+)
+
+var kindNames = [kinds]string{"email", "card", "token", "expression", "field"}
+
+// Words that stand for what was there.
+var masks = [kinds]string{"[email]", "[card]", "[token]", "[masked]", "[masked]"}
+
+// put appends what a text becomes.
+func (x *redaction) put(dst []byte, do action, kind int, text []byte) []byte {
+	x.found[kind]++
+	switch do {
+	case hashed:
+		return x.p.keys.append(dst, text)
+	case mask:
+		return append(dst, masks[kind]...)
+	}
+	return dst
+}
+
+// instead is what a whole text becomes.
+func (x *redaction) instead(do action, kind int, text []byte) []byte {
+	if do == keep || len(text) == 0 {
+		return text
+	}
+	n := len(x.arena)
+	x.arena = x.put(x.arena, do, kind, text)
+	return x.arena[n:len(x.arena):len(x.arena)]
+}
+
+// row does all that a source's settings say, but for the identities.
+func (x *redaction) row(r *event.Row) {
+	for _, f := range x.p.fields {
+		x.field(r, f)
+	}
+	for _, t := range [...]*[]byte{&r.URL, &r.Path, &r.Referrer, &r.UTMSource, &r.UTMMedium, &r.UTMCampaign, &r.UTMTerm, &r.UTMContent} {
+		if len(*t) > 0 {
+			*t = x.text(*t, x.p.email)
+		}
+	}
+	x.props(r)
+	x.nums(r)
+}
+
+// text replaces what the patterns find.
+func (x *redaction) text(s []byte, email action) []byte {
+	if email != keep && (bytes.IndexByte(s, '@') >= 0 || bytes.Contains(s, []byte("%40"))) {
+		s = x.each(s, email, kindEmail, findEmail)
+	}
+	if x.p.card != keep && len(s) >= minCard {
+		s = x.each(s, x.p.card, kindCard, findCard)
+	}
+	if x.p.token != keep {
+		s = x.each(s, x.p.token, kindToken, findJWT)
+	}
+	for i := range x.p.expressions {
+		e := &x.p.expressions[i]
+		if e.do == keep {
+			continue
+		}
+		s = x.each(s, e.do, kindExpression, func(s []byte, from int) (start, end int, ok bool) {
+			at := e.re.FindIndex(s[from:])
+			if at == nil || at[0] == at[1] {
+				return 0, 0, false
+			}
+			return from + at[0], from + at[1], true
+		})
+	}
+	return s
+}
+
+// each replaces every text that find finds.
+func (x *redaction) each(s []byte, do action, kind int, find func(s []byte, from int) (start, end int, ok bool)) []byte {
+	start, end, ok := find(s, 0)
+	if !ok {
+		return s
+	}
+	n, done := len(x.arena), 0
+	for ok {
+		x.arena = append(x.arena, s[done:start]...)
+		x.arena = x.put(x.arena, do, kind, s[start:end])
+		done = end
+		start, end, ok = find(s, end)
+	}
+	x.arena = append(x.arena, s[done:]...)
+	return x.arena[n:len(x.arena):len(x.arena)]
+}
+
+// field applies a rule to a column.
+func (x *redaction) field(r *event.Row, f fieldRule) {
+	if t := textField(r, f.name); t != nil {
+		*t = x.instead(f.do, kindField, *t)
+	} else if t := stringField(r, f.name); t != nil && *t != "" {
+		*t = string(x.instead(f.do, kindField, []byte(*t)))
+	}
+}
+
+func textField(r *event.Row, name string) *[]byte {
+	switch name {
+	case "client_id":
+		return &r.ClientID
+	case "user_id":
+		return &r.UserID
+	case "session_id":
+		return &r.SessionID
+	case "url":
+		return &r.URL
+	case "path":
+		return &r.Path
+	case "referrer":
+		return &r.Referrer
+	case "referrer_host":
+		return &r.ReferrerHost
+	case "utm_source":
+		return &r.UTMSource
+	case "utm_medium":
+		return &r.UTMMedium
+	case "utm_campaign":
+		return &r.UTMCampaign
+	case "utm_term":
+		return &r.UTMTerm
+	case "utm_content":
+		return &r.UTMContent
+	case "user_agent":
+		return &r.UserAgent
+	case "net":
+		return &r.Net
+	}
+	return nil
+}
+
+func stringField(r *event.Row, name string) *string {
+	switch name {
+	case "country":
+		return &r.Country
+	case "region":
+		return &r.Region
+	case "city":
+		return &r.City
+	case "device":
+		return &r.Device
+	case "os":
+		return &r.OS
+	case "browser":
+		return &r.Browser
+	}
+	return nil
+}
+
+// ofProperty is what is done with a property: by its own rule, that of an object that it belongs to, or because of its name.
+func (p *policy) ofProperty(key []byte) (do action, kind int) {
+	if p.props != nil {
+		if do, ok := p.props[string(key)]; ok {
+			return do, kindField
+		}
+		for i := len(key) - 1; i > 0; i-- {
+			if key[i] == '.' {
+				if do, ok := p.props[string(key[:i])]; ok {
+					return do, kindField
+				}
+			}
+		}
+	}
+	if p.token != keep {
+		name := key[bytes.LastIndexByte(key, '.')+1:]
+		var buf [maxWord]byte
+		if low := lower(&buf, name); len(low) > 0 && secretProperties[string(low)] {
+			return p.token, kindToken
+		}
+	}
+	return keep, 0
+}
+
+func (x *redaction) props(r *event.Row) {
+	kept := r.Props[:0]
+	for _, p := range r.Props {
+		do, kind := x.p.ofProperty(p.Key)
+		switch {
+		case do == drop:
+			x.found[kind]++
+			continue
+		case do != keep:
+			p.Value = x.instead(do, kind, p.Value)
+		default:
+			p.Value = x.text(p.Value, x.p.emailProps)
+		}
+		kept = append(kept, p)
+	}
+	r.Props = kept
+}
+
+// minCardNumber is the least number that has as many digits as a card.
+const minCardNumber = 1e12
+
+// nums takes away numbers that may not stay; a hash of one becomes a text of the same name.
+func (x *redaction) nums(r *event.Row) {
+	kept := r.Nums[:0]
+	for _, v := range r.Nums {
+		do, kind := x.p.ofProperty(v.Key)
+		if do == keep && x.p.card != keep && v.Value >= minCardNumber && v.Value < 1e19 && v.Value == float64(uint64(v.Value)) {
+			var buf [20]byte
+			if d := strconv.AppendUint(buf[:0], uint64(v.Value), 10); len(d) >= minCard && len(d) <= maxCard && isCard(d) {
+				do, kind = x.p.card, kindCard
+			}
+		}
+		if do == keep {
+			kept = append(kept, v)
+			continue
+		}
+		if do == drop {
+			x.found[kind]++
+			continue
+		}
+		x.numAsText(r, v, do, kind)
+	}
+	r.Nums = kept
+}
+
+func (x *redaction) numAsText(r *event.Row, v event.Num, do action, kind int) {
+	for i := range r.Props {
+		if bytes.Equal(r.Props[i].Key, v.Key) { // the digits of a number that is too long; they were taken care of
+			return
+		}
+	}
+	digits := strconv.AppendFloat(nil, v.Value, 'f', -1, 64)
+	r.Props = append(r.Props, event.Prop{Key: v.Key, Value: x.instead(do, kind, digits)})
+}
+
+// url takes away what of the query does not stay, user and password, and a fragment with parameters. It says what the names of the
+// parameters mean for the channel.
+func (x *redaction) url(u []byte) (out []byte, click string) {
+	q := bytes.IndexAny(u, "?#")
+	at := userInfo(u)
+	if q < 0 && at < 0 {
+		return u, ""
+	}
+	n := len(x.arena)
+	head := u
+	if q >= 0 {
+		head = u[:q]
+	}
+	if at >= 0 {
+		slash := bytes.Index(head, []byte("//")) + 2
+		x.arena = append(append(x.arena, head[:slash]...), head[at+1:]...)
+		x.found[kindToken]++
+	} else {
+		x.arena = append(x.arena, head...)
+	}
+	if q >= 0 {
+		rest, fragment := u[q:], []byte(nil)
+		if i := bytes.IndexByte(rest, '#'); i >= 0 {
+			rest, fragment = rest[:i], rest[i+1:]
+		}
+		if len(rest) > 1 {
+			click = x.parameters('?', rest[1:])
+		}
+		x.fragment(fragment)
+	}
+	return x.arena[n:len(x.arena):len(x.arena)], click
+}
+
+// userInfo is where the user and password of a URL end, with their @; -1 if there are none.
+func userInfo(u []byte) int {
+	if bytes.IndexByte(u, '@') < 0 {
+		return -1
+	}
+	i := bytes.Index(u, []byte("//"))
+	if i < 0 || bytes.ContainsAny(u[:i], "/?#@") {
+		return -1
+	}
+	authority := u[i+2:]
+	if j := bytes.IndexAny(authority, "/?#"); j >= 0 {
+		authority = authority[:j]
+	}
+	if j := bytes.LastIndexByte(authority, '@'); j >= 0 {
+		return i + 2 + j
+	}
+	return -1
+}
+
+// fragment appends a fragment: a place in the page or a route stays, parameters are treated as those of a query.
+func (x *redaction) fragment(f []byte) {
+	if len(f) == 0 {
+		return
+	}
+	route, params := f, []byte(nil)
+	if i := bytes.IndexByte(f, '?'); i >= 0 {
+		route, params = f[:i], f[i+1:]
+	} else if bytes.IndexByte(f, '=') >= 0 {
+		route, params = nil, f
+	}
+	n := len(x.arena)
+	x.arena = append(append(x.arena, '#'), route...)
+	if len(params) == 0 {
+		return
+	}
+	before, sep := len(x.arena), byte('?')
+	if route == nil {
+		sep = 0
+	}
+	x.parameters(sep, params)
+	if route == nil && len(x.arena) == before {
+		x.arena = x.arena[:n]
+	}
+}
+
+var utmPrefix = []byte("utm_")
+
+// parameters appends those that stay, behind sep (0: nothing).
+func (x *redaction) parameters(sep byte, query []byte) (click string) {
+	for len(query) > 0 {
+		param := query
+		if i := bytes.IndexByte(query, '&'); i >= 0 {
+			param, query = query[:i], query[i+1:]
+		} else {
+			query = nil
+		}
+		if len(param) == 0 {
+			continue
+		}
+		name, value := param, []byte(nil)
+		if i := bytes.IndexByte(param, '='); i >= 0 {
+			name, value = param[:i], param[i+1:]
+		}
+		var buf [maxWord]byte
+		low := lower(&buf, name)
+		if c := clickIDs[string(low)]; c != "" && len(value) > 0 && (click == "" || c == channelPaid) {
+			click = c
+		}
+		if !x.p.keepQueryStrings && !bytes.HasPrefix(low, utmPrefix) && !x.p.parameters[string(low)] {
+			continue
+		}
+		secret := x.p.token != keep && len(value) > 0 && secretParameters[string(low)]
+		if secret && x.p.token == drop {
+			x.found[kindToken]++
+			continue
+		}
+		if sep != 0 {
+			x.arena = append(x.arena, sep)
+		}
+		sep = '&'
+		if secret {
+			x.arena = append(append(x.arena, name...), '=')
+			x.arena = x.put(x.arena, x.p.token, kindToken, value)
+		} else {
+			x.arena = append(x.arena, param...)
+		}
+	}
+	return click
+}
+
+var (
+	typeAlias  = []byte("alias")
+	previousID = []byte("previous_id")
+)
+
+// identities replaces the ids of persons by their hashes: the same person stays the same in all sources of the tenant.
+func (x *redaction) identities(r *event.Row) {
+	hash := func(v []byte) []byte {
+		if len(v) == 0 {
+			return v
+		}
+		n := len(x.arena)
+		x.arena = x.p.keys.append(x.arena, v)
+		return x.arena[n:len(x.arena):len(x.arena)]
+	}
+	r.ClientID, r.UserID = hash(r.ClientID), hash(r.UserID)
+	if !bytes.Equal(r.Type, typeAlias) {
+		return
+	}
+	for i := range r.Props {
+		if bytes.Equal(r.Props[i].Key, previousID) {
+			r.Props[i].Value = hash(r.Props[i].Value)
+		}
+	}
+	for i, v := range r.Nums { // an id that was sent as a number
+		if bytes.Equal(v.Key, previousID) {
+			r.Nums = append(r.Nums[:i], r.Nums[i+1:]...)
+			r.Props = append(r.Props, event.Prop{Key: previousID, Value: hash(strconv.AppendFloat(nil, v.Value, 'f', -1, 64))})
+			break
+		}
+	}
+}
