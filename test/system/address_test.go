@@ -35,13 +35,20 @@ func TestNoAddressOnDisk(t *testing.T) {
 			{"POST", "/collect", "", `{"site_id":"` + site + `","events":[{"type":"pageview","url":"https://a.example/"}]}`},
 			{"GET", "/pixel.gif?site_id=" + site + `&events=%7B%22type%22%3A%22pixel%22%7D`, "", ""},
 			{"POST", "/ingest", tn.WriteKey, `{"type":"x","ip":"` + ip + `"}`},
+			{"POST", "/ingest", tn.WriteKey, `{`}, // refused
+			{"POST", "/collect", "", `{"site_id":"nobody","events":[{"type":"x"}]}`},
+			{"POST", "/ingest", "wk_w_abcdefghijklmnopqrstuvwxyz234567", `{"type":"x"}`},
 			{"POST", "/ingest", tn.WriteKey, `{"specversion":"1.0","id":"` + ip[:7] + `","source":"s","type":"cloud","data":{"ip":"` + ip + `"}}`},
 		} {
-			if a := call(ctx, t, r.method, srv.URL+r.path, r.key, r.body, "X-Forwarded-For", ip, "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"); a.status >= http.StatusMultipleChoices {
+			if a := call(ctx, t, r.method, srv.URL+r.path, r.key, r.body, "X-Forwarded-For", ip, "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"); a.status >= http.StatusInternalServerError {
 				t.Fatalf("%s %s: %d %s", r.method, r.path, a.status, a.text)
+			} else if a.status < http.StatusMultipleChoices {
+				sent++
 			}
-			sent++
 		}
+	}
+	if want := int64(4 * len(addresses)); sent != want {
+		t.Fatalf("%d events were taken, want %d", sent, want)
 	}
 	analyst := srv.Client(tn.Analyst)
 	if err := harness.WaitCount(ctx, analyst, "SELECT count() FROM events WHERE net != ''", sent); err != nil {
