@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build deps run test check race system clients browser fuzz fuzz-isolation bench microbench gen gen-check web web-check vuln clean ci nightly
+.PHONY: help build deps sdk run test check race system clients browser fuzz fuzz-isolation bench microbench gen gen-check web web-check vuln clean ci nightly
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -21,7 +21,16 @@ deps: ## fetch what the binary needs beside itself, pinned and checked: the quer
 	@$(GO) run ./build/libchdb
 	@$(GO) run ./build/geo
 
-build: deps web ## build bin/weir and everything it needs
+sdk/js/node_modules/.package-lock.json: sdk/js/package-lock.json
+	cd sdk/js && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+internal/sdk/dist/sdk.js: $(wildcard sdk/js/src/*.ts) sdk/js/build.mjs sdk/js/tsconfig.json sdk/js/node_modules/.package-lock.json
+	cd sdk/js && npm run --silent build
+
+sdk: internal/sdk/dist/sdk.js ## the browser SDK, which the binary embeds
+
+build: deps sdk web ## build bin/weir and everything it needs
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./cmd/weir
 
@@ -91,4 +100,4 @@ nightly: ci system ## before a release
 	$(MAKE) fuzz FUZZTIME=5m
 
 clean: ## remove what was built and fetched; data stays
-	rm -rf bin .cache
+	rm -rf bin .cache sdk/js/node_modules sdk/js/dist internal/sdk/dist/sdk.*

@@ -42,6 +42,7 @@ import (
 	"weir/internal/lookup/tables"
 	"weir/internal/qos"
 	"weir/internal/rollup"
+	"weir/internal/sdk"
 	"weir/internal/session"
 	"weir/internal/session/stitch"
 	"weir/internal/stream"
@@ -279,6 +280,11 @@ func (a *app) openAPI(ctx context.Context) error {
 	}
 	pages.Register(a.api.Mux())
 	a.api.Pages(pages)
+	browser, err := sdk.New(sdk.Config{Files: sdk.Built(), Sites: a.catalog})
+	if err != nil {
+		return err
+	}
+	browser.Register(a.api.Mux())
 	a.jobs.Mount(a.api.Huma())
 	return a.openQueries(ctx)
 }

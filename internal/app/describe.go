@@ -34,6 +34,21 @@ func plainOperations() []*huma.Operation {
 			Responses: map[string]*huma.Response{"200": text("durable; a GIF of one pixel")},
 		},
 		{
+			OperationID: "browser-sdk", Method: http.MethodGet, Path: "/sdk.js", Tags: []string{"ingest"}, Security: open,
+			Summary:     "The browser SDK for a script tag",
+			Description: "With site_id it begins with what the site demands of it, so that it need not ask. The same as a module: /sdk.mjs. docs/SDK.md says more.",
+			Parameters:  []*huma.Param{{Name: "site_id", In: "query", Schema: str}},
+			Responses:   map[string]*huma.Response{"200": text("JavaScript"), "304": text("as known"), "503": text("this weir was built without it")},
+		},
+		{
+			OperationID: "browser-sdk-config", Method: http.MethodGet, Path: "/sdk/config", Tags: []string{"ingest"}, Security: open,
+			Summary:    "What a site demands of the browser SDK",
+			Parameters: []*huma.Param{{Name: "site_id", In: "query", Required: true, Schema: str}},
+			Responses: map[string]*huma.Response{"200": {Description: "Whether consent is required before anything is sent or stored, and whether an identifier may be stored",
+				Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object", Required: []string{"consent_required", "cookieless"}, Properties: map[string]*huma.Schema{
+					"consent_required": {Type: "boolean"}, "cookieless": {Type: "boolean"}}}}}}, "404": text("unknown site")},
+		},
+		{
 			OperationID: "ingest", Method: http.MethodPost, Path: "/ingest", Tags: []string{"ingest"},
 			Summary:     "Take events of a server",
 			Description: "Write key, or role writer or admin. NDJSON, a JSON array, one object, or CloudEvents (structured, batch, binary); gzip and zstd. Good events are kept when others are rejected. With `Prefer: return=minimal` the answer is 204.",

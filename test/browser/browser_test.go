@@ -27,6 +27,9 @@ func TestSmoke(t *testing.T) { suite(t, "test/browser/smoke") }
 // TestSDKs shows that SDKs of other products work unmodified.
 func TestSDKs(t *testing.T) { suite(t, "test/browser/sdks", "WEIR_SDKS="+sdks(t)) }
 
+// TestSDK shows that the browser SDK loses and doubles nothing, and that it does nothing before it may.
+func TestSDK(t *testing.T) { suite(t, "test/browser/sdk") }
+
 // suite starts a weir of its own and runs the *.test.mjs files of a directory of the repository, one after the other, with these variables:
 //
 //	WEIR_URL, WEIR_ADMIN_TOKEN  the server and its operator's token
@@ -34,7 +37,7 @@ func TestSDKs(t *testing.T) { suite(t, "test/browser/sdks", "WEIR_SDKS="+sdks(t)
 //	WEIR_NODE_MODULES           the directory with playwright-core and axe-core
 //	WEIR_ARTEFACTS              a directory for screenshots and the like, which stays: bin/browser/NAME
 //
-// More may be given as env. A program that is missing is a failure when CI is set, else the test is skipped.
+// More may be given as env. BROWSER_ONLY=NAME runs only the files whose names begin so. A program that is missing is a failure when CI is set, else the test is skipped.
 func suite(t *testing.T, dir string, env ...string) {
 	t.Helper()
 	root, err := harness.Root()
@@ -43,7 +46,7 @@ func suite(t *testing.T, dir string, env ...string) {
 	}
 	browser, node := browserPath(t), need(t, "node")
 	modules := nodeModules(t, root, ".")
-	files, err := filepath.Glob(filepath.Join(root, dir, "*.test.mjs"))
+	files, err := filepath.Glob(filepath.Join(root, dir, os.Getenv("BROWSER_ONLY")+"*.test.mjs"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s has no *.test.mjs: %v", dir, err)
 	}
@@ -52,9 +55,9 @@ func suite(t *testing.T, dir string, env ...string) {
 		t.Fatal(err)
 	}
 	s := harness.StartT(t, harness.Config{})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=1", "--test-reporter=spec"}, files...)...)
+	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=spec"}, files...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "WEIR_URL="+s.URL, "WEIR_ADMIN_TOKEN="+harness.AdminToken, "WEIR_CHROMIUM="+browser,
 		"WEIR_NODE_MODULES="+modules, "WEIR_ARTEFACTS="+artefacts)

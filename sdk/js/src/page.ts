@@ -1,0 +1,108 @@
+// What the SDK sees by itself: page views, clicks, downloads, scroll depth, engaged time.
+import { attempt, on } from './env';
+import type { Options, Props } from './client';
+
+export interface Auto {
+  /** Records the first page view. */
+  start(): void;
+  /** Records how far and how long the page was read since the last time. */
+  leave(): void;
+}
+
+const idle = 15000; // ms without a sign of life after which nobody reads
+const files = /\.(pdf|docx?|xlsx?|pptx?|od[tsp]|csv|rtf|epub|zip|rar|7z|t?gz|tar|bz2|xz|dmg|exe|msi|pkg|deb|rpm|apk|iso|jar|mp[34]|m4[av]|mov|avi|mkv|webm|wav|ogg)$/i;
+
+export const observe = (
+  o: Options,
+  record: (type: string, props?: Props, fields?: Props) => unknown,
+  address: () => string,
+): Auto => {
+  let page = ''; // the address of the page view that is on
+  let referrer = document.referrer;
+  let engaged = 0; // ms
+  let alive = 0; // when the last sign of life was; 0: nobody looks
+  let bottom = 0; // the lowest point that was seen, in pixels
+  let deepest = 0; // percent that was recorded
+
+  const live = (looks: boolean) => {
+    const now = performance.now();
+    if (alive) engaged += Math.min(now - alive, idle);
+    alive = looks ? now : 0;
+    bottom = Math.max(bottom, scrollY + innerHeight);
+  };
+
+  const leave = () => {
+    live(false);
+    if (o.engagement === false || !page) return;
+    const depth = Math.min(100, Math.round((bottom * 100) / Math.max(document.documentElement.scrollHeight, 1)));
+    if (engaged < 1000 && depth <= deepest) return;
+    record('engagement', { engaged_ms: Math.round(engaged), scroll_percent: depth }, { url: page });
+    engaged = 0;
+    deepest = Math.max(depth, deepest);
+  };
+
+  const view = () => {
+    page = address();
+    engaged = bottom = deepest = 0;
+    alive = 0;
+    live(document.visibilityState !== 'hidden');
+    if (o.pageviews !== false) record('pageview', undefined, { referrer: referrer || undefined });
+    referrer = page;
+  };
+
+  const moved = () => {
+    if (!page || address() === page) return;
+    const now = page;
+    leave();
+    referrer = now;
+    view();
+  };
+
+  /** Records a click. One that leads to another host is outbound, one on a file a download, an element with data-weir has a name of its own. */
+  const click = (e: MouseEvent) => {
+    const target = e.target as Element;
+    if ((e.type === 'auxclick' && e.button !== 1) || !target.closest || target.closest('[data-weir-ignore]')) return;
+    const el = target.closest<HTMLElement>('[data-weir],a[href],area[href],button,[role=button],input[type=submit],input[type=button],summary');
+    if (!el) return;
+    const data = el.dataset;
+    const props: Props = {};
+    if (data.weir) {
+      for (const k in data) if (/^weir./.test(k)) props[k[4].toLowerCase() + k.slice(5)] = data[k];
+      record(data.weir, props);
+    }
+    const link = target.closest<HTMLAnchorElement>('a[href],area[href]');
+    const web = link && /^https?:$/.test(link.protocol);
+    props.tag = el.tagName.toLowerCase();
+    props.id = el.id || undefined;
+    props.text = (el.getAttribute('aria-label') || (/^input$/i.test(props.tag as string) ? '' : el.textContent) || '').trim().replace(/\s+/g, ' ').slice(0, 80) || undefined;
+    if (link) props.href = web ? link.origin + link.pathname : link.protocol; // an address of mail is nobody's business, nor is a query
+    if (link && web && (link.hasAttribute('download') || files.test(link.pathname))) record('download', props);
+    else if (link && web && link.host !== location.host) record('outbound', props);
+    else if (!data.weir) record('click', props);
+  };
+
+  if (o.clicks !== false) on(document, 'click auxclick', click);
+  on(document, 'visibilitychange', () => document.visibilityState === 'hidden' || live(true));
+  on(self, 'mousemove mousedown keydown scroll touchstart', () => live(true));
+  on(self, 'popstate', moved);
+  if (o.hash) on(self, 'hashchange', moved);
+  attempt(() =>
+    (['pushState', 'replaceState'] as const).forEach((name) => {
+      const original = history[name];
+      history[name] = function (this: History, ...args: any) {
+        const result = original.apply(this, args);
+        attempt(moved);
+        return result;
+      };
+    }),
+  );
+  on(self, 'pageshow', (e: PageTransitionEvent) => e.persisted && view());
+
+  return {
+    start() {
+      // A page that is made ahead of its visitor is seen when it is shown.
+      (document as any).prerendering ? on(document, 'prerenderingchange', view) : view();
+    },
+    leave,
+  };
+};

@@ -1,0 +1,269 @@
+// Nothing is lost and nothing is stored twice, whatever happens to the page, the network and the server.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { complaints, launch, until } from '../harness.mjs';
+import { exactlyOnce, listIDs, loaded, make, site } from './lib.mjs';
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const context = async (t, init) => {
+  const c = await browser.newContext();
+  t.after(() => c.close());
+  if (init) await c.addInitScript(init);
+  return c;
+};
+/** A later visit, which takes over what ended pages left behind. */
+const visit = async (c, s) => {
+  const page = await c.newPage();
+  await page.goto(`${s.url}/two`);
+  await loaded(page);
+  return page;
+};
+
+describe('delivery', { concurrency: 8 }, () => {
+  test('a tab that closes while it sends', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const ids = [];
+    let n = 0;
+    s.gate.fault = (e) => (e.path === '/collect' ? [undefined, 'lose', 'drop'][n++ % 3] : undefined);
+    for (let i = 0; i < 8; i++) {
+      const page = await c.newPage();
+      listIDs(page, ids);
+      await page.goto(`${s.url}/`);
+      await loaded(page);
+      await make(page, 5 + i * 3);
+      await page.evaluate(() => weir.flush());
+      await make(page, 3);
+      if (i % 2) await page.evaluate(() => setTimeout(() => (location.href = '/blank')));
+      await page.close({ runBeforeUnload: i % 4 > 1 });
+    }
+    s.gate.fault = () => undefined;
+    await visit(c, s);
+    await exactlyOnce(s, ids);
+    assert.equal(ids.length, 148);
+  });
+
+  test('the renderer is killed', async (t) => {
+    const own = await launch();
+    t.after(() => own.close());
+    const s = await site(t);
+    const c = await own.newContext();
+    const ids = [];
+    const cdp = await own.newBrowserCDPSession();
+    for (let i = 0; i < 4; i++) {
+      s.gate.fault = (e) => (e.path === '/collect' ? ['drop', 'lose', 'stall', undefined][i] : undefined);
+      const page = await c.newPage();
+      listIDs(page, ids);
+      await page.goto(`${s.url}/`);
+      await loaded(page);
+      await make(page, 20);
+      await page.evaluate(() => weir.flush());
+      const crashed = new Promise((done) => page.once('crash', done));
+      const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
+      for (const p of processInfo) if (p.type === 'renderer') process.kill(p.id, 'SIGKILL');
+      await crashed;
+    }
+    s.gate.fault = () => undefined;
+    await visit(c, s);
+    await exactlyOnce(s, ids);
+    assert.equal(ids.length, 80);
+  });
+
+  test('offline and back', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const page = await c.newPage();
+    const ids = listIDs(page);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await make(page, 5);
+    await c.setOffline(true);
+    await make(page, 150);
+    await page.evaluate(() => weir.flush());
+    await page.waitForTimeout(1500);
+    await make(page, 5);
+    await c.setOffline(false);
+    await exactlyOnce(s, ids);
+    assert.equal(ids.length, 160);
+  });
+
+  test('a server that is away, refuses, loses answers or never answers', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const page = await c.newPage();
+    const faults = complaints(page);
+    const ids = listIDs(page);
+    let fault = { status: 503 };
+    s.gate.fault = (e) => (e.path === '/sdk.js' ? undefined : fault);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await make(page, 10);
+    const tried = (n) => until(() => s.gate.sent().length >= n, `${n} requests`);
+    await tried(2);
+    await make(page, 10);
+    fault = 'lose';
+    await tried(s.gate.sent().length + 1);
+    fault = 'drop';
+    await make(page, 10);
+    await tried(s.gate.sent().length + 1);
+    fault = undefined;
+    await exactlyOnce(s, ids);
+    assert.equal(ids.length, 30);
+    assert.deepEqual(faults.filter((f) => !f.includes('Failed to load resource')), []); // the browser's own complaints
+  });
+
+  test('429: nothing is sent before Retry-After is over, not by a beacon either', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const page = await c.newPage();
+    const ids = listIDs(page);
+    let refused = 0;
+    s.gate.fault = (e) => (e.path === '/collect' && !refused ? ((refused = Date.now()), { status: 429, headers: { 'Retry-After': '4' } }) : undefined);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await make(page, 30);
+    await until(() => refused, 'the refusal');
+    await page.waitForTimeout(300); // the page reads the answer
+    await page.evaluate(() => {
+      weir.flush();
+      dispatchEvent(new Event('online'));
+    });
+    await make(page, 30);
+    await page.goto(`${s.url}/blank`);
+    await page.waitForTimeout(1000);
+    assert.equal(s.gate.sent().length, 1);
+    const back = await visit(c, s);
+    await exactlyOnce(s, ids);
+    // In one page: the next request comes after the time.
+    refused = 0;
+    listIDs(back, ids);
+    await make(back, 3);
+    await until(() => refused, 'the refusal');
+    const before = s.gate.sent().length;
+    await until(() => s.gate.sent().length > before, 'the next request');
+    assert.ok(s.gate.sent()[before].at - refused >= 3990, `${s.gate.sent()[before].at - refused} ms`);
+    await exactlyOnce(s, ids);
+  });
+
+  test('413 halves the batch; other refusals drop it and the rest goes on', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const page = await c.newPage();
+    const ids = listIDs(page);
+    s.gate.fault = (e) => {
+      if (e.path !== '/collect') return undefined;
+      const events = JSON.parse(e.body).events;
+      if (events.some((x) => x.type === 'poison')) return { status: 400 };
+      return events.length > 3 ? { status: 413 } : undefined;
+    };
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await make(page, 20);
+    await exactlyOnce(s, ids);
+    await page.evaluate(() => weir.track('poison'));
+    await until(() => page.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue');
+    await make(page, 2);
+    await exactlyOnce(s, ids);
+    // One event that is too large for the server is the only one that is missing.
+    const big = await page.evaluate(() => weir.track('big', { text: 'x'.repeat(60000) }));
+    await make(page, 2);
+    await exactlyOnce(s, ids);
+    assert.equal((await s.sql(`SELECT count() AS n FROM events WHERE event_id = '${big}'`))[0].n == 0, true);
+  });
+
+  test('several tabs share the queue while the server is away', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const ids = [];
+    let away = true;
+    s.gate.fault = (e) => (away && e.path !== '/sdk.js' ? 'drop' : undefined);
+    const tabs = await Promise.all(
+      Array.from({ length: 5 }, async (_, i) => {
+        const page = await c.newPage();
+        listIDs(page, ids);
+        await page.goto(`${s.url}/?tab=${i}`);
+        await loaded(page);
+        await make(page, 40);
+        return page;
+      }),
+    );
+    for (const page of tabs.slice(0, 3)) await page.close();
+    away = false;
+    const more = await visit(c, s);
+    listIDs(more, ids);
+    await Promise.all([make(more, 10), make(tabs[3], 10), make(tabs[4], 10)]);
+    await exactlyOnce(s, ids);
+    assert.equal(ids.length, 230);
+    await until(() => more.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue');
+  });
+
+  const beacons = {
+    missing: () => delete Navigator.prototype.sendBeacon,
+    'swallowed by a blocker': () => (navigator.sendBeacon = () => true),
+    refused: () => (navigator.sendBeacon = () => false),
+    throwing: () => (navigator.sendBeacon = () => { throw new Error('blocked'); }),
+  };
+  for (const [how, init] of Object.entries(beacons)) {
+    test(`beacons are ${how}`, async (t) => {
+      const s = await site(t);
+      const c = await context(t, init);
+      const page = await c.newPage();
+      const ids = listIDs(page);
+      await page.goto(`${s.url}/`);
+      await loaded(page);
+      await until(() => s.gate.sent().length > 0, 'the page view');
+      await make(page, 20);
+      await page.goto(`${s.url}/blank`);
+      if (how !== 'swallowed by a blocker') await until(() => s.gate.sent().some((e) => e.body.includes(ids[19])), 'what fetch takes along'); // no other page sent it
+      await visit(c, s);
+      await exactlyOnce(s, ids);
+    });
+  }
+
+  const fetches = {
+    missing: () => delete self.fetch,
+    refused: () => (self.fetch = () => Promise.reject(new TypeError('blocked'))),
+    throwing: () => (self.fetch = () => { throw new Error('blocked'); }),
+    hollow: () => (self.fetch = () => undefined),
+  };
+  for (const [how, init] of Object.entries(fetches)) {
+    test(`fetch is ${how}: events go by image`, async (t) => {
+      const s = await site(t);
+      const c = await context(t, init);
+      const page = await c.newPage();
+      const faults = complaints(page);
+      const ids = listIDs(page);
+      await page.goto(`${s.url}/`);
+      await loaded(page);
+      await make(page, 70);
+      await exactlyOnce(s, ids);
+      assert.ok(s.gate.sent().every((e) => e.path === '/pixel.gif' && e.query.length < 8000), 'by image, in addresses that proxies take');
+      await make(page, 5);
+      await page.goto(`${s.url}/blank`);
+      await until(() => s.gate.sent().some((e) => Buffer.from(new URLSearchParams(e.query).get('events') || '', 'base64').includes(ids[74])), 'the last events');
+      await exactlyOnce(s, ids);
+      assert.deepEqual(faults, []);
+    });
+  }
+
+  test('a policy forbids connections: events go by image', async (t) => {
+    const s = await site(t, { headers: { 'Content-Security-Policy': "connect-src 'none'" } });
+    const c = await context(t);
+    const page = await c.newPage();
+    const ids = listIDs(page);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await make(page, 10);
+    await exactlyOnce(s, ids);
+    s.gate.fault = (e) => (e.path === '/pixel.gif' ? 'stall' : undefined);
+    await make(page, 10);
+    const before = s.gate.sent().length;
+    await until(() => s.gate.sent().length > before, 'an image on its way');
+    s.gate.fault = () => undefined;
+    await page.goto(`${s.url}/blank`); // that image ends with the page, the events do not
+    await exactlyOnce(s, ids);
+  });
+});

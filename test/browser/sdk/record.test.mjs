@@ -1,0 +1,174 @@
+// What the SDK records, and as what.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { complaints, launch, until, weirURL } from '../harness.mjs';
+import { exactlyOnce, loaded, serveGate, site, stored } from './lib.mjs';
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const open = async (t, options) => {
+  const context = await browser.newContext(options);
+  t.after(() => context.close());
+  return context.newPage();
+};
+const count = async (s, where) => (await s.sql(`SELECT toUInt32(count()) AS n FROM events WHERE ${where}`))[0].n;
+
+describe('recording', { concurrency: 5 }, () => {
+  test('page views, clicks, links, downloads, reading, custom events, identify', async (t) => {
+    const s = await site(t, {
+      head: '<script>window.weir=window.weir||[];weir.push(["track","early",{n:1}])</script>',
+      body:
+        '<a id="in" href="#part" onclick="">inside</a><a id="out" href="http://other.example/a/b?secret=1">other site</a><a id="file" href="/report.pdf?x=1">the report</a>' +
+        '<button id="b"><b>Buy</b>  now</button><button id="named" data-weir="signup" data-weir-plan-name="pro">Sign up</button><button id="hush" data-weir-ignore>hush</button>' +
+        '<input type="submit" id="sub" value="visitor text"><a id="mail" href="mailto:someone@example.com">mail</a>' +
+        '<script>addEventListener("click", (e) => e.preventDefault())</script>',
+    });
+    const page = await open(t);
+    const faults = complaints(page);
+    await page.goto(`${s.url}/?utm_source=news#frag`, { referer: 'http://search.example/q' });
+    await loaded(page);
+    for (const id of ['in', 'out', 'file', 'b', 'named', 'hush', 'sub', 'mail']) await page.click(`#${id}`);
+    await page.evaluate(() => {
+      weir.track('purchase', { amount: 49.5, plan: { name: 'pro' } });
+      weir.identify('user-7', { tier: 'gold' });
+      history.pushState({}, '', '/app/one?tab=1');
+      history.replaceState({}, '', '/app/one?tab=1'); // the same address is no page view
+      history.replaceState({}, '', '/app/two');
+    });
+    await page.goBack();
+    await until(() => page.evaluate(() => location.pathname === '/'));
+    await page.evaluate(() => (location.hash = 'other')); // without data-hash no page view
+    await page.mouse.move(5, 5);
+    await page.mouse.wheel(0, 1500);
+    await until(() => page.evaluate(() => scrollY > 1000));
+    await page.waitForTimeout(1100); // time that is engaged
+    await page.mouse.move(9, 9);
+    await page.goto(`${s.url}/blank`);
+    await page.goto(`${s.url}/two`); // takes over what no answer confirmed
+    await loaded(page);
+    await until(() => count(s, `type = 'engagement' AND path = '/' AND props_num['scroll_percent'] >= 40`).then((n) => n > 0), 'the engagement');
+    await until(() => count(s, `type = 'pageview' AND path = '/two'`), 'the last page view');
+    const views = await s.sql(`SELECT path, url, referrer_host, utm_source FROM events WHERE type = 'pageview' ORDER BY event_id`);
+    assert.deepEqual(views.map((v) => v.path), ['/', '/app/one', '/app/two', '/', '/two']);
+    assert.deepEqual([views[0].referrer_host, views[0].utm_source, views[1].referrer_host, views[0].url.includes('#')], ['search.example', 'news', '127.0.0.1', false]);
+    const rows = await s.sql(`SELECT type, user_id, props, props_num FROM events WHERE type NOT IN ('pageview', 'engagement') AND path != '/two' ORDER BY event_id`);
+    const text = (o) => JSON.stringify(o, Object.keys(o).sort());
+    assert.deepEqual(
+      rows.map((r) => [r.type, r.user_id, text({ ...r.props, ...r.props_num })]),
+      [
+        ['early', '', '{"n":1}'],
+        ['click', '', text({ tag: 'a', id: 'in', text: 'inside', href: `${s.url}/` })],
+        ['outbound', '', text({ tag: 'a', id: 'out', text: 'other site', href: 'http://other.example/a/b' })],
+        ['download', '', text({ tag: 'a', id: 'file', text: 'the report', href: `${s.url}/report.pdf` })],
+        ['click', '', text({ tag: 'button', id: 'b', text: 'Buy now' })],
+        ['signup', '', '{"planName":"pro"}'],
+        ['click', '', text({ tag: 'input', id: 'sub' })],
+        ['click', '', text({ tag: 'a', id: 'mail', text: 'mail', href: 'mailto:' })],
+        ['purchase', '', text({ amount: 49.5, 'plan.name': 'pro' })],
+        ['identify', 'user-7', '{"tier":"gold"}'],
+      ],
+    );
+    const [who] = await s.sql(`SELECT toUInt32(uniqExact(client_id)) AS n, toUInt32(countIf(client_id = '')) AS none FROM events`);
+    assert.deepEqual(who, { n: 1, none: 0 });
+    assert.equal(await count(s, `type = 'engagement' AND user_id = 'user-7' AND props_num['engaged_ms'] BETWEEN 1000 AND 60000`) > 0, true);
+    assert.deepEqual(faults, []);
+    // Another person, on the same browser.
+    await page.evaluate(() => weir.reset());
+    const id = await page.evaluate(() => weir.track('after-reset'));
+    await exactlyOnce(s, [id]);
+    const [last] = await s.sql(`SELECT user_id, client_id = (SELECT any(client_id) FROM events WHERE type = 'pageview') AS same FROM events WHERE type = 'after-reset'`);
+    assert.deepEqual([last.user_id, Number(last.same)], ['', 0]);
+  });
+
+  test('hash routes, switched off parts, the visitor in a cookie', async (t) => {
+    const s = await site(t, { attributes: 'data-hash data-clicks="false" data-engagement="false" data-storage="cookie" data-cookie-days="30"', body: '<button id="b">b</button>' });
+    const page = await open(t);
+    await page.goto(`${s.url}/#/a`);
+    await loaded(page);
+    await page.click('#b');
+    await page.evaluate(() => (location.hash = '#/b'));
+    await until(async () => (await s.sql('SELECT url FROM events ORDER BY event_id')).length === 2, 'two page views');
+    await page.goto(`${s.url}/two`);
+    await until(() => count(s, `path = '/two'`), 'the third page view');
+    assert.deepEqual((await s.sql('SELECT type, url FROM events ORDER BY event_id')).map((r) => r.type + r.url.replace(s.url, '')), ['pageview/#/a', 'pageview/#/b', 'pageview/two']);
+    const cookies = await page.context().cookies();
+    assert.equal(cookies.length, 1);
+    const [{ client }] = await s.sql('SELECT any(client_id) AS client FROM events HAVING uniqExact(client_id) = 1');
+    assert.deepEqual([cookies[0].name, cookies[0].value, cookies[0].sameSite], [`_weir_${s.site}`, client, 'Lax']);
+    assert.ok(Math.abs(cookies[0].expires - Date.now() / 1000 - 30 * 86400) < 3600, `expires ${cookies[0].expires}`);
+    assert.deepEqual((await stored(page)).local.filter((k) => !k.includes(':q:')), []);
+  });
+
+  test('the page comes back from the back-forward cache; a prerendered page waits', async (t) => {
+    const own = await launch({ ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+    t.after(() => own.close());
+    const s = await site(t);
+    const page = await own.newPage();
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await page.evaluate(() => addEventListener('pageshow', (e) => (self.restored = e.persisted)));
+    await page.goto(`${s.url}/blank`);
+    await page.evaluate(() => {
+      setTimeout(() => history.back());
+    });
+    await until(() => page.url() === `${s.url}/`, 'the way back');
+    await until(() => page.evaluate(() => self.restored !== undefined || self.weir), 'the page');
+    assert.equal(await page.evaluate(() => self.restored), true, 'the SDK keeps its page out of the back-forward cache');
+    await until(async () => (await count(s, `type = 'pageview' AND path = '/'`)) === 2, 'two page views');
+
+    const ahead = await own.newPage();
+    await ahead.addInitScript(() => Object.defineProperty(document, 'prerendering', { configurable: true, get: () => !self.shown }));
+    const before = s.gate.log.length;
+    await ahead.goto(`${s.url}/two`);
+    await loaded(ahead);
+    const early = await ahead.evaluate(() => weir.track('early'));
+    await ahead.waitForTimeout(1500);
+    assert.deepEqual(s.gate.log.slice(before).filter((e) => e.path !== '/sdk.js'), []);
+    await ahead.evaluate(() => {
+      self.shown = true;
+      document.dispatchEvent(new Event('prerenderingchange'));
+    });
+    await exactlyOnce(s, [early]);
+    await until(async () => (await count(s, `type = 'pageview' AND path = '/two'`)) === 1, 'its page view');
+  });
+
+  test('as a module, under a strict policy, within the budget', async (t) => {
+    for (const path of ['/sdk.js', '/sdk.mjs']) {
+      const res = await fetch(weirURL + path, { headers: { 'Accept-Encoding': 'gzip' } });
+      const size = Number(res.headers.get('content-length'));
+      assert.ok(size > 1000 && size <= 5 * 1024, `${path} has ${size} bytes gzipped`);
+      assert.equal(res.headers.get('content-encoding'), 'gzip');
+    }
+    const s = await site(t);
+    const policy = `default-src 'none'; script-src ${s.gate.url} 'nonce-n'; connect-src ${s.gate.url}; img-src ${s.gate.url}`;
+    s.pages.routes['/module'] = (req, res) =>
+      res.writeHead(200, { 'Content-Type': 'text/html', 'Content-Security-Policy': policy }).end(
+        `<!doctype html><title>m</title><script type="module" nonce="n">import { init } from '${s.gate.url}/sdk.mjs'; self.mine = init({ site: '${s.site}', host: '${s.gate.url}/' }); self.id = mine.track('from-module')</script>`,
+      );
+    const page = await open(t);
+    const faults = complaints(page);
+    await page.goto(`${s.url}/module`);
+    await page.waitForFunction(() => self.id);
+    await exactlyOnce(s, [await page.evaluate(() => self.id)]);
+    assert.deepEqual(faults, []);
+    assert.ok(s.gate.log.some((e) => e.path === '/sdk/config'), 'a client that knows nothing of its site asks');
+  });
+
+  test('an unknown site is said once, and nothing is sent', async (t) => {
+    const s = await site(t);
+    const gate = await serveGate();
+    t.after(gate.close);
+    s.pages.routes['/lost'] = `<!doctype html><script defer src="${gate.url}/sdk.js" data-site="nobody"></script>`;
+    const page = await open(t);
+    const warnings = [];
+    page.on('console', (m) => m.type() === 'warning' && warnings.push(m.text()));
+    await page.goto(`${s.url}/lost`);
+    await until(() => warnings.length > 0, 'the warning');
+    await page.evaluate(() => weir.track('x'));
+    await page.waitForTimeout(2500);
+    assert.deepEqual(warnings, ['weir: there is no site "nobody"']);
+    assert.deepEqual(gate.log.map((e) => e.path), ['/sdk.js', '/sdk/config']);
+  });
+});
