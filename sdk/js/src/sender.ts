@@ -95,7 +95,7 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
     img.onload = () => settle && settle(done);
     img.onerror = () => settle && settle(again);
     const events = btoa(unescape(encodeURIComponent(`[${batch.map((i) => i.body)}]`)));
-    img.src = `${host}/pixel.gif?site_id=${encodeURIComponent(site)}&events=${encodeURIComponent(events)}`;
+    img.src = `${host}/pixel.gif?site_id=${encodeURIComponent(site)}&n=${tick()}&events=${encodeURIComponent(events)}`; // n: the browser makes one request of two images with one address
   };
 
   const verdict = (r: Response): number => {
