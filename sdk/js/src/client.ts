@@ -55,6 +55,9 @@ export interface Weir {
   flush(): void;
 }
 
+/** The server refuses events with a NUL. */
+const clean = (s: string) => s.replace(/\0/g, '');
+
 const maxHeld = 100;
 const marks = 'out'; // the key of the mark of an opt-out
 
@@ -134,8 +137,9 @@ export const create = (o: Options): Weir => {
     if (!known) return ask();
     if (cookieless) purge();
     else {
-      visitor = (o.storage === 'cookie' ? readCookie(cookie) : store.get('id')) || undefined;
-      user = user || store.get('user') || undefined;
+      visitor = (o.storage === 'cookie' ? readCookie(cookie) : store.get('id')) || '';
+      if (!/^[\w-]{8,64}$/.test(visitor)) visitor = ''; // what others have put there must not spoil every event
+      user = user || clean(store.get('user') || '') || undefined;
       if (granted) store.set('ok', '1');
       if (!visitor) {
         visitor = newID();
@@ -177,7 +181,7 @@ export const create = (o: Options): Weir => {
     identify: (userId, traits) =>
       attempt(() => {
         if (out || denied || userId === undefined || userId === null || userId === '') return undefined;
-        user = String(userId);
+        user = clean(String(userId));
         if (sender && !cookieless) store.set('user', user);
         return record('identify', traits, undefined, { user_id: user });
       }),
