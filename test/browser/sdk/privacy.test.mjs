@@ -114,6 +114,25 @@ describe('privacy', { concurrency: 8, timeout: 100000 }, () => {
     await exactlyOnce(s, ids);
   });
 
+  test("a source's settings come with the script: nothing more is asked, and nothing happens before consent", async (t) => {
+    const s = await site(t, { ...button, source: { privacy: { consent_required: true, cookieless: true } } });
+    const page = await open(t);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await use(s, page);
+    assert.deepEqual(talk(s), []);
+    assert.deepEqual(await stored(page), nothing);
+    const ids = listIDs(page);
+    await page.evaluate(() => weir.consent('granted'));
+    await make(page, 2);
+    await exactlyOnce(s, ids);
+    assert.ok(s.gate.log.every((e) => e.path !== '/sdk/config'));
+    assert.ok(s.gate.sent().every((e) => !/client_id/.test(e.body)));
+    assert.deepEqual(await stored(page), nothing);
+    // The server derives a visitor of the day.
+    assert.deepEqual(await s.sql(`SELECT toUInt32(countIf(client_id = '')) AS none, toUInt32(uniqExact(client_id)) AS n FROM events WHERE type = 'thing'`), [{ none: 0, n: 1 }]);
+  });
+
   const signals = {
     'Global Privacy Control': () => Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true }),
     'Do Not Track': () => Object.defineProperty(Navigator.prototype, 'doNotTrack', { get: () => '1' }),

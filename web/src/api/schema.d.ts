@@ -56,6 +56,62 @@ export interface paths {
         patch: operations["update-cohort"];
         trace?: never;
     };
+    "/api/v1/analytics/{site_id}/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A funnel
+         * @description Counts how many persons went through steps, within the window from the first event of an attempt. Of the events that pass the filters, from from to to:
+         *     - order=ordered: each step is a later event than the one before; anything may lie between. order=strict: it is the person's very next action; actions are all events but those of type engagement, scroll,
+         *     identify and alias, and what serves a step. order=any: the steps come in any order, and step i counts those who did any i of them.
+         *     - Events of the same time are in the order in which they came in. One event never serves two steps.
+         *     - Exclusions: of the events after step after and before step before none may match; an attempt that meets one comes no further.
+         *     - A person may try several times; the attempt that comes furthest counts, and of those the one that begins first. breakdown is by the value at its first event.
+         *     - median_seconds is the time from the step before, of those who came so far (of more than 100000, of a sample of as many; for each value of breakdown 10000).
+         *     Persons are visitors, joined by identify and alias events. dropped are those who came to the step before and not to this one. Robots are left out unless bots says otherwise.
+         */
+        post: operations["funnel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/funnel/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The persons at a step of a funnel
+         * @description Those who reached step, or with dropped those who reached the step before and not this one, by id, page by page: next is the cursor of the following page.
+         *
+         *     Counts how many persons went through steps, within the window from the first event of an attempt. Of the events that pass the filters, from from to to:
+         *     - order=ordered: each step is a later event than the one before; anything may lie between. order=strict: it is the person's very next action; actions are all events but those of type engagement, scroll,
+         *     identify and alias, and what serves a step. order=any: the steps come in any order, and step i counts those who did any i of them.
+         *     - Events of the same time are in the order in which they came in. One event never serves two steps.
+         *     - Exclusions: of the events after step after and before step before none may match; an attempt that meets one comes no further.
+         *     - A person may try several times; the attempt that comes furthest counts, and of those the one that begins first. breakdown is by the value at its first event.
+         *     - median_seconds is the time from the step before, of those who came so far (of more than 100000, of a sample of as many; for each value of breakdown 10000).
+         *     Persons are visitors, joined by identify and alias events. dropped are those who came to the step before and not to this one. Robots are left out unless bots says otherwise.
+         */
+        post: operations["funnel-people"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/{site_id}/goals": {
         parameters: {
             query?: never;
@@ -106,6 +162,97 @@ export interface paths {
          * @description Fields that are not named stay. Role analyst and up.
          */
         patch: operations["update-goal"];
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens on a site, as a stream
+         * @description A stream of server-sent events: "live" with what happens on the site, about every second while events come and every 5 seconds else; comments keep it open. All viewers of a site share one question a
+         *     second, which they pay for in turn. It ends when the key is revoked or expires, when the session ends, or when what the role may see changes; a client that
+         *     connects again gets the next state at once. A question that cannot be answered now comes as the event "problem" with a problem document. A client that takes nothing for http.write_timeout is cut; one that is slow
+         *     misses states and gets the latest. Counted from events by their time; events of bots are left out unless bots says otherwise.
+         */
+        get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/people/merges/{merge}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Undo a merge
+         * @description Every answer is from now on as if the two ids had never been joined by such an event, also by later ones. Again it changes nothing. At most 1000 of a site.
+         *
+         *     A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id. Events without a user id are of the user of their client's first merge
+         *     that is not undone, by time, then as they came in; aliases are followed from user to user, to the end (a circle is of its least id). It is decided when a question is asked: undoing a merge gives exactly the
+         *     answers from before it. Merges are of one site.
+         */
+        delete: operations["merge-undo"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/people/merges/{merge}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a merge that was undone
+         * @description A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id. Events without a user id are of the user of their client's first merge
+         *     that is not undone, by time, then as they came in; aliases are followed from user to user, to the end (a circle is of its least id). It is decided when a question is asked: undoing a merge gives exactly the
+         *     answers from before it. Merges are of one site.
+         */
+        post: operations["merge-restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A person: its ids, and the merges that join them
+         * @description A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id. Events without a user id are of the user of their client's first merge
+         *     that is not undone, by time, then as they came in; aliases are followed from user to user, to the end (a circle is of its least id). It is decided when a question is asked: undoing a merge gives exactly the
+         *     answers from before it. Merges are of one site.
+         */
+        get: operations["person"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/analytics/{site_id}/realtime": {
@@ -166,6 +313,42 @@ export interface paths {
          *     The names are those of the GET form; a list may be a JSON array or one string.
          */
         post: operations["report-post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who comes back, by cohort
+         * @description Of the persons who did a start event in a period (a day, week or month of the source's time zone; weeks begin on its first day): how many did a return event in that period and in each one after it.
+         *
+         *     first_time: a person is in the cohort of the first start event that is known at all, also before from; recurring: in that of each period with a start event.
+         *     Any event is a start and a return unless start and return say otherwise. filter, segment and bots hold for both.
+         *     A person came back in period 0 if a return event is the start event itself or comes after the first start event of that period (events of one time in the order of their arrival); in later periods, any return event counts.
+         *     A range is widened to whole periods: from and to choose the cohorts, return events are looked for in all periods after them. The default is the present period and those before it, as many as periods says.
+         *     A cell of a period that is not over (its end lies after complete_until) is null, and so is its share of the average. Events of nobody (without client_id and user_id) do not count.
+         */
+        get: operations["retention"];
+        put?: never;
+        /**
+         * Who comes back, asked in JSON: start and return with filters
+         * @description Of the persons who did a start event in a period (a day, week or month of the source's time zone; weeks begin on its first day): how many did a return event in that period and in each one after it.
+         *
+         *     first_time: a person is in the cohort of the first start event that is known at all, also before from; recurring: in that of each period with a start event.
+         *     Any event is a start and a return unless start and return say otherwise. filter, segment and bots hold for both.
+         *     A person came back in period 0 if a return event is the start event itself or comes after the first start event of that period (events of one time in the order of their arrival); in later periods, any return event counts.
+         *     A range is widened to whole periods: from and to choose the cohorts, return events are looked for in all periods after them. The default is the present period and those before it, as many as periods says.
+         *     A cell of a period that is not over (its end lies after complete_until) is null, and so is its share of the average. Events of nobody (without client_id and user_id) do not count.
+         */
+        post: operations["retention-post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1314,6 +1497,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sdk.js": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The browser SDK for a script tag
+         * @description With site_id it begins with what the site demands of it, so that it need not ask. The same as a module: /sdk.mjs. docs/SDK.md says more.
+         */
+        get: operations["browser-sdk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a site demands of the browser SDK */
+        get: operations["browser-sdk-config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1330,6 +1550,38 @@ export interface components {
              */
             prefix_len: number;
         };
+        AskedExclusion: {
+            /**
+             * Format: int64
+             * @description The step after which it must not come, 1 for the first.
+             */
+            after?: number;
+            /**
+             * Format: int64
+             * @description The step before which it must not come.
+             */
+            before?: number;
+            filter?: string | string[];
+            type?: string;
+        };
+        AskedStep: {
+            /**
+             * @description What they must match, as in a report.
+             * @example [
+             *       "path:/pricing"
+             *     ]
+             */
+            filter?: string | string[];
+            /** @description A saved goal's id, in place of type: its type and filters. */
+            goal?: string;
+            /** @description How the answer names the step. */
+            name?: string;
+            /**
+             * @description The type of the events that serve the step.
+             * @example pageview
+             */
+            type?: string;
+        };
         AuditOutputBody: {
             /** @description The newest first */
             entries: components["schemas"]["Entry"][] | null;
@@ -1343,6 +1595,15 @@ export interface components {
             /** @description That it must pass, in the grammar of /report */
             filter?: string[];
             /** @description Of the event; any by default */
+            type?: string;
+        };
+        BehaviourAsk: {
+            /** @description That it must pass, in the grammar of /report */
+            filter?: string | string[];
+            /**
+             * @description Of the event; any by default
+             * @example signup
+             */
             type?: string;
         };
         BudgetPatch: {
@@ -1742,6 +2003,141 @@ export interface components {
             /** Format: int64 */
             seq: number;
         };
+        Funnel: {
+            /** @description Everything that was acknowledged up to here is counted. */
+            as_of: string;
+            /** @description By value, those with the most persons at the first step first. Beyond 20000 values the rest is other. */
+            breakdown?: components["schemas"]["FunnelGroup"][] | null;
+            /** @description Later events may still arrive for times after this. */
+            complete_until: string;
+            steps: components["schemas"]["FunnelStep"][] | null;
+        };
+        FunnelGroup: {
+            steps: components["schemas"]["FunnelStep"][] | null;
+            value: string;
+        };
+        FunnelPeople: {
+            as_of: string;
+            complete_until: string;
+            /** @description Cursor of the following page; empty on the last one. */
+            next: string;
+            people: components["schemas"]["FunnelPerson"][] | null;
+        };
+        FunnelPeopleBodyBody: {
+            /** @description exclude (the default), include or only. */
+            bots?: string;
+            /**
+             * @description A column, or props.<name>: the funnel also for each value that it has at the first step.
+             * @example country
+             */
+            breakdown?: string;
+            /** @description next of the page before. */
+            cursor?: string;
+            /** @description Those who came to the step before and not to this one. */
+            dropped?: boolean;
+            /** @description Events that must not come between two steps. */
+            exclude?: components["schemas"]["AskedExclusion"][] | null;
+            /** @description Only events that match all of them are looked at. */
+            filter?: string | string[];
+            /** @description Start: a time, a date, or a length back from to; 7d by default. */
+            from?: string;
+            /**
+             * Format: int64
+             * @description At most so many values of breakdown, those with the most persons first; 10 by default, at most 1000.
+             */
+            limit?: number;
+            /** @description ordered (the default), strict or any. */
+            order?: string;
+            /** @description A saved segment's id: its filters are added. */
+            segment?: string;
+            /**
+             * Format: int64
+             * @description 1 for the first; 1 by default.
+             */
+            step?: number;
+            /** @description 2 to 32 steps. */
+            steps?: components["schemas"]["AskedStep"][] | null;
+            /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
+            to?: string;
+            /**
+             * @description How long an attempt may take, from its first event to its last: 30m, 24h, 7d; at most 366d, 24h by default.
+             * @example 24h
+             */
+            window?: string;
+        };
+        FunnelPerson: {
+            /** @description Of the person's events in the range that pass the filters; at most 100. */
+            client_ids: string[] | null;
+            person: string;
+            /** @description When the person reached the step; with dropped, the step before. */
+            reached_at: string;
+        };
+        FunnelQuery: {
+            /** @description exclude (the default), include or only. */
+            bots?: string;
+            /**
+             * @description A column, or props.<name>: the funnel also for each value that it has at the first step.
+             * @example country
+             */
+            breakdown?: string;
+            /** @description Events that must not come between two steps. */
+            exclude?: components["schemas"]["AskedExclusion"][] | null;
+            /** @description Only events that match all of them are looked at. */
+            filter?: string | string[];
+            /** @description Start: a time, a date, or a length back from to; 7d by default. */
+            from?: string;
+            /**
+             * Format: int64
+             * @description At most so many values of breakdown, those with the most persons first; 10 by default, at most 1000.
+             */
+            limit?: number;
+            /** @description ordered (the default), strict or any. */
+            order?: string;
+            /** @description A saved segment's id: its filters are added. */
+            segment?: string;
+            /** @description 2 to 32 steps. */
+            steps?: components["schemas"]["AskedStep"][] | null;
+            /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
+            to?: string;
+            /**
+             * @description How long an attempt may take, from its first event to its last: 30m, 24h, 7d; at most 366d, 24h by default.
+             * @example 24h
+             */
+            window?: string;
+        };
+        FunnelStep: {
+            /**
+             * Format: double
+             * @description Of those at the first step, 0 to 1.
+             */
+            conversion: number;
+            /**
+             * Format: int64
+             * @description Persons who reached it.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Persons who reached the step before and not this one.
+             */
+            dropped: number;
+            /**
+             * Format: double
+             * @description From the step before; null for the first, and where nobody came so far.
+             */
+            median_seconds: number | null;
+            name: string;
+            /**
+             * Format: int64
+             * @description 1 for the first.
+             */
+            step: number;
+            /**
+             * Format: double
+             * @description Of those at the step before, 0 to 1.
+             */
+            step_conversion: number;
+        };
         GoalList: {
             goals: components["schemas"]["GoalView"][] | null;
         };
@@ -2103,6 +2499,59 @@ export interface components {
         ListOutputBody: {
             jobs: components["schemas"]["View"][] | null;
         };
+        Live: {
+            /**
+             * Format: int64
+             * @description Different client ids of the last 5 minutes.
+             */
+            active_users: number | null;
+            /** @description Everything that was acknowledged up to here is counted. */
+            as_of: string;
+            /** @description By client ids of the last 5 minutes. */
+            countries: components["schemas"]["LiveCountry"][] | null;
+            /**
+             * Format: double
+             * @description Over the last 10 seconds.
+             */
+            events_per_sec: number;
+            /**
+             * Format: int64
+             * @description Of the last minute.
+             */
+            pageviews_per_min: number | null;
+            /** @description The last 20 events of the last 5 minutes, the latest first. */
+            recent: components["schemas"]["LiveEvent"][] | null;
+            /** @description By client ids of the last 5 minutes, those without one left out. */
+            referrers: components["schemas"]["LiveReferrer"][] | null;
+            /** @description The last 30 minutes, the current one included. */
+            series: components["schemas"]["LiveMinute"][] | null;
+            /** @description The pages with the most page views of the last 5 minutes. */
+            top_pages: components["schemas"]["Page"][] | null;
+        };
+        LiveCountry: {
+            country: string;
+            /** Format: int64 */
+            users: number;
+        };
+        LiveEvent: {
+            country: string | null;
+            device: string | null;
+            path: string | null;
+            ts: string;
+            type: string;
+        };
+        LiveMinute: {
+            /** Format: int64 */
+            events: number;
+            /** Format: int64 */
+            pageviews: number | null;
+            time: string;
+        };
+        LiveReferrer: {
+            referrer_host: string;
+            /** Format: int64 */
+            users: number;
+        };
         LookupColumn: {
             /** @example region */
             name: string;
@@ -2159,6 +2608,20 @@ export interface components {
             tenant?: string;
             /** @description Absent for a key */
             user?: string;
+        };
+        Merge: {
+            /** @description Time of the first event that joins them. */
+            at: string;
+            /** @description Of an identify. */
+            client_id?: string;
+            /** @description The same pair always has the same id. */
+            id: string;
+            /** @enum {string} */
+            kind: "identify" | "alias";
+            /** @description Of an alias. */
+            previous_id?: string;
+            undone: boolean;
+            user_id: string;
         };
         NewUser: {
             /**
@@ -2241,6 +2704,19 @@ export interface components {
             from: string;
             /** @description End of the range, not included. */
             to: string;
+            /** @description The metrics over the whole range, all groups together. */
+            totals?: {
+                [key: string]: unknown;
+            };
+        };
+        Person: {
+            as_of: string;
+            /** @description Its client ids and user ids, by name; at most 1000. */
+            ids: string[] | null;
+            /** @description The merges of its ids, also those that are undone, by time; at most 1000. */
+            merges: components["schemas"]["Merge"][] | null;
+            /** @description The id that stands for it. */
+            person: string;
         };
         PolicyInputBody: {
             budget?: components["schemas"]["BudgetPatch"];
@@ -2393,6 +2869,10 @@ export interface components {
             events: number;
         };
         Report: {
+            /** @description Metrics of which some numbers are estimated, with the relative error that 95 of 100 such numbers keep. visitors are exact up to 100000; above, a sketch estimates them. */
+            approximate?: {
+                [key: string]: number;
+            };
             /** @description Everything that was acknowledged up to here is counted. */
             as_of: string;
             /** @description Numbers of times before this are settled; later events may still arrive for those after it. */
@@ -2406,19 +2886,27 @@ export interface components {
             previous?: components["schemas"]["Part"];
             /** @description End of the range, not included. */
             to: string;
+            /** @description The metrics over the whole range, all groups together. */
+            totals?: {
+                [key: string]: unknown;
+            };
         };
         ReportBodyBody: {
             bots?: string;
             compare?: string;
             filter?: string | string[];
             from?: string;
+            goal?: string;
             group_by?: string | string[];
             interval?: string;
             /** Format: int64 */
             limit?: number;
             metric?: string | string[];
+            /** Format: int64 */
+            offset?: number;
             segment?: string;
             to?: string;
+            totals?: boolean;
         };
         Resources: {
             /**
@@ -2447,6 +2935,49 @@ export interface components {
             /** Format: int64 */
             rows?: number;
             url: string;
+        };
+        RetentionAnswer: {
+            /** @description Everything that was acknowledged up to here is counted. */
+            as_of: string;
+            /** @description By period, the share of persons who came back, over the cohorts whose period is over; null: there is none with persons */
+            average: (number | null)[] | null;
+            /** @description In the order of time; also those without persons */
+            cohorts: components["schemas"]["RetentionCohort"][] | null;
+            /** @description A period that ends later is not over */
+            complete_until: string;
+            /** @description Start of the first cohort */
+            from: string;
+            mode: string;
+            period: string;
+            /** @description End of the last cohort, not included */
+            to: string;
+        };
+        RetentionBodyBody: {
+            bots?: string;
+            filter?: string | string[];
+            from?: string;
+            mode?: string;
+            period?: string;
+            /** Format: int64 */
+            periods?: number;
+            return?: components["schemas"]["BehaviourAsk"];
+            segment?: string;
+            start?: components["schemas"]["BehaviourAsk"];
+            to?: string;
+        };
+        RetentionCohort: {
+            /**
+             * @description First day of its period
+             * @example 2026-01-05
+             */
+            cohort: string;
+            /**
+             * Format: int64
+             * @description Its persons; of a period that is not over, so far
+             */
+            size: number;
+            /** @description How many of them came back in its own period and in each one after it; null: the period is not over yet */
+            values: (number | null)[] | null;
         };
         Rotation: {
             /**
@@ -3394,6 +3925,88 @@ export interface operations {
             };
         };
     };
+    funnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FunnelQuery"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Funnel"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "funnel-people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FunnelPeopleBodyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunnelPeople"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-goals": {
         parameters: {
             query?: never;
@@ -3780,6 +4393,193 @@ export interface operations {
             };
         };
     };
+    live: {
+        parameters: {
+            query?: {
+                /** @description exclude (the default), include, or only. */
+                bots?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, each with a Live as data. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Live"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "merge-undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+                /** @description The id of the merge. */
+                merge: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merge"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "merge-restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+                /** @description The id of the merge. */
+                merge: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merge"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+                /** @description A client id or a user id; of one that is both, the user's where something is joined to it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     realtime: {
         parameters: {
             query?: {
@@ -3823,7 +4623,7 @@ export interface operations {
     report: {
         parameters: {
             query?: {
-                /** @description events, pageviews, visitors (different client ids), value (sum of the numeric property value), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest. */
+                /** @description events, pageviews, visitors (different client ids), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest. */
                 metric?: string[] | null;
                 /** @description Start: a time, a date, or a length back from to; 7d by default. */
                 from?: string;
@@ -3835,14 +4635,20 @@ export interface operations {
                 group_by?: string[] | null;
                 /** @description May be repeated. */
                 filter?: string[] | null;
+                /** @description A saved goal's id, for the metrics conversions and conversion_rate. */
+                goal?: string;
                 /** @description A saved segment's id: its filters are added. */
                 segment?: string;
                 /** @description exclude (the default), include, or only. */
                 bots?: string;
                 /** @description previous: adds the time just before of the same length. */
                 compare?: string;
-                /** @description At most so many groups, the largest first; 1000 by default. */
+                /** @description At most so many groups, the largest by the first metric first; 1000 by default. */
                 limit?: string;
+                /** @description Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change. */
+                offset?: string;
+                /** @description false: leaves the totals out, which saves about half of the work. */
+                totals?: "true" | "false";
             };
             header?: never;
             path: {
@@ -3905,6 +4711,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retention: {
+        parameters: {
+            query?: {
+                /** @description Start of the first cohorts: a time, a date, or a length back from to. */
+                from?: string;
+                /** @description End of the last ones, not included: a time, a date (its end), or a length back from now; now by default. */
+                to?: string;
+                /** @description As in /report. May be repeated. */
+                filter?: string[] | null;
+                /** @description A saved segment's id: its filters are added. */
+                segment?: string;
+                /** @description exclude (the default), include or only. */
+                bots?: string;
+                /** @description day, week (the default) or month. */
+                period?: string;
+                /** @description How many periods of each cohort are looked at, its own included; 12 by default, at most 100. */
+                periods?: string;
+                /** @description first_time (the default) or recurring. */
+                mode?: string;
+                /** @description Type of the start event; any by default. */
+                start?: string;
+                /** @description Type of the return event; any by default. */
+                return?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retention-post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionBodyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswer"];
                 };
             };
             /** @description Error */
@@ -9202,6 +10106,72 @@ export interface operations {
                 content: {
                     "text/plain": unknown;
                 };
+            };
+        };
+    };
+    "browser-sdk": {
+        parameters: {
+            query?: {
+                site_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JavaScript */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description as known */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description this weir was built without it */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "browser-sdk-config": {
+        parameters: {
+            query: {
+                site_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether consent is required before anything is sent or stored, and whether an identifier may be stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        consent_required: boolean;
+                        cookieless: boolean;
+                    };
+                };
+            };
+            /** @description unknown site */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
