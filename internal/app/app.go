@@ -29,6 +29,7 @@ import (
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/clickhouse/schema"
 	"weir/internal/config"
+	"weir/internal/daily"
 	"weir/internal/dashboard"
 	"weir/internal/dedupe"
 	"weir/internal/enrich"
@@ -208,7 +209,7 @@ func (a *app) openState(ctx context.Context) error {
 }
 
 func (a *app) openEngine(context.Context) error {
-	tables := []string{"events", lookup.EngineTable, session.EngineTable}
+	tables := []string{"events", lookup.EngineTable, session.EngineTable, daily.EngineTable}
 	for _, r := range rollup.All {
 		tables = append(tables, r.ID())
 	}

@@ -18,6 +18,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded"
 	"weir/internal/clickhouse/schema"
+	"weir/internal/daily"
 	"weir/internal/lookup"
 	"weir/internal/rollup"
 	"weir/internal/session"
@@ -115,7 +116,7 @@ func start() {
 	if os.Getenv("WEIR_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	tables := []string{"events", lookup.EngineTable, session.EngineTable}
+	tables := []string{"events", lookup.EngineTable, session.EngineTable, daily.EngineTable}
 	for _, r := range rollup.All {
 		tables = append(tables, r.ID())
 	}

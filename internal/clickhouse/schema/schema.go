@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"weir/internal/clickhouse"
+	"weir/internal/daily"
 	"weir/internal/rollup"
 	"weir/internal/session"
 )
@@ -72,9 +73,9 @@ func Migrate(ctx context.Context, e Engine, log *slog.Logger) error {
 			return fmt.Errorf("drop a former rollup: %w", err)
 		}
 	}
-	for _, sql := range session.CreateSQL() {
+	for _, sql := range append(session.CreateSQL(), daily.CreateSQL()) {
 		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: sql}); err != nil {
-			return fmt.Errorf("create %s: %w", session.Table, err)
+			return fmt.Errorf("create the tables of stitched days: %w", err)
 		}
 	}
 	return nil

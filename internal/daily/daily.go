@@ -1,0 +1,116 @@
+// Package daily is the contract of day totals: a table that holds, for each whole day of a tenant, what a dashboard asks most, by one column at a time. It
+// saves reading the hours of long ranges, in which nearly every visitor is a state of its own.
+//
+// The totals of a day are made of the raw events in one go, under the version of the stitched day that they belong to (package session): of exactly the rows up to
+// that version's positions. Rows that came to the day since are read beside them. So an answer never differs from what the raw events give.
+package daily
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/event"
+	"weir/internal/rollup"
+)
+
+// EngineTable is the table, Table its full name.
+const (
+	EngineTable = "day_totals"
+	Table       = rollup.Database + "." + EngineTable
+)
+
+// MinRows is how many rows a day must have: of smaller ones the hours are as fast.
+const MinRows = 20_000
+
+// Dim is a column by which days are totalled.
+type Dim struct {
+	Name string        // a column of events; empty: no column, everything together
+	Step time.Duration // time.Hour: the hours of the day stand by themselves, for zones that are not UTC and for series by hour
+}
+
+// Dims are the columns by which days are totalled. Each row of the table belongs to one of them.
+var Dims = func() []Dim {
+	dims := []Dim{{"", time.Hour}, {"type", time.Hour}}
+	for _, name := range []string{"channel", "host", "path", "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+		"country", "region", "city", "device", "os", "browser"} {
+		if slices.ContainsFunc(event.Columns, func(c event.Column) bool { return c.Name == name && c.Stored }) {
+			dims = append(dims, Dim{name, 24 * time.Hour})
+		}
+	}
+	return dims
+}()
+
+// Find returns the dim of a name.
+func Find(name string) (Dim, bool) {
+	i := slices.IndexFunc(Dims, func(d Dim) bool { return d.Name == name })
+	if i < 0 {
+		return Dim{}, false
+	}
+	return Dims[i], true
+}
+
+// CreateSQL is the statement that creates the table unless it exists. Its columns are those of a rollup (package rollup), for value of dim and time, the start
+// of the dim's step; revenue is sum(props_num['revenue']). Values stand before times in the key, so that the states of the values
+// that are shown are read without those of the others: of a day with ten thousand pages a few hundred rows. Inserts are synced before they are answered.
+func CreateSQL() string {
+	return "CREATE TABLE IF NOT EXISTS " + Table + `
+(
+    tenant LowCardinality(String),
+    site_id LowCardinality(String),
+    dim LowCardinality(String),
+    value String,
+    time DateTime('UTC'),
+    is_bot Bool,
+    events UInt64,
+    pageviews UInt64,
+    clients AggregateFunction(uniq, String),
+    client_set AggregateFunction(` + rollup.ClientSet("") + `, UInt64),
+    amount Float64,
+    revenue Float64,
+    _version UInt64
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(time)
+ORDER BY (tenant, site_id, dim, value, time)
+SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
+}
+
+// TotalSQL is the statement that writes the totals of a tenant's day, which begins at start (UTC), marked with the version: of the rows that the writers
+// inserted up to the positions main and late. tenant needs no escaping: the alphabet of ids has no character with a meaning in SQL. All rows are of one
+// partition of the table.
+func TotalSQL(tenant string, start time.Time, version, main, late uint64) string {
+	where := fmt.Sprintf("tenant = '%s' AND ts >= %s AND ts < %s AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)",
+		tenant, literal(start), literal(start.AddDate(0, 0, 1)), main, late)
+	parts := make([]string, len(Dims))
+	for i, d := range Dims {
+		keys, value := "tenant, site_id, is_bot, time", "''"
+		if d.Name != "" {
+			keys, value = keys+", "+d.Name, "toString("+d.Name+")"
+		}
+		parts[i] = fmt.Sprintf("SELECT tenant, site_id, '%s' AS dim, %s AS value, %s AS time, is_bot, count() AS events, countIf(type = 'pageview') AS pageviews, uniqStateIf(client_id, client_id != '') AS clients, %s(%s, client_id != '') AS client_set, sum(props_num['value']) AS amount, sum(props_num['revenue']) AS revenue\nFROM %s\nWHERE %s\nGROUP BY %s",
+			d.Name, value, d.bucket("ts"), rollup.ClientSet("StateIf"), rollup.ClientHash("client_id"), rollup.Events, where, keys)
+	}
+	return "INSERT INTO " + Table + " (tenant, site_id, dim, value, time, is_bot, events, pageviews, clients, client_set, amount, revenue, _version)\nSELECT tenant, site_id, dim, value, time, is_bot, events, pageviews, clients, client_set, amount, revenue, toUInt64(" +
+		strconv.FormatUint(version, 10) + ")\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)"
+}
+
+// CountSQL is the query for the number of events (one column) in the totals of a day's version.
+func CountSQL(tenant string, start time.Time, version uint64) string {
+	return fmt.Sprintf("SELECT toString(sum(events)) FROM %s WHERE tenant = '%s' AND dim = '' AND time >= %s AND time < %s AND _version = %d",
+		Table, tenant, literal(start), literal(start.AddDate(0, 0, 1)), version)
+}
+
+// bucket is the expression for the start of the step that holds the DateTime expression ts.
+func (d Dim) bucket(ts string) string {
+	if d.Step == time.Hour {
+		return "toStartOfHour(" + ts + ", 'UTC')"
+	}
+	return "toDateTime(toDate(" + ts + ", 'UTC'), 'UTC')"
+}
+
+func literal(t time.Time) string {
+	return "toDateTime64('" + t.UTC().Format("2006-01-02 15:04:05.000") + "', 3, 'UTC')"
+}

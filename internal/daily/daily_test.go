@@ -1,0 +1,75 @@
+package daily_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/daily"
+	"weir/internal/event"
+	"weir/internal/rollup"
+	"weir/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// TestDims holds the dims to the columns that events have.
+func TestDims(t *testing.T) {
+	for _, d := range daily.Dims {
+		found := d.Name == ""
+		for _, c := range event.Columns {
+			found = found || c.Name == d.Name && c.Stored && c.Visible
+		}
+		if !found {
+			t.Errorf("there is no column %q", d.Name)
+		}
+		if got, ok := daily.Find(d.Name); !ok || got != d {
+			t.Errorf("Find(%q) = %v, %v", d.Name, got, ok)
+		}
+	}
+	if _, ok := daily.Find("url"); ok {
+		t.Error("days are not totalled by url")
+	}
+}
+
+// TestTotals compares the totals of a day with the raw events, for each dim, and leaves out what lies behind the positions and on other days.
+func TestTotals(t *testing.T) {
+	c := testkit.Engine(t)
+	day := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, host, path, country, device, channel, utm_source, is_bot, props_num, _writer, _seq)
+SELECT if(number % 3 = 0, 'a', 'b'), if(number % 7 = 0, 's', 't'), toDateTime64('2026-01-30 12:00:00', 3, 'UTC') + number * 17, if(number % 2 = 0, 'pageview', 'click'),
+  if(number % 5 = 0, '', toString(number % 50)), 'h', concat('/', toString(number % 70), '\'\\'), if(number % 4 = 0, 'DE', 'FR'), if(number % 9 = 0, 'mobile', ''), 'search', '', number % 11 = 0,
+  map('value', toFloat64(number % 10), 'revenue', toFloat64(number % 3)), 1 + (number % 10 = 9), 1 + intDiv(number, 1000)
+FROM numbers(10000)`)
+	const version, main, late = 7, 8, 6
+	testkit.Exec(t, c, daily.TotalSQL("a", day, version, main, late))
+	testkit.Exec(t, c, daily.TotalSQL("b", day, version+1, 100, 100))
+	where := fmt.Sprintf("tenant = 'a' AND toDate(ts) = '2026-01-31' AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)", main, late)
+	measures := "sum(events), sum(pageviews), uniqMerge(clients), arraySort(groupUniqArrayMerge(100001)(client_set)), sum(amount), sum(revenue)"
+	raw := "count(), countIf(type = 'pageview'), uniqIf(client_id, client_id != ''), arraySort(groupUniqArrayIf(" + rollup.ClientHash("client_id") + ", client_id != '')), sum(props_num['value']), sum(props_num['revenue'])"
+	for _, d := range daily.Dims {
+		bucket, value := "toStartOfDay(ts, 'UTC')", "''"
+		if d.Step == time.Hour {
+			bucket = "toStartOfHour(ts, 'UTC')"
+		}
+		if d.Name != "" {
+			value = "toString(" + d.Name + ")"
+		}
+		want := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, %s AS v, toDateTime(%s, 'UTC') AS t, is_bot, %s FROM weir.events WHERE %s GROUP BY site_id, v, t, is_bot ORDER BY ALL", value, bucket, raw, where))
+		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, value, time, is_bot, %s FROM %s WHERE tenant = 'a' AND dim = '%s' AND _version = %d GROUP BY site_id, value, time, is_bot ORDER BY ALL", measures, daily.Table, d.Name, version))
+		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+			t.Errorf("%q (-events +totals):\n%.2000s", d.Name, diff)
+		}
+	}
+	want := testkit.Rows(t, c, "SELECT count() FROM weir.events WHERE "+where)
+	if got := testkit.Rows(t, c, daily.CountSQL("a", day, version)); len(got) != 1 || got[0] != want[0] {
+		t.Errorf("the totals hold %v events, want %v", got, want)
+	}
+	parts := testkit.Rows(t, c, "SELECT DISTINCT partition_id FROM system.parts WHERE database = 'weir' AND table = '"+daily.EngineTable+"' AND active")
+	if strings.Join(parts, " ") != "20260131" {
+		t.Errorf("partitions %v", parts)
+	}
+}
