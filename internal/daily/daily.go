@@ -7,6 +7,7 @@ package daily
 
 import (
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,13 @@ var Dims = func() []Dim {
 		}
 	}
 	return dims
+}()
+
+// Layout stands for what the table holds: days that were totalled under another one are totalled again. It is never 0.
+var Layout = func() uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(TotalSQL("t", time.Unix(0, 0), 0, 0, 0)))
+	return max(1, h.Sum32())
 }()
 
 // Find returns the dim of a name.

@@ -116,6 +116,9 @@ func countOf(v any) uint64 {
 
 // kind names questions whose visitors are about as many: alike but for where in time the range lies.
 func (q Question) kind() [32]byte {
+	if q.asked != nil {
+		q = *q.asked
+	}
 	length := q.To.Sub(q.From)
 	q.From = time.Time{}
 	q.To = q.From.Add(length.Round(time.Minute))

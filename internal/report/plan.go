@@ -20,6 +20,9 @@ type plan struct {
 	positions map[uint16]uint64
 	// from and to are the part of the range that the rollup covers in whole steps; its edges are read raw.
 	from, to time.Time
+	// totals are the days whose totals are read, and rest what they leave of the range, in order. Without totals the rest is the whole range.
+	totals []totalled
+	rest   []span
 }
 
 // rawOnly reads nothing but raw events.

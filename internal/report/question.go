@@ -49,6 +49,7 @@ type Question struct {
 	Timeout      time.Duration // of sessions; 0: the default
 	Offset       int           // groups to leave out before the first
 	Limit        int           // groups, the largest by the first metric first
+	asked        *Question     // what was asked, when this is about the groups of its answer only
 }
 
 // Dim is what an answer is broken down by, or what a filter looks at: a column or a property.

@@ -47,6 +47,7 @@ type builder struct {
 	q         Question
 	params    map[string]string
 	precision precision
+	inTotals  bool // what is written reads day totals, whose only dim is called value
 }
 
 const timeParam = "2006-01-02 15:04:05.000"
@@ -80,10 +81,7 @@ func build(q Question, p plan, c precision) statement {
 	b := &builder{q: q, params: map[string]string{}, precision: c}
 	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
 	where := b.filters() + botsCondition(q.Bots)
-	parts := b.raw(scope, where, p)
-	if p.rollup != nil {
-		parts = append([]string{b.fromRollup(scope, where, p)}, parts...)
-	}
+	parts := b.parts(scope, where, p)
 	var s strings.Builder
 	s.WriteString("SELECT " + b.outer(p) + "\nFROM (\n")
 	s.WriteString(b.ranked(p, strings.Join(parts, "\nUNION ALL\n")))
@@ -127,34 +125,64 @@ func (b *builder) groups() []string {
 // Each part of the UNION has the keys, the partial states of the metrics (events, pageviews, sketch of clients, value, set of clients), and the
 // _seq seen in the rollup, by writer.
 
-// raw reads events. Behind a rollup, the edges of the range and each writer's new rows are read for themselves: a condition
-// that joins them with OR would keep the engine from using its index on _seq.
-func (b *builder) raw(scope, where string, p plan) []string {
-	read := func(cond string) string {
-		return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])",
-			rollup.ClientSet("StateIf") + "(" + rollup.ClientHash("client_id") + ", client_id != '')"},
-			p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-			"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
-	}
-	if p.rollup == nil {
-		return []string{read(b.between("ts", "from", b.q.From, "to", b.q.To))}
-	}
+// parts are all of the UNION: the totals of days, what came to these since, and the rest of the range by rollup and raw events.
+func (b *builder) parts(scope, where string, p plan) []string {
 	var parts []string
-	if b.q.From.Before(p.from) {
-		parts = append(parts, read(b.between("ts", "from", b.q.From, "rfrom", p.from)))
+	rest := []span{{b.q.From, b.q.To}}
+	if len(p.totals) > 0 {
+		parts = append(parts, b.fromTotals(scope, p))
+		for i, s := range p.totals {
+			for _, w := range s.behind() {
+				n := strconv.Itoa(i)
+				parts = append(parts, b.read(scope, where, p, b.between("ts", "dfrom"+n, s.from, "dto"+n, s.to)+
+					fmt.Sprintf(" AND _writer = %d AND _seq > %s", w, b.position("d"+n+"p", w, s.position(w)))))
+			}
+		}
+		rest = p.rest
 	}
-	if p.to.Before(b.q.To) {
-		parts = append(parts, read(b.between("ts", "rto", p.to, "to", b.q.To)))
-	}
-	middle := b.between("ts", "rfrom", p.from, "rto", p.to)
-	for _, w := range []uint16{writerMain, writerLate} {
-		parts = append(parts, read(fmt.Sprintf("%s AND _writer = %d AND _seq > %s", middle, w, b.position(w, p.positions[w]))))
+	for i, s := range rest {
+		n := ""
+		if i > 0 {
+			n = strconv.Itoa(i + 1)
+		}
+		parts = append(parts, b.span(scope, where, p, s, n)...)
 	}
 	return parts
 }
 
-func (b *builder) fromRollup(scope, where string, p plan) string {
-	cond := b.between("time", "rfrom", p.from, "rto", p.to)
+// span reads a part of the range, by rollup as far as it has one. The names of its parameters end in n. Behind a rollup, the edges and each writer's new rows are
+// read for themselves: a condition that joins them with OR would keep the engine from using its index on _seq.
+func (b *builder) span(scope, where string, p plan, s span, n string) []string {
+	if p.rollup != nil {
+		p.from, p.to = whole(s, p.rollup.Step)
+	}
+	if p.rollup == nil || !p.from.Before(p.to) {
+		return []string{b.read(scope, where, p, b.between("ts", "from"+n, s.from, "to"+n, s.to))}
+	}
+	parts := []string{b.fromRollup(scope, where, p, n)}
+	if s.from.Before(p.from) {
+		parts = append(parts, b.read(scope, where, p, b.between("ts", "from"+n, s.from, "rfrom"+n, p.from)))
+	}
+	if p.to.Before(s.to) {
+		parts = append(parts, b.read(scope, where, p, b.between("ts", "rto"+n, p.to, "to"+n, s.to)))
+	}
+	middle := b.between("ts", "rfrom"+n, p.from, "rto"+n, p.to)
+	for _, w := range []uint16{writerMain, writerLate} {
+		parts = append(parts, b.read(scope, where, p, fmt.Sprintf("%s AND _writer = %d AND _seq > %s", middle, w, b.position("p", w, p.positions[w]))))
+	}
+	return parts
+}
+
+// read reads events.
+func (b *builder) read(scope, where string, p plan, cond string) string {
+	return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])",
+		rollup.ClientSet("StateIf") + "(" + rollup.ClientHash("client_id") + ", client_id != '')"},
+		p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
+		"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
+}
+
+func (b *builder) fromRollup(scope, where string, p plan, n string) string {
+	cond := b.between("time", "rfrom"+n, p.from, "rto"+n, p.to)
 	seen := func(w int) string { return fmt.Sprintf("maxIf(_seq, _writer = %d)", w) }
 	return "SELECT " + b.list("time", []string{"sum(events)", "sumIf(events, type = 'pageview')", "uniqMergeState(clients)", "sum(value)", rollup.ClientSet("MergeState") + "(client_set)"},
 		true, seen(writerMain), seen(writerLate)) +
@@ -249,8 +277,8 @@ func (b *builder) between(column, fromName string, from time.Time, toName string
 	return column + " >= " + b.time(fromName, from) + " AND " + column + " < " + b.time(toName, to)
 }
 
-func (b *builder) position(writer uint16, at uint64) string {
-	name := "p" + strconv.Itoa(int(writer))
+func (b *builder) position(prefix string, writer uint16, at uint64) string {
+	name := prefix + strconv.Itoa(int(writer))
 	b.params[name] = strconv.FormatUint(at, 10)
 	return "{" + name + ":UInt64}"
 }
@@ -276,6 +304,9 @@ func (b *builder) bucket(clock string) string {
 // dim is the expression of a dim's value.
 func (b *builder) dim(d Dim, param string) string {
 	if d.Prop == "" {
+		if b.inTotals {
+			return "value"
+		}
 		return d.Column
 	}
 	k := b.text(param, d.Prop)

@@ -33,6 +33,8 @@ type Stitched struct {
 	// others' are to be made anew.
 	Stale      bool
 	Main, Late uint64
+	// Totals says that the day's totals (package daily) stand under the version too: of the rows that are not behind it.
+	Totals bool
 }
 
 // StitchSQL is the statement that writes the runs of a tenant's day, marked with the version. tenant needs no escaping: the alphabet of ids has no

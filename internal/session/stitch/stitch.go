@@ -1,4 +1,5 @@
-// Package stitch keeps the runs of tenants' days in the table of stitched days, so that sessions of the past need not be made of events again. It tells
+// Package stitch keeps the runs of tenants' days in the table of stitched days, and the totals of large days that are over (package daily), so that
+// sessions and reports of the past need not be made of events again. It tells
 // readers which days are stitched, and how far. ../DESIGN.md says why what they read is exact whatever happens here.
 package stitch
 
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/clickhouse"
+	"weir/internal/daily"
 	"weir/internal/session"
 	"weir/internal/tenant"
 	"weir/internal/usage"
@@ -41,6 +43,8 @@ type Config struct {
 	Settle  time.Duration // how long after its end a day is stitched first; 10 min
 	Again   time.Duration // how long a day that got rows waits until it is stitched again; 1 h
 	MinRows uint64        // days with fewer are always made of events; 2000, and for today 100 times as many
+	// MinTotals is how many rows a day must have to be totalled; daily.MinRows.
+	MinTotals uint64
 	// Grace is how long an old version is kept for those who have just begun to read it; 15 min. Orphans is how often versions that nobody knows are looked for; 6 h.
 	Grace, Orphans time.Duration
 	// Asked is how long a tenant's current day is kept stitched after somebody has asked for its sessions; 1 h.
@@ -58,6 +62,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MinRows == 0 {
 		c.MinRows = 2000
+	}
+	if c.MinTotals == 0 {
+		c.MinTotals = daily.MinRows
 	}
 	return c
 }
@@ -108,6 +115,7 @@ type record struct {
 	timeout    time.Duration
 	layout     uint32
 	at         time.Time
+	totals     uint32 // layout of the totals that stand under the version; 0: none
 }
 
 // retired is a version that is not read any more.
@@ -172,9 +180,9 @@ func (s *Stitcher) Stitched(t tenant.ID, from, to int32, timeout time.Duration) 
 		r := list[0]
 		switch {
 		case rows == r.rows:
-			out = append(out, session.Stitched{Day: day, Version: r.version})
+			out = append(out, session.Stitched{Day: day, Version: r.version, Totals: r.totals == daily.Layout})
 		case rows > r.rows && (rows-r.rows)*worthless < rows:
-			out = append(out, session.Stitched{Day: day, Version: r.version, Stale: true, Main: r.main, Late: r.late})
+			out = append(out, session.Stitched{Day: day, Version: r.version, Stale: true, Main: r.main, Late: r.late, Totals: r.totals == daily.Layout})
 		}
 	})
 	return out
@@ -269,6 +277,8 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 		}
 		over := !session.Start(day + 1).Add(s.cfg.Settle).After(now)
 		switch {
+		case over && s.totalled(rows) && r.version > 0 && r.totals != daily.Layout && now.Sub(r.at) >= s.cfg.Again:
+			out = append(out, day)
 		case rows == r.rows, rows < s.cfg.MinRows:
 		case r.version == 0 && over:
 			out = append(out, day)

@@ -24,10 +24,10 @@ const (
 	keyVersion = prefix + "v"
 )
 
-const recordVersion = 1
+const recordVersion = 2
 
-// recordBytes is the length of a record: its own version, version, rows, main, late, timeout in seconds, layout, time in seconds.
-const recordBytes = 1 + 4*8 + 4 + 4 + 8
+// recordBytes is the length of a record: its own version, version, rows, main, late, timeout in seconds, layout, time in seconds, layout of the totals.
+const recordBytes = 1 + 4*8 + 4 + 4 + 8 + 4
 
 func (r record) encode() []byte {
 	b := []byte{recordVersion}
@@ -36,7 +36,8 @@ func (r record) encode() []byte {
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(r.timeout/time.Second))
 	b = binary.BigEndian.AppendUint32(b, r.layout)
-	return binary.BigEndian.AppendUint64(b, uint64(r.at.Unix()))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.at.Unix()))
+	return binary.BigEndian.AppendUint32(b, r.totals)
 }
 
 var errRecord = errors.New("a record of a stitched day cannot be read")
@@ -47,7 +48,7 @@ func decodeRecord(day int32, b []byte) (r record, err error) {
 	}
 	n := func(at int) uint64 { return binary.BigEndian.Uint64(b[1+8*at:]) }
 	return record{day: day, version: n(0), rows: n(1), main: n(2), late: n(3), timeout: time.Duration(binary.BigEndian.Uint32(b[33:])) * time.Second,
-		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0)}, nil
+		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0), totals: binary.BigEndian.Uint32(b[49:])}, nil
 }
 
 func dayKey(t tenant.ID, day int32) []byte {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/internal/clickhouse"
+	"weir/internal/daily"
 	"weir/internal/session"
 	"weir/internal/tenant"
 )
@@ -48,6 +49,11 @@ func (s *Stitcher) stitch(ctx context.Context, t tenant.ID, day int32) error {
 		return fmt.Errorf("stitch the sessions of %s of %s: %w", t, session.Start(day).Format(time.DateOnly), err)
 	}
 	s.fault("stitched")
+	if err := s.total(ctx, t, &r); err != nil {
+		s.retire(retired{day, r.version, s.now()})
+		return err
+	}
+	s.fault("totalled")
 	if err := s.store(t, r); err != nil {
 		s.retire(retired{day, r.version, s.now()})
 		return err
@@ -57,6 +63,32 @@ func (s *Stitcher) stitch(ctx context.Context, t tenant.ID, day int32) error {
 	s.metrics.rows.Add(float64(r.rows))
 	s.metrics.seconds.Observe(time.Since(begin).Seconds())
 	s.put(t, r)
+	return nil
+}
+
+// totalled says whether a day that is over and has so many rows gets totals.
+func (s *Stitcher) totalled(rows uint64) bool { return rows >= s.cfg.MinTotals }
+
+// total writes the totals of a day that is large and over, under the record's version. They count if they hold as many rows as the record says that
+// the day has: then what comes later is behind the record's positions, and nothing else is.
+func (s *Stitcher) total(ctx context.Context, t tenant.ID, r *record) error {
+	if !s.totalled(r.rows) || session.Start(r.day+1).Add(s.cfg.Settle).After(r.at) {
+		return nil
+	}
+	if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: daily.TotalSQL(string(t), session.Start(r.day), r.version, r.main, r.late), Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
+		return fmt.Errorf("total %s of %s: %w", t, session.Start(r.day).Format(time.DateOnly), err)
+	}
+	var events string
+	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: daily.CountSQL(string(t), session.Start(r.day), r.version), Settings: map[string]string{"max_threads": "1"}, Comment: "rollup/" + string(t)}, func(row []any) error {
+		events, _ = row[0].(string)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("count the totals of %s of %s: %w", t, session.Start(r.day).Format(time.DateOnly), err)
+	}
+	if events == strconv.FormatUint(r.rows, 10) {
+		r.totals = daily.Layout
+		s.metrics.totalled.Inc()
+	}
 	return nil
 }
 
@@ -189,7 +221,8 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 	}
 	defer s.release()
 	var found []retired
-	sql := "SELECT DISTINCT toString(toInt32(toDate(start_time))), toString(_version) FROM " + session.Table
+	sql := "SELECT DISTINCT toString(toInt32(toDate(start_time))), toString(_version) FROM " + session.Table +
+		"\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + daily.Table
 	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"max_threads": "1"}, Comment: "sessions"}, func(row []any) error {
 		if len(row) != 2 {
 			return fmt.Errorf("unexpected answer %v", row)
@@ -236,9 +269,11 @@ func (s *Stitcher) sweep(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	for day, versions := range byDay {
-		sql := fmt.Sprintf("ALTER TABLE %s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", session.Table, session.Start(day).Format("20060102"), strings.Join(versions, ", "))
-		if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"mutations_sync": "0"}, Comment: "sessions"}); err != nil {
-			return fmt.Errorf("remove old versions of stitched days: %w", err)
+		for _, table := range []string{session.Table, daily.Table} {
+			sql := fmt.Sprintf("ALTER TABLE %s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", table, session.Start(day).Format("20060102"), strings.Join(versions, ", "))
+			if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"mutations_sync": "0"}, Comment: "sessions"}); err != nil {
+				return fmt.Errorf("remove old versions of stitched days: %w", err)
+			}
 		}
 		s.metrics.removed.Add(float64(len(versions)))
 		s.mu.Lock()

@@ -1,0 +1,197 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/daily"
+	"weir/internal/rollup"
+	"weir/internal/session"
+	"weir/internal/tenant"
+)
+
+// span is a stretch of time, without its end.
+type span struct{ from, to time.Time }
+
+// totalled is a stretch of a day whose totals are read.
+type totalled struct {
+	span
+	day session.Stitched
+}
+
+// behind are the writers of which the day may have rows that its totals do not hold.
+func (t totalled) behind() []uint16 {
+	if t.day.Stale {
+		return []uint16{writerMain, writerLate}
+	}
+	return nil
+}
+
+func (t totalled) position(writer uint16) uint64 {
+	if writer == writerMain {
+		return t.day.Main
+	}
+	return t.day.Late
+}
+
+// The bounds of a statement that reads totals: so many parts of the range lie between days with totals, and so many days have got rows since.
+const (
+	maxRests = 6
+	maxStale = 6
+)
+
+// totalsDim is the dim of day totals that answers the question; ok is false if none does.
+func (q Question) totalsDim() (dim daily.Dim, ok bool) {
+	name := ""
+	dims := slices.Clone(q.GroupBy)
+	for _, f := range q.Filters {
+		if f.Cohort != nil {
+			return dim, false
+		}
+		dims = append(dims, f.Dim)
+	}
+	for _, d := range dims {
+		if d.Prop != "" || name != "" && d.Column != name {
+			return dim, false
+		}
+		name = d.Column
+	}
+	for _, m := range q.Metrics {
+		if !slices.Contains(metricNames, m) {
+			return dim, false
+		}
+	}
+	if dim, ok = daily.Find(name); !ok || q.Interval == Hour && dim.Step > time.Hour {
+		return dim, false
+	}
+	return dim, divides(q, dim.Step)
+}
+
+// whole is the part of a span that consists of whole steps (UTC). It is empty or the wrong way round if there is none.
+func whole(s span, step time.Duration) (from, to time.Time) {
+	from = s.from.UTC().Truncate(step)
+	if from.Before(s.from) {
+		from = from.Add(step)
+	}
+	return from, s.to.UTC().Truncate(step)
+}
+
+// withTotals lets a plan read the totals of those of the days that the question covers.
+func (p plan) withTotals(q Question, dim daily.Dim, days []session.Stitched) plan {
+	from, to := whole(span{q.From, q.To}, dim.Step)
+	stale := 0
+	for i := len(days) - 1; i >= 0; i-- { // the latest first
+		d := days[i]
+		t := totalled{span{session.Start(d.Day), session.Start(d.Day + 1)}, d}
+		if t.from.Before(from) {
+			t.from = from
+		}
+		if to.Before(t.to) {
+			t.to = to
+		}
+		if !d.Totals || !t.from.Before(t.to) || d.Stale && stale == maxStale {
+			continue
+		}
+		if d.Stale {
+			stale++
+		}
+		p.totals = append(p.totals, t)
+	}
+	slices.Reverse(p.totals)
+	for {
+		p.rest = between(span{q.From, q.To}, p.totals)
+		if len(p.rest) <= maxRests {
+			return p
+		}
+		p.totals = p.totals[firstRun(p.totals):] // the oldest ones go
+	}
+}
+
+// firstRun is how many of the days at the beginning follow each other.
+func firstRun(days []totalled) int {
+	n := 1
+	for n < len(days) && days[n].from.Equal(days[n-1].to) {
+		n++
+	}
+	return n
+}
+
+// between is what the days leave of the range.
+func between(s span, days []totalled) []span {
+	var rest []span
+	for _, d := range days {
+		if s.from.Before(d.from) {
+			rest = append(rest, span{s.from, d.from})
+		}
+		s.from = d.to
+	}
+	if s.from.Before(s.to) {
+		rest = append(rest, s)
+	}
+	return rest
+}
+
+// planned is the plan for a question: with the totals of days where there are any.
+func (r *Reporter) planned(q Question, base plan) plan {
+	dim, ok := q.totalsDim()
+	if !ok || r.deps.Sessions == nil || q.To.Sub(q.From) < dim.Step {
+		return base
+	}
+	t := tenant.ID(q.Tenant)
+	return base.withTotals(q, dim, r.deps.Sessions.Stitched(t, session.DayOf(q.From), session.DayOf(q.To), r.timeout(t)))
+}
+
+// fromTotals reads the totals of days.
+func (b *builder) fromTotals(scope string, p plan) string {
+	dim, _ := b.q.totalsDim() // there is one: the plan has totals
+	var times, versions []string
+	for i := 0; i < len(p.totals); {
+		n := firstRun(p.totals[i:])
+		k := strconv.Itoa(i)
+		times = append(times, "("+b.between("time", "tfrom"+k, p.totals[i].from, "tto"+k, p.totals[i+n-1].to)+")")
+		i += n
+	}
+	for _, t := range p.totals {
+		versions = append(versions, strconv.FormatUint(t.day.Version, 10))
+	}
+	b.inTotals = true
+	defer func() { b.inTotals = false }()
+	return "SELECT " + b.list("time", []string{"sum(events)", "sum(pageviews)", "uniqMergeState(clients)", "sum(amount)", rollup.ClientSet("MergeState") + "(client_set)"},
+		p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
+		"\nFROM " + daily.Table + "\nWHERE " + scope + " AND dim = " + b.text("totals", dim.Name) + " AND (" + strings.Join(times, " OR ") + ") AND _version IN (" + strings.Join(versions, ", ") + ")" +
+		b.filters() + botsCondition(b.q.Bots) + b.groupBy()
+}
+
+// narrowed is the question about the groups that are shown only, when its visitors need not be counted for the others: they are ranked by another
+// metric, which costs less. ok is false if there is nothing to be gained.
+func (q Question) narrowed(rows []Row) (n Question, ok bool) {
+	if len(rows) == 0 {
+		return q, false
+	}
+	values := make([]string, len(rows))
+	for i, row := range rows {
+		v, isText := row.values[0].(string)
+		if !isText {
+			return q, false
+		}
+		values[i] = v
+	}
+	asked := q
+	q.asked = &asked
+	q.Filters = append(slices.Clone(q.Filters), Filter{Dim: q.GroupBy[0], Values: values})
+	q.Offset = 0
+	return q, true
+}
+
+// ranks says whether a question's groups can be found without their visitors.
+func (q Question) ranks() bool {
+	return len(q.GroupBy) == 1 && q.Interval == "" && q.Metrics[0] != Visitors && slices.Contains(q.Metrics, Visitors)
+}
+
+// withoutVisitors is the question without that metric.
+func (q Question) withoutVisitors() Question {
+	q.Metrics = slices.DeleteFunc(slices.Clone(q.Metrics), func(m string) bool { return m == Visitors })
+	return q
+}

@@ -1,0 +1,159 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"weir/internal/daily"
+	"weir/internal/rollup"
+	"weir/internal/session"
+	"weir/internal/testkit"
+)
+
+// totalDays writes the totals of some days of the world: at positions behind which there may be rows, and under versions of which only one is read.
+func totalDays(t *testing.T, rnd *rand.Rand, tenant string, events []oracleEvent) (days []session.Stitched) {
+	t.Helper()
+	c := testkit.Engine(t)
+	last := events[len(events)-1].seq
+	for at := world.start; at.Before(world.end); at = at.AddDate(0, 0, 1) {
+		d := session.Stitched{Day: session.DayOf(at), Version: uint64(1000 + len(days)), Main: last, Late: last, Totals: rnd.IntN(6) > 0}
+		if rnd.IntN(3) == 0 {
+			d.Main, d.Late = rnd.Uint64N(last), rnd.Uint64N(last)
+		}
+		for _, e := range events {
+			behind := e.writer == writerMain && e.seq > d.Main || e.writer == writerLate && e.seq > d.Late
+			d.Stale = d.Stale || behind && session.DayOf(e.ts) == d.Day
+		}
+		if d.Totals {
+			testkit.Exec(t, c, daily.TotalSQL(tenant, at, d.Version, d.Main, d.Late))
+			testkit.Exec(t, c, daily.TotalSQL(tenant, at, d.Version+10_000, last, last)) // of a version that nobody reads
+		}
+		if rnd.IntN(8) > 0 { // else not even stitched
+			days = append(days, d)
+		}
+	}
+	return days
+}
+
+// TestTotalsEqualRaw asks random questions, with totals of days of which some have got rows since and some have none: the answer must be that of
+// an independent count.
+func TestTotalsEqualRaw(t *testing.T) {
+	c := testkit.Engine(t)
+	rnd := rand.New(rand.NewPCG(5, 6))
+	events := makeEvents(rnd, 4000)
+	store(t, c, "total", "site", events)
+	store(t, c, "total", "elsewhere", makeEvents(rnd, 300))
+	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{}}
+	half := events[len(events)-1].seq / 2
+	for _, r := range rollup.All {
+		clk.positions[r.Name] = map[uint16]uint64{writerMain: half, writerLate: half / 2}
+		for w, to := range clk.positions[r.Name] {
+			testkit.Exec(t, c, strings.Replace(r.AdvanceSQL(w, 0, to, nil), "WHERE", "WHERE tenant = 'total' AND", 1))
+		}
+	}
+	rep := newReporter(t, c, clk, Config{})
+	days := someDays{timeout: session.DefaultTimeout, days: totalDays(t, rnd, "total", events)}
+	rep.deps.Sessions = days
+	used := map[string]int{}
+	ask := func(t *rapid.T) {
+		q := drawQuestion(t)
+		q.Tenant = "total"
+		rep.cfg.Rollups = rapid.SampledFrom([][]rollup.Rollup{rollup.All, {}}).Draw(t, "rollups")
+		p := rep.planned(q, choose(q, rep.cfg.Rollups, nil))
+		if dim, ok := q.totalsDim(); ok && len(p.totals) > 0 {
+			used[dim.Name]++
+			if len(p.rest) > maxRests {
+				t.Fatalf("%d parts of the range are left", len(p.rest))
+			}
+			if slices.ContainsFunc(p.totals, func(d totalled) bool { return d.day.Stale }) {
+				used["stale"]++
+			}
+			if q.ranks() {
+				used["narrowed"]++
+			}
+		}
+		got, err := rep.Answer(context.Background(), q)
+		if err != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		if diff := cmp.Diff(count(q, events), lines(q, got)); diff != "" {
+			t.Fatalf("%+v (-counted +answered):\n%s", q, diff)
+		}
+	}
+	want := []string{"", "type", "path", "country", "host", "stale", "narrowed"}
+	for rounds := 0; rounds < 10 && (rounds == 0 || slices.ContainsFunc(want, func(n string) bool { return used[n] == 0 })); rounds++ {
+		rapid.Check(t, ask)
+	}
+	t.Log("totals read:", used)
+	for _, n := range want {
+		if used[n] == 0 {
+			t.Errorf("no question used totals: %q", n)
+		}
+	}
+}
+
+// TestPlanOfTotals shows what of a range is read from where.
+func TestPlanOfTotals(t *testing.T) {
+	at := func(text string) time.Time {
+		out, err := time.Parse("01-02 15:04", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.AddDate(2026, 0, 0)
+	}
+	day := func(text string, stale bool) session.Stitched {
+		return session.Stitched{Day: session.DayOf(at(text + " 00:00")), Version: 1, Totals: true, Stale: stale}
+	}
+	show := func(list []span) string {
+		var out []string
+		for _, s := range list {
+			out = append(out, s.from.Format("01-02 15:04")+" – "+s.to.Format("01-02 15:04"))
+		}
+		return strings.Join(out, ", ")
+	}
+	var alternate, late []session.Stitched
+	for i := range 16 {
+		alternate = append(alternate, day(fmt.Sprintf("03-%02d", 1+2*i%31), false))
+		late = append(late, day(fmt.Sprintf("03-%02d", 1+i), true))
+	}
+	hour, whole := daily.Dims[0], daily.Dim{Name: "path", Step: 24 * time.Hour}
+	for _, tc := range []struct {
+		name       string
+		from, to   string
+		dim        daily.Dim
+		days       []session.Stitched
+		read, rest string
+	}{
+		{"nothing", "03-01 00:00", "03-02 00:00", hour, nil, "", "03-01 00:00 – 03-02 00:00"},
+		{"all", "03-01 00:00", "03-03 00:00", hour, []session.Stitched{day("03-01", false), day("03-02", false)}, "03-01 00:00 – 03-02 00:00, 03-02 00:00 – 03-03 00:00", ""},
+		{"edges by the hour", "03-01 10:30", "03-02 05:15", hour, []session.Stitched{day("03-01", false), day("03-02", false)}, "03-01 11:00 – 03-02 00:00, 03-02 00:00 – 03-02 05:00", "03-01 10:30 – 03-01 11:00, 03-02 05:00 – 03-02 05:15"},
+		{"edges by the day", "03-01 10:30", "03-03 05:15", whole, []session.Stitched{day("03-01", false), day("03-02", false), day("03-03", false)}, "03-02 00:00 – 03-03 00:00", "03-01 10:30 – 03-02 00:00, 03-03 00:00 – 03-03 05:15"},
+		{"without totals", "03-01 00:00", "03-03 00:00", hour, []session.Stitched{{Day: day("03-01", false).Day}, day("03-02", false)}, "03-02 00:00 – 03-03 00:00", "03-01 00:00 – 03-02 00:00"},
+		{"too many gaps", "03-01 00:00", "04-01 00:00", hour, alternate[:15], "03-21 00:00 – 03-22 00:00, 03-23 00:00 – 03-24 00:00, 03-25 00:00 – 03-26 00:00, 03-27 00:00 – 03-28 00:00, 03-29 00:00 – 03-30 00:00",
+			"03-01 00:00 – 03-21 00:00, 03-22 00:00 – 03-23 00:00, 03-24 00:00 – 03-25 00:00, 03-26 00:00 – 03-27 00:00, 03-28 00:00 – 03-29 00:00, 03-30 00:00 – 04-01 00:00"},
+		{"too many that have got rows", "03-01 00:00", "03-17 00:00", hour, late, "03-11 00:00 – 03-12 00:00, 03-12 00:00 – 03-13 00:00, 03-13 00:00 – 03-14 00:00, 03-14 00:00 – 03-15 00:00, 03-15 00:00 – 03-16 00:00, 03-16 00:00 – 03-17 00:00", "03-01 00:00 – 03-11 00:00"},
+	} {
+		p := rawOnly.withTotals(Question{From: at(tc.from), To: at(tc.to)}, tc.dim, tc.days)
+		var read []span
+		for _, d := range p.totals {
+			read = append(read, d.span)
+		}
+		if got := show(read); got != tc.read {
+			t.Errorf("%s: reads totals of %s, want %s", tc.name, got, tc.read)
+		}
+		if got := show(p.rest); got != tc.rest {
+			t.Errorf("%s: leaves %s, want %s", tc.name, got, tc.rest)
+		}
+		if len(p.rest) > maxRests {
+			t.Errorf("%s: leaves %s", tc.name, show(p.rest))
+		}
+	}
+}
