@@ -66,8 +66,8 @@ func TestMergesUndone(t *testing.T) {
 		without := map[pair]bool{}
 		check := func() {
 			t.Helper()
-			want, got := personsOf(events, without), map[string]string{}
-			got, _ = answeredPersons(t, r, c, name, "site")
+			want := personsOf(events, without)
+			got, _ := answeredPersons(t, r, c, name, "site")
 			for _, e := range events {
 				if w := want(e); got[e.ID] != w {
 					t.Fatalf("round %d without %v: %+v is of %q, by the definition of %q", round, without, e, got[e.ID], w)
