@@ -43,6 +43,7 @@ func Register(api huma.API, r *Reporter) {
 	registerFunnels(api, r)
 	registerLive(api, r)
 	registerPeople(api, r)
+	registerPaths(api, r)
 }
 
 // answerOf describes an answer that is written as it was kept, without another trip through a marshaller.
