@@ -54,7 +54,7 @@ func TestReplay(t *testing.T) {
 		// Grafana's data source: health, editor, and a panel with its macros filled in.
 		{"grafana", "database=acme", "SELECT version()", lines{"25.8.1.1"}},
 		{"grafana", "database=acme&max_execution_time=60", "SHOW DATABASES", lines{"acme"}},
-		{"grafana", "", `SHOW TABLES FROM "acme"`, lines{"events", "rollup_hour_audience", "rollup_hour_page", "rollup_minute"}},
+		{"grafana", "", `SHOW TABLES FROM "acme"`, lines{"events", "rollup_hour_audience", "rollup_hour_page", "rollup_minute", "sessions"}},
 		{"grafana", "", `DESC TABLE "acme"."events"`, nil},
 		{"grafana", "", "SELECT name, type, table FROM system.columns WHERE database IN ('acme') AND name = 'ts'", lines{`ts	DateTime64(3, \'UTC\')	events`}},
 		{"grafana", "", "SELECT DISTINCT arrayJoin(mapKeys(props)) AS keys FROM acme.events LIMIT 1000", lines{}},
@@ -73,7 +73,7 @@ func TestReplay(t *testing.T) {
 		{"python", "", "SELECT version(), timezone()", lines{"25.8.1.1\tUTC"}},
 		{"python", "", "SELECT name, value, readonly FROM system.settings LIMIT 10000", nil},
 		{"superset", "", "SELECT currentDatabase()", lines{"acme"}},
-		{"superset", "", "SHOW TABLES FROM `acme`", lines{"events", "rollup_hour_audience", "rollup_hour_page", "rollup_minute"}},
+		{"superset", "", "SHOW TABLES FROM `acme`", lines{"events", "rollup_hour_audience", "rollup_hour_page", "rollup_minute", "sessions"}},
 		{"superset", "", "DESCRIBE TABLE `acme`.`events`", nil},
 		{"superset", "", "SELECT engine, engine_full, comment FROM system.tables WHERE database = 'acme' AND name = 'events'", nil},
 		// clickhouse-go before an insert, and its database/sql ping.

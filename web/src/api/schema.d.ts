@@ -187,6 +187,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/{site_id}/paths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Next and previous pages
+         * @description Where persons go from an anchor, or come from: the page views next to each person's first anchor event in the range, up to depth of them. A way ends (exit; backwards entry) where the person has no further page view
+         *     within 30 minutes of the one before. Repeated views of one page are one. Each person counts once, so the links into a node add up to it. Of each step the limit most frequent paths are shown, the rest is other.
+         *     Step 0 is the anchor: by path, if it is a page view; else by its type. Page views and anchors must pass the filters.
+         */
+        get: operations["paths"];
+        put?: never;
+        /**
+         * Next and previous pages, asked in JSON
+         * @description Where persons go from an anchor, or come from: the page views next to each person's first anchor event in the range, up to depth of them. A way ends (exit; backwards entry) where the person has no further page view
+         *     within 30 minutes of the one before. Repeated views of one page are one. Each person counts once, so the links into a node add up to it. Of each step the limit most frequent paths are shown, the rest is other.
+         *     Step 0 is the anchor: by path, if it is a page view; else by its type. Page views and anchors must pass the filters.
+         */
+        post: operations["paths-post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/{site_id}/people/merges/{merge}": {
         parameters: {
             query?: never;
@@ -2709,6 +2737,62 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        PathAnchor: {
+            /** @description Only events of this path. */
+            path?: string;
+            /** @description pageview by default. */
+            type?: string;
+        };
+        PathLink: {
+            /** Format: int64 */
+            people: number;
+            source: string;
+            target: string;
+        };
+        PathNode: {
+            id: string;
+            /** @description A path; other for the rest; exit or entry where ways end. Ids of the latter three have = behind the step. */
+            path: string;
+            /** Format: int64 */
+            people: number;
+            /**
+             * Format: int64
+             * @description 0 is the anchor.
+             */
+            step: number;
+        };
+        Paths: {
+            /** @description Everything that was acknowledged up to here is counted. */
+            as_of: string;
+            /** @description Later events may still arrive for times after this. */
+            complete_until: string;
+            links: components["schemas"]["PathLink"][] | null;
+            nodes: components["schemas"]["PathNode"][] | null;
+        };
+        PathsQuery: {
+            anchor?: components["schemas"]["PathAnchor"];
+            /** @description exclude (the default), include or only. */
+            bots?: string;
+            /**
+             * Format: int64
+             * @description Steps beside the anchor, 1 to 10; 3 by default.
+             */
+            depth?: number;
+            /** @description next (the default) or previous. */
+            direction?: string;
+            filter?: string | string[];
+            /** @description Start: a time, a date, or a length back from to; 7d by default. */
+            from?: string;
+            /**
+             * Format: int64
+             * @description Paths of a step, 1 to 50; 5 by default.
+             */
+            limit?: number;
+            /** @description A saved segment's id: its filters are added. */
+            segment?: string;
+            /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
+            to?: string;
+        };
         Person: {
             as_of: string;
             /** @description Its client ids and user ids, by name; at most 1000. */
@@ -4464,6 +4548,98 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    paths: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                /** @description May be repeated. */
+                filter?: string[] | null;
+                segment?: string;
+                bots?: string;
+                /** @description Type of the anchor; pageview by default. */
+                anchor?: string;
+                /** @description Path of the anchor. */
+                path?: string;
+                direction?: string;
+                depth?: string;
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paths"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "paths-post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PathsQuery"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paths"];
+                };
+            };
+            /** @description Error */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
