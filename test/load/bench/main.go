@@ -11,10 +11,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
+	"weir/test/load/measure"
 	"weir/test/system/harness"
 )
 
@@ -73,7 +73,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{o: o, dir: dir, res: results{When: time.Now().UTC().Truncate(time.Second), Machine: machine(), Conns: o.conns, Batch: o.batch}}
+	b := &bench{o: o, dir: dir, res: results{When: time.Now().UTC().Truncate(time.Second), Machine: measure.ThisMachine(), Conns: o.conns, Batch: o.batch}}
 	if err := b.run(ctx); err != nil {
 		return err
 	}
@@ -96,39 +96,4 @@ func run(ctx context.Context) error {
 		return err
 	}
 	return writeReport(b.res, filepath.Join(*docs, "BENCHMARKS.md"))
-}
-
-// machineFacts say what the figures were measured on.
-type machineFacts struct {
-	CPU      string `json:"cpu"`
-	Cores    int    `json:"cores"`
-	MemoryGB int    `json:"memory_gb"`
-	OS       string `json:"os"`
-	Go       string `json:"go"`
-	// Load is the machine's load average over the minute before the run: anything above nothing spoils the figures.
-	Load float64 `json:"load_average_before"`
-}
-
-func machine() machineFacts {
-	m := machineFacts{Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
-		var kb int
-		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kb); err == nil {
-			m.MemoryGB = (kb + 1<<19) >> 20
-		}
-	}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		if _, err := fmt.Sscan(string(text), &m.Load); err != nil {
-			m.Load = 0 // not Linux as we know it
-		}
-	}
-	return m
 }

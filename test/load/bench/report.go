@@ -9,15 +9,14 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"weir/test/load/measure"
 )
 
 const (
 	beginMark = "<!-- bench:begin: written by make bench, do not edit -->"
 	endMark   = "<!-- bench:end -->"
 )
-
-// quiet is the load average below which a machine counts as free.
-const quiet = 0.7
 
 const freshReport = "# Benchmarks\n\n`make bench` measures weir on the machine where it runs and writes this page. Ratios matter more than absolute figures.\n\n" +
 	beginMark + "\n" + endMark + "\n"
@@ -54,7 +53,7 @@ func report(r results) string {
 	m := r.Machine
 	fmt.Fprintf(&b, "Measured %s on %d cores (%s), %d GB, %s, %s; the load generator ran on the same machine. Events of %.0f bytes, %d a request, %d connections, each with a random id, all enriched, deduplicated and rolled up.\n\n",
 		r.When.Format("2006-01-02"), m.Cores, m.CPU, m.MemoryGB, m.OS, m.Go, r.Max.BytesPer, r.Batch, r.Conns)
-	if m.Load > quiet {
+	if m.Load > measure.Quiet {
 		fmt.Fprintf(&b, "**Other work was running on the machine (load average %.1f before the start): the figures are too low, only the CPU times are near the truth.**\n\n", m.Load)
 	}
 	b.WriteString("| what | measured | budget | |\n|---|---|---|---|\n")

@@ -19,10 +19,10 @@ import (
 
 // results are the figures of a run, as they are kept in test/load/results.
 type results struct {
-	When    time.Time    `json:"when"`
-	Machine machineFacts `json:"machine"`
-	Conns   int          `json:"connections"`
-	Batch   int          `json:"events_per_request"`
+	When    time.Time       `json:"when"`
+	Machine measure.Machine `json:"machine"`
+	Conns   int             `json:"connections"`
+	Batch   int             `json:"events_per_request"`
 
 	Idle    memory        `json:"idle_memory"`
 	Max     maxRun        `json:"max"`

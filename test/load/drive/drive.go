@@ -31,6 +31,10 @@ type Config struct {
 	// answered, and latency counts from the due time. Zero sends as fast as answers come.
 	Rate     float64
 	Duration time.Duration
+	// Total ends the run when IDs has given out so many numbers; 0: only Duration does.
+	Total uint64
+	// Import sends the events as an import, for which any time is allowed.
+	Import bool
 }
 
 // Result is what came of a run.
@@ -72,7 +76,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		workers[i] = w
 	}
 	began := time.Now()
-	sched := &schedule{began: began, end: began.Add(cfg.Duration)}
+	sched := &schedule{began: began, end: began.Add(cfg.Duration), ids: cfg.IDs, total: cfg.Total}
 	if cfg.Rate > 0 {
 		sched.interval = time.Duration(float64(cfg.Events.Batch) / cfg.Rate * float64(time.Second))
 	}
@@ -110,11 +114,13 @@ type schedule struct {
 	began, end time.Time
 	interval   time.Duration // 0: at once
 	next       atomic.Int64
+	ids        *events.Counter
+	total      uint64
 }
 
 // wait sleeps until the next request is due; ok is false when the run is over.
 func (s *schedule) wait(ctx context.Context) (due time.Time, ok bool) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || s.total > 0 && s.ids.Count() >= s.total {
 		return due, false
 	}
 	if s.interval == 0 {
@@ -215,7 +221,11 @@ func (w *worker) send(now time.Time) (int, error) {
 	}
 	size := w.events.Size()
 	text := w.events.Next(now)
-	w.head = fmt.Appendf(w.head[:0], "POST /ingest HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n", w.cfg.Addr, w.cfg.Key, size)
+	path := "/ingest"
+	if w.cfg.Import {
+		path += "?mode=import"
+	}
+	w.head = fmt.Appendf(w.head[:0], "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n", path, w.cfg.Addr, w.cfg.Key, size)
 	bufs := net.Buffers{w.head, text}
 	if _, err := bufs.WriteTo(w.conn); err != nil {
 		return 0, err

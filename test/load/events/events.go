@@ -16,6 +16,11 @@ type Config struct {
 	Clients int    // distinct client ids, at most 100 000 000
 	Seed    uint64 // of the choice of pages, agents and so on
 	Bodies  int    // distinct bodies of one Renderer, 8 by default
+	// Visit is how many events of one client follow each other, Gap apart; 0: each event is of a client of its own.
+	Visit int
+	Gap   time.Duration
+	// Clock gives the time of a body by the number of its first event; nil: the time of sending.
+	Clock func(n uint64) time.Time
 }
 
 // Counter numbers events over all renderers of a run, so that no id is used twice.
@@ -125,18 +130,20 @@ func zipf(rnd *rand.Rand, n int) int {
 // Size is the number of bytes of the next body: all times and ids have fixed widths, so a body's size never changes.
 func (r *Renderer) Size() int { return len(r.bodies[r.next].text) }
 
-// Next returns a body of Batch events at now, each with an id of its own. It is valid until the body comes round again.
+// Next returns a body of Batch events at now (or by Clock), each with an id of its own. It is valid until the body comes round again.
 func (r *Renderer) Next(now time.Time) []byte {
 	b := &r.bodies[r.next]
 	r.next = (r.next + 1) % len(r.bodies)
 	first := r.count.n.Add(uint64(len(b.ids))) - uint64(len(b.ids))
-	var stamp [msWidth]byte
-	putDecimal(stamp[:], uint64(now.UnixMilli()))
+	if r.cfg.Clock != nil {
+		now = r.cfg.Clock(first)
+	}
+	visit, gap := uint64(max(1, r.cfg.Visit)), uint64(r.cfg.Gap.Milliseconds())
 	for i, at := range b.ids {
 		n := first + uint64(i)
 		putID(b.text[at:at+idWidth], r.run, n)
-		copy(b.text[b.times[i]:], stamp[:])
-		putDecimal(b.text[b.clients[i]:b.clients[i]+clientWidth], mix(n)%uint64(r.cfg.Clients))
+		putDecimal(b.text[b.times[i]:b.times[i]+msWidth], uint64(now.UnixMilli())+n%visit*gap)
+		putDecimal(b.text[b.clients[i]:b.clients[i]+clientWidth], mix(n/visit)%uint64(r.cfg.Clients))
 	}
 	return b.text
 }

@@ -57,3 +57,33 @@ func BenchmarkNext(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*200), "ns/event")
 }
+
+func TestVisits(t *testing.T) {
+	var c Counter
+	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	r := New(Config{SiteID: "s1", Batch: 12, Clients: 1_000_000, Visit: 4, Gap: 20 * time.Second,
+		Clock: func(n uint64) time.Time { return start.Add(time.Duration(n) * time.Hour) }}, 1, &c)
+	r.Next(time.Now())
+	n := 0
+	var client string
+	for line := range bytes.Lines(r.Next(time.Now())) {
+		var ev struct {
+			TS     int64  `json:"ts"`
+			Client string `json:"client_id"`
+		}
+		if err := json.Unmarshal(line, &ev); err != nil {
+			t.Fatal(err)
+		}
+		if want := start.Add(12*time.Hour + time.Duration(n%4)*20*time.Second).UnixMilli(); ev.TS != want {
+			t.Errorf("event %d is at %d, want %d", n, ev.TS, want)
+		}
+		if same := ev.Client == client; same != (n%4 != 0) {
+			t.Errorf("event %d: the same client as before: %v", n, same)
+		}
+		client = ev.Client
+		n++
+	}
+	if n != 12 {
+		t.Fatalf("%d events", n)
+	}
+}

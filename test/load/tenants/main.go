@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{o: o, report: func(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }}
-	b.res = results{When: time.Now().UTC().Truncate(time.Second), Cores: runtime.NumCPU(), Load: loadAverage(), Events: o.events}
+	b.res = results{When: time.Now().UTC().Truncate(time.Second), Cores: runtime.NumCPU(), Load: measure.LoadAverage(), Events: o.events}
 	if err := b.run(ctx, dir); err != nil {
 		return err
 	}
@@ -139,13 +139,6 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	return writeReport(b.res, filepath.Join(docs, "BENCHMARKS.md"))
-}
-
-func loadAverage() (load float64) {
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		_, _ = fmt.Sscan(string(text), &load) // zero where it is not Linux as we know it
-	}
-	return load
 }
 
 func (b *bench) run(ctx context.Context, dir string) (err error) {

@@ -15,15 +15,14 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"weir/test/load/measure"
 )
 
 const (
 	beginMark = "<!-- bench-tenants:begin: written by make bench-tenants, do not edit -->"
 	endMark   = "<!-- bench-tenants:end -->"
 )
-
-// quiet is the load average below which a machine counts as free.
-const quiet = 0.7
 
 // writeReport puts the figures between the marks of the page; at its end when it has none.
 func writeReport(r results, name string) error {
@@ -58,7 +57,7 @@ func render(r results) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on %d cores by `make bench-tenants`, the load generator on the same machine; A and B had %d events each before. Phases of B alone and of B beside A's flood took turns. A sent a hundred full scans and wide group-bys at once, over and over, and ten times its limit of events.\n\n",
 		r.When.Format("2006-01-02"), r.Cores, r.Events)
-	if r.Load > quiet {
+	if r.Load > measure.Quiet {
 		fmt.Fprintf(&b, "**Other work was running on the machine (load average %.1f before the start).**\n\n", r.Load)
 	}
 	b.WriteString("| what | measured | budget | |\n|---|---|---|---|\n")

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/test/load/drive"
+)
+
+// question is one that a dashboard asks. Its limit is a number of its own each time, so that no answer is kept.
+type question struct {
+	name   string
+	budget float64 // of the p95, in milliseconds; 0: none
+	path   string  // below the site
+	days   float64 // back from the end of the events; 0: all of them
+	params string  // of a GET
+	body   map[string]any
+	vary   func(body map[string]any, n int) // of a POST, instead of its limit
+}
+
+// panelBudget is the budget of a dashboard's panel, in milliseconds.
+const panelBudget = 300
+
+// questions are those of the pages of the dashboard, over 30 days unless they say otherwise.
+func (b *bench) list() []question {
+	panel := func(name, params string, days float64) question {
+		return question{name: name, budget: panelBudget, path: "/report", params: params, days: days}
+	}
+	tenMillion := 10e6 / float64(max(b.res.Events, 1)) * 7 * float64(b.o.weeks)
+	list := []question{
+		panel("tiles: pageviews, visitors, 30 days and the 30 before", "metric=pageviews,visitors&compare=previous", 30),
+		panel("tiles: sessions, bounce rate, duration, 30 days", "metric=sessions,bounce_rate,session_duration", 30),
+		panel("series by day", "metric=pageviews,visitors&interval=day", 30),
+		panel("series by hour, 24 hours", "metric=pageviews,visitors&interval=hour", 1),
+		panel("series by week, all", "metric=pageviews,visitors&interval=week", 0),
+		panel("series of sessions by day", "metric=sessions&interval=day", 30),
+		panel("top pages", "metric=pageviews,visitors&group_by=path", 30),
+		panel("top entry pages", "metric=entries,bounce_rate&group_by=entry_path", 30),
+		panel("channels", "metric=sessions,visitors&group_by=channel", 30),
+		panel("sources", "metric=visitors&group_by=referrer_host", 30),
+		panel("campaigns", "metric=visitors&group_by=utm_campaign", 30),
+		panel("countries", "metric=visitors&group_by=country", 30),
+		panel("devices", "metric=visitors&group_by=device", 30),
+		panel("browsers", "metric=visitors&group_by=browser", 30),
+		panel("event types", "metric=events&group_by=type", 30),
+		panel("one device's series by day", "metric=pageviews,visitors&interval=day&filter=device:mobile", 30),
+		panel("a property, 7 days", "metric=events&group_by=props.plan", 7),
+		panel("revenue by day", "metric=value&interval=day&filter=type:purchase", 30),
+		{name: "real time", budget: panelBudget, path: "/realtime"},
+		{name: "latest sessions", budget: panelBudget, path: "/sessions", days: 7},
+		{name: "latest events", budget: panelBudget, path: "/events", days: 7},
+		{name: "people's paths, 1 day", path: "/paths", days: 1, body: map[string]any{"anchor": map[string]any{"type": "pageview"}, "depth": 3}},
+		{name: "funnel of 3 steps, 7 days", path: "/funnel", days: 7, body: funnel(3), vary: window},
+		{name: "funnel of 16 steps over 10 M events", budget: 2000, path: "/funnel", days: tenMillion, body: funnel(16), vary: window},
+	}
+	return append(list, question{name: "retention of 12 weeks", budget: 2000, path: "/retention", body: map[string]any{"period": "week", "periods": 12, "mode": "first_time",
+		"start": map[string]any{"type": "pageview"}, "return": map[string]any{"type": "pageview"}}, vary: func(body map[string]any, n int) {
+		body["filter"] = []string{"!path:/none/" + strconv.Itoa(n)}
+	}})
+}
+
+// funnel has steps that fewer and fewer people take.
+func funnel(steps int) map[string]any {
+	sections := []string{"products", "category", "blog", "help", "account", "search", "pricing", "checkout"}
+	list := make([]map[string]any, steps)
+	for i := range list {
+		list[i] = map[string]any{"type": "pageview", "filter": []string{"path:~/" + sections[i%len(sections)] + "/"}}
+	}
+	return map[string]any{"steps": list, "order": "ordered"}
+}
+
+// window varies a funnel.
+func window(body map[string]any, n int) { body["window"] = strconv.Itoa(86_400+n) + "s" }
+
+// request makes the n-th request of a question.
+func (q question) request(ctx context.Context, base string, start, end time.Time, n int) (*http.Request, error) {
+	if q.days > 0 {
+		if from := end.Add(-time.Duration(q.days * 24 * float64(time.Hour))); from.After(start) {
+			start = from.Truncate(time.Hour)
+		}
+	}
+	from, to := start.Format(time.RFC3339), end.Format(time.RFC3339)
+	if q.body == nil {
+		params := url.Values{}
+		if q.path != "/realtime" {
+			params = url.Values{"from": {from}, "to": {to}, "limit": {strconv.Itoa(100 + n)}}
+		}
+		at := base + q.path + "?" + params.Encode()
+		if q.params != "" {
+			at += "&" + q.params
+		}
+		return http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	}
+	body := map[string]any{"from": from, "to": to}
+	for k, v := range q.body {
+		body[k] = v
+	}
+	if q.vary != nil {
+		q.vary(body, n)
+	} else {
+		body["limit"] = 5 + n
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return http.NewRequestWithContext(ctx, http.MethodPost, base+q.path, bytes.NewReader(text))
+}
+
+// questions asks each question some rounds, one after the other; the first answer of each is not counted.
+func (b *bench) questions(ctx context.Context) error {
+	base := b.s.URL + "/api/v1/analytics/" + b.t.SiteID
+	n := 0
+	for _, q := range b.list() {
+		if !strings.Contains(q.name, b.o.only) {
+			continue
+		}
+		a := answered{Name: q.name, Budget: q.budget}
+		var h drive.Histogram
+		var sum answerCost
+		for i := range b.o.rounds + 1 {
+			if q.path == "/realtime" {
+				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // its answers are kept for a second
+			}
+			n++
+			req, err := q.request(ctx, base, b.start, b.end, n)
+			if err != nil {
+				return err
+			}
+			took, cost, err := b.ask(req)
+			if err != nil {
+				a.Failed = err.Error()
+				break
+			}
+			if cost.kept {
+				a.Kept++
+			} else if i > 0 {
+				h.Add(took)
+				sum.cpu += cost.cpu
+				sum.rows += cost.rows
+			}
+		}
+		a.Count, a.P50, a.P95, a.Max = h.Count(), milliseconds(h.Quantile(0.5)), milliseconds(h.Quantile(0.95)), milliseconds(h.Quantile(1))
+		if a.Count > 0 {
+			a.CPU, a.Rows = 1000*sum.cpu/float64(a.Count), sum.rows/float64(a.Count)
+		}
+		b.res.Questions = append(b.res.Questions, a)
+		b.report("%-55s p50 %7.1f ms  p95 %7.1f ms  %10.0f rows  %s", a.Name, a.P50, a.P95, a.Rows, a.Failed)
+	}
+	return nil
+}
+
+// answerCost is what an answer says of its making.
+type answerCost struct {
+	kept      bool
+	cpu, rows float64
+}
+
+// ask sends a request and reads the whole answer.
+func (b *bench) ask(req *http.Request) (took time.Duration, cost answerCost, err error) {
+	req.Header.Set("Authorization", "Bearer "+b.t.Analyst)
+	began := time.Now()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, cost, err
+	}
+	text, err := io.ReadAll(resp.Body)
+	took = time.Since(began)
+	if cerr := resp.Body.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %.300s", resp.StatusCode, text)
+	}
+	cost.kept = resp.Header.Get("X-Weir-Cache") == "hit"
+	var said struct {
+		CPU  float64 `json:"cpu_seconds"`
+		Rows float64 `json:"rows_read"`
+	}
+	if text := resp.Header.Get("X-Weir-Cost") + resp.Trailer.Get("X-Weir-Cost"); text != "" && err == nil {
+		err = json.Unmarshal([]byte(text), &said)
+	}
+	cost.cpu, cost.rows = said.CPU, said.Rows
+	return took, cost, err
+}
