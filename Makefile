@@ -73,6 +73,9 @@ bench: build ## ingest, freshness, ack, memory, restart: writes docs/BENCHMARKS.
 bench-tenants: build ## what tenants feel of each other, router, kept panels, 10 000 tenants: writes docs/BENCHMARKS.md
 	$(GO) run ./test/load/tenants -bin $(CURDIR)/bin/weir -docs docs $(BENCHFLAGS)
 
+bench-analytics: build ## a dashboard's questions over 100 million events (smaller with BENCHFLAGS='-events N'): writes docs/BENCHMARKS.md
+	$(GO) run ./test/load/analytics -bin $(CURDIR)/bin/weir -docs docs $(BENCHFLAGS)
+
 microbench: deps ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
