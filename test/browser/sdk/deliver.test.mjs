@@ -46,13 +46,12 @@ describe('delivery', { concurrency: 8, timeout: 100000 }, () => {
     assert.equal(ids.length, 148);
   });
 
-  test('the renderer is killed', async (t) => {
+  test('the process of the page dies', async (t) => {
     const own = await launch();
     t.after(() => own.close());
     const s = await site(t);
     const c = await own.newContext();
     const ids = [];
-    const cdp = await own.newBrowserCDPSession();
     for (let i = 0; i < 4; i++) {
       s.gate.fault = (e) => (e.path === '/collect' ? ['drop', 'lose', 'stall', undefined][i] : undefined);
       const page = await c.newPage();
@@ -61,10 +60,12 @@ describe('delivery', { concurrency: 8, timeout: 100000 }, () => {
       await loaded(page);
       await make(page, 20);
       await page.evaluate(() => weir.flush());
-      const crashed = new Promise((done) => page.once('crash', done));
-      const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
-      for (const p of processInfo) if (p.type === 'renderer') process.kill(p.id, 'SIGKILL');
-      await crashed;
+      let crashed = false;
+      page.once('crash', () => (crashed = true));
+      // Chromium ends the page's process on the spot. (A kill by id also hits the spare process that the next page is to get, and that page then hangs.)
+      const cdp = await c.newCDPSession(page);
+      cdp.send('Page.crash').catch(() => undefined); // nobody is left to answer
+      await until(() => crashed, 'the crash');
     }
     s.gate.fault = () => undefined;
     await visit(c, s);
