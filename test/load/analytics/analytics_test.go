@@ -23,29 +23,23 @@ func TestReport(t *testing.T) {
 	if err := os.WriteFile(name, []byte("# Benchmarks\n\nmy words\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var pages [2]string
-	for i := range pages { // the second time in its place
-		if err := writeReport(example(), name); err != nil {
-			t.Fatal(err)
-		}
-		text, _ := os.ReadFile(name)
-		pages[i] = string(text)
+	if err := writeReport(example(), name); err != nil {
+		t.Fatal(err)
 	}
-	if pages[0] != pages[1] {
-		t.Error("a second report does not replace the first")
-	}
+	text, _ := os.ReadFile(name)
+	page := string(text)
 	for _, want := range []string{"my words", "| fast | 10 ms | 20 ms | 0 ms | 0 ms | 0 | ≤ 300 ms | met |", "| slow | 10 ms | 301 ms | 0 ms | 0 ms | 0 | ≤ 300 ms | **missed** |",
 		"| free | 1 ms | 2 ms | 0 ms | 0 ms | 0 |  |  |", "| kept only | 0 ms | 0 ms | 0 ms | 0 ms | 0 | ≤ 300 ms | **missed** |", "| broken | | | | | | ≤ 300 ms | **failed** |", "| 0 ms | 900 ms | | | | ≤ 1000 ms | met |"} {
-		if !strings.Contains(pages[0], want) {
-			t.Errorf("%q is missing in\n%s", want, pages[0])
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is missing in\n%s", want, page)
 		}
 	}
-	svg := filepath.Join(dir, "img", "analytics.svg")
+	svg := filepath.Join(dir, "analytics.svg")
 	if err := plotTimes(example(), svg); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := os.ReadFile(svg); err != nil || !strings.Contains(string(text), "<svg") {
-		t.Errorf("no drawing: %v", err)
+	if text, err := os.ReadFile(svg); err != nil || !strings.Contains(string(text), "fast") {
+		t.Errorf("no bars of the questions: %v", err)
 	}
 }
 

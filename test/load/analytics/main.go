@@ -17,6 +17,7 @@ import (
 	"weir/test/load/drive"
 	"weir/test/load/events"
 	"weir/test/load/measure"
+	"weir/test/load/publish"
 	"weir/test/system/harness"
 )
 
@@ -40,6 +41,7 @@ type options struct {
 	fresh    time.Duration
 	rate     float64 // events a second during the measurement of freshness
 	only     string  // part of a question's name
+	quick    bool    // a question that fails ends the run
 	keep     string  // a data directory to make once and use again
 }
 
@@ -102,14 +104,14 @@ func parse(args []string) (o options, docs string, write bool, err error) {
 	fs.Float64Var(&o.rate, "rate", 20_000, "events a second that come in meanwhile")
 	fs.StringVar(&o.only, "only", "", "ask only the questions whose name contains this, and write nothing")
 	fs.StringVar(&o.keep, "keep", "", "a data directory that is made once and used again, with its time of making (a second run imports nothing)")
-	quick := fs.Bool("quick", false, "a run of seconds that shows that the harness works; its figures mean nothing")
+	fs.BoolVar(&o.quick, "quick", false, "a run of seconds that shows that the harness works; its figures mean nothing")
 	fs.StringVar(&docs, "docs", filepath.Join(root, "docs"), "where BENCHMARKS.md and img/analytics.svg are written")
 	fs.BoolVar(&write, "write", true, "write those; false prints the raw figures only")
 	if err := fs.Parse(args); err != nil {
 		return o, "", false, err
 	}
-	if *quick {
-		o.events, o.clients, o.rounds, o.fresh, o.rate = 20_000, 1000, 1, time.Second, 100
+	if o.quick {
+		o.events, o.weeks, o.clients, o.rounds, o.fresh, o.rate = 20_000, 1, 1000, 1, time.Second, 100
 	}
 	return o, docs, write && o.only == "", nil
 }
@@ -132,19 +134,7 @@ func run(ctx context.Context, args []string) error {
 	if err := b.run(ctx, dir); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(b.res, "", "  ")
-	if err != nil {
-		return err
-	}
-	if !write {
-		fmt.Println(string(text))
-		return nil
-	}
-	root, err := harness.Root()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(root, "test", "load", "results", "analytics.json"), append(text, '\n'), 0o644); err != nil {
+	if err := publish.Raw("analytics", b.res, write); err != nil || !write {
 		return err
 	}
 	if err := plotTimes(b.res, filepath.Join(docs, "img", "analytics.svg")); err != nil {

@@ -3,46 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
-	"image/color"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 
 	"weir/test/load/measure"
+	"weir/test/load/publish"
 )
 
-const (
-	beginMark = "<!-- bench-analytics:begin: written by make bench-analytics, do not edit -->"
-	endMark   = "<!-- bench-analytics:end -->"
-)
-
-// writeReport puts the figures between the marks of the page; at its end when it has none.
-func writeReport(r results, name string) error {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = []byte("# Benchmarks\n"), os.MkdirAll(filepath.Dir(name), 0o755)
-	}
-	if err != nil {
-		return err
-	}
-	page := string(text)
-	if !strings.Contains(page, beginMark) {
-		page = strings.TrimRight(page, "\n") + "\n\n## A dashboard's questions over many events\n\n" + beginMark + "\n" + endMark + "\n"
-	}
-	before, rest, _ := strings.Cut(page, beginMark)
-	_, after, ok := strings.Cut(rest, endMark)
-	if !ok {
-		return fmt.Errorf("%s has no line %q", name, endMark)
-	}
-	return os.WriteFile(name, []byte(before+beginMark+"\n"+render(r)+endMark+after), 0o644)
+// writeReport writes the section of the page.
+func writeReport(r results, page string) error {
+	return publish.Section(page, "bench-analytics", "A dashboard's questions over many events", render(r))
 }
 
 // verdict judges a p95 by its budget.
@@ -52,10 +26,8 @@ func (a answered) verdict() string {
 		return "**failed**"
 	case a.Budget == 0:
 		return ""
-	case a.Count > 0 && a.P95 <= a.Budget:
-		return "met"
 	}
-	return "**missed**"
+	return publish.Verdict(a.Count > 0 && a.P95 <= a.Budget)
 }
 
 // render writes the figures as a table.
@@ -114,20 +86,5 @@ func plotTimes(r results, name string) error {
 		p.Legend.Add(s.name, bars)
 	}
 	p.NominalY(names...)
-	canvas := vgsvg.New(9*vg.Inch, vg.Length(1.2+0.25*float64(len(names)))*vg.Inch)
-	c := draw.New(canvas)
-	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
-	p.Draw(c)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := canvas.WriteTo(f); err != nil {
-		return errors.Join(fmt.Errorf("draw %s: %w", name, err), f.Close())
-	}
-	return f.Close()
+	return publish.SVG(name, 9*vg.Inch, vg.Length(1.2+0.25*float64(len(names)))*vg.Inch, p.Draw)
 }

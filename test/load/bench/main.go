@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"weir/test/load/measure"
+	"weir/test/load/publish"
 	"weir/test/system/harness"
 )
 
@@ -77,19 +77,7 @@ func run(ctx context.Context) error {
 	if err := b.run(ctx); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(b.res, "", "  ")
-	if err != nil {
-		return err
-	}
-	if !*write {
-		fmt.Println(string(text))
-		return nil
-	}
-	name := filepath.Join(root, "test", "load", "results", "bench.json")
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(name, append(text, '\n'), 0o644); err != nil {
+	if err := publish.Raw("bench", b.res, *write); err != nil || !*write {
 		return err
 	}
 	if err := plotLoad(b.res, filepath.Join(*docs, "img", "load.svg")); err != nil {

@@ -2,16 +2,14 @@ package main
 
 import (
 	"fmt"
-	"image/color"
-	"os"
-	"path/filepath"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+
+	"weir/test/load/publish"
 )
 
 type series struct {
@@ -38,25 +36,12 @@ func plotLoad(r results, name string) error {
 		return err
 	}
 	bottom.Y.Scale, bottom.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	canvas := vgsvg.New(8*vg.Inch, 7.5*vg.Inch)
-	c := draw.New(canvas)
-	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: 6, PadBottom: 6, PadLeft: 6, PadRight: 12, PadY: 14}
-	for i, row := range plot.Align([][]*plot.Plot{{top}, {bottom}}, tiles, c) {
-		[]*plot.Plot{top, bottom}[i].Draw(row[0])
-	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := canvas.WriteTo(f); err != nil {
-		return fmt.Errorf("draw %s: %w", name, err)
-	}
-	return f.Close()
+	return publish.SVG(name, 8*vg.Inch, 7.5*vg.Inch, func(c draw.Canvas) {
+		tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: 6, PadBottom: 6, PadLeft: 6, PadRight: 12, PadY: 14}
+		for i, row := range plot.Align([][]*plot.Plot{{top}, {bottom}}, tiles, c) {
+			[]*plot.Plot{top, bottom}[i].Draw(row[0])
+		}
+	})
 }
 
 func panel(r results, title, unit string, lines []series) (*plot.Plot, error) {

@@ -11,41 +11,23 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"weir/test/load/measure"
-)
-
-const (
-	beginMark = "<!-- bench:begin: written by make bench, do not edit -->"
-	endMark   = "<!-- bench:end -->"
+	"weir/test/load/publish"
 )
 
 const freshReport = "# Benchmarks\n\n`make bench` measures weir on the machine where it runs and writes this page. Ratios matter more than absolute figures.\n\n" +
-	beginMark + "\n" + endMark + "\n"
+	"<!-- bench:begin: written by make bench, do not edit -->\n<!-- bench:end -->\n"
 
 // writeReport puts the figures between the marks of the page, which is created if it is missing.
-func writeReport(r results, name string) error {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = []byte(freshReport), os.MkdirAll(filepath.Dir(name), 0o755)
+func writeReport(r results, page string) error {
+	if _, err := os.Stat(page); errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(page), 0o755), os.WriteFile(page, []byte(freshReport), 0o644)); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	before, rest, ok1 := strings.Cut(string(text), beginMark)
-	_, after, ok2 := strings.Cut(rest, endMark)
-	if !ok1 || !ok2 {
-		return fmt.Errorf("%s has no place for the figures: add the lines %q and %q", name, beginMark, endMark)
-	}
-	return os.WriteFile(name, []byte(before+beginMark+"\n"+report(r)+endMark+after), 0o644)
+	return publish.Section(page, "bench", "", report(r))
 }
 
 func rate(v float64) string { return humanize.Comma(int64(v + 0.5)) }
-
-func verdict(ok bool) string {
-	if ok {
-		return "met"
-	}
-	return "**missed**"
-}
 
 // report renders the figures.
 func report(r results) string {
@@ -60,28 +42,28 @@ func report(r results) string {
 	row := func(what, measured, budget, ok string) {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", what, measured, budget, ok)
 	}
-	row("ingest over HTTP, until every event is visible in SQL", rate(r.Max.VisibleRate)+" events/s", "≥ 250,000 (1.2 × VictoriaLogs' JSON lines, about 209,000 on this kind of machine, without fsync or deduplication)", verdict(r.Max.VisibleRate >= 250_000))
+	row("ingest over HTTP, until every event is visible in SQL", rate(r.Max.VisibleRate)+" events/s", "≥ 250,000 (1.2 × VictoriaLogs' JSON lines, about 209,000 on this kind of machine, without fsync or deduplication)", publish.Verdict(r.Max.VisibleRate >= 250_000))
 	row("the same, accepted at the door while sending", rate(r.Max.AcceptedRate)+" events/s", "", "")
 	row("the engine's own `INSERT … FORMAT JSONEachRow` of the same events, with rollups", fmt.Sprintf("%s events/s (%d writers, %s events an insert)", rate(r.Engine.Rate), r.Engine.Writers, rate(float64(r.Engine.Insert))), "", "")
-	row("ratio of the rates", fmt.Sprintf("%.2f", r.Ratio), "≥ 1.5", verdict(r.Ratio >= 1.5))
+	row("ratio of the rates", fmt.Sprintf("%.2f", r.Ratio), "≥ 1.5", publish.Verdict(r.Ratio >= 1.5))
 	if ours := r.Max.ParentCPU + r.Max.EngineCPU; ours > 0 {
 		row("ratio of CPU an event: the engine's own INSERT against both processes of weir", fmt.Sprintf("%.2f / %.2f µs = %.2f", r.Engine.CPU, ours, r.Engine.CPU/ours), "", "")
 	}
 	for _, s := range r.Steps {
 		switch s.Share {
 		case 0.5:
-			row("acknowledgement at half of the maximum, p50 / p99", fmt.Sprintf("%.1f / %.1f ms", s.AckP50, s.AckP99), "p99 ≤ 50 ms", verdict(s.AckP99 <= 50 && s.Refused == 0))
-			row("accepted → visible in SQL at half of the maximum, p50 / p95", fmt.Sprintf("%.0f / %.0f ms", s.FreshP50, s.FreshP95), "p95 ≤ 1 s", verdict(s.FreshP95 <= 1000 && s.Lost == 0))
+			row("acknowledgement at half of the maximum, p50 / p99", fmt.Sprintf("%.1f / %.1f ms", s.AckP50, s.AckP99), "p99 ≤ 50 ms", publish.Verdict(s.AckP99 <= 50 && s.Refused == 0))
+			row("accepted → visible in SQL at half of the maximum, p50 / p95", fmt.Sprintf("%.0f / %.0f ms", s.FreshP50, s.FreshP95), "p95 ≤ 1 s", publish.Verdict(s.FreshP95 <= 1000 && s.Lost == 0))
 		case 1:
-			row("accepted → visible in SQL at the maximum, p50 / p95", fmt.Sprintf("%.0f / %.0f ms", s.FreshP50, s.FreshP95), "p95 ≤ 5 s", verdict(s.FreshP95 <= 5000 && s.Lost == 0))
+			row("accepted → visible in SQL at the maximum, p50 / p95", fmt.Sprintf("%.0f / %.0f ms", s.FreshP50, s.FreshP95), "p95 ≤ 5 s", publish.Verdict(s.FreshP95 <= 5000 && s.Lost == 0))
 		}
 	}
 	idle := r.Idle.Parent + r.Idle.Engine
-	row("memory at rest, both processes (without the mapped library)", fmt.Sprintf("%d MB (%d MB)", idle>>20, r.Idle.Anon>>20), "≤ 400 MB", verdict(idle <= 400<<20))
-	row("memory at the maximum, highest (without the mapped library)", fmt.Sprintf("%d MB (%d MB)", r.Max.PeakRSS>>20, r.Max.PeakAnon>>20), "≤ 2.5 GB", verdict(r.Max.PeakRSS <= 2560<<20))
-	row("ready after kill -9 under load", fmt.Sprintf("%.1f s", r.Restart.ReadyMS/1000), "≤ 5 s", verdict(r.Restart.ReadyMS <= 5000))
+	row("memory at rest, both processes (without the mapped library)", fmt.Sprintf("%d MB (%d MB)", idle>>20, r.Idle.Anon>>20), "≤ 400 MB", publish.Verdict(idle <= 400<<20))
+	row("memory at the maximum, highest (without the mapped library)", fmt.Sprintf("%d MB (%d MB)", r.Max.PeakRSS>>20, r.Max.PeakAnon>>20), "≤ 2.5 GB", publish.Verdict(r.Max.PeakRSS <= 2560<<20))
+	row("ready after kill -9 under load", fmt.Sprintf("%.1f s", r.Restart.ReadyMS/1000), "≤ 5 s", publish.Verdict(r.Restart.ReadyMS <= 5000))
 	row("events acknowledged before that kill / stored after it / distinct ids", fmt.Sprintf("%s / %s / %s", rate(float64(r.Restart.Acked)), rate(float64(r.Restart.Stored)), rate(float64(r.Restart.Distinct))),
-		"none lost, none twice", verdict(r.Restart.Stored >= r.Restart.Acked && r.Restart.Stored == r.Restart.Distinct))
+		"none lost, none twice", publish.Verdict(r.Restart.Stored >= r.Restart.Acked && r.Restart.Stored == r.Restart.Distinct))
 	row("disk: tables / log (kept 24 h), a stored event", fmt.Sprintf("%.0f / %.0f bytes", r.Max.TableBytes, r.Max.LogBytes), "", "")
 	row("CPU an event: weir's process / engine / generator", fmt.Sprintf("%.2f / %.2f / %.2f µs", r.Max.ParentCPU, r.Max.EngineCPU, r.Max.GeneratorCPU), "", "")
 	reportSteps(&b, r)

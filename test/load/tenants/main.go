@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"weir/test/load/drive"
 	"weir/test/load/events"
 	"weir/test/load/measure"
+	"weir/test/load/publish"
 	"weir/test/system/harness"
 )
 
@@ -120,19 +120,7 @@ func run(ctx context.Context, args []string) error {
 	if err := b.run(ctx, dir); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(b.res, "", "  ")
-	if err != nil {
-		return err
-	}
-	if !write {
-		fmt.Println(string(text))
-		return nil
-	}
-	root, err := harness.Root()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(root, "test", "load", "results", "tenants.json"), append(text, '\n'), 0o644); err != nil {
+	if err := publish.Raw("tenants", b.res, write); err != nil || !write {
 		return err
 	}
 	if err := plotPhases(b.res, filepath.Join(docs, "img", "tenants.svg")); err != nil {

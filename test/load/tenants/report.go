@@ -1,55 +1,21 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"image/color"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 
 	"weir/test/load/measure"
+	"weir/test/load/publish"
 )
 
-const (
-	beginMark = "<!-- bench-tenants:begin: written by make bench-tenants, do not edit -->"
-	endMark   = "<!-- bench-tenants:end -->"
-)
-
-// writeReport puts the figures between the marks of the page; at its end when it has none.
-func writeReport(r results, name string) error {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = []byte("# Benchmarks\n"), os.MkdirAll(filepath.Dir(name), 0o755)
-	}
-	if err != nil {
-		return err
-	}
-	page := string(text)
-	if !strings.Contains(page, beginMark) {
-		page = strings.TrimRight(page, "\n") + "\n\n## Many tenants on one system\n\n" + beginMark + "\n" + endMark + "\n"
-	}
-	before, rest, _ := strings.Cut(page, beginMark)
-	_, after, ok := strings.Cut(rest, endMark)
-	if !ok {
-		return fmt.Errorf("%s has no line %q", name, endMark)
-	}
-	return os.WriteFile(name, []byte(before+beginMark+"\n"+render(r)+endMark+after), 0o644)
-}
-
-func verdict(ok bool) string {
-	if ok {
-		return "met"
-	}
-	return "**missed**"
+// writeReport writes the section of the page.
+func writeReport(r results, page string) error {
+	return publish.Section(page, "bench-tenants", "Many tenants on one system", render(r))
 }
 
 // render writes the figures as a table.
@@ -66,24 +32,24 @@ func render(r results) string {
 	}
 	side := func(what string, s sideBySide, limit float64) {
 		row(what+", p50 / p99: alone, beside A", fmt.Sprintf("%.1f / %.1f ms (%d), %.1f / %.1f ms (%d; %d refused, %d failed)", s.Alone.P50, s.Alone.P99, s.Alone.Count, s.Under.P50, s.Under.P99, s.Under.Count, s.Under.Refused, s.Under.Failed), "", "")
-		row(what+", ratio of the p99 (p50)", fmt.Sprintf("%.2f (%.2f)", s.RatioP99, s.RatioP50), fmt.Sprintf("≤ %.2f", limit), verdict(s.RatioP99 > 0 && s.RatioP99 <= limit && s.Under.Refused+s.Under.Failed == 0))
+		row(what+", ratio of the p99 (p50)", fmt.Sprintf("%.2f (%.2f)", s.RatioP99, s.RatioP50), fmt.Sprintf("≤ %.2f", limit), publish.Verdict(s.RatioP99 > 0 && s.RatioP99 <= limit && s.Under.Refused+s.Under.Failed == 0))
 	}
 	side("B's dashboard queries", r.Queries, 1.25)
 	side("B's acknowledgements", r.Acks, 1.1)
 	row("A meanwhile, in the last phase", fmt.Sprintf("%d statements answered, %d refused, %d failed; in all phases %d of %d events accepted", r.A.Scans.Count, r.A.Scans.Refused, r.A.Scans.Failed, r.A.Accepted, r.A.Sent), "", "")
 	for _, o := range r.Router {
-		row("router, "+o.Name+": through weir, on the engine's socket, added (p50)", fmt.Sprintf("%.2f ms, %.2f ms, %.2f ms (%.1f %%)", o.Weir.P50, o.Engine.P50, o.Added, 100*o.Share), "≤ 2 ms, or ≤ 5 % of a heavy query", verdict(o.within()))
+		row("router, "+o.Name+": through weir, on the engine's socket, added (p50)", fmt.Sprintf("%.2f ms, %.2f ms, %.2f ms (%.1f %%)", o.Weir.P50, o.Engine.P50, o.Added, 100*o.Share), "≤ 2 ms, or ≤ 5 % of a heavy query", publish.Verdict(o.within()))
 	}
-	row(fmt.Sprintf("kept panels, %d connections", r.Cached.Conns), fmt.Sprintf("%.0f a second, p99 %.1f ms", r.Cached.Rate, r.Cached.Times.P99), "≥ 10 000 at p99 ≤ 50 ms", verdict(r.Cached.Rate >= 10_000 && r.Cached.Times.P99 <= 50))
-	row("CPU that stays unexplained, since the start (last minute)", fmt.Sprintf("%.2f %% (%.2f %%)", 100*r.CPU.Ratio, 100*r.CPU.LastMinute), "≤ 1 %", verdict(r.CPU.Ratio <= 0.01))
+	row(fmt.Sprintf("kept panels, %d connections", r.Cached.Conns), fmt.Sprintf("%.0f a second, p99 %.1f ms", r.Cached.Rate, r.Cached.Times.P99), "≥ 10 000 at p99 ≤ 50 ms", publish.Verdict(r.Cached.Rate >= 10_000 && r.Cached.Times.P99 <= 50))
+	row("CPU that stays unexplained, since the start (last minute)", fmt.Sprintf("%.2f %% (%.2f %%)", 100*r.CPU.Ratio, 100*r.CPU.LastMinute), "≤ 1 %", publish.Verdict(r.CPU.Ratio <= 0.01))
 	m := r.Many
-	row(fmt.Sprintf("creating one of %d tenants, p50 / p99 (with a source and two keys)", m.Tenants), fmt.Sprintf("%.1f / %.1f ms (%.1f / %.1f ms)", m.Create.P50, m.Create.P99, m.With.P50, m.With.P99), "< 50 ms", verdict(m.Create.P99 < 50))
+	row(fmt.Sprintf("creating one of %d tenants, p50 / p99 (with a source and two keys)", m.Tenants), fmt.Sprintf("%.1f / %.1f ms (%.1f / %.1f ms)", m.Create.P50, m.Create.P99, m.With.P50, m.With.P99), "< 50 ms", publish.Verdict(m.Create.P99 < 50))
 	each := fmt.Sprintf("%.1f KB", m.PerTenant/1024)
 	if m.PerTenant < 0 {
 		each = "less than two starts differ by"
 	}
-	row("memory of an idle tenant, both processes", each, "≤ 64 KB", verdict(m.PerTenant <= 64<<10))
-	row("start until ready, with all of them", fmt.Sprintf("%.1f s", m.Start/1000), "< 5 s", verdict(m.Start < 5000))
+	row("memory of an idle tenant, both processes", each, "≤ 64 KB", publish.Verdict(m.PerTenant <= 64<<10))
+	row("start until ready, with all of them", fmt.Sprintf("%.1f s", m.Start/1000), "< 5 s", publish.Verdict(m.Start < 5000))
 	row("the first tenant against the last: first query, queries p50, acknowledgements p50", fmt.Sprintf("%.1f / %.1f ms, %.1f / %.1f ms, %.1f / %.1f ms", m.First.FirstQuery, m.Last.FirstQuery, m.First.Queries.P50, m.Last.Queries.P50, m.First.Acks.P50, m.Last.Acks.P50), "as fast", "")
 	row("/metrics, with all of them", fmt.Sprintf("%d KB", m.Metrics>>10), "", "")
 	b.WriteString("\n![B's times by phase](img/tenants.svg)\n\nThe raw figures stand in `test/load/results/tenants.json`.\n")
@@ -118,20 +84,5 @@ func plotPhases(r results, name string) error {
 		p.Add(line, points)
 		p.Legend.Add(s.name, line, points)
 	}
-	canvas := vgsvg.New(8*vg.Inch, 4.5*vg.Inch)
-	c := draw.New(canvas)
-	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
-	p.Draw(c)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := canvas.WriteTo(f); err != nil {
-		return errors.Join(fmt.Errorf("draw %s: %w", name, err), f.Close())
-	}
-	return f.Close()
+	return publish.SVG(name, 8*vg.Inch, 4.5*vg.Inch, p.Draw)
 }
