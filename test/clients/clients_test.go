@@ -206,7 +206,7 @@ func TestGo(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	check(t, run(t, x, exec.Command(bin)), []string{"none", "lz4", "zstd", "gzip", "deflate", "br"}, map[string]string{
-		"ping": `"ok"`, "version": `"weir 25.8.1"`, "count": `\[200,20\]`, "bound": "100", "params": "100", "many": many, "empty": "0", "tables": `\["events","rollup_hour_audience","rollup_hour_page","rollup_minute"\]`,
+		"ping": `"ok"`, "version": `"weir 25.8.1"`, "count": `\[200,20\]`, "bound": "100", "params": "100", "many": many, "empty": "0", "tables": `\["events","rollup_hour_audience","rollup_hour_page","rollup_minute","sessions"\]`,
 		"types": regexp.QuoteMeta(`["UInt8=1","Int64=-2","Float64=1.5","String=\"text\"","FixedString(2)=\"ab\"","Date=\"2026-03-09T00:00:00Z\"",` +
 			`"DateTime64(3, 'UTC')=\"2026-03-09T10:11:12.345Z\"","Decimal(18, 2)=\"1.25\"","Nullable(String)=null","Array(UInt8)=\"AQID\"","Map(String, UInt8)={\"a\":1}",` +
 			`"Tuple(UInt8, String)=[1,\"b\"]","LowCardinality(String)=\"low\"","Array(LowCardinality(String))=[\"x\"]","UUID=\"61f0c404-5cb3-11e7-907b-a6006ad3dba0\"",` +
@@ -234,7 +234,7 @@ func TestNode(t *testing.T) {
 		"json": regexp.QuoteMeta(`[[{"name":"a","type":"UInt8"},{"name":"b","type":"Array(UInt8)"}],[{"a":1,"b":[1,2]}],1]`), "csv": `"\\"a\\",\\"b\\"\\n1,\\"x\\"\\n"`,
 		"stream": `\[200000,19999900000\]`, "settings": `\[\{"t":"1970-01-01T00:00:00Z"\}\]`, "summary": `\["id-\w+","JSONEachRow","id-\w+"\]`, "command": `"string"`,
 		"unknown table": `"UNKNOWN_TABLE 60: .*`, "unknown setting": `"UNKNOWN_SETTING 115: .*no_such_setting.*`, "insert": `"SUPPORT_IS_DISABLED 344: .*POST /ingest.*`,
-		"tables": `\[\{"name":"events"\},\{"name":"rollup_hour_audience"\},\{"name":"rollup_hour_page"\},\{"name":"rollup_minute"\}\]`, "abort": `".*aborted.*"`,
+		"tables": `\[\{"name":"events"\},\{"name":"rollup_hour_audience"\},\{"name":"rollup_hour_page"\},\{"name":"rollup_minute"\},\{"name":"sessions"\}\]`, "abort": `".*aborted.*"`,
 	}, map[string]string{"wrong key": `"AUTHENTICATION_FAILED 516: .*`, "other database": `"UNKNOWN_DATABASE 81: .*`})
 }
 
@@ -248,7 +248,7 @@ func TestPython(t *testing.T) {
 		"ping": "true", "server": `\["25.8.1.1", "UTC", 54405\]`, "count": `\[\[200, 20\]\]`, "params": `\[\[100\]\]`, "many": many, "columns of none": `\["type", "ts"\]`,
 		"types":   regexp.QuoteMeta(`[[1, -2, 1.5, "text", "2026-03-09", "2026-03-09 10:11:12.345000", "1.25", null, [1, 2], {"a": 1}, [1, "b"], "low", ["x"], "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "1.2.3.4", true]]`),
 		"command": "200", "raw": `"\\"a\\",\\"b\\"\\n1,\\"x\\"\\n"`, "settings": `\[\[1\]\]`,
-		"superset":      regexp.QuoteMeta(`["acme", [["acme"]], [["events"], ["rollup_hour_audience"], ["rollup_hour_page"], ["rollup_minute"]], ["name", "type", "default_type"], [["events"], ["rollup_hour_audience"], ["rollup_hour_page"], ["rollup_minute"]]]`),
+		"superset":      regexp.QuoteMeta(`["acme", [["acme"]], [["events"], ["rollup_hour_audience"], ["rollup_hour_page"], ["rollup_minute"], ["sessions"]], ["name", "type", "default_type"], [["events"], ["rollup_hour_audience"], ["rollup_hour_page"], ["rollup_minute"], ["sessions"]]]`),
 		"unknown table": noTable, "insert": insertRefused,
 	}, map[string]string{"wrong key": `".*code: 516.*`, "other database": `".*code: 81.*`})
 }
@@ -262,7 +262,7 @@ func TestJDBC(t *testing.T) {
 		"valid": "true", "version": `"25.8.1.1"`, "count": `\["UInt64=200","UInt64=20"\]`, "prepared": "100", "many": `\[300000,44999850000\]`, "schemas": `\["acme"\]`,
 		"types": regexp.QuoteMeta(`["UInt8=1","Int64=-2","Float64=1.5","String=text","Date=2026-03-09","DateTime64(3, 'UTC')=2026-03-09 10:11:12.345","Decimal(18, 2)=1.25",` +
 			`"Nullable(String)=null","LowCardinality(String)=low","UUID=61f0c404-5cb3-11e7-907b-a6006ad3dba0","Bool=true","Array(UInt8)=[1, 2]","Map(String, UInt8)={a=1}"]`),
-		"tables": `\["events","rollup_hour_audience","rollup_hour_page","rollup_minute"\]`, "columns": `\["site_id","ts","received_at"\]`, "max rows": "5", "zone": `\["String=UTC"\]`,
+		"tables": `\["events","rollup_hour_audience","rollup_hour_page","rollup_minute","sessions"\]`, "columns": `\["site_id","ts","received_at"\]`, "max rows": "5", "zone": `\["String=UTC"\]`,
 		"unknown table": `"SQLException 60: Code: 60\. .*`, "insert": `"SQLException 344: Code: 344\. .*`,
 	}, map[string]string{"wrong key": `"SQLException 516: .*`})
 }
