@@ -1,7 +1,6 @@
 package enrich
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
