@@ -44,6 +44,7 @@ func Register(api huma.API, r *Reporter) {
 	registerLive(api, r)
 	registerPeople(api, r)
 	registerPaths(api, r)
+	registerExplorer(api, r)
 }
 
 // answerOf describes an answer that is written as it was kept, without another trip through a marshaller.

@@ -74,6 +74,7 @@ type Filter struct {
 	Values   []string
 	Not      bool
 	Contains bool
+	Prefix   bool    // begins with one of them, in upper or lower case; only where the server asks
 	Cohort   *cohort // set: events of its persons are kept, whatever Dim and Values say
 }
 

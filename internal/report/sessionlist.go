@@ -214,16 +214,7 @@ func (r *Reporter) hidden(who tenant.Principal) ([]string, *problem.Problem) {
 	if p := r.masked(who, Question{GroupBy: []Dim{{Column: "client_id"}, {Column: "user_id"}}}); p != nil {
 		return nil, problem.New(p.Status, p.Code, "what names a visitor is masked for the role %s, and sessions are of visitors; ask an admin of the tenant, or use the report", who.Role).WithField("client_id")
 	}
-	var out []string
-	if r.deps.Masks == nil {
-		return out, nil
-	}
-	for _, m := range r.deps.Masks(who.Tenant) {
-		if slices.Contains(m.Roles, who.Role) {
-			out = append(out, m.Column)
-		}
-	}
-	return out, nil
+	return r.maskedNames(who), nil
 }
 
 // findVisitor returns who had an event at a time, and has the hash; empty if nobody.

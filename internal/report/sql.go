@@ -337,6 +337,9 @@ func (b *builder) condition(prefix, n string, f Filter) string {
 		}
 		values := b.texts(prefix+n, f.Values)
 		cond = expr + " IN " + values
+		if f.Prefix {
+			cond = "arrayExists(x -> startsWith(lowerUTF8(" + expr + "), lowerUTF8(x)), " + values + ")"
+		}
 		if f.Contains {
 			cond = "arrayExists(x -> position(" + expr + ", x) > 0, " + values + ")"
 		}
