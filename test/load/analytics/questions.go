@@ -56,6 +56,7 @@ func (b *bench) list() []question {
 		panel("revenue by day", "metric=value&interval=day&filter=type:purchase", 30),
 		{name: "real time", budget: panelBudget, path: "/realtime"},
 		{name: "latest sessions", budget: panelBudget, path: "/sessions", days: 7},
+		{name: "latest events", budget: panelBudget, path: "/events", days: 7},
 		{name: "people's paths, 1 day", path: "/paths", days: 1, body: map[string]any{"anchor": map[string]any{"type": "pageview"}, "depth": 3}},
 		{name: "funnel of 3 steps, 7 days", path: "/funnel", days: 7, body: funnel(3), vary: window},
 		{name: "funnel of 16 steps over 10 M events", budget: 2000, path: "/funnel", days: tenMillion, body: funnel(16), vary: window},

@@ -56,6 +56,34 @@ export interface paths {
         patch: operations["update-cohort"];
         trace?: never;
     };
+    "/api/v1/analytics/{site_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events of a site, the latest first
+         * @description Events in the range, the latest first, with all their columns and properties. The order never changes, so the pages of next give each event once while new ones come;
+         *     one that comes late shows on a page that was not read yet. from and to are those of the report (7 days by default), and so are filter, segment and bots. Columns that are masked for the role
+         *     are null, such properties are left out.
+         */
+        get: operations["events"];
+        put?: never;
+        /**
+         * Events of a site, asked in JSON
+         * @description Events in the range, the latest first, with all their columns and properties. The order never changes, so the pages of next give each event once while new ones come;
+         *     one that comes late shows on a page that was not read yet. from and to are those of the report (7 days by default), and so are filter, segment and bots. Columns that are masked for the role
+         *     are null, such properties are left out.
+         */
+        post: operations["events-post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/{site_id}/funnel": {
         parameters: {
             query?: never;
@@ -475,6 +503,26 @@ export interface paths {
          * @description timeline holds the first 1000 events of the session, in their order.
          */
         get: operations["session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Values of a column, for filters
+         * @description The values of a column or property (props.<name>) with the most events in the range (30 days by default), for a choice of filters. prefix keeps those that begin so, in upper or lower case.
+         */
+        get: operations["values"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2025,6 +2073,61 @@ export interface components {
             tenant?: string;
             text?: string;
         };
+        EventList: {
+            as_of: string;
+            complete_until: string;
+            events: {
+                bot_rule?: string | null;
+                bot_score?: number | null;
+                browser?: string | null;
+                channel?: string | null;
+                city?: string | null;
+                client_id?: string | null;
+                /** Format: date-time */
+                client_ts?: string | null;
+                country?: string | null;
+                device?: string | null;
+                event_id?: string | null;
+                host?: string | null;
+                is_bot?: boolean | null;
+                net?: string | null;
+                os?: string | null;
+                path?: string | null;
+                props?: {
+                    [key: string]: unknown;
+                };
+                /** Format: date-time */
+                received_at?: string | null;
+                referrer?: string | null;
+                referrer_host?: string | null;
+                region?: string | null;
+                session_id?: string | null;
+                site_id?: string | null;
+                /** Format: date-time */
+                ts?: string | null;
+                type?: string | null;
+                url?: string | null;
+                user_agent?: string | null;
+                user_id?: string | null;
+                utm_campaign?: string | null;
+                utm_content?: string | null;
+                utm_medium?: string | null;
+                utm_source?: string | null;
+                utm_term?: string | null;
+            }[] | null;
+            /** @description The cursor of the next page; absent: there is none. */
+            next?: string;
+        };
+        EventsBodyBody: {
+            bots?: string;
+            cursor?: string;
+            filter?: string | string[];
+            from?: string;
+            /** Format: int64 */
+            limit?: number;
+            segment?: string;
+            to?: string;
+        };
         Finding: {
             detail: string;
             kind: string;
@@ -2273,6 +2376,11 @@ export interface components {
             unexplained_ratio: number;
             /** Format: double */
             unexplained_ratio_last_minute: number;
+        };
+        Item: {
+            /** Format: int64 */
+            events: number;
+            value: string;
         };
         KeyView: {
             /** Format: date-time */
@@ -3558,6 +3666,11 @@ export interface components {
         UsersOutputBody: {
             users: components["schemas"]["UserView"][] | null;
         };
+        ValueList: {
+            as_of: string;
+            complete_until: string;
+            values: components["schemas"]["Item"][] | null;
+        };
         Verdict: {
             /** Format: int64 */
             erased: number;
@@ -3982,6 +4095,170 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: {
+                /** @description Start: a time, a date, or a length back from to; 7d by default. */
+                from?: string;
+                /** @description End, not included; now by default. */
+                to?: string;
+                /** @description May be repeated. */
+                filter?: string[] | null;
+                /** @description A saved segment's id: its filters are added. */
+                segment?: string;
+                /** @description exclude (the default), include, or only. */
+                bots?: string;
+                /** @description next of the page before. */
+                cursor?: string;
+                /** @description At most so many; 50 by default, 500 at most. */
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "events-post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventsBodyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5502,6 +5779,94 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionDetail"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    values: {
+        parameters: {
+            query?: {
+                /** @description A column, or props.<name>. */
+                dim?: string;
+                /** @description Only values that begin so; case does not count. */
+                prefix?: string;
+                /** @description Start: a time, a date, or a length back from to; 30d by default. */
+                from?: string;
+                /** @description End, not included; now by default. */
+                to?: string;
+                /** @description May be repeated. */
+                filter?: string[] | null;
+                /** @description exclude (the default), include, or only. */
+                bots?: string;
+                /** @description At most so many; 20 by default, 200 at most. */
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ValueList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Forbidden */
