@@ -136,8 +136,8 @@ func (l *load) verify(t *testing.T) {
 		t.FailNow()
 	}
 	for _, r := range rollup.All {
-		waitFor(ctx, t, engine, "events of "+r.Name, "SELECT toString(sum(events)) FROM weir."+r.Name+" WHERE tenant = '"+l.tenant.ID+"'", want)
-		waitFor(ctx, t, engine, "value of "+r.Name, "SELECT toString(sum(value)) FROM weir."+r.Name+" WHERE tenant = '"+l.tenant.ID+"'", want)
+		waitFor(ctx, t, engine, "events of "+r.Name, "SELECT toString(sum(events)) FROM "+r.Table()+" WHERE tenant = '"+l.tenant.ID+"'", want)
+		waitFor(ctx, t, engine, "value of "+r.Name, "SELECT toString(sum(value)) FROM "+r.Table()+" WHERE tenant = '"+l.tenant.ID+"'", want)
 	}
 	l.verifySchema(ctx, t)
 }

@@ -21,6 +21,7 @@ import (
 // TestLookupTables uploads tables for two tenants, joins them by both doors, kills weir and its engine in the middle of uploads, and finds every table as it was
 // acknowledged last, and never half of one. Then one tenant is deleted.
 func TestLookupTables(t *testing.T) {
+	t.Parallel() // most of it is waiting for the engine to let go of old parts
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	s, err := harness.Start(ctx, harness.Config{Dir: t.TempDir(), ClickHouse: "auto"})
@@ -66,7 +67,7 @@ func TestLookupTables(t *testing.T) {
 	if got := ask(gone, join); strings.Contains(got, "east") || !strings.Contains(got, "1000") {
 		t.Errorf("gone: %s", got)
 	}
-	port(ctx, t, s, "SHOW TABLES", "events\npaths\nrollup_hour_audience\nrollup_hour_page\nrollup_minute\n")
+	port(ctx, t, s, "SHOW TABLES", "events\npaths\nrollup_hour_audience\nrollup_hour_page\nrollup_minute\nsessions\n")
 	if err := s.Admin().Do(ctx, http.MethodPost, "/api/v1/tenants", json.RawMessage(`{"id":"quiet"}`), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func TestLookupTables(t *testing.T) {
 	if err := s.Admin().Do(ctx, http.MethodDelete, "/api/v1/tenants/gone", nil, &job); err != nil || job.ID == "" {
 		t.Fatalf("%v, %+v", err, job)
 	}
-	eventually(t, 3*time.Minute, "deleted", func() bool {
+	eventually(t, 5*time.Minute, "deleted", func() bool {
 		return s.Admin().Do(ctx, http.MethodGet, "/jobs/"+job.ID, nil, &job) == nil && job.State == "done"
 	})
 	var report removal
