@@ -22,7 +22,7 @@ import (
 // acknowledged last, and never half of one. Then one tenant is deleted.
 func TestLookupTables(t *testing.T) {
 	t.Parallel() // most of it is waiting for the engine to let go of old parts
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	s, err := harness.Start(ctx, harness.Config{Dir: t.TempDir(), ClickHouse: "auto"})
 	if err != nil {
