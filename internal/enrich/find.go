@@ -2,9 +2,10 @@ package enrich
 
 import (
 	"bytes"
+	"encoding/hex"
 )
 
-// findEmail finds the first e-mail address at or behind from. In a URL its @ may be written %40.
+// findEmail finds the first e-mail address at or behind from. In a URL its @ may be written %40, and %2540 in a URL inside of another.
 func findEmail(s []byte, from int) (start, end int, ok bool) {
 	for i := from; i < len(s); i++ {
 		n := 1
@@ -12,6 +13,8 @@ func findEmail(s []byte, from int) (start, end int, ok bool) {
 		case s[i] == '@':
 		case s[i] == '%' && i+2 < len(s) && s[i+1] == '4' && s[i+2] == '0':
 			n = 3
+		case bytes.HasPrefix(s[i:], escapedTwice):
+			n = 5
 		default:
 			next := bytes.IndexAny(s[i+1:], "@%")
 			if next < 0 {
@@ -27,14 +30,23 @@ func findEmail(s []byte, from int) (start, end int, ok bool) {
 	return 0, 0, false
 }
 
+// The @ of an e-mail address in a URL, and in a URL that is the parameter of another.
+var escapedAt, escapedTwice = []byte("%40"), []byte("%2540")
+
 // emailAround says whether an address stands around its @, which is s[at:behind].
 func emailAround(s []byte, from, at, behind int) (start, end int, ok bool) {
 	start = at
-	for start > from && isLocal(s[start-1]) {
-		start--
-	}
-	if start > from && s[start-1] == '%' && at-start >= 2 { // the end of an escape, as in %2Fjane@…
-		start += 2
+	for start > from {
+		if c, ok := escapeBefore(s[from:], start-from); ok {
+			if !isLocal(c) { // as in %2Fjane@…
+				break
+			}
+			start -= 3
+		} else if isLocal(s[start-1]) {
+			start--
+		} else {
+			break
+		}
 	}
 	for start < at && s[start] == '.' {
 		start++
@@ -69,6 +81,16 @@ func emailAround(s []byte, from, at, behind int) (start, end int, ok bool) {
 	return start, end, true
 }
 
+// escapeBefore is the byte that the escape in front of s[i] stands for, if there is one.
+func escapeBefore(s []byte, i int) (c byte, ok bool) {
+	if i < 3 || s[i-3] != '%' {
+		return 0, false
+	}
+	var b [1]byte
+	_, err := hex.Decode(b[:], s[i-2:i])
+	return b[0], err == nil
+}
+
 func isAlpha(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 }
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func isAlnum(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) }
@@ -82,48 +104,97 @@ const (
 	maxCard = 19
 )
 
-// findCard finds the first number of a payment card at or behind from: digits, perhaps in groups with one blank, hyphen or + (a blank of a query)
-// between them, that begin, are as many and end as an issuer's do (isCard).
+// findCard finds the first number of a payment card at or behind from: digits, perhaps in groups, that begin, are as many and end as an
+// issuer's do (isCard). Other groups may stand before and behind it, as an expiry date does.
 func findCard(s []byte, from int) (start, end int, ok bool) {
 	for i := from; i < len(s); i++ {
 		if !isDigit(s[i]) {
 			continue
 		}
-		if i > 0 && isAlnum(s[i-1]) {
+		switch {
+		case escaped(s, i+2): // of an escape
+			i++
+		case escaped(s, i+1):
+		case i-2 >= from && s[i-1] == '.' && isDigit(s[i-2]), i > 0 && isAlnum(s[i-1]) && !escaped(s, i): // of a fraction, of a word
 			for i < len(s) && isAlnum(s[i]) {
 				i++
 			}
-			continue
-		}
-		var digits [maxCard]byte
-		n, j, last := 0, i, i
-		for j < len(s) && n <= maxCard {
-			c := s[j]
-			if isDigit(c) {
-				if n < maxCard {
-					digits[n] = c
-				}
-				n++
-				j++
-				last = j
-				continue
+		case isUUID(s[i:]):
+			i += uuidSize - 1
+		default:
+			if end = cardAt(s, i); end > 0 {
+				return i, end, true
 			}
-			if (c == ' ' || c == '-' || c == '+') && j+1 < len(s) && isDigit(s[j+1]) {
-				j++
-				continue
+			for i < len(s) && isDigit(s[i]) { // the next group may be the first of one
+				i++
 			}
-			if c == '%' && j+3 < len(s) && s[j+1] == '2' && s[j+2] == '0' && isDigit(s[j+3]) {
-				j += 3
-				continue
-			}
-			break
 		}
-		if n >= minCard && n <= maxCard && (last == len(s) || !isAlnum(s[last])) && isCard(digits[:n]) {
-			return i, last, true
-		}
-		i = last
 	}
 	return 0, 0, false
+}
+
+// cardAt is where the longest number of a card ends that begins at i; 0 if there is none.
+func cardAt(s []byte, i int) (end int) {
+	var digits [maxCard]byte
+	for n := 0; i < len(s); {
+		if !isDigit(s[i]) {
+			gap := separator(s[i:])
+			if gap == 0 || isUUID(s[i+gap:]) {
+				break
+			}
+			i += gap
+		}
+		if n == maxCard {
+			break
+		}
+		digits[n] = s[i]
+		n, i = n+1, i+1
+		if n >= minCard && (i == len(s) || !isAlnum(s[i])) && isCard(digits[:n]) {
+			end = i
+		}
+	}
+	return end
+}
+
+// separator is the length of what stands between two groups of digits: a blank or a hyphen, in a query also a + or an escape; 0 if there is none.
+func separator(s []byte) int {
+	n := 0
+	switch {
+	case s[0] == ' ' || s[0] == '-' || s[0] == '+':
+		n = 1
+	case s[0] == '%' && len(s) > 3 && s[1] == '2' && (s[2] == '0' || s[2] == 'B' || s[2] == 'b' || s[2] == 'D' || s[2] == 'd'):
+		n = 3
+	default:
+		return 0
+	}
+	if len(s) <= n || !isDigit(s[n]) {
+		return 0
+	}
+	return n
+}
+
+// escaped says whether an escape ends in front of s[i].
+func escaped(s []byte, i int) bool {
+	if i > len(s) {
+		return false
+	}
+	_, ok := escapeBefore(s, i)
+	return ok
+}
+
+const uuidSize = 36
+
+// isUUID says whether a text begins with a UUID: its groups of digits are no card's.
+func isUUID(s []byte) bool {
+	if len(s) < uuidSize || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' || len(s) > uuidSize && isAlnum(s[uuidSize]) {
+		return false
+	}
+	for i, c := range s[:uuidSize] {
+		if c != '-' && !(isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F') || c == '-' && i != 8 && i != 13 && i != 18 && i != 23 {
+			return false
+		}
+	}
+	return true
 }
 
 // isCard says whether digits are the number of a payment card: an issuer's prefix with a length that it uses (ISO/IEC 7812 ranges of Visa,

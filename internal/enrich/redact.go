@@ -67,7 +67,7 @@ func (x *redaction) row(r *event.Row) {
 
 // text replaces what the patterns find.
 func (x *redaction) text(s []byte, email action) []byte {
-	if email != keep && (bytes.IndexByte(s, '@') >= 0 || bytes.Contains(s, []byte("%40"))) {
+	if email != keep && (bytes.IndexByte(s, '@') >= 0 || bytes.Contains(s, escapedAt) || bytes.Contains(s, escapedTwice)) {
 		s = x.each(s, email, kindEmail, findEmail)
 	}
 	if x.p.card != keep && len(s) >= minCard {
@@ -76,12 +76,24 @@ func (x *redaction) text(s []byte, email action) []byte {
 	if x.p.token != keep {
 		s = x.each(s, x.p.token, kindToken, findJWT)
 	}
+	return x.expressions(s)
+}
+
+// maxMatches bounds what is found in one text by one expression: each search may have to read all of the rest. What follows counts as found.
+const maxMatches = 100
+
+// expressions replaces what the source's own expressions find.
+func (x *redaction) expressions(s []byte) []byte {
 	for i := range x.p.expressions {
 		e := &x.p.expressions[i]
 		if e.do == keep {
 			continue
 		}
+		searches := 0
 		s = x.each(s, e.do, kindExpression, func(s []byte, from int) (start, end int, ok bool) {
+			if searches++; searches > maxMatches {
+				return from, len(s), from < len(s)
+			}
 			at := e.re.FindIndex(s[from:])
 			if at == nil || at[0] == at[1] {
 				return 0, 0, false
@@ -215,38 +227,64 @@ func (x *redaction) props(r *event.Row) {
 // minCardNumber is the least number that has as many digits as a card.
 const minCardNumber = 1e12
 
-// nums takes away numbers that may not stay; a hash of one becomes a text of the same name.
+// nums takes away numbers that may not stay; what is left of one becomes a text of the same name.
 func (x *redaction) nums(r *event.Row) {
 	kept := r.Nums[:0]
 	for _, v := range r.Nums {
-		do, kind := x.p.ofProperty(v.Key)
-		if do == keep && x.p.card != keep && v.Value >= minCardNumber && v.Value < 1e19 && v.Value == float64(uint64(v.Value)) {
-			var buf [20]byte
-			if d := strconv.AppendUint(buf[:0], uint64(v.Value), 10); len(d) >= minCard && len(d) <= maxCard && isCard(d) {
-				do, kind = x.p.card, kindCard
-			}
-		}
-		if do == keep {
-			kept = append(kept, v)
-			continue
-		}
-		if do == drop {
+		switch do, kind := x.p.ofProperty(v.Key); {
+		case do == drop:
 			x.found[kind]++
-			continue
+		case do != keep:
+			if textOf(r, v.Key) == nil { // the digits of a large number were taken care of
+				digits := strconv.AppendFloat(nil, v.Value, 'f', -1, 64)
+				r.Props = append(r.Props, event.Prop{Key: v.Key, Value: x.instead(do, kind, digits)})
+			}
+		case !x.findInNumber(r, v):
+			kept = append(kept, v)
 		}
-		x.numAsText(r, v, do, kind)
 	}
 	r.Nums = kept
 }
 
-func (x *redaction) numAsText(r *event.Row, v event.Num, do action, kind int) {
-	for i := range r.Props {
-		if bytes.Equal(r.Props[i].Key, v.Key) { // the digits of a number that is too long; they were taken care of
-			return
+// findInNumber does what the patterns say about the digits of a number. It says whether that was anything.
+func (x *redaction) findInNumber(r *event.Row, v event.Num) bool {
+	card := x.p.card != keep && v.Value >= minCardNumber && v.Value < 1e19 && v.Value == float64(uint64(v.Value))
+	if !card && len(x.p.expressions) == 0 {
+		return false
+	}
+	if text := textOf(r, v.Key); text != nil { // the digits of a large number, which went the way of all texts
+		same, err := strconv.ParseFloat(string(text), 64)
+		return err != nil || same != v.Value
+	}
+	become := func(text []byte) bool {
+		if len(text) > 0 {
+			r.Props = append(r.Props, event.Prop{Key: v.Key, Value: text})
+		}
+		return true
+	}
+	if card {
+		var buf [20]byte
+		if d := strconv.AppendUint(buf[:0], uint64(v.Value), 10); len(d) <= maxCard && isCard(d) {
+			return become(x.instead(x.p.card, kindCard, bytes.Clone(d)))
 		}
 	}
-	digits := strconv.AppendFloat(nil, v.Value, 'f', -1, 64)
-	r.Props = append(r.Props, event.Prop{Key: v.Key, Value: x.instead(do, kind, digits)})
+	if len(x.p.expressions) > 0 {
+		digits := strconv.AppendFloat(nil, v.Value, 'f', -1, 64)
+		if out := x.expressions(digits); !bytes.Equal(out, digits) {
+			return become(out)
+		}
+	}
+	return false
+}
+
+// textOf is the text property of that name; nil if there is none.
+func textOf(r *event.Row, key []byte) []byte {
+	for i := range r.Props {
+		if bytes.Equal(r.Props[i].Key, key) {
+			return r.Props[i].Value
+		}
+	}
+	return nil
 }
 
 // url takes away what of the query does not stay, user and password, and a fragment with parameters. It says what the names of the
@@ -303,27 +341,18 @@ func userInfo(u []byte) int {
 
 // fragment appends a fragment: a place in the page or a route stays, parameters are treated as those of a query.
 func (x *redaction) fragment(f []byte) {
-	if len(f) == 0 {
-		return
-	}
-	route, params := f, []byte(nil)
-	if i := bytes.IndexByte(f, '?'); i >= 0 {
-		route, params = f[:i], f[i+1:]
-	} else if bytes.IndexByte(f, '=') >= 0 {
-		route, params = nil, f
-	}
+	x.arena = append(x.arena, '#')
 	n := len(x.arena)
-	x.arena = append(append(x.arena, '#'), route...)
-	if len(params) == 0 {
-		return
-	}
-	before, sep := len(x.arena), byte('?')
-	if route == nil {
+	route, params, _ := bytes.Cut(f, []byte("?"))
+	sep := byte('?')
+	if bytes.IndexByte(route, '=') < 0 {
+		x.arena = append(x.arena, route...)
+	} else if x.parameters(0, route); len(x.arena) == n {
 		sep = 0
 	}
 	x.parameters(sep, params)
-	if route == nil && len(x.arena) == before {
-		x.arena = x.arena[:n]
+	if len(x.arena) == n {
+		x.arena = x.arena[:n-1]
 	}
 }
 
@@ -346,7 +375,7 @@ func (x *redaction) parameters(sep byte, query []byte) (click string) {
 			name, value = param[:i], param[i+1:]
 		}
 		var buf [maxWord]byte
-		low := lower(&buf, name)
+		low := lower(&buf, bytes.TrimLeft(name, "/!")) // which begin some routes
 		if c := clickIDs[string(low)]; c != "" && len(value) > 0 && (click == "" || c == channelPaid) {
 			click = c
 		}
@@ -377,7 +406,8 @@ var (
 	previousID = []byte("previous_id")
 )
 
-// identities replaces the ids of persons by their hashes: the same person stays the same in all sources of the tenant.
+// identities replaces the ids of persons by their hashes: the same person stays the same in all sources of the tenant. A property that repeats one of
+// the ids, as the subject of a CloudEvent does, becomes the same hash.
 func (x *redaction) identities(r *event.Row) {
 	hash := func(v []byte) []byte {
 		if len(v) == 0 {
@@ -387,19 +417,29 @@ func (x *redaction) identities(r *event.Row) {
 		x.arena = x.p.keys.append(x.arena, v)
 		return x.arena[n:len(x.arena):len(x.arena)]
 	}
-	r.ClientID, r.UserID = hash(r.ClientID), hash(r.UserID)
-	if !bytes.Equal(r.Type, typeAlias) {
-		return
-	}
+	client, user := r.ClientID, r.UserID
+	r.ClientID, r.UserID = hash(client), hash(user)
+	alias := bytes.Equal(r.Type, typeAlias)
 	for i := range r.Props {
-		if bytes.Equal(r.Props[i].Key, previousID) {
-			r.Props[i].Value = hash(r.Props[i].Value)
+		switch p := &r.Props[i]; {
+		case len(p.Value) == 0:
+		case bytes.Equal(p.Value, client):
+			p.Value = r.ClientID
+		case bytes.Equal(p.Value, user):
+			p.Value = r.UserID
+		case alias && bytes.Equal(p.Key, previousID):
+			p.Value = hash(p.Value)
 		}
+	}
+	if !alias {
+		return
 	}
 	for i, v := range r.Nums { // an id that was sent as a number
 		if bytes.Equal(v.Key, previousID) {
 			r.Nums = append(r.Nums[:i], r.Nums[i+1:]...)
-			r.Props = append(r.Props, event.Prop{Key: previousID, Value: hash(strconv.AppendFloat(nil, v.Value, 'f', -1, 64))})
+			if textOf(r, previousID) == nil {
+				r.Props = append(r.Props, event.Prop{Key: previousID, Value: hash(strconv.AppendFloat(nil, v.Value, 'f', -1, 64))})
+			}
 			break
 		}
 	}

@@ -37,6 +37,9 @@ func TestURL(t *testing.T) {
 		{"https://a.example/#/route?x=1&page=2", "https://a.example/#/route?page=2", "="},
 		{"https://a.example/#access_token=abc&x=1", "https://a.example/", "https://a.example/#access_token=[token]&x=1"},
 		{"https://a.example/#", "https://a.example/", "https://a.example/"},
+		{"https://a.example/#access_token=abc&state=/p?x=1", "https://a.example/", "https://a.example/#access_token=[token]&state=/p?x=1"},
+		{"https://a.example/#/access_token=abc&utm_source=s?token=x", "https://a.example/#utm_source=s", "https://a.example/#/access_token=[token]&utm_source=s?token=[token]"},
+		{"https://a.example/#?x=1", "https://a.example/", "="},
 		// Users.
 		{"https://jane:secret@a.example/p", "https://a.example/p", "https://a.example/p"},
 		{"https://jane:secret@a.example?x=1", "https://a.example", "https://a.example?x=1"},
@@ -46,6 +49,8 @@ func TestURL(t *testing.T) {
 		{"https://a.example/users/jane.doe@example.com/edit", "https://a.example/users/[email]/edit", "https://a.example/users/[email]/edit"},
 		{"https://a.example/users/jane%40example.co.uk", "https://a.example/users/[email]", "https://a.example/users/[email]"},
 		{"https://a.example/x%2Fjane%40example.com", "https://a.example/x%2F[email]", "https://a.example/x%2F[email]"},
+		{"https://a.example/jane.doe%2Bnews%40example.com", "https://a.example/[email]", "https://a.example/[email]"},
+		{"https://a.example/%22jane%2540example.com", "https://a.example/%22[email]", "https://a.example/%22[email]"},
 		{"https://a.example/img@2x.png", "=", "="},
 		{"https://a.example/react@18.2.0", "=", "="},
 		{"https://a.example/pay/4111111111111111", "https://a.example/pay/[card]", "https://a.example/pay/[card]"},
@@ -98,12 +103,18 @@ func TestPatterns(t *testing.T) {
 		{"card", nil, "4111 1111 1111 1111", "[card]", ""},
 		{"card in text", nil, "(5555-5555-5555-4444)", "([card])", ""},
 		{"amex", nil, "378282246310005", "[card]", ""},
-		{"two cards", nil, "4111111111111111 378282246310005 ", "4111111111111111 378282246310005 ", ""}, // together they are no number of a card, and may be one of something else
+		{"two cards", nil, "4111111111111111 378282246310005 ", "[card] [card] ", ""},
+		{"card and expiry", nil, "4111111111111111 12/26, 4111 1111 1111 1111 123", "[card] 12/26, [card] 123", ""},
+		{"number and card", nil, "order 12 4111-1111-1111-1111", "order 12 [card]", ""},
+		{"card behind an escape", nil, "x%204111111111111111%2012 %C3%A44111111111111111", "x%20[card]%2012 %C3%A4[card]", ""},
+		{"fractions", nil, "[0.4111111111111111,12.5555555555554444]", "[0.4111111111111111,12.5555555555554444]", ""},
+		{"UUID", nil, "41111111-1111-4111-8111-111111111111 12 41111111-1111-4111-8111-111111111111", "41111111-1111-4111-8111-111111111111 12 41111111-1111-4111-8111-111111111111", ""},
 		{"kept card", rules(catalog.PrivacyRule{Pattern: "card", Action: "keep"}), "4111111111111111", "4111111111111111", ""},
 		{"no card", nil, "4111111111111112 and 41111111111111111111111", "4111111111111112 and 41111111111111111111111", ""},
 		{"JWT", nil, "x=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl;", "x=[token];", ""},
 		{"expression", rules(catalog.PrivacyRule{Pattern: `re:\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b`, Action: "mask"}), "ssn 123-45-6789", "ssn [masked]", ""},
 		{"hashed expression", rules(catalog.PrivacyRule{Pattern: `re:u_[0-9]+`, Action: "hash"}), "u_1 u_2 u_1", hash("u_1") + " " + hash("u_2") + " " + hash("u_1"), ""},
+		{"very many matches", rules(catalog.PrivacyRule{Pattern: `re:[2-9](.*x)?`, Action: "mask"}), strings.Repeat("7.", maxMatches) + "2.3", strings.Repeat("[masked].", maxMatches-1) + "[masked][masked]", ""},
 		{"empty matches", rules(catalog.PrivacyRule{Pattern: `re:x*y?$`, Action: "mask"}), "abc", "abc", ""},
 	} {
 		row := event.Row{Path: []byte(tt.in), UserID: []byte(tt.in), Props: []event.Prop{{Key: []byte("a"), Value: []byte("1")}, {Key: []byte("note"), Value: []byte(tt.in)}}}
@@ -222,6 +233,47 @@ func TestPseudonyms(t *testing.T) {
 		e.Complete(source(&catalog.Privacy{Pseudonymise: true}), &r, nil)
 		if string(r.UserID) != a[1] || len(r.Props) != 1 || string(r.Props[0].Value) != want || len(r.Nums) > 1 {
 			t.Errorf("alias: %s %v %v", r.UserID, r.Props, r.Nums)
+		}
+	}
+}
+
+// A property that repeats an id is no way around the pseudonym.
+func TestPseudonymsOfProperties(t *testing.T) {
+	e := open(t, Config{Secret: []byte("k")})
+	prop := func(k, v string) event.Prop { return event.Prop{Key: []byte(k), Value: []byte(v)} }
+	r := event.Row{Type: []byte("alias"), ClientID: []byte("c1"), UserID: []byte("9007199254740993"), Nums: []event.Num{{Key: []byte("previous_id"), Value: 9007199254740993}},
+		Props: []event.Prop{prop("subject", "c1"), prop("who", "9007199254740993"), prop("other", "c11"), prop("none", ""), prop("previous_id", "9007199254740993")}}
+	e.Complete(source(&catalog.Privacy{Pseudonymise: true}), &r, nil)
+	if c, u := string(r.ClientID), string(r.UserID); len(c) != hashSize || string(r.Props[0].Value) != c || string(r.Props[1].Value) != u || string(r.Props[2].Value) != "c11" ||
+		string(r.Props[4].Value) != u || len(r.Props) != 5 || len(r.Nums) > 0 {
+		t.Errorf("%s %s %s %v", c, u, r.Props, r.Nums)
+	}
+}
+
+// What is found in the digits of a number is found when it comes as a number, and the float does not tell what the text hides.
+func TestNumbers(t *testing.T) {
+	e := open(t, Config{Secret: []byte("k")})
+	for _, tt := range []struct {
+		action, want string
+		value        float64
+		text         string // its digits, of a number that a float64 does not hold
+	}{
+		{"mask", "[masked]", 123456789, ""}, {"drop", "", 123456789, ""}, {"mask", "", 12345678, ""}, {"mask", "4[masked]", 4123456789, ""},
+		{"mask", "[card]", 6212345678901234567, "6212345678901234569"}, {"mask", "6212345678901234568", 6212345678901234567, "6212345678901234568"},
+	} {
+		row := event.Row{Nums: []event.Num{{Key: []byte("n"), Value: tt.value}, {Key: []byte("m"), Value: 1}}}
+		if tt.text != "" {
+			row.Props = []event.Prop{{Key: []byte("n"), Value: []byte(tt.text)}}
+		}
+		pattern := `re:123456789$`
+		e.Complete(source(&catalog.Privacy{Rules: []catalog.PrivacyRule{{Pattern: pattern, Action: tt.action}}}), &row, nil)
+		got := ""
+		for _, p := range row.Props {
+			got += string(p.Value)
+		}
+		stays := tt.want == tt.text && tt.action != "drop"
+		if got != tt.want || len(row.Nums) == 2 != stays {
+			t.Errorf("%v %s %s: text %q, numbers %v", tt.value, tt.text, tt.action, got, row.Nums)
 		}
 	}
 }

@@ -68,17 +68,21 @@ func openSalts(file string, now func() time.Time, log *slog.Logger) (*salts, err
 	return s, nil
 }
 
+// serves says whether these are the salts to use on a day. A clock that went back by some seconds changes nothing; one that was days ahead does, else the
+// salt of then would be used until then.
+func (d *twoDays) serves(day int64) bool { return d.day == day || d.day == day+1 }
+
 func dayOf(t time.Time) int64 { return t.Unix() / daySeconds }
 
 // at returns the salts for a day. When it begins, they are rotated.
 func (s *salts) at(day int64) *twoDays {
 	d := s.days.Load()
-	if d.day >= day { // a clock that went back by some seconds changes nothing
+	if d.serves(day) {
 		return d
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d = s.days.Load(); d.day < day {
+	if !s.days.Load().serves(day) {
 		if err := s.rotateLocked(day); err != nil {
 			s.log.Error("the salt of the day could not be saved: ids of visitors without cookies change at the next restart", "file", s.file, "err", err)
 		}

@@ -212,6 +212,23 @@ func TestSaltUnsaved(t *testing.T) {
 	}
 }
 
+// A clock that was far ahead for a while does not keep the salt of then in use.
+func TestClockAhead(t *testing.T) {
+	c := &clock{noon}
+	s := newSalts(t, c, "")
+	today := visitorOf(s, "s1", home, phone)
+	c.t = noon.Add(-13 * time.Hour)
+	if visitorOf(s, "s1", home, phone) != today {
+		t.Error("a clock that went back a little changed the id")
+	}
+	c.t = noon.AddDate(0, 1, 0)
+	ahead := visitorOf(s, "s1", home, phone)
+	c.t = noon
+	if now := visitorOf(s, "s1", home, phone); now == ahead || now != visitorOf(s, "s1", home, phone) {
+		t.Error("the salt of a day far ahead is in use")
+	}
+}
+
 // TestMidnight: a visit that goes on over midnight keeps its id, one that comes back after half an hour has a new one.
 func TestMidnight(t *testing.T) {
 	midnight := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
