@@ -163,3 +163,12 @@ func TestPayloadHash(t *testing.T) {
 		t.Errorf("hash of the base event: %#x; it is stored, so it must never change", want)
 	}
 }
+
+// The attribute ip is an address in binary mode, too, and not kept.
+func TestBinaryAddress(t *testing.T) {
+	r := newRig(t)
+	w := r.do("POST", "/ingest", `{}`, acmeKey, "Ce-Specversion: 1.0", "Ce-Id: 1", "Ce-Source: s", "Ce-Type: t", "Ce-Ip: 203.0.113.9")
+	if rows := r.log.all(); len(rows) != 1 || rows[0]["country"] != "203.0.113.9" || rows[0]["props.ip"] != nil {
+		t.Errorf("%s: %v", w.Body, rows)
+	}
+}

@@ -185,6 +185,8 @@ func (d *decoder) binaryHeaders(h http.Header) *reject {
 				return rejectf(codeValue, "time", "time is %q: use RFC 3339 with a zone as in 2026-01-31T12:00:00Z", clip(text))
 			}
 			d.tsMS, d.hasTS = ms, true
+		case "ip":
+			d.ip = v
 		default:
 			if rej := d.addText([]byte(attr), v, fromEnvelope); rej != nil {
 				return rej

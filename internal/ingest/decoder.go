@@ -395,6 +395,12 @@ func (d *decoder) finish() *reject {
 	if rej := d.resolveType(); rej != nil {
 		return rej
 	}
+	d.complete()
+	return nil
+}
+
+// complete gives the event the ids that it has from its envelope, and its hash.
+func (d *decoder) complete() {
 	for _, f := range [...]struct {
 		to  *[]byte
 		def []byte
@@ -404,7 +410,6 @@ func (d *decoder) finish() *reject {
 		}
 	}
 	d.compact()
-	return nil
 }
 
 // resolveType chooses the type: `type`; or, when that is absent or "custom", `event_type` or `name`. For "custom"

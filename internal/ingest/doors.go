@@ -149,6 +149,15 @@ func badRequest(rej *reject) *problem.Problem {
 // gif is a transparent image of one pixel.
 var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 
+// Pixel answers with the image.
+func Pixel(w http.ResponseWriter) {
+	hd := w.Header()
+	hd.Set("Content-Type", "image/gif")
+	hd.Set("Content-Length", strconv.Itoa(len(gif)))
+	hd.Set("Cache-Control", "no-store, no-cache, must-revalidate, private")
+	_, _ = w.Write(gif) // the client has gone if this fails
+}
+
 // pixel takes its events from the query: an event or an array, URL-encoded or base64url.
 func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
 	q, err := url.ParseQuery(r.URL.RawQuery)
@@ -190,11 +199,7 @@ func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem
 		return prob
 	}
 	j.answerHeaders(w, tok)
-	hd := w.Header()
-	hd.Set("Content-Type", "image/gif")
-	hd.Set("Content-Length", strconv.Itoa(len(gif)))
-	hd.Set("Cache-Control", "no-store, no-cache, must-revalidate, private")
-	_, _ = w.Write(gif) // the client has gone if this fails
+	Pixel(w)
 	return nil
 }
 
@@ -207,13 +212,26 @@ func pixelEvents(v string) ([]byte, *problem.Problem) {
 	if v[0] == '{' || v[0] == '[' {
 		return []byte(v), nil
 	}
-	s := strings.NewReplacer("+", "-", " ", "-", "/", "_").Replace(strings.TrimRight(v, "=")) // an unescaped + arrives as a space
-	raw, err := base64.RawURLEncoding.DecodeString(s)
+	raw, err := Base64([]byte(v))
 	raw = bytes.TrimSpace(trimBOM(raw))
 	if err != nil || len(raw) == 0 || raw[0] != '{' && raw[0] != '[' {
 		return nil, problem.New(http.StatusBadRequest, codeMalformed, "events is neither JSON nor JSON in base64url").WithField("events")
 	}
 	return raw, nil
+}
+
+// Base64 decodes text in either alphabet, with padding or without; a blank is a plus that was not escaped in an address.
+func Base64(text []byte) ([]byte, error) {
+	std := bytes.Clone(bytes.TrimRight(text, "="))
+	for i, c := range std {
+		switch c {
+		case '-', ' ':
+			std[i] = '+'
+		case '_':
+			std[i] = '/'
+		}
+	}
+	return base64.RawStdEncoding.AppendDecode(nil, std)
 }
 
 // ingest takes events of a sender with a key.
@@ -391,7 +409,7 @@ func isOneValue(body []byte) bool {
 
 // countFailed counts a request that is itself wrong as one rejected event: how many it was to hold is not known.
 func (j *job) countFailed(prob *problem.Problem) {
-	if prob.Status >= 500 || prob.Status == http.StatusTooManyRequests {
+	if prob.Status >= 500 || prob.Status == http.StatusTooManyRequests || prob.Status == http.StatusRequestTimeout {
 		return // it may be sent again
 	}
 	j.takeLimits() // work was done for it, whether or not it was within the limits

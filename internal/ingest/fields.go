@@ -60,18 +60,7 @@ func (e *Event) finish() *reject {
 	if len(d.row.Type) == 0 {
 		return rejectf(codeMissing, "type", "the event has no name")
 	}
-	for _, f := range [...]struct {
-		to  *[]byte
-		def []byte
-	}{{&d.row.ClientID, d.defaults.client}, {&d.row.UserID, d.defaults.user}, {&d.row.SessionID, d.defaults.session}} {
-		if len(*f.to) == 0 {
-			*f.to = f.def
-		}
-	}
-	if d.hasTS && d.skew != 0 {
-		d.row.ClientTS = d.tsMS
-	}
-	d.compact()
+	d.complete()
 	return nil
 }
 
@@ -90,6 +79,34 @@ func (e *Event) SetSite(name []byte) { e.d.site = name }
 
 // SetIP sets the visitor's address as the event says it. It counts only in a request with a key, and is not kept.
 func (e *Event) SetIP(ip []byte) { e.d.ip = ip }
+
+// IP reads the visitor's address. What is no text is left out: an address must not become a property.
+func (e *Event) IP(dec *jx.Decoder, name string) error {
+	if dec.Next() != jx.String {
+		return dec.Skip()
+	}
+	v, err := e.d.string(dec, name)
+	e.SetIP(v)
+	return err
+}
+
+// Campaign is the column of a part of a campaign: source, medium, campaign, term or content. It is nil for other names.
+func (e *Event) Campaign(part string) *[]byte {
+	row := e.Row()
+	switch part {
+	case "source":
+		return &row.UTMSource
+	case "medium":
+		return &row.UTMMedium
+	case "campaign":
+		return &row.UTMCampaign
+	case "term":
+		return &row.UTMTerm
+	case "content":
+		return &row.UTMContent
+	}
+	return nil
+}
 
 // SetTime sets when it happened by the sender's clock, Unix milliseconds.
 func (e *Event) SetTime(ms int64) { e.d.tsMS, e.d.hasTS = ms, true }
@@ -125,13 +142,26 @@ func (e *Event) Inner(raw []byte, name string, field func(*jx.Decoder, []byte) e
 	return e.Fields(&e.inner, name, field)
 }
 
-// Part reads JSON that was taken from the event, with Raw: like Fields, and what is nil counts as absent. Parts do not nest.
+// Part reads JSON that was taken from the event or from what surrounds it: like Fields, and what is nil counts as absent. Parts do not nest.
 func (e *Event) Part(raw []byte, name string, field func(*jx.Decoder, []byte) error) error {
 	if raw == nil {
 		return nil
 	}
+	if e.d.checkUTF8 && !utf8.Valid(raw) {
+		return rejectf(codeUTF8, name, "%s is not valid UTF-8: encode its text as UTF-8", name)
+	}
 	e.inner.ResetBytes(raw)
 	return e.Fields(&e.inner, name, field)
+}
+
+// Raw takes the JSON of a value, to be read later. Null counts as absent.
+func Raw(dec *jx.Decoder, to *[]byte) error {
+	if dec.Next() == jx.Null {
+		return dec.Skip()
+	}
+	raw, err := dec.Raw()
+	*to = raw
+	return err
 }
 
 // Elements calls f with the JSON of every element of an array that was taken from the event, with Raw. Other values are skipped.

@@ -278,7 +278,7 @@ func (h *Handler) release(j *job) {
 	dec.checkUTF8, dec.checkNUL, dec.cloudHint, dec.lastWins, dec.eventMax, dec.tenantMax, dec.defaults = false, false, false, false, h.cfg.MaxEventBytes, false, senderIDs{}
 	dec.jx.ResetBytes(nil)
 	dec.str.ResetBytes(nil)
-	if cap(dec.arena) > keepSlices || cap(j.rejects) > keepSlices || cap(dec.keys.entries) > keepSlices {
+	if cap(dec.arena) > keepSlices || cap(j.rejects) > keepSlices || cap(dec.keys.entries) > keepSlices || cap(j.own) > keepSlices {
 		return
 	}
 	clear(sites)

@@ -29,7 +29,8 @@ type keyEntry struct {
 	place  place
 	prop   int32 // index in Row.Props
 	num    int32 // index in Row.Nums
-	gone   bool  // replaced by one of a higher origin
+	gone   bool  // another one counts
+	again  bool  // a later one of the same origin took its place: it is not found any more
 }
 
 // keySet is the set of flattened property names of one event. Few names are searched one by one, many by a table.
@@ -52,7 +53,7 @@ func (k *keySet) reset() {
 func (k *keySet) find(hash uint64, key []byte, from origin) (same, other int) {
 	same, other = -1, -1
 	look := func(i int) {
-		if e := &k.entries[i]; e.hash == hash && bytes.Equal(e.key, key) {
+		if e := &k.entries[i]; e.hash == hash && !e.again && bytes.Equal(e.key, key) {
 			if e.origin == from {
 				same = i
 			} else if !e.gone {
@@ -86,6 +87,22 @@ func (k *keySet) add(e keyEntry) {
 	}
 }
 
+// replace adds an entry with the name and origin of another, which is not found any more: many of one name do not make a search long.
+func (k *keySet) replace(old int, e keyEntry) {
+	k.entries[old].again = true
+	if !k.tabled {
+		k.add(e)
+		return
+	}
+	k.entries = append(k.entries, e)
+	mask := uint64(len(k.table) - 1)
+	at := e.hash & mask
+	for uint32(k.table[at]) != uint32(old+1) || uint32(k.table[at]>>32) != k.epoch {
+		at = (at + 1) & mask
+	}
+	k.table[at] = uint64(k.epoch)<<32 | uint64(len(k.entries))
+}
+
 // build makes a table twice as large as needed for all entries and some more.
 func (k *keySet) build() {
 	size := 64
@@ -103,7 +120,9 @@ func (k *keySet) build() {
 	}
 	k.tabled = true
 	for i := range k.entries {
-		k.insert(i)
+		if !k.entries[i].again {
+			k.insert(i)
+		}
 	}
 }
 

@@ -166,6 +166,8 @@ func (d *decoder) register(e keyEntry) *reject {
 	if same >= 0 && d.lastWins {
 		old := &d.keys.entries[same]
 		e.gone, old.gone = old.gone, true
+		d.keys.replace(same, e)
+		return d.fewProperties()
 	} else if same >= 0 {
 		return duplicate(d.fieldName(string(e.key)))
 	}
@@ -175,6 +177,10 @@ func (d *decoder) register(e keyEntry) *reject {
 		old.gone = !e.gone
 	}
 	d.keys.add(e)
+	return d.fewProperties()
+}
+
+func (d *decoder) fewProperties() *reject {
 	if len(d.keys.entries) > d.cfg.MaxProperties {
 		return rejectf(codeProperties, "props", "the event has more than %d properties (ingest.max_props): send fewer", d.cfg.MaxProperties)
 	}

@@ -53,6 +53,7 @@ type Request struct {
 	dropped *problem.Problem // why nothing is taken, where the client is not to hear of it
 	opened  bool
 	shared  int // bytes that each event has in common with others
+	reread  int // how many such bytes were read so far, for all events
 }
 
 // Body reads the request's body: within the limits, decompressed, without a byte order mark or white space around it. It is valid until the request ends.
@@ -239,12 +240,20 @@ func clean(v []byte) []byte {
 	return bytes.ReplaceAll(bytes.ToValidUTF8(v, []byte("\uFFFD")), []byte{0}, []byte("\uFFFD"))
 }
 
+// maxReread bounds what events of a request have in common, which is read again for each, by the largest body.
+const maxReread = 16
+
 // Add takes one event: read fills it in from raw. What read returns, and what is wrong with the event, is noted as the reason why the event is
 // rejected; the problem is one of the whole request.
 func (q *Request) Add(raw []byte, read func(*Event) error) *problem.Problem {
 	j, e := q.j, &q.event
 	if q.dropped != nil {
 		return j.take(rejectf(q.dropped.Code, q.dropped.Field, "%s", q.dropped.Detail))
+	}
+	if q.reread += q.shared; q.reread > maxReread*j.h.cfg.MaxBodyBytes {
+		return problem.New(http.StatusRequestEntityTooLarge, "body_too_large",
+			"what the request says once for several events would be read as more than %d times the largest body (ingest.max_body): send fewer events in one request", maxReread).
+			WithLimit("ingest.max_body", int64(j.h.cfg.MaxBodyBytes))
 	}
 	rej := e.begin(raw)
 	if rej == nil {
@@ -290,6 +299,18 @@ func (q *Request) Commit() (Result, *problem.Problem) {
 	}
 	j.answerHeaders(q.Writer, tok)
 	return Result{j.accepted, j.rejected, j.rejects, q.dropped}, nil
+}
+
+// FromBrowser says whether a browser made the request: then its address and user agent are the visitor's.
+func (q *Request) FromBrowser() bool {
+	return q.HTTP.Header.Get("Origin") != "" || strings.HasPrefix(q.HTTP.UserAgent(), "Mozilla/")
+}
+
+// JSON answers with a body.
+func (q *Request) JSON(body string) *problem.Problem {
+	q.Writer.Header().Set("Content-Type", "application/json")
+	_, _ = q.Writer.Write([]byte(body)) // the client has gone if this fails
+	return nil
 }
 
 // Rejects are the events that were rejected so far, not necessarily all. A request that ends without Commit stores and counts nothing.

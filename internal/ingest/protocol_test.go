@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"weir/internal/problem"
 )
@@ -82,5 +84,52 @@ func TestUnopened(t *testing.T) {
 	}
 	if r.budget.used.Load() != 0 {
 		t.Error("bytes are still taken")
+	}
+}
+
+// What a decoder keeps for the next event is bounded, whatever came; so is a message.
+func TestHostileMemory(t *testing.T) {
+	r := newRig(t)
+	j := r.job("x")
+	j.own = make([]byte, 1<<20)
+	r.release(j)
+	if j = r.job("x"); cap(j.own) > keepSlices {
+		t.Errorf("%d bytes are kept for the next request", cap(j.own))
+	}
+	if rej := rejectf(codeValue, "f", "the value is %q", strings.Repeat("ä", 40000)); len(rej.message) > 1010 || !utf8.ValidString(rej.message) {
+		t.Errorf("a message of %d bytes", len(rej.message))
+	}
+	d := newDecoder(&r.cfg)
+	d.lastWins = true
+	for i := range 900 {
+		if rej := d.addText([]byte("same"), []byte{byte(i)}, fromTop); rej != nil {
+			t.Fatal(rej)
+		}
+		if i == 400 {
+			for i := range 20 {
+				_ = d.addText([]byte{byte(i)}, nil, fromTop)
+			}
+		}
+	}
+	found := 0
+	for _, slot := range d.keys.table {
+		if uint32(slot>>32) == d.keys.epoch && slot != 0 {
+			found++
+		}
+	}
+	d.compact()
+	if found != 21 || len(d.row.Props) != 21 || d.row.Props[20].Value[0] != 899%256 {
+		t.Errorf("%d of 21 names are searched, %d properties", found, len(d.row.Props))
+	}
+}
+
+func TestBase64(t *testing.T) {
+	for _, text := range []string{"+/8=", "-_8", " _8==", "+_8"} {
+		if b, err := Base64([]byte(text)); err != nil || string(b) != "\xfb\xff" {
+			t.Errorf("%q: %q %v", text, b, err)
+		}
+	}
+	if _, err := Base64([]byte("a*bc")); err == nil {
+		t.Error("no base64 is decoded")
 	}
 }

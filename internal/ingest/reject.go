@@ -40,12 +40,13 @@ type reject struct {
 func (r *reject) Error() string { return r.code + ": " + r.message }
 
 func rejectf(code, field, format string, args ...any) *reject {
-	return &reject{code, clip(field), fmt.Sprintf(format, args...)}
+	return &reject{code, clip(field), clipTo(fmt.Sprintf(format, args...), 1000)}
 }
 
 // clip shortens a sender's own name for a message.
-func clip(s string) string {
-	const most = 100
+func clip(s string) string { return clipTo(s, 100) }
+
+func clipTo(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

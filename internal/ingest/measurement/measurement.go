@@ -27,8 +27,14 @@ func collect(q *ingest.Request) *problem.Problem {
 	if prob == nil {
 		_, prob = q.Commit()
 	}
-	if prob != nil && (prob.Status == http.StatusUnauthorized || prob.Status == http.StatusForbidden || prob.Status == http.StatusNotFound || prob.Status >= 500) {
-		return prob
+	if prob != nil {
+		switch prob.Status {
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusTooManyRequests:
+			return prob
+		}
+		if prob.Status >= 500 {
+			return prob
+		}
 	}
 	q.Writer.WriteHeader(http.StatusNoContent)
 	return nil
@@ -44,12 +50,12 @@ func serve(q *ingest.Request) *problem.Problem {
 	if secret == "" {
 		return problem.New(http.StatusUnauthorized, "missing_key", "the request has no api_secret: use the write key of a source").WithField("api_secret")
 	}
-	body, prob := q.Body()
-	if prob != nil {
-		return prob
-	}
+	body, broken := q.Body()
 	if prob := q.OpenKey(secret, stream); prob != nil {
 		return prob
+	}
+	if broken != nil { // now it is known whose loss it is
+		return broken
 	}
 	m := readers.Get().(*reader)
 	defer func() {
@@ -170,11 +176,9 @@ func (m *reader) envelope(dec *jx.Decoder, key []byte) (err error) {
 		m.at, err = micros(dec)
 		return err
 	case "user_properties":
-		m.people, err = dec.Raw()
-		return err
+		return ingest.Raw(dec, &m.people)
 	case "events":
-		m.events, err = dec.Raw()
-		return err
+		return ingest.Raw(dec, &m.events)
 	}
 	return dec.Skip() // consent, user_data, non_personalized_ads, user_location, device …
 }
@@ -251,9 +255,7 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 	case "name":
 		return m.e.Ident(dec, "name", &m.name)
 	case "params":
-		raw, err := dec.Raw()
-		m.params = raw
-		return err
+		return ingest.Raw(dec, &m.params)
 	case "timestamp_micros":
 		ms, err := micros(dec)
 		if ms > 0 {
@@ -303,17 +305,9 @@ func (m *reader) param(dec *jx.Decoder, key []byte) error {
 		}
 	}
 	if m.campaign {
-		switch string(key) {
-		case "source":
-			return e.Text(dec, "source", &row.UTMSource)
-		case "medium":
-			return e.Text(dec, "medium", &row.UTMMedium)
-		case "campaign":
-			return e.Text(dec, "campaign", &row.UTMCampaign)
-		case "term":
-			return e.Text(dec, "term", &row.UTMTerm)
-		case "content":
-			return e.Text(dec, "content", &row.UTMContent)
+		name := string(key)
+		if to := e.Campaign(name); to != nil {
+			return e.Text(dec, name, to)
 		}
 	}
 	return e.Property(dec, key)

@@ -3,8 +3,11 @@ package measurement
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"weir/internal/testkit/doorkit"
 )
@@ -93,6 +96,19 @@ func TestInvalid(t *testing.T) {
 	}
 	if w = r.Do("POST", "/debug/mp/collect?api_secret=nobody", body); w.Code != 200 || !strings.Contains(w.Body.String(), "VALUE_INVALID") {
 		t.Errorf("/debug with a wrong key: %d %s", w.Code, w.Body)
+	}
+}
+
+// A body that could not be read is counted, as the answer says nothing of it; one that did not arrive in time is to be sent again.
+func TestBrokenBody(t *testing.T) {
+	r := doorkit.New(t, Register)
+	if w := r.Do("POST", target, strings.Repeat(" ", 11<<20)); w.Code != 204 || r.Rejects()["site-1 body_too_large"] != 1 {
+		t.Errorf("a large body: %d", w.Code)
+	}
+	w := httptest.NewRecorder()
+	r.Mux.ServeHTTP(w, httptest.NewRequest("POST", target, iotest.ErrReader(os.ErrDeadlineExceeded)))
+	if rejects := r.Rejects(); w.Code != 408 || len(rejects) > 0 {
+		t.Errorf("a slow body: %d, rejected %v", w.Code, rejects)
 	}
 }
 

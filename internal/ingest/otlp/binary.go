@@ -193,6 +193,14 @@ func (m *reader) attribute(b []byte) error {
 
 // value reads an AnyValue into the property of that name; lists of pairs become dotted names.
 func (m *reader) value(key, b []byte) error {
+	if is, own := address(key); is {
+		return fields(b, func(num protowire.Number, typ protowire.Type, v []byte, _ uint64) error {
+			if own && num == 1 && typ == protowire.BytesType {
+				m.e.SetIP(v)
+			}
+			return nil
+		})
+	}
 	return fields(b, func(num protowire.Number, typ protowire.Type, v []byte, n uint64) error {
 		switch {
 		case num == 1 && typ == protowire.BytesType:

@@ -45,12 +45,10 @@ func (m *reader) json(body []byte) *problem.Problem {
 func pick(to map[string]*[]byte) func(*jx.Decoder, []byte) error {
 	return func(dec *jx.Decoder, key []byte) error {
 		p, ok := to[string(key)]
-		if !ok || dec.Next() == jx.Null {
+		if !ok {
 			return dec.Skip()
 		}
-		raw, err := dec.Raw()
-		*p = raw
-		return err
+		return ingest.Raw(dec, p)
 	}
 }
 
@@ -81,9 +79,7 @@ func (m *reader) readJSON(e *ingest.Event) error {
 		case "name", "version":
 			return e.PropertyUnder(dec, "scope", key)
 		case "attributes":
-			raw, err := dec.Raw()
-			attributes = raw
-			return err
+			return ingest.Raw(dec, &attributes)
 		}
 		return dec.Skip()
 	}); err != nil {
@@ -128,12 +124,9 @@ func (m *reader) fieldJSON(dec *jx.Decoder, key []byte, body, attributes *[]byte
 	case "eventName":
 		return e.Text(dec, "eventName", &m.name)
 	case "body":
-		if dec.Next() == jx.Null {
-			return dec.Skip()
-		}
-		*body, err = dec.Raw()
+		return ingest.Raw(dec, body)
 	case "attributes":
-		*attributes, err = dec.Raw()
+		return ingest.Raw(dec, attributes)
 	default:
 		return dec.Skip()
 	}
@@ -175,16 +168,12 @@ func (m *reader) pairJSON(raw []byte) (key, value []byte, err error) {
 	if dec.Next() != jx.Object {
 		return nil, nil, ingest.Wrong("attributes", "an attribute is an object with key and value")
 	}
-	err = dec.ObjBytes(func(dec *jx.Decoder, name []byte) (err error) {
+	err = dec.ObjBytes(func(dec *jx.Decoder, name []byte) error {
 		switch string(name) {
 		case "key":
 			return m.e.Text(dec, "key", &key)
 		case "value":
-			if dec.Next() == jx.Null {
-				return dec.Skip()
-			}
-			value, err = dec.Raw()
-			return err
+			return ingest.Raw(dec, &value)
 		}
 		return dec.Skip()
 	})
@@ -212,11 +201,19 @@ func (m *reader) valueJSON(key, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	is, own := address(key)
+	if is && (!own || kind != "stringValue") {
+		return nil
+	}
 	switch kind {
 	case "stringValue", "bytesValue":
 		text, err := m.scalar(v)
 		if err != nil {
 			return err
+		}
+		if own {
+			m.e.SetIP(text)
+			return nil
 		}
 		return m.text(key, text)
 	case "boolValue":

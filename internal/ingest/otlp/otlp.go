@@ -244,12 +244,19 @@ func (m *reader) column(key []byte) *[]byte {
 	return nil
 }
 
+// address says whether an attribute holds an address of who sent, by the conventions of today or of before: it becomes no property. own: it is the visitor's.
+func address(key []byte) (is, own bool) {
+	switch string(key) {
+	case "client.address", "http.client_ip":
+		return true, true
+	case "network.peer.address", "net.sock.peer.addr", "net.peer.ip", "source.address", "http.request.header.x-forwarded-for", "http.request.header.x-real-ip", "http.request.header.forwarded":
+		return true, false
+	}
+	return false, false
+}
+
 // text takes an attribute whose value is text.
 func (m *reader) text(key, v []byte) error {
-	if string(key) == "client.address" {
-		m.e.SetIP(v)
-		return nil
-	}
 	if to := m.column(key); to != nil {
 		*to = v
 		return nil

@@ -248,3 +248,32 @@ func FuzzOTLP(f *testing.F) {
 		r.Sound(t)
 	})
 }
+
+// An address is no property, whatever the type in which it comes; the visitor's counts.
+func TestAddresses(t *testing.T) {
+	r := doorkit.New(t, Register)
+	jsonOf := func(key, value string) string {
+		return `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"eventName":"e","attributes":[{"key":"` + key + `","value":` + value + `}]}]}]}]}`
+	}
+	binary := func(key string, value []byte) string {
+		return string(msg(1, msg(2, msg(2, str(12, "e"), kv(6, key, value)))))
+	}
+	const ip = "203.0.113.9"
+	for body, counts := range map[string]bool{
+		jsonOf("client.address", `{"stringValue":"203.0.113.9"}`): true, binary("client.address", str(1, ip)): true,
+		jsonOf("http.client_ip", `{"stringValue":"203.0.113.9"}`): true, binary("client", msg(6, kv(1, "address", str(1, ip)))): true,
+		jsonOf("client.address", `{"arrayValue":{"values":[{"stringValue":"203.0.113.9"}]}}`): false, binary("client.address", msg(5, msg(1, str(1, ip)))): false,
+		jsonOf("client.address", `{"intValue":3405803785}`): false, binary("client.address", varint(3, 3405803785)): false,
+		jsonOf("network.peer.address", `{"stringValue":"203.0.113.9"}`): false, binary("http.request.header.x-forwarded-for", msg(5, msg(1, str(1, ip)))): false,
+	} {
+		row := r.One(t, 200, "POST", "/v1/logs", body, key)
+		if (row["ip"] == ip) != counts {
+			t.Errorf("%q: address %v", body, row["ip"])
+		}
+		for name := range row {
+			if strings.HasPrefix(name, "props.") || strings.HasPrefix(name, "nums.") {
+				t.Errorf("%q: stored as %s: %v", body, name, row[name])
+			}
+		}
+	}
+}

@@ -2,6 +2,8 @@ package plausible
 
 import (
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 
 	"weir/internal/problem"
@@ -112,4 +114,20 @@ func FuzzPlausible(f *testing.F) {
 		}
 		r.Sound(t)
 	})
+}
+
+// A list of very many domains is refused before it is taken apart.
+func TestManyDomains(t *testing.T) {
+	r := doorkit.New(t, Register)
+	body := `{"n":"x","u":"https://x/","d":"` + strings.Repeat(",", 9<<20) + `"}`
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w := r.Do("POST", "/api/event", body)
+	runtime.ReadMemStats(&after)
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "20 domains") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 120<<20 {
+		t.Errorf("%d MB for a body of 9 MB", n>>20)
+	}
 }

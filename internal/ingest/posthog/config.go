@@ -17,7 +17,7 @@ const settings = `"supportedCompression":["gzip","gzip-js"],"hasFeatureFlags":fa
 // config answers GET /array/{token}/config.
 func config(q *ingest.Request) *problem.Problem {
 	q.Writer.Header().Set("Cache-Control", "public, max-age=300")
-	return answer(q, `{`+settings+`}`)
+	return q.JSON(`{` + settings + `}`)
 }
 
 // configScript answers GET /array/{token}/config.js: the same as a script.
@@ -49,5 +49,5 @@ func flags(q *ingest.Request) *problem.Problem {
 	jw.RawStr(`{"flags":{},"featureFlags":{},"featureFlagPayloads":{},"errorsWhileComputingFlags":false,"requestId":"00000000-0000-0000-0000-000000000000",`)
 	jw.RawStr(settings)
 	jw.RawStr(`}`)
-	return answer(q, string(jw.Buf))
+	return q.JSON(string(jw.Buf))
 }

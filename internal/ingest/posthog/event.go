@@ -87,19 +87,13 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 	case "timestamp":
 		return e.Time(dec, "timestamp")
 	case "properties":
-		return take(dec, &m.props)
+		return ingest.Raw(dec, &m.props)
 	case "$set":
-		return take(dec, &m.set1)
+		return ingest.Raw(dec, &m.set1)
 	case "$set_once":
-		return take(dec, &m.set2)
+		return ingest.Raw(dec, &m.set2)
 	}
 	return dec.Skip() // api_key, token, offset, type, library …
-}
-
-func take(dec *jx.Decoder, to *[]byte) error {
-	raw, err := dec.Raw()
-	*to = raw
-	return err
 }
 
 // typed makes the event's type of its name.
@@ -156,16 +150,9 @@ func (m *reader) property(dec *jx.Decoder, key []byte) error {
 		return nil
 	case "$raw_user_agent", "$user_agent":
 		return e.Text(dec, "$raw_user_agent", &row.UserAgent)
-	case "utm_source":
-		return e.Text(dec, "utm_source", &row.UTMSource)
-	case "utm_medium":
-		return e.Text(dec, "utm_medium", &row.UTMMedium)
-	case "utm_campaign":
-		return e.Text(dec, "utm_campaign", &row.UTMCampaign)
-	case "utm_term":
-		return e.Text(dec, "utm_term", &row.UTMTerm)
-	case "utm_content":
-		return e.Text(dec, "utm_content", &row.UTMContent)
+	case "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content":
+		name := string(key)
+		return e.Text(dec, name, e.Campaign(name[len("utm_"):]))
 	case "$browser_language":
 		return e.Property(dec, []byte("locale"))
 	case "revenue", "$revenue":
@@ -173,10 +160,7 @@ func (m *reader) property(dec *jx.Decoder, key []byte) error {
 	case "$currency":
 		return e.Property(dec, []byte("currency"))
 	case "$ip":
-		var ip []byte
-		err := e.Text(dec, "$ip", &ip)
-		e.SetIP(ip)
-		return err
+		return e.IP(dec, "$ip")
 	}
 	if len(key) > 0 && key[0] == '$' {
 		if known, err := m.own(dec, key); known {
@@ -221,9 +205,9 @@ func (m *reader) own(dec *jx.Decoder, key []byte) (known bool, err error) {
 	case "$screen_height":
 		return true, e.Text(dec, "$screen_height", &m.height)
 	case "$set":
-		return true, take(dec, &m.set1)
+		return true, ingest.Raw(dec, &m.set1)
 	case "$set_once":
-		return true, take(dec, &m.set2)
+		return true, ingest.Raw(dec, &m.set2)
 	case "$group_type":
 		return true, e.Text(dec, "$group_type", &m.groupType)
 	case "$group_key":

@@ -4,7 +4,6 @@ package posthog
 
 import (
 	"bytes"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -59,7 +58,7 @@ func serve(q *ingest.Request) *problem.Problem {
 		return prob
 	}
 	q.FromVisitor(true) // an event says otherwise
-	m.browser = q.HTTP.Header.Get("Origin") != "" || strings.HasPrefix(q.HTTP.UserAgent(), "Mozilla/")
+	m.browser = q.FromBrowser()
 	m.sent()
 	if m.batch != nil {
 		prob = q.Each(m.batch, m.onMessage)
@@ -74,15 +73,9 @@ func serve(q *ingest.Request) *problem.Problem {
 		return prob
 	}
 	if res.Dropped != nil { // an error would be retried at once by some libraries and never by others; all understand this
-		return answer(q, `{"status":1,"quota_limited":["events"]}`)
+		return q.JSON(`{"status":1,"quota_limited":["events"]}`)
 	}
-	return answer(q, `{"status":1}`)
-}
-
-func answer(q *ingest.Request, body string) *problem.Problem {
-	q.Writer.Header().Set("Content-Type", "application/json")
-	_, _ = q.Writer.Write([]byte(body)) // the client has gone if this fails
-	return nil
+	return q.JSON(`{"status":1}`)
 }
 
 // read finds the JSON of a request: it may be gzip whatever the headers say, base64, a form with one of both in `data`, or a parameter of the address.
@@ -112,8 +105,7 @@ func read(q *ingest.Request) ([]byte, *problem.Problem) {
 	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
 		return q.Unpack(body)
 	}
-	text := strings.NewReplacer("-", "+", "_", "/", " ", "+").Replace(strings.TrimRight(string(body), "=")) // a plus that was not escaped arrives as a space
-	plain, err := base64.RawStdEncoding.DecodeString(text)
+	plain, err := ingest.Base64(body)
 	if err != nil {
 		return nil, problem.New(http.StatusBadRequest, "invalid_encoding", "the body is neither JSON nor base64: send JSON, packed with gzip or base64").WithField("data")
 	}
@@ -124,12 +116,7 @@ func read(q *ingest.Request) ([]byte, *problem.Problem) {
 func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
 	switch string(key) {
 	case "batch":
-		if dec.Next() == jx.Null {
-			return dec.Skip()
-		}
-		raw, err := dec.Raw()
-		m.batch = raw
-		return err
+		return ingest.Raw(dec, &m.batch)
 	case "api_key", "token":
 		return m.q.Text(dec, &m.token)
 	case "sent_at":

@@ -96,7 +96,7 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 	case "previousId":
 		return e.Ident(dec, "previousId", &m.previous)
 	case "originalTimestamp":
-		m.hasTime = true
+		m.hasTime = m.hasTime || dec.Next() != jx.Null
 		return e.Time(dec, "originalTimestamp")
 	case "timestamp":
 		if m.hasTime { // the original one belongs to sentAt
@@ -115,19 +115,13 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 	case "channel":
 		return e.Text(dec, "channel", &m.channel)
 	case "context":
-		return take(dec, &m.contextJSON)
+		return ingest.Raw(dec, &m.contextJSON)
 	case "properties":
-		return take(dec, &m.propsJSON)
+		return ingest.Raw(dec, &m.propsJSON)
 	case "traits":
-		return take(dec, &m.traitsJSON)
+		return ingest.Raw(dec, &m.traitsJSON)
 	}
 	return dec.Skip() // writeKey, integrations, _metadata, receivedAt …
-}
-
-func take(dec *jx.Decoder, to *[]byte) error {
-	raw, err := dec.Raw()
-	*to = raw
-	return err
 }
 
 // parts reads context, properties and traits, from what says least of the event to what says most.
@@ -254,10 +248,7 @@ func (m *reader) context(dec *jx.Decoder, key []byte) error {
 	case "userAgent":
 		return e.Text(dec, "context.userAgent", &e.Row().UserAgent)
 	case "ip":
-		var ip []byte
-		err := e.Text(dec, "context.ip", &ip)
-		e.SetIP(ip)
-		return err
+		return e.IP(dec, "context.ip")
 	case "locale":
 		return e.Property(dec, []byte("locale"))
 	case "sessionId": // RudderStack's
@@ -303,19 +294,12 @@ func (m *reader) libraryField(dec *jx.Decoder, key []byte) error {
 }
 
 func (m *reader) campaign(dec *jx.Decoder, key []byte) error {
-	e := m.e
-	row := e.Row()
-	switch string(key) {
-	case "source":
-		return e.Text(dec, "utm_source", &row.UTMSource)
-	case "medium":
-		return e.Text(dec, "utm_medium", &row.UTMMedium)
-	case "name", "campaign":
-		return e.Text(dec, "utm_campaign", &row.UTMCampaign)
-	case "term":
-		return e.Text(dec, "utm_term", &row.UTMTerm)
-	case "content":
-		return e.Text(dec, "utm_content", &row.UTMContent)
+	e, part := m.e, string(key)
+	if part == "name" {
+		part = "campaign"
+	}
+	if to := e.Campaign(part); to != nil {
+		return e.Text(dec, "utm_"+part, to)
 	}
 	return e.PropertyUnder(dec, "context.campaign", key)
 }

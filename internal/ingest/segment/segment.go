@@ -57,7 +57,7 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 		return prob
 	}
 	q.FromVisitor(true) // an event says otherwise
-	m.browser = fromBrowser(q.HTTP)
+	m.browser = q.FromBrowser()
 	if ms, ok := ingest.ParseTime(m.sentAt); ok {
 		q.Sent(ms)
 	}
@@ -74,38 +74,20 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 	if _, prob := q.Commit(); prob != nil {
 		return prob
 	}
-	return answer(q, `{"success":true}`)
-}
-
-func answer(q *ingest.Request, body string) *problem.Problem {
-	q.Writer.Header().Set("Content-Type", "application/json")
-	_, _ = q.Writer.Write([]byte(body)) // the client has gone if this fails
-	return nil
-}
-
-// fromBrowser says whether a request was made by a browser, whose address and user agent are the visitor's.
-func fromBrowser(r *http.Request) bool {
-	return r.Header.Get("Origin") != "" || strings.HasPrefix(r.UserAgent(), "Mozilla/")
+	return q.JSON(`{"success":true}`)
 }
 
 // envelope reads what a body says besides its messages.
 func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
 	switch string(key) {
 	case "batch":
-		if dec.Next() == jx.Null {
-			return dec.Skip()
-		}
-		raw, err := dec.Raw()
-		m.batch = raw
-		return err
+		return ingest.Raw(dec, &m.batch)
 	case "writeKey":
 		return m.q.Text(dec, &m.bodyKey)
 	case "sentAt":
 		return m.q.Text(dec, &m.sentAt)
 	case "context":
-		raw, err := dec.Raw()
-		m.common = raw
-		return err
+		return ingest.Raw(dec, &m.common)
 	}
 	return dec.Skip()
 }

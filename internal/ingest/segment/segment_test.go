@@ -195,6 +195,7 @@ func TestClock(t *testing.T) {
 		"batch":      {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00Z"}],"sentAt":"2026-07-01T11:00:00Z"}`, "2026-07-01T11:00:00Z", "2026-07-01T10:00:00Z"},
 		"message":    {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00Z","sentAt":"2026-07-01T11:00:00Z"}]}`, "2026-07-01T11:00:00Z", "2026-07-01T10:00:00Z"},
 		"two times":  {`{"batch":[{"type":"track","event":"e","userId":"u","originalTimestamp":"2026-07-01T10:00:00Z","timestamp":"2026-07-01T09:00:00Z","sentAt":"2026-07-01T11:00:00Z"}]}`, "2026-07-01T11:00:00Z", "2026-07-01T10:00:00Z"},
+		"no first":   {`{"batch":[{"type":"track","event":"e","userId":"u","originalTimestamp":null,"timestamp":"2026-07-01T10:00:00Z"}]}`, "2026-07-01T10:00:00Z", ""},
 		"on the way": {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00Z"}],"sentAt":"2026-07-01T11:59:58.001Z"}`, "2026-07-01T10:00:00Z", ""},
 		"ahead":      {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-03T12:00:00Z"}],"sentAt":"2026-07-03T12:00:01Z"}`, "2026-07-01T11:59:59Z", "2026-07-03T12:00:00Z"},
 		"never sent": {`{"batch":[{"type":"track","event":"e","userId":"u","timestamp":"2026-07-01T10:00:00.5"}],"sentAt":null}`, "2026-07-01T10:00:00.5Z", ""},
@@ -285,4 +286,24 @@ func FuzzSegment(f *testing.F) {
 		}
 		r.Sound(t)
 	})
+}
+
+// What messages have in common is checked like their own, and not read again and again without end.
+func TestCommon(t *testing.T) {
+	r := doorkit.New(t, Register)
+	r.Do("POST", "/v1/batch", `{"context":{"x":"`+"\xff"+`"},"batch":[{"type":"track","event":"e","userId":"u"}]}`, basic(doorkit.WriteKey))
+	if rejects := r.Rejects(); rejects["site-1 invalid_utf8"] != 1 || len(r.Take()) > 0 {
+		t.Errorf("rejected %v", rejects)
+	}
+	w := r.Do("POST", "/v1/batch", `{"context":{"x":"`+strings.Repeat("x", 40000)+`"},"batch":[{}`+strings.Repeat(",{}", 5000)+`]}`, basic(doorkit.WriteKey))
+	if rejects := r.Rejects(); w.Code != 413 || rejects["site-1 body_too_large"] != 1 || len(rejects) != 1 || len(r.Take()) > 0 {
+		t.Errorf("%d %s, rejected %v", w.Code, w.Body, rejects)
+	}
+}
+
+// An address that is no text is not stored either.
+func TestStrangeAddress(t *testing.T) {
+	r := doorkit.New(t, Register)
+	row := r.One(t, 200, "POST", "/v1/track", `{"event":"e","userId":"u","context":{"ip":["203.0.113.9"]}}`, basic(doorkit.WriteKey))
+	doorkit.Check(t, row, map[string]any{"props.context.ip": nil, "ip": nil})
 }

@@ -15,7 +15,7 @@ func metrics(q *ingest.Request) *problem.Problem {
 	if _, prob := q.Body(); prob != nil {
 		return prob
 	}
-	return answer(q, `{"success":true}`)
+	return q.JSON(`{"success":true}`)
 }
 
 // settings answers what the browser's library asks before it sends: there are no integrations but the one that sends events here.
@@ -34,7 +34,7 @@ func settings(q *ingest.Request) *problem.Problem {
 		`"edgeFunction":{},"analyticsNextEnabled":true,"middlewareSettings":{},"enabledMiddleware":{},"metrics":{"sampleRate":0},` +
 		`"legacyVideoPluginsEnabled":false,"remotePlugins":[]}`)
 	q.Writer.Header().Set("Cache-Control", "no-store")
-	return answer(q, string(jw.Buf))
+	return q.JSON(string(jw.Buf))
 }
 
 // own is how the client reached this server.
@@ -66,5 +66,5 @@ func sourceConfig(q *ingest.Request) *problem.Problem {
 	jw.Str(protocol + "://" + host)
 	jw.RawStr(`,"default":true}]}},"updatedAt":"2024-01-01T00:00:00.000Z"}`)
 	q.Writer.Header().Set("Cache-Control", "no-store")
-	return answer(q, string(jw.Buf))
+	return q.JSON(string(jw.Buf))
 }

@@ -2,7 +2,6 @@ package snowplow
 
 import (
 	"bytes"
-	"encoding/base64"
 	"net/url"
 	"slices"
 	"strconv"
@@ -132,7 +131,7 @@ func (m *reader) set(key string, v []byte) error {
 	case "ue_pr", "co":
 		return m.packed(key, v)
 	case "ue_px", "cx":
-		plain, err := decode(v)
+		plain, err := ingest.Base64(v)
 		if err != nil {
 			return ingest.Wrong(key, "%s is not base64", key)
 		}
@@ -177,15 +176,6 @@ func (m *reader) time(key string, v []byte) error {
 		}
 	}
 	return nil
-}
-
-func decode(v []byte) ([]byte, error) {
-	v = bytes.TrimRight(v, "=")
-	plain, err := base64.RawURLEncoding.DecodeString(string(v))
-	if err != nil {
-		plain, err = base64.RawStdEncoding.DecodeString(string(v))
-	}
-	return plain, err
 }
 
 // finish reads what was packed into the event, and names it.
@@ -263,9 +253,7 @@ func (m *reader) describedField(dec *jx.Decoder, key []byte) error {
 	case "schema":
 		return m.e.Text(dec, "schema", &m.schema)
 	case "data":
-		raw, err := dec.Raw()
-		m.inner = raw
-		return err
+		return ingest.Raw(dec, &m.inner)
 	}
 	return dec.Skip()
 }
@@ -342,7 +330,7 @@ func (m *reader) contextField(dec *jx.Decoder, key []byte) error {
 	return m.e.PropertyUnder(dec, m.name, key)
 }
 
-// session reads the session of an app, which has no duid and sid.
+// session reads the session of an app, which has no duid and sid; in a browser they repeat these, and do not stay as properties either.
 func (m *reader) session(dec *jx.Decoder, key []byte) error {
 	row := m.e.Row()
 	switch string(key) {
@@ -350,10 +338,12 @@ func (m *reader) session(dec *jx.Decoder, key []byte) error {
 		if len(row.ClientID) == 0 {
 			return m.e.Text(dec, "userId", &row.ClientID)
 		}
+		return dec.Skip()
 	case "sessionId":
 		if len(row.SessionID) == 0 {
 			return m.e.Text(dec, "sessionId", &row.SessionID)
 		}
+		return dec.Skip()
 	}
 	return m.e.PropertyUnder(dec, "client_session", key)
 }

@@ -5,7 +5,6 @@ package snowplow
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 
 	"github.com/go-faster/jx"
@@ -87,16 +86,9 @@ func pixel(q *ingest.Request) *problem.Problem {
 	if _, prob := q.Commit(); prob != nil {
 		return prob
 	}
-	hd := q.Writer.Header()
-	hd.Set("Content-Type", "image/gif")
-	hd.Set("Content-Length", strconv.Itoa(len(gif)))
-	hd.Set("Cache-Control", "no-store, no-cache, must-revalidate, private")
-	_, _ = q.Writer.Write(gif) // the client has gone if this fails
+	ingest.Pixel(q.Writer)
 	return nil
 }
-
-// gif is a transparent image of one pixel.
-var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 
 // open opens the request for the application of its first event. Others may be of any source of the same tenant.
 func (m *reader) open() *problem.Problem {
@@ -118,9 +110,7 @@ func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
 	if string(key) != "data" {
 		return dec.Skip()
 	}
-	raw, err := dec.Raw()
-	m.data = raw
-	return err
+	return ingest.Raw(dec, &m.data)
 }
 
 // first finds the application of the first event that names one.

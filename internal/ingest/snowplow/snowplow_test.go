@@ -82,6 +82,9 @@ func TestBrowser(t *testing.T) {
 	row = r.One(t, 200, "POST", tp2, body, "User-Agent: okhttp")
 	doorkit.Check(t, row, map[string]any{"type": "b", "client_id": "app-user", "session_id": "app-session", "nums.client_session.sessionIndex": 4.0, "nums.revenue": 12.0, "props.currency": "EUR",
 		"props.transaction.transaction_id": "t", "ip": "192.0.2.1"})
+	// A browser's repeat its ids.
+	row = r.One(t, 200, "POST", tp2, payload(`{"e":"pv","sid":"s1",`+web+`,"co":`+quote(contexts(`{"schema":"iglu:com.snowplowanalytics.snowplow/client_session/jsonschema/1-0-2","data":{"userId":"d1","sessionId":"s1"}}`))+`}`))
+	doorkit.Check(t, row, map[string]any{"client_id": "d1", "session_id": "s1", "props.client_session.userId": nil, "props.client_session.sessionId": nil})
 	// Who sends anonymously is not told by the address.
 	row = r.One(t, 200, "POST", tp2, payload(`{"e":"pv","p":"web","aid":"app-1"}`), "SP-Anonymous: *", "User-Agent: Mozilla/5.0")
 	doorkit.Check(t, row, map[string]any{"ip": nil, "client_id": nil, "user_agent": "Mozilla/5.0"})
