@@ -13,7 +13,7 @@ import (
 	"weir/test/system/harness"
 )
 
-// TestNoAddressOnDisk: after events through all doors of weir, no file of the data directory holds the address of a sender, as text or in
+// TestNoAddressOnDisk: after events through all doors, weir's own and foreign ones, no file of the data directory holds the address of a sender, as text or in
 // binary, and no column does.
 func TestNoAddressOnDisk(t *testing.T) {
 	dir, err := os.MkdirTemp("/tmp", "weir-address-")
@@ -39,6 +39,14 @@ func TestNoAddressOnDisk(t *testing.T) {
 			{"POST", "/collect", "", `{"site_id":"nobody","events":[{"type":"x"}]}`},
 			{"POST", "/ingest", "wk_w_abcdefghijklmnopqrstuvwxyz234567", `{"type":"x"}`},
 			{"POST", "/ingest", tn.WriteKey, `{"specversion":"1.0","id":"` + ip[:7] + `","source":"s","type":"cloud","data":{"ip":"` + ip + `"}}`},
+			{"POST", "/v1/track", tn.WriteKey, `{"event":"e","userId":"u","context":{"ip":"` + ip + `"}}`},
+			{"POST", "/v1/track", tn.WriteKey, `{"event":"e","userId":"u","context":{"ip":["` + ip + `"]}}`},
+			{"POST", "/batch/", "", `{"api_key":"` + tn.WriteKey + `","batch":[{"event":"e","distinct_id":"u","properties":{"$ip":"` + ip + `"}}]}`},
+			{"POST", "/api/event", "", `{"n":"e","u":"https://a.example/","d":"` + site + `"}`},
+			{"POST", "/com.snowplowanalytics.snowplow/tp2", "", `{"data":[{"e":"se","se_ac":"e","aid":"` + tn.WriteKey + `","uid":"u","ip":"` + ip + `"}]}`},
+			{"POST", "/mp/collect?api_secret=" + tn.WriteKey, "", `{"client_id":"c","ip_override":"` + ip + `","events":[{"name":"e"}]}`},
+			{"POST", "/mp/collect?api_secret=nobody", "", `{"client_id":"c","ip_override":"` + ip + `","events":[{"name":"e"}]}`}, // refused
+			{"POST", "/v1/logs", tn.WriteKey, `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"eventName":"e","attributes":[{"key":"client.address","value":{"stringValue":"` + ip + `"}}]}]}]}]}`},
 		} {
 			if a := call(ctx, t, r.method, srv.URL+r.path, r.key, r.body, "X-Forwarded-For", ip, "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"); a.status >= http.StatusInternalServerError {
 				t.Fatalf("%s %s: %d %s", r.method, r.path, a.status, a.text)
@@ -47,7 +55,7 @@ func TestNoAddressOnDisk(t *testing.T) {
 			}
 		}
 	}
-	if want := int64(4 * len(addresses)); sent != want {
+	if want := int64(11 * len(addresses)); sent != want {
 		t.Fatalf("%d events were taken, want %d", sent, want)
 	}
 	analyst := srv.Client(tn.Analyst)
