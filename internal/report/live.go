@@ -21,6 +21,7 @@ import (
 // The pace of live views, and their bounds.
 const (
 	livePace      = time.Second      // between two questions while events come
+	livePause     = time.Minute      // between two questions at most, however long a refusal says: limits and budgets are raised, and viewers pay in turn
 	liveIdle      = 5 * time.Second  // between two questions while none come: the windows move on all the same
 	liveHeartbeat = 10 * time.Second // the longest silence of a stream
 	liveRecheck   = 4 * time.Second  // how often a viewer's key or session is looked at
@@ -103,9 +104,8 @@ func (r *Reporter) watch(ctx context.Context, who tenant.Principal, src catalog.
 	if l.hubs == nil {
 		l.hubs, l.viewers = map[hubKey]*hub{}, map[tenant.ID]int{}
 	}
-	if l.viewers[src.Tenant] >= liveViewers || l.total >= liveTotal {
-		return nil, problem.New(http.StatusTooManyRequests, "too_many_viewers",
-			"%d live views of the tenant's sites are open, the limit; close some, or ask /realtime now and then", l.viewers[src.Tenant]).WithLimit("report.live_viewers", liveViewers).WithRetry(10 * time.Second)
+	if p := l.full(src.Tenant); p != nil {
+		return nil, p
 	}
 	h := l.hubs[key]
 	if h == nil {
@@ -122,6 +122,20 @@ func (r *Reporter) watch(ctx context.Context, who tenant.Principal, src catalog.
 	l.viewers[src.Tenant]++
 	l.total++
 	return h, nil
+}
+
+// full says which bound leaves no place for one more viewer.
+func (l *hubs) full(t tenant.ID) *problem.Problem {
+	whose, limit, most := "of the tenant's sites", "report.live_viewers", liveViewers
+	switch {
+	case l.viewers[t] >= liveViewers:
+	case l.total >= liveTotal:
+		whose, limit, most = "of all tenants together", "report.live_total", liveTotal
+	default:
+		return nil
+	}
+	return problem.New(http.StatusTooManyRequests, "too_many_viewers", "%d live views %s are open, the limit; close some, or ask /realtime now and then", most, whose).
+		WithLimit(limit, int64(most)).WithRetry(10 * time.Second)
 }
 
 // leave gives the place back. The last one ends the hub.
@@ -163,7 +177,7 @@ func (r *Reporter) feed(ctx context.Context, h *hub) {
 				return
 			}
 			h.publish(frame)
-			wait = max(wait, retry)
+			wait = max(wait, min(retry, r.liveTimes.pause))
 		}
 		select {
 		case <-ctx.Done():

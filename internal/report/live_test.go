@@ -344,6 +344,52 @@ func TestLiveProblem(t *testing.T) {
 	}
 }
 
+// stubbornGate refuses once, for long.
+type stubbornGate struct{ asked atomic.Int64 }
+
+func (*stubbornGate) Estimate(usage.Question) usage.Estimate { return usage.Estimate{} }
+func (g *stubbornGate) Admit(usage.Question, <-chan struct{}) (usage.Ticket, *problem.Problem) {
+	if g.asked.Add(1) == 1 {
+		return nil, problem.New(http.StatusTooManyRequests, "budget_spent", "the month's budget is spent").WithRetry(700 * time.Hour)
+	}
+	return nil, nil
+}
+
+// TestLiveOutlivesARefusal: a budget that is raised is noticed long before the time that its refusal named.
+func TestLiveOutlivesARefusal(t *testing.T) {
+	s := newLiveServer(t, Deps{Data: newLiveData(), Gate: &stubbornGate{}})
+	s.r.liveTimes.pause = 50 * time.Millisecond
+	v := s.open(t, "a", "site")
+	if name, body, err := v.next(); err != nil || name != "problem" || !strings.Contains(body, "budget_spent") {
+		t.Fatalf("%s %s %v", name, body, err)
+	}
+	time.AfterFunc(20*time.Second, v.end)
+	for name := ""; name != "live"; {
+		var err error
+		if name, _, err = v.next(); err != nil {
+			t.Fatal("no state after the refusal: ", err)
+		}
+	}
+}
+
+// TestLiveBounds: a refusal says which bound it is.
+func TestLiveBounds(t *testing.T) {
+	for name, c := range map[string]struct {
+		of, total int
+		limit     string
+		value     int64
+	}{
+		"a place": {liveViewers - 1, liveTotal - 1, "", 0}, "tenant": {liveViewers, liveViewers, "report.live_viewers", liveViewers},
+		"all": {0, liveTotal, "report.live_total", liveTotal}, "both": {liveViewers, liveTotal, "report.live_viewers", liveViewers},
+	} {
+		l := hubs{viewers: map[tenant.ID]int{"acme": c.of}, total: c.total}
+		p := l.full("acme")
+		if c.limit == "" && p != nil || c.limit != "" && (p == nil || p.Limit != c.limit || p.Status != 429 || !strings.Contains(p.Detail, fmt.Sprint(c.value, " live views"))) {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
 // TestLiveSlowReader: a client that takes nothing blocks nobody, and is cut by the deadline of writing that the server moves with each write.
 func TestLiveSlowReader(t *testing.T) {
 	client, server := net.Pipe() // it holds nothing: the first write blocks

@@ -74,7 +74,7 @@ type Reporter struct {
 	large large
 	live  hubs
 	// liveTimes are seams of tests.
-	liveTimes struct{ heartbeat, recheck time.Duration }
+	liveTimes struct{ heartbeat, recheck, pause time.Duration }
 
 	mu      sync.Mutex
 	rows    map[string]uint64 // by rollup.ID
@@ -108,7 +108,7 @@ func New(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer) (*Repo
 			"timeout_overflow_mode": "throw",
 			"max_memory_usage":      strconv.FormatInt(cfg.MaxMemory, 10),
 		}}
-	r.liveTimes.heartbeat, r.liveTimes.recheck = liveHeartbeat, liveRecheck
+	r.liveTimes.heartbeat, r.liveTimes.recheck, r.liveTimes.pause = liveHeartbeat, liveRecheck, livePause
 	return r, nil
 }
 
