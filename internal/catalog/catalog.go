@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/internal/lookup"
@@ -57,6 +58,12 @@ type Mask struct {
 	Column string        `json:"column"` // a column, or a property's name
 	Roles  []tenant.Role `json:"roles"`  // those that do not see it: viewer, analyst
 	Action string        `json:"action"` // MaskHide or MaskHash
+}
+
+// Holds says whether a mask holds for a role: one of Roles, or one that may read less than one of them. What an analyst does not see must not be shown
+// by what viewers see: an analyst can make an embed, which is a viewer.
+func (m Mask) Holds(r tenant.Role) bool {
+	return slices.ContainsFunc(m.Roles, func(hidden tenant.Role) bool { return hidden.CanRead(r) })
 }
 
 // The actions of a Mask.

@@ -18,7 +18,7 @@ import (
 
 type maskView struct {
 	Column string   `json:"column" maxLength:"262" example:"user_id" doc:"A column of events, or a property's name; a property named like a column is hidden with it. props stands for all properties."`
-	Roles  []string `json:"roles" minItems:"1" enum:"viewer,analyst" doc:"Those that do not see it"`
+	Roles  []string `json:"roles" minItems:"1" enum:"viewer,analyst" doc:"Those that do not see it; what analysts do not see, viewers do not see either"`
 	Action string   `json:"action" enum:"hide,hash" doc:"hide: the value is empty or NULL; hash: equal values stay equal"`
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"weir/internal/catalog"
@@ -60,7 +59,7 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 func masksOf(all []catalog.Mask, role tenant.Role) []catalog.Mask {
 	var own []catalog.Mask
 	for _, m := range all {
-		if slices.Contains(m.Roles, role) {
+		if m.Holds(role) {
 			own = append(own, m)
 		}
 	}

@@ -218,7 +218,7 @@ func (r *Reporter) maskedNames(who tenant.Principal) []string {
 	}
 	var out []string
 	for _, m := range r.deps.Masks(who.Tenant) {
-		if slices.Contains(m.Roles, who.Role) {
+		if m.Holds(who.Role) {
 			out = append(out, m.Column)
 		}
 	}

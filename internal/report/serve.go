@@ -332,7 +332,7 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 	}
 	check := func(field string, d Dim, actions ...string) *problem.Problem {
 		for _, m := range masks {
-			if slices.Contains(m.Roles, who.Role) && covers(m.Column, d) && (len(actions) == 0 || slices.Contains(actions, m.Action)) {
+			if m.Holds(who.Role) && covers(m.Column, d) && (len(actions) == 0 || slices.Contains(actions, m.Action)) {
 				return problem.New(http.StatusForbidden, "column_masked", "%s is masked for the role %s; leave it out, or ask an admin of the tenant", d.Name(), who.Role).WithField(field)
 			}
 		}

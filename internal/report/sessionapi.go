@@ -56,7 +56,7 @@ type SessionList struct {
 
 // SessionDoc describes Session.
 type SessionDoc struct {
-	Session
+	SessionFields
 	EntryHost    string `json:"entry_host"`
 	EntryPath    string `json:"entry_path" doc:"Of the first page view. Columns that are masked for the role are null."`
 	ExitHost     string `json:"exit_host"`

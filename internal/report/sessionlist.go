@@ -23,21 +23,26 @@ const (
 
 // Session is a session in a list.
 type Session struct {
-	ID       string      `json:"id" doc:"Of the visitor and the start. When events that come late move the start, the id finds the session all the same."`
-	Visitor  string      `json:"visitor" doc:"The client id; where events have none, the user id."`
-	ClientID string      `json:"client_id"`
-	UserID   string      `json:"user_id" doc:"The last one that an event of the session has."`
-	Start    string      `json:"start"`
-	End      string      `json:"end" doc:"Of the last event."`
-	Duration float64     `json:"duration_seconds"`
-	Events   uint64      `json:"events"`
-	Views    uint64      `json:"pageviews"`
-	Bounce   bool        `json:"bounce" doc:"It has exactly one action: events of the types scroll, engagement, identify and alias are none."`
-	Sealed   bool        `json:"sealed" doc:"It is over: events that could still belong to it would be late."`
-	Columns  []attribute `json:"-"`
-	start    time.Time   // as numbers, for cursors and ids
-	end      time.Time
-	hash     uint64
+	SessionFields
+	Columns []attribute `json:"-"`
+	start   time.Time   // as numbers, for cursors and ids
+	end     time.Time
+	hash    uint64
+}
+
+// SessionFields are those that every session has.
+type SessionFields struct {
+	ID       string  `json:"id" doc:"Of the visitor and the start. When events that come late move the start, the id finds the session all the same."`
+	Visitor  string  `json:"visitor" doc:"The client id; where events have none, the user id."`
+	ClientID string  `json:"client_id"`
+	UserID   string  `json:"user_id" doc:"The last one that an event of the session has."`
+	Start    string  `json:"start"`
+	End      string  `json:"end" doc:"Of the last event."`
+	Duration float64 `json:"duration_seconds"`
+	Events   uint64  `json:"events"`
+	Views    uint64  `json:"pageviews"`
+	Bounce   bool    `json:"bounce" doc:"It has exactly one action: events of the types scroll, engagement, identify and alias are none."`
+	Sealed   bool    `json:"sealed" doc:"It is over: events that could still belong to it would be late."`
 }
 
 // attribute is an attribute and its value; nil when it is masked.

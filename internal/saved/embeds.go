@@ -197,14 +197,17 @@ func (o *Objects) getPanel(ctx context.Context, in *panelInput) (*panelOutput, e
 	return &panelOutput{Cost: head.Get("X-Weir-Cost"), Cache: head.Get("X-Weir-Cache"), Body: panelAnswer{Panel: v, Answer: answer, Expires: c.expires()}}, nil
 }
 
-// note records that a panel was asked for, gathered by the minute like reports.
+// note records that a panel was asked for, gathered by the minute like reports. Whoever shows a token is nobody's user: of them no address is kept, only
+// of those whose token opens nothing.
 func (o *Objects) note(ctx context.Context, who tenant.Principal, c claims, head http.Header, p *problem.Problem) {
 	if o.deps.Audit == nil {
 		return
 	}
-	e := audit.Entry{Action: audit.Embed, Target: embedsPath + "/panel", From: origin.From(ctx).String(), Door: "embed", Outcome: audit.OK}
+	e := audit.Entry{Action: audit.Embed, Target: embedsPath + "/panel", Door: "embed", Outcome: audit.OK}
 	if c.Tenant != "" {
 		e.Tenant, e.Actor, e.Role, e.Target = c.Tenant, who.Actor(), who.Role, dashboardsPath+"/"+c.Dashboard+"#"+c.Panel
+	} else {
+		e.From = origin.From(ctx).String()
 	}
 	if p != nil {
 		e.Outcome = p.Code

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"weir/internal/catalog"
+	"weir/internal/origin"
 	"weir/internal/tenant"
 )
 
@@ -64,6 +66,26 @@ func TestEmbed(t *testing.T) {
 	if len(f.desk.gathered) != 2 || f.desk.gathered[0].Tenant != "acme" || f.desk.gathered[0].Action != "embed" || f.desk.gathered[0].Outcome != "ok" ||
 		f.desk.gathered[0].Target != "/api/v1/dashboards/"+dashboard+"#p1" || f.desk.gathered[0].Cost == nil {
 		t.Errorf("recorded %+v", f.desk.gathered)
+	}
+}
+
+// Of people who look at an embed no address is kept; of a token that opens nothing, where it came from is.
+func TestEmbedKeepsNoAddress(t *testing.T) {
+	f := newFixture(t, Limits{})
+	at := time.Now()
+	f.objects.now = func() time.Time { return at }
+	_, token := f.embed(t)
+	ctx := origin.With(t.Context(), origin.Origin{Addr: netip.MustParseAddr("192.0.2.7")})
+	for _, c := range []struct {
+		token, from, outcome string
+		later                time.Duration
+	}{{token, "", "ok", 0}, {"x", "192.0.2.7", "bad_embed_token", 0}, {token, "", "embed_expired", time.Hour}} {
+		at = at.Add(c.later)
+		f.desk.gathered = nil
+		_, err := f.objects.getPanel(ctx, &panelInput{Token: c.token})
+		if len(f.desk.gathered) != 1 || f.desk.gathered[0].From != c.from || f.desk.gathered[0].Outcome != c.outcome {
+			t.Errorf("%.9s: %v, recorded %+v", c.token, err, f.desk.gathered)
+		}
 	}
 }
 
@@ -195,11 +217,18 @@ func TestEmbedIsRevoked(t *testing.T) {
 
 // An embed sees what a viewer of the site sees.
 func TestEmbedKeepsMasks(t *testing.T) {
+	// What an analyst does not see is not shown by an embed that an analyst can make, although nobody masked it for viewers.
+	for _, hidden := range []tenant.Role{tenant.RoleViewer, tenant.RoleAnalyst} {
+		t.Run(string(hidden), func(t *testing.T) { testEmbedKeepsMasks(t, hidden) })
+	}
+}
+
+func testEmbedKeepsMasks(t *testing.T, hidden tenant.Role) {
 	f := newFixture(t, Limits{})
 	id := text(f.want(t, 201, admin, "POST", "/api/v1/dashboards", `{"name":"d","panels":[{"id":"p","kind":"table","site_id":"s1","question":{"group_by":["path"]}}]}`)["id"])
 	token := text(f.want(t, 201, admin, "POST", "/api/v1/embeds", `{"dashboard":"`+id+`","panel":"p"}`)["token"])
 	if _, err := f.catalog.UpdateTenant(t.Context(), "acme", func(x *catalog.Tenant) error {
-		x.Policy.Masks = []catalog.Mask{{Column: "path", Roles: []tenant.Role{tenant.RoleViewer}, Action: catalog.MaskHide}}
+		x.Policy.Masks = []catalog.Mask{{Column: "path", Roles: []tenant.Role{hidden}, Action: catalog.MaskHide}}
 		return nil
 	}); err != nil {
 		t.Fatal(err)
