@@ -357,6 +357,36 @@ func TestReportIsGathered(t *testing.T) {
 	}
 }
 
+// What an operator does about a site stands in the log of the site's tenant, with which its text goes.
+func TestOperatorAboutASite(t *testing.T) {
+	f := newFixture(t)
+	type input struct {
+		Site string `path:"site_id"`
+		Body struct {
+			People []string `json:"people,omitempty"`
+		}
+	}
+	huma.Register(f.api.Huma(), huma.Operation{OperationID: "create-cohort", Method: http.MethodPost, Path: "/api/v1/analytics/{site_id}/cohorts", Metadata: map[string]any{"audit": "change"}},
+		func(context.Context, *input) (*struct{}, error) { return nil, nil })
+	huma.Register(f.api.Huma(), huma.Operation{OperationID: "report", Method: http.MethodPost, Path: "/api/v1/analytics/{site_id}/report"},
+		func(context.Context, *input) (*struct{}, error) { return nil, nil })
+	for site, want := range map[string]tenant.ID{"s1": "acme", "one.example": "acme", "nowhere": ""} {
+		f.audit.appended, f.audit.gathered = nil, nil
+		f.do("POST", "/api/v1/analytics/"+site+"/cohorts", operator, `{"people":["ann"]}`)
+		if e := f.audit.last(t); e.Tenant != want || e.Action != "create-cohort" || e.Text != `{"people":["ann"]}` {
+			t.Errorf("%s: recorded %+v", site, e)
+		}
+		f.do("POST", "/api/v1/analytics/"+site+"/report", operator, `{}`)
+		if g := f.audit.gathered; len(g) != 1 || g[0].Tenant != want {
+			t.Errorf("%s: gathered %+v", site, g)
+		}
+	}
+	f.do("POST", "/api/v1/analytics/s1/cohorts", f.keys["other"], `{}`)
+	if e := f.audit.last(t); e.Tenant != "other" {
+		t.Errorf("another tenant's admin: %+v", e)
+	}
+}
+
 func TestAuditRead(t *testing.T) {
 	f := newFixture(t)
 	got := f.want(200, f.do("GET", "/api/v1/audit?action=query&from=2026-01-01T00:00:00Z&limit=7&before=9&actor=key:x&outcome=failed&target=/x", f.keys["admin"], ""))

@@ -99,7 +99,7 @@ func (a *API) recordedChange(ctx lenient, r *http.Request, w http.ResponseWriter
 
 func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {
 	_, w := humago.Unwrap(ctx)
-	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: audit.Report, Target: r.URL.Path, From: origin.From(r.Context()).String(), Door: "api", Outcome: audit.OK}
+	e := audit.Entry{Tenant: a.siteTenant(ctx, p), Actor: p.Actor(), Role: p.Role, Action: audit.Report, Target: r.URL.Path, From: origin.From(r.Context()).String(), Door: "api", Outcome: audit.OK}
 	if s := ctx.Status(); s >= 400 {
 		e.Outcome = "status_" + strconv.Itoa(s)
 	}
@@ -110,13 +110,23 @@ func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal)
 	return e
 }
 
+// siteTenant is whose entry a request about a site is: the caller's tenant; that of the site when an operator acts for none, so that the tenant sees it
+// and its text goes with the tenant.
+func (a *API) siteTenant(ctx huma.Context, p tenant.Principal) tenant.ID {
+	if p.Role != tenant.RoleOperator || p.Tenant != "" {
+		return p.Tenant
+	}
+	src, _, _ := a.cfg.Catalog.SourceBySite(ctx.Param("site_id"))
+	return src.Tenant
+}
+
 // deleteTenant is the operation that deletes a tenant.
 const deleteTenant = "delete-tenant"
 
 // operationEntry is what is recorded of an operation whatever comes of it.
 func (a *API) operationEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {
 	o := origin.From(r.Context())
-	e := audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: ctx.Operation().OperationID, Target: r.URL.Path,
+	e := audit.Entry{Tenant: a.siteTenant(ctx, p), Actor: p.Actor(), Role: p.Role, Action: ctx.Operation().OperationID, Target: r.URL.Path,
 		From: o.String(), Door: "api", Outcome: audit.OK, Request: o.Request}
 	// That a tenant was deleted, and by whom, is the operators': it must not go with the tenant. Target names it.
 	named := ctx.Param("tenant")
