@@ -36,9 +36,13 @@ type Saved struct {
 
 // The bounds of a saved object.
 const (
-	MaxSavedName = 200     // bytes of a name
-	MaxSavedBody = 1 << 20 // bytes of a body
+	MaxSavedName  = 200      // bytes of a name
+	MaxSavedBody  = 1 << 20  // bytes of a body
+	MaxSavedTotal = 16 << 20 // bytes of all bodies of a kind and site; of dashboards, of a tenant: a list holds all of them in memory
 )
+
+// ErrSavedTotal says that the bodies would exceed MaxSavedTotal.
+var ErrSavedTotal = errors.New("what is saved takes too many bytes")
 
 // Validate says what is wrong with an object that is to be kept.
 func (s Saved) Validate() error {
@@ -71,8 +75,8 @@ func (s Saved) Validate() error {
 // SavedObjects is the part of a Catalog that keeps them. They go with their tenant, those of a site also with its source. None is found of a
 // deleted tenant. Errors are those of a Catalog.
 type SavedObjects interface {
-	// CreateSaved fills ID, Version, Created and Updated. ErrFull when the tenant has most of this kind (and site) already, a Conflict of the field
-	// name when the name is taken, ErrNotFound when there is no such tenant or site.
+	// CreateSaved fills ID, Version, Created and Updated. ErrFull when the tenant has most of this kind (and site) already, ErrSavedTotal when their bodies are too long
+	// together, a Conflict of the field name when the name is taken, ErrNotFound when there is no such tenant or site.
 	CreateSaved(ctx context.Context, s Saved, most int) (Saved, error)
 	Saved(ctx context.Context, t tenant.ID, kind, id string) (Saved, error)
 	// SavedOf lists those of a kind and a site, by name; without a site (dashboards), those of the tenant.

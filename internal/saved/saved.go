@@ -197,6 +197,9 @@ func problemOf(err error, kind string, most int) error {
 		return problem.New(http.StatusConflict, "name_taken", "there is a %s named %q already; choose another name", kind, c.Value).WithField(c.Field)
 	case errors.Is(err, catalog.ErrFull):
 		return problem.New(http.StatusConflict, "too_many_"+kind+"s", "there are %d %ss already, the most that are kept; delete one first", most, kind).WithLimit("saved."+kind+"s", int64(most))
+	case errors.Is(err, catalog.ErrSavedTotal):
+		return problem.New(http.StatusConflict, "saved_too_large", "the %ss would take more than %d bytes together; make this one smaller, or delete one first", kind, catalog.MaxSavedTotal).
+			WithLimit("saved.bytes", catalog.MaxSavedTotal)
 	case errors.Is(err, catalog.ErrNotFound):
 		return problem.New(http.StatusNotFound, "unknown_"+kind, "there is no such %s here; list them to see the ids", kind).WithField("id")
 	}

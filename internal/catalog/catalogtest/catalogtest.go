@@ -46,6 +46,7 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"lookups at once":     testLookupsAtOnce,
 		"saved objects":       testSaved,
 		"saved objects end":   testSavedEnd,
+		"saved total":         testSavedTotal,
 		"saved at once":       testSavedAtOnce,
 		"undone merges":       testMerges,
 		"ledger":              testLedger,

@@ -103,6 +103,35 @@ func testSavedChanges(t *testing.T, c catalog.Catalog, goal, other catalog.Saved
 	newSaved(t, c, "acme", catalog.KindGoal, "s1", "Sign up") // the name is free again
 }
 
+// The bodies of a kind and site are bounded together.
+func testSavedTotal(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "acme")
+	newTenant(t, c, "other")
+	newSource(t, c, "acme", "web", "s1")
+	body := func(bytes int) []byte { return []byte(`"` + strings.Repeat("ä", (bytes-2)/2) + `"`) }
+	create := func(ten, kind, site, name string, bytes int) (catalog.Saved, error) {
+		return c.CreateSaved(t.Context(), catalog.Saved{Tenant: tenant.ID(ten), Kind: kind, Site: site, Name: name, Body: body(bytes)}, 100)
+	}
+	const each = catalog.MaxSavedBody
+	var last catalog.Saved
+	for i := range catalog.MaxSavedTotal / each {
+		last = must[catalog.Saved](t)(create("acme", catalog.KindDashboard, "", fmt.Sprint(i), each))
+	}
+	_, err := create("acme", catalog.KindDashboard, "", "more", 4)
+	wantErr(t, err, catalog.ErrSavedTotal)
+	must[catalog.Saved](t)(create("other", catalog.KindDashboard, "", "d", 4))
+	must[catalog.Saved](t)(create("acme", catalog.KindGoal, "s1", "d", 4))
+	write := func(bytes int) error {
+		_, err := c.UpdateSaved(t.Context(), "acme", catalog.KindDashboard, last.ID, func(s *catalog.Saved) error { s.Body = body(bytes); return nil })
+		return err
+	}
+	noError(t, write(each-4)) // what it had is free
+	must[catalog.Saved](t)(create("acme", catalog.KindDashboard, "", "more", 4))
+	wantErr(t, write(each), catalog.ErrSavedTotal)
+	diff(t, must[catalog.Saved](t)(c.Saved(t.Context(), "acme", catalog.KindDashboard, last.ID)).Body, body(each-4))
+}
+
 // What is saved outlives the process, and goes with its source and its tenant.
 func testSavedEnd(t *testing.T, s Store) {
 	c := s.Open(t)

@@ -72,6 +72,19 @@ func savedFits(ctx context.Context, tx *sql.Tx, s catalog.Saved, most int) error
 	if n >= most {
 		return fmt.Errorf("%ss of tenant %q: %w", s.Kind, s.Tenant, catalog.ErrFull)
 	}
+	return savedBytesFit(ctx, tx, s)
+}
+
+// savedBytesFit says whether the body has room beside those of the other objects of the kind and site.
+func savedBytesFit(ctx context.Context, tx *sql.Tx, s catalog.Saved) error {
+	var others int
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(sum(length(CAST(body AS BLOB))), 0) FROM saved WHERE tenant = ? AND kind = ? AND site_id = ? AND id <> ?",
+		string(s.Tenant), s.Kind, s.Site, s.ID).Scan(&others); err != nil {
+		return fmt.Errorf("catalog: add up saved objects: %w", err)
+	}
+	if others+len(s.Body) > catalog.MaxSavedTotal {
+		return fmt.Errorf("%ss of tenant %q: %w", s.Kind, s.Tenant, catalog.ErrSavedTotal)
+	}
 	return nil
 }
 
@@ -151,6 +164,9 @@ func (c *Catalog) UpdateSaved(ctx context.Context, t tenant.ID, kind, id string,
 			return fmt.Errorf("catalog: update saved object: %w", err)
 		}
 		if err := savedNameFree(ctx, tx, s); err != nil {
+			return err
+		}
+		if err := savedBytesFit(ctx, tx, s); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE saved SET name = ?, folded = ?, body = ?, owner = ?, version = ?, updated_ns = ? WHERE tenant = ? AND kind = ? AND id = ?",
