@@ -27,13 +27,15 @@ const (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
 	"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 
-// EmbedPath is the page of one panel: the only one that other sites may frame.
+// EmbedPath is the address of the build's embed.html, which shows one panel: the only page that other sites may frame. The dashboard itself, with
+// its way to sign in, is never framed: in a build without that page the address is one like any other.
 const EmbedPath = "/embed"
 
 // Pages serves the dashboard's files.
 type Pages struct {
 	files map[string]file // by their path under the build, as "assets/main-1a2b.js"
 	index file
+	embed *file // nil: the build has none
 	built bool
 }
 
@@ -82,6 +84,9 @@ func load(tree fs.FS) (*Pages, error) {
 	})
 	if index, ok := p.files["index.html"]; err == nil && ok {
 		p.index, p.built = index, true
+		if embed, ok := p.files["embed.html"]; ok {
+			p.embed = &embed
+		}
 		return p, nil
 	}
 	if _, statErr := fs.Stat(tree, built+"/index.html"); statErr == nil && err != nil {
@@ -112,12 +117,13 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Referrer-Policy", "no-referrer")
-	if r.URL.Path == EmbedPath {
+	if r.URL.Path == EmbedPath && p.embed != nil {
 		h.Set("Content-Security-Policy", policy+"*")
 		h.Del("X-Frame-Options")
-	} else {
-		h.Set("Content-Security-Policy", policy+"'none'")
+		p.embed.write(w, r)
+		return
 	}
+	h.Set("Content-Security-Policy", policy+"'none'")
 	p.index.write(w, r)
 }
 

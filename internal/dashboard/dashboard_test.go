@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -86,8 +87,23 @@ func TestPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, frame := range map[string]string{"/": "DENY", "/embed": "", "/embed/x": "DENY", "/sites/embed": "DENY"} {
+	// The dashboard itself may not be framed, whatever its address.
+	for _, path := range []string{"/", EmbedPath} {
 		w := get(t, p, "GET", path, "")
+		if h := w.Header(); h.Get("X-Frame-Options") != "DENY" || !strings.HasSuffix(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || w.Body.String() != build["dist/app/index.html"] {
+			t.Errorf("without a page for embeds, %s: %q %v", path, w.Body, h)
+		}
+	}
+	with := maps.Clone(build)
+	with["dist/app/embed.html"] = "<html>embed"
+	if p, err = load(tree(with)); err != nil {
+		t.Fatal(err)
+	}
+	for path, frame := range map[string]string{"/": "DENY", "/embed": "", "/embed/x": "DENY", "/sites/embed": "DENY", "/embed.html": "DENY"} {
+		w := get(t, p, "GET", path, "")
+		if page := w.Body.String(); (page == "<html>embed") != (path == EmbedPath) {
+			t.Errorf("%s: %q", path, page)
+		}
 		csp := w.Header().Get("Content-Security-Policy")
 		for directive := range strings.SplitSeq(csp, "; ") {
 			if strings.HasPrefix(directive, "script-src") && directive != "script-src 'self'" {
