@@ -183,8 +183,9 @@ func serve(w http.ResponseWriter, r *http.Request, f *file, maxAge time.Duration
 	}
 }
 
+// cacheFor is the whole time that an answer may be used: no stale one after it (stale-while-revalidate), which would ignore a site's new demands for long.
 func cacheFor(d time.Duration) string {
-	return "public, max-age=" + strconv.Itoa(int(d/time.Second)) + ", stale-while-revalidate=86400"
+	return "public, max-age=" + strconv.Itoa(int(d/time.Second))
 }
 
 // matches compares If-None-Match with a tag in either encoding; proxies make strong tags weak.
@@ -232,7 +233,7 @@ func (h *Handler) serveSettings(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(fmt.Errorf("sdk: %w", err)) // two booleans
 	}
-	hd.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(settingsMaxAge/time.Second)))
+	hd.Set("Cache-Control", cacheFor(settingsMaxAge))
 	hd.Set("Content-Type", "application/json")
 	_, _ = w.Write(append(text, '\n')) // the client has gone if this fails
 }
