@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build deps sdk run test check race system clients browser fuzz fuzz-isolation bench microbench gen gen-check web web-check vuln clean ci nightly
+.PHONY: help build deps sdk run test check race system clients browser fuzz fuzz-isolation bench bench-tenants bench-analytics microbench gen gen-check web web-check vuln clean ci nightly
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -103,4 +103,4 @@ nightly: ci system ## before a release
 	$(MAKE) fuzz FUZZTIME=5m
 
 clean: ## remove what was built and fetched; data stays
-	rm -rf bin .cache sdk/js/node_modules sdk/js/dist internal/sdk/dist/sdk.*
+	rm -rf bin .cache sdk/js/node_modules sdk/js/dist internal/sdk/dist/sdk.* web/node_modules internal/dashboard/dist/app
