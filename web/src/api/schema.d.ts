@@ -2729,7 +2729,7 @@ export interface components {
              * @example user_id
              */
             column: string;
-            /** @description Those that do not see it */
+            /** @description Those that do not see it; what analysts do not see, viewers do not see either */
             roles: ("viewer" | "analyst")[] | null;
         };
         MeOutputBody: {
