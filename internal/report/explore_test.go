@@ -139,7 +139,7 @@ func TestEventMasks(t *testing.T) {
 		t.Fatalf("%d %v %.300s", status, err, body)
 	}
 	for _, e := range page.Events {
-		if e.Path != nil || e.Props["plan"] != nil || e.Country != nil || e.Client == "" || e.Props["n"] == nil { // what analysts do not see, viewers do not see
+		if e.Path != nil || e.Props["plan"] != nil || e.Country != nil || e.Type == "" || e.Props["n"] == nil { // what analysts do not see, viewers do not see
 			t.Fatalf("%+v", e)
 		}
 	}
