@@ -59,7 +59,7 @@ func serve(q *ingest.Request) *problem.Problem {
 	}
 	m := readers.Get().(*reader)
 	defer func() {
-		m.clear()
+		*m = reader{hooks: m.hooks}
 		readers.Put(m)
 	}()
 	m.q = q
@@ -135,14 +135,20 @@ type reader struct {
 	at           int64  // Unix milliseconds; 0: not said
 	people       []byte // user_properties, JSON
 	events       []byte
+	one
+	hooks
+}
 
-	// Of one event.
+// one is what belongs to one event.
+type one struct {
 	e            *ingest.Event
 	name, params []byte
 	person       string
 	purchase     bool
 	campaign     bool
+}
 
+type hooks struct {
 	onEnvelope, onField, onParam, onPerson, onValue func(*jx.Decoder, []byte) error
 	onMessage                                       func([]byte) *problem.Problem
 	onEvent                                         func(*ingest.Event) error
@@ -153,10 +159,6 @@ var readers = sync.Pool{New: func() any {
 	m.onEnvelope, m.onField, m.onParam, m.onPerson, m.onValue, m.onMessage, m.onEvent = m.envelope, m.field, m.param, m.personField, m.value, m.message, m.read
 	return m
 }}
-
-func (m *reader) clear() {
-	m.q, m.e, m.client, m.user, m.agent, m.ip, m.people, m.events, m.at = nil, nil, nil, nil, nil, nil, nil, nil, 0
-}
 
 func (m *reader) envelope(dec *jx.Decoder, key []byte) (err error) {
 	switch string(key) {
@@ -209,7 +211,7 @@ func micros(dec *jx.Decoder) (int64, error) {
 func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.onEvent) }
 
 func (m *reader) read(e *ingest.Event) error {
-	m.e, m.name, m.params = e, nil, nil
+	m.one = one{e: e}
 	if m.at > 0 {
 		e.SetTime(m.at)
 	}
@@ -232,8 +234,6 @@ func (m *reader) read(e *ingest.Event) error {
 	switch string(m.name) {
 	case "purchase", "in_app_purchase", "ecommerce_purchase":
 		m.purchase = true
-	default:
-		m.purchase = false
 	}
 	m.campaign = string(m.name) == "campaign_details"
 	e.Rank(ingest.RankContext)

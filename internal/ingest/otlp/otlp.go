@@ -153,7 +153,10 @@ type reader struct {
 	id       []byte
 	at, seen uint64 // nanoseconds since 1970; 0: not said
 	depth    int
+	hooks
+}
 
+type hooks struct {
 	onEventJSON, onEventBinary func(*ingest.Event) error
 }
 
@@ -164,7 +167,7 @@ var readers = sync.Pool{New: func() any {
 }}
 
 func (m *reader) done() {
-	*m = reader{onEventJSON: m.onEventJSON, onEventBinary: m.onEventBinary}
+	*m = reader{hooks: m.hooks}
 	readers.Put(m)
 }
 

@@ -30,9 +30,8 @@ func serve(q *ingest.Request) *problem.Problem {
 	}
 	m := readers.Get().(*reader)
 	m.q = q
-	m.domains = nil
 	defer func() {
-		*m = reader{onEnvelope: m.onEnvelope, onField: m.onField, onProps: m.onProps, onRevenue: m.onRevenue, onEvent: m.onEvent}
+		*m = reader{hooks: m.hooks}
 		readers.Put(m)
 	}()
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
@@ -124,7 +123,10 @@ type reader struct {
 	site    []byte
 	e       *ingest.Event
 	name    []byte
+	hooks
+}
 
+type hooks struct {
 	onEnvelope, onField, onProps, onRevenue func(*jx.Decoder, []byte) error
 	onEvent                                 func(*ingest.Event) error
 }

@@ -16,8 +16,12 @@ type reader struct {
 	browser       bool // a browser made the request
 	token, sentAt []byte
 	batch         []byte // JSON
+	one
+	hooks
+}
 
-	// Of one event.
+// one is what belongs to one event.
+type one struct {
 	e                               *ingest.Event
 	name, id, insertID              []byte
 	outer, distinct, device, anon   []byte // distinct_id of the event and of its properties, $device_id, $anon_distinct_id
@@ -27,16 +31,15 @@ type reader struct {
 	identified, personless, remote  bool
 	anonymous                       bool
 	prefix                          string // of the names that are read by set
+}
 
+type hooks struct {
 	onEnvelope, onToken, onField, onProps, onSet, onTrait func(*jx.Decoder, []byte) error
 	onEvent                                               func(*ingest.Event) error
 	onMessage                                             func([]byte) *problem.Problem
 }
 
-func (m *reader) reset(q *ingest.Request) {
-	m.q, m.browser = q, false
-	m.token, m.sentAt, m.batch = nil, nil, nil
-}
+func (m *reader) reset(q *ingest.Request) { *m = reader{q: q, hooks: m.hooks} }
 
 func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.onEvent) }
 
@@ -45,11 +48,7 @@ const sentinel = "$posthog_cookieless"
 
 // read reads one event.
 func (m *reader) read(e *ingest.Event) error {
-	m.e = e
-	m.name, m.id, m.insertID, m.outer, m.distinct, m.device, m.anon = nil, nil, nil, nil, nil, nil, nil
-	m.alias, m.groupType, m.groupKey, m.lib, m.width, m.height = nil, nil, nil, nil, nil, nil
-	m.props, m.set1, m.set2 = nil, nil, nil
-	m.identified, m.personless, m.remote, m.anonymous = false, false, false, false
+	m.one = one{e: e}
 	if err := e.Object(m.onField); err != nil {
 		return err
 	}

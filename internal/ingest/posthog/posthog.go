@@ -41,7 +41,6 @@ func serve(q *ingest.Request) *problem.Problem {
 	m.reset(q)
 	defer func() {
 		m.reset(nil)
-		m.e = nil
 		readers.Put(m)
 	}()
 	array := len(body) > 0 && body[0] == '['

@@ -19,36 +19,34 @@ type reader struct {
 	// Of the envelope.
 	bodyKey, sentAt []byte
 	batch, common   []byte // JSON
+	one
+	hooks
+}
 
-	// Of one message.
-	e                                     *ingest.Event
-	typ, event, name, category, group     []byte
-	previous, channel, library, id        []byte
-	contextJSON, propsJSON, traitsJSON    []byte
-	url, referrer, path, pagePath, search []byte
-	width, height                         []byte
-	hasTime                               bool
+// one is what belongs to one message.
+type one struct {
+	e                                  *ingest.Event
+	typ, event, name, category, group  []byte
+	previous, channel, library, id     []byte
+	contextJSON, propsJSON, traitsJSON []byte
+	url, referrer, pagePath, search    []byte
+	width, height                      []byte
+	hasTime                            bool
+}
 
+type hooks struct {
 	onEnvelope, onField, onContext, onPage, onLibrary, onCampaign, onScreen, onTraits, onProps func(*jx.Decoder, []byte) error
 	onEvent                                                                                    func(*ingest.Event) error
 	onMessage                                                                                  func([]byte) *problem.Problem
 }
 
-func (m *reader) reset(q *ingest.Request, kind string) {
-	m.q, m.kind, m.browser = q, kind, false
-	m.bodyKey, m.sentAt, m.batch, m.common = nil, nil, nil, nil
-}
+func (m *reader) reset(q *ingest.Request, kind string) { *m = reader{q: q, kind: kind, hooks: m.hooks} }
 
 func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.onEvent) }
 
 // read reads one message. The order of a message's fields says nothing: first all are found, then the parts are read that depend on the type.
 func (m *reader) read(e *ingest.Event) error {
-	m.e = e
-	m.typ, m.event, m.name, m.category, m.group = nil, nil, nil, nil, nil
-	m.previous, m.channel, m.library, m.id = nil, nil, nil, nil
-	m.contextJSON, m.propsJSON, m.traitsJSON = nil, nil, nil
-	m.url, m.referrer, m.path, m.pagePath, m.search = nil, nil, nil, nil, nil
-	m.width, m.height, m.hasTime = nil, nil, false
+	m.one = one{e: e}
 	if err := e.Object(m.onField); err != nil {
 		return err
 	}

@@ -47,7 +47,6 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 	m.reset(q, kind)
 	defer func() {
 		m.reset(nil, "")
-		m.e = nil
 		readers.Put(m)
 	}()
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {

@@ -19,16 +19,22 @@ type reader struct {
 	data   []byte // JSON
 	query  url.Values
 	hidden bool // the tracker asks that nobody is told by the request
+	one
+	hooks
+}
 
-	// Of one event.
+// one is what belongs to one event.
+type one struct {
 	e                               *ingest.Event
 	kind, action, revenue, currency []byte
-	id, trueTime                    []byte
+	trueTime                        []byte
 	event, contexts                 []byte // JSON
 	schema, inner                   []byte // of a self-describing object, its JSON
 	name                            string // of its schema
 	platform                        []byte
+}
 
+type hooks struct {
 	onEnvelope, onApp, onField, onProps, onContext, onSession, onSale, onDescribed func(*jx.Decoder, []byte) error
 	onFirst, onMessage                                                             func([]byte) *problem.Problem
 	onEvent, onQuery                                                               func(*ingest.Event) error
@@ -38,9 +44,7 @@ type reader struct {
 func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.onEvent) }
 
 func (m *reader) begin(e *ingest.Event) {
-	m.e = e
-	m.kind, m.action, m.revenue, m.currency, m.id, m.trueTime = nil, nil, nil, nil, nil, nil
-	m.event, m.contexts, m.schema, m.inner, m.platform = nil, nil, nil, nil, nil
+	m.one = one{e: e}
 	e.Rank(ingest.RankEvent)
 }
 

@@ -149,6 +149,6 @@ func take(q *ingest.Request) *reader {
 
 // done forgets the request and keeps the reader for another.
 func (m *reader) done() {
-	m.q, m.e, m.data, m.app, m.query, m.hidden = nil, nil, nil, nil, nil, false
+	*m = reader{hooks: m.hooks}
 	readers.Put(m)
 }
