@@ -16,6 +16,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/testkit/rowkit"
 )
 
 // now is the time in these tests.
@@ -93,43 +94,13 @@ func (l *fakeLog) Append(ctx context.Context, p uint16, b *event.Batch) (uint64,
 		l.rows, l.appends = map[uint16][]map[string]any{}, map[uint16]uint64{}
 	}
 	for i := range b.Rows() {
-		l.rows[p] = append(l.rows[p], flatten(b.Row(i)))
+		l.rows[p] = append(l.rows[p], rowkit.Flatten(b.Row(i)))
 	}
 	l.flags = append(l.flags, b.Flags()...)
 	l.hashes = append(l.hashes, b.PayloadHashes()...)
 	off := l.appends[p]
 	l.appends[p]++
 	return off, nil
-}
-
-// flatten makes a row readable: only what is set, times as text, properties as props.x and nums.x.
-func flatten(r event.Row) map[string]any {
-	m := map[string]any{}
-	set := func(name string, v []byte) {
-		if len(v) > 0 {
-			m[name] = string(v)
-		}
-	}
-	for name, v := range map[string][]byte{"type": r.Type, "event_id": r.EventID, "client_id": r.ClientID, "user_id": r.UserID, "session_id": r.SessionID,
-		"url": r.URL, "host": r.Host, "path": r.Path, "referrer": r.Referrer, "referrer_host": r.ReferrerHost, "utm_source": r.UTMSource,
-		"utm_medium": r.UTMMedium, "utm_campaign": r.UTMCampaign, "user_agent": r.UserAgent, "tenant": []byte(r.Tenant), "site_id": []byte(r.Site),
-		"country": []byte(r.Country), "browser": []byte(r.Browser)} {
-		set(name, v)
-	}
-	m["ts"] = time.UnixMilli(r.TS).UTC().Format(time.RFC3339Nano)
-	for _, p := range r.Props {
-		if _, twice := m["props."+string(p.Key)]; twice {
-			m["twice"] = string(p.Key)
-		}
-		m["props."+string(p.Key)] = string(p.Value)
-	}
-	for _, n := range r.Nums {
-		if _, twice := m["nums."+string(n.Key)]; twice {
-			m["twice"] = string(n.Key)
-		}
-		m["nums."+string(n.Key)] = n.Value
-	}
-	return m
 }
 
 type fakeAccount struct {

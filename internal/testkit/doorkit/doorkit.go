@@ -20,6 +20,7 @@ import (
 	"weir/internal/ingest"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/testkit/rowkit"
 	"weir/internal/usage"
 )
 
@@ -217,7 +218,7 @@ func (r *Rig) Append(_ context.Context, _ uint16, b *event.Batch) (uint64, error
 		return 0, r.LogErr
 	}
 	for i := range b.Rows() {
-		r.rows = append(r.rows, flatten(b.Row(i)))
+		r.rows = append(r.rows, readable(b.Row(i)))
 	}
 	r.hashes = append(r.hashes, b.PayloadHashes()...)
 	return uint64(len(r.rows)), nil
@@ -258,31 +259,13 @@ func OverLimit() *problem.Problem {
 	return problem.New(http.StatusTooManyRequests, "over_limit", "too many events").WithLimit("limits.events_per_second", 1).WithRetry(3 * time.Second)
 }
 
-// flatten makes a row readable: only what is set, times as text, properties as props.x and nums.x.
-func flatten(r event.Row) map[string]any {
-	m := map[string]any{"ts": time.UnixMilli(r.TS).UTC().Format(time.RFC3339Nano)}
-	for name, v := range map[string]string{"type": string(r.Type), "event_id": string(r.EventID), "client_id": string(r.ClientID), "user_id": string(r.UserID),
-		"session_id": string(r.SessionID), "url": string(r.URL), "host": string(r.Host), "path": string(r.Path), "referrer": string(r.Referrer),
-		"referrer_host": string(r.ReferrerHost), "utm_source": string(r.UTMSource), "utm_medium": string(r.UTMMedium), "utm_campaign": string(r.UTMCampaign), "utm_term": string(r.UTMTerm), "utm_content": string(r.UTMContent),
-		"user_agent": string(r.UserAgent), "tenant": r.Tenant, "site_id": r.Site, "ip": r.Country} {
-		if v != "" {
-			m[name] = v
-		}
+// readable is a row as rowkit has it, but that what Enrich put into country is called ip, and the browser left out.
+func readable(r event.Row) map[string]any {
+	m := rowkit.Flatten(r)
+	if ip, ok := m["country"]; ok {
+		m["ip"] = ip
 	}
-	if r.ClientTS != 0 && r.ClientTS != r.TS {
-		m["client_ts"] = time.UnixMilli(r.ClientTS).UTC().Format(time.RFC3339Nano)
-	}
-	for _, p := range r.Props {
-		if _, twice := m["props."+string(p.Key)]; twice {
-			m["twice"] = string(p.Key)
-		}
-		m["props."+string(p.Key)] = string(p.Value)
-	}
-	for _, n := range r.Nums {
-		if _, twice := m["nums."+string(n.Key)]; twice {
-			m["twice"] = string(n.Key)
-		}
-		m["nums."+string(n.Key)] = n.Value
-	}
+	delete(m, "country")
+	delete(m, "browser")
 	return m
 }
