@@ -295,6 +295,10 @@ func (q *Request) Commit() (Result, *problem.Problem) {
 	}
 	tok, prob := j.commit(q.HTTP.Context())
 	if prob != nil {
+		if prob.Status == http.StatusRequestEntityTooLarge && !q.door.Splits { // it will not come again
+			j.drop(prob)
+			j.count()
+		}
 		return Result{}, prob
 	}
 	j.answerHeaders(q.Writer, tok)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"weir/internal/eventlog"
 	"weir/internal/testkit/doorkit"
 )
 
@@ -119,8 +120,12 @@ func TestLimits(t *testing.T) {
 		t.Errorf("over a limit: %d", w.Code)
 	}
 	r.Limit, r.LogErr = nil, http.ErrAbortHandler
-	if w := r.Do("POST", target, body); w.Code != 503 {
+	if w := r.Do("POST", target, body); w.Code != 503 || len(r.Rejects()) > 0 {
 		t.Errorf("not durable: %d", w.Code)
+	}
+	r.LogErr = eventlog.ErrTooLarge
+	if w := r.Do("POST", target, body); w.Code != 204 || r.Rejects()["site-1 request_too_large"] != 3 {
+		t.Errorf("more than the log ever takes: %d", w.Code)
 	}
 }
 
