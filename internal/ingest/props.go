@@ -273,15 +273,22 @@ func (d *decoder) element(dec *jx.Decoder, key []byte) error {
 		if err != nil {
 			return err
 		}
-		if d.checkNUL && bytes.Contains(raw, []byte("\\")) {
-			d.str.ResetBytes(raw)
-			if v, err := d.str.StrBytes(); err != nil {
-				return err
-			} else if bytes.IndexByte(v, 0) >= 0 {
-				return rejectf(codeNUL, d.fieldName(string(key)), "the text holds a NUL character (\\u0000): remove it")
-			}
+		if bytes.IndexByte(raw, '\\') < 0 {
+			d.arena = append(d.arena, raw...)
+			return nil
 		}
-		d.arena = append(d.arena, raw...)
+		// With no more escapes than needed: privacy rules look for texts as they are.
+		d.str.ResetBytes(raw)
+		v, err := d.str.StrBytes()
+		if err != nil {
+			return err
+		}
+		if d.checkNUL && bytes.IndexByte(v, 0) >= 0 {
+			return rejectf(codeNUL, d.fieldName(string(key)), "the text holds a NUL character (\\u0000): remove it")
+		}
+		w := jx.Writer{Buf: d.arena}
+		w.ByteStr(v)
+		d.arena = w.Buf
 		return nil
 	default:
 		raw, err := dec.Raw()

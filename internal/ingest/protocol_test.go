@@ -133,3 +133,12 @@ func TestBase64(t *testing.T) {
 		t.Error("no base64 is decoded")
 	}
 }
+
+// Texts inside of arrays are stored with no more escapes than JSON needs, so that nobody hides in them what a rule looks for.
+func TestEscapesInArrays(t *testing.T) {
+	r := newRig(t)
+	r.do("POST", "/ingest", `{"type":"a","props":{"x":["j\u0061ne\u0040example.com",{"\u0061":"\/"},"\ud83d","\"\n\u00fc"]}}`, acmeKey)
+	if rows := r.log.all(); len(rows) != 1 || rows[0]["props.x"] != `["jane@example.com",{"a":"/"},"`+"\uFFFD"+`","\"\nü"]` {
+		t.Errorf("%v", rows)
+	}
+}
