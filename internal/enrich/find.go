@@ -274,10 +274,12 @@ var secretParameters = map[string]bool{
 	"secret": true, "client_secret": true, "password": true, "passwd": true, "pwd": true, "pass": true, "session": true, "sessionid": true, "session_id": true, "sid": true, "phpsessid": true, "jsessionid": true, "jwt": true,
 	"signature": true, "sig": true, "x-amz-signature": true, "x-amz-security-token": true, "x-amz-credential": true, "x-goog-signature": true, "otp": true, "reset_token": true, "invite_token": true, "magic": true,
 	"magic_link": true, "ticket": true, "csrf": true, "csrf_token": true, "_token": true, "samlresponse": true, "samlrequest": true, "code_verifier": true, "assertion": true, "hash_token": true,
+	"accesstoken": true, "idtoken": true, "refreshtoken": true, "authtoken": true, "clientsecret": true, "resettoken": true, "invitetoken": true, "csrftoken": true,
 }
 
 // secretProperties are names, in lower case, of properties whose values open something.
 var secretProperties = map[string]bool{
 	"password": true, "passwd": true, "pwd": true, "secret": true, "client_secret": true, "access_token": true, "id_token": true, "refresh_token": true, "auth_token": true, "api_key": true, "apikey": true,
 	"authorization": true, "credit_card": true, "creditcard": true, "card_number": true, "cardnumber": true, "cvv": true, "cvc": true,
+	"accesstoken": true, "idtoken": true, "refreshtoken": true, "authtoken": true, "clientsecret": true,
 }

@@ -29,6 +29,7 @@ func TestURL(t *testing.T) {
 		{"https://a.example/?gclid=abc", "https://a.example/", "="},
 		{"https://a.example/?token=abc&page=1", "https://a.example/?page=1", "https://a.example/?token=[token]&page=1"},
 		{"https://a.example/?Access_Token=abc", "https://a.example/", "https://a.example/?Access_Token=[token]"},
+		{"https://a.example/?resetToken=abc", "https://a.example/", "https://a.example/?resetToken=[token]"},
 		{"https://a.example/?token=&token", "https://a.example/", "="},
 		{"https://a.example/?utm_source=jane@example.com", "https://a.example/?utm_source=[email]", "https://a.example/?utm_source=[email]"},
 		// Fragments.
@@ -166,7 +167,7 @@ func TestProperties(t *testing.T) {
 	num := func(k string, v float64) event.Num { return event.Num{Key: []byte(k), Value: v} }
 	row := event.Row{
 		Props: []event.Prop{prop("email", "jane@example.com"), prop("user.name", "Jane"), prop("user", "x"), prop("user.address.city", "Ulm"), prop("users", "3"), prop("phone", "123"), prop("plan", "pro"),
-			prop("Password", "hunter2"), prop("form.api_key", "abc"), prop("email_count", "2"), prop("big", "4111111111111111")},
+			prop("Password", "hunter2"), prop("form.api_key", "abc"), prop("accessToken", "abc"), prop("email_count", "2"), prop("big", "4111111111111111")},
 		Nums: []event.Num{num("user.age", 30), num("n", 7), num("gone", 1), num("price", 9.5), num("card", 4111111111111111), num("big", 4111111111111111), num("ts", 1773050400456), num("neg", -4111111111111111), num("nan", 1e300)},
 	}
 	e.Complete(src, &row, nil)
@@ -177,7 +178,7 @@ func TestProperties(t *testing.T) {
 		}
 		got[string(p.Key)] = string(p.Value)
 	}
-	want := map[string]string{"email": hash("jane@example.com"), "users": "3", "phone": "[masked]", "plan": "pro", "Password": "[token]", "form.api_key": "[token]", "email_count": "2", "big": "[card]", "n": hash("7"), "card": "[card]"}
+	want := map[string]string{"email": hash("jane@example.com"), "users": "3", "phone": "[masked]", "plan": "pro", "Password": "[token]", "form.api_key": "[token]", "accessToken": "[token]", "email_count": "2", "big": "[card]", "n": hash("7"), "card": "[card]"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
