@@ -62,9 +62,14 @@ func beginsWithAny(s string, starts []string) bool {
 // Android and the iPhone, too, and every browser on iOS names Safari.
 func impossible(ua string) bool {
 	has := func(s string) bool { return strings.Contains(ua, s) }
-	windows, mac, android, ios := has("Windows NT"), has("Macintosh"), has("Android"), has("iPhone") || has("iPad") || has("iPod")
+	platform := ua // what stands in the first parentheses; behind them apps on an iPad that asks for pages of a desktop name it too
+	if open, end := strings.IndexByte(ua, '('), strings.IndexByte(ua, ')'); open >= 0 && end > open {
+		platform = ua[open:end]
+	}
+	on := func(s string) bool { return strings.Contains(platform, s) }
+	windows, mac, android, ios := on("Windows NT"), on("Macintosh"), on("Android"), on("iPhone") || on("iPad") || on("iPod")
 	systems := 0
-	for _, is := range []bool{windows, mac, android, ios, has("CrOS ")} {
+	for _, is := range []bool{windows, mac, android, ios, on("CrOS ")} {
 		if is {
 			systems++
 		}
