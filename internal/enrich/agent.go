@@ -36,6 +36,8 @@ func (c *crawlers) classify(ua string) agent {
 		a.device = deviceBot
 	case containsAny(lower, tvMarks):
 		a.device = deviceTV
+	case strings.HasPrefix(lower, "dalvik/"): // an app on Android, which does not say on what
+		a.device = deviceMobile
 	case p.Tablet, p.OS == useragent.Android && !strings.Contains(lower, "mobile"):
 		a.device = deviceTablet // Android says Mobile on telephones only
 	case p.Mobile:

@@ -108,6 +108,8 @@ func TestAgents(t *testing.T) {
 			event.Facts{Device: "mobile", OS: "Android", Browser: "Chrome"}},
 		{"Mozilla/5.0 (Linux; Android 13; SM-X906C) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
 			event.Facts{Device: "tablet", OS: "Android", Browser: "Chrome"}},
+		{"Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UD1A)",
+			event.Facts{Device: "mobile", OS: "Android", Browser: "Dalvik"}},
 		{"Mozilla/5.0 (SMART-TV; Linux; Tizen 6.0) AppleWebKit/538.1 (KHTML, like Gecko) Version/6.0 TV Safari/538.1",
 			event.Facts{Device: "tv", OS: "Linux", Browser: "TV Safari"}},
 		{"Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",

@@ -220,7 +220,7 @@ func (j *job) enrich() {
 	var ip netip.Addr
 	if j.public && !d.remote {
 		ip = j.ip
-		if len(r.UserAgent) == 0 {
+		if len(r.UserAgent) == 0 && (!d.app || bytes.HasPrefix(j.agent, []byte("Mozilla/")) || bytes.HasPrefix(j.agent, []byte("Dalvik/"))) {
 			r.UserAgent = j.agent
 		}
 	}
@@ -232,7 +232,7 @@ func (j *job) enrich() {
 		ip, _ = parseIP(unsafe.String(unsafe.SliceData(text), len(text)))
 	}
 	r.UserAgent = cutAgent(r.UserAgent)
-	bare := j.public && !j.keyed && !d.remote
+	bare := j.public && !j.keyed && !d.remote && !d.app
 	if !j.hasFacts || ip != j.factsIP || bare != j.factsBare || !bytes.Equal(r.UserAgent, j.factsAgent) {
 		j.facts = j.h.deps.Enricher.Enrich(ip, r.UserAgent, bare)
 		j.factsIP, j.factsBare, j.factsAgent, j.hasFacts = ip, bare, append(j.factsAgent[:0], r.UserAgent...), true

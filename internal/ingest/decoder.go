@@ -43,6 +43,7 @@ type decoder struct {
 	skew     int64  // to be added to it
 	hasTS    bool
 	remote   bool // the request does not come from the visitor: its address and user agent are not theirs
+	app      bool // the request comes from the visitor's app: its user agent is that of an HTTP client
 	derive   bool // the protocol has no client id: derive one
 	cloud    cloudEvent
 	defaults senderIDs
@@ -96,7 +97,7 @@ func (d *decoder) reset() {
 	d.prefix = d.prefix[:0]
 	d.depth, d.seen, d.origin = 0, 0, fromTop
 	d.typ, d.name, d.evType, d.site, d.ip, d.id = nil, nil, nil, nil, nil, nil
-	d.tsMS, d.skew, d.hasTS, d.remote, d.derive = 0, 0, false, false, false
+	d.tsMS, d.skew, d.hasTS, d.remote, d.app, d.derive = 0, 0, false, false, false, false
 	d.cloud = cloudEvent{}
 }
 

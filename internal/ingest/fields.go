@@ -117,6 +117,9 @@ func (e *Event) Sent(ms int64) { e.d.skew = e.q.skewOf(ms) }
 // Remote says that the request did not come from the visitor: its address and user agent are not theirs.
 func (e *Event) Remote() { e.d.remote = true }
 
+// App says that the request comes from an app on the visitor's device: the user agent is that of its HTTP client, which says nothing of the visitor.
+func (e *Event) App() { e.d.app = true }
+
 // Anonymous says that there is no client id: one is derived from the address and the user agent where that can be done.
 func (e *Event) Anonymous() { e.d.derive = true }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"weir/internal/event"
 	"weir/internal/problem"
 )
 
@@ -131,6 +132,45 @@ func TestBase64(t *testing.T) {
 	}
 	if _, err := Base64([]byte("a*bc")); err == nil {
 		t.Error("no base64 is decoded")
+	}
+}
+
+// asked is an enricher that remembers what it was asked.
+type asked struct {
+	fakeEnricher
+	agent  string
+	public bool
+}
+
+func (a *asked) Enrich(ip netip.Addr, ua []byte, public bool) event.Facts {
+	a.agent, a.public = string(ua), public
+	return a.fakeEnricher.Enrich(ip, ua, public)
+}
+
+// The HTTP client of an app's library is no robot: it counts as little as none at all. An app that shows pages says what it is.
+func TestApp(t *testing.T) {
+	for _, tt := range []struct {
+		app          bool
+		agent, taken string
+		public       bool
+	}{{true, "okhttp/4.12.0", "", false}, {true, "", "", false}, {true, "Dalvik/2.1.0 (Linux; U; Android 14)", "Dalvik/2.1.0 (Linux; U; Android 14)", false}, {false, "okhttp/4.12.0", "okhttp/4.12.0", true}} {
+		a := &asked{}
+		r := newRig(t, func(_ *Config, d *Deps) { d.Enricher = a })
+		r.mux.Handle("/thing", r.Handle(Door{Name: "thing", Methods: []string{http.MethodPost}, Public: true, Serve: func(q *Request) *problem.Problem {
+			if prob := q.OpenSite("site-3"); prob != nil {
+				return prob
+			}
+			return q.Add([]byte("x"), func(e *Event) error {
+				e.Row().Type = []byte("thing")
+				if tt.app {
+					e.App()
+				}
+				return nil
+			})
+		}}))
+		if w := r.do("POST", "/thing", "x", "User-Agent: "+tt.agent); w.Code != 200 || a.agent != tt.taken || a.public != tt.public {
+			t.Errorf("%+v: %d, asked for %q, public %v", tt, w.Code, a.agent, a.public)
+		}
 	}
 }
 

@@ -63,8 +63,10 @@ func (m *reader) read(e *ingest.Event) error {
 		return err
 	}
 	m.identity()
-	if m.remote || !m.fromVisitor() {
+	if visitor, app := m.sender(); m.remote || !visitor {
 		e.Remote()
+	} else if app && !m.browser {
+		e.App()
 	}
 	if len(m.id) == 0 {
 		m.id = m.insertID
@@ -291,13 +293,15 @@ func (m *reader) identity() {
 	}
 }
 
-// fromVisitor says whether the event came straight from the visitor's device.
-func (m *reader) fromVisitor() bool {
+// sender says whether the event came straight from the visitor's device: from a browser or an app.
+func (m *reader) sender() (visitor, app bool) {
 	switch string(m.lib) {
-	case "web", "js", "posthog-ios", "posthog-android", "posthog-react-native", "posthog-flutter":
-		return true
+	case "web", "js":
+		return true, false
+	case "posthog-ios", "posthog-android", "posthog-react-native", "posthog-flutter":
+		return true, true
 	}
-	return m.browser
+	return m.browser, false
 }
 
 // more adds what only the whole event shows.

@@ -59,8 +59,10 @@ func (m *reader) read(e *ingest.Event) error {
 	if err := m.resolve(); err != nil {
 		return err
 	}
-	if !m.fromVisitor() {
+	if visitor, app := m.sender(); !visitor {
 		e.Remote()
+	} else if app && !m.browser {
+		e.App()
 	}
 	if row := e.Row(); len(row.ClientID) == 0 && len(row.UserID) == 0 {
 		e.Anonymous()
@@ -183,24 +185,23 @@ func (m *reader) resolve() error {
 	return nil
 }
 
-// fromVisitor says whether the message came straight from the visitor's device: from a browser, or a library for telephones.
-func (m *reader) fromVisitor() bool {
+// sender says whether the message came straight from the visitor's device: from a browser, or an app with a library for telephones.
+func (m *reader) sender() (visitor, app bool) {
 	switch string(m.channel) {
 	case "server", "sources":
-		return false
-	case "web", "browser", "client", "mobile":
-		return true
-	}
-	if m.browser {
-		return true
+		return false, false
+	case "web", "browser", "client":
+		return true, false
+	case "mobile":
+		return true, true
 	}
 	name := strings.ToLower(string(m.library))
-	for _, device := range []string{"ios", "android", "kotlin", "swift", "react-native", "flutter", "analytics.js", "javascript"} {
+	for _, device := range []string{"ios", "android", "kotlin", "swift", "react-native", "flutter"} {
 		if strings.Contains(name, device) {
-			return true
+			return true, true
 		}
 	}
-	return false
+	return m.browser || strings.Contains(name, "analytics.js") || strings.Contains(name, "javascript"), false
 }
 
 // property reads one of the event's properties. A page's own repeat what the context says of the page.

@@ -241,8 +241,13 @@ func (m *reader) visitor() {
 		}
 	case string(m.platform) == "srv":
 		m.e.Remote()
-	case len(row.ClientID) == 0 && len(row.UserID) == 0:
-		m.e.Anonymous()
+	default:
+		if p := string(m.platform); p != "" && p != "web" && !m.q.FromBrowser() {
+			m.e.App()
+		}
+		if len(row.ClientID) == 0 && len(row.UserID) == 0 {
+			m.e.Anonymous()
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func TestBrowser(t *testing.T) {
 	body := payload(`{"e":"ue","p":"mob","aid":"app-1","ue_pr":` + quote(unstruct("iglu:a/b/jsonschema/1-0-0", `{}`)) + `,"co":` + quote(co) + `}`)
 	row = r.One(t, 200, "POST", tp2, body, "User-Agent: okhttp")
 	doorkit.Check(t, row, map[string]any{"type": "b", "client_id": "app-user", "session_id": "app-session", "nums.client_session.sessionIndex": 4.0, "nums.revenue": 12.0, "props.currency": "EUR",
-		"props.transaction.transaction_id": "t", "ip": "192.0.2.1"})
+		"props.transaction.transaction_id": "t", "ip": "192.0.2.1", "user_agent": nil})
 	// A browser's repeat its ids.
 	row = r.One(t, 200, "POST", tp2, payload(`{"e":"pv","sid":"s1",`+web+`,"co":`+quote(contexts(`{"schema":"iglu:com.snowplowanalytics.snowplow/client_session/jsonschema/1-0-2","data":{"userId":"d1","sessionId":"s1"}}`))+`}`))
 	doorkit.Check(t, row, map[string]any{"client_id": "d1", "session_id": "s1", "props.client_session.userId": nil, "props.client_session.sessionId": nil})
