@@ -49,7 +49,7 @@ export interface Weir {
   reset(): void;
   /** The visitor's decision. "denied" also removes what is stored. */
   consent(decision: 'granted' | 'denied'): void;
-  /** Stops for good in this browser and removes what is stored; a mark without an identifier remains. optOut(false) takes it back. */
+  /** Stops for good in this browser and removes what is stored; a mark without an identifier remains. Only optOut(false) takes it back. */
   optOut(out?: boolean): void;
   /** Sends what waits, now. */
   flush(): void;
@@ -59,7 +59,9 @@ export interface Weir {
 const clean = (s: string) => s.replace(/\0/g, '');
 
 const maxHeld = 100;
-const marks = 'out'; // the key of the mark of an opt-out
+const marks = 'out'; // the key of the mark of an opt-out, or of a denial where nobody was to be asked
+const optedOut = '1';
+const refusedOnce = '0';
 
 export const create = (o: Options): Weir => {
   const site = String(o.site);
@@ -87,12 +89,17 @@ export const create = (o: Options): Weir => {
     cookieless = cookieless || !!c.cookieless;
   };
 
-  const purge = () => {
-    store.keys().forEach((k) => k === marks || store.del(k));
+  const forgetVisitor = () => {
+    store.del('id');
     if (readCookie(cookie)) {
       writeCookie(cookie, '', 0, o.cookieDomain);
       writeCookie(cookie, '', 0);
     }
+  };
+
+  const purge = () => {
+    store.keys().forEach((k) => k === marks || store.del(k));
+    forgetVisitor();
   };
 
   const close = () => {
@@ -102,10 +109,14 @@ export const create = (o: Options): Weir => {
     purge();
   };
 
-  const saveVisitor = () => {
-    if (cookieless) return;
-    if (o.storage === 'cookie') writeCookie(cookie, visitor!, (o.cookieDays || 365) * 86400, o.cookieDomain);
-    else store.set('id', visitor!);
+  const kept = () => (o.storage === 'cookie' ? readCookie(cookie) : store.get('id')) || '';
+
+  /** Makes a visitor. Where the browser keeps no id there is none: it would be another one on each page, and the server's id of the day is not. */
+  const newVisitor = () => {
+    visitor = newID();
+    if (o.storage === 'cookie') writeCookie(cookie, visitor, (o.cookieDays || 365) * 86400, o.cookieDomain);
+    else store.set('id', visitor);
+    if (kept() !== visitor) visitor = undefined;
   };
 
   const ask = () => {
@@ -129,6 +140,7 @@ export const create = (o: Options): Weir => {
 
   /** Begins to send as soon as it may. */
   const decide = () => {
+    if (denied && known && !needed && !store.get(marks)) store.set(marks, refusedOnce);
     if (sender || out || denied || (document as any).prerendering) return;
     if (needed && !granted) {
       granted = !cookieless && store.get('ok') === '1';
@@ -137,14 +149,10 @@ export const create = (o: Options): Weir => {
     if (!known) return ask();
     if (cookieless) purge();
     else {
-      visitor = (o.storage === 'cookie' ? readCookie(cookie) : store.get('id')) || '';
-      if (!/^[\w-]{8,64}$/.test(visitor)) visitor = ''; // what others have put there must not spoil every event
+      visitor = kept();
       user = user || clean(store.get('user') || '') || undefined;
       if (granted) store.set('ok', '1');
-      if (!visitor) {
-        visitor = newID();
-        saveVisitor();
-      }
+      if (!/^[\w-]{8,64}$/.test(visitor)) newVisitor(); // what others have put there must not spoil every event
     }
     const s = (sender = newSender(site, host, cookieless ? undefined : store));
     held.forEach(([id, body, more]) => send(id, body, more));
@@ -177,7 +185,7 @@ export const create = (o: Options): Weir => {
 
   const api: Weir = {
     track: (type, props) => attempt(() => record(type, props)),
-    pageview: (props) => attempt(() => record('pageview', props, { referrer: document.referrer || undefined })),
+    pageview: (props) => attempt(() => record('pageview', props, { referrer: (auto ? auto.referrer() : document.referrer) || undefined })),
     identify: (userId, traits) =>
       attempt(() => {
         if (out || denied || userId === undefined || userId === null || userId === '') return undefined;
@@ -189,33 +197,37 @@ export const create = (o: Options): Weir => {
       attempt(() => {
         user = undefined;
         store.del('user');
-        if (!sender || cookieless) return;
-        visitor = newID();
-        saveVisitor();
+        if (sender && !cookieless) newVisitor();
+        else forgetVisitor();
       });
     },
     consent(decision) {
       attempt(() => {
         if (decision === 'granted') {
+          if (store.get(marks) === optedOut) return; // it stands above: only optOut(false) takes it back
           store.del(marks);
           out = refused();
           granted = !out;
           denied = false;
           if (sender && !cookieless) store.set('ok', '1');
-          decide();
         } else {
           granted = false;
           denied = true;
           close();
-          if (known && !needed) store.set(marks, '1');
         }
+        decide();
       });
     },
     optOut(yes) {
       attempt(() => {
-        if (yes === false) return api.consent('granted');
-        stopAll();
-        return store.set(marks, '1');
+        if (yes === false) {
+          if (store.get(marks) === optedOut) store.del(marks);
+          out = refused() || !!store.get(marks);
+          decide();
+        } else {
+          stopAll();
+          store.set(marks, optedOut);
+        }
       });
     },
     flush() {

@@ -7,6 +7,8 @@ export interface Auto {
   start(): void;
   /** Records how far and how long the page was read since the last time. */
   leave(): void;
+  /** Where the visitor came from to the page that is on. */
+  referrer(): string;
 }
 
 const idle = 15000; // ms without a sign of life after which nobody reads
@@ -18,7 +20,7 @@ export const observe = (
   address: () => string,
 ): Auto => {
   let page = ''; // the address of the page view that is on
-  let referrer = document.referrer;
+  let referrer = document.referrer; // of that page view
   let engaged = 0; // ms
   let alive = 0; // when the last sign of life was; 0: nobody looks
   let bottom = 0; // the lowest point that was seen, in pixels
@@ -28,10 +30,15 @@ export const observe = (
     const now = performance.now();
     if (alive) engaged += Math.min(now - alive, idle);
     alive = looks ? now : 0;
-    bottom = Math.max(bottom, scrollY + innerHeight);
+  };
+
+  /** Asking for the place makes the browser compute the layout: only when it may have changed, not with each move of the mouse. */
+  const look = () => {
+    if (alive) bottom = Math.max(bottom, scrollY + innerHeight);
   };
 
   const leave = () => {
+    look();
     live(false);
     if (o.engagement === false || !page) return;
     const depth = Math.min(100, Math.round((bottom * 100) / Math.max(document.documentElement.scrollHeight, 1)));
@@ -46,15 +53,14 @@ export const observe = (
     engaged = bottom = deepest = 0;
     alive = 0;
     live(document.visibilityState !== 'hidden');
+    look();
     if (o.pageviews !== false) record('pageview', undefined, { referrer: referrer || undefined });
-    referrer = page;
   };
 
   const moved = () => {
     if (!page || address() === page) return;
-    const now = page;
     leave();
-    referrer = now;
+    referrer = page;
     view();
   };
 
@@ -82,8 +88,9 @@ export const observe = (
   };
 
   if (o.clicks !== false) on(document, 'click auxclick', click);
-  on(document, 'visibilitychange', () => document.visibilityState === 'hidden' || live(true));
-  on(self, 'mousemove mousedown keydown scroll touchstart', () => live(true));
+  on(document, 'visibilitychange', () => document.visibilityState === 'hidden' || (live(true), look()));
+  on(self, 'mousemove mousedown keydown touchstart', () => live(true));
+  on(self, 'scroll', () => (live(true), look()));
   on(self, 'popstate', moved);
   if (o.hash) on(self, 'hashchange', moved);
   attempt(() =>
@@ -96,7 +103,11 @@ export const observe = (
       };
     }),
   );
-  on(self, 'pageshow', (e: PageTransitionEvent) => e.persisted && view());
+  on(self, 'pageshow', (e: PageTransitionEvent) => {
+    if (!e.persisted) return;
+    referrer = page;
+    view();
+  });
 
   return {
     start() {
@@ -104,5 +115,6 @@ export const observe = (
       (document as any).prerendering ? on(document, 'prerenderingchange', view) : view();
     },
     leave,
+    referrer: () => referrer,
   };
 };

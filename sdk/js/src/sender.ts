@@ -54,7 +54,8 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
   let fails = 0;
   let most = batchEvents;
   let imaging = false; // what is being sent goes by image, and ends with the page
-  let viaImage = false; // fetch is blocked and images are not
+  let fetched = false; // fetch brought an answer: it is not blocked
+  let viaImage = false; // it is, and images are not
   let stopped = false;
 
   const schedule = (ms: number) => {
@@ -99,6 +100,7 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
   };
 
   const verdict = (r: Response): number => {
+    fetched = true;
     const s = r.status;
     if (s === 204) return done;
     if (s === 413) return split;
@@ -141,7 +143,7 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
       imaging = true;
       sending = batch = take(batch, (pixelBytes * 3) / 4, most);
       image(batch, (v) => {
-        viaImage = v === done;
+        viaImage = v === done && !fetched;
         if (v !== done && sending === batch) queue.push(queue.shift()!); // one that is refused must not be in the way of the others
         settle(v);
       });

@@ -250,6 +250,29 @@ describe('delivery', { concurrency: 8, timeout: 100000 }, () => {
     });
   }
 
+  test('one lost connection does not make a page send by image from then on', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const page = await c.newPage();
+    const ids = listIDs(page);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await make(page, 2);
+    await exactlyOnce(s, ids); // fetch works
+    let byImage = false;
+    s.gate.fault = (e) => {
+      byImage ||= e.path === '/pixel.gif';
+      return e.path === '/collect' && !byImage ? 'drop' : undefined;
+    };
+    await make(page, 2);
+    await exactlyOnce(s, ids);
+    assert.ok(byImage, 'an image came through');
+    const before = s.gate.sent().length;
+    await make(page, 2);
+    await exactlyOnce(s, ids);
+    assert.deepEqual(s.gate.sent().slice(before).map((e) => e.path), ['/collect']);
+  });
+
   test('a policy forbids connections: events go by image', async (t) => {
     const s = await site(t, { headers: { 'Content-Security-Policy': "connect-src 'none'" } });
     const c = await context(t);

@@ -182,12 +182,94 @@ describe('privacy', { concurrency: 8, timeout: 100000 }, () => {
     assert.equal(s.gate.sent().length, sent);
     const left = { ...nothing, local: [`weir:${s.site}:out`] };
     assert.deepEqual(await stored(page), left);
+    await page.evaluate(() => weir.consent('granted')); // as a consent tool calls on each page
+    await use(s, page);
+    assert.equal(s.gate.sent().length, sent, 'a grant takes an opt-out back');
+    assert.deepEqual(await stored(page), left);
     await page.evaluate(() => weir.optOut(false));
     const ids = listIDs(page);
     await make(page, 3);
     await exactlyOnce(s, ids);
     assert.ok((await stored(page)).cookies.includes(`_weir_${s.site}=`));
   });
+
+  test('to take an opt-out back is no consent, and does not undo a denial', async (t) => {
+    const s = await site(t, { ...button, attributes: 'data-consent="required"' });
+    const page = await open(t);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await page.evaluate(() => {
+      weir.optOut();
+      weir.optOut(false);
+    });
+    await use(s, page);
+    assert.deepEqual(talk(s), []);
+    assert.deepEqual(await stored(page), nothing);
+    await page.evaluate(() => weir.consent('granted'));
+    const ids = listIDs(page);
+    await make(page, 2);
+    await exactlyOnce(s, ids);
+    // Where no consent is required, a denial is remembered.
+    const free = await site(t, button);
+    const other = await open(t);
+    await other.goto(`${free.url}/`);
+    await loaded(other);
+    await other.evaluate(() => weir.consent('denied'));
+    await other.waitForTimeout(500); // the first page view may be on its way
+    const sent = free.gate.sent().length;
+    await other.goto(`${free.url}/two`);
+    await loaded(other);
+    await other.evaluate(() => weir.optOut(false));
+    await use(free, other);
+    assert.equal(free.gate.sent().length, sent);
+    assert.deepEqual(await stored(other), { ...nothing, local: [`weir:${free.site}:out`] });
+    const later = listIDs(other);
+    await other.evaluate(() => weir.consent('granted'));
+    await make(other, 2);
+    await exactlyOnce(free, later);
+  });
+
+  test('a denial counts before the settings are known, and on the next page', async (t) => {
+    const s = await site(t, { ...button, query: false });
+    const page = await open(t);
+    let answered = 0;
+    s.gate.fault = (e) => (e.path === '/sdk/config' ? void answered++ : undefined);
+    s.pages.routes['/early'] = (req, res) =>
+      res.writeHead(200, { 'Content-Type': 'text/html' }).end(
+        `<!doctype html><title>e</title><script>window.weir=[["consent","denied"]]</script><script defer src="${s.gate.url}/sdk.js" data-site="${s.site}"></script>`,
+      );
+    await page.goto(`${s.url}/early`);
+    await loaded(page);
+    await until(() => answered > 0, 'the question');
+    await until(async () => (await stored(page)).local.length > 0, 'the mark');
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await use(s, page);
+    assert.deepEqual(s.gate.sent(), []);
+    assert.deepEqual(await stored(page), { ...nothing, local: [`weir:${s.site}:out`] });
+  });
+
+  const forgetful = {
+    'storage throws': ['', () => Object.defineProperty(self, 'localStorage', { get: () => { throw new DOMException('denied', 'SecurityError'); } })],
+    'storage is full': ['', () => (Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); })],
+    'cookies are off': ['data-storage="cookie"', () => Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set: () => {} })],
+    'the cookie is of another domain': ['data-storage="cookie" data-cookie-domain=".other.example"', () => {}],
+  };
+  for (const [what, [attributes, init]] of Object.entries(forgetful)) {
+    test(`a browser that keeps no id is one visitor, not one on each page: ${what}`, async (t) => {
+      const s = await site(t, { ...button, attributes });
+      const page = await open(t, init);
+      const ids = listIDs(page);
+      for (const path of ['/', '/two', '/']) {
+        await page.goto(s.url + path);
+        await loaded(page);
+        await make(page, 2);
+        await until(() => s.gate.sent().some((e) => e.status && decodeURIComponent(e.body).includes(ids.at(-1))), 'the events');
+      }
+      await exactlyOnce(s, ids);
+      assert.deepEqual(await s.sql(`SELECT toUInt32(countIf(client_id = '')) AS none, toUInt32(uniqExact(client_id)) AS n FROM events`), [{ none: 0, n: 1 }]);
+    });
+  }
 
   const broken = {
     'storage throws': () => Object.defineProperty(self, 'localStorage', { get: () => { throw new DOMException('denied', 'SecurityError'); } }),

@@ -82,6 +82,57 @@ describe('recording', { concurrency: 5, timeout: 100000 }, () => {
     assert.deepEqual([last.user_id, Number(last.same)], ['', 0]);
   });
 
+  test('page views made by hand have their referrer; the mouse costs no layout; what nobody saw was not read', async (t) => {
+    const s = await site(t, { attributes: 'data-pageviews="false"' });
+    const page = await open(t);
+    await page.addInitScript(() => {
+      const real = Object.getOwnPropertyDescriptor(self, 'scrollY').get;
+      self.asked = 0;
+      Object.defineProperty(self, 'scrollY', { configurable: true, get: () => (self.asked++, real.call(self)) });
+    });
+    await page.goto(`${s.url}/`, { referer: 'http://search.example/q' });
+    await loaded(page);
+    const before = await page.evaluate(() => self.asked);
+    for (let i = 0; i < 20; i++) await page.mouse.move(i, i);
+    assert.equal(await page.evaluate(() => self.asked), before);
+    await page.evaluate(() => {
+      weir.pageview();
+      history.pushState({}, '', '/app');
+      weir.pageview();
+      weir.flush();
+    });
+    await until(async () => (await count(s, `type = 'pageview'`)) === 2, 'the page views');
+    assert.deepEqual(
+      (await s.sql(`SELECT path, referrer FROM events WHERE type = 'pageview' ORDER BY event_id`)).map((r) => [r.path, r.referrer.replace(s.url, '')]),
+      [['/', 'http://search.example/q'], ['/app', '/']],
+    );
+    // A tab that is opened behind another one and closed.
+    const hidden = await page.context().newPage();
+    await hidden.addInitScript(() => Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' }));
+    await hidden.goto(`${s.url}/two`);
+    await loaded(hidden);
+    const id = await hidden.evaluate(() => weir.track('last'));
+    await hidden.evaluate(() => dispatchEvent(new Event('pagehide')));
+    await exactlyOnce(s, [id]);
+    assert.equal(await count(s, `type = 'engagement' AND path = '/two'`), 0);
+  });
+
+  test('what follows reset is another visitor\'s, also before the settings are known', async (t) => {
+    const s = await site(t, { query: false });
+    const page = await open(t);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    const first = await page.evaluate(() => (weir.identify('user-1'), weir.track('first')));
+    await exactlyOnce(s, [first]);
+    s.pages.routes['/out'] = (req, res) =>
+      res.writeHead(200, { 'Content-Type': 'text/html' }).end(
+        `<!doctype html><title>o</title><script>window.weir=[["reset"],["track","second"]]</script><script defer src="${s.gate.url}/sdk.js" data-site="${s.site}"></script>`,
+      );
+    await page.goto(`${s.url}/out`);
+    await until(() => count(s, `type = 'second'`), 'the event after it');
+    assert.deepEqual(await s.sql(`SELECT user_id, client_id = (SELECT any(client_id) FROM events WHERE type = 'first') AS same FROM events WHERE type = 'second'`).then((r) => r.map((x) => [x.user_id, Number(x.same)])), [['', 0]]);
+  });
+
   test('hash routes, switched off parts, the visitor in a cookie', async (t) => {
     const s = await site(t, { attributes: 'data-hash data-clicks="false" data-engagement="false" data-storage="cookie" data-cookie-days="30"', body: '<button id="b">b</button>' });
     const page = await open(t);
