@@ -10,7 +10,7 @@ export default defineConfig({
   build: {
     target: 'es2022',
     assetsInlineLimit: 0, // the Content-Security-Policy has no data: for scripts and fonts
-    manifest: 'manifest.json', // what is loaded first: first-paint.test.ts reads it
+    manifest: 'manifest.json', // what is loaded first: internal/dashboard/firstpaint_test.go reads it
     modulePreload: { polyfill: false },
   },
   server: { proxy: Object.fromEntries(['/api', '/auth', '/openapi.json', '/jobs', '/sdk', '/docs', '/status'].map((p) => [p, server])) },

@@ -12,6 +12,7 @@ export function makeQueries(): QueryClient {
     defaultOptions: {
       queries: {
         staleTime: 15_000,
+        networkMode: 'always', // without a network a question fails and says so; it does not wait in silence
         retry: (n, e) => asProblem(e).passing && n < 3,
         retryDelay: (n, e) => (asProblem(e).retryAfter ?? Math.min(8, 2 ** n)) * 1000,
         refetchOnWindowFocus: true,

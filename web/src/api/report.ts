@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { writeFilter } from '../state/filters';
-import { asked } from '../state/range';
+import { asked, askedBefore } from '../state/range';
 import { useView } from '../state/url';
 import { answer, client } from './client';
 import type { components } from './schema';
@@ -11,23 +11,23 @@ export type Question = components['schemas']['ReportBodyBody'];
 export type Row = Record<string, unknown>;
 export type Report = components['schemas']['Report'];
 
-/** What all questions of a view have in common: range, filters, segment. */
+/** What all questions of a view have in common: range (or the time before it), filters, segment. */
 export type Scope = { from: string; to?: string; filter?: string[]; segment?: string };
 
-export function useScope(): Scope {
+export function useScope(before = false): Scope {
   const { zone } = useSite();
   const [view] = useView();
   return useMemo(
     () => ({
-      ...asked(view.range, zone),
+      ...(before ? askedBefore : asked)(view.range, zone),
       ...(view.filters.length > 0 && { filter: view.filters.map(writeFilter) }),
       ...(view.segment && { segment: view.segment }),
     }),
-    [view, zone],
+    [view, zone, before],
   );
 }
 
-/** A report on the site of the view. Ranges that end now are asked again each half minute while the page is looked at. */
+/** A report on the site of the view. Ranges that move with the clock are asked again each half minute while the page is looked at. */
 export function useReport(question: Question, enabled = true) {
   const { id } = useSite();
   return useQuery({
@@ -35,7 +35,7 @@ export function useReport(question: Question, enabled = true) {
     enabled,
     queryFn: ({ signal }) => answer(client.POST('/api/v1/analytics/{site_id}/report', { params: { path: { site_id: id } }, body: question, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: question.to ? false : 30_000,
+    refetchInterval: /^\d{4}-/.test(question.to ?? '') ? false : 30_000,
   });
 }
 

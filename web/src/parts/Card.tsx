@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import css from './Card.module.css';
 
 /** A panel with a title, something at the right of it, and a body. */
-export function Card({ title, aside, flush, children, className }: { title?: ReactNode; aside?: ReactNode; flush?: boolean; children: ReactNode; className?: string }) {
+export function Card({ title, aside, children, className }: { title?: ReactNode; aside?: ReactNode; children: ReactNode; className?: string }) {
   return (
     <section className={className ? `${css.card} ${className}` : css.card}>
       {(title || aside) && (
@@ -11,9 +11,7 @@ export function Card({ title, aside, flush, children, className }: { title?: Rea
           {aside && <div className={css.aside}>{aside}</div>}
         </header>
       )}
-      <div className={css.body} data-flush={flush || undefined}>
-        {children}
-      </div>
+      <div className={css.body}>{children}</div>
     </section>
   );
 }

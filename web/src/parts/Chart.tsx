@@ -15,19 +15,15 @@ const colorsOf = (el: Element): Colors => {
 
 /**
  * A chart of ECharts in the theme's colours. `option` gets the colours and must keep its identity while nothing changes. `label` says in words what the
- * chart shows: it is all that a screen reader has, so put the numbers of interest into it. `onPick` gets what is clicked on.
+ * chart shows: it is all that a screen reader has, so put the numbers of interest into it.
  */
-export function Chart({ option, height, label, onPick }: { option: (c: Colors) => EChartsCoreOption; height: number; label: string; onPick?: (p: { name: string; dataIndex: number; dataType?: string; data: unknown }) => void }) {
+export function Chart({ option, height, label }: { option: (c: Colors) => EChartsCoreOption; height: number; label: string }) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<ECharts>(undefined);
-  const pick = useRef(onPick);
   const [library, setLibrary] = useState<typeof import('./echarts')>();
   const [failed, setFailed] = useState<unknown>();
   const scheme = useComputedColorScheme('light');
   const still = useReducedMotion();
-  useEffect(() => {
-    pick.current = onPick;
-  });
   useEffect(() => {
     import('./echarts').then(setLibrary, setFailed);
   }, []);
@@ -36,7 +32,6 @@ export function Chart({ option, height, label, onPick }: { option: (c: Colors) =
     if (!library || !el) return;
     const c = library.init(el, undefined, { renderer: 'canvas' });
     chart.current = c;
-    c.on('click', (p) => pick.current?.(p as never));
     const watch = new ResizeObserver(() => c.resize());
     watch.observe(el);
     return () => {
@@ -63,7 +58,7 @@ export function Chart({ option, height, label, onPick }: { option: (c: Colors) =
   return (
     <div style={{ position: 'relative', height }}>
       {!library && <Skeleton height={height} radius={6} />}
-      <div ref={box} role="img" aria-label={label} style={{ height, width: '100%', cursor: onPick ? 'pointer' : undefined }} />
+      <div ref={box} role="img" aria-label={label} style={{ height, width: '100%' }} />
     </div>
   );
 }

@@ -16,7 +16,7 @@ export function unsettledFrom(rows: Row[], open: boolean): number {
  * One metric over time, and the same of the time before as a dashed grey line. What can still change is drawn dashed: up to there the numbers are final.
  * `open` says that the range ends now.
  */
-export function SeriesChart({ rows, before, metric, interval, zone, open, height, onPick }: { rows: Row[]; before?: Row[]; metric: Metric; interval: string; zone: string; open: boolean; height: number; onPick?: (start: string) => void }) {
+export function SeriesChart({ rows, before, metric, interval, zone, open, height }: { rows: Row[]; before?: Row[]; metric: Metric; interval: string; zone: string; open: boolean; height: number }) {
   const option = useCallback(
     (c: Colors) => {
       const values = rows.map((r) => number(r, metric.id) ?? null);
@@ -30,7 +30,7 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
           data: rows.map((r) => text(r, 'time')),
           axisLine: { lineStyle: { color: c('line-strong') } },
           axisTick: { show: false },
-          axisLabel: { color: c('ink-3'), fontSize: 12, hideOverlap: true, formatter: (v: string) => time.axis(v, interval, zone), margin: 10 },
+          axisLabel: { color: c('ink-3'), fontSize: 12, hideOverlap: true, alignMinLabel: 'left', alignMaxLabel: 'right', formatter: (v: string) => time.axis(v, interval, zone), margin: 10 },
         },
         yAxis: {
           type: 'value',
@@ -79,5 +79,5 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
   const values = rows.map((r) => number(r, metric.id) ?? 0);
   const peak = values.indexOf(Math.max(...values));
   const label = `${metric.name} by ${interval}: ${rows.length} values, the most ${show(values[peak], metric.kind, true)} (${time.interval(text(rows[peak], 'time'), interval, zone)})`;
-  return <Chart option={option} height={height} label={label} onPick={onPick && ((p) => onPick(text(rows[p.dataIndex], 'time')))} />;
+  return <Chart option={option} height={height} label={label} />;
 }

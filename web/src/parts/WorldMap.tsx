@@ -25,8 +25,9 @@ export function stepOf(value: number, most: number): number {
 
 /** Countries by a number, five steps of one colour. A list beside it must say the same: this is for the eye and the mouse. */
 export default function WorldMap({ values, unit, picked, onPick }: { values: Map<string, number>; unit: string; picked: (code: string) => boolean; onPick: (code: string) => void }) {
-  const most = useMemo(() => Math.max(0, ...values.values()), [values]);
+  const most = useMemo(() => Math.max(0, ...shapes.map((s) => values.get(s.code) ?? 0)), [values]);
   const [over, setOver] = useState<string>();
+  const unknown = values.get('') ?? 0;
   return (
     <figure className={css.map}>
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Map of ${unit} by country`}>
@@ -45,7 +46,7 @@ export default function WorldMap({ values, unit, picked, onPick }: { values: Map
           );
         })}
       </svg>
-      <figcaption>{over ?? ' '}</figcaption>
+      <figcaption>{over ?? (unknown > 0 ? `Unknown: ${exact(unknown)} ${unit}` : ' ')}</figcaption>
     </figure>
   );
 }

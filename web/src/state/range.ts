@@ -88,6 +88,17 @@ export function asked(r: Range, zone: string, now = new Date()): { from: string;
   return to === today(zone, now) ? { from } : { from, to };
 }
 
+/**
+ * How a question names the time before, to compare with: the same stretch as many whole days earlier as the range has, so that hours meet the same hours and
+ * what goes on until now meets what went on until this time of the day.
+ */
+export function askedBefore(r: Range, zone: string, now = new Date()): { from: string; to: string } {
+  if ('preset' in r && r.preset === '24h') return { from: '24h', to: '24h' };
+  const { from, to } = daysOf(r, zone, now);
+  const n = lengthOf(r, zone, now);
+  return { from: addDays(from, -n), to: to === today(zone, now) ? `${n}d` : addDays(to, -n) };
+}
+
 /** How many days a range has. */
 export function lengthOf(r: Range, zone: string, now = new Date()): number {
   const { from, to } = daysOf(r, zone, now);

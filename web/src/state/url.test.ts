@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseFilter, toggle, writeFilter, type Filter } from './filters';
-import { addDays, asked, daysOf, intervals, isDay, lengthOf, parseRange, today, writeRange } from './range';
+import { addDays, asked, askedBefore, daysOf, intervals, isDay, lengthOf, parseRange, today, writeRange } from './range';
 import { carried, parseView, writeView } from './url';
 
 const f = (dim: string, values: string[], more: Partial<Filter> = {}): Filter => ({ dim, values, not: false, contains: false, ...more });
@@ -53,6 +53,11 @@ describe('range', () => {
     expect(asked({ preset: '7d' }, 'UTC', now)).toEqual({ from: '2026-02-23' });
     expect(asked({ preset: 'yesterday' }, 'UTC', now)).toEqual({ from: '2026-02-28', to: '2026-02-28' });
     expect(asked({ preset: '24h' }, 'UTC', now)).toEqual({ from: '24h' });
+    expect(askedBefore({ preset: 'today' }, 'Europe/Berlin', now)).toEqual({ from: '2026-03-01', to: '1d' });
+    expect(askedBefore({ preset: '7d' }, 'UTC', now)).toEqual({ from: '2026-02-16', to: '7d' });
+    expect(askedBefore({ preset: 'yesterday' }, 'UTC', now)).toEqual({ from: '2026-02-27', to: '2026-02-27' });
+    expect(askedBefore({ preset: '24h' }, 'UTC', now)).toEqual({ from: '24h', to: '24h' });
+    expect(askedBefore({ from: '2026-01-01', to: '2026-01-31' }, 'UTC', now)).toEqual({ from: '2025-12-01', to: '2025-12-31' });
     expect(intervals({ preset: 'today' }, 'UTC', now)[0]).toBe('hour');
     expect(intervals({ preset: '90d' }, 'UTC', now)[0]).toBe('day');
     expect(intervals({ preset: '12mo' }, 'UTC', now)[0]).toBe('week');

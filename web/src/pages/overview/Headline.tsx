@@ -1,6 +1,5 @@
 import { SegmentedControl } from '@mantine/core';
-import { useMemo } from 'react';
-import { number, useReport, useScope } from '../../api/report';
+import { number, useReport, useScope, type Row } from '../../api/report';
 import { useSite } from '../../api/site';
 import { metric, type Metric } from '../../format/metrics';
 import { change, show, signed } from '../../format/numbers';
@@ -12,9 +11,16 @@ import css from './Headline.module.css';
 
 const tiles = ['visitors', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration'].map(metric);
 
+const none: Row[] = [];
+const headline = { metric: tiles.map((t) => t.id) };
+
+/** The headline numbers of the view. */
+export const useTotals = () => useReport({ ...useScope(), ...headline });
+
 /** Six numbers; the chosen one is the series below them. */
-export function Headline() {
+export function Headline({ totals }: { totals: ReturnType<typeof useTotals> }) {
   const scope = useScope();
+  const scopeBefore = useScope(true);
   const { zone } = useSite();
   const [view] = useView();
   const [chosen, choose] = useParam('metric', 'visitors', true);
@@ -22,16 +28,19 @@ export function Headline() {
   const shown = tiles.find((t) => t.id === chosen) ?? tiles[0]!;
   const possible = intervals(view.range, zone);
   const by = possible.includes(interval as Interval) ? interval : possible[0]!;
-  const compare = view.compare ? { compare: 'previous' } : {};
-  const totals = useReport({ ...scope, metric: tiles.map((t) => t.id), ...compare });
-  const series = useReport({ ...scope, metric: [shown.id], interval: by, ...compare });
+  const line = { metric: [shown.id], interval: by, totals: false };
+  const series = useReport({ ...scope, ...line });
+  const totalsBefore = useReport({ ...scopeBefore, ...headline }, view.compare);
+  const seriesBefore = useReport({ ...scopeBefore, ...line }, view.compare);
+  const before = (q: typeof series) => (view.compare && !q.isPlaceholderData ? (q.data?.data ?? undefined) : undefined);
+  const nothing = (r: Row) => (shown.kind === 'count' ? !number(r, shown.id) : number(r, shown.id) === undefined); // a mean may well be 0
   return (
     <section className={css.card} aria-label="Headline numbers">
       <Answer query={totals} height={88}>
         {(d) => (
           <div className={css.tiles}>
             {tiles.map((t) => (
-              <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={view.compare ? number(d.previous?.data?.[0], t.id) : undefined} compared={view.compare} chosen={t === shown} onChoose={() => choose(t.id)} />
+              <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={number(before(totalsBefore)?.[0], t.id)} compared={view.compare} chosen={t === shown} onChoose={() => choose(t.id)} />
             ))}
           </div>
         )}
@@ -50,18 +59,12 @@ export function Headline() {
             />
           )}
         </div>
-        <Answer query={series} height={280} empty={(d) => !(d.data ?? []).some((r) => number(r, shown.id)) && `Nothing happened in this time${view.filters.length > 0 ? ' that these filters let through' : ''}.`}>
-          {(d) => <Series data={d} shown={shown} by={by} open={scope.to === undefined} zone={zone} />}
+        <Answer query={series} height={280} empty={(d) => (d.data ?? []).every(nothing) && `Nothing happened in this time${view.filters.length > 0 ? ' that these filters let through' : ''}.`}>
+          {(d) => <SeriesChart rows={d.data ?? none} before={before(seriesBefore)} metric={shown} interval={by} zone={zone} open={scope.to === undefined} height={280} />}
         </Answer>
       </div>
     </section>
   );
-}
-
-function Series({ data, shown, by, open, zone }: { data: NonNullable<ReturnType<typeof useReport>['data']>; shown: Metric; by: string; open: boolean; zone: string }) {
-  const rows = useMemo(() => data.data ?? [], [data]);
-  const before = useMemo(() => data.previous?.data ?? undefined, [data]);
-  return <SeriesChart rows={rows} before={before} metric={shown} interval={by} zone={zone} open={open} height={280} />;
 }
 
 function Tile({ metric: m, value, before, compared, chosen, onChoose }: { metric: Metric; value: number | undefined; before: number | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {

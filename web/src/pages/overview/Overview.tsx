@@ -1,36 +1,33 @@
 import { useSite } from '../../api/site';
-import { useReport, useScope } from '../../api/report';
+import type { Report } from '../../api/report';
 import { ago, moment } from '../../format/time';
-import { Headline } from './Headline';
+import { percent } from '../../format/numbers';
+import { ProblemNotice } from '../../parts/Answer';
+import { Headline, useTotals } from './Headline';
 import css from './Overview.module.css';
-import { Goals } from './Goals';
-import { Devices, Pages, Places, Sources } from './TopLists';
+import { TopLists } from './TopLists';
 
 /** What happened on a site: headline numbers over a series, and what they consist of. A click on anything filters everything. */
 export default function Overview() {
+  const totals = useTotals();
+  if (totals.error && totals.data === undefined) return <ProblemNotice error={totals.error} retry={() => void totals.refetch()} />; // once, not in each card
   return (
     <div className={css.page}>
-      <Headline />
-      <div className={css.grid}>
-        <Pages />
-        <Sources />
-        <Places />
-        <Devices />
-      </div>
-      <Goals />
-      <Freshness />
+      <Headline totals={totals} />
+      <TopLists />
+      {totals.data && <Freshness report={totals.data} />}
     </div>
   );
 }
 
-/** Up to when the numbers are whole. */
-function Freshness() {
+/** Up to when the numbers are whole, and how exact. */
+function Freshness({ report }: { report: Report }) {
   const { zone } = useSite();
-  const report = useReport({ ...useScope(), metric: ['visitors', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration'] });
-  if (!report.data) return null;
+  const error = report.approximate?.visitors;
   return (
     <p className={css.fresh}>
-      Counts everything received up to {moment(report.data.as_of, zone)} ({ago(report.data.as_of, zone)}). Final before {moment(report.data.complete_until, zone)}; later events may still change what is after it. Times are those of {zone}.
+      Counts everything received up to {moment(report.as_of, zone)} ({ago(report.as_of, zone)}). Final before {moment(report.complete_until, zone)}; later events may still change what is after it. Times are those of {zone}. Bots do not
+      count.{error !== undefined && ` Visitors are so many that they are estimated, to within about ${percent(error)}.`}
     </p>
   );
 }

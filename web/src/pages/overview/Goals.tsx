@@ -1,3 +1,0 @@
-export function Goals() {
-  return null;
-}
