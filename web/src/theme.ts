@@ -3,6 +3,9 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 // Ten shades of the one colour that acts: 8 in the light, 3 in the dark.
 const water: MantineColorsTuple = ['#eef7f8', '#d5e9ec', '#a9d6dd', '#5fc3d2', '#3fa9ba', '#258fa1', '#167788', '#0f6a7b', '#0b5f70', '#084a58'];
 
+// The list itself scrolls, not a box around it: a combobox moves through its list by the arrow keys, and a box would need focus of its own.
+const longList = { withScrollArea: false, styles: { options: { maxHeight: 220, overflowY: 'auto' as const } } };
+
 export const theme = createTheme({
   fontFamily: "'IBM Plex Sans Variable', system-ui, sans-serif",
   fontFamilyMonospace: "'IBM Plex Mono', ui-monospace, monospace",
@@ -18,11 +21,12 @@ export const theme = createTheme({
   components: {
     Button: { defaultProps: { size: 'xs', fw: 550 } },
     TextInput: { defaultProps: { size: 'sm' } },
-    Select: { defaultProps: { size: 'sm', comboboxProps: { shadow: 'md' } } },
+    Select: { defaultProps: { size: 'sm', comboboxProps: { shadow: 'md' }, ...longList } },
+    TagsInput: { defaultProps: longList },
     Menu: { defaultProps: { shadow: 'md', position: 'bottom-start' } },
     Popover: { defaultProps: { shadow: 'md', position: 'bottom-start' } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: false } },
-    Modal: { defaultProps: { radius: 10, overlayProps: { backgroundOpacity: 0.35 } } },
+    Modal: { defaultProps: { radius: 10, closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.35 } } },
     SegmentedControl: { defaultProps: { size: 'xs' } },
   },
 });

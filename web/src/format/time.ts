@@ -27,10 +27,12 @@ export const clock = (t: string | Date, zone: string) => write(t, zone, { hour: 
 export const clockSeconds = (t: string | Date, zone: string) => write(t, zone, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 /** 4 Mar */
 export const dayShort = (t: string | Date, zone: string) => write(t, zone, { day: 'numeric', month: 'short' });
+/** 4 Mar 2026 */
+export const dayFull = (t: string | Date, zone: string) => write(t, zone, { day: 'numeric', month: 'short', year: 'numeric' });
 /** Wed 4 Mar 2026 */
 export const dayLong = (t: string | Date, zone: string) => write(t, zone, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).replaceAll(',', '');
 /** 4 Mar 2026, 14:05:09 */
-export const moment = (t: string | Date, zone: string) => `${write(t, zone, { day: 'numeric', month: 'short', year: 'numeric' })}, ${clockSeconds(t, zone)}`;
+export const moment = (t: string | Date, zone: string) => `${dayFull(t, zone)}, ${clockSeconds(t, zone)}`;
 
 /** The start of an interval, as an axis shows it. */
 export function axis(t: string, interval: string | undefined, zone: string): string {

@@ -11,8 +11,9 @@ export function Account({ me }: { me: Me }) {
   return (
     <Menu position="top-start" width={200}>
       <Menu.Target>
-        <button type="button" className={css.button} aria-label={`Account: ${who}`}>
+        <button type="button" className={css.button}>
           <span className={css.text}>
+            <span className="hidden">Account: </span>
             <span className="cut">{who}</span>
             <small className="cut">{me.role}</small>
           </span>

@@ -13,6 +13,8 @@ export default function Calendar({ value, onPick }: { value: { from: string; to:
       type="range"
       allowSingleDateInRange
       size="sm"
+      hideOutsideDates
+      ariaLabels={{ previousMonth: 'The month before', nextMonth: 'The month after', previousYear: 'The year before', nextYear: 'The year after', previousDecade: 'The decade before', nextDecade: 'The decade after' }}
       firstDayOfWeek={(firstDay % 7) as 0 | 1 | 2 | 3 | 4 | 5 | 6}
       maxDate={today(zone)}
       defaultDate={value.to}

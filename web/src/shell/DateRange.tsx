@@ -3,18 +3,20 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconCalendar } from '@tabler/icons-react';
 import { lazy, Suspense } from 'react';
 import { useSite } from '../api/site';
-import { dayShort } from '../format/time';
-import { daysOf, presetNames, presets, type Range } from '../state/range';
+import { dayFull, dayShort } from '../format/time';
+import { daysOf, presetNames, presets, today, type Range } from '../state/range';
 import { useView } from '../state/url';
 import css from './DateRange.module.css';
 
 const Calendar = lazy(() => import('./Calendar'));
 
-/** How a range is called. */
+/** How a range is called; with the years, unless it is of this one. */
 export function nameOf(r: Range, zone: string): string {
   if ('preset' in r) return presetNames[r.preset];
   const { from, to } = daysOf(r, zone);
-  return from === to ? dayShort(from, zone) : `${dayShort(from, zone)} – ${dayShort(to, zone)}`;
+  const year = (d: string) => d.slice(0, 4);
+  const day = year(from) === year(to) && year(to) === year(today(zone)) ? dayShort : dayFull;
+  return from === to ? day(from, zone) : `${day(from, zone)} – ${day(to, zone)}`;
 }
 
 /** The range of dates of the view: one of the usual ones, or days of a calendar. */

@@ -1,4 +1,5 @@
 import { Button, Group, Select, Stack, TagsInput } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { text, useReport, useScope } from '../api/report';
 import * as names from '../format/names';
@@ -18,8 +19,9 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
   const [way, setWay] = useState(filter ? (filter.contains ? (filter.not ? 'lacks' : 'has') : filter.not ? 'not' : 'is') : 'is');
   const [values, setValues] = useState<string[]>(filter?.values ?? []);
   const [typed, setTyped] = useState('');
+  const [listed, { open, close }] = useDisclosure(false);
   const { from, to } = useScope();
-  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200 });
+  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200, totals: false });
   const contains = way === 'has' || way === 'lacks';
   const suggestions = contains ? [] : [...new Set((known.data?.data ?? []).map((r) => text(r, dim)).filter((v) => v !== ''))];
   const all = typed.trim() && !values.includes(typed.trim()) ? [...values, typed.trim()] : values;
@@ -55,6 +57,10 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
           onChange={setValues}
           searchValue={typed}
           onSearchChange={setTyped}
+          dropdownOpened={listed}
+          onDropdownOpen={open}
+          onDropdownClose={close}
+          onOptionSubmit={close} // the list lies over the button
           limit={30}
           acceptValueOnBlur={false}
           comboboxProps={{ withinPortal: false }}

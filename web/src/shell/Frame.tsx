@@ -40,9 +40,12 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
         <Burger size="sm" opened={drawer} onClick={toggle} aria-label="Navigation" />
         <Mark />
       </header>
-      <Drawer opened={drawer} onClose={close} size={264} withCloseButton={false} padding={0} aria-label="Navigation">
-        <div className={css.drawer}>{nav}</div>
-      </Drawer>
+      <Drawer.Root opened={drawer} onClose={close} size={264} padding={0}>
+        <Drawer.Overlay />
+        <Drawer.Content aria-label="Navigation">
+          <Drawer.Body className={css.drawer}>{nav}</Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
       <main id="page" className={css.main} tabIndex={-1}>
         {page && (
           <div className={css.head}>

@@ -39,11 +39,20 @@ function Waiting() {
   );
 }
 
+/** A part of an address; as it is if it cannot be decoded: no site is called so. */
+function decoded(s: string): string {
+  try {
+    return decodeURIComponent(s);
+  } catch {
+    return s;
+  }
+}
+
 function SignedIn({ me }: { me: Me }) {
   const sites = useSites(me.tenant !== undefined);
   const [path] = useLocation();
   const id = /^\/sites\/([^/]+)/.exec(path)?.[1];
-  const wanted = id === undefined ? lastSite() : decodeURIComponent(id);
+  const wanted = id === undefined ? lastSite() : decoded(id);
   const site = sites.data?.find((s) => s.site_id === wanted) ?? (id === undefined ? sites.data?.[0] : undefined);
   useEffect(() => {
     if (site) rememberSite(site.site_id);

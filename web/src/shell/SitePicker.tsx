@@ -16,8 +16,9 @@ export function SitePicker({ me, site, sites, page }: { me: Me; site: Site | und
   return (
     <Menu width={240}>
       <Menu.Target>
-        <button type="button" className={css.button} aria-label={`Site: ${site?.name ?? 'none'}`}>
+        <button type="button" className={css.button}>
           <span className={css.text}>
+            <span className="hidden">Site: </span>
             <span className="cut">{site?.name ?? (me.tenant ? 'Choose a site' : 'No tenant chosen')}</span>
             <small className="cut">{me.tenant ?? 'operator'}</small>
           </span>
