@@ -30,6 +30,15 @@ func TestSDKs(t *testing.T) { suite(t, "test/browser/sdks", "WEIR_SDKS="+sdks(t)
 // TestSDK shows that the browser SDK loses and doubles nothing, and that it does nothing before it may.
 func TestSDK(t *testing.T) { suite(t, "test/browser/sdk") }
 
+// TestDashboard clicks through the dashboard on a real access log.
+func TestDashboard(t *testing.T) {
+	bin, err := harness.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite(t, "test/browser/dashboard", "WEIR_BIN="+bin)
+}
+
 // suite starts a weir of its own and runs the *.test.mjs files of a directory of the repository, one after the other, with these variables:
 //
 //	WEIR_URL, WEIR_ADMIN_TOKEN  the server and its operator's token

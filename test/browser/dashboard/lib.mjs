@@ -1,0 +1,76 @@
+// What the suites of the dashboard share: a tenant with a real access log, a signed-in page, and what holds for every page.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { artefacts, complaints, load, newTenant, until, weirURL } from '../harness.mjs';
+
+const axe = load('axe-core').source;
+
+export const zone = 'Europe/Berlin'; // of the site; the browser is elsewhere
+
+/** A tenant whose site has the bundled access log, moved so that its last line is now; count(expression, condition) asks SQL. */
+export async function realSite() {
+  const tenant = await newTenant({ time_zone: zone, name: 'Semicomplete' });
+  await promisify(execFile)(process.env.WEIR_BIN, ['import', '--tenant', tenant.id, '--site-id', tenant.site, '--shift-to-now', '--strict', '--base-url', 'http://www.semicomplete.com', 'internal/demo/sample.log.gz'], {
+    env: { ...process.env, WEIR_SERVER: weirURL },
+  });
+  tenant.count = async (expression, condition = '1') => Number((await tenant.sql(`SELECT ${expression} AS n FROM events WHERE NOT is_bot AND ${condition}`))[0].n);
+  await until(async () => (await tenant.count('count()')) > 1000, 'the events');
+  return tenant;
+}
+
+/** A page of a new context, with a list of what it complains about; the test fails at its end if there is anything. */
+export async function open(t, browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, timezoneId: 'America/Los_Angeles', locale: 'en-US', reducedMotion: 'reduce', ...options });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(15000);
+  page.faults = complaints(page);
+  return page;
+}
+
+/** Signs in with a key, as people do: on the page that they wanted to see. */
+export async function signIn(page, key, address = '/') {
+  await page.goto(weirURL + address);
+  await page.getByRole('tab', { name: 'Key' }).click();
+  refused(page, 'sign-in');
+  await page.getByLabel(/^Key /).fill(key);
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  await page.locator('main#page').waitFor();
+}
+
+/** Nothing was complained about but the browser's own line about the one answer 401 that is meant: nobody was signed in, or the key was wrong. */
+export function refused(page, what) {
+  assert.deepEqual(page.faults.splice(0).map((f) => f.replace(/^console: Failed to load resource: .* 401 .*/, '401')), ['401'], what);
+}
+
+/** Waits until every question of the page has its answer. */
+export async function settled(page) {
+  await page.waitForLoadState('networkidle');
+  await until(
+    () => page.evaluate(() => !document.querySelector('[role=status][aria-label=Loading],[data-old],[aria-busy=true]') && !!document.querySelector('main h1, main h2, main strong')),
+    'an answer to every question',
+  );
+}
+
+/** A screenshot, which stays: of the whole page, or of what the window shows. */
+export const shoot = (page, name, fullPage = true) => page.screenshot({ path: path.join(artefacts, `${name}.png`), fullPage });
+
+/** No serious fault for people who use assistive technology, and no complaint of the page. */
+export async function sound(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => self.axe.run(document, { resultTypes: ['violations'] }));
+  const serious = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
+  assert.deepEqual(serious.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`), [], `${what}: axe-core`);
+  assert.deepEqual(page.faults, [], what);
+}
+
+/** The exact number of a tile of the headline. */
+export async function tile(page, name) {
+  const title = await page.locator('section[aria-label="Headline numbers"] button[aria-pressed]').filter({ hasText: name }).first().getAttribute('title');
+  return Number(title.replace(/.*: /, '').replaceAll(',', ''));
+}
+
+/** Waits until a tile shows a number. */
+export const shows = (page, name, n) => until(async () => (await tile(page, name)) === n, { toString: () => `${name} to be ${n}` }, 20000);

@@ -1,0 +1,283 @@
+// The overview on a real access log, driven by clicks; its numbers are those of SQL.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch, newTenant, operator, until, weirURL } from '../harness.mjs';
+import { open, realSite, refused, settled, shoot, shows, signIn, sound, tile, zone } from './lib.mjs';
+
+let browser, site;
+before(async () => {
+  browser = await launch();
+  site = await realSite();
+});
+after(() => browser.close());
+
+const overview = () => `/sites/${site.site}/overview`;
+const list = (page, title) => page.locator('section', { has: page.getByRole('heading', { name: title, exact: true }) });
+const rows = (page, title) => list(page, title).locator('li button');
+const alerts = (page) => page.getByRole('alert').allTextContents();
+
+/** Signed in, on the overview with this query. */
+async function on(t, query = '', options) {
+  const page = await open(t, browser, options);
+  await signIn(page, site.viewer, overview() + query);
+  await settled(page);
+  return page;
+}
+
+describe('overview', { concurrency: 4, timeout: 150000 }, () => {
+  test('a key opens the page that was wanted; a wrong one does not', async (t) => {
+    const page = await open(t, browser);
+    await page.goto(`${weirURL}${overview()}?range=30d`);
+    await page.getByRole('tab', { name: 'Key' }).waitFor();
+    await settled(page);
+    refused(page, 'nobody is signed in');
+    await sound(page, 'sign-in');
+    await shoot(page, 'sign-in');
+    await page.getByRole('tab', { name: 'Password' }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByLabel(/^Key /).fill('weir_wrong');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').waitFor();
+    assert.equal(await page.getByRole('heading', { name: 'Overview' }).count(), 0);
+    refused(page, 'the wrong key');
+    await page.getByLabel(/^Key /).fill(site.viewer);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await settled(page);
+    assert.equal(new URL(page.url()).search, '?range=30d');
+    await page.getByRole('button', { name: /^Account/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('tab', { name: 'Key' }).waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  });
+
+  test('numbers are those of SQL, without bots', async (t) => {
+    const page = await on(t);
+    await shows(page, 'Page views', await site.count('count()', `type = 'pageview'`));
+    await shows(page, 'Visitors', await site.count('uniqExact(client_id)', `client_id != ''`));
+    assert.ok((await site.sql('SELECT toUInt32(countIf(is_bot)) AS n FROM events'))[0].n > 0, 'the log has bots');
+    const [top] = await site.sql(`SELECT path, toUInt32(count()) AS n FROM events WHERE NOT is_bot AND type = 'pageview' GROUP BY path ORDER BY n DESC, path LIMIT 1`);
+    assert.equal(await rows(page, 'Pages').first().getAttribute('title'), `${top.path}: ${top.n.toLocaleString('en-US')}`);
+    assert.deepEqual(await alerts(page), []);
+    await sound(page, 'overview');
+    await shoot(page, 'overview-light');
+  });
+
+  test('every tab of every list has an answer, and a click on its first row filters everything', async (t) => {
+    const page = await on(t);
+    for (const title of ['Pages', 'Sources', 'Places', 'Devices']) {
+      const names = await list(page, title).getByRole('tab').allTextContents();
+      for (const name of names) {
+        await list(page, title).getByRole('tab', { name, exact: true }).click();
+        await settled(page);
+        if ((await rows(page, title).count()) === 0) continue; // the map; regions and cities without a file of them
+        const row = rows(page, title).first();
+        const label = (await row.getAttribute('title')).replace(/: [^:]*$/, '');
+        await row.click();
+        await page.locator('[aria-label^="Remove the filter"]').waitFor();
+        await settled(page);
+        assert.deepEqual(await alerts(page), [], `${title}, ${name}: ${label}`);
+        assert.ok((await tile(page, 'Visitors')) > 0, `${title}, ${name}: ${label}`);
+        assert.equal(await rows(page, title).first().getAttribute('aria-pressed'), 'true');
+        await page.locator('[aria-label^="Remove the filter"]').click();
+        await settled(page);
+      }
+    }
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('filters: by a click, by the form, back', async (t) => {
+    const page = await on(t);
+    const all = await tile(page, 'Page views');
+    const row = rows(page, 'Pages').nth(1);
+    const address = (await row.getAttribute('title')).replace(/: [^:]*$/, '');
+    await row.click();
+    const quoted = `'${address.replaceAll("'", "\\'")}'`;
+    await shows(page, 'Page views', await site.count('count()', `type = 'pageview' AND path = ${quoted}`));
+    assert.deepEqual(new URL(page.url()).searchParams.getAll('f'), [`path:${address}`]);
+    await page.getByRole('button', { name: 'Filter', exact: true }).click();
+    await page.locator('input[aria-label="Column"]').click();
+    await page.getByRole('option', { name: 'Browser', exact: true }).click();
+    await page.locator('input[aria-label="Values"]').click();
+    await page.locator('[role=option]:visible').first().waitFor();
+    await settled(page);
+    await shoot(page, 'filter', false);
+    await sound(page, 'the form of a filter');
+    const browserName = await page.locator('[role=option]:visible').first().textContent();
+    await page.locator('[role=option]:visible').first().click();
+    await page.getByRole('button', { name: 'Add the filter' }).click();
+    await settled(page);
+    await shows(page, 'Page views', await site.count('count()', `type = 'pageview' AND path = ${quoted} AND browser = '${browserName}'`));
+    await sound(page, 'two filters');
+    await page.reload();
+    await settled(page);
+    assert.equal(await page.locator('[aria-label^="Remove the filter"]').count(), 2);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await shows(page, 'Page views', all);
+    await page.goBack();
+    await until(async () => (await page.locator('[aria-label^="Remove the filter"]').count()) === 2, 'the filters are back');
+  });
+
+  test('ranges of dates are days of the site, wherever the browser is', async (t) => {
+    const page = await on(t);
+    await page.getByRole('button', { name: /^Range of dates/ }).click();
+    await page.getByRole('button', { name: 'Yesterday', exact: true }).waitFor();
+    await page.locator('table').waitFor();
+    await shoot(page, 'dates', false);
+    await sound(page, 'the calendar');
+    await page.getByRole('button', { name: 'Yesterday', exact: true }).click();
+    const day = (n) => `toDate(ts, '${zone}') = toDate(now(), '${zone}') - ${n}`;
+    await shows(page, 'Page views', await site.count('count()', `type = 'pageview' AND ${day(1)}`));
+    await page.getByRole('heading', { name: 'Visitors by hour' }).waitFor();
+    // Compare: the day before it.
+    await page.getByRole('button', { name: 'Compare' }).click();
+    const before = await site.count('count()', `type = 'pageview' AND ${day(2)}`);
+    await page.getByTitle(`${before.toLocaleString('en-US')} before`, { exact: true }).waitFor();
+    await settled(page);
+    await page.waitForTimeout(500); // the chart is drawn
+    await shoot(page, 'compare');
+    await sound(page, 'compare');
+    // Two days of the calendar.
+    const [{ from, to }] = await site.sql(`SELECT toString(toDate(now(), '${zone}') - 2) AS from, toString(toDate(now(), '${zone}') - 1) AS to`);
+    await page.goto(`${weirURL}${overview()}?range=${from}~${to}`);
+    await settled(page);
+    await shows(page, 'Page views', await site.count('count()', `type = 'pageview' AND (${day(1)} OR ${day(2)})`));
+    await page.goto(`${weirURL}${overview()}?range=2020-01-01~2020-01-31`);
+    await settled(page);
+    await page.getByText('Nothing happened in this time.').waitFor();
+    await page.getByText('1 Jan 2020 – 31 Jan 2020').waitFor();
+    await sound(page, 'nothing');
+    await shoot(page, 'nothing');
+  });
+
+  test('today is compared with yesterday up to this time of the day', async (t) => {
+    const upTo = (more) => site.count('count()', `type = 'pageview' AND toDate(ts, '${zone}') = toDate(now(), '${zone}') - 1 AND ts <= now() - INTERVAL 1 DAY + INTERVAL ${more} SECOND`);
+    const least = await upTo(0);
+    const page = await on(t, '?range=today&compare=1');
+    const changes = page.locator('section[aria-label="Headline numbers"] button', { hasText: 'Page views' }).first().locator('[title$=" before"]');
+    const got = Number((await changes.getAttribute('title')).replace(' before', '').replaceAll(',', ''));
+    const most = await upTo(70);
+    assert.ok(got >= least && got <= most, `${got} page views before, between ${least} and ${most} in SQL`);
+  });
+
+  test('each headline number is a series; a mean of nothing but zeros is shown', async (t) => {
+    const page = await on(t, '?range=30d');
+    for (const name of ['Visits', 'Page views', 'Views per visit', 'Bounce rate', 'Visit duration', 'Visitors']) {
+      await page.locator('section[aria-label="Headline numbers"] button', { hasText: name }).first().click();
+      await page.getByRole('heading', { name: `${name} by day` }).waitFor();
+      await settled(page);
+      await page.getByRole('img', { name: new RegExp(`^${name} by day: \\d+ values`) }).waitFor();
+    }
+    await page.getByText('Week', { exact: true }).click();
+    await page.getByRole('heading', { name: 'Visitors by week' }).waitFor();
+    assert.match(page.url(), /by=week/);
+    assert.deepEqual(page.faults, []);
+    // One visit of two page views in one moment: no bounce, and it took no time.
+    const quiet = await newTenant();
+    const ts = Date.now() - 1000;
+    const events = ['/a', '/b'].map((p, i) => ({ event_id: `e${i}`, type: 'pageview', client_id: 'c', ts, url: `http://quiet.example${p}` }));
+    await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${quiet.writeKey}` }, body: JSON.stringify(events) });
+    await until(async () => (await quiet.sql('SELECT 1 FROM events')).length === 2, 'the events');
+    const other = await open(t, browser);
+    await signIn(other, quiet.viewer, `/sites/${quiet.site}/overview?metric=bounce_rate`);
+    await settled(other);
+    await other.getByRole('img', { name: /^Bounce rate by day: 7 values/ }).waitFor();
+  });
+
+  test('dark', async (t) => {
+    const page = await on(t);
+    await page.getByRole('button', { name: /^Account/ }).click();
+    await page.getByRole('menuitem', { name: 'Dark', exact: true }).click();
+    await until(() => page.evaluate(() => document.documentElement.dataset.mantineColorScheme === 'dark'), 'the dark');
+    await page.reload();
+    await settled(page);
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.mantineColorScheme), 'dark');
+    await page.waitForTimeout(500); // the chart is drawn
+    await sound(page, 'dark');
+    await shoot(page, 'overview-dark');
+  });
+
+  test('on a phone', async (t) => {
+    const page = await on(t, '?f=country:US&compare=1', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    const wide = () => page.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390); // a phone makes the page as wide as what hangs over
+    assert.ok((await wide()) <= 0, `${await wide()} px hang over`);
+    await sound(page, 'phone');
+    await page.waitForTimeout(500); // the chart is drawn
+    await shoot(page, 'overview-phone');
+    await page.getByRole('button', { name: 'Navigation' }).click();
+    await page.getByRole('dialog').getByRole('link', { name: 'Overview' }).waitFor();
+    await page.waitForTimeout(400);
+    await sound(page, 'the navigation');
+    await shoot(page, 'phone-navigation', false);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: /^Range of dates/ }).click();
+    await page.locator('table').waitFor();
+    assert.ok((await wide()) <= 0, `the calendar hangs over by ${await wide()} px`);
+    await shoot(page, 'phone-dates', false);
+  });
+
+  test('from the keyboard', async (t) => {
+    const page = await on(t);
+    await page.keyboard.press('/');
+    await page.getByRole('combobox', { name: 'Go to' }).fill('last 30');
+    await shoot(page, 'palette', false);
+    await sound(page, 'the palette');
+    await page.keyboard.press('Enter');
+    await until(() => page.url().includes('range=30d'), 'the range');
+    await settled(page);
+    const first = list(page, 'Pages').getByRole('tab', { name: 'Top' });
+    await first.focus();
+    await page.keyboard.press('ArrowRight');
+    await until(() => page.url().includes('pages=entry'), 'the tab');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Entry');
+    await settled(page);
+    await list(page, 'Pages').getByRole('button', { name: /^All by/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Search the list').fill('/blog');
+    await settled(page);
+    await sound(page, 'the long list');
+    await shoot(page, 'all', false);
+    await page.getByRole('dialog').locator('li button').first().click();
+    await until(() => page.url().includes('f=path'), 'the filter');
+  });
+
+  test('what goes wrong is said: no such site, no such page, a question that cannot be answered, no server', async (t) => {
+    const page = await on(t);
+    for (const [address, text] of Object.entries({ '/sites/nobody/overview': 'There is no such site', '/sites/%E0%A4/overview': 'There is no such site', '/nowhere': 'There is no such page' })) {
+      await page.goto(weirURL + address);
+      await page.getByText(text).first().waitFor();
+      assert.equal(await page.getByRole('button', { name: /^Account/ }).count(), 1, 'the frame stays');
+    }
+    assert.deepEqual(page.faults, []);
+    await page.goto(`${weirURL}${overview()}?f=nothing:x`);
+    await page.getByText('This question cannot be answered').first().waitFor();
+    await page.getByText('there is no column').first().waitFor();
+    assert.equal((await alerts(page)).length, 1, 'it is said once');
+    await shoot(page, 'problem');
+    await page.goto(weirURL + overview());
+    await settled(page);
+    await page.context().setOffline(true);
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await rows(page, 'Pages').first().click();
+    await page.getByText('weir cannot be reached').first().waitFor({ timeout: 30000 });
+    await page.context().setOffline(false);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await settled(page);
+    assert.deepEqual(await alerts(page), []);
+  });
+
+  test('an operator says first for which tenant to act', async (t) => {
+    const page = await open(t, browser);
+    await signIn(page, process.env.WEIR_ADMIN_TOKEN);
+    await page.getByRole('heading', { name: 'Act for a tenant' }).waitFor();
+    await settled(page);
+    await sound(page, 'tenants');
+    await shoot(page, 'tenants');
+    await page.getByRole('button', { name: new RegExp(`^${site.id}`) }).first().click();
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    await settled(page);
+    assert.ok((await tile(page, 'Page views')) > 0);
+    assert.deepEqual(page.faults, []);
+    assert.ok((await operator('/api/v1/tenants')).tenants.length > 0);
+  });
+});
