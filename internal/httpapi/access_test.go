@@ -357,8 +357,8 @@ func TestReportIsGathered(t *testing.T) {
 	}
 }
 
-// What an operator does about a site stands in the log of the site's tenant, with which its text goes.
-func TestOperatorAboutASite(t *testing.T) {
+// What an operator does about a site, and that a tenant was made, stands in the log of that tenant, with which its text goes.
+func TestOperatorAboutATenant(t *testing.T) {
 	f := newFixture(t)
 	type input struct {
 		Site string `path:"site_id"`
@@ -370,6 +370,11 @@ func TestOperatorAboutASite(t *testing.T) {
 		func(context.Context, *input) (*struct{}, error) { return nil, nil })
 	huma.Register(f.api.Huma(), huma.Operation{OperationID: "report", Method: http.MethodPost, Path: "/api/v1/analytics/{site_id}/report"},
 		func(context.Context, *input) (*struct{}, error) { return nil, nil })
+	f.audit.appended = nil
+	f.want(201, f.do("POST", "/api/v1/tenants", operator, `{"id":"third","name":"Third"}`))
+	if e := f.audit.last(t); e.Tenant != "third" || e.Target != "/api/v1/tenants/third" || e.Text != `{"id":"third","name":"Third"}` {
+		t.Errorf("a new tenant: %+v", e)
+	}
 	for site, want := range map[string]tenant.ID{"s1": "acme", "one.example": "acme", "nowhere": ""} {
 		f.audit.appended, f.audit.gathered = nil, nil
 		f.do("POST", "/api/v1/analytics/"+site+"/cohorts", operator, `{"people":["ann"]}`)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,9 @@ func (a *API) recordedChange(ctx lenient, r *http.Request, w http.ResponseWriter
 	e.Text = withoutSecrets(body)
 	if at := w.Header().Get("Location"); at != "" && h.status == http.StatusCreated {
 		e.Target = at
+		if e.Action == createTenant { // its text, with the tenant's name, goes with the tenant
+			e.Tenant = tenant.ID(path.Base(at))
+		}
 	}
 	if h.status >= 400 {
 		e.Outcome = outcomeOf(h.status, h.body.Bytes())
@@ -120,8 +124,11 @@ func (a *API) siteTenant(ctx huma.Context, p tenant.Principal) tenant.ID {
 	return src.Tenant
 }
 
-// deleteTenant is the operation that deletes a tenant.
-const deleteTenant = "delete-tenant"
+// The operations that create and delete a tenant.
+const (
+	createTenant = "create-tenant"
+	deleteTenant = "delete-tenant"
+)
 
 // operationEntry is what is recorded of an operation whatever comes of it.
 func (a *API) operationEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {

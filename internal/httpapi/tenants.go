@@ -116,7 +116,7 @@ type tenantsOutput struct {
 
 func (a *API) registerTenants() {
 	tags := []string{"Tenants (operator)"}
-	huma.Register(a.huma, huma.Operation{OperationID: "create-tenant", Method: http.MethodPost, Path: "/api/v1/tenants", DefaultStatus: http.StatusCreated,
+	huma.Register(a.huma, huma.Operation{OperationID: createTenant, Method: http.MethodPost, Path: "/api/v1/tenants", DefaultStatus: http.StatusCreated,
 		Tags: tags, Summary: "Create a tenant", Errors: []int{400, 401, 403, 409}}, a.createTenant)
 	huma.Register(a.huma, huma.Operation{OperationID: "list-tenants", Method: http.MethodGet, Path: "/api/v1/tenants",
 		Tags: tags, Summary: "List the tenants", Errors: []int{401, 403}}, a.listTenants)

@@ -30,7 +30,7 @@ type removal struct {
 	}
 }
 
-// plant gives a tenant events of now and of long ago, with canaries, and waits until they can be seen.
+// plant gives a tenant events of now and of long ago, some that link ids, and what its users keep, with canaries.
 func plant(ctx context.Context, t *testing.T, s *harness.Server, id, canary string) *client.Client {
 	t.Helper()
 	admin := s.Admin()
@@ -54,8 +54,12 @@ func plant(ctx context.Context, t *testing.T, s *harness.Server, id, canary stri
 			if i%10 == 0 {
 				age = time.Duration(i) * 24 * time.Hour
 			}
-			fmt.Fprintf(&lines, `{"event_id":"%s-%d-%d","site_id":"site-%s","type":"pageview","ts":%d,"client_id":"%s-client-%d","url":"https://h/%s-path","props":{"%s_prop":"%s-value-%d"}}`+"\n",
-				canary, batch, i, id, time.Now().Add(-age).UnixMilli(), canary, i, canary, strings.ReplaceAll(canary, "-", "_"), canary, i)
+			what := `"type":"pageview"`
+			if i == 1 {
+				what = fmt.Sprintf(`"type":"identify","user_id":"%s-user"`, canary)
+			}
+			fmt.Fprintf(&lines, `{"event_id":"%s-%d-%d","site_id":"site-%s",%s,"ts":%d,"client_id":"%s-client-%d","url":"https://h/%s-path","props":{"%s_prop":"%s-value-%d"}}`+"\n",
+				canary, batch, i, id, what, time.Now().Add(-age).UnixMilli(), canary, i, canary, strings.ReplaceAll(canary, "-", "_"), canary, i)
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/ingest", strings.NewReader(lines.String()))
 		if err != nil {
@@ -70,6 +74,19 @@ func plant(ctx context.Context, t *testing.T, s *harness.Server, id, canary stri
 		resp.Body.Close()
 		if resp.StatusCode != 200 || !bytes.Contains(body, []byte(`"accepted":200`)) {
 			t.Fatalf("ingest: %s %s", resp.Status, body)
+		}
+	}
+	site := "/api/v1/analytics/site-" + id
+	for _, call := range []struct {
+		by         *client.Client
+		path, body string
+	}{
+		{c, site + "/goals", `{"name":"` + canary + `-goal","type":"x"}`},
+		{admin, site + "/cohorts", `{"name":"c","question":{"people":["` + canary + `-person"]}}`}, // the operator names no tenant
+		{c, "/api/v1/dashboards", `{"name":"` + canary + `-dashboard"}`},
+	} {
+		if err := call.by.Do(ctx, http.MethodPost, call.path, json.RawMessage(call.body), nil); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return c
@@ -216,6 +233,14 @@ func TestDeleteTenant(t *testing.T) {
 	}
 	if len(holding(t, s.Dir(), "canary-stays")) == 0 {
 		t.Error("the other's events are gone too")
+	}
+	// The files of the audit log are compressed: it is asked.
+	var log struct{ Entries json.RawMessage }
+	if err := s.Admin().Do(ctx, http.MethodGet, "/api/v1/audit?limit=1000", nil, &log); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(log.Entries, []byte("canary-gone")) || !bytes.Contains(log.Entries, []byte("canary-stays-person")) {
+		t.Errorf("the audit log holds the canary, or not the other's: %s", log.Entries)
 	}
 }
 
