@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/clickhouse"
+	"weir/internal/daily"
 	"weir/internal/session"
 	"weir/internal/session/stitch"
 	"weir/internal/tenant"
@@ -32,7 +33,9 @@ type history struct {
 	timeout time.Duration
 	now     time.Time
 	crash   string // where the stitcher dies
-	failing bool   // the engine refuses to stitch
+	failing string // what the statements begin with that the engine refuses; empty: none
+	meant   func() // called when the stitcher has read the positions, and not yet the counts
+	totals  uint64 // rows from which on a day is totalled; 0: the default
 
 	events     []made
 	rows       map[int32]uint64
@@ -67,7 +70,7 @@ func (h *history) restart() {
 	ready := make(chan struct{})
 	close(ready)
 	var err error
-	h.s, err = stitch.New(stitch.Config{MinRows: 1, Grace: time.Second}, stitch.Deps{State: h.db, Engine: h, Data: h, Ready: ready, Now: func() time.Time { return h.now },
+	h.s, err = stitch.New(stitch.Config{MinRows: 1, Grace: time.Second, MinTotals: h.totals}, stitch.Deps{State: h.db, Engine: h, Data: h, Ready: ready, Now: func() time.Time { return h.now },
 		Tenants: func(context.Context) ([]tenant.ID, error) { return []tenant.ID{tenant.ID(h.tenant)}, nil },
 		Timeout: func(tenant.ID) time.Duration { return h.timeout },
 		Fault: func(step string) {
@@ -83,7 +86,7 @@ func (h *history) restart() {
 var errRefused = errors.New("refused")
 
 func (h *history) Exec(ctx context.Context, s clickhouse.Statement) (clickhouse.Summary, error) {
-	if h.failing && strings.HasPrefix(s.SQL, "INSERT") {
+	if h.failing != "" && strings.HasPrefix(s.SQL, h.failing) {
 		if _, err := h.c.Exec(ctx, s); err != nil { // the rows are there, and nobody says so
 			return clickhouse.Summary{}, err
 		}
@@ -109,7 +112,13 @@ func (h *history) DayRows(_ tenant.ID, from, to int32, fn func(int32, uint64)) {
 	}
 }
 
-func (h *history) Committed() (main, late uint64) { return h.main, h.late }
+func (h *history) Committed() (main, late uint64) {
+	main, late = h.main, h.late
+	if h.meant != nil {
+		h.meant()
+	}
+	return main, late
+}
 
 // commit stores events by a writer.
 func (h *history) commit(writer int, events ...made) {
@@ -136,7 +145,7 @@ func (h *history) pass() (died bool) {
 			h.restart()
 		}
 	}()
-	if err := h.s.Pass(context.Background()); err != nil && !h.failing {
+	if err := h.s.Pass(context.Background()); err != nil && h.failing == "" {
 		h.t.Fatal(err)
 	}
 	return false
@@ -152,13 +161,16 @@ func (h *history) check(what string) (days []session.Stitched) {
 	if d := diff.Diff(oracle(h.events, h.timeout), asked(h.t, h.c, q)); d != "" {
 		h.t.Fatalf("%s, days %+v (-want +got):\n%s", what, days, d)
 	}
+	h.checkTotals(what, days)
 	return days
 }
 
-// versions are those that the table holds of the tenant.
-func (h *history) versions() (out []string) {
+// versions are those that the table of stitched days holds of the tenant.
+func (h *history) versions() []string { return h.versionsOf(session.Table) }
+
+func (h *history) versionsOf(table string) (out []string) {
 	h.t.Helper()
-	if _, err := h.c.Rows(context.Background(), clickhouse.Statement{SQL: "SELECT DISTINCT toString(_version) FROM " + session.Table + " WHERE tenant = '" + h.tenant + "'"}, func(row []any) error {
+	if _, err := h.c.Rows(context.Background(), clickhouse.Statement{SQL: "SELECT DISTINCT toString(_version) FROM " + table + " WHERE tenant = '" + h.tenant + "'"}, func(row []any) error {
 		out = append(out, row[0].(string))
 		return nil
 	}); err != nil {
@@ -178,7 +190,7 @@ func (h *history) clean() {
 	}
 	for busy := true; busy; {
 		busy = false
-		if _, err := h.c.Rows(context.Background(), clickhouse.Statement{SQL: "SELECT count() FROM system.mutations WHERE table = 'sessions' AND NOT is_done"}, func(row []any) error {
+		if _, err := h.c.Rows(context.Background(), clickhouse.Statement{SQL: "SELECT count() FROM system.mutations WHERE table IN ('" + session.EngineTable + "', '" + daily.EngineTable + "') AND NOT is_done"}, func(row []any) error {
 			busy = fmt.Sprint(row[0]) != "0"
 			return nil
 		}); err != nil {
@@ -193,6 +205,11 @@ func TestHistories(t *testing.T) {
 	for seed := range uint64(2) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		h := newHistory(t, fmt.Sprint("history", seed))
+		kinds := 3
+		if seed == 1 { // with totals
+			h.totals, kinds = 15, 5
+			h.restart()
+		}
 		seen := map[string]int{}
 		for round := range 16 {
 			var batch []made
@@ -211,7 +228,7 @@ func TestHistories(t *testing.T) {
 			case 0:
 				h.timeout = []time.Duration{session.MinTimeout, session.DefaultTimeout, 12 * time.Hour}[rnd.IntN(3)]
 			case 1:
-				h.crash = []string{"session-stitched", "session-switched"}[rnd.IntN(2)]
+				h.crash = []string{"session-stitched", "session-totalled", "session-switched"}[rnd.IntN(3)]
 			case 2:
 				h.restart()
 			case 3:
@@ -226,9 +243,12 @@ func TestHistories(t *testing.T) {
 				} else {
 					seen["stitched"]++
 				}
+				if d.Totals {
+					seen[fmt.Sprint("totals, stale: ", d.Stale)]++
+				}
 			}
 		}
-		if seen["stitched"] == 0 || seen["stale"] == 0 || seen["died"] == 0 {
+		if len(seen) < kinds {
 			t.Errorf("seed %d: the history had %v", seed, seen)
 		}
 		h.pass()
@@ -281,12 +301,12 @@ func TestCrashes(t *testing.T) {
 		t.Errorf("it was stitched again before its time: %v", days)
 	}
 	h.now = switched.Add(time.Hour)
-	h.failing = true
+	h.failing = "INSERT"
 	h.pass()
 	if days := h.check("while the engine refuses"); len(days) != 0 {
 		t.Errorf("a version that the engine refused is read: %v", days)
 	}
-	h.failing = false
+	h.failing = ""
 	h.pass()
 	if days := h.check("an hour later"); len(days) != 1 || days[0].Stale {
 		t.Errorf("it was not stitched again: %v", days)

@@ -19,7 +19,7 @@ func newMetrics(reg prometheus.Registerer, s *Stitcher) (*metrics, error) {
 		stitched: counter("stitched_days_total", "Versions of tenants' days that were stitched."),
 		totalled: counter("totalled_days_total", "Of these, the ones that have totals."),
 		rows:     counter("stitched_events_total", "Events that they were made of."),
-		failures: counter("failures_total", "Days that could not be stitched; they are tried again."),
+		failures: counter("failures_total", "Days that could not be stitched or totalled; they are tried again."),
 		removed:  counter("removed_versions_total", "Old versions that were removed."),
 		seconds:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "weir_sessions_stitch_seconds", Help: "How long it takes to stitch a day.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 8)}),
 	}

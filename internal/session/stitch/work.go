@@ -50,8 +50,12 @@ func (s *Stitcher) stitch(ctx context.Context, t tenant.ID, day int32) error {
 	}
 	s.fault("stitched")
 	if err := s.total(ctx, t, &r); err != nil {
-		s.retire(retired{day, r.version, s.now()})
-		return err
+		if ctx.Err() != nil {
+			s.retire(retired{day, r.version, s.now()})
+			return err
+		}
+		s.metrics.failures.Inc()
+		s.log.Warn("a day has no totals; its reports are made of hours and events meanwhile", "error", err, "again_after", s.cfg.Again)
 	}
 	s.fault("totalled")
 	if err := s.store(t, r); err != nil {
