@@ -223,7 +223,7 @@ func (r *Reporter) linkCohort(ctx context.Context, src catalog.Source, c *cohort
 	case kinds.clients:
 		c.links = "SELECT toUInt8(0) AS of_user, of_id, of_person FROM (\n" + b.clientsOfUsers(l) + "\n)"
 	}
-	c.params, c.linkKey = b.params, fmt.Sprint(l.last, kinds.chains)
+	c.params, c.linkKey = b.params, fmt.Sprint(l.last, l.undone, kinds.clients, kinds.aliases, kinds.chains)
 	return nil
 }
 

@@ -97,7 +97,8 @@ type knownLinks struct {
 // maxKnownLinks bounds the sites that are remembered; beyond, all are forgotten.
 const maxKnownLinks = 100_000
 
-// linkKinds asks the engine, unless no insert since the last time can have changed the answer.
+// linkKinds asks the engine, unless no insert since the last time can have changed the answer. What it says while an insert becomes visible is not remembered: l.last
+// may name rows that it did not see.
 func (r *Reporter) linkKinds(ctx context.Context, t *tally, l linked) (linkKinds, error) {
 	key := l.tenant + "\x00" + l.site
 	r.links.mu.Lock()
@@ -106,6 +107,7 @@ func (r *Reporter) linkKinds(ctx context.Context, t *tally, l linked) (linkKinds
 	if ok && l.last != nil && maps.Equal(known.last, l.last) && slices.Equal(known.undone, l.undone) {
 		return known, nil
 	}
+	unchanged := r.still(tenant.ID(l.tenant))
 	b := &builder{params: map[string]string{}}
 	found := linkKinds{last: l.last, undone: l.undone}
 	sql := "SELECT countIf(NOT alias), countIf(alias) FROM (\n" + b.links(l) + "\n)"
@@ -124,7 +126,7 @@ func (r *Reporter) linkKinds(ctx context.Context, t *tally, l linked) (linkKinds
 	if err == nil && found.aliases {
 		found.chains, err = r.chainsOf(ctx, t, l)
 	}
-	if err != nil {
+	if err != nil || !unchanged() {
 		return found, err
 	}
 	r.links.mu.Lock()
@@ -134,6 +136,18 @@ func (r *Reporter) linkKinds(ctx context.Context, t *tally, l linked) (linkKinds
 	}
 	r.links.sites[key] = found
 	return found, nil
+}
+
+// still returns a function that says whether the tenant's data is settled, and has not changed since the call.
+func (r *Reporter) still(t tenant.ID) func() bool {
+	if r.deps.Data == nil {
+		return func() bool { return true }
+	}
+	version, settled := r.deps.Data.DataVersion(t)
+	return func() bool {
+		after, still := r.deps.Data.DataVersion(t)
+		return settled && still && after == version
+	}
 }
 
 // links are the site's links that are not undone: alias, source, target, first.

@@ -49,8 +49,8 @@ func (p *Processor) commitMain(ctx context.Context) error {
 	block, late := split(s.in, s.verdicts)
 	p.observeMain.Observe(block.Batch)
 	if block.Len() > 0 {
-		p.links.note(writerMain, in.Seq, block.Batch)
 		p.versions.begin(slotMain, p.observeMain.Tenants(), false)
+		p.links.note(writerMain, in.Seq, block.Batch)
 		in.Hash = block.hash()
 		if err := p.db.Set(key16(keyIntent, writerMain), in.encode(), pebble.Sync); err != nil {
 			return fmt.Errorf("write intent: %w", err)
@@ -425,8 +425,8 @@ func (p *Processor) recoverMain(ctx context.Context) error {
 		}
 	}
 	p.observeMain.Observe(block.Batch)
-	p.links.note(writerMain, in.Seq, block.Batch)
 	p.versions.begin(slotMain, p.observeMain.Tenants(), false)
+	p.links.note(writerMain, in.Seq, block.Batch)
 	p.log.Info("finishing the interrupted insert", "seq", in.Seq, "rows", block.Len())
 	if err := p.store(ctx, p.cfg.Table, writerMain, in.Seq, block, true); err != nil {
 		return err

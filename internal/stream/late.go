@@ -189,8 +189,8 @@ func (p *Processor) commitLate(ctx context.Context) error {
 	}
 	seq := p.seq(writerLate) + 1
 	p.observeLate.Observe(b.Batch)
-	p.links.note(writerLate, seq, b.Batch)
 	p.versions.begin(slotLate, p.observeLate.Tenants(), false)
+	p.links.note(writerLate, seq, b.Batch)
 	if err := p.db.Set(key16(keyIntent, writerLate), encodeLateIntent(seq, keys), pebble.Sync); err != nil {
 		return fmt.Errorf("write intent of the late stream: %w", err)
 	}
@@ -298,8 +298,8 @@ func (p *Processor) recoverLate(ctx context.Context) error {
 		}
 	}
 	p.observeLate.Observe(b.Batch)
-	p.links.note(writerLate, seq, b.Batch)
 	p.versions.begin(slotLate, p.observeLate.Tenants(), false)
+	p.links.note(writerLate, seq, b.Batch)
 	p.log.Info("finishing the interrupted insert of the late stream", "seq", seq, "rows", b.Len())
 	if err := p.store(ctx, p.cfg.LateTable, writerLate, seq, b, true); err != nil {
 		return err

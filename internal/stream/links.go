@@ -25,7 +25,8 @@ func newLinkNotes() *linkNotes {
 	return &linkNotes{boot: map[uint16]uint64{}, seqs: map[uint16][]uint64{}, tenants: map[string]*[writers + 1]uint64{}}
 }
 
-// note looks at the rows of an insert. It is called before any of them can be seen.
+// note looks at the rows of an insert. It is called before any of them can be seen, and when the tenants' versions are no longer settled: who finds an insert
+// noted and the version settled sees its rows.
 func (n *linkNotes) note(writer uint16, seq uint64, b *event.Batch) {
 	types, of := b.Dict(event.ColType)
 	links := make([]bool, len(types))
