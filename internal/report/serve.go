@@ -82,7 +82,8 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 	begin := time.Now()
 	defer usage.Label(ctx, usage.Report, p.src.Tenant)()
 	defer func() { r.metrics.seconds.WithLabelValues(p.endpoint).Observe(time.Since(begin).Seconds()) }()
-	p.key = r.keyWithMerges(p.key, p.src)
+	question := p.key
+	p.key = r.keyWithMerges(question, p.src)
 	if prob := r.settle(ctx, p.src.Tenant); prob != nil {
 		return nil, prob
 	}
@@ -104,7 +105,8 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 		if own, k, prob = r.ask1(ctx, p); prob != nil {
 			return nil, false
 		}
-		if after, still := r.deps.Data.DataVersion(p.src.Tenant); settled && still && after == version {
+		after, still := r.deps.Data.DataVersion(p.src.Tenant)
+		if settled && still && after == version && p.key == r.keyWithMerges(question, p.src) { // else a merge was undone or restored meanwhile
 			r.deps.Cache.Store(p.src.Tenant, p.key, version, k, len(k.head)+len(k.tail))
 		}
 		return k, true

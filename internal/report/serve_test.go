@@ -179,6 +179,21 @@ func TestReportsAreChargedAndKept(t *testing.T) {
 	ask(fixed+"&limit=7", 8, "miss")
 }
 
+// TestMergeUndoneMeanwhile: an answer during which a merge was undone is not kept for those who ask when it is restored.
+func TestMergeUndoneMeanwhile(t *testing.T) {
+	e, merges := &counting{rows: `[["pro", 5]]`}, fakeMerges{}
+	h := serve(reporterOf(t, Deps{Engine: e, Data: &data{version: 1}, Cache: newCache(t), Merges: merges}, Config{}), acmeViewer)
+	for i, want := range []string{"miss", "miss", "hit"} {
+		if e.during = nil; i == 0 {
+			e.during = func() { merges["0123"] = true }
+		}
+		if status, head, body := call(t, h, "GET", fixed, ""); status != 200 || head.Get("X-Weir-Cache") != want {
+			t.Errorf("%d: %d, %q, want a %s: %s", i, status, head.Get("X-Weir-Cache"), want, body)
+		}
+		delete(merges, "0123")
+	}
+}
+
 func TestFailedReportsAreCharged(t *testing.T) {
 	d := &desk{}
 	e := &counting{err: &clickhouse.Error{Code: 241, Summary: clickhouse.Summary{CPU: 3 * time.Second, ReadRows: 4}}}
