@@ -101,7 +101,7 @@ type TimelineEvent struct {
 // Visitor is what is known of a visitor.
 type Visitor struct {
 	Visitor       string         `json:"visitor"`
-	Person        string         `json:"person" doc:"Whom the visitor was identified as; the visitor itself when nobody did."`
+	Person        string         `json:"person" doc:"The person whom identify and alias events join the visitor to; the visitor itself where none does."`
 	ClientIDs     []string       `json:"client_ids"`
 	FirstSeen     string         `json:"first_seen"`
 	LastSeen      string         `json:"last_seen"`
@@ -366,7 +366,7 @@ func (r *Reporter) getVisitor(ctx context.Context, in *visitorInput) (*served, e
 	if in.Visitor == "" || len(in.Visitor) > 1024 || strings.ContainsRune(in.Visitor, 0) {
 		return nil, invalid("visitor", "visitor must be a text of 1 to 1024 bytes")
 	}
-	who, src, l, p := r.listing(ctx, in.SiteID, ask{From: "1971-01-02", To: r.now().Add(25 * time.Hour).UTC().Format(time.RFC3339), Limit: visitorSessions})
+	who, src, l, p := r.listing(ctx, in.SiteID, ask{From: "1971-01-02", To: r.now().Truncate(time.Hour).Add(26 * time.Hour).UTC().Format(time.RFC3339), Limit: visitorSessions})
 	if p != nil {
 		return nil, fail(p)
 	}
@@ -380,11 +380,15 @@ func (r *Reporter) getVisitor(ctx context.Context, in *visitorInput) (*served, e
 		if facts == nil {
 			return nil, none
 		}
+		person, err := r.personOfVisitor(ctx, t, l, len(facts.clients) == 0)
+		if err != nil {
+			return nil, err
+		}
 		list, _, err := r.sessions(ctx, t, l)
 		if err != nil {
 			return nil, err
 		}
-		body, err := marshal(map[string]any{"visitor": in.Visitor, "person": facts.person, "client_ids": facts.clients, "first_seen": formatTime(facts.first), "last_seen": formatTime(facts.last),
+		body, err := marshal(map[string]any{"visitor": in.Visitor, "person": person, "client_ids": facts.clients, "first_seen": formatTime(facts.first), "last_seen": formatTime(facts.last),
 			"sessions": list, "traits": facts.traits})
 		if err != nil {
 			return nil, err
@@ -395,7 +399,6 @@ func (r *Reporter) getVisitor(ctx context.Context, in *visitorInput) (*served, e
 
 // facts are what all events of a visitor say together.
 type facts struct {
-	person      string
 	clients     []string
 	first, last time.Time
 	traits      map[string]any
@@ -406,13 +409,13 @@ func (r *Reporter) factsOf(ctx context.Context, t *tally, l listing) (*facts, er
 	b := &builder{q: l.q, params: map[string]string{}}
 	v := b.text("visitor", l.visitor)
 	order := "(ts, _partition, _offset, _row)"
-	sql := "SELECT count(), min(toUnixTimestamp64Milli(ts)), max(toUnixTimestamp64Milli(ts)), max(client_id), argMaxIf(user_id, " + order + ", user_id != ''), argMaxIf(props, " + order +
+	sql := "SELECT count(), min(toUnixTimestamp64Milli(ts)), max(toUnixTimestamp64Milli(ts)), max(client_id), argMaxIf(props, " + order +
 		", type = 'identify'), argMaxIf(props_num, " + order + ", type = 'identify')\nFROM weir.events\nWHERE tenant = " + b.text("tenant", l.q.Tenant) + " AND site_id = " + b.text("site", l.q.Site) +
 		" AND (client_id = " + v + " OR client_id = '' AND user_id = " + v + ")"
 	var out *facts
 	err := r.statement(ctx, t, clickhouse.Statement{SQL: sql, Params: b.params, Comment: "report/" + l.q.Tenant}, func(row []any) error {
-		if len(row) != 7 {
-			return fmt.Errorf("report: the engine's row has %d columns, want 7", len(row))
+		if len(row) != 6 {
+			return fmt.Errorf("report: the engine's row has %d columns, want 6", len(row))
 		}
 		if n, err := unsigned(row[0]); err != nil || n == 0 {
 			return err
@@ -425,14 +428,30 @@ func (r *Reporter) factsOf(ctx context.Context, t *tally, l listing) (*facts, er
 		if err != nil {
 			return err
 		}
-		out = &facts{first: time.UnixMilli(first), last: time.UnixMilli(last), clients: []string{}, traits: l.properties(row[5], row[6])}
+		out = &facts{first: time.UnixMilli(first), last: time.UnixMilli(last), clients: []string{}, traits: l.properties(row[4], row[5])}
 		if client, _ := row[3].(string); client != "" {
 			out.clients = append(out.clients, client)
-		}
-		if out.person, _ = row[4].(string); out.person == "" {
-			out.person = l.visitor
 		}
 		return nil
 	})
 	return out, err
+}
+
+// personOfVisitor returns whose a visitor's events are. The visitor is a client, or a user of events without one.
+func (r *Reporter) personOfVisitor(ctx context.Context, t *tally, l listing, user bool) (person string, err error) {
+	b := &builder{q: l.q, params: map[string]string{}}
+	of, err := r.people(ctx, t, b, l.q.Tenant, l.q.Site)
+	if err != nil || of.join == "" {
+		return l.visitor, err
+	}
+	ids := []string{"client_id", "user_id"}
+	if user {
+		slices.Reverse(ids)
+	}
+	sql := fmt.Sprintf("SELECT %s FROM (SELECT materialize(%s) AS %s, materialize('') AS %s) AS visitors%s", of.person, b.text("visitor", l.visitor), ids[0], ids[1], of.join)
+	err = r.statement(ctx, t, clickhouse.Statement{SQL: sql, Params: b.params, Comment: "report/" + l.q.Tenant}, func(row []any) error {
+		person, _ = row[0].(string)
+		return nil
+	})
+	return person, err
 }

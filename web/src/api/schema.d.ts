@@ -3719,7 +3719,7 @@ export interface components {
             complete_until: string;
             first_seen: string;
             last_seen: string;
-            /** @description Whom the visitor was identified as; the visitor itself when nobody did. */
+            /** @description The person whom identify and alias events join the visitor to; the visitor itself where none does. */
             person: string;
             sessions: components["schemas"]["SessionDoc"][] | null;
             traits: {
