@@ -62,17 +62,22 @@ func TestCohortsEqualOracle(t *testing.T) {
 	c := testkit.Engine(t)
 	rnd := rand.New(rand.NewPCG(3, 9))
 	from, to := noon.AddDate(0, 0, -6), noon
+	sites := map[string][]deed{}
+	for round := range 3 {
+		sites[fmt.Sprint("cohorts", round)] = makeDeeds(rnd, 300, from, to, round > 0, round > 1)
+	}
+	storeDeeds(t, c, sites)
 	for round := range 3 {
 		site := fmt.Sprint("cohorts", round)
-		deeds := makeDeeds(rnd, 300, from, to, round > 0, round > 1)
-		storeDeeds(t, c, "acme", site, deeds)
+		deeds := sites[site]
 		src := testSources["site"]
 		src.SiteID = site
 		who := personOf(deeds)
+		r := newReporter(t, c, clock{asOf: noon}, Config{})
+		r.deps.Streams, r.deps.Links = c, seqs{1: 1000, 2: 1000} // it asks for the site's links once
 		for i := range 6 {
 			saved := objects{}
-			r := newReporter(t, c, clock{asOf: noon}, Config{})
-			r.deps.Objects, r.deps.Streams = saved, c
+			r.deps.Objects = saved
 			days, least := 1+rnd.IntN(6), 1+rnd.IntN(4)
 			typ := []string{"", "buy", "signup"}[rnd.IntN(3)]
 			in := map[string]bool{}

@@ -96,16 +96,20 @@ func TestPersonMetricsEqualOracle(t *testing.T) {
 	c := testkit.Engine(t)
 	rnd := rand.New(rand.NewPCG(5, 5))
 	from := noon.AddDate(0, 0, -4).Truncate(24 * time.Hour)
+	sites := map[string][]deed{}
+	for round := range 2 {
+		sites[fmt.Sprint("goals", round)] = makeDeeds(rnd, 250, from, noon, round > 0, round > 0)
+	}
+	storeDeeds(t, c, sites)
 	for round := range 2 {
 		site := fmt.Sprint("goals", round)
-		deeds := makeDeeds(rnd, 250, from, noon, round > 0, round > 0)
-		storeDeeds(t, c, "acme", site, deeds)
+		deeds := sites[site]
 		src := testSources["berlin"]
 		src.SiteID = site
 		saved := objects{}
 		saved.put(t, site, catalog.KindGoal, "g", catalog.Goal{Type: "buy", Filter: []string{"country:DE|FR", "!country:XX"}})
 		r := newReporter(t, c, clock{asOf: noon}, Config{})
-		r.deps.Objects = saved
+		r.deps.Objects, r.deps.Links = saved, seqs{1: 1000, 2: 1000} // it asks for the site's links once
 		for _, a := range []ask{{}, {Interval: Day}, {GroupBy: []string{"country"}}, {GroupBy: []string{"country"}, Limit: 1}, {GroupBy: []string{"country"}, Interval: Day}, {GroupBy: []string{"country"}, Interval: Hour, Limit: 1}} {
 			a.Metric, a.Goal, a.From, a.To = []string{Users, Revenue, Conversions, ConversionRate}, "g", from.Format(time.RFC3339), noon.Format(time.RFC3339)
 			q, p := r.question(t.Context(), src, a)

@@ -20,7 +20,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	testkit.Checks(40)
+	testkit.Main(m)
+}
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()

@@ -64,14 +64,19 @@ func personOf(deeds []deed) func(deed) string {
 	}
 }
 
-func storeDeeds(t testing.TB, c *clickhouse.Client, tenant, site string, deeds []deed) {
+func storeDeeds(t testing.TB, c *clickhouse.Client, sites map[string][]deed) {
 	t.Helper()
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	for i, d := range deeds {
-		if err := enc.Encode(map[string]any{"tenant": tenant, "site_id": site, "ts": d.ts.UTC().Format(timeParam), "type": d.typ, "country": d.country, "client_id": d.client, "user_id": d.user,
+	encode := func(site string, i int, d deed) {
+		if err := enc.Encode(map[string]any{"tenant": "acme", "site_id": site, "ts": d.ts.UTC().Format(timeParam), "type": d.typ, "country": d.country, "client_id": d.client, "user_id": d.user,
 			"is_bot": d.bot, "props_num": map[string]float64{"revenue": d.revenue}, "props": map[string]string{"previous_id": d.previous}, "_writer": 1, "_seq": 1, "_partition": 1, "_offset": i / 3, "_row": i % 3}); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for site, deeds := range sites {
+		for i, d := range deeds {
+			encode(site, i, d)
 		}
 	}
 	insert := clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, country, client_id, user_id, is_bot, props, props_num, _writer, _seq, _partition, _offset, _row) FORMAT JSONEachRow"}
@@ -217,10 +222,16 @@ func TestRetentionEqualsOracle(t *testing.T) {
 	from, to := time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC), time.Date(2026, 4, 12, 0, 0, 0, 0, time.UTC) // over a change of clocks
 	ofType := func(typ string) func(deed) bool { return func(d deed) bool { return typ == "" || d.typ == typ } }
 	answers := 0
+	sites := map[string][]deed{}
+	for round := range 3 {
+		sites[fmt.Sprint("r", round)] = makeDeeds(rnd, 700, from, to, round > 0, round > 1)
+	}
+	storeDeeds(t, c, sites)
 	for round := range 3 {
 		site := fmt.Sprint("r", round)
-		deeds := makeDeeds(rnd, 700, from, to, round > 0, round > 1)
-		storeDeeds(t, c, "acme", site, deeds)
+		deeds := sites[site]
+		r := newReporter(t, c, clock{asOf: noon}, Config{})
+		r.deps.Links = seqs{1: 1000, 2: 1000} // it asks for the site's links once
 		for i := range 7 {
 			src := testSources["site"]
 			src.SiteID, src.FirstDay = site, 1+rnd.IntN(7)
@@ -248,7 +259,7 @@ func TestRetentionEqualsOracle(t *testing.T) {
 				a.Return.Filter, x.back = texts{"!country:FR"}, func(d deed) bool { return ofType(back)(d) && d.country != "FR" }
 			}
 			x.from, x.to = x.begin(day), x.next(x.begin(last))
-			got := askRetention(t, c, src, a, x.till)
+			got := askRetention(t, r, src, a, x.till)
 			want := x.oracle(deeds)
 			if diff := gocmp.Diff(want, rowsOf(got)); diff != "" {
 				t.Fatalf("site %s, %+v, zone %s, weeks from %d, till %s (-want +got):\n%s", site, a, src.TimeZone, src.FirstDay, x.till, diff)
@@ -260,9 +271,8 @@ func TestRetentionEqualsOracle(t *testing.T) {
 }
 
 // askRetention answers a retention from the engine at noon, when all before till is settled.
-func askRetention(t testing.TB, c *clickhouse.Client, src catalog.Source, a retentionAsk, till time.Time) RetentionAnswer {
+func askRetention(t testing.TB, r *Reporter, src catalog.Source, a retentionAsk, till time.Time) RetentionAnswer {
 	t.Helper()
-	r := newReporter(t, c, clock{asOf: noon}, Config{})
 	x, p := r.retention(context.Background(), src, a)
 	if p != nil {
 		t.Fatalf("%+v: %v", a, p)
@@ -278,7 +288,8 @@ func askRetention(t testing.TB, c *clickhouse.Client, src catalog.Source, a rete
 func TestRetentionOfTheLog(t *testing.T) {
 	c := testkit.Engine(t)
 	deeds := logDeeds(t)
-	storeDeeds(t, c, "acme", "log", deeds)
+	storeDeeds(t, c, map[string][]deed{"log": deeds})
+	r := newReporter(t, c, clock{asOf: noon}, Config{})
 	src := testSources["site"]
 	src.SiteID = "log"
 	loc, err := time.LoadLocation("America/New_York")
@@ -290,7 +301,7 @@ func TestRetentionOfTheLog(t *testing.T) {
 		for _, back := range []string{"", "pageview"} {
 			x := retentionCase{period: Day, mode: mode, periods: 4, loc: loc, firstDay: 1, till: noon, keeps: func(deed) bool { return true }, start: func(d deed) bool { return d.typ == "pageview" },
 				back: func(d deed) bool { return back == "" || d.typ == back }, from: time.Date(2015, 5, 17, 0, 0, 0, 0, time.UTC), to: time.Date(2015, 5, 21, 0, 0, 0, 0, time.UTC)}
-			got := askRetention(t, c, src, retentionAsk{From: "2015-05-17", To: "2015-05-20", Period: Day, Mode: mode, Periods: &x.periods, Start: behaviourAsk{Type: "pageview"}, Return: behaviourAsk{Type: back}, Bots: "include"}, noon)
+			got := askRetention(t, r, src, retentionAsk{From: "2015-05-17", To: "2015-05-20", Period: Day, Mode: mode, Periods: &x.periods, Start: behaviourAsk{Type: "pageview"}, Return: behaviourAsk{Type: back}, Bots: "include"}, noon)
 			want := x.oracle(deeds)
 			if diff := gocmp.Diff(want, rowsOf(got)); diff != "" {
 				t.Errorf("%s, back by %q (-want +got):\n%s", mode, back, diff)

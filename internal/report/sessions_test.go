@@ -172,25 +172,42 @@ type sessionWorld struct {
 	start  time.Time
 }
 
-// newSessionWorld stores events of two tenants and stitches every second day of one.
-func newSessionWorld(t testing.TB, name string) *sessionWorld {
+// storedSessions is the world that the tests share, without a reporter.
+var storedSessions *sessionWorld
+
+// newSessionWorld is a reporter of the tenant visits. Events of two tenants are stored once, and every second day of one is stitched.
+func newSessionWorld(t testing.TB) *sessionWorld {
 	t.Helper()
+	const name = "visits"
 	c := testkit.Engine(t)
-	w := &sessionWorld{start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	d := someDays{timeout: session.DefaultTimeout}
+	for day := session.DayOf(sessionStart); day < session.DayOf(sessionStart)+9; day += 2 {
+		d.days = append(d.days, session.Stitched{Day: day, Version: uint64(day)})
+	}
+	if storedSessions == nil {
+		storedSessions = storeSessions(t, c, name, d)
+	}
+	w := *storedSessions
+	w.r = newReporter(t, c, clock{asOf: noon}, Config{})
+	w.r.deps.Sessions = d
+	w.r.deps.Sources = sources{"site": {Tenant: tenant.ID(name), SiteID: "site", TimeZone: "UTC", FirstDay: 1}, "other": {Tenant: "other", SiteID: "other"}}
+	return &w
+}
+
+var sessionStart = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) *sessionWorld {
+	t.Helper()
+	w := &sessionWorld{start: sessionStart}
 	rnd := rand.New(rand.NewPCG(7, 8))
 	w.steps = makeSteps(rnd, w.start, 9, 3000)
 	w.visits = visitsOf(w.steps, session.DefaultTimeout)
 	storeSteps(t, c, name, "site", w.steps)
 	storeSteps(t, c, name, "elsewhere", makeSteps(rnd, w.start, 9, 200))
 	storeSteps(t, c, "not"+name, "site", makeSteps(rnd, w.start, 9, 200))
-	d := someDays{timeout: session.DefaultTimeout}
-	for day := session.DayOf(w.start); day < session.DayOf(w.start)+9; day += 2 {
-		testkit.Exec(t, c, session.StitchSQL(name, day, d.timeout, uint64(day)))
-		d.days = append(d.days, session.Stitched{Day: day, Version: uint64(day)})
+	for _, x := range d.days {
+		testkit.Exec(t, c, session.StitchSQL(name, x.Day, d.timeout, x.Version))
 	}
-	w.r = newReporter(t, c, clock{asOf: noon}, Config{})
-	w.r.deps.Sessions = d
-	w.r.deps.Sources = sources{"site": {Tenant: tenant.ID(name), SiteID: "site", TimeZone: "UTC", FirstDay: 1}, "other": {Tenant: "other", SiteID: "other"}}
 	return w
 }
 
@@ -260,7 +277,7 @@ const allSessionMetrics = "metric=sessions,bounce_rate,session_duration,views_pe
 
 // TestSessionReports compares reports about sessions with a count of the tests' own, over days that are stitched and days that are not, with a session that lasts for days.
 func TestSessionReports(t *testing.T) {
-	w := newSessionWorld(t, "visits")
+	w := newSessionWorld(t)
 	for _, c := range []struct {
 		query string
 		keys  []string
@@ -313,7 +330,7 @@ func TestSessionReports(t *testing.T) {
 
 // TestMixedReport asks for events and sessions at once, by page: entries and exits are those of the page.
 func TestMixedReport(t *testing.T) {
-	w := newSessionWorld(t, "mixed")
+	w := newSessionWorld(t)
 	want := map[string]map[string]any{}
 	for _, s := range w.steps {
 		if want[s.path] == nil {
@@ -378,8 +395,8 @@ func TestSessionQuestionsRefused(t *testing.T) {
 
 // TestSessionList walks through the pages of a list and looks at one session and at its visitor.
 func TestSessionList(t *testing.T) {
-	w := newSessionWorld(t, "listed")
-	who := tenant.Principal{Tenant: "listed", Role: tenant.RoleViewer, KeyID: "k"}
+	w := newSessionWorld(t)
+	who := tenant.Principal{Tenant: "visits", Role: tenant.RoleViewer, KeyID: "k"}
 	h := serve(w.r, who)
 	type item struct {
 		ID, Visitor, Start, End string
@@ -499,10 +516,10 @@ func (w *sessionWorld) checkSession(t *testing.T, id, visitor, start string, eve
 
 // TestSessionMasks keeps what is masked for a role out of every answer about sessions.
 func TestSessionMasks(t *testing.T) {
-	w := newSessionWorld(t, "masked")
+	w := newSessionWorld(t)
 	masks := []catalog.Mask{}
 	w.r.deps.Masks = func(tenant.ID) []catalog.Mask { return masks }
-	h := serve(w.r, tenant.Principal{Tenant: "masked", Role: tenant.RoleViewer, KeyID: "k"})
+	h := serve(w.r, tenant.Principal{Tenant: "visits", Role: tenant.RoleViewer, KeyID: "k"})
 	ask := func(target string) (int, string) {
 		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/"+target, "")
 		return status, body

@@ -3,12 +3,14 @@ package testkit
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,6 +39,19 @@ func Main(m *testing.M) {
 		stop()
 	}
 	os.Exit(code)
+}
+
+// Checks sets how often package rapid tries a property by default, for a package in which each try is some statements of the engine.
+// Whoever wants more says so: go test -rapid.checks=1000.
+func Checks(n int) {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "rapid.checks" })
+	if !chosen {
+		if err := flag.Set("rapid.checks", strconv.Itoa(n)); err != nil {
+			panic(err) // the package does not use rapid
+		}
+	}
 }
 
 func child() int {
