@@ -18,7 +18,7 @@ SELECT DATABASE()
 SELECT version(), path FROM events LIMIT 1
 WITH version() AS v SELECT v, (SELECT version())
 SELECT x FROM (SELECT currentDatabase() AS x) WHERE x = currentDatabase()
-SELECT 1 WHERE currentDatabase() = 'acme' UNION ALL SELECT 2 WHERE currentUser() = 'acme'
+SELECT x FROM (SELECT 1 AS x WHERE currentDatabase() = 'acme' UNION ALL SELECT 2 WHERE currentUser() = 'acme') ORDER BY x
 SELECT timezone() AS tz
 SELECT 'ping'
 # relations that tools read
