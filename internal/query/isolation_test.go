@@ -155,7 +155,11 @@ func TestAdversary(t *testing.T) {
 		t.Errorf("%d distinct hostile statements, want 600", len(distinct))
 	}
 	for _, only := range []string{"guard", "engine"} {
+		n := 0
 		for q := range distinct {
+			if n++; testing.Short() && n%8 != 0 { // at random, as the map comes
+				continue
+			}
 			if waits.MatchString(q) || only == "engine" && len(q) > 20_000 {
 				continue
 			}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -270,7 +271,14 @@ func settled(t *testing.T, x *life) {
 		if ok {
 			return
 		}
+		select {
+		case err := <-x.done:
+			t.Fatalf("ended before everything was processed: %v", err)
+		default:
+		}
 		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Logf("%s", stacks[:runtime.Stack(stacks, true)])
 			t.Fatalf("not settled: %+v, positions %v, seqs %v, late %d", x.p.next, x.p.positions, x.p.seqs, x.p.late.rows)
 		}
 	}
