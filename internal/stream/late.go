@@ -201,6 +201,8 @@ func (p *Processor) commitLate(ctx context.Context) error {
 	return p.finishLate(seq, keys, b)
 }
 
+// takeLate reads entries of the state store that are known in memory. One that a commit of the main stream has just written, and not yet made known, waits for
+// the next time: taken now, it would be forgotten in memory before it is learnt, and then be believed to wait for ever.
 func (p *Processor) takeLate() ([][]byte, *Block, error) {
 	b := newBlock()
 	var keys [][]byte
@@ -209,6 +211,12 @@ func (p *Processor) takeLate() ([][]byte, *Block, error) {
 		day, err := lateDay(key)
 		if err != nil {
 			return err
+		}
+		p.mu.Lock()
+		_, known := p.late.entries[string(key)]
+		p.mu.Unlock()
+		if !known {
+			return nil
 		}
 		if (!days[day] && len(days) == lateDays) || b.Len() >= maxRows || b.Batch.Bytes() >= maxBytes {
 			return errStop

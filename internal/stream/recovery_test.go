@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -226,4 +227,40 @@ func TestAsOfOfQuietPartitions(t *testing.T) {
 	if d := r.p.Pace(); d < 0 || d > 100*time.Millisecond {
 		t.Errorf("pace %v", d)
 	}
+}
+
+// TestLateEntriesAreLearntFirst looks for late rows between the commit of the main stream that writes them and the moment at which they are known in memory.
+func TestLateEntriesAreLearntFirst(t *testing.T) {
+	r := newRig(t, vfs.NewMem(), newMemLog(1), &session{fakeEngine: newFakeEngine()})
+	defer r.close(t)
+	s := &sender{rng: rand.New(rand.NewPCG(1, 1)), now: time.Now().UnixMilli(), first: map[string]uint32{}, total: map[string]uint64{}, oracle: newOracle()}
+	b := newBlock()
+	s.add(b.Batch, 0)
+	b.Partitions, b.Offsets, b.Rows = []uint16{0}, []uint64{0}, []uint32{0}
+	batch := r.db.NewBatch()
+	if err := stageLate(batch, b, []int{0}, 1); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := lateEntries(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := batch.Commit(pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	take := func(want int) {
+		t.Helper()
+		keys, rows, err := r.p.takeLate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(keys) != want || rows.Len() != want {
+			t.Errorf("%d entries with %d rows are taken, want %d", len(keys), rows.Len(), want)
+		}
+	}
+	take(0)
+	for k, e := range entries {
+		r.p.late.add(k, e, time.Now())
+	}
+	take(1)
 }
