@@ -1,0 +1,3 @@
+module weir/sdk/go
+
+go 1.25.0
