@@ -26,7 +26,8 @@ type Client struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	arrived chan struct{} // holds one: something was pushed
-	urgent  chan struct{} // holds one: a batch is full, or somebody flushes
+	full    chan struct{} // holds one: a batch is full
+	urgent  chan struct{} // holds one: somebody waits for what is queued
 
 	mu      sync.Mutex
 	closed  bool
@@ -51,12 +52,15 @@ func New(opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: opts, endpoint: endpoint, limit: opts.BatchBytes, zip: gzip.NewWriter(nil), arrived: make(chan struct{}, 1), urgent: make(chan struct{}, 1), changed: make(chan struct{})}
+	c := &Client{opts: opts, endpoint: endpoint, limit: opts.BatchBytes, zip: gzip.NewWriter(nil), arrived: make(chan struct{}, 1), full: make(chan struct{}, 1), urgent: make(chan struct{}, 1), changed: make(chan struct{})}
 	c.http = sender(opts.HTTP)
 	if opts.Spool == "" {
 		c.queue = &memory{maxEvents: opts.QueueEvents, maxBytes: int64(opts.QueueBytes)}
 	} else if c.queue, err = openSpool(opts.Spool, opts.SpoolBytes, c.fault); err != nil {
 		return nil, err
+	}
+	if waiting, _, _ := c.queue.count(); waiting > 0 { // left by an earlier client
+		c.wake(c.urgent)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
@@ -117,8 +121,8 @@ func (c *Client) push(it item) error {
 		return err
 	}
 	c.wake(c.arrived)
-	if waiting, _, bytes := c.queue.count(); waiting >= uint64(c.opts.BatchEvents) || bytes >= int64(c.opts.BatchBytes) {
-		c.wake(c.urgent)
+	if c.batchIsFull() {
+		c.wake(c.full)
 	}
 	if c.opts.Sync == SyncEach {
 		return c.queue.sync(n)

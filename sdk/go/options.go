@@ -102,9 +102,9 @@ func (o *Options) fill() (endpoint string, err error) {
 	u, perr := url.Parse(o.Endpoint)
 	switch {
 	case perr != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
-		errs = append(errs, fmt.Errorf("Endpoint %q is not a URL like https://weir.example", o.Endpoint))
+		errs = append(errs, fmt.Errorf("the Endpoint %q is not a URL like https://weir.example", o.Endpoint))
 	case u.RawQuery != "" || u.Fragment != "":
-		errs = append(errs, fmt.Errorf("Endpoint %q has a query or a fragment", o.Endpoint))
+		errs = append(errs, fmt.Errorf("the Endpoint %q has a query or a fragment", o.Endpoint))
 	default:
 		at := u.JoinPath("ingest")
 		if o.Site != "" {
@@ -113,7 +113,7 @@ func (o *Options) fill() (endpoint string, err error) {
 		endpoint = at.String()
 	}
 	if o.WriteKey == "" || strings.ContainsFunc(o.WriteKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		errs = append(errs, errors.New("WriteKey is empty or has characters that no key has"))
+		errs = append(errs, errors.New("the WriteKey is empty or has characters that no key has"))
 	}
 	number(&errs, "BatchEvents", &o.BatchEvents, 500, 1, maxBatchEvents)
 	number(&errs, "BatchBytes", &o.BatchBytes, 512<<10, 1, maxBatchBytes)

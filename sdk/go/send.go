@@ -30,31 +30,38 @@ func sender(given *http.Client) *http.Client {
 
 // run sends what is queued until ctx ends.
 func (c *Client) run(ctx context.Context) {
-	if waiting, _, _ := c.queue.count(); waiting > 0 { // left by an earlier client
-		c.wake(c.arrived)
-		c.wake(c.urgent)
-	}
+	timer := time.NewTimer(c.opts.FlushInterval)
+	timer.Stop()
+	waits := false // an event waits for the timer
 	for {
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
 		case <-c.arrived:
-		}
-		timer := time.NewTimer(c.opts.FlushInterval)
-		select {
-		case <-ctx.Done():
+			if !waits {
+				timer.Reset(c.opts.FlushInterval)
+				waits = true
+			}
+		case <-c.full:
+			c.sendQueued(ctx, false)
 		case <-timer.C:
+			waits = false
+			c.sendQueued(ctx, true)
 		case <-c.urgent:
+			c.sendQueued(ctx, true)
 		}
-		timer.Stop()
-		c.sendQueued(ctx)
 	}
 }
 
-// sendQueued sends what is queued by now, and full batches of what comes meanwhile.
-func (c *Client) sendQueued(ctx context.Context) {
+// sendQueued sends full batches as long as there are any, and, if all is set, everything that is queued by now.
+func (c *Client) sendQueued(ctx context.Context, all bool) {
 	_, upTo, _ := c.queue.count()
 	for ctx.Err() == nil {
+		waiting, pushed, _ := c.queue.count()
+		if waiting == 0 || !c.batchIsFull() && (!all || pushed-waiting >= upTo) {
+			return
+		}
 		b, err := c.queue.next(c.opts.BatchEvents, c.limit)
 		if err != nil { // the disk cannot be read: perhaps later
 			c.failed(err)
@@ -62,9 +69,6 @@ func (c *Client) sendQueued(ctx context.Context) {
 				return
 			}
 			continue
-		}
-		if b.done == 0 {
-			return
 		}
 		items := c.fresh(b.items)
 		if len(items) > 0 && c.deliver(ctx, items) != nil {
@@ -77,14 +81,12 @@ func (c *Client) sendQueued(ctx context.Context) {
 		c.settled = b.done
 		c.changeLocked()
 		c.mu.Unlock()
-		waiting, _, _ := c.queue.count()
-		if b.done >= upTo && waiting < uint64(c.opts.BatchEvents) {
-			if waiting > 0 {
-				c.wake(c.arrived)
-			}
-			return
-		}
 	}
+}
+
+func (c *Client) batchIsFull() bool {
+	waiting, _, bytes := c.queue.count()
+	return waiting >= uint64(c.opts.BatchEvents) || bytes >= int64(c.opts.BatchBytes)
 }
 
 // fresh takes out the events that waited too long.

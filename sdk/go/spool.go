@@ -429,6 +429,7 @@ func (s *spool) count() (waiting, pushed uint64, bytes int64) {
 	return s.pushed - s.settled, s.pushed, bytes
 }
 
+// close syncs and closes what is open, and gives the directory free. Nothing else may be called any more.
 func (s *spool) close() error {
 	err := s.sync(s.pushed)
 	s.closeReader()
@@ -437,6 +438,8 @@ func (s *spool) close() error {
 	}
 	if s.active != nil {
 		err = errors.Join(err, s.active.Close())
+		s.active = nil
 	}
+	s.pruneLocked()
 	return errors.Join(err, s.lock.Close())
 }
