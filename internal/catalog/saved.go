@@ -18,13 +18,14 @@ const (
 	KindSegment   = "segment"   // a list of filters, of a site
 	KindCohort    = "cohort"    // a set of persons, of a site
 	KindDashboard = "dashboard" // panels, of the tenant: it has no site
+	KindQuery     = "query"     // a statement of SQL, of the tenant: it reads all of its sites
 )
 
-// Saved is something that users of a tenant keep: a goal, a segment, a cohort or a dashboard.
+// Saved is something that users of a tenant keep: a goal, a segment, a cohort, a dashboard or a query.
 type Saved struct {
 	Tenant  tenant.ID
 	Kind    string
-	Site    string // site_id; empty for a dashboard
+	Site    string // site_id; empty for a dashboard and a query
 	ID      string // unique within the tenant
 	Name    string // unique within tenant, kind and site, whatever the case of its letters
 	Body    []byte // JSON; what is in it is for those who write and read it
@@ -38,7 +39,7 @@ type Saved struct {
 const (
 	MaxSavedName  = 200      // bytes of a name
 	MaxSavedBody  = 1 << 20  // bytes of a body
-	MaxSavedTotal = 16 << 20 // bytes of all bodies of a kind and site; of dashboards, of a tenant: a list holds all of them in memory
+	MaxSavedTotal = 16 << 20 // bytes of all bodies of a kind and site; of dashboards and queries, of a tenant: a list holds all of them in memory
 )
 
 // ErrSavedTotal says that the bodies would exceed MaxSavedTotal.
@@ -51,9 +52,9 @@ func (s Saved) Validate() error {
 		if s.Site == "" {
 			return fmt.Errorf("a %s belongs to a site", s.Kind)
 		}
-	case KindDashboard:
+	case KindDashboard, KindQuery:
 		if s.Site != "" {
-			return errors.New("a dashboard belongs to no site")
+			return fmt.Errorf("a %s belongs to no site", s.Kind)
 		}
 	default:
 		return fmt.Errorf("%q is no kind of saved object", s.Kind)
@@ -79,7 +80,7 @@ type SavedObjects interface {
 	// together, a Conflict of the field name when the name is taken, ErrNotFound when there is no such tenant or site.
 	CreateSaved(ctx context.Context, s Saved, most int) (Saved, error)
 	Saved(ctx context.Context, t tenant.ID, kind, id string) (Saved, error)
-	// SavedOf lists those of a kind and a site, by name; without a site (dashboards), those of the tenant.
+	// SavedOf lists those of a kind and a site, by name; without a site (dashboards, queries), those of the tenant.
 	SavedOf(ctx context.Context, t tenant.ID, kind, site string) ([]Saved, error)
 	// UpdateSaved changes Name, Body and Owner; all else stays, but that Version and Updated move.
 	UpdateSaved(ctx context.Context, t tenant.ID, kind, id string, change func(*Saved) error) (Saved, error)

@@ -30,6 +30,11 @@ type Behaviour struct {
 	Filter []string `json:"filter,omitempty"`
 }
 
+// Query is the body of a query.
+type Query struct {
+	SQL string `json:"sql"`
+}
+
 // Dashboard is the body of a dashboard.
 type Dashboard struct {
 	Panels []Panel `json:"panels"`

@@ -1,4 +1,4 @@
-// Package saved is what users of a tenant keep: goals, segments and cohorts of a site, dashboards of panels, and embeds: tokens that open
+// Package saved is what users of a tenant keep: goals, segments and cohorts of a site, dashboards of panels, queries, and embeds: tokens that open
 // one panel for whoever shows them, for a short time. DESIGN.md says what a token promises.
 //
 // Viewers read, analysts and admins write. A key that is bound to a site reaches what is that site's alone.
@@ -26,6 +26,7 @@ import (
 type Limits struct {
 	PerSite    int // goals, segments and cohorts, of each kind and site; 500
 	Dashboards int // 200
+	Queries    int // 500
 	Panels     int // of a dashboard; 50
 }
 
@@ -75,7 +76,7 @@ func New(l Limits, d Deps, log *slog.Logger) (*Objects, error) {
 	for _, x := range []struct {
 		value *int
 		def   int
-	}{{&l.PerSite, 500}, {&l.Dashboards, 200}, {&l.Panels, 50}} {
+	}{{&l.PerSite, 500}, {&l.Dashboards, 200}, {&l.Queries, 500}, {&l.Panels, 50}} {
 		if *x.value == 0 {
 			*x.value = x.def
 		}
@@ -89,6 +90,7 @@ func (o *Objects) Register(api huma.API) {
 	registerKind(api, o, segments)
 	registerKind(api, o, cohorts)
 	o.registerDashboards(api)
+	o.registerQueries(api)
 	o.registerEmbeds(api)
 }
 
@@ -186,6 +188,14 @@ func named(name string) (string, *problem.Problem) {
 	return name, nil
 }
 
+// plural is how several objects of a kind are called.
+func plural(kind string) string {
+	if kind == catalog.KindQuery {
+		return "queries"
+	}
+	return kind + "s"
+}
+
 // problemOf tells a caller of an error of the catalog.
 func problemOf(err error, kind string, most int) error {
 	var c *catalog.Conflict
@@ -196,9 +206,9 @@ func problemOf(err error, kind string, most int) error {
 	case errors.As(err, &c):
 		return problem.New(http.StatusConflict, "name_taken", "there is a %s named %q already; choose another name", kind, c.Value).WithField(c.Field)
 	case errors.Is(err, catalog.ErrFull):
-		return problem.New(http.StatusConflict, "too_many_"+kind+"s", "there are %d %ss already, the most that are kept; delete one first", most, kind).WithLimit("saved."+kind+"s", int64(most))
+		return problem.New(http.StatusConflict, "too_many_"+plural(kind), "there are %d %s already, the most that are kept; delete one first", most, plural(kind)).WithLimit("saved."+plural(kind), int64(most))
 	case errors.Is(err, catalog.ErrSavedTotal):
-		return problem.New(http.StatusConflict, "saved_too_large", "the %ss would take more than %d bytes together; make this one smaller, or delete one first", kind, catalog.MaxSavedTotal).
+		return problem.New(http.StatusConflict, "saved_too_large", "the %s would take more than %d bytes together; make this one smaller, or delete one first", plural(kind), catalog.MaxSavedTotal).
 			WithLimit("saved.bytes", catalog.MaxSavedTotal)
 	case errors.Is(err, catalog.ErrNotFound):
 		return problem.New(http.StatusNotFound, "unknown_"+kind, "there is no such %s here; list them to see the ids", kind).WithField("id")

@@ -31,6 +31,7 @@ func testSaved(t *testing.T, s Store) {
 	newSource(t, c, "acme", "app", "s2")
 	goal, dash := newSaved(t, c, "acme", catalog.KindGoal, "s1", "Sign up"), newSaved(t, c, "acme", catalog.KindDashboard, "", "Main")
 	newSaved(t, c, "acme", catalog.KindSegment, "s1", "sign UP") // another kind
+	newSaved(t, c, "acme", catalog.KindQuery, "", "Main")        // another kind
 	newSaved(t, c, "acme", catalog.KindGoal, "s2", "Sign up")    // another site
 	early := newSaved(t, c, "acme", catalog.KindGoal, "s1", "a goal")
 	diff(t, must[catalog.Saved](t)(c.Saved(t.Context(), "acme", catalog.KindGoal, goal.ID)), goal)
@@ -50,7 +51,7 @@ func testSaved(t *testing.T, s Store) {
 	ok := catalog.Saved{Tenant: "acme", Kind: catalog.KindGoal, Site: "s1", Name: "n", Body: []byte("1")}
 	for name, spoil := range map[string]func(*catalog.Saved){
 		"kind": func(s *catalog.Saved) { s.Kind = "view" }, "no site": func(s *catalog.Saved) { s.Site = "" },
-		"a site": func(s *catalog.Saved) { s.Kind = catalog.KindDashboard }, "no name": func(s *catalog.Saved) { s.Name = "" },
+		"a site": func(s *catalog.Saved) { s.Kind = catalog.KindDashboard }, "a site of a query": func(s *catalog.Saved) { s.Kind = catalog.KindQuery }, "no name": func(s *catalog.Saved) { s.Name = "" },
 		"long name": func(s *catalog.Saved) { s.Name = strings.Repeat("n", catalog.MaxSavedName+1) }, "no text": func(s *catalog.Saved) { s.Name = "\xff" },
 		"control": func(s *catalog.Saved) { s.Name = "a\x00b" }, "no JSON": func(s *catalog.Saved) { s.Body = []byte("{") },
 		"long body": func(s *catalog.Saved) { s.Body = []byte(`"` + strings.Repeat("b", catalog.MaxSavedBody) + `"`) },
