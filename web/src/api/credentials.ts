@@ -20,7 +20,7 @@ export function actFor(tenant: string | undefined) {
   else sessionStorage.removeItem(tenantName);
 }
 
+/** Forgets all that this tab keeps of whoever was signed in. */
 export function forget() {
-  sessionStorage.removeItem(keyName);
-  sessionStorage.removeItem(tenantName);
+  for (const name of Object.keys(sessionStorage)) if (name.startsWith('weir.')) sessionStorage.removeItem(name);
 }

@@ -82,6 +82,7 @@ function OfSite({ page, me, site, sites }: { page: Page; me: Me; site: Site | un
   useEffect(() => {
     document.title = `${page.title}${page.of === 'site' && site ? ` · ${site.name}` : ''} · weir`;
   }, [page, site]);
+  if (page.of === 'tenant' && me.role === 'operator' && !me.tenant) return <PickTenant />;
   if (page.of !== 'site') return <page.view />;
   if (!site) return <NoSite me={me} sites={sites} />;
   return (

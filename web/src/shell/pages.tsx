@@ -1,4 +1,4 @@
-import { IconChartAreaLine, type IconProps } from '@tabler/icons-react';
+import { IconChartAreaLine, IconSql, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -28,6 +28,16 @@ export const pages: Page[] = [
     icon: IconChartAreaLine,
     controls: ['range', 'compare', 'filters'],
     view: lazy(() => import('../pages/overview/Overview')),
+  },
+  {
+    id: 'sql',
+    title: 'SQL',
+    path: '/sql',
+    of: 'tenant',
+    least: 'analyst',
+    icon: IconSql,
+    controls: [],
+    view: lazy(() => import('../pages/sql/Sql')),
   },
 ];
 
