@@ -27,7 +27,7 @@ export function ResultTable({ result }: { result: Result }) {
         <colgroup>
           <col style={{ width: `${digits}ch` }} />
           {wide.map((w, i) => (
-            <col key={columns[i]!.name} style={{ width: `calc(${w}ch + 20px)` }} />
+            <col key={columns[i]!.name} style={{ width: `min(${w}ch + 20px, 66vw)` }} />
           ))}
           <col />
         </colgroup>
