@@ -95,6 +95,7 @@ describe('SQL', { concurrency: 3, timeout: 150000 }, () => {
     await page.getByRole('button', { name: 'Go to line 2, column 19' }).click();
     await page.keyboard.type('x');
     assert.equal(await text(page), 'SELECT count()\nFROM events WHERE xpth = 1', 'the cursor was there');
+    await page.getByText(/no column or name xpth/).waitFor();
     await settled(page);
     wrong(page);
     await sound(page, 'an error');

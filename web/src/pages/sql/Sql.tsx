@@ -1,4 +1,3 @@
-import '@fontsource/ibm-plex-mono/latin-400.css';
 import { Button, Skeleton } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconPlayerPlay, IconPlayerStop, IconTable } from '@tabler/icons-react';
