@@ -25,14 +25,14 @@ export function stepOf(value: number, most: number): number {
 
 /** Countries by a number, five steps of one colour. A list beside it must say the same: this is for the eye and the mouse. */
 export default function WorldMap({ values, unit, picked, onPick }: { values: Map<string, number>; unit: string; picked: (code: string) => boolean; onPick: (code: string) => void }) {
-  const most = useMemo(() => Math.max(0, ...shapes.map((s) => values.get(s.code) ?? 0)), [values]);
+  const most = useMemo(() => Math.max(0, ...shapes.map((s) => (s.code && values.get(s.code)) || 0)), [values]);
   const [over, setOver] = useState<string>();
   const unknown = values.get('') ?? 0;
   return (
     <figure className={css.map}>
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Map of ${unit} by country`}>
         {shapes.map((s) => {
-          const v = values.get(s.code) ?? 0;
+          const v = (s.code && values.get(s.code)) || 0; // some lands have no code, and are not the unknown ones
           return (
             <path
               key={s.code + s.name}

@@ -1,4 +1,4 @@
-import { IconChartAreaLine, IconSql, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconChartAreaLine, IconSql, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -28,6 +28,16 @@ export const pages: Page[] = [
     icon: IconChartAreaLine,
     controls: ['range', 'compare', 'filters'],
     view: lazy(() => import('../pages/overview/Overview')),
+  },
+  {
+    id: 'live',
+    title: 'Live',
+    path: '/live',
+    of: 'site',
+    least: 'viewer',
+    icon: IconActivity,
+    controls: [],
+    view: lazy(() => import('../pages/live/Live')),
   },
   {
     id: 'sql',

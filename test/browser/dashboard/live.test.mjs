@@ -1,0 +1,158 @@
+// The live view: numbers, the stream of events, what is said when the connection breaks, and what ends it.
+import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { launch, operator, until, weirURL } from '../harness.mjs';
+import { open, realSite, refused, shoot, signIn, sound } from './lib.mjs';
+
+let browser, site;
+before(async () => {
+  browser = await launch();
+  site = await realSite();
+});
+after(() => browser.close());
+
+const live = () => `/sites/${site.site}/live`;
+const card = (page, title) => page.locator('section', { has: page.getByRole('heading', { name: title, exact: true }) });
+const stream = (page) => card(page, 'Events').locator('ol li');
+const figure = async (page, name) => Number((await page.locator('section[aria-label="Right now"] [title]').filter({ hasText: name }).first().getAttribute('title')).replaceAll(',', ''));
+const status = (page) => page.locator('main [role=status]').first();
+const is = (page, text) => until(async () => (await status(page).textContent()).includes(text), { toString: () => `the status “${text}”` });
+
+const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'; // Node's own is that of a bot
+let sent = 0;
+async function send(...events) {
+  const body = JSON.stringify(events.map(({ path, ...e }) => ({ type: 'pageview', client_id: `live-${++sent}`, url: `http://www.semicomplete.com${path}`, ...e })));
+  const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}`, 'User-Agent': agent }, body });
+  assert.ok(res.ok, await res.text());
+}
+
+async function on(t, options, key = site.viewer) {
+  const page = await open(t, browser, options);
+  await signIn(page, key, live());
+  await is(page, 'Live');
+  return page;
+}
+
+/** weir behind a line that can be cut: cut() breaks all connections and refuses new ones, mend() ends that. */
+async function line(t) {
+  const { hostname, port } = new URL(weirURL);
+  const open = new Set();
+  let down = false;
+  const server = createServer((a) => {
+    if (down) return a.destroy();
+    const b = connect(Number(port), hostname);
+    for (const [x, y] of [[a, b], [b, a]]) {
+      open.add(x);
+      x.on('error', () => y.destroy()).on('close', () => open.delete(x) && y.destroy());
+      x.pipe(y);
+    }
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const cut = () => {
+    down = true;
+    for (const s of open) s.destroy();
+  };
+  t.after(() => {
+    cut();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${server.address().port}`, cut, mend: () => (down = false) };
+}
+
+describe('live', { concurrency: 3, timeout: 150000 }, () => {
+  test('numbers and lists follow what comes', async (t) => {
+    const page = await on(t);
+    const path = '/live/numbers';
+    await send(...Array.from({ length: 25 }, () => ({ path, referrer: 'https://news.example/today' })));
+    await send({ type: 'signup', path: '/live/signup', props: { plan: 'pro' } });
+    await card(page, 'Pages').getByRole('button', { name: new RegExp(path) }).waitFor();
+    assert.equal(await card(page, 'Pages').getByRole('button', { name: new RegExp(path) }).getAttribute('title'), `${path}: 25`);
+    await card(page, 'Referrers').getByRole('button', { name: /news\.example/ }).waitFor();
+    await stream(page).filter({ hasText: 'signup' }).first().waitFor();
+    assert.ok((await figure(page, 'Page views')) >= 25);
+    const visitors = await site.count('uniqExact(client_id)', `client_id LIKE 'live-%' AND ts > now() - 240`);
+    assert.ok(visitors >= 26 && (await figure(page, 'Visitors now')) >= 26);
+    assert.match(await page.getByRole('img', { name: /^Events by minute, the last 30 minutes/ }).getAttribute('aria-label'), /: \d+ in all/);
+    await sound(page, 'live');
+    await page.waitForTimeout(500); // the chart is drawn
+    await shoot(page, 'live-light');
+    await page.getByRole('switch', { name: 'With bots' }).press('Space');
+    await until(() => page.url().includes('bots=include'), 'the choice in the address');
+    await is(page, 'Live');
+    await card(page, 'Pages').getByRole('button', { name: new RegExp(path) }).click();
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    assert.deepEqual([...new URL(page.url()).searchParams], [['range', 'today'], ['f', `path:${path}`]]);
+    await page.goBack();
+    await is(page, 'Live');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('the stream of events can be paused', async (t) => {
+    const page = await on(t);
+    await send({ path: '/live/before' });
+    await stream(page).filter({ hasText: '/live/before' }).first().waitFor();
+    const pause = card(page, 'Events').getByRole('button', { name: 'Pause' });
+    await pause.focus();
+    await page.keyboard.press('Enter');
+    const still = await stream(page).allTextContents();
+    await send({ path: '/live/meanwhile' });
+    await page.getByText(/^Paused; [1-9]\d* newer$/).waitFor();
+    await card(page, 'Pages').getByRole('button', { name: /live\/meanwhile/ }).waitFor(); // the rest goes on
+    assert.deepEqual(await stream(page).allTextContents(), still);
+    await sound(page, 'paused');
+    await card(page, 'Events').getByRole('button', { name: 'Go on' }).click();
+    await stream(page).filter({ hasText: '/live/meanwhile' }).first().waitFor();
+    await sound(page, 'going on');
+  });
+
+  test('a connection that is lost is said, with the time of what is shown, and opened again', async (t) => {
+    const wire = await line(t);
+    const page = await open(t, browser);
+    await page.goto(wire.url + live());
+    await page.getByRole('tab', { name: 'Key' }).click();
+    refused(page, 'sign-in');
+    await page.getByLabel(/^Key /).fill(site.viewer);
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await is(page, 'Live');
+    const push = (f) => (/net::ERR/.test(f) ? 0 : Array.prototype.push.call(page.faults, f)); // without the browser's own lines about what is meant
+    Object.defineProperty(page.faults, 'push', { value: push });
+    wire.cut();
+    await is(page, 'Connection lost.');
+    assert.match(await status(page).textContent(), /What you see is of \d\d:\d\d:\d\d\./);
+    assert.equal(await page.getByText('Visitors now', { exact: true }).count(), 1, 'the last state stays');
+    await page.getByText(/^Trying again/).waitFor();
+    await sound(page, 'lost');
+    await shoot(page, 'live-lost', false);
+    wire.mend();
+    await send({ path: '/live/after' });
+    await page.getByRole('button', { name: 'Try now' }).click().catch(() => undefined); // it may have come back by itself
+    await is(page, 'Live');
+    await stream(page).filter({ hasText: '/live/after' }).first().waitFor();
+    wire.cut();
+    await is(page, 'Connection lost.');
+    wire.mend();
+    await is(page, 'Live'); // by itself
+  });
+
+  test('a key that is revoked ends it', async (t) => {
+    const made = await operator(`/api/v1/tenants/${site.id}/keys`, { role: 'viewer', name: 'short' });
+    const page = await on(t, {}, made.key);
+    await operator(`/api/v1/tenants/${site.id}/keys/${made.id}`, undefined, 'DELETE');
+    await page.getByRole('tab', { name: 'Key' }).waitFor();
+    refused(page, 'the key is revoked');
+  });
+
+  test('dark, and on a phone', async (t) => {
+    const dark = await on(t, { colorScheme: 'dark' });
+    await sound(dark, 'dark');
+    await dark.waitForTimeout(500);
+    await shoot(dark, 'live-dark');
+    const phone = await on(t, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    const wide = await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
+    assert.ok(wide <= 0, `${wide} px hang over`);
+    await sound(phone, 'phone');
+    await phone.waitForTimeout(500);
+    await shoot(phone, 'live-phone');
+  });
+});

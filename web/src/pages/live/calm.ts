@@ -1,0 +1,43 @@
+import { useState } from 'react';
+import type { Live } from '../../api/live';
+
+const rest = 5000; // ms that the order of a list stays as it is
+
+/**
+ * The rows in the order that they had, new ones behind: the order follows the values only now and then, and never while the list is held. `at` is when the
+ * rows came.
+ */
+export function useCalmOrder<T extends { key: string }>(rows: T[], at: number, held: boolean): T[] {
+  const [kept, keep] = useState(() => ({ at, order: rows.map((r) => r.key) }));
+  if (!held && at - kept.at >= rest) keep({ at, order: rows.map((r) => r.key) });
+  return inOrder(rows, kept.order);
+}
+
+export function inOrder<T extends { key: string }>(rows: T[], order: string[]): T[] {
+  const place = new Map(order.map((k, i) => [k, i]));
+  return rows
+    .map((row, i) => ({ row, at: place.get(row.key) ?? order.length + i }))
+    .toSorted((a, b) => a.at - b.at)
+    .map((x) => x.row);
+}
+
+export type Recent = NonNullable<Live['recent']>[number];
+export type Shown = Recent & { key: string };
+
+/**
+ * The events that were there and those that came, the latest first, `most` at most. A state has the last twenty events: from its oldest on it is right, before
+ * that what came earlier counts. `missed` says that events between were too many to be in any state.
+ */
+export function gather(before: Shown[], came: Recent[], most: number): { events: Shown[]; missed: boolean } {
+  const oldest = came.at(-1)?.ts;
+  const latest = before[0]?.ts;
+  const kept = oldest === undefined ? before : before.filter((e) => e.ts < oldest);
+  const seen = new Map<string, number>();
+  const fresh = came.toReversed().map((e) => {
+    const id = `${e.ts} ${e.type} ${e.path ?? ''} ${e.country ?? ''} ${e.device ?? ''}`;
+    const n = (seen.get(id) ?? 0) + 1;
+    seen.set(id, n);
+    return { ...e, key: `${id} ${n}` };
+  });
+  return { events: [...fresh.toReversed(), ...kept].slice(0, most), missed: latest !== undefined && oldest !== undefined && latest < oldest && came.length >= 20 };
+}
