@@ -48,6 +48,7 @@ var Dims = func() []Dim {
 var Layout = func() uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(TotalSQL("t", time.Unix(0, 0), 0, 0, 0)))
+	h.Write([]byte(VisitsSQL("t", time.Unix(0, 0), 0, 0, 0)))
 	return max(1, h.Sum32())
 }()
 
@@ -60,10 +61,13 @@ func Find(name string) (Dim, bool) {
 	return Dims[i], true
 }
 
-// CreateSQL is the statement that creates the table unless it exists. Its columns are those of a rollup (package rollup), for value of dim and time, the start
+// CreateSQL are the statements that create the tables unless they exist.
+func CreateSQL() []string { return []string{totalsSQL(), visitsSQL()} }
+
+// totalsSQL is the statement for the table of totals. Its columns are those of a rollup (package rollup), for value of dim and time, the start
 // of the dim's step; revenue is sum(props_num['revenue']). Values stand before times in the key, so that the states of the values
 // that are shown are read without those of the others: of a day with ten thousand pages a few hundred rows. Inserts are synced before they are answered.
-func CreateSQL() string {
+func totalsSQL() string {
 	return "CREATE TABLE IF NOT EXISTS " + Table + `
 (
     tenant LowCardinality(String),
@@ -90,8 +94,7 @@ SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory =
 // inserted up to the positions main and late. tenant needs no escaping: the alphabet of ids has no character with a meaning in SQL. All rows are of one
 // partition of the table.
 func TotalSQL(tenant string, start time.Time, version, main, late uint64) string {
-	where := fmt.Sprintf("tenant = '%s' AND ts >= %s AND ts < %s AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)",
-		tenant, literal(start), literal(start.AddDate(0, 0, 1)), main, late)
+	where := upTo(tenant, start, main, late)
 	parts := make([]string, len(Dims))
 	for i, d := range Dims {
 		keys, value := "tenant, site_id, is_bot, time", "''"
@@ -105,10 +108,12 @@ func TotalSQL(tenant string, start time.Time, version, main, late uint64) string
 		strconv.FormatUint(version, 10) + ")\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)"
 }
 
-// CountSQL is the query for the number of events (one column) in the totals of a day's version.
+// CountSQL is the query for the number of events (one column) in the totals and in the visits of a day's version: 0 if they differ.
 func CountSQL(tenant string, start time.Time, version uint64) string {
-	return fmt.Sprintf("SELECT toString(sum(events)) FROM %s WHERE tenant = '%s' AND dim = '' AND time >= %s AND time < %s AND _version = %d",
-		Table, tenant, literal(start), literal(start.AddDate(0, 0, 1)), version)
+	of := func(table, dim string) string {
+		return fmt.Sprintf("SELECT sum(events) AS n FROM %s WHERE tenant = '%s'%s AND time >= %s AND time < %s AND _version = %d", table, tenant, dim, literal(start), literal(start.AddDate(0, 0, 1)), version)
+	}
+	return "SELECT toString(if(min(n) = max(n), max(n), 0)) FROM (" + of(Table, " AND dim = ''") + " UNION ALL " + of(VisitsTable, "") + ")"
 }
 
 // bucket is the expression for the start of the step that holds the DateTime expression ts.

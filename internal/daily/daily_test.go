@@ -47,6 +47,8 @@ FROM numbers(10000)`)
 	const version, main, late = 7, 8, 6
 	testkit.Exec(t, c, daily.TotalSQL("a", day, version, main, late))
 	testkit.Exec(t, c, daily.TotalSQL("b", day, version+1, 100, 100))
+	testkit.Exec(t, c, daily.VisitsSQL("a", day, version, main, late))
+	testkit.Exec(t, c, daily.VisitsSQL("b", day, version+1, 100, 100))
 	where := fmt.Sprintf("tenant = 'a' AND toDate(ts) = '2026-01-31' AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)", main, late)
 	measures := "sum(events), sum(pageviews), uniqMerge(clients), arraySort(groupUniqArrayMerge(100001)(client_set)), sum(amount), sum(revenue)"
 	raw := "count(), countIf(type = 'pageview'), uniqIf(client_id, client_id != ''), arraySort(groupUniqArrayIf(" + rollup.ClientHash("client_id") + ", client_id != '')), sum(props_num['value']), sum(props_num['revenue'])"
@@ -64,9 +66,17 @@ FROM numbers(10000)`)
 			t.Errorf("%q (-events +totals):\n%.2000s", d.Name, diff)
 		}
 	}
+	visits := testkit.Rows(t, c, "SELECT site_id, type, toStartOfHour(ts, 'UTC') AS t, is_bot, client_id, user_id, sipHash64(if(user_id != '', user_id, client_id)), count() FROM weir.events WHERE "+where+" GROUP BY ALL ORDER BY ALL")
+	if diff := cmp.Diff(visits, testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, type, time, is_bot, client_id, user_id, visitor, events FROM %s WHERE tenant = 'a' AND _version = %d ORDER BY ALL", daily.VisitsTable, version))); diff != "" || len(visits) == 0 {
+		t.Errorf("visits (-events +visits):\n%.2000s", diff)
+	}
 	want := testkit.Rows(t, c, "SELECT count() FROM weir.events WHERE "+where)
 	if got := testkit.Rows(t, c, daily.CountSQL("a", day, version)); len(got) != 1 || got[0] != want[0] {
 		t.Errorf("the totals hold %v events, want %v", got, want)
+	}
+	testkit.Exec(t, c, fmt.Sprintf("INSERT INTO %s (tenant, site_id, time, events, _version) SELECT 'a', 's', '2026-01-31 00:00:00', 1, %d", daily.VisitsTable, version))
+	if got := testkit.Rows(t, c, daily.CountSQL("a", day, version)); len(got) != 1 || !strings.HasPrefix(fmt.Sprint(got[0]), "0") {
+		t.Errorf("totals and visits that differ hold %v events, want 0", got)
 	}
 	parts := testkit.Rows(t, c, "SELECT DISTINCT partition_id FROM system.parts WHERE database = 'weir' AND table = '"+daily.EngineTable+"' AND active")
 	if strings.Join(parts, " ") != "20260131" {

@@ -64,13 +64,16 @@ func personOf(deeds []deed) func(deed) string {
 	}
 }
 
+// perInsert is how many deeds have one _seq.
+const perInsert = 50
+
 func storeDeeds(t testing.TB, c *clickhouse.Client, sites map[string][]deed) {
 	t.Helper()
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	encode := func(site string, i int, d deed) {
 		if err := enc.Encode(map[string]any{"tenant": "acme", "site_id": site, "ts": d.ts.UTC().Format(timeParam), "type": d.typ, "country": d.country, "client_id": d.client, "user_id": d.user,
-			"is_bot": d.bot, "props_num": map[string]float64{"revenue": d.revenue}, "props": map[string]string{"previous_id": d.previous}, "_writer": 1, "_seq": 1, "_partition": 1, "_offset": i / 3, "_row": i % 3}); err != nil {
+			"is_bot": d.bot, "props_num": map[string]float64{"revenue": d.revenue}, "props": map[string]string{"previous_id": d.previous}, "_writer": 1, "_seq": 1 + i/perInsert, "_partition": 1, "_offset": i / 3, "_row": i % 3}); err != nil {
 			t.Fatal(err)
 		}
 	}

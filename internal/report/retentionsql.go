@@ -28,7 +28,7 @@ const packedOrder = "bitOr(bitOr(bitShiftLeft(toUInt128(toUnixTimestamp64Milli(t
 // Periods are slots: the first cohort's is 1, all time before it is 0. Of each person there are three sets of slots, as the bits of a number: s, where a start
 // event is, r, where a return event is, and z, where one came with or after the first start event of the period. Few different sets stand for
 // many persons, and become cells. Persons are grouped by a 64-bit hash: two of a million share one with a probability of 3·10⁻⁸ (n²/2⁶⁵).
-func buildRetention(b *builder, x *Retention, of people) statement {
+func buildRetention(b *builder, x *Retention, of people, days *visited) statement {
 	start, back := b.isAction("s", x.start), ""
 	either := start
 	if !x.start.same(x.back) {
@@ -52,10 +52,17 @@ func buildRetention(b *builder, x *Retention, of people) statement {
 	if slots > 64 {
 		set = "UInt256"
 	}
-	slot := "toUInt8(if(ts < " + from + ", 0, 1 + " + b.periodOf("ts", x.q.From) + "))"
-	inner := set.ofSame(of, slot, where)
-	if back != "" {
-		inner = set.ofTwo(of, slot, start, back, where)
+	slot := func(clock string) string {
+		return "toUInt8(if(" + clock + " < " + from + ", 0, 1 + " + b.periodOf(clock, x.q.From) + "))"
+	}
+	var inner string
+	switch {
+	case back != "":
+		inner = set.ofTwo(of, slot("ts"), start, back, where)
+	case days != nil:
+		inner = set.ofVisits(of, b.visits(days, x, func(clock string) string { return set.of(slot(clock)) }, of.join != ""))
+	default:
+		inner = set.ofSame(of, slot("ts"), where)
 	}
 	b.params["cohorts"], b.params["periods"], b.params["slots"] = strconv.Itoa(cohorts), strconv.Itoa(x.periods), strconv.Itoa(slots)
 	first := "arrayFilter(c -> " + set.has("s", "c") + ", range(1, 1 + {cohorts:UInt8}))"
@@ -85,6 +92,15 @@ func (t slotSet) ofSame(of people, slot, where string) string {
 	}
 	// Ids first: there are far fewer of them than of events.
 	return "SELECT groupBitOr(m) AS s, s AS r, s AS z FROM (\nSELECT client_id, user_id, groupBitOr(" + t.of(slot) + ") AS m" + from + "client_id, user_id\n) AS ids" + of.join +
+		"\nGROUP BY sipHash64(" + of.person + ")"
+}
+
+// ofVisits is ofSame from the relation that visits makes.
+func (t slotSet) ofVisits(of people, visits string) string {
+	if of.join == "" {
+		return "SELECT groupBitOr(m) AS s, s AS r, s AS z FROM (\n" + visits + "\n) GROUP BY v"
+	}
+	return "SELECT groupBitOr(m) AS s, s AS r, s AS z FROM (\nSELECT client_id, user_id, groupBitOr(m) AS m FROM (\n" + visits + "\n) GROUP BY client_id, user_id\n) AS ids" + of.join +
 		"\nGROUP BY sipHash64(" + of.person + ")"
 }
 
@@ -126,7 +142,7 @@ func (r *Reporter) retained(ctx context.Context, t *tally, x *Retention) (map[ce
 	if err != nil {
 		return nil, err
 	}
-	st := buildRetention(b, x, of)
+	st := buildRetention(b, x, of, r.visited(x))
 	counts := map[cell]uint64{}
 	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "retention/" + x.q.Tenant}, func(row []any) error {
 		if len(row) != 3 {

@@ -131,7 +131,7 @@ func start() {
 	if os.Getenv("WEIR_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	tables := []string{"events", lookup.EngineTable, session.EngineTable, daily.EngineTable}
+	tables := []string{"events", lookup.EngineTable, session.EngineTable, daily.EngineTable, daily.VisitsEngineTable}
 	for _, r := range rollup.All {
 		tables = append(tables, r.ID())
 	}

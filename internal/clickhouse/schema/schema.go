@@ -73,7 +73,7 @@ func Migrate(ctx context.Context, e Engine, log *slog.Logger) error {
 			return fmt.Errorf("drop a former rollup: %w", err)
 		}
 	}
-	for _, sql := range append(session.CreateSQL(), daily.CreateSQL()) {
+	for _, sql := range append(session.CreateSQL(), daily.CreateSQL()...) {
 		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: sql}); err != nil {
 			return fmt.Errorf("create the tables of stitched days: %w", err)
 		}

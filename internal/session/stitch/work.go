@@ -79,8 +79,10 @@ func (s *Stitcher) total(ctx context.Context, t tenant.ID, r *record) error {
 	if !s.totalled(r.rows) || session.Start(r.day+1).Add(s.cfg.Settle).After(r.at) {
 		return nil
 	}
-	if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: daily.TotalSQL(string(t), session.Start(r.day), r.version, r.main, r.late), Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
-		return fmt.Errorf("total %s of %s: %w", t, session.Start(r.day).Format(time.DateOnly), err)
+	for _, sql := range []func(string, time.Time, uint64, uint64, uint64) string{daily.TotalSQL, daily.VisitsSQL} {
+		if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql(string(t), session.Start(r.day), r.version, r.main, r.late), Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
+			return fmt.Errorf("total %s of %s: %w", t, session.Start(r.day).Format(time.DateOnly), err)
+		}
 	}
 	var events string
 	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: daily.CountSQL(string(t), session.Start(r.day), r.version), Settings: map[string]string{"max_threads": "1"}, Comment: "rollup/" + string(t)}, func(row []any) error {
@@ -226,7 +228,8 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 	defer s.release()
 	var found []retired
 	sql := "SELECT DISTINCT toString(toInt32(toDate(start_time))), toString(_version) FROM " + session.Table +
-		"\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + daily.Table
+		"\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + daily.Table +
+		"\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + daily.VisitsTable
 	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"max_threads": "1"}, Comment: "sessions"}, func(row []any) error {
 		if len(row) != 2 {
 			return fmt.Errorf("unexpected answer %v", row)
@@ -273,7 +276,7 @@ func (s *Stitcher) sweep(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	for day, versions := range byDay {
-		for _, table := range []string{session.Table, daily.Table} {
+		for _, table := range []string{session.Table, daily.Table, daily.VisitsTable} {
 			sql := fmt.Sprintf("ALTER TABLE %s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", table, session.Start(day).Format("20060102"), strings.Join(versions, ", "))
 			if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"mutations_sync": "0"}, Comment: "sessions"}); err != nil {
 				return fmt.Errorf("remove old versions of stitched days: %w", err)

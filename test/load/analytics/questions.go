@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -61,10 +62,13 @@ func (b *bench) list() []question {
 		{name: "funnel of 3 steps, 7 days", path: "/funnel", days: 7, body: funnel(3), vary: window},
 		{name: "funnel of 16 steps over 10 M events", budget: 2000, path: "/funnel", days: tenMillion, body: funnel(16), vary: window},
 	}
-	return append(list, question{name: "retention of 12 weeks", budget: 2000, path: "/retention", body: map[string]any{"period": "week", "periods": 12, "mode": "first_time",
-		"start": map[string]any{"type": "pageview"}, "return": map[string]any{"type": "pageview"}}, vary: func(body map[string]any, n int) {
-		body["filter"] = []string{"!path:/none/" + strconv.Itoa(n)}
-	}})
+	retention := map[string]any{"period": "week", "mode": "first_time", "start": map[string]any{"type": "pageview"}, "return": map[string]any{"type": "pageview"}}
+	filtered := maps.Clone(retention)
+	filtered["periods"] = 12
+	return append(list, question{name: "retention of 12 weeks", budget: 2000, path: "/retention", body: retention, vary: func(body map[string]any, n int) { body["periods"] = 12 + n%40 }},
+		question{name: "retention of 12 weeks, filtered by a page", path: "/retention", body: filtered, vary: func(body map[string]any, n int) {
+			body["filter"] = []string{"!path:/none/" + strconv.Itoa(n)}
+		}})
 }
 
 // funnel has steps that fewer and fewer people take.
