@@ -28,10 +28,16 @@ export const dim = (name: string): string => dims[name] ?? (name.startsWith('pro
 const capital = (s: string) => s.charAt(0).toUpperCase() + s.slice(1);
 const channels: Record<string, string> = { ai: 'AI assistants', referral: 'Referral sites', campaign: 'Other campaigns', internal: 'Own pages', paid: 'Paid ads' };
 
+const events: Record<string, string> = { pageview: 'Page view', click: 'Click', outbound: 'Outbound link', scroll: 'Scroll', engagement: 'Engagement', identify: 'Identified', alias: 'Alias' };
+
+/** The name of a type of event. */
+export const event = (type: string): string => events[type] ?? type;
+
 /** A value of a dim. */
 export function value(name: string, v: string): string {
   if (v === '') return name === 'referrer_host' || name === 'channel' ? 'Direct or none' : name.startsWith('utm_') ? 'None' : 'Unknown';
   if (name === 'country') return country(v);
+  if (name === 'type') return event(v);
   if (name === 'channel') return channels[v] ?? capital(v);
   if (name === 'device') return capital(v);
   if (name === 'is_bot') return v === 'true' ? 'Robots' : 'People';

@@ -4,11 +4,14 @@ import type { ReactNode } from 'react';
 import { asProblem } from '../api/problem';
 import css from './Answer.module.css';
 
+/** What of a question's state is shown; that of a list that is read page by page fits, too. */
+export type Asked<T> = Pick<UseQueryResult<T>, 'error' | 'isPending' | 'isFetching' | 'isPlaceholderData' | 'dataUpdatedAt'> & { data: T | undefined; refetch: () => unknown };
+
 /**
  * Shows the answer to a question in each of its states, in one place: a skeleton of `height` until the first answer; a problem with what to do; an
  * answer that is older than its question, dimmed; an answer that could not be renewed, with a note; an empty answer; else `children` of the data.
  */
-export function Answer<T>({ query, height, empty, children }: { query: UseQueryResult<T>; height: number | string; empty?: (data: T) => ReactNode | false; children: (data: T) => ReactNode }) {
+export function Answer<T>({ query, height, empty, children }: { query: Asked<T>; height: number | string; empty?: (data: T) => ReactNode | false; children: (data: T) => ReactNode }) {
   const { data, error, isPending, isFetching, isPlaceholderData } = query;
   if (data === undefined) {
     if (error && !(isPending && isFetching)) return <ProblemNotice error={error} retry={() => void query.refetch()} />;

@@ -28,25 +28,31 @@ export function writeView(search: string, v: View): string {
   return q.toString();
 }
 
+/** The query of the address as it stands there: what useSearch gives is decoded once too often for values with a percent sign. */
+function useQueryText(): string {
+  useSearch();
+  return location.search;
+}
+
 /** The view, and a way to change parts of it; each change is a step that the back button undoes. */
 export function useView(): [View, (change: Partial<View>) => void] {
-  const search = useSearch();
-  const [path, go] = useLocation();
+  const search = useQueryText();
+  const [, go] = useLocation();
   const view = useMemo(() => parseView(search), [search]);
   const change = useCallback(
     (c: Partial<View>) => {
       const q = writeView(location.search, { ...parseView(location.search), ...c });
-      go(path + (q ? `?${q}` : ''));
+      go(location.pathname + (q ? `?${q}` : ''));
     },
-    [go, path],
+    [go],
   );
   return [view, change];
 }
 
 /** One more parameter of a page. Values that equal the default are not written; changes replace the step, not add one, when quiet. */
 export function useParam(name: string, fallback = '', quiet = false): [string, (value: string) => void] {
-  const search = useSearch();
-  const [path, go] = useLocation();
+  const search = useQueryText();
+  const [, go] = useLocation();
   const value = new URLSearchParams(search).get(name) ?? fallback;
   const set = useCallback(
     (v: string) => {
@@ -54,9 +60,9 @@ export function useParam(name: string, fallback = '', quiet = false): [string, (
       if (v === fallback) q.delete(name);
       else q.set(name, v);
       const text = q.toString();
-      go(path + (text ? `?${text}` : ''), { replace: quiet });
+      go(location.pathname + (text ? `?${text}` : ''), { replace: quiet });
     },
-    [go, path, name, fallback, quiet],
+    [go, name, fallback, quiet],
   );
   return [value, set];
 }

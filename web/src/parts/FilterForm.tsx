@@ -1,11 +1,12 @@
-import { Button, Group, Select, Stack, TagsInput } from '@mantine/core';
+import { Button, Group, MultiSelect, Select, Stack, TagsInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { text, useReport, useScope } from '../api/report';
+import { useCohorts } from '../api/saved';
 import * as names from '../format/names';
 import type { Filter } from '../state/filters';
 
-const dims = ['path', 'host', 'referrer_host', 'channel', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'country', 'region', 'city', 'device', 'os', 'browser', 'type', 'user_id'];
+const dims = ['path', 'host', 'referrer_host', 'channel', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'country', 'region', 'city', 'device', 'os', 'browser', 'type', 'user_id', 'cohort'];
 const ways = [
   { value: 'is', label: 'is' },
   { value: 'not', label: 'is not' },
@@ -21,9 +22,12 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
   const [typed, setTyped] = useState('');
   const [listed, { open, close }] = useDisclosure(false);
   const { from, to } = useScope();
-  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200, totals: false });
-  const contains = way === 'has' || way === 'lacks';
-  const suggestions = contains ? [] : [...new Set((known.data?.data ?? []).map((r) => text(r, dim)).filter((v) => v !== ''))];
+  const ofCohorts = dim === 'cohort';
+  const [sought, seek] = useState('');
+  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200, totals: false }, !ofCohorts);
+  const cohorts = useCohorts(ofCohorts);
+  const contains = !ofCohorts && (way === 'has' || way === 'lacks');
+  const suggestions = contains || ofCohorts ? [] : [...new Set((known.data?.data ?? []).map((r) => text(r, dim)).filter((v) => v !== ''))];
   const all = typed.trim() && !values.includes(typed.trim()) ? [...values, typed.trim()] : values;
   return (
     <form
@@ -36,18 +40,37 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
         <Group gap="xs" grow>
           <Select
             aria-label="Column"
-            data={[...new Set([...dims, dim])].map((d) => ({ value: d, label: names.dim(d) }))}
+            data={[...new Set([...dims, dim, ...(/^props\.\S+$/.test(sought) ? [sought] : [])])].map((d) => ({ value: d, label: d.startsWith('props.') ? `Property ${d.slice(6)}` : names.dim(d) }))}
+            onSearchChange={seek}
+            filter={({ options, search }) => options.filter((o) => 'label' in o && (o.label.toLowerCase().includes(search.toLowerCase()) || o.value === search))}
+            nothingFoundMessage="For a property write props.name"
             value={dim}
             onChange={(v) => {
               if (!v) return;
               setDim(v);
               setValues([]);
+              if (v === 'cohort' && way !== 'not') setWay('is');
             }}
             searchable
             comboboxProps={{ withinPortal: false }}
           />
-          <Select aria-label="Comparison" data={ways} value={way} onChange={(v) => v && setWay(v)} comboboxProps={{ withinPortal: false }} />
+          <Select aria-label="Comparison" data={ofCohorts ? ways.slice(0, 2) : ways} value={way} onChange={(v) => v && setWay(v)} comboboxProps={{ withinPortal: false }} />
         </Group>
+        {ofCohorts ? (
+          <MultiSelect
+            aria-label="Values"
+            placeholder={values.length > 0 ? '' : cohorts.data?.length === 0 ? 'No cohort is saved yet' : 'Cohorts'}
+            data={(cohorts.data ?? []).map((c) => ({ value: c.id, label: c.name }))}
+            value={values}
+            onChange={setValues}
+            dropdownOpened={listed}
+            onDropdownOpen={open}
+            onDropdownClose={close}
+            onOptionSubmit={close}
+            comboboxProps={{ withinPortal: false }}
+            data-autofocus
+          />
+        ) : (
         <TagsInput
           aria-label="Values"
           placeholder={values.length === 0 ? 'Values' : ''}
@@ -67,6 +90,7 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
           renderOption={({ option }) => names.value(dim, option.value)}
           data-autofocus
         />
+        )}
         <Button type="submit" disabled={all.length === 0}>
           {filter ? 'Change the filter' : 'Add the filter'}
         </Button>

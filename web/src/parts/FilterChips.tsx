@@ -1,0 +1,87 @@
+import { Button, Popover } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconFilter, IconX } from '@tabler/icons-react';
+import { lazy, Suspense, useState } from 'react';
+import { useCohorts } from '../api/saved';
+import * as names from '../format/names';
+import type { Filter } from '../state/filters';
+import css from './FilterChips.module.css';
+import { sentence } from './filters';
+
+const FilterForm = lazy(() => import('./FilterForm'));
+
+/** Filters as chips, each to be changed or taken away, and a button for one more. `label` is the button's text; `small` is for lists within cards. */
+export function FilterChips({ filters, onChange, label = 'Filter', small = false }: { filters: Filter[]; onChange: (f: Filter[]) => void; label?: string; small?: boolean }) {
+  return (
+    <>
+      {filters.map((f, i) => (
+        <Chip
+          // a filter has no id of its own: its place is what it is
+          // oxlint-disable-next-line react/no-array-index-key
+          key={i}
+          filter={f}
+          small={small}
+          onChange={(g) => onChange(filters.map((old, j) => (j === i ? g : old)))}
+          onRemove={() => onChange(filters.filter((_, j) => j !== i))}
+        />
+      ))}
+      {!small && filters.length > 1 && (
+        <Button variant="subtle" onClick={() => onChange([])}>
+          Clear
+        </Button>
+      )}
+      <Add label={label} small={small} onAdd={(f) => onChange([...filters, f])} />
+    </>
+  );
+}
+
+function Chip({ filter, small, onChange, onRemove }: { filter: Filter; small: boolean; onChange: (f: Filter) => void; onRemove: () => void }) {
+  const [opened, { close, open, toggle }] = useDisclosure(false);
+  const cohorts = useCohorts(filter.dim === 'cohort');
+  const says = sentence(filter, filter.dim === 'cohort' ? (id) => cohorts.data?.find((c) => c.id === id)?.name ?? id : undefined);
+  return (
+    <span className={css.chip} data-small={small || undefined}>
+      <Popover opened={opened} onChange={(o) => (o ? open() : close())} position="bottom-end" trapFocus returnFocus width={300}>
+        <Popover.Target>
+          <button type="button" className={css.what} onClick={toggle} title={`Change this filter: ${names.dim(filter.dim)} ${says}`}>
+            <span>{names.dim(filter.dim)}</span> <b className="cut">{says}</b>
+          </button>
+        </Popover.Target>
+        <Popover.Dropdown>
+          <Suspense fallback={null}>
+            <FilterForm filter={filter} onDone={(f) => { onChange(f); close(); }} />
+          </Suspense>
+        </Popover.Dropdown>
+      </Popover>
+      <button type="button" className={css.remove} onClick={onRemove} aria-label={`Remove the filter ${names.dim(filter.dim)} ${says}`}>
+        <IconX size={13} aria-hidden />
+      </button>
+    </span>
+  );
+}
+
+function Add({ label, small, onAdd }: { label: string; small: boolean; onAdd: (f: Filter) => void }) {
+  const [opened, { close, open, toggle }] = useDisclosure(false);
+  const [round, next] = useState(0);
+  return (
+    <Popover opened={opened} onChange={(o) => (o ? open() : close())} position={small ? 'bottom-start' : 'bottom-end'} trapFocus returnFocus width={300}>
+      <Popover.Target>
+        <Button variant={small ? 'subtle' : 'default'} size={small ? 'compact-xs' : 'xs'} leftSection={<IconFilter size={small ? 13 : 15} stroke={1.6} aria-hidden />} onClick={toggle}>
+          {label}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Suspense fallback={null}>
+          <FilterForm
+            key={round}
+            onDone={(f) => {
+              onAdd(f);
+              close();
+              next(round + 1);
+            }}
+          />
+        </Suspense>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
