@@ -109,6 +109,7 @@ describe('funnels', { concurrency: 4, timeout: 150000 }, () => {
     await page.locator('input[aria-label="Column"]').fill('props.plan');
     await page.getByRole('option', { name: 'Property plan' }).click();
     await page.locator('input[aria-label="Values"]').fill('pro');
+    await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Add the filter' }).click();
     await counts(page, [40, 27, 14]);
     await step1.getByRole('button', { name: /^Remove the filter plan/ }).click();

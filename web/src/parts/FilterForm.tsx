@@ -77,13 +77,16 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
           size="sm"
           data={suggestions}
           value={values}
-          onChange={setValues}
+          onChange={(v) => {
+            setValues(v);
+            close(); // the list lies over the button
+          }}
           searchValue={typed}
           onSearchChange={setTyped}
           dropdownOpened={listed}
           onDropdownOpen={open}
           onDropdownClose={close}
-          onOptionSubmit={close} // the list lies over the button
+          onOptionSubmit={close}
           limit={30}
           acceptValueOnBlur={false}
           comboboxProps={{ withinPortal: false }}
