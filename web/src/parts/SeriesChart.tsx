@@ -36,7 +36,7 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
           type: 'value',
           min: 0,
           minInterval: metric.kind === 'count' ? 1 : 0,
-          splitNumber: 4,
+          splitNumber: height < 180 ? 2 : 4,
           axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => show(v, metric.kind === 'decimal' && Number.isInteger(v) ? 'count' : metric.kind) },
           splitLine: { lineStyle: { color: c('line') } },
         },
@@ -74,7 +74,7 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
         ],
       };
     },
-    [rows, before, metric, interval, zone, open],
+    [rows, before, metric, interval, zone, open, height],
   );
   const values = rows.map((r) => number(r, metric.id) ?? 0);
   const peak = values.indexOf(Math.max(...values));

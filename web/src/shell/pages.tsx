@@ -1,4 +1,4 @@
-import { IconActivity, IconChartAreaLine, IconFilterDown, IconSql, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconSql, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -38,6 +38,16 @@ export const pages: Page[] = [
     icon: IconActivity,
     controls: [],
     view: lazy(() => import('../pages/live/Live')),
+  },
+  {
+    id: 'events',
+    title: 'Events',
+    path: '/events',
+    of: 'site',
+    least: 'viewer',
+    icon: IconListDetails,
+    controls: ['range', 'filters'],
+    view: lazy(() => import('../pages/events/Events')),
   },
   {
     id: 'funnels',

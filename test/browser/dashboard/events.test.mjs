@@ -1,0 +1,136 @@
+// The events explorer on a real access log: numbers, filters by clicks on values, pages, and what comes meanwhile.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch, until, weirURL } from '../harness.mjs';
+import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
+
+let browser, site;
+before(async () => {
+  browser = await launch();
+  site = await realSite();
+});
+after(() => browser.close());
+
+const events = () => `/sites/${site.site}/events`;
+const card = (page, title) => page.locator('section', { has: page.getByRole('heading', { name: title, exact: true }) });
+const rows = (page) => card(page, 'Latest').locator('li > button[aria-expanded]');
+const total = async (page) => Number((await card(page, /^Events by/).locator('header b').textContent()).replaceAll(',', ''));
+const totals = (page, n) => until(async () => (await total(page)) === n, { toString: () => `${n} events in all` });
+const chips = (page) => page.locator('[aria-label^="Remove the filter"]');
+
+async function on(t, query = '', options) {
+  const page = await open(t, browser, options);
+  await signIn(page, site.viewer, events() + query);
+  await settled(page);
+  return page;
+}
+
+async function send(...events) {
+  const body = JSON.stringify(events.map((e) => ({ client_id: 'explorer', url: 'http://www.semicomplete.com/explorer', ...e })));
+  const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'; // Node's own is that of a bot
+  const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}`, 'User-Agent': agent }, body });
+  assert.ok(res.ok, await res.text());
+}
+
+const yesterday = `toDate(ts, 'Europe/Berlin') = toDate(now(), 'Europe/Berlin') - 1`; // where nothing comes while the tests run
+
+describe('events', { concurrency: 3, timeout: 150000 }, () => {
+  test('numbers are those of SQL; types are picked by clicks', async (t) => {
+    const page = await on(t, '?range=yesterday');
+    await totals(page, await site.count('count()', yesterday));
+    const [first] = await site.sql(`SELECT formatDateTime(ts, '%H:%i:%S', 'Europe/Berlin') AS clock FROM events WHERE NOT is_bot AND ${yesterday} ORDER BY ts DESC LIMIT 1`);
+    assert.equal(await rows(page).first().locator('time').textContent(), first.clock);
+    const types = card(page, 'Types').locator('li button');
+    const views = await site.count('count()', `${yesterday} AND type = 'pageview'`);
+    assert.equal(await types.filter({ hasText: 'pageview' }).getAttribute('title'), `pageview: ${views.toLocaleString('en-US')}`);
+    await types.filter({ hasText: 'pageview' }).click();
+    await totals(page, views);
+    await settled(page);
+    assert.equal(await types.count(), 2, 'the other type can be picked as well');
+    assert.ok((await rows(page).allTextContents()).every((x) => x.includes('View')));
+    await types.filter({ hasText: 'request' }).click();
+    await totals(page, await site.count('count()', yesterday));
+    await sound(page, 'events');
+  });
+
+  test('an event opens to all that it has; each value filters; it can be copied', async (t) => {
+    const page = await on(t, '?range=yesterday', { permissions: ['clipboard-read', 'clipboard-write'] });
+    const row = rows(page).nth(2);
+    await row.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Copy as JSON' }).waitFor();
+    await settled(page);
+    await sound(page, 'an open event');
+    await shoot(page, 'events-light');
+    await page.getByRole('button', { name: 'Copy as JSON' }).click();
+    await page.getByText('Copied').waitFor();
+    const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+    assert.ok(copied.event_id && copied.client_id && copied.props);
+    assert.equal(new URL(page.url()).searchParams.get('event'), copied.event_id, 'the open event stands in the address');
+    await page.reload();
+    await settled(page);
+    assert.equal(await rows(page).nth(2).getAttribute('aria-expanded'), 'true');
+    const escaped = (s) => String(s).replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+    await page.getByRole('button', { name: copied.path, exact: true }).click();
+    await totals(page, await site.count('count()', `${yesterday} AND path = '${escaped(copied.path)}'`));
+    await settled(page);
+    const [name, value] = Object.entries(copied.props).find(([, v]) => typeof v === 'string');
+    await page.getByTitle(`Filter by ${name}: ${value}`, { exact: true }).first().click();
+    await totals(page, await site.count('count()', `${yesterday} AND path = '${escaped(copied.path)}' AND props['${name}'] = '${escaped(value)}'`));
+    assert.equal(await chips(page).count(), 2);
+    await settled(page);
+    await sound(page, 'filtered by a property');
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await totals(page, await site.count('count()', yesterday));
+  });
+
+  test('pages of events give each once, and newer ones wait until they are wanted', async (t) => {
+    const page = await on(t, '?f=url:http%3A%2F%2Fwww.semicomplete.com%2Fexplorer');
+    await page.getByText('No events in this time that these filters let through.').first().waitFor();
+    await sound(page, 'no events');
+    const ts = Date.now() - 60_000;
+    await send(...Array.from({ length: 120 }, (_, i) => ({ event_id: `x${i}`, type: 'step', ts: ts + i, props: { n: i } })));
+    await page.reload();
+    await until(async () => (await rows(page).count()) === 50, 'the first page');
+    await card(page, 'Latest').getByRole('button', { name: 'Earlier events' }).click();
+    await until(async () => (await rows(page).count()) === 100, 'the second page');
+    const before = await rows(page).allTextContents();
+    await send({ event_id: 'y', type: 'purchase', props: { plan: 'pro' } });
+    await page.getByRole('button', { name: '1 newer event' }).waitFor();
+    assert.deepEqual(await rows(page).allTextContents(), before, 'nothing moves');
+    await sound(page, 'newer events');
+    await card(page, 'Latest').getByRole('button', { name: 'Earlier events' }).click();
+    await until(async () => (await rows(page).count()) === 120, 'all events');
+    await page.getByText('120, all of them').waitFor();
+    const numbers = (await rows(page).allTextContents()).map((x) => Number(/n: (\d+)/.exec(x)[1]));
+    assert.deepEqual(numbers, Array.from({ length: 120 }, (_, i) => 119 - i));
+    await page.getByRole('button', { name: '1 newer event' }).click();
+    await until(async () => (await rows(page).first().textContent()).includes('purchase'), 'the newer event');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('bots are shown when they are wanted; a filter that is none is said', async (t) => {
+    const page = await on(t, '?range=yesterday');
+    await page.getByRole('switch', { name: 'With bots' }).press('Space');
+    await totals(page, Number((await site.sql(`SELECT count() AS n FROM events WHERE ${yesterday}`))[0].n));
+    assert.match(page.url(), /bots=include/);
+    assert.deepEqual(page.faults, []);
+    await page.goto(`${weirURL}${events()}?f=nothing:x`);
+    await page.getByText('there is no column').first().waitFor();
+  });
+
+  test('dark, and on a phone', async (t) => {
+    const dark = await on(t, '?range=30d', { colorScheme: 'dark' });
+    await rows(dark).first().click();
+    await sound(dark, 'dark');
+    await dark.waitForTimeout(500);
+    await shoot(dark, 'events-dark', false);
+    const phone = await on(t, '?range=30d', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    await rows(phone).first().click();
+    const wide = await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
+    assert.ok(wide <= 0, `${wide} px hang over`);
+    await sound(phone, 'phone');
+    await phone.waitForTimeout(500);
+    await shoot(phone, 'events-phone', false);
+  });
+});

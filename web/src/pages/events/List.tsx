@@ -1,0 +1,83 @@
+import { Button } from '@mantine/core';
+import { IconArrowUp, IconChevronRight } from '@tabler/icons-react';
+import { keyOf, useEvents, useNewer, type Event } from '../../api/events';
+import { useSite } from '../../api/site';
+import * as names from '../../format/names';
+import { exact } from '../../format/numbers';
+import { clockSeconds, dayShort, moment } from '../../format/time';
+import { Answer, ProblemNotice } from '../../parts/Answer';
+import { Card } from '../../parts/Card';
+import { useParam, useView } from '../../state/url';
+import { subject } from './columns';
+import { Details } from './Details';
+import css from './Events.module.css';
+import type { EventScope } from './Events';
+
+/** The events, a line each; one line is open at a time and stands in the address. */
+export function List({ question }: { question: EventScope }) {
+  const { zone } = useSite();
+  const [view] = useView();
+  const [opened, open] = useParam('event', '', true);
+  const events = useEvents(question);
+  const first = events.data?.pages[0];
+  const newer = useNewer(question, first, question.to === undefined);
+  const all = events.data?.pages.flatMap((p) => p.events ?? []) ?? [];
+  return (
+    <Card title="Latest" aside={<span className={css.shown}>{all.length > 0 && `${exact(all.length)}${events.hasNextPage ? ' shown' : ', all of them'}`}</span>} className={css.list}>
+      <div role="status" className={css.newer}>
+        {newer.count > 0 && (
+          <Button size="compact-xs" variant="light" leftSection={<IconArrowUp size={13} aria-hidden />} onClick={newer.show}>
+            {newer.more ? `More than ${exact(newer.count)} newer events` : newer.count === 1 ? '1 newer event' : `${exact(newer.count)} newer events`}
+          </Button>
+        )}
+      </div>
+      <Answer query={events} height={520} empty={() => all.length === 0 && `No events in this time${view.filters.length > 0 ? ' that these filters let through' : ''}.`}>
+        {() => (
+          <>
+            <ul className={css.events}>
+              {all.map((e, i) => {
+                const key = keyOf(e);
+                return <Row key={`${key} ${i}`} event={e} zone={zone} day={i === 0 || dayShort(e.ts ?? '', zone) !== dayShort(all[i - 1]?.ts ?? '', zone)} opened={opened === key} onOpen={() => open(opened === key ? '' : key)} />;
+              })}
+            </ul>
+            {events.isFetchNextPageError && <ProblemNotice error={events.error} retry={() => void events.fetchNextPage()} />}
+            {events.hasNextPage && (
+              <Button variant="default" fullWidth mt="sm" loading={events.isFetchingNextPage} onClick={() => void events.fetchNextPage()}>
+                Earlier events
+              </Button>
+            )}
+          </>
+        )}
+      </Answer>
+    </Card>
+  );
+}
+
+function Row({ event: e, zone, day, opened, onOpen }: { event: Event; zone: string; day: boolean; opened: boolean; onOpen: () => void }) {
+  const visitor = e.user_id || e.client_id;
+  const { path, props } = subject(e);
+  return (
+    <>
+      {day && <li className={css.day}>{dayShort(e.ts ?? '', zone)}</li>}
+      <li data-opened={opened || undefined}>
+        <button type="button" className={css.row} aria-expanded={opened} onClick={onOpen}>
+          <IconChevronRight size={14} className={css.chevron} aria-hidden />
+          <time className="num" dateTime={e.ts ?? undefined} title={e.ts ? moment(e.ts, zone) : undefined}>
+            {e.ts ? clockSeconds(e.ts, zone) : '–'}
+          </time>
+          <span className={css.type} data-page={e.type === 'pageview' || undefined}>
+            {e.type === 'pageview' ? 'View' : (e.type ?? 'hidden')}
+          </span>
+          <span className="cut">
+            {path} <span className={css.props}>{props}</span>
+          </span>
+          <span className={`mono cut ${css.visitor}`}>{visitor}</span>
+          <span className={css.flag} role="img" aria-label={names.country(e.country ?? '')} title={names.country(e.country ?? '')}>
+            {names.flag(e.country ?? '')}
+          </span>
+        </button>
+        {opened && <Details event={e} zone={zone} />}
+      </li>
+    </>
+  );
+}
