@@ -1,4 +1,4 @@
-import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconSql, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconSettings, IconSql, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -68,6 +68,17 @@ export const pages: Page[] = [
     icon: IconSql,
     controls: [],
     view: lazy(() => import('../pages/sql/Sql')),
+  },
+  {
+    id: 'settings',
+    title: 'Settings',
+    path: '/settings',
+    more: ['/keys', '/people', '/privacy', '/limits', '/general'],
+    of: 'tenant',
+    least: 'admin',
+    icon: IconSettings,
+    controls: [],
+    view: lazy(() => import('../pages/settings/Settings')),
   },
 ];
 

@@ -1,0 +1,99 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { answer, client, json } from './client';
+import type { components } from './schema';
+import { useMe } from './session';
+
+type S = components['schemas'];
+export type Source = S['SourceView'];
+export type SourcePatch = S['SourcePatch'];
+export type Key = S['KeyView'];
+export type User = S['UserView'];
+export type Mask = S['MaskView'];
+export type PrivacyRule = S['PrivacyRuleRequest'];
+
+/** The tenant of the page: that of the key or user, or the one for which an operator acts. */
+export function useTenantId(): string {
+  return useMe().data?.tenant ?? '';
+}
+
+const base = (tenant: string) => `/api/v1/tenants/${encodeURIComponent(tenant)}`;
+const at = (...parts: string[]) => parts.map(encodeURIComponent).join('/');
+
+export function useSources() {
+  const tenant = useTenantId();
+  return useQuery({ queryKey: ['settings', 'sources'], queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/sources', { params: { path: { tenant } }, signal }))).sources ?? [] });
+}
+
+export function useKeys() {
+  const tenant = useTenantId();
+  return useQuery({ queryKey: ['settings', 'keys'], queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/keys', { params: { path: { tenant } }, signal }))).keys ?? [] });
+}
+
+export function useUsers() {
+  const tenant = useTenantId();
+  return useQuery({ queryKey: ['settings', 'users'], queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/users', { params: { path: { tenant } }, signal }))).users ?? [] });
+}
+
+export function usePolicy() {
+  const tenant = useTenantId();
+  return useQuery({ queryKey: ['settings', 'policy'], queryFn: ({ signal }) => answer(client.GET('/api/v1/tenants/{tenant}/policy', { params: { path: { tenant } }, signal })) });
+}
+
+export function useTenant() {
+  const tenant = useTenantId();
+  return useQuery({ queryKey: ['settings', 'tenant'], queryFn: ({ signal }) => answer(client.GET('/api/v1/tenants/{tenant}', { params: { path: { tenant } }, signal })) });
+}
+
+/** The limits that hold and what of them is used, as of the last seconds. */
+export const useLimits = () => useQuery({ queryKey: ['settings', 'limits'], queryFn: ({ signal }) => answer(client.GET('/api/v1/limits', { signal })), refetchInterval: 3000 });
+
+export type LastEvent = { ts: string; received_at: string; type: string; path: string; is_bot: boolean } | undefined;
+
+/** The newest event of a site; undefined while there is none. While one waits for the first it is asked for every two seconds. */
+export const useLastEvent = (site: string) =>
+  useQuery({
+    queryKey: ['settings', 'last-event', site],
+    queryFn: async ({ signal }): Promise<{ last: LastEvent }> => {
+      const { events } = await answer(client.GET('/api/v1/analytics/{site_id}/events', { params: { path: { site_id: site }, query: { limit: 1, from: '400d', bots: 'include' } }, signal }));
+      return { last: (events as unknown as LastEvent[] | null)?.[0] };
+    },
+    refetchInterval: (q) => (q.state.data && !q.state.data.last ? 2000 : 30_000),
+  });
+
+/** A property or column that a rule may name is suggested from what the tenant's events have. */
+export const useSchemaNames = () =>
+  useQuery({
+    queryKey: ['settings', 'schema'],
+    staleTime: 5 * 60_000,
+    queryFn: async ({ signal }) => {
+      const s = await answer(client.GET('/api/v1/schema', { signal }));
+      return { columns: (s.columns ?? []).map((c) => c.name), properties: (s.properties ?? []).map((p) => p.name) };
+    },
+  });
+
+type Change = { path: string; method: 'POST' | 'PATCH' | 'DELETE'; body?: unknown };
+
+/** One change of the tenant's settings; everything that shows them is asked again after it. The promise is the answer, or fails with a Problem. */
+export function useChange<T = unknown>() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ path, method, body }: Change) => json<T>(path, { method, ...(body !== undefined && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }) }),
+    onSettled: () => Promise.all([queries.invalidateQueries({ queryKey: ['settings'] }), queries.invalidateQueries({ queryKey: ['sites'] })]),
+  });
+}
+
+/** The changes that there are, of a tenant. */
+export const changes = (tenant: string) => ({
+  createSource: (body: { id: string } & SourcePatch): Change => ({ path: `${base(tenant)}/sources`, method: 'POST', body }),
+  updateSource: (id: string, body: SourcePatch): Change => ({ path: `${base(tenant)}/${at('sources', id)}`, method: 'PATCH', body }),
+  deleteSource: (id: string): Change => ({ path: `${base(tenant)}/${at('sources', id)}`, method: 'DELETE' }),
+  createKey: (body: { role: string; name: string; expires?: string; source?: string }): Change => ({ path: `${base(tenant)}/keys`, method: 'POST', body }),
+  rotateKey: (id: string, body: { overlap: string; never?: boolean; expires?: string }): Change => ({ path: `${base(tenant)}/${at('keys', id)}/rotate`, method: 'POST', body }),
+  deleteKey: (id: string): Change => ({ path: `${base(tenant)}/${at('keys', id)}`, method: 'DELETE' }),
+  createUser: (body: { email: string; name: string; role: string; password: string }): Change => ({ path: `${base(tenant)}/users`, method: 'POST', body }),
+  updateUser: (id: string, body: { role?: string; name?: string; password?: string }): Change => ({ path: `${base(tenant)}/${at('users', id)}`, method: 'PATCH', body }),
+  deleteUser: (id: string): Change => ({ path: `${base(tenant)}/${at('users', id)}`, method: 'DELETE' }),
+  setMasks: (masks: Mask[]): Change => ({ path: `${base(tenant)}/policy`, method: 'PATCH', body: { masks } }),
+  setWebhook: (webhook: string): Change => ({ path: `${base(tenant)}/policy`, method: 'PATCH', body: { budget: { webhook } } }),
+  setTimeout: (session_timeout: string): Change => ({ path: base(tenant), method: 'PATCH', body: { settings: { session_timeout } } }),
+});

@@ -1,0 +1,172 @@
+import { Button, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
+import { IconChevronRight, IconPlus } from '@tabler/icons-react';
+import { useState } from 'react';
+import { changes, useChange, useLastEvent, useSources, useTenantId, type Source } from '../../api/settings';
+import { ago } from '../../format/time';
+import { Answer, ProblemNotice } from '../../parts/Answer';
+import { Card } from '../../parts/Card';
+import { Copy } from '../../parts/Copy';
+import { useParam } from '../../state/url';
+import { faultOf } from './fields';
+import { SourceSettings } from './Source';
+import css from './Settings.module.css';
+import { zones } from './zones';
+
+/** The sources of the tenant; one of them is opened by the address. */
+export default function Sources() {
+  const sources = useSources();
+  const [id, open] = useParam('source');
+  const [made, setMade] = useState<{ id: string; key: string }>();
+  const [making, make] = useState(false);
+  return (
+    <Answer query={sources} height={240}>
+      {(list) => {
+        const one = list.find((s) => s.id === id);
+        if (one) return <SourceSettings key={one.id} source={one} writeKey={made?.id === one.id ? made.key : undefined} onClose={() => open('')} />;
+        return (
+          <Card title="Sources" aside={<Button leftSection={<IconPlus size={15} aria-hidden />} onClick={() => make(true)}>New source</Button>} className={css.flush}>
+            {id !== '' && <p className={css.hint}>There is no source called {id}.</p>}
+            {list.length === 0 && (
+              <p className={css.hint}>
+                A source is a site, an app or a service that sends events. Make one, put its snippet into your pages, and this page says when the first event arrives.
+              </p>
+            )}
+            <ul className={css.list}>
+              {list.map((s) => (
+                <Row key={s.id} source={s} onOpen={() => open(s.id)} />
+              ))}
+            </ul>
+            {making && (
+              <NewSource
+                taken={list.map((s) => s.id)}
+                onClose={() => make(false)}
+                onMade={(s) => {
+                  setMade({ id: s.id, key: s.write_key });
+                  make(false);
+                  open(s.id);
+                }}
+              />
+            )}
+          </Card>
+        );
+      }}
+    </Answer>
+  );
+}
+
+function Row({ source: s, onOpen }: { source: Source; onOpen: () => void }) {
+  return (
+    <li>
+      <button type="button" className={css.row} onClick={onOpen}>
+        <span className={css.what}>
+          <strong className="cut">{s.name || s.id}</strong>
+          <small className="mono cut">{s.site_id}</small>
+        </span>
+        <Arrival site={s.site_id} zone={s.time_zone} short />
+        <IconChevronRight size={16} stroke={1.6} aria-hidden />
+      </button>
+    </li>
+  );
+}
+
+/** Whether events arrive: what the last one was, or that the first is waited for. */
+export function Arrival({ site, zone, short }: { site: string; zone: string; short?: boolean }) {
+  const { data, error, isPending } = useLastEvent(site);
+  if (error && !data) return short ? <span className={css.quiet}>Not known</span> : <ProblemNotice error={error} />;
+  if (isPending) return <span className={css.quiet}>…</span>;
+  const last = data?.last;
+  return (
+    <span className={css.arrival} data-live={last ? true : undefined} role={short ? undefined : 'status'}>
+      <i aria-hidden />
+      {last ? (
+        <span>
+          {short ? 'Last event ' : 'Events arrive. The last one: '}
+          {!short && (
+            <>
+              <b>{last.type}</b> {last.path && <span className="mono">{last.path}</span>}{' '}
+            </>
+          )}
+          {ago(last.received_at, zone)}
+        </span>
+      ) : (
+        'Waiting for the first event…'
+      )}
+    </span>
+  );
+}
+
+const idOf = (name: string) =>
+  name
+    .toLowerCase()
+    .normalize('NFKD')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
+
+function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: Source & { write_key: string }) => void; onClose: () => void }) {
+  const tenant = useTenantId();
+  const change = useChange<Source & { write_key: string }>();
+  const [name, setName] = useState('');
+  const [typed, setId] = useState<string>();
+  const [zone, setZone] = useState(Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+  const [hostnames, setHostnames] = useState<string[]>([]);
+  const id = typed ?? idOf(name);
+  const fault = (f: string) => faultOf(change.error, f);
+  return (
+    <Modal opened onClose={onClose} title="New source" size="md">
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          change.mutate(changes(tenant).createSource({ id, name: name.trim(), time_zone: zone, hostnames }), { onSuccess: onMade });
+        }}
+      >
+        <Stack gap="sm">
+          <TextInput label="Name" placeholder="Shop" data-autofocus required value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={200} error={fault('name')} />
+          <TextInput
+            label="Id"
+            description="In the API and the command line. It cannot change."
+            required
+            value={id}
+            onChange={(e) => setId(e.currentTarget.value)}
+            maxLength={63}
+            classNames={{ input: 'mono' }}
+            error={fault('id') ?? (taken.includes(id) ? 'There is a source with this id' : undefined)}
+          />
+          <Select label="Time zone" description="In which its days begin and its reports are." data={zones()} value={zone} onChange={(v) => v && setZone(v)} searchable limit={80} allowDeselect={false} error={fault('time_zone')} />
+          <TagsInput label="Hostnames" description="Whose pages may send, like www.example.com or *.example.com; none allows all." value={hostnames} onChange={setHostnames} splitChars={[',', ' ']} error={fault('hostnames')} />
+          {change.error && !['id', 'name', 'time_zone', 'hostnames'].some(fault) && <ProblemNotice error={change.error} />}
+          <Group justify="flex-end" gap="xs">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={change.isPending} disabled={id === '' || name.trim() === '' || taken.includes(id)}>
+              Create the source
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+/** The line for a page's head, and whether it works. */
+export function Snippet({ source: s, writeKey }: { source: Source; writeKey: string | undefined }) {
+  const site = encodeURIComponent(s.site_id);
+  return (
+    <Card title="Snippet">
+      <Stack gap="sm">
+        <p className={css.text}>Put this line into the head of every page. It counts page views, clicks and time on the page; docs/SDK.md says what else it can.</p>
+        <Copy label="Snippet" text={`<script defer src="${location.origin}/sdk.js?site_id=${site}" data-site="${s.site_id}"></script>`} />
+        <Arrival site={s.site_id} zone={s.time_zone} />
+        {writeKey && (
+          <div className={css.once}>
+            <p className={css.text}>
+              <b>Write key</b>, for servers and apps that send events of this source. It is shown only now: keep it.
+            </p>
+            <Copy label="Write key" text={writeKey} />
+          </div>
+        )}
+      </Stack>
+    </Card>
+  );
+}

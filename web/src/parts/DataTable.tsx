@@ -1,0 +1,52 @@
+import type { ReactNode } from 'react';
+import css from './DataTable.module.css';
+
+/** A column: `right` for numbers; `wide` gets the room that is left. */
+export type DataColumn<T> = { head: string; cell: (row: T) => ReactNode; right?: boolean; wide?: boolean; quiet?: boolean };
+
+/** A table of a few dozen rows. In narrow windows it scrolls by itself. */
+export function DataTable<T>({ label, columns, rows, id, foot }: { label: string; columns: DataColumn<T>[]; rows: T[]; id: (row: T) => string; foot?: ReactNode[] }) {
+  return (
+    // what scrolls must be reached by the keyboard
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className={css.scroll} tabIndex={0} role="region" aria-label={label}>
+      <table className={css.table}>
+        <thead>
+          <tr>
+            {columns.map((c, i) => (
+              // columns have no ids, and their heads may be empty
+              // oxlint-disable-next-line react/no-array-index-key
+              <th key={i} scope="col" data-right={c.right || undefined} data-wide={c.wide || undefined}>
+                {c.head || <span className="hidden">Actions</span>}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((r) => (
+            <tr key={id(r)}>
+              {columns.map((c, i) => (
+                // oxlint-disable-next-line react/no-array-index-key
+                <td key={i} className={c.right ? 'num' : undefined} data-wide={c.wide || undefined} data-quiet={c.quiet || undefined}>
+                  {c.cell(r)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+        {foot && (
+          <tfoot>
+            <tr>
+              {foot.map((f, i) => (
+                // oxlint-disable-next-line react/no-array-index-key
+                <td key={i} className={columns[i]?.right ? 'num' : undefined}>
+                  {f}
+                </td>
+              ))}
+            </tr>
+          </tfoot>
+        )}
+      </table>
+    </div>
+  );
+}
