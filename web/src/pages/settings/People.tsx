@@ -9,7 +9,7 @@ import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
 import { DataTable } from '../../parts/DataTable';
-import { faultOf, named, roleOptions, roles } from './fields';
+import { faultOf, roleOptions, roles } from './fields';
 import css from './Settings.module.css';
 
 const humanRoles = ['viewer', 'analyst', 'admin'];

@@ -8,7 +8,7 @@ import { Confirm } from '../../parts/Confirm';
 import { faultOf, Form, useDraft } from './fields';
 import { PrivacyForm } from './PrivacyForm';
 import css from './Settings.module.css';
-import { Snippet } from './Sources';
+import { Snippet } from './Snippet';
 import { days, zones } from './zones';
 
 /** One source: its snippet, what it is called, who may send to it, what is done about personal data, and its end. */

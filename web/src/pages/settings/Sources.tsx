@@ -1,16 +1,15 @@
 import { Button, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
 import { IconChevronRight, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
-import { changes, useChange, useLastEvent, useSources, useTenantId, type Source } from '../../api/settings';
-import { ago } from '../../format/time';
+import { changes, useChange, useSources, useTenantId, type Source } from '../../api/settings';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
-import { Copy } from '../../parts/Copy';
 import { useParam } from '../../state/url';
 import { faultOf } from './fields';
 import { SourceSettings } from './Source';
 import css from './Settings.module.css';
-import { zones } from './zones';
+import { Arrival } from './Snippet';
+import { ownZone, zones } from './zones';
 
 /** The sources of the tenant; one of them is opened by the address. */
 export default function Sources() {
@@ -69,32 +68,6 @@ function Row({ source: s, onOpen }: { source: Source; onOpen: () => void }) {
   );
 }
 
-/** Whether events arrive: what the last one was, or that the first is waited for. */
-export function Arrival({ site, zone, short }: { site: string; zone: string; short?: boolean }) {
-  const { data, error, isPending } = useLastEvent(site);
-  if (error && !data) return short ? <span className={css.quiet}>Not known</span> : <ProblemNotice error={error} />;
-  if (isPending) return <span className={css.quiet}>…</span>;
-  const last = data?.last;
-  return (
-    <span className={css.arrival} data-live={last ? true : undefined} role={short ? undefined : 'status'}>
-      <i aria-hidden />
-      {last ? (
-        <span>
-          {short ? 'Last event ' : 'Events arrive. The last one: '}
-          {!short && (
-            <>
-              <b>{last.type}</b> {last.path && <span className="mono">{last.path}</span>}{' '}
-            </>
-          )}
-          {ago(last.received_at, zone)}
-        </span>
-      ) : (
-        'Waiting for the first event…'
-      )}
-    </span>
-  );
-}
-
 const idOf = (name: string) =>
   name
     .toLowerCase()
@@ -108,7 +81,7 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
   const change = useChange<Source & { write_key: string }>();
   const [name, setName] = useState('');
   const [typed, setId] = useState<string>();
-  const [zone, setZone] = useState(Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+  const [zone, setZone] = useState(ownZone);
   const [hostnames, setHostnames] = useState<string[]>([]);
   const id = typed ?? idOf(name);
   const fault = (f: string) => faultOf(change.error, f);
@@ -146,27 +119,5 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
         </Stack>
       </form>
     </Modal>
-  );
-}
-
-/** The line for a page's head, and whether it works. */
-export function Snippet({ source: s, writeKey }: { source: Source; writeKey: string | undefined }) {
-  const site = encodeURIComponent(s.site_id);
-  return (
-    <Card title="Snippet">
-      <Stack gap="sm">
-        <p className={css.text}>Put this line into the head of every page. It counts page views, clicks and time on the page; docs/SDK.md says what else it can.</p>
-        <Copy label="Snippet" text={`<script defer src="${location.origin}/sdk.js?site_id=${site}" data-site="${s.site_id}"></script>`} />
-        <Arrival site={s.site_id} zone={s.time_zone} />
-        {writeKey && (
-          <div className={css.once}>
-            <p className={css.text}>
-              <b>Write key</b>, for servers and apps that send events of this source. It is shown only now: keep it.
-            </p>
-            <Copy label="Write key" text={writeKey} />
-          </div>
-        )}
-      </Stack>
-    </Card>
   );
 }
