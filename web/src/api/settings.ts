@@ -52,7 +52,7 @@ export type LastEvent = { ts: string; received_at: string; type: string; path: s
 /** The newest event of a site; undefined while there is none. While one waits for the first it is asked for every two seconds. */
 export const useLastEvent = (site: string) =>
   useQuery({
-    queryKey: ['settings', 'last-event', site],
+    queryKey: ['last-event', site],
     queryFn: async ({ signal }): Promise<{ last: LastEvent }> => {
       const { events } = await answer(client.GET('/api/v1/analytics/{site_id}/events', { params: { path: { site_id: site }, query: { limit: '1', from: '400d', bots: 'include' } }, signal }));
       return { last: (events as unknown as LastEvent[] | null)?.[0] };

@@ -38,7 +38,7 @@ export function Snippet({ source: s, writeKey }: { source: Source; writeKey: str
   return (
     <Card title="Snippet">
       <Stack gap="sm">
-        <p className={css.text}>Put this line into the head of every page. It counts page views, clicks and time on the page; docs/SDK.md says what else it can.</p>
+        <p className={css.text}>Put this line into the head of every page. It counts page views, clicks and time on the page; the page of the SDK in the documentation says what else it can.</p>
         <Copy label="Snippet" text={`<script defer src="${location.origin}/sdk.js?site_id=${site}" data-site="${s.site_id}"></script>`} />
         <Arrival site={s.site_id} zone={s.time_zone} />
         {writeKey && (
