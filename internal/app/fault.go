@@ -1,11 +1,16 @@
 package app
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
+
+	"weir/internal/session/stitch"
 )
 
 // faultFromEnv returns the fault of WEIR_FAULT, "step:n": the process kills itself with SIGKILL when the processor does that step for the
@@ -23,4 +28,21 @@ func faultFromEnv() func(step string) {
 			select {}
 		}
 	}
+}
+
+// stitchFromEnv reads WEIR_STITCH: the fields of stitch.Config as JSON, times in milliseconds. Without it the defaults hold. It exists for tests of sessions, which cannot
+// wait for an hour.
+func stitchFromEnv() (stitch.Config, error) {
+	text := os.Getenv("WEIR_STITCH")
+	if text == "" {
+		return stitch.Config{}, nil
+	}
+	var c stitch.Config
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return c, fmt.Errorf("WEIR_STITCH: %w", err)
+	}
+	for _, d := range []*time.Duration{&c.Every, &c.Settle, &c.Again, &c.Grace, &c.Orphans, &c.Asked} {
+		*d *= time.Millisecond
+	}
+	return c, nil
 }

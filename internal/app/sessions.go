@@ -13,8 +13,11 @@ import (
 
 // openSessions builds what keeps tenants' days stitched.
 func (a *app) openSessions(context.Context) error {
-	var err error
-	a.stitcher, err = stitch.New(stitch.Config{}, stitch.Deps{
+	cfg, err := stitchFromEnv()
+	if err != nil {
+		return err
+	}
+	a.stitcher, err = stitch.New(cfg, stitch.Deps{
 		State: a.state, Engine: a.engine.Client(), Data: sessionData{a}, Tenants: a.livingTenants, Timeout: a.sessionTimeout, Ready: a.processor.Ready(), Full: a.room.Full, Fault: faultFromEnv(),
 	}, a.log, a.reg)
 	return err
