@@ -23,6 +23,9 @@ type Counts struct {
 	Late         uint64 `json:"late"`      // accepted, waiting in the late stream: part of pending
 	Conflicts    uint64 `json:"conflicts"` // repeats whose payload differs from the first
 	Bytes        uint64 `json:"bytes"`     // bytes of request bodies, as they arrived
+	// Delayed are those of Stored and Late whose time lies before their arrival by more than settle, an hour, Config.LateAfter (each only in
+	// the last that holds). What was imported is not among them.
+	Delayed [delays]uint64 `json:"delayed,omitzero"`
 }
 
 func (c *Counts) add(d Counts) {
@@ -35,6 +38,9 @@ func (c *Counts) add(d Counts) {
 	c.Late += d.Late
 	c.Conflicts += d.Conflicts
 	c.Bytes += d.Bytes
+	for i, n := range d.Delayed {
+		c.Delayed[i] += n
+	}
 }
 
 // Hour is the accounting of one tenant and hour of arrival. Received is the sum of the other
@@ -54,15 +60,20 @@ type Conflict struct {
 	At      time.Time `json:"at"`
 }
 
+// hourKey names what is counted together. Without a site it is all of the tenant's, with one what is that site's part of it.
 type hourKey struct {
 	hour   uint32 // hours since the Unix epoch
 	tenant string
+	site   string
 }
 
 func hourOf(ms int64) uint32 { return uint32(ms / (60 * 60 * 1000)) }
 
 // recentHours is how many hours of accounting stay in memory; older ones are read from the state store when they are asked for.
 const recentHours = 48
+
+// recentSiteHours is the same for the accounting of sites, which is read far less often.
+const recentSiteHours = 2
 
 // account keeps the accounting: in the state store for ever, the last hours in memory. What a commit
 // changes is written in that commit's batch; what doors report is written within a second.
@@ -73,18 +84,22 @@ type account struct {
 	writing sync.Mutex
 
 	mu        sync.Mutex
-	recent    uint32 // the first hour that is in memory
+	recent    uint32    // the first hour that is in memory
+	since     time.Time // when accounting by site began; zero: with the first event
+	aged      uint32    // the hour in which memory was last rid of what is old
 	counts    map[hourKey]*Counts
 	pending   map[hourKey]int64  // may be below zero for a moment: the processor can be faster than the door's report
 	dirty     map[hourKey]bool   // changed by doors since the last flush
 	totals    map[string]*Counts // by tenant, since the start
 	conflicts map[string]Conflict
+	rejects   rejects
+	seen      sightings
 	gone      map[string]bool // tenants whose accounting was erased: nothing more is kept of them
 }
 
 func newAccount(db *pebble.DB) *account {
 	return &account{db: db, counts: map[hourKey]*Counts{}, pending: map[hourKey]int64{}, dirty: map[hourKey]bool{},
-		totals: map[string]*Counts{}, conflicts: map[string]Conflict{}, gone: map[string]bool{}}
+		totals: map[string]*Counts{}, conflicts: map[string]Conflict{}, rejects: newRejects(), seen: newSightings(), gone: map[string]bool{}}
 }
 
 // load reads the last hours.
@@ -93,6 +108,9 @@ func (a *account) load(now time.Time) error {
 		return err
 	}
 	a.recent = hourOf(now.UnixMilli()) - recentHours
+	if err := a.loadSince(now); err != nil {
+		return err
+	}
 	return scanFrom(a.db, []byte{keyAccount}, hourKey{hour: a.recent}.bytes(), func(key, value []byte) error {
 		if len(key) < 5 {
 			return fmt.Errorf("accounting key %q is too short", key)
@@ -101,7 +119,7 @@ func (a *account) load(now time.Time) error {
 		if err := json.Unmarshal(value, c); err != nil {
 			return fmt.Errorf("accounting of %q: %w", key, err)
 		}
-		a.counts[hourKey{binary.BigEndian.Uint32(key[1:]), string(key[5:])}] = c
+		a.counts[hourKey{hour: binary.BigEndian.Uint32(key[1:]), tenant: string(key[5:])}] = c
 		return nil
 	})
 }
@@ -125,7 +143,7 @@ func (a *account) ofLocked(k hourKey) (*Counts, error) {
 		return c, nil
 	}
 	c := &Counts{}
-	if k.hour < a.recent {
+	if k.hour < a.recent || k.site != "" {
 		old, err := a.read(k)
 		if err != nil {
 			return nil, err
@@ -139,6 +157,9 @@ func (a *account) ofLocked(k hourKey) (*Counts, error) {
 // addLocked adds to an hour that ofLocked has returned before, and to the tenant's total.
 func (a *account) addLocked(k hourKey, d Counts) {
 	a.counts[k].add(d)
+	if k.site != "" {
+		return
+	}
 	t := a.totals[k.tenant]
 	if t == nil {
 		t = &Counts{}
@@ -148,6 +169,9 @@ func (a *account) addLocked(k hourKey, d Counts) {
 }
 
 func (k hourKey) bytes() []byte {
+	if k.site != "" {
+		return k.under(keySites)
+	}
 	return append(binary.BigEndian.AppendUint32([]byte{keyAccount}, k.hour), k.tenant...)
 }
 
@@ -156,7 +180,7 @@ func (k hourKey) bytes() []byte {
 func (a *account) commit(b *pebble.Batch, delta map[hourKey]Counts, processed map[hourKey]int64) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	delta = a.living(delta)
+	delta, processed = a.living(withTenants(delta)), waiting(processed)
 	if err := a.stage(b, delta); err != nil {
 		return err
 	}
@@ -211,36 +235,45 @@ func (a *account) movePending(k hourKey, n int64) {
 func (a *account) pend(rows map[hourKey]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for k, n := range rows {
+	for k, n := range waiting(rows) {
 		a.movePending(k, n)
 	}
 }
 
-// rowsByHour counts the rows of a batch by tenant and hour of arrival.
+// rowsByHour counts the rows of a batch by site and hour of arrival.
 func rowsByHour(b *event.Batch) map[hourKey]int64 {
 	out := map[hourKey]int64{}
 	tenants, of := b.Dict(event.ColTenant)
+	sites, siteOf := b.Dict(event.ColSite)
 	times := b.Times(event.ColReceivedAt)
-	for from := 0; from < len(times); { // rows of one tenant and hour mostly lie together
-		tenant, hour := of[from], hourOf(times[from])
+	for from := 0; from < len(times); { // rows of one site and hour mostly lie together
+		tenant, site, hour := of[from], siteOf[from], hourOf(times[from])
 		to := from + 1
-		for to < len(times) && of[to] == tenant && hourOf(times[to]) == hour {
+		for to < len(times) && of[to] == tenant && siteOf[to] == site && hourOf(times[to]) == hour {
 			to++
 		}
-		out[hourKey{hour, string(tenants[tenant])}] += int64(to - from)
+		out[hourKey{hour, string(tenants[tenant]), string(sites[site])}] += int64(to - from)
 		from = to
 	}
 	return out
 }
 
-// door notes what a door decided by itself.
-func (a *account) door(tenant string, at time.Time, d Counts) {
+// door notes what a door decided by itself. Without a site it counts for the tenant only.
+func (a *account) door(tenant, site string, at time.Time, d Counts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.gone[tenant] {
 		return
 	}
-	k := hourKey{hourOf(at.UnixMilli()), tenant}
+	k := hourKey{hour: hourOf(at.UnixMilli()), tenant: tenant}
+	a.doorLocked(k, d)
+	if site != "" {
+		k.site = site
+		a.doorLocked(k, d)
+	}
+}
+
+func (a *account) doorLocked(k hourKey, d Counts) {
 	if _, err := a.ofLocked(k); err != nil {
 		return // the hour lies two days back and cannot be read: a door never reports such a one
 	}
@@ -254,27 +287,48 @@ func (a *account) flush(now time.Time) error {
 	defer a.writing.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.dirty) > 0 {
-		b := a.db.NewBatch()
-		for k := range a.dirty {
-			if err := put(b, k, *a.counts[k]); err != nil {
-				return err
-			}
+	b := a.db.NewBatch()
+	defer b.Close()
+	for k := range a.dirty {
+		if err := put(b, k, *a.counts[k]); err != nil {
+			return err
 		}
+	}
+	if err := a.rejects.stage(b, a.db); err != nil {
+		return err
+	}
+	if err := a.seen.stage(b); err != nil {
+		return err
+	}
+	if !b.Empty() {
 		if err := b.Commit(pebble.NoSync); err != nil {
 			return fmt.Errorf("write accounting: %w", err)
 		}
 		clear(a.dirty)
+		a.rejects.written()
+		a.seen.written()
 	}
-	if h := hourOf(now.UnixMilli()) - recentHours; h > a.recent {
-		a.recent = h
-		for k := range a.counts {
-			if k.hour < h {
-				delete(a.counts, k)
-			}
+	a.age(hourOf(now.UnixMilli()))
+	return nil
+}
+
+// age drops from memory what is not recent any more; all of it is in the store.
+func (a *account) age(hour uint32) {
+	of := hour - recentHours
+	if of > a.recent {
+		a.recent = of
+	}
+	if hour == a.aged {
+		return
+	}
+	a.aged = hour
+	for k := range a.counts {
+		if k.hour < a.recent || k.site != "" && k.hour < hour-recentSiteHours {
+			delete(a.counts, k)
 		}
 	}
-	return nil
+	a.rejects.age(hour - recentSiteHours)
+	a.seen.age(hour - recentHours)
 }
 
 func (a *account) conflict(tenant string, c Conflict) {

@@ -256,7 +256,7 @@ func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stor
 	if err := p.stageSeq(batch, writerMain, in.Seq, stored); err != nil {
 		return fmt.Errorf("commit insert: %w", err)
 	}
-	delta := count(all, in.Verdicts)
+	delta := count(all, in.Verdicts, p.cfg.LateAfter.Milliseconds())
 	entries, err := lateEntries(batch)
 	if err != nil {
 		return err
@@ -269,6 +269,7 @@ func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stor
 	p.cfg.Dedupe.Apply(staged)
 	p.charge(all.Batch, func(i int) bool { return in.Verdicts[i] == verdictStore })
 	p.noteConflicts(all, in.Verdicts)
+	p.acct.sight(delta, time.Now())
 	p.advance(in, ends, t, all, entries)
 	p.countMetrics(in, len(t.skipped))
 	return nil
@@ -315,17 +316,18 @@ func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Bl
 	}
 }
 
-// count is what a commit adds to the accounting.
-func count(b *Block, verdicts []verdict) map[hourKey]Counts {
-	delta := map[hourKey]Counts{}
+// count is what a commit adds to the accounting, by site.
+func count(b *Block, verdicts []verdict, lateAfter int64) map[hourKey]Counts {
 	tenants, of := b.Batch.Dict(event.ColTenant)
+	sites, siteOf := b.Batch.Dict(event.ColSite)
+	ts, flags := b.Batch.Times(event.ColTS), b.Batch.Flags()
 	var last *Counts
 	var lastKey hourKey
-	lastTenant := uint32(0)
+	lastTenant, lastSite := uint32(0), uint32(0)
 	at := map[hourKey]*Counts{}
 	for i, ms := range b.Batch.Times(event.ColReceivedAt) {
-		if h := hourOf(ms); last == nil || of[i] != lastTenant || h != lastKey.hour {
-			lastTenant, lastKey = of[i], hourKey{h, string(tenants[of[i]])}
+		if h := hourOf(ms); last == nil || of[i] != lastTenant || siteOf[i] != lastSite || h != lastKey.hour {
+			lastTenant, lastSite, lastKey = of[i], siteOf[i], hourKey{h, string(tenants[of[i]]), string(sites[siteOf[i]])}
 			if last = at[lastKey]; last == nil {
 				last = &Counts{}
 				at[lastKey] = last
@@ -344,7 +346,11 @@ func count(b *Block, verdicts []verdict) map[hourKey]Counts {
 		case verdictFilter:
 			last.Filtered++
 		}
+		if late := ms - ts[i]; late > delayFrom && flags[i]&event.FlagImport == 0 && (verdicts[i] == verdictStore || verdicts[i] == verdictLate) {
+			last.Delayed[delayOf(late, lateAfter)]++
+		}
 	}
+	delta := make(map[hourKey]Counts, len(at))
 	for k, c := range at {
 		delta[k] = *c
 	}

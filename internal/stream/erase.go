@@ -148,6 +148,7 @@ func (p *Processor) eraseLateEntry(key, tenant string) error {
 		return err
 	}
 	names, of := all.Batch.Dict(event.ColTenant)
+	sites, siteOf := all.Batch.Dict(event.ColSite)
 	received := all.Batch.Times(event.ColReceivedAt)
 	var keep []int
 	delta := map[hourKey]Counts{}
@@ -156,7 +157,7 @@ func (p *Processor) eraseLateEntry(key, tenant string) error {
 			keep = append(keep, i)
 			continue
 		}
-		k := hourKey{hourOf(received[i]), tenant}
+		k := hourKey{hourOf(received[i]), tenant, string(sites[siteOf[i]])}
 		c := delta[k]
 		c.Erased++
 		c.Late-- // wraps: added to what waits, it takes one away
@@ -199,14 +200,14 @@ func (p *Processor) LogKept(now time.Time) time.Time {
 	return now.Add(p.cfg.KeepLog + p.purgeEvery() + 3*time.Minute) // it is truncated every minute
 }
 
-// sizeOf counts the stored hours of a tenant.
+// sizeOf counts the stored hours of a tenant, and the bytes of all that is kept of it.
 func (a *account) sizeOf(tenant string) (Erased, error) {
 	var e Erased
-	err := scan(a.db, []byte{keyAccount}, func(key, value []byte) error {
-		if len(key) >= 5 && string(key[5:]) == tenant {
+	err := a.scanOf(tenant, func(key, value []byte) error {
+		if key[0] == keyAccount {
 			e.Rows++
-			e.Bytes += uint64(len(key) + len(value))
 		}
+		e.Bytes += uint64(len(key) + len(value))
 		return nil
 	})
 	return e, err
@@ -220,12 +221,7 @@ func (a *account) erase(tenant string) error {
 	if err := b.Set(append([]byte{keyGone}, tenant...), nil, nil); err != nil {
 		return fmt.Errorf("erase accounting: %w", err)
 	}
-	err := scan(a.db, []byte{keyAccount}, func(key, _ []byte) error {
-		if len(key) >= 5 && string(key[5:]) == tenant {
-			return b.Delete(key, nil)
-		}
-		return nil
-	})
+	err := a.scanOf(tenant, func(key, _ []byte) error { return b.Delete(key, nil) })
 	if err != nil {
 		return err
 	}
@@ -246,6 +242,8 @@ func (a *account) erase(tenant string) error {
 			delete(a.pending, k)
 		}
 	}
+	a.rejects.forget(tenant)
+	a.seen.forget(tenant)
 	delete(a.totals, tenant)
 	delete(a.conflicts, tenant)
 	return nil

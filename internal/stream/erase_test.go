@@ -86,7 +86,7 @@ func TestEraseAccount(t *testing.T) {
 	r := newRig(t, fs, l, e)
 	appendRows(t, l, 0, row("t1", "a", 0), row("t2", "b", 0))
 	commit(t, r)
-	r.p.Rejected("t1", time.Now(), 1)
+	r.p.Rejected("t1", "s", Rejection{Code: "too_deep", Count: 1, At: time.Now()})
 	if got, err := r.p.AccountOf("t1"); err != nil || got.Rows != 1 || got.Bytes == 0 {
 		t.Errorf("before: %+v, %v", got, err)
 	}
@@ -109,7 +109,7 @@ func TestEraseAccount(t *testing.T) {
 	defer r.close(t)
 	r.p.cfg.Tenants = but("t1")
 	appendRows(t, l, 0, row("t1", "c", 0))
-	r.p.Rejected("t1", time.Now(), 1)
+	r.p.Rejected("t1", "s", Rejection{Code: "too_deep", Count: 1, At: time.Now()})
 	commit(t, r)
 	if err := r.p.acct.flush(time.Now()); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func (a *account) hours(tenant string, from, to, now time.Time) ([]Hour, error) 
 		return seen[hour]
 	}
 	for h := first; h < min(a.recent, end); h++ {
-		k := hourKey{h, tenant}
+		k := hourKey{hour: h, tenant: tenant}
 		if a.counts[k] != nil || time.Unix(int64(h)*3600, 0).Before(from) {
 			continue
 		}
@@ -45,7 +45,7 @@ func (a *account) hours(tenant string, from, to, now time.Time) ([]Hour, error) 
 		}
 	}
 	for k, c := range a.counts {
-		if k.tenant != tenant || *c == (Counts{}) {
+		if k.tenant != tenant || k.site != "" || *c == (Counts{}) {
 			continue
 		}
 		if x := at(k.hour); x != nil {
@@ -53,7 +53,7 @@ func (a *account) hours(tenant string, from, to, now time.Time) ([]Hour, error) 
 		}
 	}
 	for k, n := range a.pending {
-		if k.tenant != tenant || n <= 0 {
+		if k.tenant != tenant || k.site != "" || n <= 0 {
 			continue
 		}
 		if x := at(k.hour); x != nil {

@@ -244,8 +244,9 @@ func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {
 	delta := map[hourKey]Counts{}
 	received := b.Batch.Times(event.ColReceivedAt)
 	tenants, of := b.Batch.Dict(event.ColTenant)
+	sites, siteOf := b.Batch.Dict(event.ColSite)
 	for i := range received {
-		k := hourKey{hourOf(received[i]), string(tenants[of[i]])}
+		k := hourKey{hourOf(received[i]), string(tenants[of[i]]), string(sites[siteOf[i]])}
 		c := delta[k]
 		c.Stored++
 		c.Late-- // wraps: added to what waits, it takes one away

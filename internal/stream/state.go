@@ -18,6 +18,10 @@ import (
 //	P <rollup> 0 <writer 2>         pending step of a rollup: from 8, to 8
 //	l <day 4><seq 8><part 4>        rows waiting in the late stream
 //	a <hour 4><tenant>              accounting of a tenant's hour
+//	A <hour 4><tenant> 0 <site>     the part of it that is of one site
+//	R <hour 4><tenant> 0 <site>     its rejected events by code; without a site those of which none is known
+//	E <tenant> 0 <site> 0 <code>    the last rejected event with that code, redacted
+//	F <tenant> 0 <site>             arrival of the site's first and last event; F alone: since when sites are told apart
 //	q <tenant> 0 <id 16>            quarantine
 //	g                               generation of data versions: number of starts, 8 bytes
 //	t…                              what is known of tenants: package profile
@@ -37,6 +41,10 @@ const (
 	keyStep       = 'P'
 	keyLate       = 'l'
 	keyAccount    = 'a'
+	keySites      = 'A'
+	keyCodes      = 'R'
+	keyExample    = 'E'
+	keySeen       = 'F'
 	keyQuarantine = 'q'
 	keyGone       = 'x'
 	keyGeneration = 'g'

@@ -138,22 +138,47 @@ func (p *Processor) Appended(b *event.Batch) { p.acct.pend(rowsByHour(b)) }
 
 // Received notes bytes of request bodies whose events were accepted.
 func (p *Processor) Received(tenant string, at time.Time, bytes int) {
-	p.acct.door(tenant, at, Counts{Bytes: uint64(bytes)})
+	p.acct.door(tenant, "", at, Counts{Bytes: uint64(bytes)})
 }
 
-// Rejected notes n events that a door refused.
-func (p *Processor) Rejected(tenant string, at time.Time, n int) {
-	p.acct.door(tenant, at, Counts{Rejected: uint64(n)})
+// Rejected notes events that a door refused. The site is empty when it is not known.
+func (p *Processor) Rejected(tenant, site string, r Rejection) {
+	p.acct.door(tenant, site, r.At, Counts{Rejected: r.Count})
+	p.acct.reject(tenant, site, r)
+}
+
+// WantsExample says whether an example of an event that was rejected with that code would be kept: there is one a second.
+func (p *Processor) WantsExample(tenant, site, code string) bool {
+	return p.acct.wantsExample(tenant, site, code)
 }
 
 // Filtered notes n events that a door left out because a rule says so.
-func (p *Processor) Filtered(tenant string, at time.Time, n int) {
-	p.acct.door(tenant, at, Counts{Filtered: uint64(n)})
+func (p *Processor) Filtered(tenant, site string, at time.Time, n int) {
+	p.acct.door(tenant, site, at, Counts{Filtered: uint64(n)})
 }
 
 // Usage returns the accounting of a tenant for the hours of arrival in [from, to), oldest first.
 func (p *Processor) Usage(tenant string, from, to time.Time) ([]Hour, error) {
 	return p.acct.hours(tenant, from, to, time.Now())
+}
+
+// SiteUsage is Usage of one site. Hours before SitesSince are not known by site.
+func (p *Processor) SiteUsage(tenant, site string, from, to time.Time) ([]Hour, error) {
+	return p.acct.siteHours(tenant, site, from, to, time.Now())
+}
+
+// SitesSince is when accounting by site began; zero: with the first event of this data directory.
+func (p *Processor) SitesSince() time.Time { return p.acct.since }
+
+// RejectedOf returns what doors rejected of a site in the hours of [from, to), by code, the most frequent first. Without a site it is what the tenant sent
+// without naming one that it has. The latest of each code stands for all, whenever it was.
+func (p *Processor) RejectedOf(tenant, site string, from, to time.Time) ([]Rejection, error) {
+	return p.acct.rejectedOf(tenant, site, from, to, time.Now())
+}
+
+// SeenOf returns when the first and the last event of a site arrived that were stored. Zero: none did since SitesSince.
+func (p *Processor) SeenOf(tenant, site string) (first, last time.Time, err error) {
+	return p.acct.seenOf(tenant, site)
 }
 
 // LastConflict returns the last event of a tenant whose id had come before with another payload, since the start.
