@@ -21,6 +21,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/eventlog"
 	"weir/internal/httpapi"
+	"weir/internal/ingest"
 	"weir/internal/stream"
 	"weir/internal/tenant"
 	workload "weir/internal/usage" // usage is an adapter here
@@ -130,10 +131,12 @@ func (a account) Accepted(tenant.ID, string, int) {}
 
 func (a account) Received(t tenant.ID, bytes int) { a.processor.Received(string(t), time.Now(), bytes) }
 
-func (a account) Rejected(t tenant.ID, _, _ string, n int) {
-	if t != "" {
-		a.processor.Rejected(string(t), time.Now(), n)
-	}
+func (a account) Rejected(t tenant.ID, site string, r ingest.Rejection) {
+	a.processor.Rejected(string(t), site, stream.Rejection{Code: r.Code, Count: uint64(r.Count), At: time.Now(), Door: r.Door, Field: r.Field, Message: r.Message, Example: r.Example})
+}
+
+func (a account) WantsExample(t tenant.ID, site, code string) bool {
+	return a.processor.WantsExample(string(t), site, code)
 }
 
 // usage serves /api/v1/usage from the processor's accounting.

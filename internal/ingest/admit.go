@@ -16,7 +16,7 @@ import (
 // setBody prepares the decoder for a body.
 func (j *job) setBody(body []byte) {
 	j.held += len(body)
-	j.bytes = len(body)
+	j.bytes, j.raw = len(body), body
 	j.dec.checkTexts(body)
 	j.h.metrics.bytes.WithLabelValues(j.door).Add(float64(len(body)))
 }
@@ -36,6 +36,7 @@ func (j *job) setLimits() {
 
 // add decodes one event, validates it and appends it to its batch, or notes why not. The problem is one of the whole request.
 func (j *job) add(ev []byte) *problem.Problem {
+	j.raw = ev
 	return j.take(j.cloud(j.dec.decode(ev)))
 }
 
@@ -70,12 +71,19 @@ func (j *job) take(rej *reject) *problem.Problem {
 
 func (j *job) reject(at int, s *site, rej *reject) {
 	j.rejected++
-	s.reject(rej.code)
+	s.reject(rej.code, func(r *Rejection) { j.exemplify(r, s, rej.field, rej.message) })
 	if rej.code == codeMalformed || rej.code == codeUTF8 {
 		j.unreadable++
 	}
 	if len(j.rejects) < j.h.cfg.MaxRejects {
 		j.rejects = append(j.rejects, Reject{at, rej.code, rej.field, rej.message})
+	}
+}
+
+// exemplify completes a rejection by what helps to mend the event, if that is wanted.
+func (j *job) exemplify(r *Rejection, s *site, field, message string) {
+	if a := j.h.deps.Account; a != nil && j.tenant.ID != "" && a.WantsExample(j.tenant.ID, s.id, r.Code) {
+		r.Field, r.Message, r.Example = scrub(field), scrub(message), redact(j.raw)
 	}
 }
 

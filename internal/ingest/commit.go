@@ -139,10 +139,11 @@ func (j *job) countSite(s *site) {
 	if s.accepted > 0 && account != nil {
 		account.Accepted(j.tenant.ID, s.id, s.accepted)
 	}
-	for _, c := range s.rejected {
-		j.h.metrics.rejected.WithLabelValues(j.door, c.code).Add(float64(c.n))
+	for _, r := range s.rejected {
+		j.h.metrics.rejected.WithLabelValues(j.door, r.Code).Add(float64(r.Count))
 		if account != nil && j.tenant.ID != "" {
-			account.Rejected(j.tenant.ID, s.id, c.code, c.n)
+			r.Door = j.door
+			account.Rejected(j.tenant.ID, s.id, r)
 		}
 	}
 	s.accepted, s.rejected = 0, nil

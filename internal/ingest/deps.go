@@ -29,7 +29,20 @@ type Account interface {
 	Accepted(t tenant.ID, site string, n int)
 	// Received is called once for each request with accepted events, with the bytes of its body after decompression.
 	Received(t tenant.ID, bytes int)
-	Rejected(t tenant.ID, site, code string, n int)
+	// Rejected is called once for each site and code of a request.
+	Rejected(t tenant.ID, site string, r Rejection)
+	// WantsExample says whether Rejection.Example would be kept: making one takes time.
+	WantsExample(t tenant.ID, site, code string) bool
+}
+
+// Rejection is events of one request that were rejected for one reason. Nothing in it tells of a person.
+type Rejection struct {
+	Code  string
+	Count int
+	Door  string
+	// Of the first of them, and only if an example was wanted.
+	Field, Message string
+	Example        string // its outline, at most 1 KB: names without values
 }
 
 // Limiter holds tenants to their limits. A reservation that Begin made ends with Take or Cancel.

@@ -418,7 +418,7 @@ func (j *job) countFailed(prob *problem.Problem) {
 		s = j.home
 	}
 	s.accepted, s.rejected = 0, nil // its events are not taken
-	s.reject(prob.Code)
+	s.reject(prob.Code, func(r *Rejection) { j.exemplify(r, s, prob.Field, prob.Detail) })
 	j.countSite(s)
 }
 

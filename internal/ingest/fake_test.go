@@ -104,8 +104,10 @@ func (l *fakeLog) Append(ctx context.Context, p uint16, b *event.Batch) (uint64,
 }
 
 type fakeAccount struct {
-	mu    sync.Mutex
-	count map[string]int
+	mu         sync.Mutex
+	count      map[string]int
+	rejections []Rejection
+	plain      bool // no examples are wanted
 }
 
 func (a *fakeAccount) add(key string, n int) {
@@ -127,9 +129,14 @@ func (a *fakeAccount) Received(t tenant.ID, bytes int) {
 	}
 }
 
-func (a *fakeAccount) Rejected(t tenant.ID, site, code string, n int) {
-	a.add(fmt.Sprintf("%s/%s %s", t, site, code), n)
+func (a *fakeAccount) Rejected(t tenant.ID, site string, r Rejection) {
+	a.add(fmt.Sprintf("%s/%s %s", t, site, r.Code), r.Count)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rejections = append(a.rejections, r)
 }
+
+func (a *fakeAccount) WantsExample(tenant.ID, string, string) bool { return !a.plain }
 
 type rig struct {
 	*Handler

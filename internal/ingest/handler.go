@@ -188,6 +188,7 @@ type job struct {
 	reserved usage.Reserve // of the tenant's limits
 	held     int           // bytes of the bodies
 	bytes    int           // of the body, decompressed
+	raw      []byte        // what is being read: the event, or before the first one the body
 	began    time.Time
 	dec      *decoder
 
@@ -229,22 +230,22 @@ type site struct {
 	src      catalog.Source
 	rej      *reject // why no event for it is taken
 	accepted int
-	rejected []codeCount
+	rejected []Rejection
 }
 
-type codeCount struct {
-	code string
-	n    int
-}
-
-func (s *site) reject(code string) {
+// reject counts an event. example is called for the first of a code.
+func (s *site) reject(code string, example func(*Rejection)) {
 	for i := range s.rejected {
-		if s.rejected[i].code == code {
-			s.rejected[i].n++
+		if s.rejected[i].Code == code {
+			s.rejected[i].Count++
 			return
 		}
 	}
-	s.rejected = append(s.rejected, codeCount{code, 1})
+	r := Rejection{Code: code, Count: 1}
+	if example != nil {
+		example(&r)
+	}
+	s.rejected = append(s.rejected, r)
 }
 
 func (h *Handler) job(door string) *job {

@@ -130,7 +130,8 @@ func (q *Request) OpenSite(name string) *problem.Problem {
 			q.dropped, q.opened = prob, true
 			return nil
 		}
-		q.j.home.reject(prob.Code) // how many events it was to hold is not known
+		s := q.j.home // how many events it was to hold is not known
+		s.reject(prob.Code, func(r *Rejection) { q.j.exemplify(r, s, prob.Field, prob.Detail) })
 		q.j.countSite(q.j.home)
 	}
 	return q.opening(prob)
@@ -255,6 +256,7 @@ func (q *Request) Add(raw []byte, read func(*Event) error) *problem.Problem {
 			"what the request says once for several events would be read as more than %d times the largest body (ingest.max_body): send fewer events in one request", maxReread).
 			WithLimit("ingest.max_body", int64(j.h.cfg.MaxBodyBytes))
 	}
+	j.raw = raw
 	rej := e.begin(raw)
 	if rej == nil {
 		rej = e.ended(read(e))
@@ -346,7 +348,7 @@ func (j *job) drop(prob *problem.Problem) {
 	}
 	reject := func(s *site) {
 		for range s.accepted {
-			s.reject(prob.Code)
+			s.reject(prob.Code, func(r *Rejection) { j.exemplify(r, s, prob.Field, prob.Detail) })
 		}
 		s.accepted = 0
 	}

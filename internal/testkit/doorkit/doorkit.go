@@ -231,11 +231,14 @@ func (r *Rig) Accepted(tenant.ID, string, int) {}
 func (r *Rig) Received(tenant.ID, int) {}
 
 // Rejected implements ingest.Account.
-func (r *Rig) Rejected(_ tenant.ID, site, code string, n int) {
+func (r *Rig) Rejected(_ tenant.ID, site string, x ingest.Rejection) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rejects[strings.TrimSpace(site+" "+code)] += n
+	r.rejects[strings.TrimSpace(site+" "+x.Code)] += x.Count
 }
+
+// WantsExample implements ingest.Account.
+func (r *Rig) WantsExample(tenant.ID, string, string) bool { return true }
 
 // Begin implements ingest.Limiter.
 func (r *Rig) Begin(*catalog.Tenant, int64) (usage.Reserve, *problem.Problem) {
