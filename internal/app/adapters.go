@@ -188,6 +188,20 @@ func (q quarantine) QuarantineItem(_ context.Context, id string) (httpapi.Quaran
 	return httpapi.QuarantineItem(r), quarantineError(id, err)
 }
 
+func (q quarantine) QuarantineOf(_ context.Context, t tenant.ID) ([]httpapi.QuarantineItem, error) {
+	list, err := q.processor.QuarantineOwn(string(t))
+	items := make([]httpapi.QuarantineItem, len(list))
+	for i, r := range list {
+		items[i] = httpapi.QuarantineItem(r)
+	}
+	return items, err
+}
+
+func (q quarantine) QuarantineItemOf(_ context.Context, t tenant.ID, id string) (httpapi.QuarantineItem, error) {
+	r, err := q.processor.QuarantinedOf(string(t), id)
+	return httpapi.QuarantineItem(r), quarantineError(id, err)
+}
+
 func (q quarantine) ReplayQuarantine(ctx context.Context, id string) (int, error) {
 	partition, b, err := q.processor.DecodeQuarantine(id)
 	if err != nil {

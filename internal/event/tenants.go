@@ -1,6 +1,8 @@
 package event
 
 import (
+	"encoding/binary"
+	"hash/crc32"
 	"slices"
 
 	"github.com/klauspost/compress/s2"
@@ -59,4 +61,9 @@ func tenantsOf(in input, rows int) (tenants []string, ok bool) {
 		return tenants, true
 	}
 	return nil, false
+}
+
+// RecordIntact says whether a record is as it was written: its checksum holds.
+func RecordIntact(rec []byte) bool {
+	return len(rec) > 5 && rec[0] == recordMark|1 && crc32.Checksum(rec[5:], castagnoli) == binary.LittleEndian.Uint32(rec[1:])
 }

@@ -96,6 +96,20 @@ func (f *fakeQuarantine) ReplayQuarantine(_ context.Context, id string) (int, er
 	return 0, httpapi.ErrNotDecodable(id, errors.New("torn"))
 }
 
+func (f *fakeQuarantine) QuarantineOf(_ context.Context, t tenant.ID) ([]httpapi.QuarantineItem, error) {
+	if t != "acme" {
+		return nil, nil
+	}
+	return []httpapi.QuarantineItem{{ID: "00aa", Reason: "torn"}}, nil
+}
+
+func (f *fakeQuarantine) QuarantineItemOf(_ context.Context, t tenant.ID, id string) (httpapi.QuarantineItem, error) {
+	if t != "acme" || id != "00aa" {
+		return httpapi.QuarantineItem{}, httpapi.ErrNotQuarantined(id)
+	}
+	return httpapi.QuarantineItem{ID: id, Data: []byte("own")}, nil
+}
+
 func (f *fakeQuarantine) DeleteQuarantine(_ context.Context, id string) error {
 	f.dropped = append(f.dropped, id)
 	return nil
@@ -417,6 +431,31 @@ func TestQuarantine(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	f.want(204, f.do("DELETE", "/api/v1/quarantine/00ff", operator, ""))
+}
+
+// TestQuarantineOfATenant: an admin looks after the records of the tenant alone; those of others do not exist. Less than an admin sees nothing.
+func TestQuarantineOfATenant(t *testing.T) {
+	f := newFixture(t)
+	keys := map[string]string{}
+	for _, x := range [][2]string{{"acme", "admin"}, {"acme", "viewer"}, {"other", "admin"}} {
+		keys[x[0]+x[1]] = f.want(201, f.do("POST", "/api/v1/tenants/"+x[0]+"/keys", operator, `{"role":"`+x[1]+`"}`))["key"].(string)
+	}
+	const list, own, foreign = "/api/v1/quarantine", "/api/v1/quarantine/00aa", "/api/v1/quarantine/00ff"
+	if got := f.want(200, f.do("GET", list, keys["acmeadmin"], ""))["records"].([]any); len(got) != 1 || got[0].(map[string]any)["id"] != "00aa" {
+		t.Errorf("got %v", got)
+	}
+	if got := f.want(200, f.do("GET", list, keys["otheradmin"], ""))["records"].([]any); len(got) != 0 {
+		t.Errorf("the other tenant gets %v", got)
+	}
+	f.want(200, f.do("GET", own, keys["acmeadmin"], ""))
+	f.want(204, f.do("DELETE", own, keys["acmeadmin"], ""))
+	f.wantProblem(f.do("POST", own+"/replay", keys["acmeadmin"], ""), 422, "not_decodable", "id", "still cannot be decoded")
+	for _, x := range [][2]string{{"GET", foreign}, {"DELETE", foreign}, {"POST", foreign + "/replay"}} {
+		f.wantProblem(f.do(x[0], x[1], keys["acmeadmin"], ""), 404, "not_found", "id", "no record")
+		f.wantProblem(f.do(x[0], strings.Replace(x[1], "00ff", "00aa", 1), keys["otheradmin"], ""), 404, "not_found", "id", "no record")
+		f.wantProblem(f.do(x[0], strings.Replace(x[1], "00ff", "00aa", 1), keys["acmeviewer"], ""), 403, "forbidden", "", "")
+	}
+	f.wantProblem(f.do("GET", list, keys["acmeviewer"], ""), 403, "forbidden", "", "")
 }
 
 func TestHealth(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"weir/internal/tenant"
 )
 
-// Quarantine holds records of the log that could not be decoded. Nobody can tell whose they are, so the operator
-// looks after them. An id that does not exist, and a record that still cannot be decoded, are reported as a *problem.Problem.
+// Quarantine holds records of the log that could not be decoded. Often nobody can tell whose they are, so the operator
+// looks after them; a tenant's admin after those that hold events of that tenant alone. An id that does not exist, and a record that still cannot be decoded, are reported as a *problem.Problem.
 type Quarantine interface {
 	Quarantine(ctx context.Context) ([]QuarantineItem, error)
 	// QuarantineItem returns one record with its data.
@@ -20,6 +20,9 @@ type Quarantine interface {
 	// ReplayQuarantine decodes a record again, appends its events to the log and removes it. It returns how many events.
 	ReplayQuarantine(ctx context.Context, id string) (int, error)
 	DeleteQuarantine(ctx context.Context, id string) error
+	// QuarantineOf and QuarantineItemOf show what is a tenant's alone. The data of a record that is damaged are left out.
+	QuarantineOf(ctx context.Context, t tenant.ID) ([]QuarantineItem, error)
+	QuarantineItemOf(ctx context.Context, t tenant.ID, id string) (QuarantineItem, error)
 }
 
 // QuarantineItem is one record.
@@ -66,32 +69,36 @@ func (a *API) registerQuarantine() {
 	if q == nil {
 		return
 	}
-	tags := []string{"Quarantine (operator)"}
+	tags := []string{"Quarantine (tenant admin)"}
 	const list, one = "/api/v1/quarantine", "/api/v1/quarantine/{id}"
+	const whose = "The operator sees all records. A tenant's admin sees those that hold events of that tenant alone; others do not exist for it."
 	huma.Register(a.huma, huma.Operation{OperationID: "list-quarantine", Method: http.MethodGet, Path: list, Tags: tags,
-		Summary: "List records that could not be decoded", Errors: []int{401, 403}},
+		Summary: "List records that could not be decoded", Description: whose, Errors: []int{401, 403}},
 		func(ctx context.Context, _ *struct{}) (*quarantineList, error) {
-			if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+			p, err := principal(ctx, tenant.RoleAdmin)
+			if err != nil {
 				return nil, err
 			}
-			all, err := q.Quarantine(ctx)
+			var all []QuarantineItem
+			if p.Role == tenant.RoleOperator {
+				all, err = q.Quarantine(ctx)
+			} else {
+				all, err = q.QuarantineOf(ctx, p.Tenant)
+			}
 			out := &quarantineList{}
 			out.Body.Records = append([]QuarantineItem{}, all...)
 			return out, err
 		})
 	huma.Register(a.huma, huma.Operation{OperationID: "get-quarantine", Method: http.MethodGet, Path: one, Tags: tags,
-		Summary: "Show a record with its data", Errors: []int{401, 403, 404}},
+		Summary: "Show a record with its data", Description: whose + " The data of a damaged record are for the operator.", Errors: []int{401, 403, 404}},
 		func(ctx context.Context, in *quarantinePath) (*quarantineOne, error) {
-			if _, err := principal(ctx, tenant.RoleOperator); err != nil {
-				return nil, err
-			}
-			item, err := q.QuarantineItem(ctx, in.ID)
+			item, err := quarantined(ctx, q, in.ID)
 			return &quarantineOne{item}, err
 		})
 	huma.Register(a.huma, huma.Operation{OperationID: "replay-quarantine", Method: http.MethodPost, Path: one + "/replay", Tags: tags,
-		Summary: "Decode a record again and process its events", Errors: []int{401, 403, 404}},
+		Summary: "Decode a record again and process its events", Description: whose, Errors: []int{401, 403, 404, 422}},
 		func(ctx context.Context, in *quarantinePath) (*replayOutput, error) {
-			if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+			if _, err := quarantined(ctx, q, in.ID); err != nil {
 				return nil, err
 			}
 			n, err := q.ReplayQuarantine(ctx, in.ID)
@@ -100,11 +107,23 @@ func (a *API) registerQuarantine() {
 			return out, err
 		})
 	huma.Register(a.huma, huma.Operation{OperationID: "delete-quarantine", Method: http.MethodDelete, Path: one, DefaultStatus: http.StatusNoContent, Tags: tags,
-		Summary: "Delete a record for good", Errors: []int{401, 403, 404}},
+		Summary: "Delete a record for good", Description: whose, Errors: []int{401, 403, 404}},
 		func(ctx context.Context, in *quarantinePath) (*struct{}, error) {
-			if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+			if _, err := quarantined(ctx, q, in.ID); err != nil {
 				return nil, err
 			}
 			return nil, q.DeleteQuarantine(ctx, in.ID)
 		})
+}
+
+// quarantined returns a record if the principal looks after it.
+func quarantined(ctx context.Context, q Quarantine, id string) (QuarantineItem, error) {
+	p, err := principal(ctx, tenant.RoleAdmin)
+	if err != nil {
+		return QuarantineItem{}, err
+	}
+	if p.Role == tenant.RoleOperator {
+		return q.QuarantineItem(ctx, id)
+	}
+	return q.QuarantineItemOf(ctx, p.Tenant, id)
 }

@@ -122,7 +122,7 @@ func TestRefusals(t *testing.T) {
 		{"usage backwards", "GET", "/api/v1/usage?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "admin", "", 422, "invalid_field", "from", "not before"},
 		{"usage too long", "GET", "/api/v1/usage?from=2020-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "admin", "", 422, "invalid_field", "from", "400 days"},
 		{"usage of nonsense", "GET", "/api/v1/usage?from=yesterday", "admin", "", 422, "invalid_field", "from", ""},
-		{"quarantine by admin", "GET", "/api/v1/quarantine", "admin", "", 403, "forbidden", "", "operator"},
+		{"quarantine by analyst", "GET", "/api/v1/quarantine", "analyst", "", 403, "forbidden", "", "admin"},
 		{"unknown record", "GET", "/api/v1/quarantine/xx", operator, "", 404, "not_found", "id", `"xx"`},
 		{"replay in vain", "POST", "/api/v1/quarantine/00ff/replay", operator, "", 422, "not_decodable", "id", "torn"},
 

@@ -40,6 +40,7 @@ type SchemaProperty struct {
 	Column      bool // a column of its own
 	Common      bool
 	OnlyNull    bool
+	Traits      event.Traits // of the values that were seen
 	Sources     []string
 	MoreSources bool
 	First, Last time.Time // zero: not seen

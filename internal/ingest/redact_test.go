@@ -12,14 +12,14 @@ import (
 func TestRedact(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"type":"signup","ts":"yesterday","props":{"email":"ann@example.com","age":41,"vip":true,"tags":["a","bb"]}}`: `{"type":"signup","ts":"yesterday","props":{"email":"(15 characters)","age":0,"vip":true,"tags":["(1 characters)","(2 characters)"]}}`,
-		`{"ts": 1767225600, "n": 1767225600, "x": NaN}`:              `{"ts":1767225600,"n":0,"x":NaN}`,
-		`{"ann@example.com":1,"4915112345678":2,"plan":3,"":4}`:      `{"(name)":0,"(name)":0,"plan":0,"(name)":0}`,
-		`{"type":"ann@example.com","ts":"192.0.2.7"}`:                `{"type":"(text)","ts":"(text)"}`,
-		`{'type':'Ann Smith', type: Ann}`:                            `{?:??,?:?}`,
-		`{"type":"view","client_id":"4f2b","props":{"name":"Ann Smi`: `{"type":"view","client_id":"(4 characters)","props":{"name":"…`,
-		"name=Ann&mail=ann@example.com":                              "(29 bytes that are no JSON)",
-		"  ":                                                         "",
-		`[{"a":"\"quoted\": Ann"}]`:                                  `[{"a":"(15 characters)"}]`,
+		`{"ts": 1767225600, "n": 1767225600, "x": NaN}`:                                                                `{"ts":1767225600,"n":0,"x":NaN}`,
+		`{"ann@example.com":1,"4915112345678":2,"plan":3,"":4}`:                                                        `{"(name)":0,"(name)":0,"plan":0,"(name)":0}`,
+		`{"type":"ann@example.com","ts":"192.0.2.7"}`:                                                                  `{"type":"(text)","ts":"(text)"}`,
+		`{'type':'Ann Smith', type: Ann}`:                                                                              `{?:??,?:?}`,
+		`{"type":"view","client_id":"4f2b","props":{"name":"Ann Smi`:                                                   `{"type":"view","client_id":"(4 characters)","props":{"name":"…`,
+		"name=Ann&mail=ann@example.com":                                                                                "(29 bytes that are no JSON)",
+		"  ":                                                                                                           "",
+		`[{"a":"\"quoted\": Ann"}]`:                                                                                    `[{"a":"(15 characters)"}]`,
 	} {
 		if got := redact([]byte(in)); got != want {
 			t.Errorf("%s\n got %s\nwant %s", in, got, want)

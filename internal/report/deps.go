@@ -53,6 +53,7 @@ type Deps struct {
 	Cache     Cache                          // nil: no answer is kept
 	Strong    func(tenant.ID) bool           // whether a tenant's reports wait for what was acknowledged before them; nil: none
 	Masks     func(tenant.ID) []catalog.Mask // nil: no column is masked
+	Health    Health                         // nil: there is no data health
 	Objects   Objects                        // nil: nothing is saved
 	Gate      usage.Gate                     // nil: everything is admitted at once
 	Sink      usage.Sink                     // nil: nobody is told

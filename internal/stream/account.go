@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -258,7 +259,7 @@ func rowsByHour(b *event.Batch) map[hourKey]int64 {
 	return out
 }
 
-// door notes what a door decided by itself. Without a site it counts for the tenant only.
+// door notes what a door decided by itself. Without a site it counts for the tenant, as siteless.
 func (a *account) door(tenant, site string, at time.Time, d Counts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -267,10 +268,11 @@ func (a *account) door(tenant, site string, at time.Time, d Counts) {
 	}
 	k := hourKey{hour: hourOf(at.UnixMilli()), tenant: tenant}
 	a.doorLocked(k, d)
-	if site != "" {
-		k.site = site
-		a.doorLocked(k, d)
+	if site == "" && d.Rejected+d.Filtered == 0 {
+		return // bytes are not told apart by site
 	}
+	k.site = cmp.Or(site, siteless)
+	a.doorLocked(k, d)
 }
 
 func (a *account) doorLocked(k hourKey, d Counts) {

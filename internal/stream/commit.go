@@ -265,6 +265,9 @@ func (p *Processor) finishMain(in *intent, t taken, all *Block, late []int, stor
 		return fmt.Errorf("commit: %w", err)
 	}
 	p.fault("commit")
+	if len(t.skipped) > 0 {
+		p.poison.changed()
+	}
 	p.versions.inserted(writerMain, in.Seq, p.observeMain.Tenants())
 	p.cfg.Dedupe.Apply(staged)
 	p.charge(all.Batch, func(i int) bool { return in.Verdicts[i] == verdictStore })

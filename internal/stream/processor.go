@@ -167,6 +167,7 @@ type Processor struct {
 	late      lateQueue
 	changed   chan struct{} // closed and replaced when something becomes visible
 	scratch   scratch       // owned by the main stream
+	poison    quarantineIndex
 
 	// Owned by the upkeep: whether the log's files may hold what was truncated away, and when they were made to forget it last.
 	unpurged bool
@@ -187,6 +188,7 @@ func Open(cfg Config) (*Processor, error) {
 		next: make([]uint64, n), processed: make([]time.Time, n), watermark: make([]int64, n),
 		seqs: map[uint16]uint64{}, positions: map[string]map[uint16]uint64{},
 		late: newLateQueue(), changed: make(chan struct{}), versions: newVersions(), links: newLinkNotes(),
+		poison:   quarantineIndex{stale: true},
 		unpurged: true, // the last process may have ended in between
 	}
 	for i := range p.turns {

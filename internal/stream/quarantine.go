@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -101,6 +102,7 @@ func (p *Processor) DropQuarantine(id string) error {
 	if err != nil {
 		return err
 	}
+	defer p.poison.changed()
 	return p.db.Delete(key, pebble.Sync)
 }
 
@@ -149,6 +151,7 @@ func (p *Processor) EraseQuarantine(tenant string) error {
 	if err != nil || b.Empty() {
 		return err
 	}
+	defer p.poison.changed()
 	if err := b.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("erase from quarantine: %w", err)
 	}
@@ -168,4 +171,81 @@ func (p *Processor) quarantineOf(tenant string, fn func(key []byte, q *Quarantin
 		}
 		return fn(key, &q, told && !slices.ContainsFunc(names, p.known))
 	})
+}
+
+// quarantineIndex remembers what is in quarantine, without the data, so that a tenant's view of its own does not read all of it each time.
+type quarantineIndex struct {
+	mu    sync.Mutex
+	stale bool
+	list  []ownedRecord
+}
+
+type ownedRecord struct {
+	Quarantined
+	owner string // the one tenant that it holds rows of; empty: not certain, or several
+}
+
+// changed is called after a record came or went.
+func (x *quarantineIndex) changed() {
+	x.mu.Lock()
+	x.stale = true
+	x.mu.Unlock()
+}
+
+// QuarantineOwn lists the records that hold rows of this tenant alone, without the data.
+func (p *Processor) QuarantineOwn(tenant string) ([]Quarantined, error) {
+	x := &p.poison
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stale {
+		x.list = nil
+		err := scan(p.db, []byte{keyQuarantine}, func(key, value []byte) error {
+			q, err := readQuarantined(key, value)
+			if err != nil {
+				return err
+			}
+			owner := q.owner()
+			q.Data = nil
+			x.list = append(x.list, ownedRecord{q, owner})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		x.stale = false
+	}
+	var out []Quarantined
+	for _, q := range x.list {
+		if q.owner == tenant {
+			out = append(out, q.Quarantined)
+		}
+	}
+	return out, nil
+}
+
+// owner is the tenant that the record holds rows of, if there is but one.
+func (q *Quarantined) owner() string {
+	if q.Data == nil {
+		return ""
+	}
+	if names, told := event.RecordTenants(q.Data); told && len(names) == 1 {
+		return names[0]
+	}
+	return ""
+}
+
+// QuarantinedOf is QuarantineRecord for a tenant: records that are not its alone do not exist. Data is left out when the record is damaged: whose it is
+// is then not certain enough to show it.
+func (p *Processor) QuarantinedOf(tenant, id string) (Quarantined, error) {
+	_, q, err := p.quarantined(id)
+	if err != nil {
+		return Quarantined{}, err
+	}
+	if q.owner() != tenant {
+		return Quarantined{}, ErrNoQuarantine
+	}
+	if !event.RecordIntact(q.Data) {
+		q.Data = nil
+	}
+	return q, nil
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 )
+
+// siteless stands for the site of what names none that the tenant has. No site is called so.
+const siteless = "\x00"
 
 // delays are the classes of Counts.Delayed.
 const delays = 3
@@ -66,8 +70,9 @@ func waiting(rows map[hourKey]int64) map[hourKey]int64 {
 	return out
 }
 
-// siteHours is hours for one site. Doors do not wait while it reads old hours.
+// siteHours is hours for one site, or for what has none. Doors do not wait while it reads old hours.
 func (a *account) siteHours(tenant, site string, from, to, now time.Time) ([]Hour, error) {
+	site = cmp.Or(site, siteless)
 	type state struct {
 		counts  *Counts // nil: in the store
 		pending uint64

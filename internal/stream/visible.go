@@ -162,10 +162,14 @@ func (p *Processor) Usage(tenant string, from, to time.Time) ([]Hour, error) {
 	return p.acct.hours(tenant, from, to, time.Now())
 }
 
-// SiteUsage is Usage of one site. Hours before SitesSince are not known by site.
+// SiteUsage is Usage of one site; of an empty one it is what doors rejected because it names no site of the tenant. All of these add up to
+// Usage, but for bytes. Hours before SitesSince are not known by site.
 func (p *Processor) SiteUsage(tenant, site string, from, to time.Time) ([]Hour, error) {
 	return p.acct.siteHours(tenant, site, from, to, time.Now())
 }
+
+// LateAfter is how old rows are that go by the late stream.
+func (p *Processor) LateAfter() time.Duration { return p.cfg.LateAfter }
 
 // SitesSince is when accounting by site began; zero: with the first event of this data directory.
 func (p *Processor) SitesSince() time.Time { return p.acct.since }

@@ -12,8 +12,9 @@ type PropertyInfo struct {
 	event.Property
 	// Column says that the property is a column of its own; otherwise it is reached through the maps only.
 	Column   bool
-	Common   bool // declared by the operator
-	OnlyNull bool // every value was null
+	Common   bool         // declared by the operator
+	OnlyNull bool         // every value was null
+	Traits   event.Traits // what was seen of its values
 	// Sources are the site ids that sent it, at most 64 of a tenant are told apart; MoreSources says that others did too.
 	Sources     []string
 	MoreSources bool
@@ -58,7 +59,7 @@ func (s *Set) infoLocked(p *profile, name string, q property) PropertyInfo {
 	_, common := s.common.traits[name]
 	info := PropertyInfo{
 		Property: event.Property{Name: name, Kind: s.kindLocked(name, q)}, Column: event.NameIsColumn(name), Common: common,
-		MoreSources: q.more, First: time.UnixMilli(q.first).UTC(), Last: time.Unix(int64(q.last)*24*60*60, 0).UTC(), OnlyNull: q.traits == event.TraitNull,
+		MoreSources: q.more, First: time.UnixMilli(q.first).UTC(), Last: time.Unix(int64(q.last)*24*60*60, 0).UTC(), OnlyNull: q.traits == event.TraitNull, Traits: q.traits,
 	}
 	for i, site := range p.sites {
 		if q.sites&(1<<i) != 0 {
