@@ -14,7 +14,7 @@ type PropertyInfo struct {
 	Column   bool
 	Common   bool         // declared by the operator
 	OnlyNull bool         // every value was null
-	Traits   event.Traits // what was seen of its values
+	Traits   event.Traits // what was seen of its values; true and false among texts are texts, and null is nothing
 	// Sources are the site ids that sent it, at most 64 of a tenant are told apart; MoreSources says that others did too.
 	Sources     []string
 	MoreSources bool
@@ -57,9 +57,13 @@ func (s *Set) Schema(tenant string) Schema {
 
 func (s *Set) infoLocked(p *profile, name string, q property) PropertyInfo {
 	_, common := s.common.traits[name]
+	seen := q.traits &^ event.TraitNull
+	if seen&event.TraitText != 0 {
+		seen &^= event.TraitBool // is not looked for among texts
+	}
 	info := PropertyInfo{
 		Property: event.Property{Name: name, Kind: s.kindLocked(name, q)}, Column: event.NameIsColumn(name), Common: common,
-		MoreSources: q.more, First: time.UnixMilli(q.first).UTC(), Last: time.Unix(int64(q.last)*24*60*60, 0).UTC(), OnlyNull: q.traits == event.TraitNull, Traits: q.traits,
+		MoreSources: q.more, First: time.UnixMilli(q.first).UTC(), Last: time.Unix(int64(q.last)*24*60*60, 0).UTC(), OnlyNull: q.traits == event.TraitNull, Traits: seen,
 	}
 	for i, site := range p.sites {
 		if q.sites&(1<<i) != 0 {

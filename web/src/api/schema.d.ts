@@ -192,6 +192,28 @@ export interface paths {
         patch: operations["update-goal"];
         trace?: never;
     };
+    "/api/v1/analytics/{site_id}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Data health of a site
+         * @description What became of the events that were sent to a site, by hour of arrival, and what is wrong with those that were lost: the accounting, rejected events by code with the latest of each,
+         *     late events, and the properties that were seen. Numbers are of the site unless they stand in tenant. Counts are kept for as long as the tenant is; after a crash up to a second of rejected events may be missing.
+         *     The messages and examples of rejected events have no personal data. Columns and properties that are masked for the role are marked.
+         */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/{site_id}/live": {
         parameters: {
             query?: never;
@@ -977,7 +999,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List records that could not be decoded */
+        /**
+         * List records that could not be decoded
+         * @description The operator sees all records. A tenant's admin sees those that hold events of that tenant alone; others do not exist for it.
+         */
         get: operations["list-quarantine"];
         put?: never;
         post?: never;
@@ -994,11 +1019,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a record with its data */
+        /**
+         * Show a record with its data
+         * @description The operator sees all records. A tenant's admin sees those that hold events of that tenant alone; others do not exist for it. The data of a damaged record are for the operator.
+         */
         get: operations["get-quarantine"];
         put?: never;
         post?: never;
-        /** Delete a record for good */
+        /**
+         * Delete a record for good
+         * @description The operator sees all records. A tenant's admin sees those that hold events of that tenant alone; others do not exist for it.
+         */
         delete: operations["delete-quarantine"];
         options?: never;
         head?: never;
@@ -1014,7 +1045,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Decode a record again and process its events */
+        /**
+         * Decode a record again and process its events
+         * @description The operator sees all records. A tenant's admin sees those that hold events of that tenant alone; others do not exist for it.
+         */
         post: operations["replay-quarantine"];
         delete?: never;
         options?: never;
@@ -2384,6 +2418,247 @@ export interface components {
             hash: string;
             /** Format: int64 */
             seq: number;
+        };
+        HealthConflict: {
+            /** Format: date-time */
+            at: string;
+            event_id: string;
+            type: string;
+        };
+        HealthCounts: {
+            /**
+             * Format: int64
+             * @description Of deduplicated: another payload than the first with this id
+             */
+            conflicts: number;
+            /**
+             * Format: int64
+             * @description Repeats of an event id
+             */
+            deduplicated: number;
+            /** Format: int64 */
+            erased: number;
+            /**
+             * Format: int64
+             * @description Left out because a rule says so, or because the tenant is being deleted
+             */
+            filtered: number;
+            /**
+             * Format: int64
+             * @description Of stored and pending: more than 5 minutes older than their arrival, when what reports said was settled. Imports are not among them
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Accepted and durable, not processed yet
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Events. Records of the log that cannot be decoded are not among them, for nobody can tell how many events they hold: see tenant.quarantine
+             */
+            quarantined: number;
+            /**
+             * Format: int64
+             * @description stored + deduplicated + rejected + filtered + quarantined + erased + pending, always
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Refused at a door, see rejected
+             */
+            rejected: number;
+            /** Format: int64 */
+            stored: number;
+        };
+        HealthDoc: {
+            /** Format: date-time */
+            as_of: string;
+            /** Format: date-time */
+            complete_until: string;
+            /** @description The latest since the start */
+            conflict?: components["schemas"]["HealthConflict"];
+            /**
+             * Format: date-time
+             * @description Arrival of the first event that was stored; not known of sites from before since
+             */
+            first_event_at?: string;
+            /**
+             * Format: date-time
+             * @description Rounded down to the hour
+             */
+            from: string;
+            /** @description Of the site; hours without events are left out */
+            hours: components["schemas"]["HealthHour"][] | null;
+            /**
+             * Format: date-time
+             * @description Arrival of the last one
+             */
+            last_event_at?: string;
+            late: components["schemas"]["HealthLate"];
+            rejected: components["schemas"]["HealthRejection"][] | null;
+            schema: components["schemas"]["HealthSchema"];
+            /**
+             * Format: date-time
+             * @description Accounting by site began then, with an update of weir: what came before is known of the tenant only
+             */
+            since?: string;
+            site_id: string;
+            /** @description What is not known by site. A key of one site does not see it */
+            tenant?: components["schemas"]["HealthTenant"];
+            /**
+             * Format: date-time
+             * @description Rounded up to the hour
+             */
+            to: string;
+            totals: components["schemas"]["HealthCounts"];
+        };
+        HealthHour: {
+            /**
+             * Format: int64
+             * @description Of deduplicated: another payload than the first with this id
+             */
+            conflicts: number;
+            /**
+             * Format: int64
+             * @description Repeats of an event id
+             */
+            deduplicated: number;
+            /** Format: int64 */
+            erased: number;
+            /**
+             * Format: int64
+             * @description Left out because a rule says so, or because the tenant is being deleted
+             */
+            filtered: number;
+            /**
+             * Format: date-time
+             * @description Of arrival, UTC
+             */
+            hour: string;
+            /**
+             * Format: int64
+             * @description Of stored and pending: more than 5 minutes older than their arrival, when what reports said was settled. Imports are not among them
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Accepted and durable, not processed yet
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Events. Records of the log that cannot be decoded are not among them, for nobody can tell how many events they hold: see tenant.quarantine
+             */
+            quarantined: number;
+            /**
+             * Format: int64
+             * @description stored + deduplicated + rejected + filtered + quarantined + erased + pending, always
+             */
+            received: number;
+            /**
+             * Format: int64
+             * @description Refused at a door, see rejected
+             */
+            rejected: number;
+            /** Format: int64 */
+            stored: number;
+        };
+        HealthLate: {
+            /**
+             * Format: int64
+             * @description More: they take some seconds longer to show
+             */
+            days: number;
+            /** Format: int64 */
+            events: number;
+            /**
+             * Format: int64
+             * @description An hour to late_after
+             */
+            hours: number;
+            /** @example 48h0m0s */
+            late_after: string;
+            /**
+             * Format: int64
+             * @description 5 minutes to an hour
+             */
+            minutes: number;
+            /**
+             * Format: int64
+             * @description Of days: not visible yet
+             */
+            waiting: number;
+        };
+        HealthProperty: {
+            /** @description Values are of kinds that do not go together, or not of the declared one: the column is in the kind that holds all */
+            diverges?: boolean;
+            /** Format: date-time */
+            first_seen?: string;
+            /**
+             * @description Of its column
+             * @enum {string}
+             */
+            kind: "bool" | "int" | "float" | "string";
+            /** @description Of its values so far, but null: bool, int, float, string */
+            kinds: string[] | null;
+            /**
+             * Format: date-time
+             * @description Day of arrival of its last value
+             */
+            last_seen?: string;
+            masked?: boolean;
+            name: string;
+        };
+        HealthQuarantine: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            last_at?: string;
+            /**
+             * Format: int64
+             * @description Records of the log that cannot be decoded and hold events of this tenant alone
+             */
+            records: number;
+        };
+        HealthRejection: {
+            /** @example ts_out_of_range */
+            code: string;
+            /**
+             * Format: int64
+             * @description In the range
+             */
+            count: number;
+            /** @description Where it came: ingest, collect, pixel, or a protocol's name */
+            door?: string;
+            /** @description Outline of the event, at most 1 KB: its names, and in place of values what they are */
+            example?: string;
+            field?: string;
+            /** Format: date-time */
+            last_at?: string;
+            /** @description Message and example are hidden, for the field is masked for the role */
+            masked?: boolean;
+            /** @description What was wrong and what to do, without personal data */
+            message?: string;
+        };
+        HealthSchema: {
+            complete: boolean;
+            /** @example /api/v1/schema */
+            href: string;
+            /**
+             * Format: int64
+             * @description Values of names beyond those that a tenant can have, of all its sites
+             */
+            left_out: number;
+            /** @description Those that the site sent; kinds are of all sites of the tenant together */
+            properties: components["schemas"]["HealthProperty"][] | null;
+        };
+        HealthTenant: {
+            /** @description Events that name no site of the tenant. Those of all its sites and these add up to /api/v1/usage */
+            hours: components["schemas"]["HealthHour"][] | null;
+            quarantine: components["schemas"]["HealthQuarantine"];
+            rejected: components["schemas"]["HealthRejection"][] | null;
+            totals: components["schemas"]["HealthCounts"];
         };
         ImportView: {
             /** @description Hex SHA-256 of the format's name and the file's first prefix_len bytes */
@@ -4816,6 +5091,79 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health: {
+        parameters: {
+            query?: {
+                /** @description Start: a time, a date, or a length back from to; 24h by default. */
+                from?: string;
+                /** @description End, not included; now by default. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthDoc"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
