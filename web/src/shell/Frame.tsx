@@ -50,7 +50,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
         {page && (
           <div className={css.head}>
             <h1>{page.title}</h1>
-            {site && page.of === 'site' && page.controls.length > 0 && (
+            {site && page.of === 'site' && page.controls.length > 0 && !(page.bare && path !== addressOf(page, site.site_id)) && (
               <SiteProvider site={site}>
                 <div className={css.controls}>
                   {page.controls.includes('filters') && <Filters />}

@@ -1,4 +1,4 @@
-import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconSettings, IconSql, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -48,6 +48,18 @@ export const pages: Page[] = [
     icon: IconListDetails,
     controls: ['range', 'filters'],
     view: lazy(() => import('../pages/events/Events')),
+  },
+  {
+    id: 'sessions',
+    title: 'Sessions',
+    path: '/sessions',
+    more: ['/visitors/:visitor', '/:id'],
+    bare: true,
+    of: 'site',
+    least: 'viewer',
+    icon: IconUsers,
+    controls: ['range', 'filters'],
+    view: lazy(() => import('../pages/sessions/Sessions')),
   },
   {
     id: 'funnels',

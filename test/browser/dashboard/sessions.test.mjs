@@ -1,0 +1,146 @@
+// Sessions, one with its events, and a visitor with linked ids, on a real access log; numbers are those of SQL.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch, until, weirURL } from '../harness.mjs';
+import { open, realSite, settled, shoot, signIn, sound, zone } from './lib.mjs';
+
+let browser, site;
+before(async () => {
+  browser = await launch();
+  site = await realSite();
+  const now = Date.now() - 5000;
+  const on = (path) => `http://www.semicomplete.com${path}`;
+  const events = [
+    { event_id: 's1', type: 'pageview', client_id: 'anon/1 ü', ts: now - 90000, url: on('/start?x=1'), referrer: 'https://news.example/today' },
+    { event_id: 's2', type: 'click', client_id: 'anon/1 ü', ts: now - 60000, url: on('/start'), props: { text: 'Sign up', position: 3 } },
+    { event_id: 's3', type: 'identify', client_id: 'anon/1 ü', user_id: 'ada@example.com', ts: now - 30000, url: on('/start'), props: { plan: 'pro', seats: 5 } },
+    { event_id: 's4', type: 'pageview', client_id: 'anon/1 ü', user_id: 'ada@example.com', ts: now, url: on('/welcome') },
+    { event_id: 's5', type: 'pageview', client_id: 'anon-2', ts: now - 86400000, url: on('/') },
+    { event_id: 's6', type: 'identify', client_id: 'anon-2', user_id: 'ada@example.com', ts: now - 86390000, url: on('/') },
+  ];
+  const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}` }, body: JSON.stringify(events) });
+  assert.equal(res.status, 200, await res.text());
+  await until(async () => (await site.count('count()', `client_id IN ('anon/1 ü', 'anon-2')`)) === 6, 'the events');
+});
+after(() => browser.close());
+
+const sessions = (rest = '') => `/sites/${site.site}/sessions${rest}`;
+const rows = (page) => page.locator('table tr', { has: page.getByRole('link', { name: /^Session of/ }) });
+
+async function on(t, address = sessions(), options = {}, key = site.viewer) {
+  const page = await open(t, browser, options);
+  await signIn(page, key, address);
+  await settled(page);
+  return page;
+}
+
+describe('sessions', { concurrency: 4, timeout: 150000 }, () => {
+  test('the list is that of SQL, page by page', async (t) => {
+    const page = await on(t, sessions('?range=30d'));
+    assert.equal(await rows(page).count(), 50);
+    await rows(page).first().getByText('Live').waitFor();
+    await rows(page).first().getByText('ada@example.com').waitFor();
+    await page.getByText('Today', { exact: true }).waitFor();
+    await sound(page, 'the list');
+    await shoot(page, 'sessions-light', false);
+    const all = Number((await site.sql('SELECT count() AS n FROM sessions WHERE NOT is_bot'))[0].n);
+    for (let n = 100; n <= 200; n += 50) {
+      await page.getByRole('button', { name: 'More sessions' }).click();
+      await until(async () => (await rows(page).count()) === Math.min(n, all), `${n} sessions`);
+    }
+    const [longest] = await site.sql(`SELECT toString(max(pageviews)) AS n FROM (SELECT pageviews FROM sessions WHERE NOT is_bot ORDER BY start_time DESC LIMIT 200)`);
+    const views = await rows(page).evaluateAll((l) => l.map((r) => Number(r.querySelector('[data-label=views]').textContent.replace(',', ''))));
+    assert.equal(Math.max(...views), Number(longest.n));
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('a filter keeps sessions; none is said', async (t) => {
+    const page = await on(t, sessions('?range=30d&f=type:click'));
+    await until(async () => (await rows(page).count()) === 1, 'the session with a click');
+    await page.goto(weirURL + sessions('?f=type:never'));
+    await page.getByText('No session began in this time that these filters let through.').waitFor();
+    await sound(page, 'nothing');
+    await page.goto(weirURL + sessions('?f=nothing:x'));
+    await page.getByText('This question cannot be answered').waitFor();
+    page.faults.splice(0);
+  });
+
+  test('a click on a session leads to its events, and from there to the visitor', async (t) => {
+    const page = await on(t, sessions('?range=30d'));
+    await rows(page).first().getByRole('link', { name: /^Session of/ }).click();
+    await page.getByRole('heading', { name: 'What happened' }).waitFor();
+    await settled(page);
+    const texts = await page.locator('ol > li').allTextContents();
+    assert.equal(texts.length, 5, texts.join('\n')); // and that it may go on
+    assert.match(texts[0], /\/start.*from https:\/\/news\.example/);
+    assert.match(texts[1], /\+30s.*Click.*on \/start.*textSign up.*position3/);
+    assert.match(texts[2], /Identified.*as ada@example\.com.*planpro/);
+    assert.match(texts[3], /\/welcome/);
+    assert.match(texts[4], /It may go on/);
+    await page.getByText('1m 30s', { exact: true }).waitFor();
+    await page.getByText('news.example', { exact: true }).waitFor();
+    assert.equal(await page.getByRole('button', { name: /^Range of dates/ }).count(), 0, 'a range changes nothing here');
+    await sound(page, 'a session');
+    await shoot(page, 'session');
+    await page.getByRole('link', { name: 'ada@example.com' }).click();
+    await page.getByRole('heading', { name: 'anon/1 ü' }).waitFor();
+    await settled(page);
+    await page.getByText('seats').waitFor();
+    await sound(page, 'a visitor');
+    await shoot(page, 'visitor');
+    assert.equal(await page.getByRole('button', { name: /^Undo/ }).count(), 0, 'a viewer undoes nothing');
+    await page.getByRole('link', { name: 'anon-2' }).click();
+    await page.getByRole('heading', { name: 'anon-2' }).waitFor();
+    await settled(page);
+    assert.equal(await rows(page).count(), 1);
+    await page.getByRole('link', { name: 'ada@example.com' }).click();
+    await page.getByText('was only seen together with the id of a browser').waitFor();
+    page.faults.splice(0); // the answer 404
+    await page.getByRole('link', { name: '← All sessions' }).click();
+    await until(async () => (await rows(page).count()) === 50, 'the list');
+    assert.match(page.url(), /range=30d/);
+    await page.goto(weirURL + sessions('/0000000000000000000000000000000f'));
+    await page.getByText('Not found').waitFor();
+    page.faults.splice(0);
+  });
+
+  test('an analyst undoes a merge and restores it', async (t) => {
+    const page = await on(t, sessions(`/visitors/${encodeURIComponent('anon-2')}`), {}, site.analyst);
+    const ids = () => page.locator('ul').first().locator('li').allTextContents();
+    await until(async () => (await ids()).length === 3, 'three ids');
+    await page.getByRole('button', { name: 'Undo the merge of anon-2 and ada@example.com' }).click();
+    await page.getByRole('button', { name: 'Restore the merge of anon-2 and ada@example.com' }).waitFor();
+    await until(async () => (await ids()).join() === 'anon-2', 'the one id');
+    await sound(page, 'an undone merge');
+    await shoot(page, 'visitor-undone');
+    await page.getByRole('button', { name: 'Restore the merge of anon-2 and ada@example.com' }).click();
+    await until(async () => (await ids()).length === 3, 'three ids again');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('times are those of the site; from the keyboard; dark; phone', async (t) => {
+    const page = await on(t, sessions('?range=30d'), { colorScheme: 'dark' });
+    await sound(page, 'dark');
+    await shoot(page, 'sessions-dark', false);
+    const [{ at }] = await site.sql(`SELECT formatDateTime(max(start_time), '%H:%i', '${zone}') AS at FROM sessions WHERE NOT is_bot`);
+    const link = rows(page).first().getByRole('link', { name: /^Session of/ });
+    assert.equal(await link.textContent(), at);
+    await link.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'What happened' }).waitFor();
+    await settled(page);
+    await sound(page, 'a session in the dark');
+    await shoot(page, 'session-dark');
+    const phone = await on(t, sessions('?range=30d'), { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    const wide = () => phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
+    assert.ok((await wide()) <= 0, `${await wide()} px hang over`);
+    await sound(phone, 'phone');
+    await shoot(phone, 'sessions-phone', false);
+    await rows(phone).first().getByRole('link', { name: /^Session of/ }).click();
+    await phone.getByRole('heading', { name: 'What happened' }).waitFor();
+    await settled(phone);
+    assert.ok((await wide()) <= 0, `${await wide()} px hang over`);
+    await sound(phone, 'a session on a phone');
+    await shoot(phone, 'session-phone');
+  });
+});

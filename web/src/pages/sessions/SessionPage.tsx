@@ -1,0 +1,63 @@
+import { Link } from 'wouter';
+import { useSession, type SessionDetail } from '../../api/sessions';
+import { useSite } from '../../api/site';
+import * as names from '../../format/names';
+import { duration, exact } from '../../format/numbers';
+import { clock, dayLong } from '../../format/time';
+import { Answer } from '../../parts/Answer';
+import { Card } from '../../parts/Card';
+import { Freshness } from '../../parts/Freshness';
+import { Facts } from './Facts';
+import { Back, deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
+import css from './Sessions.module.css';
+import { Timeline } from './Timeline';
+
+/** One session with everything that happened in it. */
+export function SessionPage({ id }: { id: string }) {
+  const session = useSession(id);
+  return (
+    <div className={css.page}>
+      <Back />
+      <Answer query={session} height={420}>
+        {(s) => (
+          <div className={css.page}>
+            <Head session={s} />
+            <Card title="What happened" aside={<span className={css.note}>{(s.timeline ?? []).length < s.events ? `the first ${exact((s.timeline ?? []).length)} of ${exact(s.events)} events` : `${exact(s.events)} ${s.events === 1 ? 'event' : 'events'}`}</span>}>
+              <Timeline events={s.timeline ?? []} live={!s.sealed} />
+            </Card>
+            <Freshness answer={s} open={!s.sealed} />
+          </div>
+        )}
+      </Answer>
+    </div>
+  );
+}
+
+function Head({ session: s }: { session: SessionDetail }) {
+  const { zone } = useSite();
+  const address = useAddress();
+  return (
+    <Card>
+      <div className={css.title}>
+        <h2>
+          {dayLong(s.start, zone)}, {clock(s.start, zone)}
+        </h2>
+        {!s.sealed && <Live />}
+        {s.is_bot && <span className={css.tag}>Robot</span>}
+      </div>
+      <Facts
+        facts={[
+          ['Visitor', s.visitor ? <Link key="v" className="cut" href={address.visitor(s.visitor)}>{s.user_id || s.visitor}</Link> : 'Hidden from your role'],
+          ['Time', s.bounce ? 'Bounce' : duration(s.duration_seconds)],
+          ['Page views', exact(s.pageviews)],
+          ['Source', sourceOf(s)],
+          ['Channel', names.value('channel', s.channel ?? '')],
+          ['Place', <span key="p"><span aria-hidden>{names.flag(s.country)}</span> {placeOf(s)}</span>],
+          ['Device', `${names.value('device', s.device ?? '')}, ${deviceOf(s)}`],
+          ['Entry page', s.entry_path || '–'],
+          ['Exit page', s.exit_path || '–'],
+        ]}
+      />
+    </Card>
+  );
+}

@@ -1,0 +1,129 @@
+import { Button } from '@mantine/core';
+import { Link } from 'wouter';
+import { asProblem } from '../../api/problem';
+import { may, useMe } from '../../api/session';
+import { useChangeMerge, usePerson, useVisitor, type Merge, type Person } from '../../api/sessions';
+import { useSite } from '../../api/site';
+import { exact } from '../../format/numbers';
+import { ago, dayFull, moment } from '../../format/time';
+import { Answer, ProblemNotice } from '../../parts/Answer';
+import { Card } from '../../parts/Card';
+import { Freshness } from '../../parts/Freshness';
+import { Facts, Properties } from './Facts';
+import { Back, useAddress } from './names';
+import css from './Sessions.module.css';
+import { SessionTable } from './SessionTable';
+
+/** What is known of a visitor: sessions, traits, and which ids are the same person. */
+export function VisitorPage({ visitor }: { visitor: string }) {
+  const { zone } = useSite();
+  const found = useVisitor(visitor);
+  const person = usePerson(found.data?.person ?? visitor);
+  if (found.data === undefined && found.error && asProblem(found.error).status === 404 && person.data)
+    return (
+      <div className={css.page}>
+        <Back />
+        <Card title="Ids of this person">
+          <p className={css.none}>{visitor} was only seen together with the id of a browser. Open one of those.</p>
+          <Ids person={person.data} visitor={visitor} />
+        </Card>
+      </div>
+    );
+  return (
+    <div className={css.page}>
+      <Back />
+      <Answer query={found} height={420}>
+        {(v) => {
+          const sessions = v.sessions ?? [];
+          const traits = Object.entries(v.traits ?? {});
+          return (
+            <div className={css.page}>
+              <Card>
+                <div className={css.title}>
+                  <h2 className="mono">{visitor}</h2>
+                  {v.person !== visitor && <span className={css.tag}>{v.person}</span>}
+                </div>
+                <Facts
+                  facts={[
+                    ['First seen', <span key="f" title={moment(v.first_seen, zone)}>{dayFull(v.first_seen, zone)}</span>],
+                    ['Last seen', <span key="l" title={moment(v.last_seen, zone)}>{ago(v.last_seen, zone)}</span>],
+                    ['Sessions', sessions.length === 100 ? 'the last 100' : exact(sessions.length)],
+                  ]}
+                />
+              </Card>
+              <div className={css.pair}>
+                <Card title="Traits">
+                  {traits.length > 0 ? <Properties of={traits} /> : <p className={css.none}>Nobody has told who this is. An identify event with properties does.</p>}
+                </Card>
+                <Card title="Ids of this person">
+                  <Answer query={person} height={80}>
+                    {(p) => <Ids person={p} visitor={visitor} />}
+                  </Answer>
+                </Card>
+              </div>
+              <Card title="Sessions" className={css.flush}>
+                {sessions.length > 0 ? <SessionTable sessions={sessions} /> : <p className={css.none}>No session.</p>}
+              </Card>
+              <Freshness answer={v} open />
+            </div>
+          );
+        }}
+      </Answer>
+    </div>
+  );
+}
+
+/** The ids that are one person, and the events that join them; analysts may undo a merge. */
+function Ids({ person, visitor }: { person: Person; visitor: string }) {
+  const address = useAddress();
+  const ids = person.ids ?? [];
+  const merges = person.merges ?? [];
+  return (
+    <>
+      <ul className={css.ids}>
+        {ids.map((id) => (
+          <li key={id}>
+            {id === visitor ? <b className="mono cut">{id}</b> : <Link className="mono cut" href={address.visitor(id)}>{id}</Link>}
+            {id === person.person && merges.length > 0 && <small>stands for all</small>}
+          </li>
+        ))}
+      </ul>
+      {merges.length > 0 && (
+        <>
+          <h3 className={css.sub}>Joined by</h3>
+          <ul className={css.merges}>
+            {merges.map((m) => (
+              <MergeRow key={m.id} merge={m} />
+            ))}
+          </ul>
+        </>
+      )}
+    </>
+  );
+}
+
+function MergeRow({ merge: m }: { merge: Merge }) {
+  const { zone } = useSite();
+  const me = useMe();
+  const change = useChangeMerge();
+  const from = m.kind === 'alias' ? m.previous_id : m.client_id;
+  return (
+    <li data-undone={m.undone || undefined}>
+      <div className={css.merge}>
+        <span className={css.pairOfIds}>
+          <span className="mono cut">{from}</span> <span aria-hidden>→</span> <span className="mono cut">{m.user_id}</span>
+        </span>
+        <small title={moment(m.at, zone)}>
+          {m.kind === 'alias' ? 'Alias' : 'Identified'} {dayFull(m.at, zone)}
+          {m.undone && ', undone'}
+        </small>
+      </div>
+      {may(me.data, 'analyst') && (
+        <Button variant="default" size="compact-xs" loading={change.isPending} onClick={() => change.mutate(m)} aria-label={`${m.undone ? 'Restore' : 'Undo'} the merge of ${from} and ${m.user_id}`}>
+          {m.undone ? 'Restore' : 'Undo'}
+        </Button>
+      )}
+      {change.error && <ProblemNotice error={change.error} />}
+    </li>
+  );
+}
