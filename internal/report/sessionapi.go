@@ -266,11 +266,11 @@ type sessionInput struct {
 }
 
 func (r *Reporter) getSession(ctx context.Context, in *sessionInput) (*served, error) {
+	const day = 24 * time.Hour
 	at, hash, ok := parseSessionID(in.ID)
-	if !ok {
+	if !ok || at.Add(-day).Year() < 1971 || at.Add(day).Year() > 2105 { // what lies around it can be asked for
 		return nil, invalid("id", "%q is no id of a session: these are 32 hex digits, as the list of sessions gives them", in.ID)
 	}
-	day := 24 * time.Hour
 	who, src, l, p := r.listing(ctx, in.SiteID, ask{From: at.Add(-day).Format(time.RFC3339), To: at.Add(day).Format(time.RFC3339)})
 	if p != nil {
 		return nil, fail(p)

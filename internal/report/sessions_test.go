@@ -388,6 +388,11 @@ func TestSessionQuestionsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", target, status, body, want)
 		}
 	}
+	for _, at := range []time.Time{time.UnixMilli(0), time.Date(1971, 1, 1, 1, 0, 0, 0, time.UTC), time.Date(2105, 12, 31, 1, 0, 0, 0, time.UTC)} { // times around it cannot be asked for
+		if status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions/"+sessionID(at, 15), ""); status != 422 || !strings.Contains(body, `"field":"id"`) {
+			t.Errorf("the id of a session of %v: %d %s, want 422 with the field id", at, status, body)
+		}
+	}
 	if status, _, _ := call(t, h, "GET", "/api/v1/analytics/other/sessions", ""); status != 404 {
 		t.Errorf("another tenant's site answers %d", status)
 	}

@@ -53,7 +53,7 @@ function Head({ session: s }: { session: SessionDetail }) {
           ['Source', sourceOf(s)],
           ['Channel', names.value('channel', s.channel ?? '')],
           ['Place', <span key="p"><span aria-hidden>{names.flag(s.country)}</span> {placeOf(s)}</span>],
-          ['Device', `${names.value('device', s.device ?? '')}, ${deviceOf(s)}`],
+          ['Device', [s.browser && s.device ? names.value('device', s.device) : '', deviceOf(s)].filter(Boolean).join(', ')],
           ['Entry page', s.entry_path || '–'],
           ['Exit page', s.exit_path || '–'],
         ]}

@@ -84,7 +84,7 @@ function Ids({ person, visitor }: { person: Person; visitor: string }) {
         {ids.map((id) => (
           <li key={id}>
             {id === visitor ? <b className="mono cut">{id}</b> : <Link className="mono cut" href={address.visitor(id)}>{id}</Link>}
-            {id === person.person && merges.length > 0 && <small>stands for all</small>}
+            {id === person.person && ids.length > 1 && <small>stands for all</small>}
           </li>
         ))}
       </ul>

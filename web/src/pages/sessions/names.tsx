@@ -14,7 +14,7 @@ export function sourceOf(s: Session): string {
 
 export const placeOf = (s: Session): string => [s.city, s.country ? names.country(s.country) : ''].filter(Boolean).join(', ') || 'Unknown';
 
-export const deviceOf = (s: Session): string => [s.browser, s.os].filter(Boolean).join(' on ') || 'Unknown';
+export const deviceOf = (s: Session): string => [s.browser, s.os].filter(Boolean).join(' on ') || (s.device ? names.value('device', s.device) : 'Unknown');
 
 /** Addresses of sessions and visitors; range and filters go along. */
 export function useAddress() {
