@@ -14,6 +14,8 @@ export type Page = {
   of: 'site' | 'tenant' | 'operator';
   least: Role;
   icon: FC<IconProps>;
+  /** Further addresses show one thing, which no range or filter changes: their head has no controls. */
+  bare?: true;
   controls: ('range' | 'compare' | 'filters')[];
   view: ComponentType;
 };
