@@ -24,14 +24,14 @@ export function useSources() {
   return useQuery({ queryKey: ['settings', 'sources'], queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/sources', { params: { path: { tenant } }, signal }))).sources ?? [] });
 }
 
-export function useKeys() {
+export function useKeys(enabled = true) {
   const tenant = useTenantId();
-  return useQuery({ queryKey: ['settings', 'keys'], queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/keys', { params: { path: { tenant } }, signal }))).keys ?? [] });
+  return useQuery({ queryKey: ['settings', 'keys'], enabled, queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/keys', { params: { path: { tenant } }, signal }))).keys ?? [] });
 }
 
-export function useUsers() {
+export function useUsers(enabled = true) {
   const tenant = useTenantId();
-  return useQuery({ queryKey: ['settings', 'users'], queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/users', { params: { path: { tenant } }, signal }))).users ?? [] });
+  return useQuery({ queryKey: ['settings', 'users'], enabled, queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/tenants/{tenant}/users', { params: { path: { tenant } }, signal }))).users ?? [] });
 }
 
 export function usePolicy() {

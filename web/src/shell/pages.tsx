@@ -1,4 +1,4 @@
-import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -82,6 +82,16 @@ export const pages: Page[] = [
     icon: IconSql,
     controls: [],
     view: lazy(() => import('../pages/sql/Sql')),
+  },
+  {
+    id: 'usage',
+    title: 'Usage and cost',
+    path: '/usage',
+    of: 'tenant',
+    least: 'admin',
+    icon: IconReceipt,
+    controls: [],
+    view: lazy(() => import('../pages/usage/Usage')),
   },
   {
     id: 'settings',

@@ -2,6 +2,7 @@ import { Button, Menu } from '@mantine/core';
 import { IconChevronDown, IconDownload } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { exportStatement, type Result as Got } from '../../api/sql';
+import { price } from '../../format/money';
 import { bytes, duration, exact } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
 import { Card, Tabs } from '../../parts/Card';
@@ -10,13 +11,6 @@ import { useParam } from '../../state/url';
 import { ResultChart } from './ResultChart';
 import { ResultTable } from './ResultTable';
 import css from './Sql.module.css';
-
-/** An amount of money that may be a millionth. */
-export function price(amount: number, currency: string): string {
-  const n = new Intl.NumberFormat('en-US', { style: 'currency', currency: /^[A-Z]{3}$/.test(currency) ? currency : 'USD', currencyDisplay: 'narrowSymbol', maximumSignificantDigits: 2 });
-  if (amount > 0 && amount < 1e-6) return `< ${n.format(1e-6)}`;
-  return n.format(amount);
-}
 
 /** The answer of a statement: its rows, a chart of them, what it took, and files of it. */
 export function Result({ result, run }: { result: Got; run: number }) {

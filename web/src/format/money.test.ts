@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { money, price } from './money';
+
+test('prices', () => {
+  expect([0, 4e-7, 0.0000123, 0.5, 12.345].map((n) => price(n, 'USD'))).toEqual(['$0', '< $0.000001', '$0.000012', '$0.5', '$12']);
+  expect(price(1, 'nonsense')).toBe('$1');
+});
+
+test('amounts of a table have the same digits', () => {
+  const small = money('USD', 0.000312);
+  expect([0.000312, 0.0000001, 0].map(small)).toEqual(['$0.000312', '< $0.000001', '$0.000000']);
+  const large = money('EUR', 1234);
+  expect([1234, 0.5, 0.001].map(large)).toEqual(['€1,234.00', '€0.50', '< €0.01']);
+  expect(money('USD', 1.5)(1.5)).toBe('$1.50');
+  expect(money('USD', 0)(0)).toBe('$0.00');
+});
