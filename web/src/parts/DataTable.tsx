@@ -1,8 +1,8 @@
 import type { ReactNode } from 'react';
 import css from './DataTable.module.css';
 
-/** A column: `right` for numbers; `wide` gets the room that is left. */
-export type DataColumn<T> = { head: string; cell: (row: T) => ReactNode; right?: boolean; wide?: boolean; quiet?: boolean };
+/** A column: `right` for numbers; `wide` gets the room that is left; `spare` is left out in narrow windows. */
+export type DataColumn<T> = { head: string; cell: (row: T) => ReactNode; right?: boolean; wide?: boolean; quiet?: boolean; spare?: boolean };
 
 /** A table of a few dozen rows. In narrow windows it scrolls by itself. */
 export function DataTable<T>({ label, columns, rows, id, foot }: { label: string; columns: DataColumn<T>[]; rows: T[]; id: (row: T) => string; foot?: ReactNode[] }) {
@@ -16,7 +16,7 @@ export function DataTable<T>({ label, columns, rows, id, foot }: { label: string
             {columns.map((c, i) => (
               // columns have no ids, and their heads may be empty
               // oxlint-disable-next-line react/no-array-index-key
-              <th key={i} scope="col" data-right={c.right || undefined} data-wide={c.wide || undefined}>
+              <th key={i} scope="col" data-right={c.right || undefined} data-wide={c.wide || undefined} data-spare={c.spare || undefined}>
                 {c.head || <span className="hidden">Actions</span>}
               </th>
             ))}
@@ -27,7 +27,7 @@ export function DataTable<T>({ label, columns, rows, id, foot }: { label: string
             <tr key={id(r)}>
               {columns.map((c, i) => (
                 // oxlint-disable-next-line react/no-array-index-key
-                <td key={i} className={c.right ? 'num' : undefined} data-wide={c.wide || undefined} data-quiet={c.quiet || undefined}>
+                <td key={i} className={c.right ? 'num' : undefined} data-wide={c.wide || undefined} data-quiet={c.quiet || undefined} data-spare={c.spare || undefined}>
                   {c.cell(r)}
                 </td>
               ))}
@@ -39,7 +39,7 @@ export function DataTable<T>({ label, columns, rows, id, foot }: { label: string
             <tr>
               {foot.map((f, i) => (
                 // oxlint-disable-next-line react/no-array-index-key
-                <td key={i} className={columns[i]?.right ? 'num' : undefined}>
+                <td key={i} className={columns[i]?.right ? 'num' : undefined} data-spare={columns[i]?.spare || undefined}>
                   {f}
                 </td>
               ))}

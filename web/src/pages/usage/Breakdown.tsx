@@ -56,7 +56,7 @@ function useNames(view: View): (l: CostLine) => { name: ReactNode; more?: ReactN
       }
       case 'shape':
         if (!l.shape) return { name: 'No query', more: 'Events, storage, upkeep, and reports' };
-        return { name: <code className="mono">{l.shape_text || l.shape}</code>, more: l.shape_text ? <Link href={`/sql?q=${encodeURIComponent(l.shape_text)}`}>Open in SQL</Link> : 'its text is not known any more' };
+        return { name: <code className="mono">{l.shape_text || l.shape}</code>, more: l.shape_text ? <Link href={`/sql?q=${encodeURIComponent(l.shape_text)}`}>Open in SQL</Link> : 'its text is not kept: a report, or it was asked long ago' };
       default:
         return { name: dayLong((l.hour ?? '').slice(0, 10), 'UTC') };
     }
@@ -68,7 +68,7 @@ function Lines({ view, costs }: { view: View; costs: UseQueryResult<Costs> }) {
   return (
     <Answer query={costs} height={240} empty={(d) => (d.lines ?? []).length === 0 && 'Nothing was used in this time.'}>
       {(d) => {
-        const lines = view === 'day' ? [...(d.lines ?? [])].reverse() : (d.lines ?? []);
+        const lines = view === 'day' ? (d.lines ?? []).toReversed() : (d.lines ?? []);
         const most = Math.max(...lines.map((l) => l.amount), 0);
         const write = money(d.currency, d.total.amount);
         const columns: DataColumn<CostLine>[] = [
@@ -87,6 +87,7 @@ function Lines({ view, costs }: { view: View; costs: UseQueryResult<Costs> }) {
           },
           {
             head: 'Share',
+            spare: true,
             cell: (l) => (
               <span className={css.share} title={percent(d.total.amount > 0 ? l.amount / d.total.amount : 0)}>
                 <i style={{ width: `${most > 0 ? (100 * l.amount) / most : 0}%` }} />

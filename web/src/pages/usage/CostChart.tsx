@@ -61,7 +61,7 @@ function Bars({ costs, span }: { costs: Costs; span: Span }) {
           return line(dayLong(days[i]!, 'UTC'), all, '', true) + shown.map((g) => line(g, sums.get(g)![i]!, c(colour(g)), false)).join('');
         },
       },
-      series: shown.map((g) => ({ type: 'bar', stack: 'cost', name: g, barMaxWidth: 40, data: sums.get(g)!, itemStyle: { color: c(colour(g)), borderColor: c('panel'), borderWidth: 0.5 } })),
+      series: shown.map((g) => ({ type: 'bar', stack: 'cost', name: g, barMaxWidth: 40, data: sums.get(g)!, itemStyle: { color: c(colour(g)) } })),
     }),
     [days, sums, shown, write, costs.currency],
   );

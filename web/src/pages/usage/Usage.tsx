@@ -30,7 +30,7 @@ export default function Usage() {
       </div>
       <section className={css.card} aria-label="In all">
         <Answer query={total} height={92}>
-          {(d) => <Tiles costs={d} />}
+          {(d) => <Tiles costs={d} span={span} />}
         </Answer>
         <CostChart span={span} />
       </section>
@@ -46,16 +46,25 @@ export default function Usage() {
   );
 }
 
-function Tiles({ costs: { total, currency, from, to, as_of } }: { costs: Costs }) {
-  // Bytes are kept all the time that there is: their mean is over what of the span has passed.
+/** Bytes on disk on average over the time of an answer, as far as it has passed; undefined when nothing is known of it. */
+function stored({ total, from, to, as_of }: Costs): number | undefined {
   const seconds = (Math.min(Date.parse(to), Date.parse(as_of)) - Date.parse(from)) / 1000;
+  return seconds > 0 ? Math.round(total.stored_byte_seconds / seconds) : undefined;
+}
+
+const hour = 3_600_000;
+
+function Tiles({ costs, span }: { costs: Costs; span: Span }) {
+  const { total, currency } = costs;
+  // What is stored is what there is now: of a time that goes on only its last hour or two count.
+  const now = useCosts('tenant', { from: new Date(Math.floor(Date.now() / hour - 1) * hour).toISOString() });
   const tiles: [string, string, string][] = [
     ['Cost', money(currency, total.amount)(total.amount), 'By the price book'],
     ['Events taken', compact(total.events), 'At all doors'],
     ['CPU', duration(total.cpu_seconds), 'Of weir and the query engine'],
     ['Read', bytes(total.bytes_scanned + total.bytes_cold), 'By questions, uncompressed'],
     ['Answers', bytes(total.bytes_out), 'That were sent'],
-    ['Stored', bytes(Math.round(total.stored_byte_seconds / Math.max(seconds, 1))), 'On disk, on average over the time'],
+    span.to ? ['Stored', bytes(stored(costs)), 'On disk, on average over the time'] : ['Stored', bytes(now.data && stored(now.data)), 'On disk, on average over the last hour'],
   ];
   return (
     <div className={css.tiles}>
