@@ -16,7 +16,9 @@ before(async () => {
   await until(
     async () => {
       const { lines, total } = await costs('kind');
-      return total.events === events && ['ingest', 'query', 'storage'].every((k) => lines.some((l) => l.kind === k));
+      assert.equal(total.events, events);
+      for (const kind of ['ingest', 'query']) assert.ok(lines.some((l) => l.kind === kind), kind);
+      return true;
     },
     'costs of all that was done',
     60000,
@@ -25,7 +27,7 @@ before(async () => {
 after(() => browser.close());
 
 const costs = (by, more = '') => ask(site.admin, `/api/v1/costs?by=${by}&from=${new Date(Date.now() - 6 * 86400_000).toISOString().slice(0, 10)}T00:00:00Z${more}`);
-const tile = (page, name) => page.locator('section[aria-label="In all"] div', { has: page.getByText(name, { exact: true }) }).locator('b').last().textContent();
+const tile = (page, name) => page.locator(`section[aria-label="In all"] span:text-is("${name}") + b`).textContent();
 const names = (page) => page.locator('tbody tr td:first-child span > span').allTextContents();
 
 async function on(t, path = '/usage?over=7d', options) {
@@ -41,7 +43,6 @@ describe('usage and cost', { concurrency: 3, timeout: 150000 }, () => {
     const page = await on(t);
     await until(async () => (await tile(page, 'Events taken')) === events.toLocaleString('en-US'), 'the events');
     assert.match(await tile(page, 'Cost'), /^\$0\.\d+$/);
-    assert.notEqual(await tile(page, 'Stored'), '0 B');
     const label = await page.getByRole('img', { name: /^Cost by day: 7 days/ }).getAttribute('aria-label');
     const sum = Number(/\$([\d.]+) in all/.exec(label)[1]);
     const said = (await costs('day')).total.amount;
@@ -104,7 +105,6 @@ describe('usage and cost', { concurrency: 3, timeout: 150000 }, () => {
     const page = await open(t, browser);
     await signIn(page, tenant.admin, '/usage');
     await page.getByText(/There is no budget/).waitFor();
-    page.faults.splice(0); // the browser's own line about the answer that there is none
     await operator(`/api/v1/tenants/${tenant.id}/policy`, { budget: { amount: 0.0000001, action: 'block' } }, 'PATCH');
     await tenant.sql('SELECT count() AS n FROM events');
     await until(async () => (await ask(tenant.admin, '/api/v1/budget')).exceeded, 'it to be spent', 60000);

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { answer, client, send } from './client';
-import { Problem, asProblem } from './problem';
+import { Problem } from './problem';
 import type { components } from './schema';
 
 export type Costs = components['schemas']['CostsOutputBody'];
@@ -17,20 +17,8 @@ export const useCosts = (by: string, span: Span, limit = 1000) =>
     refetchInterval: span.to ? false : 15_000,
   });
 
-/** How the tenant stands with its budget; null where it has none. */
-export const useBudget = () =>
-  useQuery({
-    queryKey: ['settings', 'budget'],
-    refetchInterval: 30_000,
-    queryFn: async ({ signal }): Promise<Budget | null> => {
-      try {
-        return await answer(client.GET('/api/v1/budget', { signal }));
-      } catch (e) {
-        if (asProblem(e).code === 'no_budget') return null;
-        throw e;
-      }
-    },
-  });
+/** The budget with where its notices go and the key that signs them. It is an error to ask where there is none: the costs say whether there is one. */
+export const useBudget = () => useQuery({ queryKey: ['settings', 'budget'], queryFn: ({ signal }) => answer(client.GET('/api/v1/budget', { signal })) });
 
 /** The costs as a file in the columns of FOCUS 1.0. */
 export async function exportCosts(format: 'csv' | 'parquet', granularity: 'hour' | 'day', span: Span): Promise<Blob> {

@@ -1,8 +1,9 @@
 import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import type { UseQueryResult } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useBudget, type Budget } from '../../api/costs';
+import { useBudget, type Budget, type Costs } from '../../api/costs';
 import { useMe } from '../../api/session';
-import { changes, useChange, usePolicy, useTenantId } from '../../api/settings';
+import { changes, useChange, useTenantId } from '../../api/settings';
 import { money } from '../../format/money';
 import { percent } from '../../format/numbers';
 import { moment } from '../../format/time';
@@ -18,15 +19,14 @@ const actions: Record<string, string> = {
 };
 
 /** The month's budget, how far it is spent, and who is told. */
-export function BudgetCard({ currency }: { currency: string }) {
-  const budget = useBudget();
+export function BudgetCard({ costs }: { costs: UseQueryResult<Costs> }) {
   const [editing, edit] = useState(false);
   return (
-    <Card title="Budget of this month" aside={budget.data ? <Button variant="default" onClick={() => edit(true)}>Notices…</Button> : undefined}>
-      <Answer query={budget} height={64} empty={(b) => b === null && <Nobody />}>
-        {(b) => b && <Standing budget={b} currency={currency} />}
+    <Card title="Budget of this month" aside={costs.data?.budget ? <Button variant="default" onClick={() => edit(true)}>Notices…</Button> : undefined}>
+      <Answer query={costs} height={64} empty={(d) => !d.budget && <Nobody />}>
+        {(d) => d.budget && <Standing budget={d.budget} currency={d.currency} />}
       </Answer>
-      {editing && budget.data && <Webhook budget={budget.data} onClose={() => edit(false)} />}
+      {editing && <Webhook onClose={() => edit(false)} />}
     </Card>
   );
 }
@@ -58,7 +58,7 @@ function Standing({ budget: b, currency }: { budget: Budget; currency: string })
           <b>{write(b.spent)}</b> of {write(b.amount)} spent ({percent(share)}), <b>{write(b.remaining)}</b> left
         </span>
       </div>
-      <span className={css.meter} data-high={share >= 0.8 || undefined} data-over={b.exceeded || undefined} role="meter" aria-label="Spent of the budget" aria-valuemin={0} aria-valuemax={b.amount} aria-valuenow={Math.min(b.spent, b.amount)}>
+      <span className={css.meter} data-high={share >= 0.8 || undefined} data-over={b.exceeded || undefined} role="meter" aria-label="Spent of the budget" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.min(100, Math.round(share * 100))}>
         <i style={{ width: `${Math.min(100, share * 100)}%` }} />
         {[50, 80].map((n) => (
           <em key={n} style={{ left: `${n}%` }} title={`${n} %: a notice`} />
@@ -79,39 +79,47 @@ function Standing({ budget: b, currency }: { budget: Budget; currency: string })
 }
 
 /** Where notices go, and the key that signs them. */
-function Webhook({ budget, onClose }: { budget: Budget; onClose: () => void }) {
-  const tenant = useTenantId();
-  const policy = usePolicy();
-  const change = useChange();
-  const [url, setURL] = useState<string>();
-  const now = policy.data?.budget.webhook ?? budget.webhook ?? '';
+function Webhook({ onClose }: { onClose: () => void }) {
+  const budget = useBudget();
   return (
     <Modal opened onClose={onClose} title="Notices of the budget" size="lg">
-      <form
-        onSubmit={(e) => {
-          e.preventDefault();
-          change.mutate(changes(tenant).setWebhook((url ?? now).trim()), { onSuccess: onClose });
-        }}
-      >
-        <Stack gap="sm">
-          <TextInput label="Webhook" description="It gets a POST at 50, 80 and 100 % of the budget. Empty: nobody is told." placeholder="https://hooks.example.com/weir" data-autofocus value={url ?? now} onChange={(e) => setURL(e.currentTarget.value)} />
-          {change.error && <ProblemNotice error={change.error} />}
-          {budget.signing_key && (
-            <>
-              <p className={css.quiet}>Each notice has the header X-Weir-Signature, an HMAC-SHA256 with this key:</p>
-              <Copy label="Signing key" text={budget.signing_key} />
-            </>
-          )}
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.isPending} disabled={(url ?? now) === now}>
-              Save
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+      <Answer query={budget} height={140}>
+        {(b) => <WebhookForm budget={b} onClose={onClose} />}
+      </Answer>
     </Modal>
+  );
+}
+
+function WebhookForm({ budget, onClose }: { budget: Budget; onClose: () => void }) {
+  const tenant = useTenantId();
+  const change = useChange();
+  const now = budget.webhook ?? '';
+  const [url, setURL] = useState(now);
+  return (
+    <form
+      onSubmit={(e) => {
+        e.preventDefault();
+        change.mutate(changes(tenant).setWebhook(url.trim()), { onSuccess: onClose });
+      }}
+    >
+      <Stack gap="sm">
+        <TextInput label="Webhook" description="It gets a POST at 50, 80 and 100 % of the budget. Empty: nobody is told." placeholder="https://hooks.example.com/weir" data-autofocus value={url} onChange={(e) => setURL(e.currentTarget.value)} />
+        {change.error && <ProblemNotice error={change.error} />}
+        {budget.signing_key && (
+          <>
+            <p className={css.quiet}>Each notice has the header X-Weir-Signature, an HMAC-SHA256 with this key:</p>
+            <Copy label="Signing key" text={budget.signing_key} />
+          </>
+        )}
+        <Group justify="flex-end" gap="xs">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={change.isPending} disabled={url.trim() === now}>
+            Save
+          </Button>
+        </Group>
+      </Stack>
+    </form>
   );
 }

@@ -12,7 +12,7 @@ import { useParam } from '../../state/url';
 import { Breakdown } from './Breakdown';
 import { BudgetCard } from './Budget';
 import { CostChart } from './CostChart';
-import { spanOf, spans, type SpanName } from './kinds';
+import { lastHours, spanOf, spans, type SpanName } from './kinds';
 import css from './Usage.module.css';
 
 /** What the work of the tenant used and cost: in all, by day, and by whom or what for. */
@@ -34,7 +34,7 @@ export default function Usage() {
         </Answer>
         <CostChart span={span} />
       </section>
-      <BudgetCard currency={total.data?.currency ?? 'USD'} />
+      <BudgetCard costs={total} />
       <Breakdown span={span} byKind={total} />
       {total.data && (
         <p className={css.note}>
@@ -49,15 +49,13 @@ export default function Usage() {
 /** Bytes on disk on average over the time of an answer, as far as it has passed; undefined when nothing is known of it. */
 function stored({ total, from, to, as_of }: Costs): number | undefined {
   const seconds = (Math.min(Date.parse(to), Date.parse(as_of)) - Date.parse(from)) / 1000;
-  return seconds > 0 ? Math.round(total.stored_byte_seconds / seconds) : undefined;
+  return seconds > 0 && total.stored_byte_seconds > 0 ? Math.round(total.stored_byte_seconds / seconds) : undefined;
 }
-
-const hour = 3_600_000;
 
 function Tiles({ costs, span }: { costs: Costs; span: Span }) {
   const { total, currency } = costs;
   // What is stored is what there is now: of a time that goes on only its last hour or two count.
-  const now = useCosts('tenant', { from: new Date(Math.floor(Date.now() / hour - 1) * hour).toISOString() });
+  const now = useCosts('tenant', lastHours());
   const tiles: [string, string, string][] = [
     ['Cost', money(currency, total.amount)(total.amount), 'By the price book'],
     ['Events taken', compact(total.events), 'At all doors'],

@@ -38,3 +38,6 @@ export function daysOf(span: { from: string; to?: string }, now = new Date()): s
   for (let t = Date.parse(span.from); t < end; t += 86_400_000) days.push(new Date(t).toISOString().slice(0, 10));
   return days;
 }
+
+/** The hour that goes on and the one before it. */
+export const lastHours = (now = new Date()): { from: string } => ({ from: new Date(Math.floor(now.getTime() / 3_600_000 - 1) * 3_600_000).toISOString() });
