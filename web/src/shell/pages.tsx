@@ -1,4 +1,4 @@
-import { IconActivity, IconChartAreaLine, IconFilterDown, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -82,6 +82,16 @@ export const pages: Page[] = [
     icon: IconSql,
     controls: [],
     view: lazy(() => import('../pages/sql/Sql')),
+  },
+  {
+    id: 'health',
+    title: 'Data health',
+    path: '/health',
+    of: 'site',
+    least: 'viewer',
+    icon: IconHeartbeat,
+    controls: ['range'],
+    view: lazy(() => import('../pages/health/DataHealth')),
   },
   {
     id: 'usage',

@@ -1,0 +1,175 @@
+// Data health, driven by clicks: what a site was sent, what was lost and why; the numbers are those of /api/v1/usage and of this file's own count.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch, newTenant, operator, until, weirURL } from '../harness.mjs';
+import { open, settled, shoot, signIn, sound } from './lib.mjs';
+
+let browser, sick, well;
+const hour = 3_600_000;
+
+/** What this file sent to the sick site, and what must become of it. */
+const want = { stored: 0, deduplicated: 0, rejected: {}, siteless: 0, late: 0 };
+
+const post = (path, body, key, headers = {}) =>
+  fetch(weirURL + path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), headers: { ...(key && { Authorization: `Bearer ${key}` }), ...headers } });
+const health = async (t, from = '24h') => (await fetch(`${weirURL}/api/v1/analytics/${t.site}/health?from=${from}`, { headers: { Authorization: `Bearer ${t.viewer}` } })).json();
+
+before(async () => {
+  browser = await launch();
+  sick = await newTenant({ name: 'Sick' });
+  well = await newTenant({ name: 'Well' });
+  const admin = { key: sick.admin };
+  const good = (n, more = {}) => Array.from({ length: n }, (_, i) => ({ type: 'pageview', url: `https://shop.example/p/${i}`, client_id: `c${i % 9}`, props: { plan: i % 2 ? 'pro' : 7 }, ...more }));
+  // ingest: 60 good, of these 4 are repeats
+  const once = good(56).map((e, i) => ({ ...e, event_id: `e${i}` }));
+  await post(`/ingest?site_id=${sick.site}`, [...once, ...once.slice(0, 4)], admin.key);
+  want.stored += 56;
+  want.deduplicated += 4;
+  // late: 10 minutes, 3 hours, 5 days
+  for (const [n, ago] of [[3, hour / 6], [2, 3 * hour], [1, 120 * hour]]) {
+    await post(`/ingest?site_id=${sick.site}`, good(n, { ts: Date.now() - ago }), admin.key);
+    want.stored += n;
+    want.late += n;
+  }
+  const lose = (code, n) => (want.rejected[code] = (want.rejected[code] ?? 0) + n);
+  // ingest: times that cannot be read, with personal data about them
+  await post(`/ingest?site_id=${sick.site}`, Array.from({ length: 12 }, () => ({ type: 'signup', ts: 'yesterday', user_id: 'u-4711', props: { email: 'ann@example.com' } })), admin.key);
+  lose('invalid_value', 12);
+  // collect, pixel: events without a type; a time in the far future
+  await post('/collect', { site_id: sick.site, client_id: 'c1', events: [{ url: '/a' }, { type: 'pageview', url: '/b' }] }, undefined, { 'Content-Type': 'text/plain' });
+  lose('field_missing', 1);
+  want.stored++;
+  await fetch(`${weirURL}/pixel.gif?site_id=${sick.site}&events=${encodeURIComponent(JSON.stringify({ type: 'pageview', ts: Date.now() + 500 * hour }))}`);
+  lose('ts_out_of_range', 1);
+  // Segment: no name; Plausible: no name
+  await post('/v1/track', { writeKey: sick.site, userId: 'u1', properties: {} });
+  await post('/api/event', { domain: sick.site, url: 'https://shop.example/' }, undefined, { 'User-Agent': 'Mozilla/5.0' });
+  // a broken request, and one for a site that does not exist
+  await post(`/ingest?site_id=${sick.site}`, '[{"type":"pageview","client_id":"secret-client"', admin.key);
+  lose('malformed_json', 1);
+  await post('/ingest', [{ type: 'x', site_id: 'nowhere' }, { type: 'x' }], admin.key);
+  want.siteless += 2;
+  await post(`/ingest?site_id=${well.site}`, good(40).map((e) => ({ ...e, props: { plan: 'pro' } })), well.admin);
+  await until(async () => {
+    const t = (await health(sick)).totals;
+    return t.stored >= want.stored && t.pending === 0 && (await health(well)).totals.stored === 40;
+  }, 'everything to be processed', 40000);
+});
+after(() => browser.close());
+
+async function on(t, tenant, key, query = '', options) {
+  const page = await open(t, browser, options);
+  await signIn(page, key, `/sites/${tenant.site}/health${query}`);
+  await settled(page);
+  return page;
+}
+
+describe('data health', { timeout: 180000 }, () => {
+  test('the accounting of the site is what was sent, and adds up to that of the tenant', async () => {
+    const h = await health(sick);
+    assert.equal(h.totals.stored, want.stored);
+    assert.equal(h.totals.deduplicated, want.deduplicated);
+    assert.equal(h.totals.late, want.late);
+    assert.deepEqual([h.late.minutes, h.late.hours, h.late.days], [3, 2, 1]);
+    const codes = Object.fromEntries(h.rejected.map((r) => [r.code, r.count]));
+    for (const [code, n] of Object.entries(want.rejected)) assert.ok(codes[code] >= n, `${code}: ${codes[code]} of ${n}`);
+    assert.deepEqual([...new Set(h.rejected.map((r) => r.door))].filter((d) => ['plausible', 'segment'].includes(d)).length > 0, true, JSON.stringify(h.rejected));
+    assert.equal(h.rejected.reduce((n, r) => n + r.count, 0), h.totals.rejected);
+    assert.equal(h.tenant.totals.rejected, want.siteless);
+    assert.equal(h.totals.received, h.totals.stored + h.totals.deduplicated + h.totals.rejected + h.totals.filtered + h.totals.quarantined + h.totals.erased + h.totals.pending);
+    const usage = (await (await fetch(`${weirURL}/api/v1/usage`, { headers: { Authorization: `Bearer ${sick.admin}` } })).json()).totals[0];
+    for (const name of ['received', 'stored', 'deduplicated', 'rejected', 'filtered', 'pending', 'conflicts']) assert.equal(h.totals[name] + h.tenant.totals[name], usage[name], name);
+    const text = JSON.stringify(h);
+    for (const secret of ['ann@example', 'u-4711', 'secret-client']) assert.ok(!text.includes(secret), secret);
+    assert.ok(h.rejected.every((r) => r.message && (r.example ?? '').length <= 1024));
+    const [rows] = await sick.sql('SELECT count() AS n FROM events');
+    assert.equal(Number(rows.n), h.totals.stored, 'rows in SQL');
+  });
+
+  test('reasons open, with what to do and an outline; the address keeps them', async (t) => {
+    const page = await on(t, sick, sick.viewer);
+    await page.getByText('It adds up, in every hour').waitFor();
+    await page.getByText(/% of events were lost/).waitFor();
+    const reason = page.getByRole('button', { name: /A value cannot be read/ });
+    assert.match(await reason.textContent(), /12/);
+    await reason.click();
+    await page.getByText(/ts is "yesterday": use seconds/).waitFor();
+    const outline = page.locator('pre');
+    assert.match(await outline.textContent(), /"type": "signup"/);
+    assert.match(await outline.textContent(), /"email": "\(15 characters\)"/);
+    assert.equal(new URL(page.url()).searchParams.get('reason'), 'invalid_value');
+    await page.reload();
+    await settled(page);
+    await page.locator('pre').waitFor();
+    await page.getByRole('button', { name: /No such site/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText(/does not exist or belongs to somebody else/).waitFor();
+    assert.equal(await page.getByText('Diverges').count(), 1, 'plan is a number here and a text there');
+    assert.equal(await page.getByRole('heading', { name: 'Quarantine' }).count(), 0, 'a viewer does not see the quarantine');
+    await page.goto(`${weirURL}/sites/${sick.site}/health?reason=invalid_value`);
+    await settled(page);
+    await page.waitForTimeout(400);
+    await sound(page, 'data health');
+    await shoot(page, 'health-light');
+  });
+
+  test('dark, and a phone', async (t) => {
+    const dark = await on(t, sick, sick.admin, '?reason=invalid_value', { colorScheme: 'dark' });
+    await dark.getByRole('heading', { name: 'Quarantine' }).waitFor();
+    await dark.getByText('Nothing is in quarantine').waitFor();
+    await dark.waitForTimeout(400);
+    await sound(dark, 'data health, dark');
+    await shoot(dark, 'health-dark');
+    const phone = await on(t, sick, sick.viewer, '?reason=invalid_value', { viewport: { width: 390, height: 844 } });
+    assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= 390), 'nothing is wider than the phone');
+    await phone.waitForTimeout(400);
+    await sound(phone, 'data health on a phone');
+    await shoot(phone, 'health-phone');
+  });
+
+  test('a healthy site is praised; an empty range says that nothing came', async (t) => {
+    const page = await on(t, well, well.viewer);
+    await page.getByText('All well: every event was taken').waitFor();
+    await page.getByText('No event of this site was rejected.').waitFor();
+    await sound(page, 'a healthy site');
+    await shoot(page, 'health-well');
+    await page.goto(`${weirURL}/sites/${well.site}/health?range=2020-01-01~2020-01-31`);
+    await settled(page);
+    await page.getByText('Nothing arrived', { exact: true }).waitFor();
+    await sound(page, 'an empty range');
+  });
+
+  test('loading, a fault, and an answer that is old', async (t) => {
+    const page = await open(t, browser);
+    let fail = true;
+    await page.route('**/health?*', (r) => (fail ? r.fulfill({ status: 503, contentType: 'application/problem+json', headers: { 'Retry-After': '0' }, body: '{"status":503,"code":"overloaded","detail":"The server is busy."}' }) : r.continue()));
+    await signIn(page, well.viewer, `/sites/${well.site}/health`);
+    await page.getByRole('status', { name: 'Loading' }).first().waitFor();
+    await page.getByText('The server is busy.').first().waitFor({ timeout: 30000 });
+    fail = false;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('All well').waitFor();
+    fail = true;
+    await page.evaluate(() => window.dispatchEvent(new Event('focus')));
+    await page.getByText(/As of .*The server is busy/).waitFor({ timeout: 40000 });
+    await page.getByText('All well').waitFor();
+    page.faults = page.faults.filter((f) => !/503/.test(f));
+    await sound(page, 'an old answer');
+  });
+
+  test('quarantine: replay says what came of it, discarding is asked about', async (t) => {
+    const page = await open(t, browser);
+    let records = [{ id: '00000000000000000007', partition: 0, offset: 7, at: new Date(Date.now() - hour).toISOString(), reason: 'record: checksum 1A2B, the record says 3C4D', bytes: 2048 }];
+    await page.route('**/api/v1/quarantine', (r) => r.fulfill({ json: { records } }));
+    await page.route('**/api/v1/quarantine/*/replay', (r) => r.fulfill({ status: 422, contentType: 'application/problem+json', body: '{"status":422,"code":"not_decodable","detail":"The record still cannot be decoded.","field":"id"}' }));
+    await page.route('**/api/v1/quarantine/00000000000000000007', (r) => ((records = []), r.fulfill({ status: 204 })));
+    await signIn(page, sick.admin, `/sites/${sick.site}/health`);
+    await page.getByRole('button', { name: 'Replay record 00000000000000000007' }).click();
+    await page.getByText('The record still cannot be decoded.').waitFor();
+    await page.getByRole('button', { name: /^Discard record/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('Nothing is in quarantine').waitFor();
+    page.faults = page.faults.filter((f) => !/422/.test(f));
+    await sound(page, 'quarantine');
+  });
+});
