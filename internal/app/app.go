@@ -254,7 +254,7 @@ func (a *app) openAPI(ctx context.Context) error {
 		return err
 	}
 	if a.api, err = httpapi.New(httpapi.Config{
-		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Resources: a.resources, Limits: a.limits, Quarantine: quarantine{a.processor, a.gatherer},
+		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Resources: a.resources, Limits: a.limits, Loads: loads{a}, Quarantine: quarantine{a.processor, a.gatherer},
 		Passwords: a.passwords, Sessions: a.sessions, Logins: a.logins(), Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 		Schema: newSchema(a.processor, a.catalog), Deletions: deletions{a}, Ready: a.notReady, Version: a.opt.Version,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,

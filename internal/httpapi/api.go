@@ -45,6 +45,7 @@ type Config struct {
 	Sessions   Sessions   // nil: nobody signs in with a browser
 	Logins     Logins     // nil: not with an identity provider
 	Audit      AuditLog   // nil: nothing is recorded, and there is no /api/v1/audit
+	Loads      Loads      // nil: no /api/v1/operator/tenants
 	Schema     Schema     // nil: no /api/v1/schema and /api/v1/properties
 	Deletions  Deletions
 	// TrustedProxies are those whose X-Forwarded-For and X-Forwarded-Proto count.
@@ -109,14 +110,15 @@ func (c Config) Validate() error {
 
 // API is the HTTP surface. Register everything before Run or the first request.
 type API struct {
-	cfg     Config
-	log     *slog.Logger
-	mux     *http.ServeMux
-	huma    huma.API
-	metrics *metrics
-	spec    func() ([]byte, error) // the OpenAPI description, made at its first use
-	salts   saltSource
-	pages   http.Handler // what browsers get where there is nothing else; nil: a problem
+	cfg      Config
+	log      *slog.Logger
+	mux      *http.ServeMux
+	huma     huma.API
+	metrics  *metrics
+	spec     func() ([]byte, error) // the OpenAPI description, made at its first use
+	salts    saltSource
+	overview overview
+	pages    http.Handler // what browsers get where there is nothing else; nil: a problem
 
 	stopping chan struct{} // closed when the first listener stops
 	stop     sync.Once
@@ -140,6 +142,7 @@ func New(cfg Config) (*API, error) {
 	a.spec = sync.OnceValues(a.huma.OpenAPI().MarshalJSON)
 	a.salts = saltSource{catalog: cfg.Catalog}
 	a.registerTenants()
+	a.registerOverview()
 	a.registerSources()
 	a.registerKeys()
 	a.registerUsers()

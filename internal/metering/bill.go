@@ -51,6 +51,21 @@ type bill struct {
 	Tenants     float64            // CPU seconds of all tenants
 }
 
+// Spent returns the amounts of all tenants in whole hours, in the currency of today.
+func (m *Meter) Spent(from, to time.Time) (amounts map[tenant.ID]float64, currency string, err error) {
+	b, err := m.bill("", true, from, to, []dimension{byTenant})
+	if err != nil {
+		return nil, "", err
+	}
+	amounts = make(map[tenant.ID]float64, len(b.Lines))
+	for _, l := range b.Lines {
+		if l.Tenant != "" && l.Currency == "" {
+			amounts[tenant.ID(l.Tenant)] += l.Amount
+		}
+	}
+	return amounts, m.today(), nil
+}
+
 // maxLines bounds the lines of a bill, and so its memory: some 400 bytes each.
 const maxLines = 200_000
 

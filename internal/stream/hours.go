@@ -74,6 +74,23 @@ func finish(seen map[uint32]*Hour) []Hour {
 	return out
 }
 
+// lately sums up hours that are in memory; it holds the lock for a moment.
+func (a *account) lately(tenant string, from, to time.Time) (received, rejected uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for h := max(hourOf(from.UnixMilli()), a.recent); h <= hourOf(to.UnixMilli()); h++ {
+		k := hourKey{hour: h, tenant: tenant}
+		if n := a.pending[k]; n > 0 {
+			received += uint64(n)
+		}
+		if c := a.counts[k]; c != nil {
+			received += c.Stored + c.Deduplicated + c.Rejected + c.Filtered + c.Quarantined + c.Erased + c.Late
+			rejected += c.Rejected
+		}
+	}
+	return received, rejected
+}
+
 // firstHour is the oldest hour in the store.
 func (a *account) firstHour() (hour uint32, ok bool, err error) {
 	it, err := a.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyAccount}, UpperBound: []byte{keyAccount + 1}})

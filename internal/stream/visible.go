@@ -168,6 +168,11 @@ func (p *Processor) SiteUsage(tenant, site string, from, to time.Time) ([]Hour, 
 	return p.acct.siteHours(tenant, site, from, to, time.Now())
 }
 
+// Lately returns what was received and rejected of a tenant in the hours from one to another, both included, as far as it is in memory: the last two days.
+func (p *Processor) Lately(tenant string, from, to time.Time) (received, rejected uint64) {
+	return p.acct.lately(tenant, from, to)
+}
+
 // LateAfter is how old rows are that go by the late stream.
 func (p *Processor) LateAfter() time.Duration { return p.cfg.LateAfter }
 

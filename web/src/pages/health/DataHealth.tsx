@@ -43,7 +43,7 @@ export default function DataHealth() {
               </Card>
               <Late health={d} />
             </div>
-            <Card title="Schema seen" aside={<span className={css.small}>{exact(d.schema.properties?.length ?? 0)} properties</span>}>
+            <Card title="Schema seen" aside={<span className={css.small}>{plural(d.schema.properties?.length ?? 0)}</span>}>
               {(d.schema.properties ?? []).length > 0 ? (
                 <SchemaSeen list={d.schema.properties ?? []} zone={zone} />
               ) : (
@@ -64,6 +64,8 @@ export default function DataHealth() {
     </div>
   );
 }
+
+const plural = (n: number) => `${exact(n)} ${n === 1 ? 'property' : 'properties'}`;
 
 /** How the site does, in one sentence. */
 function Verdict({ health, zone }: { health: Health; zone: string }) {

@@ -19,7 +19,7 @@ export function Hours({ health, zone }: { health: Health; zone: string }) {
         data: rows.map((r) => r.start),
         axisLine: { lineStyle: { color: c('line-strong') } },
         axisTick: { show: false },
-        axisLabel: { color: c('ink-3'), fontSize: 12, hideOverlap: true, alignMinLabel: 'left', formatter: (v: string) => (long ? time.dayShort(v, zone) : time.clock(v, zone)), margin: 10 },
+        axisLabel: { color: c('ink-3'), fontSize: 12, hideOverlap: true, alignMinLabel: 'left', ...(long && !daily && { interval: (_: number, v: string) => time.clock(v, zone) === '00:00' }), formatter: (v: string) => (long ? time.dayShort(v, zone) : time.clock(v, zone)), margin: 10 },
       },
       yAxis: { type: 'value', min: 0, minInterval: 1, splitNumber: 4, axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => compact(v) }, splitLine: { lineStyle: { color: c('line') } } },
       tooltip: {

@@ -1,5 +1,5 @@
 import type { Seen } from '../../api/health';
-import { ago, moment } from '../../format/time';
+import { ago, dayShort, moment } from '../../format/time';
 import css from './DataHealth.module.css';
 
 const kinds: Record<string, string> = { bool: 'true or false', int: 'whole number', float: 'number', string: 'text' };
@@ -38,7 +38,7 @@ export function SchemaSeen({ list, zone }: { list: Seen[]; zone: string }) {
               <td className="num" title={q.first_seen && moment(q.first_seen, zone)}>
                 {q.first_seen ? ago(q.first_seen, zone) : '–'}
               </td>
-              <td className="num">{q.last_seen ? ago(q.last_seen, 'UTC') : '–'}</td>
+              <td className="num">{q.last_seen ? dayShort(q.last_seen.slice(0, 10), zone) : '–'}</td>
             </tr>
           ))}
         </tbody>
