@@ -874,6 +874,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operator/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tenants with what they do today
+         * @description Page by page, searched and sorted on the server. The cursor names the last tenant of a page and its value, so that a tenant whose number moves in between may show twice or not at all.
+         */
+        get: operations["tenants-overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operators/keys": {
         parameters: {
             query?: never;
@@ -3115,6 +3135,24 @@ export interface components {
             /** Format: int64 */
             threshold_percent: number;
         };
+        OverviewOutputBody: {
+            /**
+             * Format: date-time
+             * @description At most 5 s ago
+             */
+            as_of: string;
+            currency: string;
+            /**
+             * Format: int64
+             * @description Tenants that the search finds
+             */
+            matching: number;
+            /** @description The cursor of the next page; absent: there is none */
+            next?: string;
+            tenants: components["schemas"]["TenantRow"][] | null;
+            /** @description Of all of these */
+            totals: components["schemas"]["TenantLoad"];
+        };
         Page: {
             url: string;
             /** Format: int64 */
@@ -3852,6 +3890,33 @@ export interface components {
         SourcesOutputBody: {
             sources: components["schemas"]["SourceView"][] | null;
         };
+        TenantLoad: {
+            /**
+             * Format: double
+             * @description What its work cost since midnight UTC
+             */
+            amount_today: number;
+            /**
+             * Format: double
+             * @description Mean of this hour so far and the one before
+             */
+            events_per_second: number;
+            /**
+             * Format: int64
+             * @description Received since midnight UTC
+             */
+            events_today: number;
+            /**
+             * Format: int64
+             * @description Of these, rejected
+             */
+            rejected_today: number;
+            /**
+             * Format: int64
+             * @description Of its events, uncompressed
+             */
+            stored_bytes: number;
+        };
         TenantPatch: {
             limits?: components["schemas"]["LimitsPatch"];
             name?: string;
@@ -3871,6 +3936,44 @@ export interface components {
              * @example 30m
              */
             session_timeout?: string;
+        };
+        TenantRow: {
+            /**
+             * Format: double
+             * @description What its work cost since midnight UTC
+             */
+            amount_today: number;
+            /** @description Limits that it meets now: events_per_second, bytes_per_second, queries, cpu_seconds_per_minute, cpu_seconds_per_hour, scan_bytes_per_hour, budget */
+            at_limit: string[] | null;
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: double
+             * @description Mean of this hour so far and the one before
+             */
+            events_per_second: number;
+            /**
+             * Format: int64
+             * @description Received since midnight UTC
+             */
+            events_today: number;
+            id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Of these, rejected
+             */
+            rejected_today: number;
+            /**
+             * @description limited: it meets a limit now; throttled, blocked: its budget is spent
+             * @enum {string}
+             */
+            standing: "well" | "limited" | "throttled" | "blocked";
+            /**
+             * Format: int64
+             * @description Of its events, uncompressed
+             */
+            stored_bytes: number;
         };
         TenantView: {
             /** Format: date-time */
@@ -7630,6 +7733,71 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tenants-overview": {
+        parameters: {
+            query?: {
+                /** @description Part of the id or the name; case does not count */
+                search?: string;
+                /** @description Texts ascending, numbers and times descending, unless order says otherwise */
+                sort?: "id" | "name" | "created" | "events" | "rejected" | "rate" | "stored" | "amount";
+                order?: "asc" | "desc";
+                /** @description next of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
