@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/internal/catalog"
+	"weir/internal/clickhouse"
 	"weir/internal/tenant"
 	"weir/internal/testkit"
 )
@@ -188,4 +189,58 @@ func TestSegmentsAndCohortsInQuestions(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCohortOfAFunnelIsBounded: a cohort of a funnel has 100 000 persons, not one more, and no more bytes of ids than fit into a statement; what is more is refused with the limit and what to do.
+func TestCohortOfAFunnelIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("200 000 events")
+	}
+	c := testkit.Engine(t)
+	persons := func(site string, from, to, length int) {
+		t.Helper()
+		sql := fmt.Sprintf(`INSERT INTO weir.events (tenant, site_id, ts, type, client_id, _writer, _seq, _partition, _offset, _row)
+SELECT 'acme', '%s', toDateTime64('2026-03-09 12:00:00', 3, 'UTC') + number %% 2, if(number %% 2 = 0, 'a', 'b'), leftPad(toString(intDiv(number, 2)), %d, 'p'), 1, 1, 1, number, 0 FROM numbers(%d, %d)`,
+			site, length, 2*from, 2*(to-from))
+		if _, err := c.Exec(t.Context(), clickhouse.Statement{SQL: sql}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newReporter(t, c, clock{asOf: noon}, Config{})
+	r.deps.Streams, r.deps.Links = c, seqs{1: 1000, 2: 1000}
+	saved := objects{}
+	r.deps.Objects = saved
+	check := func(site string, want int) {
+		t.Helper()
+		src := testSources["site"]
+		src.SiteID = site
+		saved.put(t, site, catalog.KindCohort, "x", catalog.Cohort{Step: 2, Funnel: json.RawMessage(`{"from":"2026-03-09","to":"2026-03-09","steps":[{"type":"a"},{"type":"b"}]}`)})
+		q, p := ask{From: "2026-03-09", To: "2026-03-09"}.question(src, noon, time.LoadLocation)
+		if p != nil {
+			t.Fatal(p)
+		}
+		q.Filters, p = r.filters(tenant.With(t.Context(), acmeViewer), src, []string{"cohort:x"}, "")
+		if want < 0 {
+			if p == nil || p.Code != "cohort_too_large" || p.Status != 422 || p.Field != "filter" || !strings.Contains(p.Detail, "shorter range") {
+				t.Errorf("%s: %v", site, p)
+			}
+			return
+		}
+		if p != nil {
+			t.Fatalf("%s: %v", site, p)
+		}
+		rows, err := r.Answer(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := mustJSON(t, rows); got != fmt.Sprintf(`[{"events":%d}]`, want) {
+			t.Errorf("%s: %s, want %d", site, got, want)
+		}
+	}
+	persons("cap", 0, maxFunnelCohort, 6)
+	check("cap", 2*maxFunnelCohort)
+	persons("cap", maxFunnelCohort, maxFunnelCohort+1, 6)
+	check("cap", -1)
+	persons("capbytes", 0, maxFunnelCohortBytes/100+1, 100)
+	check("capbytes", -1)
 }

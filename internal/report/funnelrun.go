@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -47,31 +48,41 @@ func newFunnelRows(f *funnelQuestion) (*funnelRows, []proto.ColResult) {
 	return c, cols
 }
 
-// bounds are where the values of a row lie in an array column's data.
-func bounds[T any](c *proto.ColArr[T], row int) (from, to int) {
+// bounds are where the values of a row lie in an array column's data, of which there are n.
+func bounds[T any](c *proto.ColArr[T], row int) (from, to, n uint64) {
 	if row > 0 {
-		from = int(c.Offsets[row-1])
+		from = c.Offsets[row-1]
 	}
-	return from, int(c.Offsets[row])
+	return from, c.Offsets[row], uint64(c.Data.Rows())
 }
+
+var errDamaged = errors.New("funnel: the arrays of a row are damaged")
 
 // of returns the events of a person, in order. Event.Value is the place of its value in c.v, where it can be the first of an attempt. It is valid until the next call.
 func (c *funnelRows) of(row int, any bool) ([]funnel.Event, error) {
-	from, to := bounds(c.at, row)
-	value := 0
-	if c.v != nil {
-		value, _ = bounds(c.v, row)
+	from, to, n := bounds(c.at, row)
+	same := from <= to && to <= n
+	check := func(a, b, m uint64) { same = same && a == from && b == to && m >= to }
+	check(bounds(c.part, row))
+	check(bounds(c.off, row))
+	check(bounds(c.row, row))
+	check(bounds(c.m, row))
+	if c.x != nil {
+		check(bounds(c.x, row))
 	}
-	for _, other := range []func() (int, int){func() (int, int) { return bounds(c.part, row) }, func() (int, int) { return bounds(c.off, row) },
-		func() (int, int) { return bounds(c.row, row) }, func() (int, int) { return bounds(c.m, row) }} {
-		if a, b := other(); a != from || b != to {
-			return nil, fmt.Errorf("funnel: the arrays of a row differ in length")
-		}
+	if c.act != nil {
+		check(bounds(c.act, row))
+	}
+	var value, values uint64
+	if c.v != nil {
+		var rows uint64
+		value, values, rows = bounds(c.v, row)
+		same = same && values <= rows
+	}
+	if !same {
+		return nil, errDamaged
 	}
 	at, part, off, place, m := *c.at.Data.(*proto.ColInt64), *c.part.Data.(*proto.ColUInt16), *c.off.Data.(*proto.ColUInt64), *c.row.Data.(*proto.ColUInt32), *c.m.Data.(*proto.ColUInt32)
-	if n := len(at); from > to || to > n || len(part) != n || len(off) != n || len(place) != n || len(m) != n {
-		return nil, fmt.Errorf("funnel: the arrays of a row are damaged")
-	}
 	c.events = c.events[:0]
 	for i := from; i < to; i++ {
 		e := funnel.Event{TS: at[i], Partition: part[i], Offset: off[i], Row: place[i], Steps: m[i]}
@@ -82,6 +93,9 @@ func (c *funnelRows) of(row int, any bool) ([]funnel.Event, error) {
 			e.Action = (*c.act.Data.(*proto.ColUInt8))[i] != 0
 		}
 		if c.v != nil && (e.Steps&1 != 0 || any && e.Steps != 0) {
+			if value >= values {
+				return nil, errDamaged
+			}
 			e.Value = int32(value)
 			value++
 		}

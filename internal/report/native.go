@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ClickHouse/ch-go/proto"
 
@@ -83,10 +84,10 @@ func readBlocks(body io.Reader, columns []proto.ColResult, fn func(rows int) err
 }
 
 func readColumn(rd *proto.Reader, c proto.ColResult, rows int) error {
-	if _, err := rd.Str(); err != nil { // its name
+	if _, err := readName(rd); err != nil {
 		return err
 	}
-	typ, err := rd.Str()
+	typ, err := readName(rd)
 	if err != nil {
 		return err
 	}
@@ -97,5 +98,74 @@ func readColumn(rd *proto.Reader, c proto.ColResult, rows int) error {
 	if rows == 0 {
 		return nil
 	}
+	return decodeColumn(rd, c, rows)
+}
+
+// decodeColumn makes an error of a panic: the decoders of proto make room for whatever length a damaged answer names.
+func decodeColumn(rd *proto.Reader, c proto.ColResult, rows int) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it is damaged: %v", p)
+		}
+	}()
+	switch c := c.(type) {
+	case *proto.ColStr:
+		return decodeStrings(rd, c, rows)
+	case *proto.ColArr[string]:
+		data, ok := c.Data.(*proto.ColStr)
+		if !ok {
+			break
+		}
+		if err := c.Offsets.DecodeColumn(rd, rows); err != nil {
+			return err
+		}
+		if n := c.Offsets[rows-1]; n <= maxBlockStrings {
+			return decodeStrings(rd, data, int(n))
+		}
+		return fmt.Errorf("it has arrays of %d texts", c.Offsets[rows-1])
+	}
 	return c.DecodeColumn(rd, rows)
+}
+
+// A text of an answer is an id or the value of a column or property, which no event can have larger than its request's body.
+const (
+	maxBlockString  = 64 << 20
+	maxBlockStrings = 64 << 20
+)
+
+// decodeStrings reads texts. The decoder of proto makes room before it knows that there are as many bytes.
+func decodeStrings(rd *proto.Reader, c *proto.ColStr, rows int) error {
+	for range rows {
+		n, err := rd.UVarInt()
+		if err != nil {
+			return err
+		}
+		if n > maxBlockString {
+			return fmt.Errorf("a text has %d bytes", n)
+		}
+		start := len(c.Buf)
+		c.Buf = slices.Grow(c.Buf, int(n))[:start+int(n)]
+		if err := rd.ReadFull(c.Buf[start:]); err != nil {
+			return err
+		}
+		c.Pos = append(c.Pos, proto.Position{Start: start, End: len(c.Buf)})
+	}
+	return nil
+}
+
+// maxBlockName is longer than the name or the type of a column that a statement of ours has.
+const maxBlockName = 1024
+
+// readName reads a short text. proto.Reader.Str would make room for whatever length it finds.
+func readName(rd *proto.Reader) (string, error) {
+	n, err := rd.UVarInt()
+	if err != nil {
+		return "", err
+	}
+	if n > maxBlockName {
+		return "", fmt.Errorf("a name has %d bytes", n)
+	}
+	b := make([]byte, n)
+	err = rd.ReadFull(b)
+	return string(b), err
 }

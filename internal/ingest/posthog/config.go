@@ -37,6 +37,12 @@ func configScript(q *ingest.Request) *problem.Problem {
 	return nil
 }
 
+// script answers GET /static/array.js and what that loads: the library itself, which is not weir's to give.
+func script(q *ingest.Request) *problem.Problem {
+	return problem.New(http.StatusNotFound, "script_not_served",
+		"weir does not serve posthog-js: bundle the npm package posthog-js, or host %s yourself, and set api_host to this server", q.HTTP.URL.Path)
+}
+
 // flags answers the question for feature flags: there are none.
 func flags(q *ingest.Request) *problem.Problem {
 	jw := jx.GetWriter()

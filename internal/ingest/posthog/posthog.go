@@ -29,6 +29,7 @@ func Register(mux *http.ServeMux, h *ingest.Handler) {
 	}
 	mux.Handle("/array/{token}/config", h.Handle(ingest.Door{Name: "posthog", Methods: []string{http.MethodGet}, Public: true, Serve: config}))
 	mux.Handle("/array/{token}/config.js", h.Handle(ingest.Door{Name: "posthog", Methods: []string{http.MethodGet}, Public: true, Serve: configScript}))
+	mux.Handle("/static/{script}", h.Handle(ingest.Door{Name: "posthog", Methods: []string{http.MethodGet}, Public: true, Serve: script}))
 }
 
 // serve takes {"api_key","batch":[…],"sent_at"}, an array of events, or one event.

@@ -212,6 +212,9 @@ func TestConfig(t *testing.T) {
 	if w := r.Do("GET", "/array/phc_x/config.js", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `_POSTHOG_REMOTE_CONFIG["phc_x"]={config:{`) {
 		t.Errorf("config.js: %d %s", w.Code, w.Body)
 	}
+	if w := r.Do("GET", "/static/array.js", ""); w.Code != 404 || !strings.Contains(w.Body.String(), "script_not_served") || !strings.Contains(w.Body.String(), "api_host") {
+		t.Errorf("array.js: %d %s", w.Code, w.Body)
+	}
 	if w := r.Do("GET", "/array/x%22%5D=alert(1)/config.js", ""); w.Code != 404 {
 		t.Errorf("a token that is code: %d %s", w.Code, w.Body)
 	}
