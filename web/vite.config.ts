@@ -10,6 +10,7 @@ export default defineConfig({
   build: {
     target: 'es2022',
     assetsInlineLimit: 0, // the Content-Security-Policy has no data: for scripts and fonts
+    rolldownOptions: { input: ['index.html', 'embed.html'] }, // the dashboard, and the page of an embedded panel
     manifest: 'manifest.json', // what is loaded first: internal/dashboard/firstpaint_test.go reads it
     modulePreload: { polyfill: false },
   },

@@ -10,6 +10,9 @@ import (
 // names, what that imports, and the route. Charts and the map come later, and the page can be read without them.
 const maxFirstPaint = 300_000
 
+// maxEmbed bounds the same of the page of an embedded panel, which is loaded into pages of others. A line's chart comes later.
+const maxEmbed = 90_000
+
 // chunk is an entry of the build's manifest (https://vite.dev/guide/backend-integration).
 type chunk struct {
 	File    string   `json:"file"`
@@ -32,12 +35,17 @@ func TestFirstPaint(t *testing.T) {
 	if err := json.Unmarshal(p.files["manifest.json"].encoded[""], &chunks); err != nil {
 		t.Fatal(err)
 	}
-	for _, route := range []string{"src/pages/overview/Overview.tsx", "src/pages/live/Live.tsx", "src/pages/events/Events.tsx", "src/pages/sign-in/SignIn.tsx"} {
+	for _, route := range []string{"src/pages/overview/Overview.tsx", "src/pages/live/Live.tsx", "src/pages/events/Events.tsx", "src/pages/dashboards/Dashboards.tsx", "src/pages/sign-in/SignIn.tsx"} {
 		total := firstPaint(t, p, chunks, "index.html", route)
 		t.Logf("%s: %d bytes", route, total)
 		if total > maxFirstPaint {
 			t.Errorf("%s needs %d bytes of script before it shows something, at most %d are allowed", route, total, maxFirstPaint)
 		}
+	}
+	if total := firstPaint(t, p, chunks, "embed.html"); total > maxEmbed {
+		t.Errorf("an embedded panel needs %d bytes of script before it shows something, at most %d are allowed", total, maxEmbed)
+	} else {
+		t.Logf("embed.html: %d bytes", total)
 	}
 }
 

@@ -58,6 +58,7 @@ type panelInput struct {
 type panelAnswer struct {
 	Panel   panelView       `json:"panel"`
 	Answer  json.RawMessage `json:"answer" doc:"What the endpoint of the panel's kind answers"`
+	Zone    string          `json:"time_zone" doc:"Of the panel's site: its days and hours are those of the answer"`
 	Expires time.Time       `json:"expires" doc:"When the token ends"`
 }
 
@@ -194,7 +195,7 @@ func (o *Objects) getPanel(ctx context.Context, in *panelInput) (*panelOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return &panelOutput{Cost: head.Get("X-Weir-Cost"), Cache: head.Get("X-Weir-Cache"), Body: panelAnswer{Panel: v, Answer: answer, Expires: c.expires()}}, nil
+	return &panelOutput{Cost: head.Get("X-Weir-Cost"), Cache: head.Get("X-Weir-Cache"), Body: panelAnswer{Panel: v, Answer: answer, Zone: src.TimeZone, Expires: c.expires()}}, nil
 }
 
 // note records that a panel was asked for, gathered by the minute like reports. Whoever shows a token is nobody's user: of them no address is kept, only

@@ -50,7 +50,7 @@ func TestEmbed(t *testing.T) {
 	status, out := f.open(t, token)
 	panel, _ := out["panel"].(map[string]any)
 	answer, _ := out["answer"].(map[string]any)
-	if status != 200 || panel["id"] != "p1" || panel["title"] != "Views" || answer["data"] == nil || answer["as_of"] == nil || answer["complete_until"] == nil {
+	if status != 200 || panel["id"] != "p1" || panel["title"] != "Views" || answer["data"] == nil || answer["as_of"] == nil || answer["complete_until"] == nil || out["time_zone"] != "UTC" {
 		t.Fatalf("%d %v", status, out)
 	}
 	if status, again := f.call(t, tenant.Principal{}, "GET", "/api/v1/embeds/panel?token="+url.QueryEscape(token), ""); status != 200 || fmt.Sprint(again["panel"]) != fmt.Sprint(panel) {

@@ -1,5 +1,6 @@
 import '@fontsource-variable/ibm-plex-sans/wght.css';
 import '@mantine/core/styles.css';
+import './colors.css';
 import './theme.css';
 import { createRoot } from 'react-dom/client';
 import { App } from './app';

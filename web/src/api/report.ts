@@ -8,7 +8,7 @@ import type { components } from './schema';
 import { useSite } from './site';
 
 export type Question = components['schemas']['ReportBodyBody'];
-export type Row = Record<string, unknown>;
+export { number, text, type Row } from '../format/row';
 export type Report = components['schemas']['Report'];
 
 /** What all questions of a view have in common: range (or the time before it), filters, segment. */
@@ -38,12 +38,3 @@ export function useReport(question: Question, enabled = true) {
     refetchInterval: /^\d{4}-/.test(question.to ?? '') ? false : 30_000,
   });
 }
-
-export const number = (row: Row | undefined, name: string): number | undefined => {
-  const v = row?.[name];
-  return typeof v === 'number' ? v : typeof v === 'string' && v !== '' ? Number(v) : undefined;
-};
-export const text = (row: Row | undefined, name: string): string => {
-  const v = row?.[name];
-  return typeof v === 'string' ? v : v === undefined || v === null ? '' : String(v);
-};

@@ -3169,6 +3169,8 @@ export interface components {
              */
             expires: string;
             panel: components["schemas"]["PanelView"];
+            /** @description Of the panel's site: its days and hours are those of the answer */
+            time_zone: string;
         };
         PanelView: {
             /** Format: int64 */

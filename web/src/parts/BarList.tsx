@@ -4,8 +4,8 @@ import css from './BarList.module.css';
 
 export type Bar = { key: string; label: string; value: number; icon?: ReactNode };
 
-/** A list of the largest values with bars behind their names. A click picks one; those that are picked are marked. */
-export function BarList({ bars, kind = 'count', head, unit, picked, onPick }: { bars: Bar[]; kind?: Kind; head: string; unit: string; picked: (key: string) => boolean; onPick: (key: string) => void }) {
+/** A list of the largest values with bars behind their names. With `onPick` a click picks one; those that are `picked` are marked. */
+export function BarList({ bars, kind = 'count', head, unit, picked, onPick }: { bars: Bar[]; kind?: Kind; head: string; unit: string; picked?: (key: string) => boolean; onPick?: (key: string) => void }) {
   const most = Math.max(...bars.map((b) => b.value), 0);
   return (
     <div className={css.list}>
@@ -16,17 +16,33 @@ export function BarList({ bars, kind = 'count', head, unit, picked, onPick }: { 
       <ul>
         {bars.map((b) => (
           <li key={b.key}>
-            <button type="button" className={css.row} aria-pressed={picked(b.key)} title={`${b.label}: ${show(b.value, kind, true)}`} onClick={() => onPick(b.key)}>
-              <span className={css.bar} style={{ width: `${most > 0 ? (100 * b.value) / most : 0}%` }} aria-hidden />
-              <span className={css.label}>
-                {b.icon}
-                <span className="cut">{b.label}</span>
-              </span>
-              <span className={`num ${css.value}`}>{show(b.value, kind)}</span>
-            </button>
+            {onPick ? (
+              <button type="button" className={css.row} aria-pressed={picked?.(b.key)} title={titleOf(b, kind)} onClick={() => onPick(b.key)}>
+                <Content bar={b} most={most} kind={kind} />
+              </button>
+            ) : (
+              <div className={css.row} title={titleOf(b, kind)} data-still>
+                <Content bar={b} most={most} kind={kind} />
+              </div>
+            )}
           </li>
         ))}
       </ul>
     </div>
+  );
+}
+
+const titleOf = (b: Bar, kind: Kind) => `${b.label}: ${show(b.value, kind, true)}`;
+
+function Content({ bar: b, most, kind }: { bar: Bar; most: number; kind: Kind }) {
+  return (
+    <>
+      <span className={css.bar} style={{ width: `${most > 0 ? (100 * b.value) / most : 0}%` }} aria-hidden />
+      <span className={css.label}>
+        {b.icon}
+        <span className="cut">{b.label}</span>
+      </span>
+      <span className={`num ${css.value}`}>{show(b.value, kind)}</span>
+    </>
   );
 }

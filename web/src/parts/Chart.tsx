@@ -1,8 +1,5 @@
-import { Skeleton, useComputedColorScheme } from '@mantine/core';
-import { useReducedMotion } from '@mantine/hooks';
 import type { EChartsCoreOption } from 'echarts/core';
-import { useEffect, useRef, useState } from 'react';
-import { ProblemNotice } from './Answer';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { ECharts } from './echarts';
 
 /** The theme's colours, as a canvas needs them. */
@@ -11,6 +8,19 @@ export type Colors = (name: string) => string;
 const colorsOf = (el: Element): Colors => {
   const style = getComputedStyle(el);
   return (name) => style.getPropertyValue(`--${name}`).trim();
+};
+
+const attribute = 'data-mantine-color-scheme';
+const watchScheme = (tell: () => void) => {
+  const watch = new MutationObserver(tell);
+  watch.observe(document.documentElement, { attributes: true, attributeFilter: [attribute] });
+  return () => watch.disconnect();
+};
+const schemeNow = () => document.documentElement.getAttribute(attribute);
+const stillness = matchMedia('(prefers-reduced-motion: reduce)');
+const watchStillness = (tell: () => void) => {
+  stillness.addEventListener('change', tell);
+  return () => stillness.removeEventListener('change', tell);
 };
 
 /**
@@ -22,8 +32,8 @@ export function Chart({ option, height, label }: { option: (c: Colors) => EChart
   const chart = useRef<ECharts>(undefined);
   const [library, setLibrary] = useState<typeof import('./echarts')>();
   const [failed, setFailed] = useState<unknown>();
-  const scheme = useComputedColorScheme('light');
-  const still = useReducedMotion();
+  const scheme = useSyncExternalStore(watchScheme, schemeNow);
+  const still = useSyncExternalStore(watchStillness, () => stillness.matches);
   useEffect(() => {
     import('./echarts').then(setLibrary, setFailed);
   }, []);
@@ -54,10 +64,15 @@ export function Chart({ option, height, label }: { option: (c: Colors) => EChart
       { notMerge: true },
     );
   }, [library, option, scheme, still]);
-  if (failed) return <ProblemNotice error={failed} />;
+  if (failed)
+    return (
+      <p role="alert" style={{ color: 'var(--bad)' }}>
+        The chart could not be loaded: {failed instanceof Error ? failed.message : String(failed)}. Reload the page.
+      </p>
+    );
   return (
     <div style={{ position: 'relative', height }}>
-      {!library && <Skeleton height={height} radius={6} />}
+      {!library && <div style={{ height, borderRadius: 6, background: 'var(--sunken)' }} />}
       <div ref={box} role="img" aria-label={label} style={{ height, width: '100%' }} />
     </div>
   );

@@ -1,5 +1,5 @@
 import { useCallback } from 'react';
-import { number, text, type Row } from '../api/report';
+import { number, text, type Row } from '../format/row';
 import type { Metric } from '../format/metrics';
 import { show } from '../format/numbers';
 import * as time from '../format/time';

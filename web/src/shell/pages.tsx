@@ -1,4 +1,4 @@
-import { IconActivity, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconLayoutDashboard, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -72,6 +72,17 @@ export const pages: Page[] = [
     icon: IconFilterDown,
     controls: ['range', 'filters'],
     view: lazy(() => import('../pages/funnels/Funnels')),
+  },
+  {
+    id: 'dashboards',
+    title: 'Dashboards',
+    path: '/dashboards',
+    more: ['/:dashboard'],
+    of: 'tenant',
+    least: 'viewer',
+    icon: IconLayoutDashboard,
+    controls: [],
+    view: lazy(() => import('../pages/dashboards/Dashboards')),
   },
   {
     id: 'sql',

@@ -42,7 +42,7 @@ export function Details({ event: e, zone }: { event: Event; zone: string }) {
       </div>
       <div className={css.actions}>
         {visits && visitor && (
-          <Link href={`/sites/${encodeURIComponent(id)}/visitors/${encodeURIComponent(visitor)}`} className={css.link}>
+          <Link href={`/sites/${encodeURIComponent(id)}/sessions/visitors/${encodeURIComponent(visitor)}`} className={css.link}>
             All that this visitor did
           </Link>
         )}

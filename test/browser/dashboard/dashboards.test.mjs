@@ -1,0 +1,243 @@
+// Saved dashboards, made and changed by clicks and keys, two people at once, and panels embedded into a page of another origin.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ask, launch, servePages, until, weirURL } from '../harness.mjs';
+import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
+
+let browser, site;
+before(async () => {
+  browser = await launch();
+  site = await realSite();
+});
+after(() => browser.close());
+
+const api = (path, body, method) => ask(site.analyst, `/api/v1/dashboards${path}`, body, method);
+const card = (page, title) => page.locator('section', { has: page.getByRole('heading', { name: title, exact: true }) });
+const report = (id, title, kind, question, at) => ({ id, title, kind, site_id: site.site, question: { from: '7d', ...question }, ...at });
+let made = 0;
+
+/** A dashboard with a panel of every kind. */
+const everything = () =>
+  api('', {
+    name: `Everything ${++made}`,
+    panels: [
+      report('views', 'Page views', 'tile', { metric: ['pageviews'], compare: 'previous' }, { x: 0, y: 0, w: 3, h: 2 }),
+      report('bounce', 'Bounce rate', 'tile', { metric: ['bounce_rate'] }, { x: 3, y: 0, w: 3, h: 2 }),
+      report('time', 'Visit duration', 'tile', { metric: ['session_duration'] }, { x: 6, y: 0, w: 3, h: 2 }),
+      { id: 'sql', title: 'All events', kind: 'sql', question: { sql: 'SELECT count() AS n FROM events' }, x: 9, y: 0, w: 3, h: 2 },
+      report('line', 'Visitors by day', 'line', { metric: ['visitors'], interval: 'day' }, { x: 0, y: 2, w: 8, h: 5 }),
+      report('bar', 'Browsers', 'bar', { metric: ['visitors'], group_by: ['browser'], limit: 6 }, { x: 8, y: 2, w: 4, h: 5 }),
+      report('funnel', 'To a project', 'funnel', { window: '24h', steps: [{ type: 'pageview', name: 'Any page' }, { type: 'pageview', filter: ['path:~/projects'], name: 'A project' }] }, { x: 0, y: 7, w: 6, h: 5 }),
+      report('table', 'Pages', 'table', { metric: ['pageviews', 'visitors'], group_by: ['path'], limit: 20 }, { x: 6, y: 7, w: 6, h: 5 }),
+      report('back', 'Who comes back', 'retention', { from: '7d', period: 'day', periods: 6 }, { x: 0, y: 12, w: 12, h: 5 }),
+    ],
+  });
+
+async function on(t, path, options, key = site.analyst) {
+  const page = await open(t, browser, options);
+  await signIn(page, key, `/dashboards${path}`);
+  await settled(page);
+  return page;
+}
+
+const number = async (page, title) => Number((await card(page, title).locator('div[title] > span').first().textContent()).replaceAll(',', ''));
+
+describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
+  test('one is made by clicks, with panels by a form', async (t) => {
+    const page = await on(t, '');
+    await page.getByRole('button', { name: 'New dashboard' }).click();
+    await page.getByLabel('Name').fill('By clicks');
+    await sound(page, 'a new dashboard');
+    await page.getByRole('button', { name: 'Make it' }).click();
+    await page.getByText('Nothing here yet').waitFor();
+    await page.getByRole('button', { name: 'Add a panel' }).last().click();
+    const form = page.getByRole('dialog');
+    await form.getByText('Number', { exact: true }).first().click();
+    await form.getByLabel('Title').fill('Seen');
+    await form.locator('input[aria-haspopup=listbox]').nth(1).click();
+    await page.getByRole('option', { name: 'Page views', exact: true }).click();
+    await until(async () => /^[\d,]+$/.test((await form.locator('div[title] > span').first().textContent()).trim()), 'the preview');
+    await settled(page);
+    await page.waitForTimeout(400);
+    await sound(page, 'the form of a panel');
+    await shoot(page, 'dashboard-form', false);
+    await form.getByRole('button', { name: 'Add the panel' }).click();
+    await page.getByRole('button', { name: 'Add a panel' }).click();
+    await form.getByText('Bars', { exact: true }).click();
+    await form.getByRole('button', { name: 'Add the panel' }).click();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('button', { name: 'Edit', exact: true }).waitFor();
+    await page.reload();
+    await settled(page);
+    assert.equal(await number(page, 'Seen'), await site.count('count()', `type = 'pageview'`));
+    assert.ok((await card(page, 'Visitors by page').locator('li').count()) >= 5);
+    await page.getByRole('link', { name: 'All dashboards' }).click();
+    await page.getByRole('link', { name: /By clicks/ }).waitFor();
+    await sound(page, 'the list');
+    await shoot(page, 'dashboards', false);
+    await page.getByRole('button', { name: 'Delete By clicks' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Delete By clicks' }).click();
+    await page.getByText('Its 2 panels go with it').waitFor();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await until(async () => (await page.getByRole('link', { name: /By clicks/ }).count()) === 0, 'it to be gone');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('every kind of panel has its answer; the range can be another one', async (t) => {
+    const d = await everything();
+    const page = await on(t, `/${d.id}`);
+    assert.deepEqual(await page.getByRole('alert').allTextContents(), []);
+    assert.equal(await number(page, 'Page views'), await site.count('count()', `type = 'pageview'`));
+    assert.equal((await card(page, 'All events').locator('span').last().textContent()).replaceAll(',', ''), String((await site.sql('SELECT count() AS n FROM events'))[0].n));
+    assert.match(await card(page, 'To a project').locator('li').first().textContent(), /100%/);
+    assert.match(await card(page, 'Who comes back').locator('tbody tr').first().textContent(), /All[\d,]+100%/);
+    await page.getByRole('img', { name: /^Visitors by day: \d+ values/ }).waitFor();
+    await page.locator('canvas').waitFor();
+    await sound(page, 'a dashboard');
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(244, 245, 241)', 'the theme lies over the component library');
+    await page.waitForTimeout(500);
+    await shoot(page, 'dashboard-light');
+    await page.locator('input[aria-label="Range of all panels"]').click();
+    await page.getByRole('option', { name: 'Yesterday' }).click();
+    const yesterday = await site.count('count()', `type = 'pageview' AND toDate(ts, 'Europe/Berlin') = toDate(now(), 'Europe/Berlin') - 1`);
+    await until(async () => (await number(page, 'Page views')) === yesterday, 'the numbers of yesterday');
+    assert.match(page.url(), /range=yesterday/);
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('panels are moved and resized by the mouse and by keys', async (t) => {
+    const d = await everything();
+    const page = await on(t, `/${d.id}?edit=1`);
+    await sound(page, 'editing');
+    const handle = page.getByRole('button', { name: /^Move Browsers/ });
+    await handle.focus();
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.getByText('Column 9, row 3; 4 wide, 6 tall').waitFor({ state: 'attached' });
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), /^Move Browsers/, 'the focus stays');
+    const box = await page.getByRole('button', { name: /^Move Page views/ }).boundingBox();
+    await page.mouse.move(box.x + 10, box.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 400, box.y + 10, { steps: 8 });
+    await page.mouse.up();
+    await shoot(page, 'dashboard-edit', false);
+    await page.getByRole('button', { name: 'Remove Bounce rate' }).click();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('button', { name: 'Edit', exact: true }).waitFor();
+    const saved = await api(`/${d.id}`);
+    const of = (id) => saved.panels.find((p) => p.id === id);
+    assert.equal(saved.version, 2);
+    assert.equal(of('bounce'), undefined);
+    assert.equal(of('bar').h, 7);
+    assert.ok(of('views').x > 0, `the dragged panel is at column ${of('views').x}`);
+    for (const a of saved.panels) for (const b of saved.panels) assert.ok(a === b || a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y, `${a.id} lies over ${b.id}`);
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('two people at once: what happened is said, and one chooses', async (t) => {
+    const d = await everything();
+    const theirs = async (name) => {
+      const now = await api(`/${d.id}`);
+      await api(`/${d.id}`, { name, panels: now.panels.slice(0, 2), version: now.version }, 'PUT');
+    };
+    const page = await on(t, `/${d.id}?edit=1`);
+    const conflicted = () => page.faults.splice(0).every((f) => / 409 /.test(f));
+    await page.getByLabel('Name').fill('Mine');
+    await theirs(`Theirs ${d.id}`);
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('Somebody saved this dashboard meanwhile').waitFor();
+    await page.getByText(`Theirs ${d.id}`).waitFor();
+    assert.ok(conflicted());
+    await page.waitForTimeout(300);
+    await sound(page, 'a conflict');
+    await shoot(page, 'dashboard-conflict', false);
+    await page.getByRole('button', { name: 'Overwrite with yours' }).click();
+    await page.getByRole('heading', { name: 'Mine', exact: true }).waitFor();
+    assert.deepEqual([(await api(`/${d.id}`)).name, (await api(`/${d.id}`)).panels.length], ['Mine', 9]);
+    await page.getByRole('button', { name: 'Edit', exact: true }).click();
+    await page.getByLabel('Name').fill('Mine again');
+    await theirs(`Theirs again ${d.id}`);
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('button', { name: 'Take theirs' }).click();
+    await page.getByRole('heading', { name: `Theirs again ${d.id}`, exact: true }).waitFor();
+    await settled(page);
+    assert.equal(await page.locator('section:has(h2)').count(), 2);
+    assert.ok(conflicted());
+  });
+
+  test('a viewer looks; dark, and on a phone', async (t) => {
+    const d = await everything();
+    const dark = await on(t, `/${d.id}?edit=1`, { colorScheme: 'dark' }, site.viewer);
+    for (const name of ['Edit', 'Save']) assert.equal(await dark.getByRole('button', { name, exact: true }).count(), 0);
+    await card(dark, 'All events').getByText('Statements of SQL are for analysts').waitFor();
+    await sound(dark, 'dark');
+    await dark.locator('canvas').waitFor();
+    await dark.waitForTimeout(500);
+    await shoot(dark, 'dashboard-dark');
+    const phone = await on(t, `/${d.id}`, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    const wide = await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
+    assert.ok(wide <= 0, `${wide} px hang over`);
+    await sound(phone, 'phone');
+    await phone.locator('canvas').waitFor();
+    await phone.waitForTimeout(500);
+    await shoot(phone, 'dashboard-phone');
+    await phone.goto(`${weirURL}/dashboards/d_NOTTHERE`);
+    await phone.getByRole('alert').waitFor();
+  });
+
+  test('a panel is embedded into a page of another origin; what else there is cannot be', async (t) => {
+    const d = await everything();
+    const page = await on(t, `/${d.id}`);
+    assert.equal(await card(page, 'All events').getByRole('button', { name: /^Embed/ }).count(), 0, 'SQL cannot be embedded');
+    const frameOf = async (title) => {
+      await card(page, title).getByRole('button', { name: /^Embed/ }).click();
+      await page.getByRole('button', { name: 'Make the link' }).click();
+      const html = await page.getByLabel('HTML of the frame').inputValue();
+      await page.keyboard.press('Escape');
+      return html;
+    };
+    await card(page, 'Page views').getByRole('button', { name: /^Embed/ }).click();
+    await page.waitForTimeout(300);
+    await sound(page, 'the dialog of embeds');
+    await page.keyboard.press('Escape');
+    const frames = [await frameOf('Page views'), await frameOf('Visitors by day'), await frameOf('Pages')];
+    assert.deepEqual(page.faults, []);
+    const pages = await servePages({ '/': `<!doctype html><html lang="en"><title>A page</title><body>${frames.join('\n')}`, '/other': `<!doctype html><iframe title="x" src="${weirURL}/"></iframe>` });
+    t.after(() => pages.close());
+    const guest = await open(t, browser, { viewport: { width: 900, height: 1100 } });
+    await guest.goto(pages.url);
+    const tile = guest.frameLocator('iframe').first();
+    await tile.getByRole('heading', { name: 'Page views' }).waitFor();
+    const views = (await site.count('count()', `type = 'pageview'`)).toLocaleString('en-US');
+    await tile.getByText(views, { exact: true }).waitFor();
+    await guest.locator('iframe').nth(1).scrollIntoViewIfNeeded();
+    await guest.frameLocator('iframe').nth(1).getByRole('img', { name: /^Visitors by day: \d+ values/ }).waitFor();
+    await guest.locator('iframe').nth(2).scrollIntoViewIfNeeded();
+    await guest.frameLocator('iframe').nth(2).locator('tbody tr').nth(3).waitFor();
+    await guest.waitForTimeout(500);
+    await shoot(guest, 'embed');
+    assert.deepEqual(guest.faults, []);
+    for (const f of guest.frames().slice(1)) assert.deepEqual(await f.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie]), [0, 0, ''], 'it keeps nothing');
+    const [, address] = /src="([^"]+)"/.exec(frames[0]);
+    const alone = await open(t, browser, { colorScheme: 'dark', viewport: { width: 390, height: 300 } });
+    await alone.goto(address.replaceAll('&amp;', '&'));
+    await alone.getByText(views, { exact: true }).waitFor();
+    await sound(alone, 'an embedded panel');
+    await shoot(alone, 'embed-dark', false);
+
+    await guest.goto(`${pages.url}/other`);
+    await until(() => guest.faults.some((f) => /frame-ancestors|X-Frame-Options/i.test(f)), 'the dashboard not to be framed');
+    const refused = async (path, text) => {
+      await alone.goto(weirURL + path);
+      await alone.getByRole('alert').getByText(text).waitFor();
+      assert.ok(alone.faults.splice(0).every((f) => / 401 /.test(f)));
+    };
+    await refused('/embed', 'There is no link here');
+    await refused('/embed?token=nonsense', 'This link does not open a panel');
+    await api(`/${d.id}`, undefined, 'DELETE');
+    await refused(new URL(address.replaceAll('&amp;', '&')).pathname + new URL(address.replaceAll('&amp;', '&')).search, 'This panel is not shown any more');
+    await sound(alone, 'a refusal');
+  });
+});

@@ -1,0 +1,74 @@
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { Panel } from '../panels/panel';
+import type { PanelData } from '../panels/PanelView';
+import { answer, client } from './client';
+import type { components } from './schema';
+import { runStatement } from './sql';
+
+export type Dashboard = components['schemas']['DashboardView'];
+export type DashboardHead = components['schemas']['DashboardHead'];
+export type Embed = components['schemas']['EmbedOutputBody'];
+
+const one = (id: string) => ['dashboards', id];
+
+/** The saved dashboards of the tenant, by name. */
+export const useDashboards = (enabled = true) =>
+  useQuery({ queryKey: ['dashboards'], enabled, queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/dashboards', { signal }))).dashboards ?? [] });
+
+/** A dashboard with its panels. */
+export const useDashboard = (id: string) =>
+  useQuery({ queryKey: one(id), queryFn: ({ signal }) => answer(client.GET('/api/v1/dashboards/{id}', { params: { path: { id } }, signal })), retry: false });
+
+/** What is saved of a dashboard: a new one without an id; else the one whose `version` was read, which fails (409) when somebody saved it meanwhile. */
+export function useSaveDashboard() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, version, name, panels }: { id?: string; version?: number; name: string; panels: Panel[] }): Promise<Dashboard> =>
+      id === undefined || version === undefined
+        ? answer(client.POST('/api/v1/dashboards', { body: { name, panels } }))
+        : answer(client.PUT('/api/v1/dashboards/{id}', { params: { path: { id } }, body: { name, panels, version } })),
+    onSuccess: (d) => {
+      queries.setQueryData(one(d.id), d);
+      return queries.invalidateQueries({ queryKey: ['dashboards'], exact: true });
+    },
+  });
+}
+
+export function useDeleteDashboard() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => answer(client.DELETE('/api/v1/dashboards/{id}', { params: { path: { id } } })),
+    onSuccess: (_, id) => {
+      queries.removeQueries({ queryKey: one(id) });
+      return queries.invalidateQueries({ queryKey: ['dashboards'], exact: true });
+    },
+  });
+}
+
+/** A link that opens one saved panel for a while, to whoever has it. */
+export const useMakeEmbed = () =>
+  useMutation({ mutationFn: (body: { dashboard: string; panel: string; expires: string }) => answer(client.POST('/api/v1/embeds', { body })) });
+
+/** The answer to a panel's question. `range` replaces the question's own. */
+export function usePanel(panel: Panel, range?: { from: string; to?: string }) {
+  const site = panel.site_id ?? '';
+  const question = range && panel.kind !== 'sql' ? { ...panel.question, to: undefined, ...range } : panel.question;
+  return useQuery<PanelData>({
+    queryKey: ['panel', panel.kind, site, question],
+    placeholderData: keepPreviousData,
+    refetchInterval: panel.kind === 'sql' ? false : 60_000,
+    queryFn: async ({ signal }) => {
+      const params = { path: { site_id: site } };
+      switch (panel.kind) {
+        case 'sql':
+          return runStatement(String(question.sql ?? ''), signal);
+        case 'funnel':
+          return answer(client.POST('/api/v1/analytics/{site_id}/funnel', { params, body: question, signal }));
+        case 'retention':
+          return answer(client.POST('/api/v1/analytics/{site_id}/retention', { params, body: question, signal }));
+        default:
+          return answer(client.POST('/api/v1/analytics/{site_id}/report', { params, body: question, signal }));
+      }
+    },
+  });
+}

@@ -1,0 +1,78 @@
+import { useEffect, useRef, useState } from 'react';
+import { clock } from '../format/time';
+import { PanelView } from '../panels/PanelView';
+import { rangeOf } from '../panels/panel';
+import { ask, type Opened, type Refusal } from './ask';
+import css from './Embed.module.css';
+
+const again = 60_000; // ms between two questions
+
+/** One panel that fills its frame, renewed each minute until its link ends. */
+export function Embed({ token }: { token: string }) {
+  const [got, set] = useState<{ opened?: Opened; refusal?: Refusal }>({});
+  useEffect(() => {
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout>;
+    const next = async () => {
+      const a = await ask(token, stop.signal);
+      if (stop.signal.aborted) return;
+      const refused = 'title' in a;
+      set((old) => (refused ? { opened: a.ended ? undefined : old.opened, refusal: a } : { opened: a }));
+      if (refused && a.ended) return;
+      const left = refused ? again : Date.parse(a.expires) - Date.now();
+      timer = setTimeout(() => void next(), refused ? 15_000 : Math.max(1000, Math.min(again, left + 500)));
+    };
+    void next();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [token]);
+  const { opened, refusal } = got;
+  useEffect(() => {
+    if (opened?.panel.title) document.title = `${opened.panel.title} · weir`;
+  }, [opened]);
+  return (
+    <main className={css.page}>
+      {opened ? (
+        <Shown opened={opened} stale={refusal} />
+      ) : refusal ? (
+        <div className={css.refusal} role="alert">
+          <strong>{refusal.title}</strong>
+          <p>{refusal.detail}</p>
+        </div>
+      ) : (
+        <div className={css.waiting} role="status" aria-label="Loading" />
+      )}
+    </main>
+  );
+}
+
+function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }) {
+  const { panel, answer, time_zone: zone } = opened;
+  const box = useRef<HTMLDivElement>(null);
+  const [height, setHeight] = useState(0);
+  useEffect(() => {
+    const el = box.current;
+    if (!el) return;
+    const watch = new ResizeObserver(() => setHeight(Math.floor(el.clientHeight)));
+    watch.observe(el);
+    return () => watch.disconnect();
+  }, []);
+  const asOf = typeof answer.as_of === 'string' ? answer.as_of : undefined;
+  return (
+    <>
+      <header className={css.head}>
+        <h1>{panel.title || 'weir'}</h1>
+        <span>{rangeOf(panel.question)}</span>
+      </header>
+      <div ref={box} className={css.body}>
+        {height > 0 && <PanelView panel={panel} answer={answer} zone={zone} height={Math.max(height, 60)} />}
+      </div>
+      <footer className={css.foot} data-stale={stale !== undefined || undefined} role={stale ? 'status' : undefined}>
+        {asOf && `As of ${clock(asOf, zone)}, ${zone}`}
+        {stale && `: ${stale.detail}`}
+      </footer>
+    </>
+  );
+}

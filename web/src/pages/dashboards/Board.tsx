@@ -1,0 +1,180 @@
+import { Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core';
+import { IconArrowLeft, IconPencil, IconPlus } from '@tabler/icons-react';
+import { useCallback, useEffect, useState } from 'react';
+import { Link } from 'wouter';
+import { useDashboard, useSaveDashboard, type Dashboard } from '../../api/dashboards';
+import { asProblem } from '../../api/problem';
+import { may, useMe } from '../../api/session';
+import { moment } from '../../format/time';
+import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
+import type { Panel } from '../../panels/panel';
+import { asked, presetNames, presets, type Preset } from '../../state/range';
+import { useParam } from '../../state/url';
+import css from './Dashboards.module.css';
+import { EmbedDialog } from './EmbedDialog';
+import { Grid } from './Grid';
+import { placed, type Placed } from './layout';
+import { PanelForm } from './PanelForm';
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** One dashboard: looked at, or, by who may, changed. */
+export function Board({ id }: { id: string }) {
+  const dashboard = useDashboard(id);
+  return (
+    <div className={css.page}>
+      <Answer query={dashboard} height={480}>
+        {(d) => <Loaded saved={d} refetch={async () => void (await dashboard.refetch())} />}
+      </Answer>
+    </div>
+  );
+}
+
+type Draft = { name: string; panels: Placed[]; version: number };
+const draftOf = (d: Dashboard): Draft => ({ name: d.name, panels: placed((d.panels ?? []) as Panel[]), version: d.version });
+
+function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<void> }) {
+  const me = useMe();
+  const writes = may(me.data, 'analyst');
+  const [edit, setEdit] = useParam('edit', '', true);
+  const [rangeText, setRange] = useParam('range', '', true);
+  const [draft, setDraft] = useState<Draft>();
+  const [form, openForm] = useState<Placed | 'new'>();
+  const [embed, openEmbed] = useState<Placed>();
+  const save = useSaveDashboard();
+  const editing = writes && edit === '1';
+  const shown = editing ? (draft ?? draftOf(saved)) : draftOf(saved);
+  const preset = (presets as readonly string[]).includes(rangeText) ? (rangeText as Preset) : undefined;
+  const change = useCallback((c: Partial<Draft>) => setDraft((d) => ({ ...(d ?? draftOf(saved)), ...c })), [saved]);
+  const dirty = draft !== undefined;
+  useEffect(() => {
+    if (!dirty) return;
+    const ask = (e: BeforeUnloadEvent) => e.preventDefault();
+    addEventListener('beforeunload', ask);
+    return () => removeEventListener('beforeunload', ask);
+  }, [dirty]);
+  const end = () => {
+    setDraft(undefined);
+    save.reset();
+    setEdit('');
+  };
+  const store = (version: number) => {
+    const panels = shown.panels.map((p) => (p.id.startsWith('new-') ? { ...p, id: '' } : p));
+    save.mutate({ id: saved.id, version, name: shown.name.trim(), panels }, { onSuccess: end });
+  };
+  const conflict = save.error && asProblem(save.error).code === 'version_conflict';
+  return (
+    <>
+      <div className={css.bar}>
+        <div className={css.title}>
+          <Link href="/dashboards" className={css.back} aria-label="All dashboards">
+            <IconArrowLeft size={18} stroke={1.6} aria-hidden />
+          </Link>
+          {editing ? <TextInput aria-label="Name" value={shown.name} maxLength={200} onChange={(e) => change({ name: e.currentTarget.value })} w={320} /> : <h2>{saved.name}</h2>}
+        </div>
+        <div className={css.actions}>
+          <Select
+            aria-label="Range of all panels"
+            w={190}
+            size="xs"
+            data={[{ value: '', label: 'Ranges as saved' }, ...presets.map((p) => ({ value: p as string, label: presetNames[p] }))]}
+            value={preset ?? ''}
+            allowDeselect={false}
+            onChange={(v) => setRange(v ?? '')}
+          />
+          {editing ? (
+            <>
+              <Button variant="default" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => openForm('new')}>
+                Add a panel
+              </Button>
+              <Button variant="default" onClick={end}>
+                Cancel
+              </Button>
+              <Button disabled={!dirty || !shown.name.trim()} loading={save.isPending} onClick={() => store(shown.version)}>
+                Save
+              </Button>
+            </>
+          ) : (
+            writes && (
+              <Button variant="default" leftSection={<IconPencil size={15} aria-hidden />} onClick={() => setEdit('1')}>
+                Edit
+              </Button>
+            )
+          )}
+        </div>
+      </div>
+      {save.error && !conflict && <ProblemNotice error={save.error} />}
+      {shown.panels.length === 0 ? (
+        <Notice title="Nothing here yet" action={writes && <Button onClick={() => { setEdit('1'); openForm('new'); }}>Add a panel</Button>}>
+          A panel answers one question: a number, a line over time, the largest groups, a funnel, retention, or a statement of SQL.
+        </Notice>
+      ) : (
+        <Grid
+          panels={shown.panels}
+          editing={editing}
+          range={preset && ((z: string) => asked({ preset }, z))}
+          onArrange={(panels) => change({ panels })}
+          onEdit={openForm}
+          onRemove={(p) => change({ panels: shown.panels.filter((x) => x.id !== p.id) })}
+          onEmbed={writes && !editing ? openEmbed : undefined}
+        />
+      )}
+      {form && (
+        <PanelForm
+          panel={form === 'new' ? undefined : form}
+          onClose={() => openForm(undefined)}
+          onDone={(p) => {
+            const all = shown.panels;
+            change({ panels: form === 'new' ? placed([...all, { ...p, id: `new-${Date.now()}` }]) : all.map((x) => (x.id === form.id ? { ...x, ...p } : x)) });
+            openForm(undefined);
+          }}
+        />
+      )}
+      {embed && <EmbedDialog dashboard={saved.id} panel={embed} onClose={() => openEmbed(undefined)} />}
+      {conflict && <Conflict mine={shown} id={saved.id} refetch={refetch} onReload={end} onOverwrite={store} onClose={save.reset} />}
+    </>
+  );
+}
+
+/** Somebody saved the dashboard after it was read here: theirs or mine. */
+function Conflict({ mine, id, refetch, onReload, onOverwrite, onClose }: { mine: Draft; id: string; refetch: () => Promise<void>; onReload: () => void; onOverwrite: (version: number) => void; onClose: () => void }) {
+  const theirs = useDashboard(id);
+  const now = theirs.data && theirs.data.version !== mine.version ? theirs.data : undefined;
+  useEffect(() => void refetch(), [refetch]);
+  const names = (panels: { title?: string; kind: string }[]) => panels.map((p) => p.title || p.kind).join(', ') || 'none';
+  return (
+    <Modal opened onClose={onClose} title="Somebody saved this dashboard meanwhile" size="lg">
+      <Stack gap="sm">
+        {now ? (
+          <dl className={css.versions}>
+            <dt>Theirs</dt>
+            <dd>
+              <strong>{now.name}</strong>, saved {moment(now.updated, zone)}
+              <br />
+              Panels: {names((now.panels ?? []) as Panel[])}
+            </dd>
+            <dt>Yours</dt>
+            <dd>
+              <strong>{mine.name}</strong>
+              <br />
+              Panels: {names(mine.panels)}
+            </dd>
+          </dl>
+        ) : (
+          <p className={css.dim}>Reading what is saved now…</p>
+        )}
+        <Group justify="flex-end" gap="xs">
+          <Button variant="default" onClick={onClose}>
+            Go on editing
+          </Button>
+          <Button variant="default" disabled={!now} onClick={onReload}>
+            Take theirs
+          </Button>
+          <Button className="danger" disabled={!now} onClick={() => now && onOverwrite(now.version)}>
+            Overwrite with yours
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

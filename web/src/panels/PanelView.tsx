@@ -1,0 +1,262 @@
+import { lazy, Suspense, type ReactNode } from 'react';
+import * as names from '../format/names';
+import { number, text, type Row } from '../format/row';
+import { change, compact, duration, exact, percent, show, signed } from '../format/numbers';
+import { axis, dayShort } from '../format/time';
+import { BarList } from '../parts/BarList';
+import { groupsOf, metricsOf, textIn, type Panel } from './panel';
+import css from './PanelView.module.css';
+
+const SeriesChart = lazy(() => import('../parts/SeriesChart').then((m) => ({ default: m.SeriesChart })));
+
+/** What the endpoint of a kind answers, as far as panels show it. */
+export type PanelData = Record<string, unknown>;
+
+/** A panel's answer, in its kind's shape; `height` is what there is. Nothing in it can be picked. */
+export function PanelView({ panel, answer, zone, height }: { panel: Panel; answer: PanelData; zone: string; height: number }) {
+  const rows = (answer.data as Row[] | null | undefined) ?? [];
+  switch (panel.kind) {
+    case 'tile':
+      return <Tile panel={panel} answer={answer} rows={rows} height={height} />;
+    case 'line':
+      return <Line panel={panel} rows={rows} zone={zone} height={height} />;
+    case 'bar':
+      return <Bars panel={panel} rows={rows} />;
+    case 'table':
+      return <Table panel={panel} rows={rows} zone={zone} />;
+    case 'funnel':
+      return <Funnel answer={answer} />;
+    case 'retention':
+      return <Retention answer={answer} />;
+    case 'sql':
+      return <Result answer={answer} />;
+    default:
+      return <Empty>This version of the page does not know panels of the kind “{panel.kind}”.</Empty>;
+  }
+}
+
+const Empty = ({ children }: { children: ReactNode }) => <p className={css.empty}>{children}</p>;
+const nothing = <Empty>Nothing happened in this time.</Empty>;
+
+function Tile({ panel, answer, rows, height }: { panel: Panel; answer: PanelData; rows: Row[]; height: number }) {
+  const m = metricsOf(panel.question)[0]!;
+  const now = number(rows[0], m.id) ?? number(answer.totals as Row, m.id);
+  const previous = answer.previous as { data?: Row[] | null; totals?: Row } | undefined;
+  const before = previous && (number(previous.data?.[0], m.id) ?? number(previous.totals, m.id));
+  const share = change(now, before);
+  const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
+  return (
+    <div className={css.tile} title={`${m.what}: ${show(now, m.kind, true)}`} data-tall={height > 100 || undefined}>
+      <span className={css.value}>{show(now, m.kind)}</span>
+      {previous && (
+        <span className={css.change} data-tone={tone}>
+          {share === undefined ? '' : `${signed(share)} `}
+          <small>{show(before, m.kind)} before</small>
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Line({ panel, rows, zone, height }: { panel: Panel; rows: Row[]; zone: string; height: number }) {
+  const m = metricsOf(panel.question)[0]!;
+  const by = textIn(panel.question, 'interval') || 'day';
+  if (rows.every((r) => !number(r, m.id))) return nothing;
+  return (
+    <Suspense fallback={<div style={{ height }} />}>
+      <SeriesChart rows={rows} metric={m} interval={by} zone={zone} open={!textIn(panel.question, 'to')} height={height} />
+    </Suspense>
+  );
+}
+
+function Bars({ panel, rows }: { panel: Panel; rows: Row[] }) {
+  const m = metricsOf(panel.question)[0]!;
+  const dim = groupsOf(panel.question)[0] ?? '';
+  if (rows.length === 0) return nothing;
+  const bars = rows.map((r) => {
+    const v = text(r, dim);
+    return { key: v, label: names.value(dim, v), value: number(r, m.id) ?? 0 };
+  });
+  return (
+    <Scroll label={panel.title || m.name}>
+      <div className={css.inset}>
+        <BarList head={names.dim(dim)} unit={m.name} kind={m.kind} bars={bars} />
+      </div>
+    </Scroll>
+  );
+}
+
+/** A table that scrolls within its panel; what scrolls is reached by the keyboard. */
+function Scroll({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className={css.scroll} tabIndex={0} role="region" aria-label={label}>
+      {children}
+    </div>
+  );
+}
+
+function Table({ panel, rows, zone }: { panel: Panel; rows: Row[]; zone: string }) {
+  const metrics = metricsOf(panel.question);
+  const dims = groupsOf(panel.question);
+  const by = textIn(panel.question, 'interval');
+  if (rows.length === 0) return nothing;
+  return (
+    <Scroll label={panel.title || 'Table'}>
+      <table className={css.table}>
+        <thead>
+          <tr>
+            {by && <th scope="col">Time</th>}
+            {dims.map((d) => (
+              <th key={d} scope="col">
+                {names.dim(d)}
+              </th>
+            ))}
+            {metrics.map((m) => (
+              <th key={m.id} scope="col" className="num" title={m.what}>
+                {m.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((r) => (
+            <tr key={[text(r, 'time'), ...dims.map((d) => text(r, d))].join('\u0000')}>
+              {by && <td>{axis(text(r, 'time'), by, zone)}</td>}
+              {dims.map((d) => (
+                <td key={d}>{names.value(d, text(r, d))}</td>
+              ))}
+              {metrics.map((m) => (
+                <td key={m.id} className="num">
+                  {show(number(r, m.id), m.kind)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+type Step = { step: number; name: string; count: number; conversion: number; step_conversion: number; median_seconds: number | null };
+
+function Funnel({ answer }: { answer: PanelData }) {
+  const steps = (answer.steps as Step[] | null) ?? [];
+  if (steps.length === 0 || steps[0]!.count === 0) return <Empty>Nobody took the first step in this time.</Empty>;
+  return (
+    <Scroll label="Funnel">
+      <ol className={`${css.funnel} ${css.inset}`}>
+        {steps.map((s) => (
+          <li key={s.step} title={`${exact(s.count)} people, ${percent(s.conversion)} of the first step`}>
+            <span className={css.step}>
+              <span className="cut">{s.name || `Step ${s.step}`}</span>
+              {s.median_seconds !== null && <small>after {duration(s.median_seconds)}</small>}
+            </span>
+            <span className={css.track}>
+              <i style={{ width: `${100 * s.conversion}%` }} />
+            </span>
+            <span className="num">
+              <b>{compact(s.count)}</b> {percent(s.conversion)}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </Scroll>
+  );
+}
+
+type Cohort = { cohort: string; size: number; values: (number | null)[] | null };
+
+function Retention({ answer }: { answer: PanelData }) {
+  const all = (answer.cohorts as Cohort[] | null) ?? [];
+  const cohorts = all.slice(Math.max(0, all.findIndex((c) => c.size > 0))); // from the first that there is
+  const average = (answer.average as (number | null)[] | null) ?? [];
+  const period = typeof answer.period === 'string' ? answer.period : 'period';
+  if (cohorts.every((c) => c.size === 0)) return nothing;
+  const cell = (share: number | null, key: string) => (
+    <td key={key} className="num" style={share === null ? undefined : { background: `color-mix(in oklab, var(--water) ${Math.round(share * 46)}%, var(--panel))` }} title={share === null ? 'Not over yet' : undefined}>
+      {share === null ? '·' : percent(share, 0)}
+    </td>
+  );
+  return (
+    <Scroll label="Retention">
+      <table className={`${css.table} ${css.cohorts}`}>
+        <thead>
+          <tr>
+            <th scope="col">{period[0]!.toUpperCase() + period.slice(1)}</th>
+            <th scope="col" className="num">
+              People
+            </th>
+            {average.map((_, i) => (
+              // oxlint-disable-next-line react/no-array-index-key
+              <th key={i} scope="col" className="num">
+                {i}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          <tr className={css.average}>
+            <th scope="row">All</th>
+            <td className="num">{compact(cohorts.reduce((n, c) => n + c.size, 0))}</td>
+            {average.map((v, i) => cell(v, `a${i}`))}
+          </tr>
+          {cohorts.map((c) => (
+            <tr key={c.cohort}>
+              <th scope="row">{dayShort(c.cohort, 'UTC')}</th>
+              <td className="num">{compact(c.size)}</td>
+              {(c.values ?? []).map((v, i) => cell(v === null || c.size === 0 ? null : v / c.size, `${c.cohort}${i}`))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+const most = 500;
+
+function Result({ answer }: { answer: PanelData }) {
+  const columns = answer.columns as { name: string; type: string }[];
+  const rows = answer.rows as unknown[][];
+  if (rows.length === 0) return <Empty>The statement gives no rows.</Empty>;
+  const isNumber = (type: string) => /^(Nullable\()?(U?Int|Float|Decimal)/.test(type);
+  const shown = (v: unknown, type: string) =>
+    v === null ? '–' : isNumber(type) ? exact(Number(v)) : typeof v === 'string' ? v : JSON.stringify(v);
+  if (rows.length === 1 && columns.length === 1)
+    return (
+      <div className={css.tile} data-tall>
+        <span className={css.value}>{shown(rows[0]![0], columns[0]!.type)}</span>
+      </div>
+    );
+  return (
+    <Scroll label="Result">
+      <table className={css.table}>
+        <thead>
+          <tr>
+            {columns.map((c) => (
+              <th key={c.name} scope="col" className={isNumber(c.type) ? 'num' : undefined}>
+                {c.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, most).map((r, i) => (
+            // rows have no ids
+            // oxlint-disable-next-line react/no-array-index-key
+            <tr key={i}>
+              {columns.map((c, j) => (
+                <td key={c.name} className={isNumber(c.type) ? 'num' : undefined}>
+                  {shown(r[j], c.type)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length > most && <p className={css.empty}>The first {exact(most)} of {exact(rows.length)} rows.</p>}
+    </Scroll>
+  );
+}

@@ -1,0 +1,58 @@
+// Panels of saved dashboards: what they ask, and how that is read. Nothing here needs a session: the page of embeds uses it as well.
+import { metric, type Metric } from '../format/metrics';
+
+export const kinds = ['tile', 'line', 'bar', 'table', 'funnel', 'retention', 'sql'] as const;
+export type Kind = (typeof kinds)[number];
+export const kindNames: Record<Kind, string> = { tile: 'Number', line: 'Line', bar: 'Bars', table: 'Table', funnel: 'Funnel', retention: 'Retention', sql: 'SQL' };
+
+/** A panel as weir keeps it. `question` is what the endpoint of its kind takes. */
+export type Panel = { id?: string; title?: string; kind: string; site_id?: string; question: Record<string, unknown>; x?: number; y?: number; w?: number; h?: number };
+
+export const isKind = (k: string): k is Kind => (kinds as readonly string[]).includes(k);
+
+const list = (v: unknown): string[] => (typeof v === 'string' ? v.split(',').map((s) => s.trim()) : Array.isArray(v) ? v.filter((x): x is string => typeof x === 'string') : []);
+
+/** The metrics of a question of reports; page views if it names none, as weir does. */
+export const metricsOf = (q: Record<string, unknown>): Metric[] => (list(q.metric).length > 0 ? list(q.metric) : ['pageviews']).map(metric);
+export const groupsOf = (q: Record<string, unknown>): string[] => list(q.group_by);
+export const textIn = (q: Record<string, unknown>, name: string): string => (typeof q[name] === 'string' ? (q[name] as string) : '');
+export const filtersIn = (q: Record<string, unknown>): string[] => (typeof q.filter === 'string' ? [q.filter] : list(q.filter));
+
+/** The lengths of time that panels are offered, back from now. */
+export const lengths: { value: string; label: string }[] = [
+  { value: '24h', label: 'Last 24 hours' },
+  { value: '7d', label: 'Last 7 days' },
+  { value: '30d', label: 'Last 30 days' },
+  { value: '90d', label: 'Last 90 days' },
+  { value: '365d', label: 'Last 365 days' },
+];
+
+/** The range of a question in words. */
+export function rangeOf(q: Record<string, unknown>): string {
+  const from = textIn(q, 'from') || '7d';
+  const to = textIn(q, 'to');
+  const known = lengths.find((l) => l.value === from);
+  if (known && !to) return known.label;
+  if (/^\d+[smhdw]$/.test(from)) return to ? `${from} before ${to}` : `Last ${from}`;
+  return to ? `${from} to ${to}` : `Since ${from}`;
+}
+
+/** The interval that makes a readable line of a length of time. */
+export const intervalFor = (from: string): string => ({ '24h': 'hour', '7d': 'day', '30d': 'day', '90d': 'day', '365d': 'week' })[from] ?? 'day';
+
+/** The size that a kind of panel has at first, in cells of a grid of 12 columns. */
+export const sizes: Record<Kind, { w: number; h: number }> = {
+  tile: { w: 3, h: 2 },
+  line: { w: 6, h: 5 },
+  bar: { w: 4, h: 6 },
+  table: { w: 6, h: 6 },
+  funnel: { w: 6, h: 5 },
+  retention: { w: 12, h: 6 },
+  sql: { w: 6, h: 6 },
+};
+export const columns = 12;
+export const rowHeight = 56;
+export const gap = 16;
+
+/** The height in pixels of what is inside a panel of h rows. */
+export const innerHeight = (h: number): number => h * rowHeight + (h - 1) * gap - 46 - 34;
