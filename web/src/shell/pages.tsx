@@ -1,4 +1,4 @@
-import { IconActivity, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconLayoutDashboard, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconBuildings, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconLayoutDashboard, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -124,6 +124,16 @@ export const pages: Page[] = [
     icon: IconSettings,
     controls: [],
     view: lazy(() => import('../pages/settings/Settings')),
+  },
+  {
+    id: 'tenants',
+    title: 'Tenants',
+    path: '/tenants',
+    of: 'operator',
+    least: 'operator',
+    icon: IconBuildings,
+    controls: [],
+    view: lazy(() => import('../pages/tenants/Tenants')),
   },
 ];
 

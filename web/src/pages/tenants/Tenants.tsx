@@ -1,0 +1,139 @@
+import { Button, TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { IconArrowDown, IconArrowUp, IconSearch } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useTenantsOverview, type Sort, type TenantRow } from '../../api/tenants';
+import { bytes, compact, exact, show } from '../../format/numbers';
+import { Answer } from '../../parts/Answer';
+import { Card } from '../../parts/Card';
+import { useParam } from '../../state/url';
+import { Tenant } from './Tenant';
+import css from './Tenants.module.css';
+
+type Column = { sort: Sort; name: string; text: (t: TenantRow) => string; exact: (t: TenantRow) => string };
+
+const columns: Column[] = [
+  { sort: 'events', name: 'Events today', text: (t) => compact(t.events_today), exact: (t) => exact(t.events_today) },
+  { sort: 'rate', name: 'A second', text: (t) => compact(Number(t.events_per_second.toPrecision(2))), exact: (t) => `${exact(t.events_per_second)} events a second` },
+  { sort: 'rejected', name: 'Rejected', text: (t) => compact(t.rejected_today), exact: (t) => exact(t.rejected_today) },
+  { sort: 'stored', name: 'Stored', text: (t) => bytes(t.stored_bytes), exact: (t) => `${exact(t.stored_bytes)} bytes` },
+  { sort: 'amount', name: 'Cost today', text: (t) => show(t.amount_today, 'money'), exact: (t) => String(t.amount_today) },
+];
+
+export const standings: Record<TenantRow['standing'], string> = { well: 'Well', limited: 'At a limit', throttled: 'Throttled', blocked: 'Blocked' };
+
+/** All tenants of the installation, for its operator; one of them when the address names it. */
+export default function Tenants() {
+  const [tenant, setTenant] = useParam('tenant');
+  if (tenant) return <Tenant id={tenant} onBack={() => setTenant('')} />;
+  return <List onOpen={setTenant} />;
+}
+
+function List({ onOpen }: { onOpen: (id: string) => void }) {
+  const [search, setSearch] = useParam('search', '', true);
+  const [sort, setSort] = useParam('sort', 'events', true);
+  const [order, setOrder] = useParam('order', '', true);
+  const [typed, type] = useState(search);
+  const seek = useDebouncedCallback(setSearch, 250);
+  const query = useTenantsOverview(search, sort as Sort, order as 'asc' | 'desc' | '');
+  const down = order ? order === 'desc' : sort !== 'name';
+  const by = (next: Sort) => {
+    if (next === sort) setOrder(down ? 'asc' : 'desc');
+    else {
+      setOrder('');
+      setSort(next);
+    }
+  };
+  return (
+    <Card
+      title="Tenants"
+      aside={
+        <TextInput
+          size="xs"
+          className={css.search}
+          aria-label="Search tenants"
+          placeholder="Id or name"
+          leftSection={<IconSearch size={14} aria-hidden />}
+          value={typed}
+          onChange={(e) => {
+            type(e.currentTarget.value);
+            seek(e.currentTarget.value);
+          }}
+        />
+      }
+    >
+      <Answer query={query} height={480} empty={(d) => d.pages[0]?.matching === 0 && (search ? `No tenant's id or name has “${search}”.` : 'There is no tenant yet: weir tenant create NAME makes one.')}>
+        {(d) => {
+          const first = d.pages[0];
+          const rows = d.pages.flatMap((p) => p.tenants ?? []);
+          return (
+            <>
+              {first && (
+                <p className={css.sum}>
+                  <b>{exact(first.matching)}</b> {first.matching === 1 ? 'tenant' : 'tenants'} · <b title={exact(first.totals.events_today)}>{compact(first.totals.events_today)}</b> events today · <b>{bytes(first.totals.stored_bytes)}</b> stored ·{' '}
+                  <b>
+                    {show(first.totals.amount_today, 'money')} {first.currency}
+                  </b>{' '}
+                  today
+                </p>
+              )}
+              {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
+              <div className={css.scroll} tabIndex={0} role="region" aria-label="Tenants, a table">
+                <table className={css.table}>
+                  <thead>
+                    <tr>
+                      <Head name="Tenant" sort="name" now={sort} down={down} onSort={by} />
+                      {columns.map((c) => (
+                        <Head key={c.sort} name={c.name} sort={c.sort} now={sort} down={down} onSort={by} num />
+                      ))}
+                      <th scope="col">Standing</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {rows.map((t) => (
+                      <tr key={t.id}>
+                        <th scope="row">
+                          <button type="button" className={css.name} onClick={() => onOpen(t.id)}>
+                            <span>{t.name || t.id}</span>
+                            {t.name && t.name !== t.id && <span className="mono">{t.id}</span>}
+                          </button>
+                        </th>
+                        {columns.map((c) => (
+                          <td key={c.sort} className="num" title={c.exact(t)}>
+                            {c.text(t)}
+                          </td>
+                        ))}
+                        <td>
+                          <span className={css.standing} data-standing={t.standing} title={t.at_limit?.join(', ')}>
+                            {standings[t.standing]}
+                          </span>
+                        </td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </div>
+              {query.hasNextPage && (
+                <Button variant="default" fullWidth mt="sm" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                  Show more ({exact(rows.length)} of {exact(first?.matching)})
+                </Button>
+              )}
+            </>
+          );
+        }}
+      </Answer>
+    </Card>
+  );
+}
+
+function Head({ name, sort, now, down, onSort, num }: { name: string; sort: Sort; now: string; down: boolean; onSort: (s: Sort) => void; num?: boolean }) {
+  const mine = sort === now;
+  return (
+    <th scope="col" className={num ? 'num' : undefined} aria-sort={mine ? (down ? 'descending' : 'ascending') : undefined}>
+      <button type="button" className={css.head} onClick={() => onSort(sort)}>
+        {name}
+        {mine && (down ? <IconArrowDown size={13} aria-hidden /> : <IconArrowUp size={13} aria-hidden />)}
+      </button>
+    </th>
+  );
+}
