@@ -139,6 +139,12 @@ describe('settings', { concurrency: 3, timeout: 150000 }, () => {
     await go.click();
     await page.getByText('A source is a site, an app or a service').waitFor();
     assert.deepEqual((await api('sources')).sources, []);
+    await page.goto(weirURL);
+    await page.getByText('No site yet').waitFor();
+    await settled(page);
+    await sound(page, 'no site');
+    await page.getByRole('link', { name: 'Make one in the settings' }).click();
+    await page.getByRole('button', { name: 'New source' }).waitFor();
     assert.deepEqual(page.faults, []);
   });
 

@@ -1,6 +1,6 @@
 import { Loader } from '@mantine/core';
 import { lazy, Suspense, useEffect } from 'react';
-import { Redirect, Route, Switch, useLocation } from 'wouter';
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { asProblem } from '../api/problem';
 import { SiteProvider } from '../api/site';
 import { may, useMe, useSites, type Me, type Site } from '../api/session';
@@ -113,7 +113,14 @@ function NoSite({ me, sites }: { me: Me; sites: ReturnType<typeof useSites> }) {
   if (sites.data.length > 0) return <Notice title="There is no such site">It does not exist, or belongs to another tenant. Pick one of yours at the top left.</Notice>;
   return (
     <Notice title="No site yet">
-      A source is a site or an app that sends events. An admin makes one with <span className="mono">weir source create {me.tenant} web</span>, or with POST /api/v1/tenants/{me.tenant}/sources.
+      A source is a site or an app that sends events.{' '}
+      {may(me, 'admin') ? (
+        <>
+          <Link href="/settings">Make one in the settings</Link>: you get a snippet for its pages, and see when the first event arrives.
+        </>
+      ) : (
+        'An admin of the workspace makes one in the settings.'
+      )}
     </Notice>
   );
 }
