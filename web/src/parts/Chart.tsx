@@ -27,7 +27,7 @@ const watchStillness = (tell: () => void) => {
  * A chart of ECharts in the theme's colours. `option` gets the colours and must keep its identity while nothing changes. `label` says in words what the
  * chart shows: it is all that a screen reader has, so put the numbers of interest into it.
  */
-export function Chart({ option, height, label }: { option: (c: Colors) => EChartsCoreOption; height: number; label: string }) {
+export function Chart({ option, height, label, onPick }: { option: (c: Colors) => EChartsCoreOption; height: number; label: string; onPick?: (what: { dataType?: string; name: string; dataIndex: number }) => void }) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<ECharts>(undefined);
   const [library, setLibrary] = useState<typeof import('./echarts')>();
@@ -64,6 +64,13 @@ export function Chart({ option, height, label }: { option: (c: Colors) => EChart
       { notMerge: true },
     );
   }, [library, option, scheme, still]);
+  useEffect(() => {
+    const c = chart.current;
+    if (!c || !onPick) return;
+    const picked = (p: { dataType?: string; name: string; dataIndex: number }) => onPick(p);
+    c.on('click', picked as (p: unknown) => void);
+    return () => void (c.isDisposed() || c.off('click', picked as (p: unknown) => void));
+  }, [library, onPick]);
   if (failed)
     return (
       <p role="alert" style={{ color: 'var(--bad)' }}>

@@ -1,4 +1,4 @@
-import { IconActivity, IconBuildings, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconLayoutDashboard, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
+import { IconActivity, IconArrowsSplit2, IconBuildings, IconCalendarRepeat, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconLayoutDashboard, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
 
@@ -72,6 +72,26 @@ export const pages: Page[] = [
     icon: IconFilterDown,
     controls: ['range', 'filters'],
     view: lazy(() => import('../pages/funnels/Funnels')),
+  },
+  {
+    id: 'retention',
+    title: 'Retention',
+    path: '/retention',
+    of: 'site',
+    least: 'viewer',
+    icon: IconCalendarRepeat,
+    controls: ['filters'],
+    view: lazy(() => import('../pages/retention/Retention')),
+  },
+  {
+    id: 'paths',
+    title: 'Paths',
+    path: '/paths',
+    of: 'site',
+    least: 'viewer',
+    icon: IconArrowsSplit2,
+    controls: ['range', 'filters'],
+    view: lazy(() => import('../pages/paths/Paths')),
   },
   {
     id: 'dashboards',

@@ -1,0 +1,97 @@
+import { SegmentedControl, Select } from '@mantine/core';
+import { useMemo } from 'react';
+import { usePaths } from '../../api/paths';
+import { useScope } from '../../api/report';
+import { useValues } from '../../api/values';
+import * as names from '../../format/names';
+import { Answer, ProblemNotice } from '../../parts/Answer';
+import { Card } from '../../parts/Card';
+import { EventPicker } from '../../parts/EventPicker';
+import { Freshness } from '../../parts/Freshness';
+import { parseFilter } from '../../state/filters';
+import { useParam } from '../../state/url';
+import { Flow } from './Flow';
+import css from './Paths.module.css';
+import { Links } from './Links';
+
+const choice = (value: string, from: string[], fallback: string) => (from.includes(value) ? value : fallback);
+const depths = ['1', '2', '3', '4', '5', '6'];
+const limits = ['3', '5', '10', '20'];
+
+/** Where people go from a page, or come from. A click on a page makes it the one that is looked at. */
+export default function Paths() {
+  const scope = useScope();
+  const [type, setType] = useParam('type');
+  const [path, setPath] = useParam('path');
+  const [direction, setDirection] = useParam('direction', 'next');
+  const [depthText, setDepth] = useParam('depth', '3');
+  const [limitText, setLimit] = useParam('limit', '5');
+  const depth = choice(depthText, depths, '3');
+  const limit = choice(limitText, limits, '5');
+  const way = direction === 'previous' ? 'previous' : 'next';
+  const top = useValues('path', '', !type && !path);
+  const chosen = type || path ? path : (top.data?.find((v) => v.value !== '' && !/\.(ico|txt|css|js|png|xml)$/.test(v.value)) ?? top.data?.[0])?.value;
+  const question = useMemo(
+    () => ({ ...scope, anchor: { type: type || 'pageview', ...(chosen && { path: chosen }) }, direction: way, depth: Number(depth), limit: Number(limit) }),
+    [scope, type, chosen, way, depth, limit],
+  );
+  const paths = usePaths(question, chosen !== undefined || !top.isPending);
+  const pick = (p: string) => {
+    if (type) setType('');
+    setPath(p);
+  };
+  if (top.error && top.data === undefined) return <ProblemNotice error={top.error} retry={() => void top.refetch()} />;
+  const shown = chosen || (type ? names.event(type) : '');
+  return (
+    <div className={css.page}>
+      <Card>
+        <div className={css.controls}>
+          <div className={css.control}>
+            <span>{way === 'next' ? 'After' : 'Before'}</span>
+            <EventPicker
+              label="Page or event"
+              shown={shown}
+              goals={false}
+              placeholder="Any page view"
+              onPick={(x) => {
+                setType(x.filter || x.type === 'pageview' ? '' : x.type);
+                setPath(x.filter ? (parseFilter(x.filter[0] ?? '')?.values[0] ?? '') : '');
+              }}
+            />
+          </div>
+          <div className={css.control}>
+            <span>People went</span>
+            <SegmentedControl
+              aria-label="Direction"
+              value={way}
+              onChange={setDirection}
+              data={[
+                { value: 'next', label: 'To' },
+                { value: 'previous', label: 'From' },
+              ]}
+            />
+          </div>
+          <div className={css.control}>
+            <span>Steps</span>
+            <Select aria-label="Steps" data={depths} value={depth} allowDeselect={false} onChange={(v) => v && setDepth(v)} />
+          </div>
+          <div className={css.control}>
+            <span>Pages a step</span>
+            <Select aria-label="Pages a step" data={limits} value={limit} allowDeselect={false} onChange={(v) => v && setLimit(v)} />
+          </div>
+        </div>
+      </Card>
+      <Card title={shown ? `${way === 'next' ? 'After' : 'Before'} ${shown}` : 'Ways'}>
+        <Answer query={paths} height={460} empty={(d) => (d.links ?? []).length === 0 && 'Nobody was there in this time.'}>
+          {(d) => <Flow paths={d} previous={way === 'previous'} onPick={pick} />}
+        </Answer>
+      </Card>
+      {paths.data && (paths.data.links ?? []).length > 0 && (
+        <Card title="The same in numbers">
+          <Links paths={paths.data} previous={way === 'previous'} onPick={pick} />
+        </Card>
+      )}
+      {paths.data && <Freshness answer={paths.data} open={scope.to === undefined} />}
+    </div>
+  );
+}
