@@ -3,8 +3,9 @@ import type { Paths } from '../../api/paths';
 import { compact, exact } from '../../format/numbers';
 import { Chart, escaped, tooltip, type Colors } from '../../parts/Chart';
 import { isPage, nameOf } from './nodes';
+import css from './Paths.module.css';
 
-const short = (s: string) => (s.length > 34 ? `${s.slice(0, 16)}…${s.slice(-16)}` : s);
+const short = (s: string) => (s.length > 27 ? `${s.slice(0, 13)}…${s.slice(-13)}` : s);
 
 /** Ways as a Sankey: from left to right as time goes. A click on a page makes it the anchor. */
 export function Flow({ paths, previous, onPick }: { paths: Paths; previous: boolean; onPick: (path: string) => void }) {
@@ -63,5 +64,12 @@ export function Flow({ paths, previous, onPick }: { paths: Paths; previous: bool
   );
   const anchor = nodes.find((n) => n.step === 0);
   const label = `Ways of ${exact(anchor?.people)} people ${previous ? 'to' : 'from'} ${anchor ? nameOf(anchor) : ''}: ${nodes.length} pages and ends, ${links.length} ways between them. The table below has the numbers.`;
-  return <Chart option={option} height={height} label={label} onPick={picked} />;
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls can be scrolled from the keyboard
+    <div className={css.flow} role="region" aria-label="Ways" tabIndex={0}>
+      <div>
+        <Chart option={option} height={height} label={label} onPick={picked} />
+      </div>
+    </div>
+  );
 }

@@ -62,6 +62,7 @@ export default function Paths() {
           <div className={css.control}>
             <span>People went</span>
             <SegmentedControl
+              size="sm"
               aria-label="Direction"
               value={way}
               onChange={setDirection}

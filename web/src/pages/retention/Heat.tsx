@@ -10,7 +10,8 @@ const month = (d: string) => new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC',
 /** The triangle: shares of each cohort's people, the stronger the more. What is not over yet is marked, never zero. */
 export function Heat({ retention }: { retention: Retention }) {
   const { zone } = useSite();
-  const cohorts = retention.cohorts ?? [];
+  const all = retention.cohorts ?? [];
+  const cohorts = all.slice(all.findIndex((c) => c.size > 0)); // before the first of them there was nobody
   const average = retention.average ?? [];
   const width = Math.max(average.length, ...cohorts.map((c) => (c.values ?? []).length));
   const columns = Array.from({ length: width }, (_, i) => i);
@@ -19,7 +20,8 @@ export function Heat({ retention }: { retention: Retention }) {
   const strength = (share: number, i: number): CSSProperties => ({ '--share': i === 0 ? 1 : Math.sqrt(Math.min(share / most, 1)) }) as CSSProperties;
   const name = (c: string) => (retention.period === 'month' ? month(c) : dayShort(c, zone));
   return (
-    <div className={css.scroll}>
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls can be scrolled from the keyboard
+    <div className={css.scroll} role="region" aria-label="Shares of people who came back" tabIndex={0}>
       <table className={css.heat}>
         <thead>
           <tr>

@@ -67,11 +67,12 @@ export default function Retention() {
           </div>
           <div className={css.control}>
             <span>By</span>
-            <SegmentedControl aria-label="Period" value={p} onChange={setPeriod} data={Object.entries(periods).map(([value, { name }]) => ({ value, label: name }))} />
+            <SegmentedControl size="sm" aria-label="Period" value={p} onChange={setPeriod} data={Object.entries(periods).map(([value, { name }]) => ({ value, label: name }))} />
           </div>
           <div className={css.control}>
             <span>Counted from</span>
             <SegmentedControl
+              size="sm"
               aria-label="Mode"
               value={m}
               onChange={setMode}
