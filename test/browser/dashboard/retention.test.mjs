@@ -47,8 +47,11 @@ describe('retention', { concurrency: 4, timeout: 150000 }, () => {
       await settled(page);
     }
     // The cohort of three days ago: nobody in its own day, six, two; today is not over.
-    const cohort = page.locator('table tbody tr').nth(-4);
-    await until(async () => (await cohort.locator('th, td').allTextContents()).slice(1, 6).join() === '10,0%,60%,20%,pending', { toString: () => 'the cohort' });
+    const cohort = page.locator('table tbody tr').nth(1); // before it nobody signed up
+    await until(async () => {
+      const got = (await cohort.locator('th, td').allTextContents()).slice(1, 6).join();
+      return got === '10,0%,60%,20%,pending' || Promise.reject(new Error(`${got} at ${page.url()}`));
+    }, 'the cohort of three days ago', 15000);
     assert.deepEqual((await row(page, 0)).slice(0, 6), ['Average', '10', '0%', '60%', '20%', '–']);
     assert.equal(await cohort.locator('[data-pending=now]').count(), 1);
     assert.equal(await cohort.locator('td span[title="6 of 10 people"]').count(), 1);
