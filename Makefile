@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
 
-.PHONY: help build deps sdk run test check race system clients browser fuzz fuzz-isolation bench bench-tenants bench-analytics microbench gen gen-check web web-check vuln clean ci nightly
+.PHONY: help build deps sdk run test check race system clients browser screenshots fuzz fuzz-isolation bench bench-tenants bench-analytics microbench gen gen-check web web-check vuln clean ci nightly
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -63,7 +63,10 @@ clients: build ## the real ClickHouse clients (Go, Node, Python, JDBC, curl) and
 	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags clients -count=1 -timeout 15m ./test/clients
 
 browser: build ## Chromium (found, or Debian's installed), driven by playwright-core, against bin/weir
-	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags browser -count=1 -timeout 20m ./test/browser
+	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags browser -count=1 -timeout 30m ./test/browser
+
+screenshots: build ## the pictures of the README, taken from the dashboard: writes docs/img/*.png
+	WEIR_BIN=$(CURDIR)/bin/weir WEIR_SCREENS=$(CURDIR)/docs/img $(GO) test -tags browser -count=1 -timeout 20m -run '^TestScreens$$' -v ./test/browser
 
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	@$(GO) run ./build/fuzz -time $(FUZZTIME)

@@ -39,6 +39,18 @@ func TestDashboard(t *testing.T) {
 	suite(t, "test/browser/dashboard", "WEIR_BIN="+bin)
 }
 
+// TestScreens takes the pictures of the documentation into WEIR_SCREENS; make screenshots runs it.
+func TestScreens(t *testing.T) {
+	if os.Getenv("WEIR_SCREENS") == "" {
+		t.Skip("WEIR_SCREENS is not set: make screenshots takes the pictures")
+	}
+	bin, err := harness.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite(t, "test/browser/screens", "WEIR_BIN="+bin)
+}
+
 // suite starts a weir of its own and runs the *.test.mjs files of a directory of the repository, one after the other, with these variables:
 //
 //	WEIR_URL, WEIR_ADMIN_TOKEN  the server and its operator's token
@@ -64,7 +76,7 @@ func suite(t *testing.T, dir string, env ...string) {
 		t.Fatal(err)
 	}
 	s := harness.StartT(t, harness.Config{})
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=spec"}, files...)...)
 	cmd.Dir = root
