@@ -62,8 +62,9 @@ func (b builder) packages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(kept); errors.Is(err, fs.ErrNotExist) {
-		if err := b.install(ctx, kept); err != nil {
+	// npm's own list comes last: `npm ci` in the source's directory empties what the link leads to.
+	if _, err := os.Stat(filepath.Join(kept, "node_modules", ".package-lock.json")); errors.Is(err, fs.ErrNotExist) {
+		if err := errors.Join(os.RemoveAll(kept), b.install(ctx, kept)); err != nil {
 			return err
 		}
 	}
