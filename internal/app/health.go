@@ -47,8 +47,8 @@ func (h siteHealth) Seen(t tenant.ID, site string) (first, last time.Time, err e
 }
 
 func (h siteHealth) Conflict(t tenant.ID, site string) *report.HealthConflict {
-	c, ok := h.processor.LastConflict(string(t))
-	if !ok || c.Site != site {
+	c, ok := h.processor.LastConflictOf(string(t), site)
+	if !ok {
 		return nil
 	}
 	return &report.HealthConflict{EventID: c.EventID, Type: c.Type, At: c.At}

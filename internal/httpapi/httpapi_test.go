@@ -105,10 +105,13 @@ func (f *fakeQuarantine) QuarantineOf(_ context.Context, t tenant.ID) ([]httpapi
 }
 
 func (f *fakeQuarantine) QuarantineItemOf(_ context.Context, t tenant.ID, id string) (httpapi.QuarantineItem, error) {
-	if t != "acme" || id != "00aa" {
-		return httpapi.QuarantineItem{}, httpapi.ErrNotQuarantined(id)
+	switch {
+	case t == "acme" && id == "00aa":
+		return httpapi.QuarantineItem{ID: id, Data: []byte("own")}, nil
+	case t == "acme" && id == "00dd": // damaged
+		return httpapi.QuarantineItem{ID: id}, nil
 	}
-	return httpapi.QuarantineItem{ID: id, Data: []byte("own")}, nil
+	return httpapi.QuarantineItem{}, httpapi.ErrNotQuarantined(id)
 }
 
 func (f *fakeQuarantine) DeleteQuarantine(_ context.Context, id string) error {
@@ -450,6 +453,7 @@ func TestQuarantineOfATenant(t *testing.T) {
 	}
 	f.want(200, f.do("GET", own, keys["acmeadmin"], ""))
 	f.want(204, f.do("DELETE", own, keys["acmeadmin"], ""))
+	f.wantProblem(f.do("DELETE", strings.Replace(own, "00aa", "00dd", 1), keys["acmeadmin"], ""), 403, "forbidden", "id", "damaged")
 	f.wantProblem(f.do("POST", own+"/replay", keys["acmeadmin"], ""), 422, "not_decodable", "id", "still cannot be decoded")
 	for _, x := range [][2]string{{"GET", foreign}, {"DELETE", foreign}, {"POST", foreign + "/replay"}} {
 		f.wantProblem(f.do(x[0], x[1], keys["acmeadmin"], ""), 404, "not_found", "id", "no record")

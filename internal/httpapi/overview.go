@@ -46,7 +46,7 @@ type overviewInput struct {
 	Search string `query:"search" maxLength:"200" doc:"Part of the id or the name; case does not count"`
 	Sort   string `query:"sort" enum:"id,name,created,events,rejected,rate,stored,amount" default:"events" doc:"Texts ascending, numbers and times descending, unless order says otherwise"`
 	Order  string `query:"order" enum:"asc,desc"`
-	Cursor string `query:"cursor" maxLength:"1000" doc:"next of the page before"`
+	Cursor string `query:"cursor" maxLength:"4000" doc:"next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -109,8 +110,12 @@ func (a *API) registerQuarantine() {
 	huma.Register(a.huma, huma.Operation{OperationID: "delete-quarantine", Method: http.MethodDelete, Path: one, DefaultStatus: http.StatusNoContent, Tags: tags,
 		Summary: "Delete a record for good", Description: whose, Errors: []int{401, 403, 404}},
 		func(ctx context.Context, in *quarantinePath) (*struct{}, error) {
-			if _, err := quarantined(ctx, q, in.ID); err != nil {
+			item, err := quarantined(ctx, q, in.ID)
+			if err != nil {
 				return nil, err
+			}
+			if p, err := principal(ctx, tenant.RoleAdmin); err != nil || p.Role != tenant.RoleOperator && item.Data == nil {
+				return nil, errors.Join(err, problem.New(http.StatusForbidden, "forbidden", "the record is damaged, so that it is not certain that it is of this tenant alone: ask the operator to delete it").WithField("id"))
 			}
 			return nil, q.DeleteQuarantine(ctx, in.ID)
 		})

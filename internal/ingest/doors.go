@@ -386,6 +386,7 @@ func (j *job) lines(body []byte) *problem.Problem {
 		if len(line) == 0 {
 			continue
 		}
+		j.raw = line
 		rej := j.dec.decode(line)
 		if rej != nil && rej.code == codeMalformed && j.index == 0 && len(rest) > 0 && isOneValue(body) {
 			return j.single(body)

@@ -270,6 +270,9 @@ func (q *Request) Add(raw []byte, read func(*Event) error) *problem.Problem {
 // Refuse notes an event that is not taken for a reason of the protocol.
 func (q *Request) Refuse(code, field, message string) *problem.Problem {
 	q.j.dec.reset()
+	if q.j.index > 0 {
+		q.j.raw = nil // it is that of the event before
+	}
 	return q.j.take(rejectf(code, field, "%s", message))
 }
 

@@ -48,7 +48,7 @@ func scrub(text string) string {
 	return clipTo(strings.ReplaceAll(text, "\x00", ""), maxRedacted)
 }
 
-// shown are the fields whose values say how to mend an event and nothing of a person.
+// shown are the fields of the event itself whose values say how to mend an event and nothing of a person.
 var shown = map[string]bool{
 	"type": true, "event": true, "event_type": true, "ts": true, "timestamp": true, "time": true, "sentAt": true, "originalTimestamp": true,
 	"specversion": true, "site_id": true, "domain": true, "e": true, "schema": true,
@@ -64,7 +64,10 @@ func redact(raw []byte) string {
 	if raw[0] != '{' && raw[0] != '[' {
 		return fmt.Sprintf("(%d bytes that are no JSON)", len(raw))
 	}
-	o := outline{in: raw[:min(len(raw), maxLooked)]}
+	o := outline{in: raw[:min(len(raw), maxLooked)], level: 1}
+	if raw[0] == '[' {
+		o.level = 2
+	}
 	o.run()
 	out := o.out
 	if len(raw) > maxLooked || o.full {
@@ -80,6 +83,8 @@ type outline struct {
 	at   int
 	name string // of the field whose value comes next
 	full bool
+
+	depth, level int // how many braces and brackets are open; at which depth the event's own fields are
 }
 
 func (o *outline) run() {
@@ -96,6 +101,12 @@ func (o *outline) run() {
 		case bytes.IndexByte([]byte("{}[]:,"), c) >= 0:
 			o.out = append(o.out, c)
 			o.at++
+			switch c {
+			case '{', '[':
+				o.depth++
+			case '}', ']':
+				o.depth--
+			}
 			if c != ':' {
 				o.name = ""
 			}
@@ -127,12 +138,15 @@ func (o *outline) text() {
 	case len(rest) > 0 && rest[0] == ':':
 		o.name = string(body)
 		o.quote(plainName(body), "(name)")
-	case shown[o.name] && len(body) <= maxPlain:
+	case o.shows() && len(body) <= maxPlain:
 		o.quote(plainValue(body), "(text)")
 	default:
 		o.out = fmt.Appendf(o.out, `"(%d characters)"`, utf8.RuneCount(body))
 	}
 }
+
+// shows says whether the value that comes next is shown: a property of the same name is not.
+func (o *outline) shows() bool { return o.depth == o.level && shown[o.name] }
 
 func (o *outline) quote(text, otherwise string) {
 	if text == "" {
@@ -150,7 +164,7 @@ func (o *outline) word() {
 	switch w := string(o.in[from:o.at]); {
 	case w == "true", w == "false", w == "null", w == "NaN", w == "Infinity", w == "-Infinity", w == "undefined", w == "None", w == "True", w == "False":
 		o.out = append(o.out, w...)
-	case number(w) && shown[o.name] && len(w) <= maxPlain:
+	case number(w) && o.shows() && len(w) <= maxPlain:
 		o.out = append(o.out, w...)
 	case number(w):
 		o.out = append(o.out, '0')

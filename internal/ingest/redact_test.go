@@ -19,6 +19,8 @@ func TestRedact(t *testing.T) {
 		`{"type":"view","client_id":"4f2b","props":{"name":"Ann Smi`:                                                   `{"type":"view","client_id":"(4 characters)","props":{"name":"…`,
 		"name=Ann&mail=ann@example.com":                                                                                "(29 bytes that are no JSON)",
 		"  ":                                                                                                           "",
+		`{"type":"x","props":{"e":"John Smith","domain":"Customer","ts":42}}`:                                          `{"type":"x","props":{"e":"(10 characters)","domain":"(8 characters)","ts":0}}`,
+		`[{"type":"x","props":{"e":"John"}}]`:                                                                          `[{"type":"x","props":{"e":"(4 characters)"}}]`,
 		`[{"a":"\"quoted\": Ann"}]`:                                                                                    `[{"a":"(15 characters)"}]`,
 	} {
 		if got := redact([]byte(in)); got != want {
@@ -73,7 +75,7 @@ func FuzzRedact(f *testing.F) {
 // TestRejectionsAreExplained rejects an event at each door of weir's own, and looks at what the accounting hears of it.
 func TestRejectionsAreExplained(t *testing.T) {
 	bad := `{"type":"signup","ts":"yesterday","client_id":"c-1","props":{"mail":"ann@example.com"}}`
-	for _, door := range []string{"collect", "pixel", "ingest", "whole"} {
+	for _, door := range []string{"collect", "pixel", "ingest", "lines", "whole"} {
 		r := newRig(t)
 		var req *http.Request
 		switch door {
@@ -83,6 +85,8 @@ func TestRejectionsAreExplained(t *testing.T) {
 			req = httptest.NewRequest(http.MethodGet, "/pixel.gif?site_id=site-1&events="+strings.NewReplacer(`"`, "%22", `@`, "%40").Replace(bad), nil)
 		case "ingest":
 			req = httptest.NewRequest(http.MethodPost, "/ingest", strings.NewReader(bad))
+		case "lines":
+			req = httptest.NewRequest(http.MethodPost, "/ingest", strings.NewReader(`{"type":"good","client_id":"c-1"}`+"\n"+bad))
 		case "whole":
 			req = httptest.NewRequest(http.MethodPost, "/ingest", strings.NewReader(`[`+bad))
 		}
@@ -97,7 +101,7 @@ func TestRejectionsAreExplained(t *testing.T) {
 			if got.Code != codeMalformed || got.Count != 1 || got.Message == "" || !strings.HasPrefix(got.Example, `{"type":"signup"`) {
 				t.Errorf("%s: %+v", door, got)
 			}
-		} else if got.Code != codeValue || got.Field != "ts" || got.Door != door || !strings.Contains(got.Message, "yesterday") || !strings.HasPrefix(got.Example, `{"type":"signup","ts":"yesterday"`) {
+		} else if got.Code != codeValue || got.Field != "ts" || got.Door != strings.Replace(door, "lines", "ingest", 1) || !strings.Contains(got.Message, "yesterday") || !strings.HasPrefix(got.Example, `{"type":"signup","ts":"yesterday"`) {
 			t.Errorf("%s: %+v", door, got)
 		}
 		if strings.Contains(got.Example+got.Message, "ann") || strings.Contains(got.Example, "c-1") {

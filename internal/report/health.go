@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -179,7 +180,7 @@ type healthOutput struct{ Body HealthDoc }
 
 const (
 	healthRange = "24h"
-	healthMost  = 400 * 24 * time.Hour
+	healthMost  = 93 * 24 * time.Hour
 )
 
 const healthDoc = `What became of the events that were sent to a site, by hour of arrival, and what is wrong with those that were lost: the accounting, rejected events by code with the latest of each,
@@ -233,7 +234,7 @@ func (r *Reporter) healthSpan(src catalog.Source, from, to string) (time.Time, t
 	}
 	start, end := q.From.UTC().Truncate(time.Hour), roundUp(q.To.UTC(), time.Hour)
 	if end.Sub(start) > healthMost {
-		return start, end, invalid("from", "the range is longer than 400 days: ask for less at once").WithLimit("report.health_days", 400)
+		return start, end, invalid("from", "the range is longer than 93 days: ask for less at once").WithLimit("report.health_days", 93)
 	}
 	return start, end, nil
 }
@@ -306,15 +307,20 @@ func (s healthState) rejected(site string) ([]HealthRejection, error) {
 	out := append([]HealthRejection{}, list...)
 	for i := range out {
 		x := &out[i]
-		field := Dim{Column: x.Field}
-		if !slices.Contains(columnNames(), x.Field) {
-			field = Dim{Prop: x.Field}
-		}
-		if x.Field != "" && s.masked(field) || s.masked(Dim{Column: "type"}) || s.masked(Dim{Column: "ts"}) || s.masked(Dim{Prop: "props"}) {
+		if x.Field != "" && s.masked(fieldDim(x.Field)) || x.Code == "origin_forbidden" && s.masked(Dim{Column: "host"}) ||
+			x.Field == "url" && (s.masked(Dim{Column: "host"}) || s.masked(Dim{Column: "path"})) || s.masked(Dim{Column: "type"}) || s.masked(Dim{Column: "ts"}) || s.masked(Dim{Prop: "props"}) {
 			x.Field, x.Message, x.Example, x.Masked = "", "", "", true
 		}
 	}
 	return out, err
+}
+
+// fieldDim is the column or the property that a door's name of a field means.
+func fieldDim(field string) Dim {
+	if slices.Contains(columnNames(), field) {
+		return Dim{Column: field}
+	}
+	return Dim{Prop: strings.TrimPrefix(field, propPrefix)}
 }
 
 func (s healthState) masked(d Dim) bool {

@@ -38,7 +38,7 @@ func (l *ledger) Rejected(_ tenant.ID, site string, _, _ time.Time) ([]HealthRej
 		return []HealthRejection{{Code: "site_unknown", Count: 5, LastAt: &noon, Message: "no such site"}}, nil
 	}
 	return []HealthRejection{{Code: "invalid_type", Count: 2, LastAt: &noon, Field: "url", Message: "url must be a text", Example: `{"url":0}`},
-		{Code: "number_out_of_range", Count: 1, LastAt: &noon, Field: "plan", Message: "plan is too large", Example: `{"plan":0}`}}, nil
+		{Code: "number_out_of_range", Count: 1, LastAt: &noon, Field: "props.plan", Message: "plan is too large", Example: `{"plan":0}`}}, nil
 }
 
 func (l *ledger) Seen(tenant.ID, string) (first, last time.Time, err error) {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,10 +91,10 @@ type account struct {
 	since     time.Time // when accounting by site began; zero: with the first event
 	aged      uint32    // the hour in which memory was last rid of what is old
 	counts    map[hourKey]*Counts
-	pending   map[hourKey]int64  // may be below zero for a moment: the processor can be faster than the door's report
-	dirty     map[hourKey]bool   // changed by doors since the last flush
-	totals    map[string]*Counts // by tenant, since the start
-	conflicts map[string]Conflict
+	pending   map[hourKey]int64   // may be below zero for a moment: the processor can be faster than the door's report
+	dirty     map[hourKey]bool    // changed by doors since the last flush
+	totals    map[string]*Counts  // by tenant, since the start
+	conflicts map[string]Conflict // by tenant, and by tenant and site (conflictKey)
 	rejects   rejects
 	seen      sightings
 	gone      map[string]bool // tenants whose accounting was erased: nothing more is kept of them
@@ -340,12 +342,22 @@ func (a *account) conflict(tenant string, c Conflict) {
 		return
 	}
 	a.conflicts[tenant] = c
+	a.conflicts[conflictKey(tenant, c.Site)] = c
 }
 
-func (a *account) conflictOf(tenant string) (Conflict, bool) {
+func conflictKey(tenant, site string) string { return tenant + "\x00" + site }
+
+// dropConflicts forgets those of a tenant; a.mu is held.
+func (a *account) dropConflicts(tenant string) {
+	maps.DeleteFunc(a.conflicts, func(key string, _ Conflict) bool {
+		return key == tenant || strings.HasPrefix(key, conflictKey(tenant, ""))
+	})
+}
+
+func (a *account) conflictOf(key string) (Conflict, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c, ok := a.conflicts[tenant]
+	c, ok := a.conflicts[key]
 	return c, ok
 }
 
@@ -354,5 +366,5 @@ func (a *account) forget(tenant string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.totals, tenant)
-	delete(a.conflicts, tenant)
+	a.dropConflicts(tenant)
 }

@@ -245,7 +245,7 @@ func (a *account) erase(tenant string) error {
 	a.rejects.forget(tenant)
 	a.seen.forget(tenant)
 	delete(a.totals, tenant)
-	delete(a.conflicts, tenant)
+	a.dropConflicts(tenant)
 	return nil
 }
 

@@ -188,7 +188,6 @@ func Open(cfg Config) (*Processor, error) {
 		next: make([]uint64, n), processed: make([]time.Time, n), watermark: make([]int64, n),
 		seqs: map[uint16]uint64{}, positions: map[string]map[uint16]uint64{},
 		late: newLateQueue(), changed: make(chan struct{}), versions: newVersions(), links: newLinkNotes(),
-		poison:   quarantineIndex{stale: true},
 		unpurged: true, // the last process may have ended in between
 	}
 	for i := range p.turns {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -175,9 +176,10 @@ func (p *Processor) quarantineOf(tenant string, fn func(key []byte, q *Quarantin
 
 // quarantineIndex remembers what is in quarantine, without the data, so that a tenant's view of its own does not read all of it each time.
 type quarantineIndex struct {
-	mu    sync.Mutex
-	stale bool
-	list  []ownedRecord
+	changes atomic.Uint64 // of what is there
+	mu      sync.Mutex    // held while the list is read and made; commits do not wait for it
+	at      uint64        // 1 more than the changes that the list knows; 0: there is none
+	list    []ownedRecord
 }
 
 type ownedRecord struct {
@@ -186,19 +188,15 @@ type ownedRecord struct {
 }
 
 // changed is called after a record came or went.
-func (x *quarantineIndex) changed() {
-	x.mu.Lock()
-	x.stale = true
-	x.mu.Unlock()
-}
+func (x *quarantineIndex) changed() { x.changes.Add(1) }
 
 // QuarantineOwn lists the records that hold rows of this tenant alone, without the data.
 func (p *Processor) QuarantineOwn(tenant string) ([]Quarantined, error) {
 	x := &p.poison
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.stale {
-		x.list = nil
+	if now := x.changes.Load() + 1; x.at != now {
+		x.at, x.list = 0, nil
 		err := scan(p.db, []byte{keyQuarantine}, func(key, value []byte) error {
 			q, err := readQuarantined(key, value)
 			if err != nil {
@@ -212,7 +210,7 @@ func (p *Processor) QuarantineOwn(tenant string) ([]Quarantined, error) {
 		if err != nil {
 			return nil, err
 		}
-		x.stale = false
+		x.at = now
 	}
 	var out []Quarantined
 	for _, q := range x.list {

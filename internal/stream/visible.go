@@ -193,6 +193,11 @@ func (p *Processor) SeenOf(tenant, site string) (first, last time.Time, err erro
 // LastConflict returns the last event of a tenant whose id had come before with another payload, since the start.
 func (p *Processor) LastConflict(tenant string) (Conflict, bool) { return p.acct.conflictOf(tenant) }
 
+// LastConflictOf is LastConflict for one site.
+func (p *Processor) LastConflictOf(tenant, site string) (Conflict, bool) {
+	return p.acct.conflictOf(conflictKey(tenant, site))
+}
+
 // DedupeSince is the time from which a tenant's event ids are remembered.
 func (p *Processor) DedupeSince(number uint32) time.Time { return p.cfg.Dedupe.Horizon(number) }
 

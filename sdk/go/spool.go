@@ -52,8 +52,9 @@ type spool struct {
 	report       func(error)
 	lock         *os.File
 
-	syncing sync.Mutex // held while files are synced; before mu
-	synced  uint64     // the number of the last event that is on the disk
+	syncing sync.Mutex   // held while files are synced; before mu
+	synced  uint64       // the number of the last event that is on the disk, but for those of unsure
+	unsure  []eventRange // events that a sync failed for: the next one may succeed without them
 
 	reader   *os.File // of the segment readerID; used by next and settle only
 	readerID uint64
@@ -68,6 +69,12 @@ type spool struct {
 	settled  uint64
 	pushed   uint64
 }
+
+// eventRange are the numbers of events: above from, up to to.
+type eventRange struct{ from, to uint64 }
+
+// maxUnsure bounds the failures of the disk that are remembered, for those who still wait for their sync.
+const maxUnsure = 1024
 
 // openSpool opens a directory and counts what waits there. Faults that lose single events are told to report.
 func openSpool(dir string, max int64, report func(error)) (*spool, error) {
@@ -246,6 +253,11 @@ func (s *spool) syncDir() error {
 func (s *spool) sync(n uint64) error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
+	for _, lost := range s.unsure {
+		if lost.from < n && n <= lost.to {
+			return errors.New("weir: spool: sync: the disk refused it: the event is kept, but may be lost with the machine's power")
+		}
+	}
 	if s.synced >= n {
 		return nil
 	}
@@ -268,6 +280,10 @@ func (s *spool) sync(n uint64) error {
 		}
 	}
 	if err != nil {
+		if s.unsure = append(s.unsure, eventRange{s.synced, upTo}); len(s.unsure) > maxUnsure {
+			s.unsure = s.unsure[1:]
+		}
+		s.synced = upTo // what fails once is not asked for again: a second sync of the same pages may succeed without having written them
 		return fmt.Errorf("weir: spool: sync: %w", err)
 	}
 	s.synced = upTo
@@ -431,8 +447,11 @@ func (s *spool) count() (waiting, pushed uint64, bytes int64) {
 
 // close syncs and closes what is open, and gives the directory free. Nothing else may be called any more.
 func (s *spool) close() error {
-	err := s.sync(s.pushed)
+	_, pushed, _ := s.count()
+	err := s.sync(pushed)
 	s.closeReader()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, f := range s.full {
 		err = errors.Join(err, f.Close())
 	}

@@ -427,3 +427,43 @@ func FuzzSpool(f *testing.F) {
 		shut(t, s)
 	})
 }
+
+// TestSyncThatFails: whose events a sync failed for are told so, also when the next sync succeeds.
+func TestSyncThatFails(t *testing.T) {
+	s, err := openSpool(t.TempDir(), 1<<20, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	push := func() uint64 {
+		t.Helper()
+		n, err := s.push(item{at: 1, line: []byte("{}")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	first, second := push(), push()
+	broken, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broken.Close(); err != nil { // to sync it fails
+		t.Fatal(err)
+	}
+	s.full = append(s.full, broken)
+	if s.sync(first) == nil {
+		t.Error("a sync that failed is no error")
+	}
+	if s.sync(second) == nil {
+		t.Error("an event of a sync that failed counts as synced")
+	}
+	if err := s.sync(push()); err != nil {
+		t.Errorf("the sync after it: %v", err)
+	}
+	if s.sync(second) == nil {
+		t.Error("an event of a sync that failed counts as synced after the next one")
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
