@@ -62,10 +62,11 @@ type panelAnswer struct {
 	Expires time.Time       `json:"expires" doc:"When the token ends"`
 }
 
+// panelOutput is for everybody: what the answer cost, and what is left of the tenant's budget, is not in it.
 type panelOutput struct {
-	Cost  string `header:"X-Weir-Cost"`
-	Cache string `header:"X-Weir-Cache"`
-	Body  panelAnswer
+	Cache   string `header:"X-Weir-Cache"`
+	NoStore string `header:"Cache-Control"`
+	Body    panelAnswer
 }
 
 // TransformSchema describes an answer: it depends on the kind of the panel.
@@ -195,7 +196,7 @@ func (o *Objects) getPanel(ctx context.Context, in *panelInput) (*panelOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return &panelOutput{Cost: head.Get("X-Weir-Cost"), Cache: head.Get("X-Weir-Cache"), Body: panelAnswer{Panel: v, Answer: answer, Zone: src.TimeZone, Expires: c.expires()}}, nil
+	return &panelOutput{Cache: head.Get("X-Weir-Cache"), NoStore: "no-store", Body: panelAnswer{Panel: v, Answer: answer, Zone: src.TimeZone, Expires: c.expires()}}, nil
 }
 
 // note records that a panel was asked for, gathered by the minute like reports. Whoever shows a token is nobody's user: of them no address is kept, only

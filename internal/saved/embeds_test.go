@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -66,6 +67,20 @@ func TestEmbed(t *testing.T) {
 	if len(f.desk.gathered) != 2 || f.desk.gathered[0].Tenant != "acme" || f.desk.gathered[0].Action != "embed" || f.desk.gathered[0].Outcome != "ok" ||
 		f.desk.gathered[0].Target != "/api/v1/dashboards/"+dashboard+"#p1" || f.desk.gathered[0].Cost == nil {
 		t.Errorf("recorded %+v", f.desk.gathered)
+	}
+}
+
+// The answer of an embed is for everybody: it says nothing of what it cost and what is left of a budget, and is kept nowhere.
+func TestEmbedTellsNoCost(t *testing.T) {
+	f := newFixture(t, Limits{})
+	_, token := f.embed(t)
+	w := httptest.NewRecorder()
+	f.mux.ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/embeds/panel?token="+url.QueryEscape(token), nil))
+	if cost := w.Header().Values("X-Weir-Cost"); w.Code != 200 || len(cost) > 0 || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d, X-Weir-Cost %q, Cache-Control %q", w.Code, cost, w.Header().Get("Cache-Control"))
+	}
+	if len(f.desk.charged) != 1 {
+		t.Errorf("charged %+v", f.desk.charged)
 	}
 }
 

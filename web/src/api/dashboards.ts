@@ -1,4 +1,4 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { Panel } from '../panels/panel';
 import type { PanelData } from '../panels/PanelView';
 import { answer, client } from './client';
@@ -55,8 +55,10 @@ export function usePanel(panel: Panel, range?: { from: string; to?: string }) {
   const question = range && panel.kind !== 'sql' ? { ...panel.question, to: undefined, ...range } : panel.question;
   return useQuery<PanelData>({
     queryKey: ['panel', panel.kind, site, question],
-    placeholderData: keepPreviousData,
+    // another kind's or site's answer says nothing about this one
+    placeholderData: (old, query) => (query?.queryKey[1] === panel.kind && query.queryKey[2] === site ? old : undefined),
     refetchInterval: panel.kind === 'sql' ? false : 60_000,
+    ...(panel.kind === 'sql' && { staleTime: Infinity, refetchOnWindowFocus: false }), // each run is charged
     queryFn: async ({ signal }) => {
       const params = { path: { site_id: site } };
       switch (panel.kind) {

@@ -7383,8 +7383,8 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    "Cache-Control"?: string;
                     "X-Weir-Cache"?: string;
-                    "X-Weir-Cost"?: string;
                     [name: string]: unknown;
                 };
                 content: {

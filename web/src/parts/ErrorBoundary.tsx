@@ -10,9 +10,12 @@ export class ErrorBoundary extends Component<{ children: ReactNode; reset?: stri
     return { error };
   }
 
+  override componentDidCatch() {
+    this.setState({ at: this.props.reset ?? '' });
+  }
+
   override componentDidUpdate() {
-    if (this.state.error && this.state.at === undefined) this.setState({ at: this.props.reset ?? '' });
-    else if (this.state.error && this.state.at !== (this.props.reset ?? '')) this.setState({ error: undefined, at: undefined });
+    if (this.state.error && this.state.at !== undefined && this.state.at !== (this.props.reset ?? '')) this.setState({ error: undefined, at: undefined });
   }
 
   override render() {

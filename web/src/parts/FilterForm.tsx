@@ -33,6 +33,7 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
     <form
       onSubmit={(e) => {
         e.preventDefault();
+        e.stopPropagation(); // through a portal, to the form that this one is shown in
         if (all.length > 0) onDone({ dim, not: way === 'not' || way === 'lacks', contains, values: all });
       }}
     >

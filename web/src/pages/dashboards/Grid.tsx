@@ -8,6 +8,7 @@ import { usePanel } from '../../api/dashboards';
 import { may, useMe, useSites } from '../../api/session';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
+import { ErrorBoundary } from '../../parts/ErrorBoundary';
 import { PanelView } from '../../panels/PanelView';
 import { columns, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
 import css from './Dashboards.module.css';
@@ -131,7 +132,9 @@ export function PanelBody({ panel, zone, range, height }: { panel: Placed | Para
       <Answer query={query} height={height}>
         {(d) => (
           <div style={{ height }}>
-            <PanelView panel={panel} answer={d} zone={zone} height={height} />
+            <ErrorBoundary reset={`${panel.kind} ${query.dataUpdatedAt} ${JSON.stringify(panel.question)}`}>
+              <PanelView panel={panel} answer={d} zone={zone} height={height} />
+            </ErrorBoundary>
           </div>
         )}
       </Answer>

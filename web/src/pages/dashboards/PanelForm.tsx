@@ -52,7 +52,7 @@ function Form({ panel, draft, zone, sites, change, onDone, onClose }: FormProps)
     <form
       onSubmit={(e) => {
         e.preventDefault();
-        if (made) onDone(made);
+        if (made && e.target === e.currentTarget) onDone(made); // React hands on submits of forms in popovers, too
       }}
     >
       <div className={css.form}>

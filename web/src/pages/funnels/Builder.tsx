@@ -115,7 +115,11 @@ function Window({ value, onChange }: { value: string; onChange: (v: string) => v
         value={n}
         onChange={setN}
         onBlur={() => done(unit)}
-        onKeyDown={(e) => e.key === 'Enter' && done(unit)}
+        onKeyDown={(e) => {
+          if (e.key !== 'Enter') return;
+          e.preventDefault(); // the form around it is not done
+          done(unit);
+        }}
         hideControls
       />
       <Select aria-label="Unit of the time to finish" data={units} value={unit} allowDeselect={false} onChange={(u) => u && done(u)} />

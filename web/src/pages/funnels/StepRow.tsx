@@ -79,7 +79,10 @@ function Naming({ step, n, fallback, onDone }: { step: Step; n: number; fallback
       onChange={(e) => setName(e.currentTarget.value)}
       onBlur={() => onDone(name.trim())}
       onKeyDown={(e) => {
-        if (e.key === 'Enter') onDone(name.trim());
+        if (e.key === 'Enter') {
+          e.preventDefault(); // the form around it is not done
+          onDone(name.trim());
+        }
         if (e.key === 'Escape') onDone(step.name);
       }}
     />

@@ -56,14 +56,19 @@ function useStatement() {
 
 type Run = { sql: string; n: number };
 
-/** Runs statements one at a time. What ran last is kept while one looks at other pages. */
+/** Runs statements one at a time. What came of the last one is kept while one looks at other pages; it never runs again by itself: each run is charged. */
 function useRun() {
   const queries = useQueryClient();
-  const [run, setRun] = useState<Run | undefined>(() => queries.getQueryData(['sql', 'run']));
+  const [run, setRun] = useState<Run | undefined>(() => {
+    const last = queries.getQueryData<Run>(['sql', 'run']);
+    const done = last && queries.getQueryState(['sql', 'result', last.n, last.sql]);
+    return done && done.status !== 'pending' ? last : undefined;
+  });
+  const [started, setStarted] = useState<number>(); // the run that began on this page
   const [cancelled, setCancelled] = useState(false);
   const query = useQuery({
     queryKey: ['sql', 'result', run?.n, run?.sql],
-    enabled: run !== undefined && !cancelled,
+    enabled: run !== undefined && started === run.n && !cancelled,
     queryFn: async ({ signal }) => {
       const sql = run!.sql;
       try {
@@ -76,6 +81,8 @@ function useRun() {
       }
     },
     retry: false,
+    retryOnMount: false,
+    gcTime: Infinity,
     staleTime: Infinity,
     refetchOnWindowFocus: false,
     refetchOnMount: false,
@@ -84,15 +91,17 @@ function useRun() {
   const start = (sql: string) => {
     if (sql.trim() === '') return;
     void queries.cancelQueries({ queryKey: ['sql', 'result'] });
-    const next = { sql, n: (run?.n ?? 0) + 1 };
+    const next = { sql, n: Date.now() };
     queries.removeQueries({ queryKey: ['sql', 'result'] });
     queries.setQueryDefaults(['sql', 'run'], { gcTime: Infinity });
     queries.setQueryData(['sql', 'run'], next);
     setCancelled(false);
+    setStarted(next.n);
     setRun(next);
   };
   const cancel = () => {
     setCancelled(true);
+    queries.removeQueries({ queryKey: ['sql', 'run'] });
     void queries.cancelQueries({ queryKey: ['sql', 'result'] });
   };
   return { run, query, start, cancel, cancelled };
