@@ -1,10 +1,27 @@
 import { QueryCache, QueryClient } from '@tanstack/react-query';
 import { asProblem } from './problem';
+import type { components } from './schema';
+
+type Me = components['schemas']['MeOutputBody'];
+
+/** Whose answers one gets: another person, or the same one for another tenant, gets others. */
+export const identity = (me: Me): string => JSON.stringify([me.actor, me.tenant ?? '', me.role]);
+
+/** Removes all answers but who one is and how to sign in. */
+export const forgetAnswers = (queries: QueryClient) => queries.removeQueries({ predicate: (q) => q.queryKey[0] !== 'me' && q.queryKey[0] !== 'sign-in' });
 
 /** One client for all questions: what may pass is tried again, a session that has ended leads to the sign-in page. */
 export function makeQueries(): QueryClient {
-  const queries = new QueryClient({
+  let who: string | undefined;
+  const queries: QueryClient = new QueryClient({
     queryCache: new QueryCache({
+      // Another tab may have signed in as somebody else: the browser's cookie is that one's now, and nothing of the one before is shown.
+      onSuccess: (data, query) => {
+        if (query.queryKey[0] !== 'me') return;
+        const now = identity(data as Me);
+        if (who !== undefined && who !== now) forgetAnswers(queries);
+        who = now;
+      },
       onError: (e, query) => {
         if (asProblem(e).status === 401 && query.queryKey[0] !== 'me') void queries.resetQueries({ queryKey: ['me'] });
       },

@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { answer, client, json } from './client';
 import { actFor, forget, keepKey } from './credentials';
+import { forgetAnswers } from './queries';
 import type { components } from './schema';
 
 export type Me = components['schemas']['MeOutputBody'];
@@ -10,8 +11,9 @@ const rank: Record<string, number> = { viewer: 1, analyst: 2, admin: 3, operator
 /** Whether a role may what at least the other one may. */
 export const may = (me: Me | undefined, least: Role): boolean => (rank[me?.role ?? ''] ?? 0) >= (rank[least] ?? 9);
 
-/** Who one is; an error of status 401 means: nobody yet. */
-export const useMe = () => useQuery({ queryKey: ['me'], queryFn: ({ signal }) => answer(client.GET('/api/v1/me', { signal })), staleTime: 5 * 60_000, retry: false });
+/** Who one is; an error of status 401 means: nobody yet. It is asked whenever one comes back to the page: another tab may have changed it. */
+export const useMe = () =>
+  useQuery({ queryKey: ['me'], queryFn: ({ signal }) => answer(client.GET('/api/v1/me', { signal })), staleTime: 5 * 60_000, refetchOnWindowFocus: 'always', retry: false });
 
 /** The ways to sign in that this server has. */
 export const useSignInOptions = () => useQuery({ queryKey: ['sign-in'], queryFn: ({ signal }) => answer(client.GET('/api/v1/sign-in', { signal })), staleTime: Infinity });
@@ -20,7 +22,7 @@ export const useSignInOptions = () => useQuery({ queryKey: ['sign-in'], queryFn:
 export function useSigning() {
   const queries = useQueryClient();
   const start = async () => {
-    queries.removeQueries({ predicate: (q) => q.queryKey[0] !== 'me' && q.queryKey[0] !== 'sign-in' });
+    forgetAnswers(queries);
     await queries.resetQueries({ queryKey: ['me'] });
   };
   return {

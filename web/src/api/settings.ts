@@ -73,11 +73,15 @@ export const useSchemaNames = () =>
 
 type Change = { path: string; method: 'POST' | 'PATCH' | 'DELETE'; body?: unknown };
 
-/** One change of the tenant's settings; everything that shows them is asked again after it. The promise is the answer, or fails with a Problem. */
-export function useChange<T = unknown>() {
+/**
+ * One change of the tenant's settings; everything that shows them is asked again after it. The promise is the answer, or fails with a Problem. `onMade` gets the
+ * answer before anything is asked again, and also when who asked is not shown any more: what is shown only once must not be lost.
+ */
+export function useChange<T = unknown>(onMade?: (made: T) => void) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: ({ path, method, body }: Change) => json<T>(path, { method, ...(body !== undefined && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }) }),
+    onSuccess: onMade,
     onSettled: () => Promise.all([queries.invalidateQueries({ queryKey: ['settings'] }), queries.invalidateQueries({ queryKey: ['sites'] })]),
   });
 }

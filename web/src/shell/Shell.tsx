@@ -1,9 +1,10 @@
-import { Loader } from '@mantine/core';
+import { Button, Loader } from '@mantine/core';
 import { lazy, Suspense, useEffect } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { asProblem } from '../api/problem';
+import { identity } from '../api/queries';
 import { SiteProvider } from '../api/site';
-import { may, useMe, useSites, type Me, type Site } from '../api/session';
+import { may, useMe, useSigning, useSites, type Me, type Site } from '../api/session';
 import { Notice, ProblemNotice } from '../parts/Answer';
 import { ErrorBoundary } from '../parts/ErrorBoundary';
 import { lastSite, rememberSite } from '../state/last';
@@ -17,6 +18,7 @@ const SignIn = lazy(() => import('../pages/sign-in/SignIn'));
 /** Decides what is shown: the way to sign in, or the frame with the page of the address. */
 export function Shell() {
   const me = useMe();
+  const { out } = useSigning();
   if (me.isPending) return <Waiting />;
   if (!me.data)
     return asProblem(me.error).status === 401 ? (
@@ -26,9 +28,14 @@ export function Shell() {
     ) : (
       <main className={css.alone}>
         <ProblemNotice error={me.error} retry={() => void me.refetch()} />
+        {[403, 404].includes(asProblem(me.error).status) && (
+          <Button mt="sm" onClick={() => void out()}>
+            Sign in again
+          </Button>
+        )}
       </main>
     );
-  return <SignedIn me={me.data} />;
+  return <SignedIn key={identity(me.data)} me={me.data} />;
 }
 
 function Waiting() {

@@ -125,18 +125,18 @@ const inDays = (n: string) => (n ? new Date(Date.now() + Number(n) * 86_400_000)
 function NewKey({ onMade, onClose }: { onMade: (k: Made) => void; onClose: () => void }) {
   const tenant = useTenantId();
   const sources = useSources();
-  const change = useChange<Made>();
+  const change = useChange<Made>(onMade);
   const [name, setName] = useState('');
   const [role, setRole] = useState('viewer');
   const [source, setSource] = useState('');
   const [until, setUntil] = useState('');
   return (
-    <Modal opened onClose={onClose} title="New key" size="md">
+    <Modal opened onClose={() => !change.isPending && onClose()} title="New key" size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
           const expires = inDays(until);
-          change.mutate(changes(tenant).createKey({ role, name: name.trim(), ...(expires && { expires }), ...(role === 'writer' && source && { source }) }), { onSuccess: onMade });
+          change.mutate(changes(tenant).createKey({ role, name: name.trim(), ...(expires && { expires }), ...(role === 'writer' && source && { source }) }));
         }}
       >
         <Stack gap="sm">
@@ -155,7 +155,7 @@ function NewKey({ onMade, onClose }: { onMade: (k: Made) => void; onClose: () =>
           <Select label="Ends" data={ends} value={until} onChange={(v) => setUntil(v ?? '')} allowDeselect={false} />
           {change.error && <ProblemNotice error={change.error} />}
           <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
+            <Button variant="default" onClick={onClose} disabled={change.isPending}>
               Cancel
             </Button>
             <Button type="submit" loading={change.isPending} disabled={name.trim() === ''}>
@@ -177,16 +177,16 @@ const overlaps = [
 
 function Replace({ old, onMade, onClose }: { old: Key; onMade: (k: Made) => void; onClose: () => void }) {
   const tenant = useTenantId();
-  const change = useChange<Made>();
+  const change = useChange<Made>(onMade);
   const [overlap, setOverlap] = useState('24h');
   const [until, setUntil] = useState('');
   const expires = inDays(until);
   return (
-    <Modal opened onClose={onClose} title={`Replace ${old.name || old.id}`} size="md">
+    <Modal opened onClose={() => !change.isPending && onClose()} title={`Replace ${old.name || old.id}`} size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
-          change.mutate(changes(tenant).rotateKey(old.id, { overlap, ...(expires ? { expires } : { never: true }) }), { onSuccess: onMade });
+          change.mutate(changes(tenant).rotateKey(old.id, { overlap, ...(expires ? { expires } : { never: true }) }));
         }}
       >
         <Stack gap="sm">
@@ -195,7 +195,7 @@ function Replace({ old, onMade, onClose }: { old: Key; onMade: (k: Made) => void
           <Select label="The new key ends" data={ends} value={until} onChange={(v) => setUntil(v ?? '')} allowDeselect={false} />
           {change.error && <ProblemNotice error={change.error} />}
           <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
+            <Button variant="default" onClick={onClose} disabled={change.isPending}>
               Cancel
             </Button>
             <Button type="submit" loading={change.isPending}>

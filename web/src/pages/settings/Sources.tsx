@@ -1,4 +1,5 @@
 import { Button, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
 import { IconChevronRight, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { changes, useChange, useSources, useTenantId, type Source } from '../../api/settings';
@@ -17,6 +18,7 @@ export default function Sources() {
   const [id, open] = useParam('source');
   const [made, setMade] = useState<{ id: string; key: string }>();
   const [making, make] = useState(false);
+  const queries = useQueryClient();
   return (
     <Answer query={sources} height={240}>
       {(list) => {
@@ -39,8 +41,9 @@ export default function Sources() {
               <NewSource
                 taken={list.map((s) => s.id)}
                 onClose={() => make(false)}
-                onMade={(s) => {
-                  setMade({ id: s.id, key: s.write_key });
+                onMade={({ write_key, ...s }) => {
+                  queries.setQueryData<Source[]>(['settings', 'sources'], (old) => [...(old ?? []), s]);
+                  setMade({ id: s.id, key: write_key });
                   make(false);
                   open(s.id);
                 }}
@@ -78,7 +81,7 @@ const idOf = (name: string) =>
 
 function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: Source & { write_key: string }) => void; onClose: () => void }) {
   const tenant = useTenantId();
-  const change = useChange<Source & { write_key: string }>();
+  const change = useChange<Source & { write_key: string }>(onMade);
   const [name, setName] = useState('');
   const [typed, setId] = useState<string>();
   const [zone, setZone] = useState(ownZone);
@@ -86,11 +89,11 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
   const id = typed ?? idOf(name);
   const fault = (f: string) => faultOf(change.error, f);
   return (
-    <Modal opened onClose={onClose} title="New source" size="md">
+    <Modal opened onClose={() => !change.isPending && onClose()} title="New source" size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
-          change.mutate(changes(tenant).createSource({ id, name: name.trim(), time_zone: zone, hostnames }), { onSuccess: onMade });
+          change.mutate(changes(tenant).createSource({ id, name: name.trim(), time_zone: zone, hostnames }));
         }}
       >
         <Stack gap="sm">
@@ -109,7 +112,7 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
           <TagsInput label="Hostnames" description="Whose pages may send, like www.example.com or *.example.com; none allows all." value={hostnames} onChange={setHostnames} splitChars={[',', ' ']} error={fault('hostnames')} />
           {change.error && !['id', 'name', 'time_zone', 'hostnames'].some(fault) && <ProblemNotice error={change.error} />}
           <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
+            <Button variant="default" onClick={onClose} disabled={change.isPending}>
               Cancel
             </Button>
             <Button type="submit" loading={change.isPending} disabled={id === '' || name.trim() === '' || taken.includes(id)}>

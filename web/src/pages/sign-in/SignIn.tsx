@@ -1,5 +1,6 @@
 import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
+import { forget } from '../../api/credentials';
 import { asProblem } from '../../api/problem';
 import { useSigning, useSignInOptions } from '../../api/session';
 import { Notice } from '../../parts/Answer';
@@ -23,7 +24,7 @@ export default function SignIn() {
         </h1>
         <p className={css.lead}>Sign in to see what happens on your sites.</p>
         {(options.data?.providers ?? []).map((name) => (
-          <Button key={name} component="a" size="md" fullWidth mb="sm" href={`/auth/login?issuer=${encodeURIComponent(name)}&return=${encodeURIComponent(here)}`}>
+          <Button key={name} component="a" size="md" fullWidth mb="sm" onClick={forget} href={`/auth/login?issuer=${encodeURIComponent(name)}&return=${encodeURIComponent(here)}`}>
             Continue with {name}
           </Button>
         ))}
