@@ -49,10 +49,13 @@ export function useDeleteDashboard() {
 export const useMakeEmbed = () =>
   useMutation({ mutationFn: (body: { dashboard: string; panel: string; expires: string }) => answer(client.POST('/api/v1/embeds', { body })) });
 
-/** The answer to a panel's question. `range` replaces the question's own. */
-export function usePanel(panel: Panel, range?: { from: string; to?: string }) {
+/** A panel as it is asked: `range` replaces its question's own. */
+export const within = (panel: Panel, range?: { from: string; to?: string }): Panel => (range && panel.kind !== 'sql' ? { ...panel, question: { ...panel.question, to: undefined, ...range } } : panel);
+
+/** The answer to a panel's question. */
+export function usePanel(panel: Panel) {
   const site = panel.site_id ?? '';
-  const question = range && panel.kind !== 'sql' ? { ...panel.question, to: undefined, ...range } : panel.question;
+  const question = panel.question;
   return useQuery<PanelData>({
     queryKey: ['panel', panel.kind, site, question],
     // another kind's or site's answer says nothing about this one

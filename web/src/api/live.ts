@@ -59,15 +59,16 @@ export class LiveStream {
     this.told.add(tell);
     if (this.told.size === 1) {
       document.addEventListener('visibilitychange', this.look);
-      addEventListener('online', this.retry);
+      addEventListener('online', this.online);
       addEventListener('offline', this.offline);
       this.retry();
+      if (document.hidden) this.look();
     }
     return () => {
       this.told.delete(tell);
       if (this.told.size > 0) return;
       document.removeEventListener('visibilitychange', this.look);
-      removeEventListener('online', this.retry);
+      removeEventListener('online', this.online);
       removeEventListener('offline', this.offline);
       clearTimeout(this.hiding);
       this.close();
@@ -78,6 +79,10 @@ export class LiveStream {
   readonly retry = () => {
     this.failures = 0;
     void this.open();
+  };
+
+  private readonly online = () => {
+    if (!document.hidden) this.retry(); // else when it is looked at again
   };
 
   private readonly offline = () => {

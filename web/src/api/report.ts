@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { writeFilter } from '../state/filters';
 import { asked, askedBefore } from '../state/range';
+import { useToday } from '../state/today';
 import { useView } from '../state/url';
 import { answer, client } from './client';
 import type { components } from './schema';
@@ -17,13 +18,15 @@ export type Scope = { from: string; to?: string; filter?: string[]; segment?: st
 export function useScope(before = false): Scope {
   const { zone } = useSite();
   const [view] = useView();
+  const day = useToday(zone); // presets are other dates when a new day begins
   return useMemo(
     () => ({
       ...(before ? askedBefore : asked)(view.range, zone),
       ...(view.filters.length > 0 && { filter: view.filters.map(writeFilter) }),
       ...(view.segment && { segment: view.segment }),
     }),
-    [view, zone, before],
+    // oxlint-disable-next-line react/exhaustive-deps
+    [view, zone, before, day],
   );
 }
 

@@ -86,6 +86,28 @@ export function useChange<T = unknown>(onMade?: (made: T) => void) {
   });
 }
 
+const sameMask = (a: Mask, b: Mask) => a.column === b.column && a.action === b.action && [...(a.roles ?? [])].sort().join() === [...(b.roles ?? [])].sort().join();
+
+/** The masks with one more, or without one. */
+export const changedMasks = (masks: Mask[], { add, remove }: { add?: Mask; remove?: Mask }): Mask[] => {
+  const rest = masks.filter((m) => !(remove && sameMask(m, remove)) && !(add && sameMask(m, add)));
+  return add ? [...rest, add] : rest;
+};
+
+/** Adds or removes a mask. weir takes all of them at once: they are read anew first, so that what somebody else changed meanwhile stays. */
+export function useChangeMasks() {
+  const tenant = useTenantId();
+  const change = useChange();
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async (what: { add?: Mask; remove?: Mask }) => {
+      const { masks } = await answer(client.GET('/api/v1/tenants/{tenant}/policy', { params: { path: { tenant } } }));
+      return change.mutateAsync(changes(tenant).setMasks(changedMasks(masks ?? [], what)));
+    },
+    onError: () => queries.invalidateQueries({ queryKey: ['settings', 'policy'] }),
+  });
+}
+
 /** The changes that there are, of a tenant. */
 export const changes = (tenant: string) => ({
   createSource: (body: { id: string } & SourcePatch): Change => ({ path: `${base(tenant)}/sources`, method: 'POST', body }),

@@ -13,6 +13,11 @@ export function Embed({ token }: { token: string }) {
   useEffect(() => {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
+    // a page that is not looked at asks when it is looked at again
+    const due = () => {
+      if (document.hidden) document.addEventListener('visibilitychange', () => void next(), { once: true, signal: stop.signal });
+      else void next();
+    };
     const next = async () => {
       const a = await ask(token, stop.signal);
       if (stop.signal.aborted) return;
@@ -20,7 +25,8 @@ export function Embed({ token }: { token: string }) {
       set((old) => (refused ? { opened: a.ended ? undefined : old.opened, refusal: a } : { opened: a }));
       if (refused && a.ended) return;
       const left = refused ? again : Date.parse(a.expires) - Date.now();
-      timer = setTimeout(() => void next(), refused ? 15_000 : Math.max(1000, Math.min(again, left + 500)));
+      // by a clock that is ahead, the link has ended already
+      timer = setTimeout(due, refused ? Math.max(15, a.retryAfter ?? 0) * 1000 : left > 0 ? Math.min(again, left + 500) : again);
     };
     void next();
     return () => {

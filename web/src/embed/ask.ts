@@ -4,8 +4,8 @@ import type { PanelData } from '../panels/PanelView';
 /** A panel and its answer, as the token opens it. */
 export type Opened = { panel: Panel; answer: PanelData; time_zone: string; expires: string };
 
-/** Why it is not shown: `ended` for good, else it is tried again. */
-export type Refusal = { title: string; detail: string; ended: boolean };
+/** Why it is not shown: `ended` for good, else it is tried again, after so many seconds at least. */
+export type Refusal = { title: string; detail: string; ended: boolean; retryAfter?: number };
 
 const titles: Record<string, string> = {
   embed_expired: 'This link has ended',
@@ -26,5 +26,5 @@ export async function ask(token: string, signal: AbortSignal): Promise<Opened | 
   if (res.ok) return body as Opened;
   const code = typeof body.code === 'string' ? body.code : '';
   const detail = typeof body.detail === 'string' ? body.detail : `The server answered with ${res.status}.`;
-  return { title: titles[code] ?? 'This panel cannot be shown now', detail: code === 'embed_expired' ? 'Reload the page that shows it; if that does not help, ask whoever runs it for a new link.' : detail, ended: res.status === 401 || res.status === 422 };
+  return { title: titles[code] ?? 'This panel cannot be shown now', detail: code === 'embed_expired' ? 'Reload the page that shows it; if that does not help, ask whoever runs it for a new link.' : detail, ended: res.status === 401 || res.status === 422, retryAfter: Number(res.headers.get('Retry-After')) || 0 };
 }

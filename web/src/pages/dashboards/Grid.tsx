@@ -4,13 +4,14 @@ import { IconArrowsMove, IconPencil, IconShare2, IconTrash } from '@tabler/icons
 import { useState, type KeyboardEvent } from 'react';
 import { GridLayout } from 'react-grid-layout';
 import 'react-grid-layout/css/styles.css';
-import { usePanel } from '../../api/dashboards';
+import { usePanel, within } from '../../api/dashboards';
 import { may, useMe, useSites } from '../../api/session';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { ErrorBoundary } from '../../parts/ErrorBoundary';
 import { PanelView } from '../../panels/PanelView';
 import { columns, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
+import { useToday } from '../../state/today';
 import css from './Dashboards.module.css';
 import { inOrder, layoutOf, arranged, stepped, type Placed } from './layout';
 
@@ -72,6 +73,8 @@ export function Grid(props: Props) {
 function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }: Props & { panel: Placed; onStep: (e: KeyboardEvent) => void }) {
   const sites = useSites(true);
   const site = sites.data?.find((s) => s.site_id === panel.site_id);
+  const zone = site?.time_zone ?? 'UTC';
+  useToday(zone); // ranges such as today's are other dates when a new day begins
   const name = panel.title || 'Panel';
   const me = useMe();
   return (
@@ -118,15 +121,16 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
           The site of this panel is gone, or is not yours. {editing && <Button size="compact-xs" variant="subtle" onClick={() => onRemove(panel)}>Remove the panel</Button>}
         </p>
       ) : (
-        <PanelBody panel={panel} zone={site?.time_zone ?? 'UTC'} range={range?.(site?.time_zone ?? 'UTC')} height={innerHeight(panel.h)} />
+        <PanelBody panel={panel} zone={zone} range={range?.(zone)} height={innerHeight(panel.h)} />
       )}
     </Card>
   );
 }
 
 /** The answer of a panel, in its states. */
-export function PanelBody({ panel, zone, range, height }: { panel: Placed | Parameters<typeof usePanel>[0]; zone: string; range?: { from: string; to?: string }; height: number }) {
-  const query = usePanel(panel, range);
+export function PanelBody({ panel: saved, zone, range, height }: { panel: Placed | Parameters<typeof usePanel>[0]; zone: string; range?: { from: string; to?: string }; height: number }) {
+  const panel = within(saved, range);
+  const query = usePanel(panel);
   return (
     <div className={css.body} style={{ height }}>
       <Answer query={query} height={height}>

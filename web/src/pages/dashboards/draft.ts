@@ -1,5 +1,6 @@
 // A panel as its form holds it. What the form has no field for stays in the question as it was.
 import { filtersIn, groupsOf, intervalFor, isKind, lengths, metricsOf, textIn, type Kind, type Panel } from '../../panels/panel';
+import { nameOfStep } from '../funnels/names';
 import { firstFunnel, parseFunnel, questionOf, type FunnelState, type Step } from '../../state/funnel';
 
 export type Event = { type: string; filter?: string[] };
@@ -27,6 +28,9 @@ const eventOf = (v: unknown): Event => {
   return { type: typeof v === 'string' ? v : textIn(o, 'type'), ...(filtersIn(o).length > 0 && { filter: filtersIn(o) }) };
 };
 
+/** Names that panelOf made are made anew when the step changes; only those that somebody gave stay. Names of goals are not known here. */
+const unnamed = (f: FunnelState): FunnelState => ({ ...f, steps: f.steps.map((s) => (s.name === nameOfStep({ ...s, name: '' }, undefined) ? { ...s, name: '' } : s)) });
+
 /** The form of a panel; of a new one what one begins with. */
 export function draftOf(p: Panel | undefined, site: string): PanelDraft {
   const q = p?.question ?? {};
@@ -39,10 +43,10 @@ export function draftOf(p: Panel | undefined, site: string): PanelDraft {
     filter: filtersIn(q),
     metrics: p && kind !== 'sql' ? metricsOf(q).map((m) => m.id) : ['visitors'],
     interval: textIn(q, 'interval'),
-    group: groupsOf(q)[0] ?? 'path',
+    group: groupsOf(q)[0] ?? (kind === 'table' && q.interval ? '' : 'path'), // a table by time alone has none
     limit: typeof q.limit === 'number' ? q.limit : 8,
     compare: p ? q.compare === 'previous' : true,
-    funnel: kind === 'funnel' ? parseFunnel(JSON.stringify(q)) : firstFunnel,
+    funnel: kind === 'funnel' ? unnamed(parseFunnel(JSON.stringify(q))) : firstFunnel,
     period: textIn(q, 'period') || 'week',
     mode: textIn(q, 'mode') || 'first_time',
     start: eventOf(q.start),
@@ -54,7 +58,7 @@ export function draftOf(p: Panel | undefined, site: string): PanelDraft {
 /** The panel of a form; what is missing in words, if it is not whole. */
 export function panelOf(d: PanelDraft, nameOf: (s: Step) => string, fallback: string, old?: Panel): { panel?: Panel; missing?: string } {
   const title = d.title.trim() || fallback;
-  const kept = old?.kind === d.kind ? old.question : {};
+  const kept: Record<string, unknown> = old?.kind === d.kind ? old.question : {};
   const common: Record<string, unknown> = { ...kept, from: d.from, filter: d.filter.length > 0 ? d.filter : undefined };
   if (lengths.some((l) => l.value === d.from)) delete common.to;
   const metric = d.metrics.length > 0 ? d.metrics : undefined;
@@ -74,8 +78,11 @@ export function panelOf(d: PanelDraft, nameOf: (s: Step) => string, fallback: st
       return metric ? make({ ...common, metric: metric.slice(0, 1), group_by: undefined, interval: undefined, compare: d.compare ? 'previous' : undefined }) : { missing: 'Choose a number.' };
     case 'line':
       return metric ? make({ ...common, metric: metric.slice(0, 1), group_by: undefined, interval: d.interval || intervalFor(d.from) }) : { missing: 'Choose a number.' };
-    default:
+    default: {
       if (!metric) return { missing: 'Choose a number.' };
-      return d.group ? make({ ...common, metric: d.kind === 'bar' ? metric.slice(0, 1) : metric, group_by: [d.group], interval: undefined, limit: d.limit }) : { missing: 'Choose by what to group.' };
+      const same = old?.kind === d.kind && (groupsOf(kept)[0] ?? '') === d.group; // more groups and an interval have no field
+      const by = same ? { group_by: kept.group_by, interval: kept.interval } : { group_by: [d.group], interval: undefined };
+      return d.group || by.interval ? make({ ...common, metric: d.kind === 'bar' ? metric.slice(0, 1) : metric, ...by, limit: d.limit }) : { missing: 'Choose by what to group.' };
+    }
   }
 }

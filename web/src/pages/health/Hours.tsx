@@ -7,9 +7,8 @@ import { buckets, outcomes } from './outcomes';
 
 /** What became of events by hour of arrival, one on top of the other; by day when there are many hours. */
 export function Hours({ health, zone }: { health: Health; zone: string }) {
-  const rows = useMemo(() => buckets(health.hours ?? [], health.from, health.to), [health]);
+  const { rows, daily } = useMemo(() => buckets(health.hours ?? [], health.from, health.to, zone), [health, zone]);
   const shown = useMemo(() => outcomes.filter((o) => rows.some((r) => r.counts[o.id] > 0)), [rows]);
-  const daily = rows.length > 1 && Date.parse(rows[1]?.start ?? '') - Date.parse(rows[0]?.start ?? '') > 3_600_000;
   const long = daily || rows.length > 30;
   const option = useCallback(
     (c: Colors) => ({

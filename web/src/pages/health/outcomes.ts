@@ -21,21 +21,28 @@ export const addsUp = (c: HealthCounts) => outcomes.reduce((n, o) => n + c[o.id]
 
 const hour = 3_600_000;
 
-/** All hours of a range with nothing left out, joined to days of 24 hours when there are many. */
-export function buckets(hours: HealthHour[], from: string, to: string): { start: string; counts: HealthCounts }[] {
+export type Bucket = { start: string; counts: HealthCounts };
+
+/** All hours of a range with nothing left out, joined to days of the zone when there are many: days in which clocks change have 23 or 25 hours. */
+export function buckets(hours: HealthHour[], from: string, to: string, zone: string, now = Date.now()): { rows: Bucket[]; daily: boolean } {
   const first = Date.parse(from);
-  const last = Math.min(Date.parse(to), Math.ceil(Date.now() / hour) * hour);
-  const step = last - first > 8 * 24 * hour ? 24 * hour : hour;
-  const out: { start: string; counts: HealthCounts }[] = [];
-  for (let t = first; t < last; t += step) {
-    out.push({ start: new Date(t).toISOString(), counts: { received: 0, stored: 0, deduplicated: 0, rejected: 0, filtered: 0, quarantined: 0, erased: 0, pending: 0, late: 0, conflicts: 0 } });
+  const last = Math.min(Date.parse(to), Math.ceil(now / hour) * hour);
+  const daily = last - first > 8 * 24 * hour;
+  const day = new Intl.DateTimeFormat('en-CA', { timeZone: zone });
+  const floor = (t: number) => Math.floor(t / hour) * hour;
+  const keyOf = (t: number) => (daily ? day.format(Math.max(t, first)) : String(floor(t)));
+  const out = new Map<string, Bucket>();
+  for (let t = floor(first); t < last; t += hour) {
+    if (out.has(keyOf(t))) continue;
+    out.set(keyOf(t), { start: new Date(Math.max(t, first)).toISOString(), counts: { received: 0, stored: 0, deduplicated: 0, rejected: 0, filtered: 0, quarantined: 0, erased: 0, pending: 0, late: 0, conflicts: 0 } });
   }
   for (const h of hours) {
-    const b = out[Math.floor((Date.parse(h.hour) - first) / step)];
+    const t = Date.parse(h.hour);
+    const b = t >= floor(first) ? out.get(keyOf(t)) : undefined;
     if (!b) continue;
     for (const name of Object.keys(b.counts) as (keyof HealthCounts)[]) b.counts[name] += h[name];
   }
-  return out;
+  return { rows: [...out.values()], daily };
 }
 
 /** A rejection's code in words. */

@@ -2,7 +2,7 @@ import { ActionIcon, Autocomplete, Button, Group, Select, Stack } from '@mantine
 import { IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
-import { changes, useChange, usePolicy, useSchemaNames, useSources, useTenantId, type Mask, type Source } from '../../api/settings';
+import { useChangeMasks, usePolicy, useSchemaNames, useSources, type Mask, type Source } from '../../api/settings';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
@@ -52,8 +52,7 @@ const who = { both: ['viewer', 'analyst'], viewer: ['viewer'] } as const;
 
 function Seen() {
   const policy = usePolicy();
-  const tenant = useTenantId();
-  const change = useChange();
+  const change = useChangeMasks();
   const names = useSchemaNames();
   const [column, setColumn] = useState('');
   const [action, setAction] = useState('hide');
@@ -90,7 +89,7 @@ function Seen() {
               className={css.add}
               onSubmit={(e) => {
                 e.preventDefault();
-                change.mutate(changes(tenant).setMasks([...(masks ?? []), { column: column.trim(), action: action as Mask['action'], roles: [...who[roles]] }]), { onSuccess: () => setColumn('') });
+                change.mutate({ add: { column: column.trim(), action: action as Mask['action'], roles: [...who[roles]] } }, { onSuccess: () => setColumn('') });
               }}
             >
               <Stack gap="xs">
@@ -106,7 +105,7 @@ function Seen() {
               </Stack>
             </form>
             {doomed && (
-              <Confirm title={`Show ${doomed.column} again?`} what={doomed.column} action="Remove the mask" onConfirm={() => change.mutateAsync(changes(tenant).setMasks((masks ?? []).filter((m) => m !== doomed)))} onClose={() => doom(undefined)}>
+              <Confirm title={`Show ${doomed.column} again?`} what={doomed.column} action="Remove the mask" onConfirm={() => change.mutateAsync({ remove: doomed })} onClose={() => doom(undefined)}>
                 {named((doomed.roles ?? []).map((r) => `${r}s`).join(' and '))} see <b className="mono">{doomed.column}</b> from the next question on, also of events that are stored already.
               </Confirm>
             )}

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import type { Panel } from '../../panels/panel';
+import { nameOfStep } from '../funnels/names';
+import { draftOf, panelOf } from './draft';
+
+const again = (p: Panel, change = {}) => panelOf({ ...draftOf(p, ''), ...change }, (s) => nameOfStep(s, undefined), 'Untitled', p).panel;
+const table: Panel = { title: 'T', kind: 'table', site_id: 's', question: { from: '7d', metric: ['visitors'], group_by: ['path', 'country'], interval: 'day', limit: 20 } };
+
+test('what the form has no field for stays as it was', () => {
+  expect(again(table, { title: 'New' })).toEqual({ ...table, title: 'New' });
+  const byTime = { ...table, question: { ...table.question, group_by: undefined } };
+  expect(again(byTime)?.question).toEqual({ from: '7d', metric: ['visitors'], interval: 'day', limit: 20 });
+  expect(again(table, { group: 'city' })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['city'], limit: 20 });
+  expect(again(table, { kind: 'bar' })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path'], limit: 20 });
+});
+
+test('a name that was made is made anew when the step changes; one that was given stays', () => {
+  const steps = [{ type: 'pageview', filter: ['path:/a'] }, { type: 'signup', name: 'Joined' }];
+  const made = again({ title: 'F', kind: 'funnel', site_id: 's', question: { from: '7d', steps } })!;
+  expect((made.question.steps as { name: string }[]).map((s) => s.name)).toEqual(['/a', 'Joined']);
+  const funnel = draftOf(made, '').funnel;
+  expect(funnel.steps.map((s) => s.name)).toEqual(['', 'Joined']);
+  const changed = again(made, { funnel: { ...funnel, steps: [{ ...funnel.steps[0]!, filter: ['path:/b'] }, funnel.steps[1]!] } })!;
+  expect((changed.question.steps as { name: string }[]).map((s) => s.name)).toEqual(['/b', 'Joined']);
+});
