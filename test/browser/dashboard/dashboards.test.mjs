@@ -57,6 +57,7 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
     await form.locator('input[aria-haspopup=listbox]').nth(1).click();
     await page.getByRole('option', { name: 'Page views', exact: true }).click();
     await until(async () => /^[\d,]+$/.test((await form.locator('div[title] > span').first().textContent()).trim()), 'the preview');
+    await page.waitForTimeout(500); // it is asked for when the form has been calm for a while
     await settled(page);
     await page.waitForTimeout(400);
     await sound(page, 'the form of a panel');

@@ -110,8 +110,17 @@ describe('SQL', { concurrency: 3, timeout: 150000 }, () => {
     await page.getByText(/^Running/).waitFor();
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText(/^Cancelled\./).waitFor();
+    let runs = 0;
+    page.on('request', (r) => (runs += r.method() === 'POST' && new URL(r.url()).pathname === '/api/v1/query' ? 1 : 0));
+    await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
+    await page.waitForURL('**/dashboards*');
+    await page.goBack();
+    await statement(page).waitFor();
+    await settled(page);
+    assert.equal(runs, 0, 'what was cancelled does not run again');
     await run(page);
     await page.getByRole('button', { name: 'Cancel' }).click();
+    assert.equal(runs, 1);
     const running = async () => (await ask(site.admin, '/api/v1/limits')).now.queries.reduce((n, q) => n + q.running, 0);
     await until(async () => (await running()) === 0, 'nothing to run');
     wrong(page);
