@@ -139,6 +139,7 @@ describe('settings', { concurrency: 3, timeout: 150000 }, () => {
     await go.click();
     await page.getByText('A source is a site, an app or a service').waitFor();
     assert.deepEqual((await api('sources')).sources, []);
+    assert.deepEqual(page.faults.splice(0).filter((f) => !/ 404 /.test(f)), [], 'but that its first event was asked for while it went');
     await page.goto(weirURL);
     await page.getByText('No site yet').waitFor();
     await settled(page);
