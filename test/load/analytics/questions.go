@@ -110,7 +110,7 @@ func (q question) request(ctx context.Context, base string, start, end time.Time
 	if q.vary != nil {
 		q.vary(body, n)
 	} else {
-		body["limit"] = 5 + n
+		body["limit"] = 5 + n%45 // at most 50
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
