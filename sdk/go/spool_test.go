@@ -378,11 +378,14 @@ func TestSpoolOfClients(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "3 events stay in the spool") {
 				t.Errorf("close: %v", err)
 			}
-			s := &server{}
+			release := make(chan struct{}) // the new client sends as soon as it is there, so that the answer must wait to let the queue be seen
+			s := &server{next: func(r request) (*http.Response, error) { <-release; return accept(len(r.ids)), nil }}
 			c = start(t, s, opts)
+			synctest.Wait()
 			if st := c.Stats(); st.Queued != 3 {
 				t.Errorf("%+v", st)
 			}
+			close(release)
 			synctest.Wait()
 			if s.count() != 1 || !reflect.DeepEqual(s.requests[0].ids, []string{"1", "2", "3"}) {
 				t.Errorf("the next client sent %+v", s.requests)
