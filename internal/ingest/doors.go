@@ -28,6 +28,9 @@ func (h *Handler) collect(w http.ResponseWriter, r *http.Request, j *job) *probl
 	j.setBody(body)
 	env, prob := j.envelope(trimBOM(body))
 	if prob != nil {
+		if len(env.site) > 0 && j.openSite(r, env.site) == nil { // it is known whose loss it is
+			j.countFailed(prob)
+		}
 		return prob
 	}
 	if prob := j.openSite(r, env.site); prob != nil {

@@ -34,13 +34,17 @@ func serve(q *ingest.Request) *problem.Problem {
 		*m = reader{hooks: m.hooks}
 		readers.Put(m)
 	}()
-	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
-		return prob
+	prob = q.Envelope(body, m.onEnvelope)
+	domains := strings.SplitN(string(m.domains), ",", maxDomains+1)
+	if n := 1 + bytes.Count(m.domains, []byte(",")); prob == nil && n > maxDomains {
+		prob = problem.New(http.StatusBadRequest, "invalid_value", "an event may be for %d domains, not %d", maxDomains, n).WithField("domain")
 	}
-	if n := 1 + bytes.Count(m.domains, []byte(",")); n > maxDomains {
-		return problem.New(http.StatusBadRequest, "invalid_value", "an event may be for %d domains, not %d", maxDomains, n).WithField("domain")
+	if prob != nil {
+		if open(q, domains) != nil {
+			return prob
+		}
+		return q.Fail(prob) // it is known whose loss it is
 	}
-	domains := strings.Split(string(m.domains), ",")
 	if prob := open(q, domains); prob != nil {
 		return prob
 	}

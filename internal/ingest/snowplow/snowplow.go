@@ -41,13 +41,14 @@ func post(q *ingest.Request) *problem.Problem {
 	m := take(q)
 	defer m.done()
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
-		return prob
+		m.search(body)
+		return q.FailOf(string(m.app), prob)
 	}
 	if m.data == nil {
 		return problem.New(http.StatusBadRequest, "field_missing", "the request has no events: set data to an array").WithField("data")
 	}
 	if prob := q.Each(m.data, m.onFirst); prob != nil {
-		return prob
+		return q.FailOf(string(m.app), prob)
 	}
 	if prob := m.open(); prob != nil {
 		return prob
@@ -124,6 +125,23 @@ func (m *reader) first(raw []byte) *problem.Problem {
 		_ = dec.ObjBytes(m.onApp) // it is valid: Each has read it
 	}
 	return nil
+}
+
+// search finds the application in what can be read of a body that is wrong further on.
+func (m *reader) search(body []byte) {
+	var dec jx.Decoder
+	dec.ResetBytes(body)
+	_ = dec.ObjBytes(func(dec *jx.Decoder, key []byte) error { // where it ends is where the fault is, which is told already
+		if string(key) != "data" || dec.Next() != jx.Array {
+			return dec.Skip()
+		}
+		return dec.Arr(func(dec *jx.Decoder) error {
+			if dec.Next() != jx.Object || len(m.app) > 0 {
+				return dec.Skip()
+			}
+			return dec.ObjBytes(m.onApp)
+		})
+	})
 }
 
 func (m *reader) appField(dec *jx.Decoder, key []byte) error {
