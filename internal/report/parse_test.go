@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/catalog"
 )
 
 func TestTimes(t *testing.T) {
@@ -121,8 +123,22 @@ func TestPrevious(t *testing.T) {
 		{"site", "2026-03-01", "2026-03-07", "2026-02-22T00:00:00Z 2026-03-01T00:00:00Z"},
 		{"site", "24h", "", "2026-03-08T12:00:00Z 2026-03-09T12:00:00Z"},
 		{"berlin", "2026-03-29", "2026-03-29", "2026-03-28T00:00:00+01:00 2026-03-29T00:00:00+01:00"}, // a day of 23 hours, after one of 24
+		// Ranges that begin at midnight and are not over; it is noon of the 10th.
+		{"site", "2026-03-10", "", "2026-03-09T00:00:00Z 2026-03-09T12:00:00Z"},                                         // today
+		{"site", "2026-03-01", "", "2026-02-19T00:00:00Z 2026-02-28T12:00:00Z"},                                         // this month
+		{"site", "2026-03-10", "2026-03-10", "2026-03-09T00:00:00Z 2026-03-10T00:00:00Z"},                               // to the end of today
+		{"berlin", "2026-03-10", "now", "2026-03-09T00:00:00+01:00 2026-03-09T13:00:00+01:00"},                          // by the zone's clock
+		{"berlin", "2026-03-29", "2026-03-29T12:00:00", "2026-03-28T00:00:00+01:00 2026-03-28T12:00:00+01:00"},          // a morning of 11 hours
+		{"berlin", "2026-03-30", "2026-03-30T02:30:00", "2026-03-29T00:00:00+01:00 2026-03-29T03:30:00+02:00"},          // the day before has no such time
+		{"berlin", "2026-03-10T08:00:00", "2026-03-10T09:00:00", "2026-03-10T07:00:00+01:00 2026-03-10T08:00:00+01:00"}, // not from midnight
+		{"cairo", "2026-04-25", "2026-04-25T00:30:00", "2026-04-24T01:00:00+03:00 2026-04-24T01:30:00+03:00"},           // the 24th begins at one
+		{"cairo", "2026-04-25", "2026-04-25T23:59:00", "2026-04-24T01:00:00+03:00 2026-04-24T23:59:00+03:00"},
 	} {
-		q, p := ask{From: c.from, To: c.to}.question(testSources[c.site], noon, time.LoadLocation)
+		src, ok := testSources[c.site]
+		if !ok {
+			src = catalog.Source{Tenant: "acme", SiteID: c.site, TimeZone: "Africa/Cairo"}
+		}
+		q, p := ask{From: c.from, To: c.to}.question(src, noon, time.LoadLocation)
 		if p != nil {
 			t.Fatal(p)
 		}

@@ -178,17 +178,36 @@ func (q Question) bucketName(t time.Time) string {
 	return t.Format(time.DateOnly)
 }
 
-// previous is the same question about the time just before: whole days of the zone if the range is whole days of it.
+// previous is the same question about the time before it, of the same length. A range that begins at midnight is moved by as many whole days of the zone
+// as it touches: days meet days, hours the same hours, and what goes on until now meets what went on until this time of the day. Any other range ends
+// where the question's begins.
 func (q Question) previous() Question {
 	p := q
 	p.To = q.From
 	p.From = q.From.Add(-q.To.Sub(q.From))
 	f, t := q.From.In(q.Location), q.To.In(q.Location)
-	if midnight(f) && midnight(t) {
-		days := int(t.Sub(f).Round(24*time.Hour) / (24 * time.Hour))
+	if !midnight(f) {
+		return p
+	}
+	days := calendarDays(f, t)
+	if midnight(t) {
 		p.From = f.AddDate(0, 0, -days)
+		return p
+	}
+	// Where the clock is put forward at midnight a range of minutes may have no counterpart.
+	if from, to := f.AddDate(0, 0, -days-1), t.AddDate(0, 0, -days-1); from.Before(to) && !to.After(f) {
+		p.From, p.To = from, to
 	}
 	return p
+}
+
+// calendarDays is how many days lie between the dates of two times.
+func calendarDays(from, to time.Time) int {
+	date := func(t time.Time) time.Time {
+		y, m, d := t.Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
+	return int(date(to).Sub(date(from)) / (24 * time.Hour))
 }
 
 func midnight(t time.Time) bool {
