@@ -44,6 +44,7 @@ func Register(api huma.API, r *Reporter) {
 	registerLive(api, r)
 	registerPeople(api, r)
 	registerPaths(api, r)
+	registerGoals(api, r)
 	registerHealth(api, r)
 	registerExplorer(api, r)
 }

@@ -29,7 +29,7 @@ func (o objects) Saved(_ context.Context, t tenant.ID, kind, id string) (catalog
 
 func (o objects) put(t testing.TB, site, kind, id string, body any) {
 	t.Helper()
-	o[kind+"/"+id] = catalog.Saved{Tenant: "acme", Kind: kind, Site: site, ID: id, Version: 1, Body: []byte(mustJSON(t, body))}
+	o[kind+"/"+id] = catalog.Saved{Tenant: "acme", Kind: kind, Site: site, ID: id, Name: "named " + id, Version: 1, Body: []byte(mustJSON(t, body))}
 }
 
 // byPerson are the deeds of each person that are not robots', in order.

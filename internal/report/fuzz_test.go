@@ -51,14 +51,15 @@ func (l *listener) Query(_ context.Context, s clickhouse.Statement) (*clickhouse
 // FuzzQuestions puts any body to the questions that are asked in JSON, and any filter and cursor to those that are asked in an address. A question is either refused as the caller's fault, with a field
 // where the question was understood, or it reaches the engine, which cannot be reached here (500, 503).
 func FuzzQuestions(f *testing.F) {
-	posts := []string{"funnel", "funnel/people", "retention", "paths", "report", "sessions"}
-	gets := []string{"events", "sessions", "retention", "paths", "values", "report"}
+	posts := []string{"funnel", "funnel/people", "retention", "paths", "report", "sessions", "conversions"}
+	gets := []string{"events", "sessions", "retention", "paths", "values", "report", "conversions"}
 	for i, body := range []string{
 		`{"steps":[{"type":"a"},{"type":"b","filter":["path:zzq"]}],"window":"1h","order":"strict","exclude":[{"type":"x","after":1,"before":2}],"breakdown":"country"}`,
 		`{"steps":[{"type":"zzq"},{"type":"b"}],"step":2,"dropped":true,"limit":3,"cursor":"YQ","bots":"only"}`,
 		`{"period":"month","periods":3,"mode":"recurring","start":{"type":"zzq","filter":["country:DE|FR"]},"return":{"type":"b"},"filter":["!path:~/zzq"]}`,
 		`{"anchor":{"type":"pageview","path":"/zzq"},"direction":"previous","depth":3,"limit":5,"from":"2026-03-01","to":"2026-03-02"}`,
 		`{"metric":"visitors,sessions","interval":"day","group_by":"props.zzq","filter":"cohort:x","compare":"previous","segment":"zzq"}`,
+		`{"from":"7d","goal":["zzq"],"filter":["props.zzq:~zzq","!country:zzq"],"segment":"","bots":"include"}`,
 		`{"from":"7d","filter":["entry_path:/zzq"],"cursor":"00000195806f3c00ffffffffffffffff","limit":500}`,
 	} {
 		f.Add(uint8(i), body, "path:/zzq", "00000195806f3c00ffffffffffffffff")

@@ -30,6 +30,7 @@ type deed struct {
 	previous     string // of an alias
 	bot          bool
 	revenue      float64
+	currency     string
 }
 
 // personOf says whose a deed is: an identify links its client to its user, an alias a user to another one; the first link of an id counts.
@@ -73,7 +74,7 @@ func storeDeeds(t testing.TB, c *clickhouse.Client, sites map[string][]deed) {
 	enc := json.NewEncoder(&b)
 	encode := func(site string, i int, d deed) {
 		if err := enc.Encode(map[string]any{"tenant": "acme", "site_id": site, "ts": d.ts.UTC().Format(timeParam), "type": d.typ, "country": d.country, "client_id": d.client, "user_id": d.user,
-			"is_bot": d.bot, "props_num": map[string]float64{"revenue": d.revenue}, "props": map[string]string{"previous_id": d.previous}, "_writer": 1, "_seq": 1 + i/perInsert, "_partition": 1, "_offset": i / 3, "_row": i % 3}); err != nil {
+			"is_bot": d.bot, "props_num": map[string]float64{"revenue": d.revenue}, "props": map[string]string{"previous_id": d.previous, "currency": d.currency}, "_writer": 1, "_seq": 1 + i/perInsert, "_partition": 1, "_offset": i / 3, "_row": i % 3}); err != nil {
 			t.Fatal(err)
 		}
 	}

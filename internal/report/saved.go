@@ -27,24 +27,30 @@ const maxType = 256
 
 // object finds what is saved for a site under an id, and reads it into body. field is the caller's, for a message.
 func (r *Reporter) object(ctx context.Context, src catalog.Source, kind, field, id string, body any) (version int64, p *problem.Problem) {
+	s, p := r.namedObject(ctx, src, kind, field, id, body)
+	return s.Version, p
+}
+
+// namedObject is object, and what the catalog says of it beside its body.
+func (r *Reporter) namedObject(ctx context.Context, src catalog.Source, kind, field, id string, body any) (catalog.Saved, *problem.Problem) {
 	unknown := invalid(field, "there is no %s %q for this site; GET /api/v1/analytics/%s/%ss lists them", kind, clip(id), src.SiteID, kind)
 	if r.deps.Objects == nil || !utf8.ValidString(id) {
-		return 0, unknown
+		return catalog.Saved{}, unknown
 	}
 	s, err := r.deps.Objects.Saved(ctx, src.Tenant, kind, id)
 	switch {
 	case errors.Is(err, catalog.ErrNotFound) || err == nil && s.Site != src.SiteID:
-		return 0, unknown
+		return catalog.Saved{}, unknown
 	case ctx.Err() != nil:
-		return 0, gone()
+		return catalog.Saved{}, gone()
 	case err == nil:
 		err = json.Unmarshal(s.Body, body)
 	}
 	if err != nil {
 		r.log.Error("a saved object cannot be read", "kind", kind, "id", id, "error", err)
-		return 0, problem.New(http.StatusInternalServerError, "internal", "the %s %q cannot be read; the operator's log says why", kind, id)
+		return catalog.Saved{}, problem.New(http.StatusInternalServerError, "internal", "the %s %q cannot be read; the operator's log says why", kind, id)
 	}
-	return s.Version, nil
+	return s, nil
 }
 
 // clip shortens what a caller wrote, for a message.
