@@ -56,6 +56,34 @@ export interface paths {
         patch: operations["update-cohort"];
         trace?: never;
     };
+    "/api/v1/analytics/{site_id}/conversions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Goals and revenue
+         * @description How often saved goals were reached, by how many persons, and what money came in: all in one question, where /report takes one goal.
+         *     Money is by currency, and never added up over currencies. Without goals only the persons and the money are given. Filters look at events.
+         *     What is masked for the role is null: revenue, persons, and the numbers of goals that look at it.
+         */
+        get: operations["conversions"];
+        put?: never;
+        /**
+         * Goals and revenue, asked in JSON
+         * @description How often saved goals were reached, by how many persons, and what money came in: all in one question, where /report takes one goal.
+         *     Money is by currency, and never added up over currencies. Without goals only the persons and the money are given. Filters look at events.
+         *     What is masked for the role is null: revenue, persons, and the numbers of goals that look at it.
+         */
+        post: operations["conversions-post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/{site_id}/events": {
         parameters: {
             query?: never;
@@ -2375,6 +2403,33 @@ export interface components {
              */
             step_conversion: number;
         };
+        GoalCount: {
+            /**
+             * Format: int64
+             * @description Events that are the goal; null: the goal looks at what is masked for the role
+             */
+            conversions: number | null;
+            /** @description Its id */
+            goal: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Persons who reached it; null: masked
+             */
+            people: number | null;
+            /**
+             * Format: double
+             * @description Their share of all persons of the question, 0 to 1; null: there are none, or it is masked
+             */
+            rate: number | null;
+            /** @description Of the events that are the goal; the currency with the most of all revenue first */
+            revenue: components["schemas"]["Money"][] | null;
+            /**
+             * Format: double
+             * @description Conversions times the goal's value; null: it has none, or it is masked
+             */
+            value: number | null;
+        };
         GoalList: {
             goals: components["schemas"]["GoalView"][] | null;
         };
@@ -2433,6 +2488,33 @@ export interface components {
              * @description Rises with each change
              */
             version: number;
+        };
+        Goals: {
+            /** @description Everything that was acknowledged up to here is counted. */
+            as_of: string;
+            /** @description Later events may still arrive for times after this. */
+            complete_until: string;
+            /** @description Start of the range. */
+            from: string;
+            /** @description In the order of the question */
+            goals: components["schemas"]["GoalCount"][] | null;
+            /**
+             * Format: int64
+             * @description Persons of the question; null: masked
+             */
+            people: number | null;
+            /** @description Of all events of the question by currency, the largest first; null: masked */
+            revenue: components["schemas"]["Money"][] | null;
+            /** @description End of the range, not included. */
+            to: string;
+        };
+        GoalsBodyBody: {
+            bots?: string;
+            filter?: string | string[];
+            from?: string;
+            goal?: string | string[];
+            segment?: string;
+            to?: string;
         };
         Head: {
             hash: string;
@@ -3105,6 +3187,15 @@ export interface components {
             previous_id?: string;
             undone: boolean;
             user_id: string;
+        };
+        Money: {
+            /** @description Sum of the numeric property revenue, in units of the currency */
+            amount: string;
+            /**
+             * @description Three capital letters, from the property currency of the events; empty: they have none, or something else
+             * @example EUR
+             */
+            currency: string;
         };
         NewUser: {
             /**
@@ -4582,6 +4673,97 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    conversions: {
+        parameters: {
+            query?: {
+                /** @description A saved goal's id; repeated, up to 50. */
+                goal?: string[] | null;
+                /** @description Start: a time, a date, or a length back from to; 7d by default. */
+                from?: string;
+                /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
+                to?: string;
+                /** @description May be repeated. */
+                filter?: string[] | null;
+                /** @description A saved segment's id: its filters are added. */
+                segment?: string;
+                /** @description exclude (the default), include, or only. */
+                bots?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Goals"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "conversions-post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GoalsBodyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Goals"];
+                };
+            };
+            /** @description Error */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
