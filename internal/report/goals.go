@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -36,8 +37,8 @@ type wanted struct {
 
 // Money is an amount of one currency.
 type Money struct {
-	Currency string      `json:"currency" example:"EUR" doc:"Three capital letters, from the property currency of the events; empty: they have none, or something else"`
-	Amount   json.Number `json:"amount" type:"number" doc:"Sum of the numeric property revenue, in units of the currency"`
+	Currency string  `json:"currency" example:"EUR" doc:"Three capital letters, from the property currency of the events; empty: they have none, or something else"`
+	Amount   float64 `json:"amount" doc:"Sum of the numeric property revenue, in units of the currency"`
 }
 
 // GoalCount is what came of a goal.
@@ -237,7 +238,7 @@ func (r *Reporter) sumGoals(ctx context.Context, t *tally, x *goalsQuestion, out
 		}
 		at := 2
 		x.shown(func(i int, _ *wanted) {
-			if n, ok := amount(raw[at]); ok && n != "0" {
+			if n, ok := amount(raw[at]); ok && n != 0 {
 				out.Goals[i].Revenue = append(out.Goals[i].Revenue, Money{currency, n})
 			}
 			at++
@@ -246,12 +247,12 @@ func (r *Reporter) sumGoals(ctx context.Context, t *tally, x *goalsQuestion, out
 	})
 }
 
-// amount is a sum as JSON writes it; sums that are no number have none.
-func amount(v any) (json.Number, bool) {
+// amount is a sum; one that is no number is none.
+func amount(v any) (float64, bool) {
 	n, ok := v.(json.Number)
 	if !ok {
-		return "", false
+		return 0, false
 	}
 	f, err := n.Float64()
-	return json.Number(strconv.FormatFloat(f, 'f', -1, 64)), err == nil
+	return f, err == nil && !math.IsInf(f, 0) && !math.IsNaN(f)
 }

@@ -61,14 +61,10 @@ func cents(t *testing.T, list []Money) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	for _, m := range list {
-		f, err := m.Amount.Float64()
-		if err != nil {
-			t.Fatal(err)
-		}
 		if _, twice := out[m.Currency]; twice {
 			t.Errorf("%q is there twice", m.Currency)
 		}
-		out[m.Currency] = int(math.Round(f * 100))
+		out[m.Currency] = int(math.Round(m.Amount * 100))
 	}
 	return out
 }

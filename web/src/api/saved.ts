@@ -43,16 +43,22 @@ export function useCohorts(enabled = true) {
   });
 }
 
+/** Asks everything about the site anew: questions name what is saved by its id, and their answers change with it. */
+function useAnew() {
+  const { id } = useSite();
+  const queries = useQueryClient();
+  return () => queries.invalidateQueries({ predicate: (q) => q.queryKey[1] === id });
+}
+
 /** Makes a goal, or changes one that has an id. What names it is asked anew. */
 export function useSaveGoal() {
   const { id: site_id } = useSite();
-  const queries = useQueryClient();
   return useMutation({
     mutationFn: ({ id, ...body }: GoalFields & { id?: string }) =>
       id === undefined
         ? answer(client.POST('/api/v1/analytics/{site_id}/goals', { params: { path: { site_id } }, body }))
         : answer(client.PATCH('/api/v1/analytics/{site_id}/goals/{id}', { params: { path: { site_id, id } }, body })),
-    onSuccess: () => Promise.all([queries.invalidateQueries({ queryKey: ['goals', site_id] }), queries.invalidateQueries({ queryKey: ['report', site_id] })]),
+    onSuccess: useAnew(),
   });
 }
 
@@ -66,13 +72,15 @@ export function useDeleteSaved(kind: 'goals' | 'segments' | 'cohorts') {
   });
 }
 
-/** Saves filters as a segment. */
+/** Saves filters as a segment, or changes one that has an id. What names it is asked anew. */
 export function useSaveSegment() {
   const { id: site_id } = useSite();
-  const queries = useQueryClient();
   return useMutation({
-    mutationFn: (body: { name: string; filter: string[] }) => answer(client.POST('/api/v1/analytics/{site_id}/segments', { params: { path: { site_id } }, body })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['segments', site_id] }),
+    mutationFn: ({ id, ...body }: { id?: string; name: string; filter: string[] }) =>
+      id === undefined
+        ? answer(client.POST('/api/v1/analytics/{site_id}/segments', { params: { path: { site_id } }, body }))
+        : answer(client.PATCH('/api/v1/analytics/{site_id}/segments/{id}', { params: { path: { site_id, id } }, body })),
+    onSuccess: useAnew(),
   });
 }
 

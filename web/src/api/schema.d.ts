@@ -3189,8 +3189,11 @@ export interface components {
             user_id: string;
         };
         Money: {
-            /** @description Sum of the numeric property revenue, in units of the currency */
-            amount: string;
+            /**
+             * Format: double
+             * @description Sum of the numeric property revenue, in units of the currency
+             */
+            amount: number;
             /**
              * @description Three capital letters, from the property currency of the events; empty: they have none, or something else
              * @example EUR

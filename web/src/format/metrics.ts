@@ -1,7 +1,8 @@
-import type { Kind } from './numbers';
+import { amount } from './money';
+import { show, type Kind } from './numbers';
 
 /** The metrics of reports, as they are called and shown. */
-export type Metric = { id: string; name: string; kind: Kind; what: string; lower?: boolean };
+export type Metric = { id: string; name: string; kind: Kind; what: string; lower?: boolean; currency?: string };
 
 const list: Metric[] = [
   { id: 'visitors', name: 'Visitors', kind: 'count', what: 'Different browsers or devices' },
@@ -20,5 +21,8 @@ const list: Metric[] = [
   { id: 'conversion_rate', name: 'Conversion rate', kind: 'ratio', what: 'Share of visitors who reach the goal' },
 ];
 const byId = new Map(list.map((m) => [m.id, m]));
+
+/** A value of a metric; money with its currency, where that is known. */
+export const showAs = (m: Metric, n: number | null | undefined, long = false): string => (m.kind === 'money' && m.currency ? amount(n, m.currency, long) : show(n, m.kind, long));
 
 export const metric = (id: string): Metric => byId.get(id) ?? { id, name: id, kind: 'count', what: '' };

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { money, price } from './money';
+import { amount, money, price } from './money';
+
+test('amounts in their currency', () => {
+  expect([0, 9.5, 1234.5, 12_345.67, -20_000].map((n) => amount(n, 'EUR'))).toEqual(['€0.00', '€9.50', '€1,234.50', '€12.3K', '-€20K']);
+  expect([amount(12_345.67, 'EUR', true), amount(1500, 'JPY'), amount(2, 'CHF')]).toEqual(['€12,345.67', '¥1,500', 'CHF 2.00']);
+  expect([amount(12.345, ''), amount(12_345, ''), amount(undefined, 'EUR'), amount(null, '')]).toEqual(['12.35', '12.3K', '–', '–']);
+});
 
 test('prices', () => {
   expect([0, 4e-7, 0.0000123, 0.5, 12.345].map((n) => price(n, 'USD'))).toEqual(['$0', '< $0.000001', '$0.000012', '$0.5', '$12']);

@@ -12,9 +12,6 @@ export function country(code: string): string {
   }
 }
 
-/** The flag of a two-letter code, as the emoji of its two letters. */
-export const flag = (code: string): string => (/^[A-Z]{2}$/.test(code) ? String.fromCodePoint(...[...code].map((c) => 0x1f1e6 + c.charCodeAt(0) - 65)) : '');
-
 const dims: Record<string, string> = {
   path: 'Page', url: 'URL', host: 'Host', entry_path: 'Entry page', exit_path: 'Exit page', referrer: 'Referrer', referrer_host: 'Referrer',
   channel: 'Channel', utm_source: 'Source', utm_medium: 'Medium', utm_campaign: 'Campaign', utm_term: 'Term', utm_content: 'Content',
@@ -37,6 +34,7 @@ export const event = (type: string): string => events[type] ?? type;
 export function value(name: string, v: string): string {
   if (v === '') return name === 'referrer_host' || name === 'channel' ? 'Direct or none' : name.startsWith('utm_') ? 'None' : 'Unknown';
   if (name === 'country') return country(v);
+  if (name === 'props.currency') return v.toUpperCase();
   if (name === 'type') return event(v);
   if (name === 'channel') return channels[v] ?? capital(v);
   if (name === 'device') return capital(v);

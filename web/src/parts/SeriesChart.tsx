@@ -1,6 +1,6 @@
 import { useCallback } from 'react';
 import { number, text, type Row } from '../format/row';
-import type { Metric } from '../format/metrics';
+import { showAs, type Metric } from '../format/metrics';
 import { show } from '../format/numbers';
 import * as time from '../format/time';
 import { Chart, escaped, tooltip, type Colors } from './Chart';
@@ -37,7 +37,7 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
           min: 0,
           minInterval: metric.kind === 'count' ? 1 : 0,
           splitNumber: height < 180 ? 2 : 4,
-          axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => show(v, metric.kind === 'decimal' && Number.isInteger(v) ? 'count' : metric.kind) },
+          axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => (metric.kind === 'decimal' && Number.isInteger(v) ? show(v, 'count') : showAs(metric, v)) },
           splitLine: { lineStyle: { color: c('line') } },
         },
         tooltip: {
@@ -47,7 +47,7 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
           formatter: (p: { dataIndex: number }[]) => {
             const i = p[0]?.dataIndex ?? 0;
             const entry = (name: string, v: number | undefined, color: string) =>
-              `<div style="display:flex;gap:20px;justify-content:space-between"><span style="color:${c('ink-2')}"><i style="display:inline-block;width:8px;height:8px;border-radius:4px;background:${color};margin-right:6px"></i>${escaped(name)}</span><b style="font-variant-numeric:tabular-nums">${show(v, metric.kind, true)}</b></div>`;
+              `<div style="display:flex;gap:20px;justify-content:space-between"><span style="color:${c('ink-2')}"><i style="display:inline-block;width:8px;height:8px;border-radius:4px;background:${color};margin-right:6px"></i>${escaped(name)}</span><b style="font-variant-numeric:tabular-nums">${showAs(metric, v, true)}</b></div>`;
             const old = before?.[i];
             return (
               entry(time.interval(text(rows[i], 'time'), interval, zone), number(rows[i], metric.id), c('water')) +
@@ -78,6 +78,6 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
   );
   const values = rows.map((r) => number(r, metric.id) ?? 0);
   const peak = values.indexOf(Math.max(...values));
-  const label = `${metric.name} by ${interval}: ${rows.length} values, the most ${show(values[peak], metric.kind, true)} (${time.interval(text(rows[peak], 'time'), interval, zone)})`;
+  const label = `${metric.name} by ${interval}: ${rows.length} values, the most ${showAs(metric, values[peak], true)} (${time.interval(text(rows[peak], 'time'), interval, zone)})`;
   return <Chart option={option} height={height} label={label} />;
 }

@@ -2,11 +2,11 @@ import { Button } from '@mantine/core';
 import { IconArrowUp, IconChevronRight } from '@tabler/icons-react';
 import { keyOf, useEvents, useNewer, type Event } from '../../api/events';
 import { useSite } from '../../api/site';
-import * as names from '../../format/names';
 import { exact } from '../../format/numbers';
 import { clockSeconds, dayShort, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
+import { CountryBadge } from '../../parts/CountryBadge';
 import { useParam, useView } from '../../state/url';
 import { subject } from './columns';
 import { Details } from './Details';
@@ -72,9 +72,7 @@ function Row({ event: e, zone, day, opened, onOpen }: { event: Event; zone: stri
             {path} <span className={css.props}>{props}</span>
           </span>
           <span className={`mono cut ${css.visitor}`}>{visitor}</span>
-          <span className={css.flag} role="img" aria-label={names.country(e.country ?? '')} title={names.country(e.country ?? '')}>
-            {names.flag(e.country ?? '')}
-          </span>
+          <CountryBadge code={e.country} alone />
         </button>
         {opened && <Details event={e} zone={zone} />}
       </li>

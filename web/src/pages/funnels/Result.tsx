@@ -4,6 +4,7 @@ import * as names from '../../format/names';
 import { compact, duration, exact, percent } from '../../format/numbers';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
+import { CountryBadge } from '../../parts/CountryBadge';
 import { Freshness } from '../../parts/Freshness';
 import { toggle } from '../../state/filters';
 import type { FunnelState } from '../../state/funnel';
@@ -163,7 +164,7 @@ function Breakdown({ dim, funnel }: { dim: string; funnel: Funnel }) {
               <tr key={g.value}>
                 <th scope="row">
                   <button type="button" aria-pressed={picked} className={css.value} title={`Only ${names.value(dim, g.value)}`} onClick={() => change({ filters: toggle(view.filters, dim, g.value) })}>
-                    {dim === 'country' && <span aria-hidden>{names.flag(g.value)} </span>}
+                    {dim === 'country' && <CountryBadge code={g.value} />}
                     <span className="cut">{names.value(dim, g.value)}</span>
                   </button>
                 </th>

@@ -9,6 +9,7 @@ import { clockSeconds } from '../../format/time';
 import { ProblemNotice } from '../../parts/Answer';
 import { BarList, type Bar } from '../../parts/BarList';
 import { Card } from '../../parts/Card';
+import { CountryBadge } from '../../parts/CountryBadge';
 import { toggle, writeFilter } from '../../state/filters';
 import { useParam } from '../../state/url';
 import { useCalmOrder } from './calm';
@@ -221,11 +222,7 @@ function Places({ data, at }: Part) {
         key: c.country,
         label: names.country(c.country),
         value: c.users,
-        icon: (
-          <span className={css.flag} aria-hidden>
-            {names.flag(c.country)}
-          </span>
-        ),
+        icon: <CountryBadge code={c.country} />,
       })),
     [data.countries],
   );

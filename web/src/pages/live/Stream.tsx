@@ -7,6 +7,7 @@ import * as names from '../../format/names';
 import { exact } from '../../format/numbers';
 import { clockSeconds } from '../../format/time';
 import { Card } from '../../parts/Card';
+import { CountryBadge } from '../../parts/CountryBadge';
 import { gather, type Shown } from './calm';
 import css from './Live.module.css';
 
@@ -64,9 +65,7 @@ export function Stream({ events }: { events: Live['recent'] }) {
                   <span className="cut" title={e.path ?? undefined}>
                     {e.path}
                   </span>
-                  <span className={css.flag} role="img" aria-label={e.country === null ? 'hidden' : names.country(e.country)} title={e.country === null ? undefined : names.country(e.country)}>
-                    {names.flag(e.country ?? '')}
-                  </span>
+                  <CountryBadge code={e.country} alone />
                   <Device of={e.device} />
                 </li>
               ))}

@@ -1,12 +1,17 @@
-import { SegmentedControl } from '@mantine/core';
+import { SegmentedControl, Select } from '@mantine/core';
+import type { Conversions } from '../../api/conversions';
 import { number, useReport, useScope, type Row } from '../../api/report';
+import type { Goal } from '../../api/saved';
 import { useSite } from '../../api/site';
-import { metric, type Metric } from '../../format/metrics';
-import { change, show, signed } from '../../format/numbers';
-import { Answer } from '../../parts/Answer';
+import { metric, showAs, type Metric } from '../../format/metrics';
+import { change, signed } from '../../format/numbers';
+import { Answer, Notice } from '../../parts/Answer';
 import { SeriesChart } from '../../parts/SeriesChart';
+import { currencyFilter } from '../../state/currency';
+import { writeFilter } from '../../state/filters';
 import { intervals, type Interval } from '../../state/range';
 import { useParam, useView } from '../../state/url';
+import { currenciesOf, inCurrency } from './goals';
 import css from './Headline.module.css';
 
 const tiles = ['visitors', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration'].map(metric);
@@ -17,39 +22,95 @@ const headline = { metric: tiles.map((t) => t.id) };
 /** The headline numbers of the view. */
 export const useTotals = () => useReport({ ...useScope(), ...headline });
 
-/** Six numbers; the chosen one is the series below them. */
-export function Headline({ totals }: { totals: ReturnType<typeof useTotals> }) {
+/** What a series can be of: a metric, or the conversions of a goal. `ask` is what its question has beside the scope. */
+type Line = { metric: Metric; title: string; ask: { metric: string[]; goal?: string; filter?: string[] } };
+
+/** A series in the address is named by its metric, or so. */
+const goalLine = 'goal:';
+export const lineOfGoal = (id: string) => goalLine + id;
+
+/** What came of the goals now and, when it is compared, in the time before. */
+export type Results = { now: Conversions | undefined; before: Conversions | undefined };
+
+/** The headline numbers, one more where there is money; the chosen one, or the conversions of a goal, is the series below them. */
+export function Headline({ totals, results, goals }: { totals: ReturnType<typeof useTotals>; results: Results; goals: Goal[] | undefined }) {
+  const [view] = useView();
   const scope = useScope();
   const scopeBefore = useScope(true);
-  const { zone } = useSite();
-  const [view] = useView();
   const [chosen, choose] = useParam('metric', 'visitors', true);
-  const [interval, setInterval] = useParam('by', '', true);
-  const shown = tiles.find((t) => t.id === chosen) ?? tiles[0]!;
-  const possible = intervals(view.range, zone);
-  const by = possible.includes(interval as Interval) ? interval : possible[0]!;
-  const line = { metric: [shown.id], interval: by, totals: false };
-  const series = useReport({ ...scope, ...line });
   const totalsBefore = useReport({ ...scopeBefore, ...headline }, view.compare);
-  const seriesBefore = useReport({ ...scopeBefore, ...line }, view.compare);
-  const before = (q: typeof series) => (view.compare && !q.isPlaceholderData ? (q.data?.data ?? undefined) : undefined);
-  const nothing = (r: Row) => (shown.kind === 'count' ? !number(r, shown.id) : number(r, shown.id) === undefined); // a mean may well be 0
+  const [currencyText, setCurrency] = useParam('currency', '', true);
+  const currencies = currenciesOf(results.now?.revenue, results.before?.revenue);
+  const currency = currencies.find((c) => (c || 'none') === currencyText) ?? currencies[0];
+  const revenue: Metric | undefined = currency === undefined ? undefined : { ...metric('revenue'), currency };
+  const goal = chosen.startsWith(goalLine) ? goals?.find((g) => g.id === chosen.slice(goalLine.length)) : undefined;
+  const line = ((): Line => {
+    if (goal) return { metric: { ...metric('conversions'), name: goal.name }, title: `${goal.name}: conversions`, ask: { metric: ['conversions'], goal: goal.id } };
+    if (chosen === 'revenue' && revenue) {
+      const only = currencyFilter(currency ?? '', currencies);
+      return { metric: revenue, title: revenue.name, ask: { metric: ['revenue'], ...(only && { filter: [...(scope.filter ?? []), writeFilter(only)] }) } };
+    }
+    const m = tiles.find((t) => t.id === chosen) ?? tiles[0]!;
+    return { metric: m, title: m.name, ask: { metric: [m.id] } };
+  })();
+  const before = view.compare && !totalsBefore.isPlaceholderData ? totalsBefore.data?.data?.[0] : undefined;
+  const waits = chosen.startsWith(goalLine) && goals === undefined; // not known yet of what the series is
+  const gone = chosen.startsWith(goalLine) && goals !== undefined && !goal;
   return (
     <section className={css.card} aria-label="Headline numbers">
       <Answer query={totals} height={88}>
         {(d) => (
-          <div className={css.tiles}>
+          <div className={css.tiles} data-seven={revenue ? true : undefined}>
             {tiles.map((t) => (
-              <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={number(before(totalsBefore)?.[0], t.id)} compared={view.compare} chosen={t === shown} onChoose={() => choose(t.id)} />
+              <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={number(before, t.id)} compared={view.compare} chosen={!goal && t.id === line.metric.id} onChoose={() => choose(t.id)} />
             ))}
+            {revenue && (
+              <Tile metric={revenue} value={inCurrency(results.now?.revenue, currency ?? '') ?? 0} before={results.before && (inCurrency(results.before.revenue, currency ?? '') ?? 0)} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
+            )}
           </div>
         )}
       </Answer>
-      <div className={css.series}>
-        <div className={css.bar}>
-          <h2>
-            {shown.name} by {by}
-          </h2>
+      {gone ? (
+        <Notice title="This goal is gone">Choose one of the numbers above.</Notice>
+      ) : waits ? null : (
+        <Series line={line} currencies={line.metric.id === 'revenue' ? currencies : []} currency={currency ?? ''} onCurrency={(c) => setCurrency(c === (currencies[0] || 'none') ? '' : c)} />
+      )}
+    </section>
+  );
+}
+
+function Series({ line, currencies, currency, onCurrency }: { line: Line; currencies: string[]; currency: string; onCurrency: (c: string) => void }) {
+  const scope = useScope();
+  const scopeBefore = useScope(true);
+  const { zone } = useSite();
+  const [view] = useView();
+  const [interval, setInterval] = useParam('by', '', true);
+  const possible = intervals(view.range, zone);
+  const by = possible.includes(interval as Interval) ? interval : possible[0]!;
+  const m = line.metric;
+  const ask = { ...line.ask, interval: by, totals: false };
+  const series = useReport({ ...scope, ...ask });
+  const seriesBefore = useReport({ ...scopeBefore, ...ask }, view.compare);
+  const before = view.compare && !seriesBefore.isPlaceholderData ? (seriesBefore.data?.data ?? undefined) : undefined;
+  const nothing = (r: Row) => (m.kind === 'count' || m.kind === 'money' ? !number(r, m.id) : number(r, m.id) === undefined); // a mean may well be 0
+  return (
+    <div className={css.series}>
+      <div className={css.bar}>
+        <h2>
+          {line.title} by {by}
+        </h2>
+        <div className={css.choices}>
+          {currencies.length > 1 && (
+            <Select
+              aria-label="Currency"
+              size="xs"
+              w={132}
+              allowDeselect={false}
+              value={currency || 'none'}
+              data={currencies.map((c) => ({ value: c || 'none', label: c || 'No currency' }))}
+              onChange={(c) => c && onCurrency(c)}
+            />
+          )}
           {possible.length > 1 && (
             <SegmentedControl
               aria-label="Interval"
@@ -59,11 +120,11 @@ export function Headline({ totals }: { totals: ReturnType<typeof useTotals> }) {
             />
           )}
         </div>
-        <Answer query={series} height={280} empty={(d) => (d.data ?? []).every(nothing) && `Nothing happened in this time${view.filters.length > 0 ? ' that these filters let through' : ''}.`}>
-          {(d) => <SeriesChart rows={d.data ?? none} before={before(seriesBefore)} metric={shown} interval={by} zone={zone} open={scope.to === undefined} height={280} />}
-        </Answer>
       </div>
-    </section>
+      <Answer query={series} height={280} empty={(d) => (d.data ?? []).every(nothing) && `Nothing happened in this time${view.filters.length > 0 || view.segment ? ' that these filters let through' : ''}.`}>
+        {(d) => <SeriesChart rows={d.data ?? none} before={before} metric={m} interval={by} zone={zone} open={scope.to === undefined} height={280} />}
+      </Answer>
+    </div>
   );
 }
 
@@ -71,12 +132,12 @@ function Tile({ metric: m, value, before, compared, chosen, onChoose }: { metric
   const share = change(value, before);
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
   return (
-    <button type="button" className={css.tile} aria-pressed={chosen} onClick={onChoose} title={`${m.what}: ${show(value, m.kind, true)}`}>
+    <button type="button" className={css.tile} aria-pressed={chosen} onClick={onChoose} title={`${m.what}: ${showAs(m, value, true)}`}>
       <span className={css.name}>{m.name}</span>
-      <span className={css.value}>{show(value, m.kind)}</span>
+      <span className={css.value}>{showAs(m, value)}</span>
       {compared && (
-        <span className={css.change} data-tone={tone} title={`${show(before, m.kind, true)} before`}>
-          {share === undefined ? `${show(before, m.kind)} before` : `${signed(share)}`}
+        <span className={css.change} data-tone={tone} title={`${showAs(m, before, true)} before`}>
+          {share === undefined ? `${showAs(m, before)} before` : `${signed(share)}`}
         </span>
       )}
     </button>

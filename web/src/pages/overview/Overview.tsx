@@ -1,20 +1,32 @@
+import { mostGoals, useConversions } from '../../api/conversions';
+import { useGoals } from '../../api/saved';
 import { useSite } from '../../api/site';
 import type { Report } from '../../api/report';
 import { ago, moment } from '../../format/time';
 import { percent } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
+import { useView } from '../../state/url';
+import { Goals } from './Goals';
 import { Headline, useTotals } from './Headline';
 import css from './Overview.module.css';
 import { TopLists } from './TopLists';
 
 /** What happened on a site: headline numbers over a series, and what they consist of. A click on anything filters everything. */
 export default function Overview() {
+  const [view] = useView();
   const totals = useTotals();
+  const goals = useGoals();
+  const ids = (goals.data ?? []).slice(0, mostGoals).map((g) => g.id);
+  const known = goals.data !== undefined || goals.isError; // the money is asked for with the goals, and without them when they cannot be had
+  const results = useConversions(ids, false, known);
+  const resultsBefore = useConversions(ids, true, known && view.compare);
+  const before = view.compare && !resultsBefore.isPlaceholderData ? resultsBefore.data : undefined;
   if (totals.error && totals.data === undefined) return <ProblemNotice error={totals.error} retry={() => void totals.refetch()} />; // once, not in each card
   return (
     <div className={css.page}>
-      <Headline totals={totals} />
+      <Headline totals={totals} results={{ now: results.data, before }} goals={goals.data} />
       <TopLists />
+      <Goals goals={goals} results={results} before={before} />
       {totals.data && <Freshness report={totals.data} />}
     </div>
   );

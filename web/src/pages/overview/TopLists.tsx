@@ -6,6 +6,7 @@ import * as names from '../../format/names';
 import { Answer } from '../../parts/Answer';
 import { BarList, type Bar } from '../../parts/BarList';
 import { Card, Tabs } from '../../parts/Card';
+import { CountryBadge } from '../../parts/CountryBadge';
 import { toggle } from '../../state/filters';
 import { useParam, useView } from '../../state/url';
 import css from './Overview.module.css';
@@ -95,7 +96,7 @@ const empty = (metric: string) => (d: { data: unknown[] | null }) => (d.data ?? 
 
 const barOf = (r: Row, { dim, metric }: List): Bar => {
   const v = text(r, dim);
-  return { key: v, label: names.value(dim, v), value: number(r, metric) ?? 0, icon: dim === 'country' ? <span className={css.flag} aria-hidden>{names.flag(v)}</span> : undefined };
+  return { key: v, label: names.value(dim, v), value: number(r, metric) ?? 0, icon: dim === 'country' ? <CountryBadge code={v} /> : undefined };
 };
 
 /** The groups as bars. With onMore the last of them makes a button that leads to more; `sought` keeps those that contain it. */

@@ -6,6 +6,7 @@ import { duration, exact } from '../../format/numbers';
 import { clock, dayLong } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
+import { CountryBadge } from '../../parts/CountryBadge';
 import { Freshness } from '../../parts/Freshness';
 import { Facts } from './Facts';
 import { Back, deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
@@ -52,7 +53,7 @@ function Head({ session: s }: { session: SessionDetail }) {
           ['Page views', exact(s.pageviews)],
           ['Source', sourceOf(s)],
           ['Channel', names.value('channel', s.channel ?? '')],
-          ['Place', <span key="p"><span aria-hidden>{names.flag(s.country)}</span> {placeOf(s)}</span>],
+          ['Place', <span key="p"><CountryBadge code={s.country} /> {placeOf(s)}</span>],
           ['Device', [s.browser && s.device ? names.value('device', s.device) : '', deviceOf(s)].filter(Boolean).join(', ')],
           ['Entry page', s.entry_path || '–'],
           ['Exit page', s.exit_path || '–'],

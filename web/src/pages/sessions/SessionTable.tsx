@@ -5,6 +5,7 @@ import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { compact, duration } from '../../format/numbers';
 import { clock, dayLong, moment } from '../../format/time';
+import { CountryBadge } from '../../parts/CountryBadge';
 import { today } from '../../state/range';
 import { deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
 import css from './Sessions.module.css';
@@ -80,7 +81,7 @@ function Row({ session: s, who }: { session: Session; who: boolean }) {
       </td>
       <td className={css.place}>
         <span className="cut" title={placeOf(s)}>
-          <span aria-hidden>{names.flag(s.country)}</span> {placeOf(s)}
+          <CountryBadge code={s.country} /> {placeOf(s)}
         </span>
       </td>
       <td className={css.device}>
