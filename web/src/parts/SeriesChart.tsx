@@ -37,7 +37,7 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
           min: 0,
           minInterval: metric.kind === 'count' ? 1 : 0,
           splitNumber: height < 180 ? 2 : 4,
-          axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => (metric.kind === 'decimal' && Number.isInteger(v) ? show(v, 'count') : showAs(metric, v)) },
+          axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => (metric.kind === 'decimal' && Number.isInteger(v) ? show(v, 'count') : showAs(metric, v).replace(/\.00$/, '')) },
           splitLine: { lineStyle: { color: c('line') } },
         },
         tooltip: {

@@ -5,9 +5,9 @@ import { useSaveGoal, type Goal } from '../../api/saved';
 import * as names from '../../format/names';
 import { ProblemNotice } from '../../parts/Answer';
 import { EventPicker } from '../../parts/EventPicker';
+import { Field, FieldChips } from '../../parts/Field';
 import { FilterChips } from '../../parts/FilterChips';
 import { parseFilter, writeFilter, type Filter } from '../../state/filters';
-import css from './GoalForm.module.css';
 
 const fields = ['name', 'type', 'filter', 'value'];
 
@@ -64,7 +64,7 @@ export default function GoalForm({ goal, onClose }: { goal?: Goal; onClose: () =
             />
           </Field>
           <Field label="Only when" error={wrong('filter')}>
-            <div className={css.chips}>
+            <FieldChips>
               <FilterChips
                 small
                 filters={filters}
@@ -73,7 +73,7 @@ export default function GoalForm({ goal, onClose }: { goal?: Goal; onClose: () =
                   if (at === 'filter') save.reset();
                 }}
               />
-            </div>
+            </FieldChips>
           </Field>
           <NumberInput label="Value of one conversion" description="In a unit of your own; leave it empty if the events carry their revenue." value={value} onChange={setValue} hideControls error={wrong('value')} w={220} />
           {problem && !fields.includes(at) && <ProblemNotice error={problem} />}
@@ -88,20 +88,5 @@ export default function GoalForm({ goal, onClose }: { goal?: Goal; onClose: () =
         </Stack>
       </form>
     </Modal>
-  );
-}
-
-function Field({ label, says, error, children }: { label: string; says?: string; error?: string; children: React.ReactNode }) {
-  return (
-    <div role="group" aria-label={label}>
-      <div className={css.label}>{label}</div>
-      {says && <div className={css.says}>{says}</div>}
-      {children}
-      {error && (
-        <div className={css.error} role="alert">
-          {error}
-        </div>
-      )}
-    </div>
   );
 }

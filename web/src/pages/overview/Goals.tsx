@@ -116,6 +116,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
   const money = goals.some((g) => hasMoney(of(results, g)));
   const rows = goals.map((g) => ({ g, now: of(results, g) })).toSorted((a, b) => (b.now?.conversions ?? -1) - (a.now?.conversions ?? -1));
   return (
+    <div className={css.scroll}>
     <table className={css.table}>
       <thead>
         <tr>
@@ -155,6 +156,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
         ))}
       </tbody>
     </table>
+    </div>
   );
 }
 

@@ -73,12 +73,13 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
       {gone ? (
         <Notice title="This goal is gone">Choose one of the numbers above.</Notice>
       ) : waits ? null : (
-        <Series line={line} currencies={line.metric.id === 'revenue' ? currencies : []} currency={currency ?? ''} onCurrency={(c) => setCurrency(c === (currencies[0] || 'none') ? '' : c)} />
+        <Series key={line.metric.currency} line={line} currencies={line.metric.id === 'revenue' ? currencies : []} currency={currency ?? ''} onCurrency={(c) => setCurrency(c === (currencies[0] || 'none') ? '' : c)} />
       )}
     </section>
   );
 }
 
+/** The series of a line. Amounts of one currency must not stand for a moment as those of another: it is another series for each. */
 function Series({ line, currencies, currency, onCurrency }: { line: Line; currencies: string[]; currency: string; onCurrency: (c: string) => void }) {
   const scope = useScope();
   const scopeBefore = useScope(true);
