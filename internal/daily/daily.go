@@ -19,7 +19,7 @@ import (
 
 // EngineTable is the table, Table its full name.
 const (
-	EngineTable = "day_totals"
+	EngineTable = "day_totals_2"
 	Table       = rollup.Database + "." + EngineTable
 )
 
@@ -61,11 +61,14 @@ func Find(name string) (Dim, bool) {
 	return Dims[i], true
 }
 
+// DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
+func DropFormerSQL() []string { return []string{"DROP TABLE IF EXISTS " + rollup.Database + ".day_totals SYNC"} }
+
 // CreateSQL are the statements that create the tables unless they exist.
 func CreateSQL() []string { return []string{totalsSQL(), visitsSQL()} }
 
 // totalsSQL is the statement for the table of totals. Its columns are those of a rollup (package rollup), for value of dim and time, the start
-// of the dim's step; revenue is sum(props_num['revenue']). Values stand before times in the key, so that the states of the values
+// of the dim's step; revenue is sum(props_num['revenue']). Of clients, at most rollup.ExactClients+1 hashes are kept; of more the sample tells. Values stand before times in the key, so that the hashes of the values
 // that are shown are read without those of the others: of a day with ten thousand pages a few hundred rows. Inserts are synced before they are answered.
 func totalsSQL() string {
 	return "CREATE TABLE IF NOT EXISTS " + Table + `
@@ -78,8 +81,8 @@ func totalsSQL() string {
     is_bot Bool,
     events UInt64,
     pageviews UInt64,
-    clients AggregateFunction(uniq, String),
-    client_set AggregateFunction(` + rollup.ClientSet("") + `, UInt64),
+    clients Array(UInt64),
+    sample Array(UInt64),
     amount Float64,
     revenue Float64,
     _version UInt64
@@ -101,10 +104,10 @@ func TotalSQL(tenant string, start time.Time, version, main, late uint64) string
 		if d.Name != "" {
 			keys, value = keys+", "+d.Name, "toString("+d.Name+")"
 		}
-		parts[i] = fmt.Sprintf("SELECT tenant, site_id, '%s' AS dim, %s AS value, %s AS time, is_bot, count() AS events, countIf(type = 'pageview') AS pageviews, uniqStateIf(client_id, client_id != '') AS clients, %s(%s, client_id != '') AS client_set, sum(props_num['value']) AS amount, sum(props_num['revenue']) AS revenue\nFROM %s\nWHERE %s\nGROUP BY %s",
-			d.Name, value, d.bucket("ts"), rollup.ClientSet("StateIf"), rollup.ClientHash("client_id"), rollup.Events, where, keys)
+		parts[i] = fmt.Sprintf("SELECT tenant, site_id, '%s' AS dim, %s AS value, %s AS time, is_bot, count() AS events, countIf(type = 'pageview') AS pageviews, %s AS clients, %s AS sample, sum(props_num['value']) AS amount, sum(props_num['revenue']) AS revenue\nFROM %s\nWHERE %s\nGROUP BY %s",
+			d.Name, value, d.bucket("ts"), rollup.HashesSQL(rollup.InClients, rollup.ExactClients+1), rollup.HashesSQL(rollup.InSample, rollup.CellClients), rollup.Events, where, keys)
 	}
-	return "INSERT INTO " + Table + " (tenant, site_id, dim, value, time, is_bot, events, pageviews, clients, client_set, amount, revenue, _version)\nSELECT tenant, site_id, dim, value, time, is_bot, events, pageviews, clients, client_set, amount, revenue, toUInt64(" +
+	return "INSERT INTO " + Table + " (tenant, site_id, dim, value, time, is_bot, events, pageviews, clients, sample, amount, revenue, _version)\nSELECT tenant, site_id, dim, value, time, is_bot, events, pageviews, clients, sample, amount, revenue, toUInt64(" +
 		strconv.FormatUint(version, 10) + ")\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)"
 }
 

@@ -50,8 +50,8 @@ FROM numbers(10000)`)
 	testkit.Exec(t, c, daily.VisitsSQL("a", day, version, main, late))
 	testkit.Exec(t, c, daily.VisitsSQL("b", day, version+1, 100, 100))
 	where := fmt.Sprintf("tenant = 'a' AND toDate(ts) = '2026-01-31' AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)", main, late)
-	measures := "sum(events), sum(pageviews), uniqMerge(clients), arraySort(groupUniqArrayMerge(100001)(client_set)), sum(amount), sum(revenue)"
-	raw := "count(), countIf(type = 'pageview'), uniqIf(client_id, client_id != ''), arraySort(groupUniqArrayIf(" + rollup.ClientHash("client_id") + ", client_id != '')), sum(props_num['value']), sum(props_num['revenue'])"
+	measures := "sum(events), sum(pageviews), arraySort(groupUniqArrayArray(clients)), arraySort(groupUniqArrayArray(sample)), sum(amount), sum(revenue)"
+	raw := "count(), countIf(type = 'pageview'), arraySort(" + rollup.HashesSQL(rollup.InClients, 1000) + "), arraySort(" + rollup.HashesSQL(rollup.InSample, 1000) + "), sum(props_num['value']), sum(props_num['revenue'])"
 	for _, d := range daily.Dims {
 		bucket, value := "toStartOfDay(ts, 'UTC')", "''"
 		if d.Step == time.Hour {

@@ -120,7 +120,8 @@ func (v *view) measures() []measure {
 	out := []measure{{"events", "UInt64", "toUInt64(_e.events)", "count()", "sum(_u.events)"}}
 	// A state tells whether a client that one can guess is in it, so it is there only where client ids are to be seen as they are.
 	if v.masks["client_id"] == "" {
-		out = append(out, measure{"clients", "AggregateFunction(uniq, String)", "_e.clients", "uniqStateIf(_e.client_id, _e.client_id != '')", "uniqMergeState(_u.clients)"})
+		out = append(out, measure{"clients", "AggregateFunction(uniq, UInt64)", "arrayReduce('uniqState', arrayConcat(_e.clients, _e.sample))",
+			"uniqStateIf(" + rollup.ClientHash("_e.client_id") + ", _e.client_id != '')", "uniqMergeState(_u.clients)"})
 	}
 	if v.masksNumbers() {
 		const null = "CAST(NULL AS Nullable(Float64))"

@@ -169,7 +169,7 @@ type Report struct {
 	From          string             `json:"from" doc:"Start of the range."`
 	To            string             `json:"to" doc:"End of the range, not included."`
 	Totals        Row                `json:"totals,omitempty" doc:"The metrics over the whole range, all groups together."`
-	Approximate   map[string]float64 `json:"approximate,omitempty" doc:"Metrics of which some numbers are estimated, with the relative error that 95 of 100 such numbers keep. visitors are exact up to 100000; above, a sketch estimates them."`
+	Approximate   map[string]float64 `json:"approximate,omitempty" doc:"Metrics of which some numbers are estimated, with the relative error that 95 of 100 such numbers keep. visitors are exact up to 100000; above, a sample of an eighth estimates them."`
 	AsOf          string             `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`
 	CompleteUntil string             `json:"complete_until" doc:"Numbers of times before this are settled; later events may still arrive for those after it."`
 	Previous      *Part              `json:"previous,omitempty" doc:"The same question about the time just before."`

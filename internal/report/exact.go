@@ -11,55 +11,61 @@ import (
 	"weir/internal/rollup"
 )
 
-// Visitors are counted exactly up to ExactVisitors in each number of an answer. More are estimated by a sketch.
+// Visitors are counted exactly up to ExactVisitors in each number of an answer. More are estimated by a sample.
 //
-// Exactly: a set of 64-bit hashes of the client ids (rollup.ClientSet), which stops to grow at one more than ExactVisitors. Two of
-// 100 000 share a hash with a probability of 3·10⁻¹⁰ (n²/2⁶⁵).
+// Exactly: a set of 64-bit hashes of the client ids (rollup.ClientHash). Two of 100 000 share a hash with a probability of 3·10⁻¹⁰ (n²/2⁶⁵). The hashes that are not in
+// the sample stop to be collected at one more than ExactVisitors.
 //
-// The sketch is the engine's uniq: adaptive sampling of hashes (Wegman's, analysed by P. Flajolet, "On adaptive sampling", Computing 34, 1990). It keeps
-// the hashes that end in d zero bits, with d such that at most 65 536 remain, and more than half as many: the estimate's
-// standard error is at most 1/√32 768 = 0.55 % (each hash is kept with probability p = 2^-d: √((1-p)/(n·p))).
+// The sample are the hashes that rollup.SampleShare divides, so each with the probability p = 1/8. Times 8, their number is that of all with a standard error of
+// √((1-p)/(n·p)) = √(7/n): 0.84 % of 100 000, and less of more. They are counted by the engine's uniq, which begins to sample for its part behind 65 536, with an error of at
+// most 1/√32 768 = 0.55 % (P. Flajolet, "On adaptive sampling", Computing 34, 1990): both together are below 0.84 % for every n.
 const ExactVisitors = rollup.ExactClients
 
-// visitorsError is the relative error of the sketch that 95 of 100 answers keep: two standard errors.
-const visitorsError = 0.011
+// visitorsError is the relative error of the estimate that 95 of 100 answers keep: two standard errors.
+const visitorsError = 0.017
+
+// fullSet is how large a set of hashes must be to say that there are more than ExactVisitors.
+const fullSet = ExactVisitors + 1
 
 // precision is how a statement counts visitors.
 type precision int
 
 const (
-	exactly precision = iota // by sets: ExactVisitors+1 stands for any larger number
-	both                     // by sets, and by the sketch where they are full
-	roughly                  // by the sketch only
+	exactly precision = iota // those that are not more than ExactVisitors exactly, the others by the sample
+	roughly                  // by the sample only, an eighth of what there is to read
 )
 
-// surelyMore is what the sketch must say at least for there to be more than ExactVisitors: 18 standard errors above.
+// surelyMore is what the sample must say at least for there to be more than ExactVisitors: 12 standard errors above.
 const surelyMore = ExactVisitors + ExactVisitors/10
 
-// sketches says whether the statement reads sketches.
-func (b *builder) sketches() bool {
-	series := b.q.Interval != "" && len(b.q.GroupBy) > 0 && b.q.Metrics[0] == Visitors // it ranks by them
-	return b.precision != exactly || series
-}
-
-// merge is the value of a metric from the states of its parts.
+// merge is the value of a metric from those of its parts.
 func (b *builder) merge(metric string) string {
 	if metric != Visitors {
 		return "sum(part_" + metric + ")"
 	}
-	set := "length(" + rollup.ClientSet("Merge") + "(part_set))"
-	sketch := "uniqMerge(part_" + Visitors + ")"
-	switch b.precision {
-	case exactly:
-		return set
-	case roughly:
-		return sketch
+	estimate := fmt.Sprintf("%d * uniqArray(part_sample)", rollup.SampleShare)
+	if b.precision == roughly {
+		return estimate
 	}
-	return fmt.Sprintf("if(%s > %d, greatest(%s, %d), %[1]s)", set, ExactVisitors, sketch, ExactVisitors+1)
+	// A set that is not full is of less than fullSet, and so is every set that it was made of: then the sample counts exactly, too.
+	return fmt.Sprintf("if(length(%s(part_clients) AS others) >= %d, greatest(%s, %[2]d), length(others) + uniqExactArray(part_sample))", rollup.UnionSQL(fullSet), fullSet, estimate)
 }
 
-// counts asks by a plan, as often as it takes to count visitors right. Small sites, which most are, need one statement; so do large ones, once it
-// is known of a question that its numbers are large.
+// total is the value of a metric of all intervals of a group, by which the groups of a series are ranked; over is the window of the group.
+func (b *builder) total(metric, over string) string {
+	if metric != Visitors {
+		return "sum(sum(part_" + metric + ")) " + over
+	}
+	estimate := fmt.Sprintf("%d * uniqArrayMerge(uniqArrayState(part_sample)) %s", rollup.SampleShare, over)
+	if b.precision == roughly {
+		return estimate
+	}
+	all := "uniqArrayMerge(uniqArrayState(arrayConcat(part_clients, part_sample))) " + over
+	return fmt.Sprintf("if(%s > %d, greatest(%[1]s, %[3]s), %[1]s)", all, ExactVisitors, estimate)
+}
+
+// counts asks by a plan, as often as it takes to count visitors right: once, or twice if what was large is not any more. Of a question whose numbers are all large, the sample is read only,
+// once that is known.
 func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
 	at := slices.Index(q.Metrics, Visitors)
 	if at < 0 {
@@ -71,35 +77,29 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 	if err != nil || overtaken {
 		return rows, overtaken, err
 	}
-	least, most := extremes(rows, len(q.names())-len(q.Metrics)+at)
-	if mode == exactly && most > ExactVisitors || mode == roughly && least < surelyMore {
-		mode = both
+	least := leastCount(rows, len(q.names())-len(q.Metrics)+at)
+	if mode == roughly && least < surelyMore {
+		mode = exactly
 		if rows, overtaken, err = r.ask(ctx, t, q, p, mode); err != nil || overtaken {
 			return rows, overtaken, err
 		}
-		least, most = extremes(rows, len(q.names())-len(q.Metrics)+at)
+		least = leastCount(rows, len(q.names())-len(q.Metrics)+at)
 	}
-	switch {
-	case most <= ExactVisitors: // of nothing too
-		r.large.set(key, exactly)
-	case least >= surelyMore:
-		r.large.set(key, roughly)
-	default:
-		r.large.set(key, both)
+	if least >= surelyMore {
+		mode = roughly
 	}
+	r.large.set(key, mode)
 	return rows, overtaken, nil
 }
 
-// extremes are the least and the greatest number in a column, both 0 if there is none; a 0 is always right and does not count.
-func extremes(rows []Row, column int) (least, most uint64) {
+// leastCount is the least number in a column, 0 if there is none; a 0 is always right and does not count.
+func leastCount(rows []Row, column int) (least uint64) {
 	for _, row := range rows {
-		n := countOf(row.values[column])
-		if n > 0 && (least == 0 || n < least) {
+		if n := countOf(row.values[column]); n > 0 && (least == 0 || n < least) {
 			least = n
 		}
-		most = max(most, n)
 	}
-	return least, most
+	return least
 }
 
 func countOf(v any) uint64 {

@@ -122,8 +122,9 @@ func (b *builder) groups() []string {
 	return keys
 }
 
-// Each part of the UNION has the keys, the partial states of the metrics (events, pageviews, sketch of clients, value, set of clients), and the
-// _seq seen in the rollup, by writer.
+// Each part of the UNION has the keys, partial values of the metrics (events, pageviews, value; of visitors the hashes that are in the sample, and the
+// others), and the _seq seen in the rollup, by writer. What is read of rollups and totals is not grouped before: their rows are few, and to unite sets twice
+// would take twice as long.
 
 // parts are all of the UNION: the totals of days, what came to these since, and the rest of the range by rollup and raw events.
 func (b *builder) parts(scope, where string, p plan) []string {
@@ -175,22 +176,33 @@ func (b *builder) span(scope, where string, p plan, s span, n string) []string {
 
 // read reads events.
 func (b *builder) read(scope, where string, p plan, cond string) string {
-	return "SELECT " + b.list("ts", []string{"count()", "countIf(type = 'pageview')", "uniqStateIf(client_id, client_id != '')", "sum(props_num['value'])",
-		rollup.ClientSet("StateIf") + "(" + rollup.ClientHash("client_id") + ", client_id != '')"},
-		p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
+	return "SELECT " + b.list("ts", partials{"count()", "countIf(type = 'pageview')", "sum(props_num['value'])",
+		rollup.HashesSQL(rollup.InSample, rollup.CellClients), rollup.HashesSQL(rollup.InClients, fullSet)}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
 		"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
 }
 
 func (b *builder) fromRollup(scope, where string, p plan, n string) string {
 	cond := b.between("time", "rfrom"+n, p.from, "rto"+n, p.to)
-	seen := func(w int) string { return fmt.Sprintf("maxIf(_seq, _writer = %d)", w) }
-	return "SELECT " + b.list("time", []string{"sum(events)", "sumIf(events, type = 'pageview')", "uniqMergeState(clients)", "sum(value)", rollup.ClientSet("MergeState") + "(client_set)"},
-		true, seen(writerMain), seen(writerLate)) +
-		"\nFROM " + p.rollup.Table() + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
+	seen := func(w int) string { return fmt.Sprintf("if(_writer = %d, _seq, 0)", w) }
+	return "SELECT " + b.list("time", partials{"events", "if(type = 'pageview', events, 0)", "value", "sample", "clients"}, true, seen(writerMain), seen(writerLate)) +
+		"\nFROM " + p.rollup.Table() + "\nWHERE " + scope + " AND " + cond + where
 }
 
-// list is the select list of one part: keys, the states that the metrics need, and what was seen.
-func (b *builder) list(clock string, states []string, withSeen bool, seen1, seen2 string) string {
+// partials are the expressions of a part for the metrics.
+type partials struct{ events, pageviews, value, sample, clients string }
+
+func (p partials) of(metric string) string {
+	switch metric {
+	case Events:
+		return p.events
+	case Pageviews:
+		return p.pageviews
+	}
+	return p.value
+}
+
+// list is the select list of one part: keys, the values that the metrics need, and what was seen.
+func (b *builder) list(clock string, p partials, withSeen bool, seen1, seen2 string) string {
 	var cols []string
 	if b.q.Interval != "" {
 		cols = append(cols, b.bucket(clock)+" AS bucket")
@@ -198,13 +210,15 @@ func (b *builder) list(clock string, states []string, withSeen bool, seen1, seen
 	for i, d := range b.q.GroupBy {
 		cols = append(cols, b.dim(d, "k"+strconv.Itoa(i))+" AS g"+strconv.Itoa(i))
 	}
-	for i, m := range metricNames {
-		if slices.Contains(b.q.Metrics, m) && (m != Visitors || b.sketches()) {
-			cols = append(cols, states[i]+" AS part_"+m)
+	for _, m := range metricNames {
+		if m != Visitors && slices.Contains(b.q.Metrics, m) {
+			cols = append(cols, p.of(m)+" AS part_"+m)
 		}
 	}
-	if slices.Contains(b.q.Metrics, Visitors) && b.precision != roughly {
-		cols = append(cols, states[len(metricNames)]+" AS part_set")
+	if slices.Contains(b.q.Metrics, Visitors) {
+		if cols = append(cols, p.sample+" AS part_sample"); b.precision == exactly {
+			cols = append(cols, p.clients+" AS part_clients")
+		}
 	}
 	if withSeen {
 		cols = append(cols, seen1+" AS part_seen1", seen2+" AS part_seen2")
@@ -223,8 +237,7 @@ func (b *builder) ranked(p plan, parts string) string {
 	}
 	series := b.q.Interval != "" && len(b.q.GroupBy) > 0
 	if series {
-		m := b.q.Metrics[0]
-		merged = append(merged, mergeAll(m)+" OVER (PARTITION BY "+strings.Join(b.groups(), ", ")+") AS total")
+		merged = append(merged, b.total(b.q.Metrics[0], "OVER (PARTITION BY "+strings.Join(b.groups(), ", ")+")")+" AS total")
 	}
 	inner := "SELECT " + strings.Join(merged, ", ") + "\nFROM (\n" + parts + "\n)" + b.groupBy()
 	if len(b.q.GroupBy) == 0 {
@@ -235,15 +248,6 @@ func (b *builder) ranked(p plan, parts string) string {
 		by = "total"
 	}
 	return "SELECT *, dense_rank() OVER (ORDER BY " + by + " DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + inner + "\n)"
-}
-
-// mergeAll merges the merged states of a group's intervals: how the groups of a series are ranked. Of visitors it takes the sketch, whose states
-// are cheap to look at again and again.
-func mergeAll(metric string) string {
-	if metric == Visitors {
-		return "uniqMerge(uniqMergeState(part_" + metric + "))"
-	}
-	return "sum(sum(part_" + metric + "))"
 }
 
 // outer is the final select list.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"weir/internal/daily"
-	"weir/internal/rollup"
 	"weir/internal/session"
 	"weir/internal/tenant"
 )
@@ -158,10 +157,9 @@ func (b *builder) fromTotals(scope string, p plan) string {
 	}
 	b.inTotals = true
 	defer func() { b.inTotals = false }()
-	return "SELECT " + b.list("time", []string{"sum(events)", "sum(pageviews)", "uniqMergeState(clients)", "sum(amount)", rollup.ClientSet("MergeState") + "(client_set)"},
-		p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
+	return "SELECT " + b.list("time", partials{"events", "pageviews", "amount", "sample", "clients"}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
 		"\nFROM " + daily.Table + "\nWHERE " + scope + " AND dim = " + b.text("totals", dim.Name) + " AND (" + strings.Join(times, " OR ") + ") AND _version IN (" + strings.Join(versions, ", ") + ")" +
-		b.filters() + botsCondition(b.q.Bots) + b.groupBy()
+		b.filters() + botsCondition(b.q.Bots)
 }
 
 // narrowed is the question about the groups that are shown only, when its visitors need not be counted for the others: they are ranked by another

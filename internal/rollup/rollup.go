@@ -9,11 +9,14 @@ import "time"
 // Rollup is one version of a derived table. Its columns are tenant, site_id,
 // time (DateTime UTC, start of the step), Dims (as in events), _writer, and the measures
 //
-//	events     SimpleAggregateFunction(sum, UInt64)                    number of events
-//	clients    AggregateFunction(uniq, String)                         uniqState(client_id) of events with a client id
-//	client_set AggregateFunction(groupUniqArray(ExactClients+1), UInt64) their hashes (ClientHash), all of them up to that many
-//	value      SimpleAggregateFunction(sum, Float64)                   sum of props_num['value']
-//	_seq       SimpleAggregateFunction(max, UInt64)                    highest _seq that the cell holds
+//	events  SimpleAggregateFunction(sum, UInt64)   number of events
+//	clients SimpleAggregateFunction(groupUniqArrayArray(CellClients), Array(UInt64)) hashes (ClientHash) of their clients, the empty one not among them, but for those of
+//	sample  the same: the hashes that SampleShare divides, about one of so many, chosen by nothing but the hash
+//	value   SimpleAggregateFunction(sum, Float64)  sum of props_num['value']
+//	_seq    SimpleAggregateFunction(max, UInt64)   highest _seq that the cell holds
+//
+// Hashes stand in plain arrays, not in states of an aggregate function: to read a state of a thousand hashes, the engine makes a hash table and fills it; that
+// takes four times as long as to take the hashes of an array, and three times at a merge.
 //
 // It is an AggregatingMergeTree, partitioned by month, ordered by
 // (tenant, site_id, time, Dims…, _writer): cells must be summed at read time.
@@ -26,19 +29,25 @@ type Rollup struct {
 	Dims    []string      // columns of events
 }
 
-// ExactClients is how many different clients of any set of cells are counted exactly. A set of more stays at
-// ExactClients+1 hashes, which says no more than that there are more: clients tells how many, approximately.
+// ExactClients is how many different clients of any set of cells are counted exactly.
 const ExactClients = 100_000
+
+// SampleShare is of how many hashes of clients one is in the sample: of very many clients it is enough to read that.
+const SampleShare = 8
+
+// CellClients bounds the hashes of a cell, so that no merge takes more memory than there is: in clients and in sample at most so many. Clients of an hour
+// beyond are not counted: from 33 million on.
+const CellClients = 1 << 22
 
 // All lists the current version of every rollup, finest use first.
 var All = []Rollup{
-	{"rollup_minute", 2, time.Minute, []string{"type", "is_bot"}},
-	{"rollup_hour_page", 2, time.Hour, []string{"type", "host", "path", "is_bot"}},
-	{"rollup_hour_audience", 2, time.Hour, []string{"type", "country", "device", "browser", "os", "referrer_host", "channel", "utm_source", "utm_medium", "utm_campaign", "is_bot"}},
+	{"rollup_minute", 3, time.Minute, []string{"type", "is_bot"}},
+	{"rollup_hour_page", 3, time.Hour, []string{"type", "host", "path", "is_bot"}},
+	{"rollup_hour_audience", 3, time.Hour, []string{"type", "country", "device", "browser", "os", "referrer_host", "channel", "utm_source", "utm_medium", "utm_campaign", "is_bot"}},
 }
 
 // Former lists the tables of earlier versions. They are dropped at start: a question reads the events that the current version does not hold yet.
-var Former = []string{"rollup_minute", "rollup_hour_page", "rollup_hour_audience"}
+var Former = []string{"rollup_minute", "rollup_hour_page", "rollup_hour_audience", "rollup_minute_2", "rollup_hour_page_2", "rollup_hour_audience_2"}
 
 // Positions tells how far a rollup has come: for each writer (1 the main
 // stream, 2 the late one) the highest _seq whose rows it holds. Rows of events with a

@@ -29,10 +29,20 @@ func (r Rollup) Table() string { return Database + "." + r.ID() }
 // (n²/2⁶⁵, the birthday bound).
 func ClientHash(clientID string) string { return "sipHash64(" + clientID + ")" }
 
-// ClientSet is the aggregate function of sets of clients with its parameter; suffix is State, Merge and the like.
-func ClientSet(suffix string) string {
-	return fmt.Sprintf("groupUniqArray%s(%d)", suffix, ExactClients+1)
+// Of which part of the clients an expression speaks.
+const (
+	InClients = "!= 0" // those that are not in the sample
+	InSample  = "= 0"
+)
+
+// HashesSQL is the aggregate expression over events for the hashes of one part of their clients, at most limit of them: an array.
+func HashesSQL(part string, limit int) string {
+	hash := ClientHash("client_id")
+	return fmt.Sprintf("groupUniqArrayIf(%d)(%s, client_id != '' AND %s %% %d %s)", limit, hash, hash, SampleShare, part)
 }
+
+// UnionSQL is the aggregate function of arrays of hashes that holds each once, at most limit of them.
+func UnionSQL(limit int) string { return fmt.Sprintf("groupUniqArrayArray(%d)", limit) }
 
 // DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
 func DropFormerSQL() []string {
@@ -58,8 +68,8 @@ func (r Rollup) CreateSQL() string {
 	}
 	fmt.Fprintf(&b, `    _writer UInt16,
     events SimpleAggregateFunction(sum, UInt64),
-    clients AggregateFunction(uniq, String),
-    client_set AggregateFunction(%s, UInt64),
+    clients SimpleAggregateFunction(%[1]s, Array(UInt64)),
+    sample SimpleAggregateFunction(%[1]s, Array(UInt64)),
     value SimpleAggregateFunction(sum, Float64),
     _seq SimpleAggregateFunction(max, UInt64),
     INDEX seq _seq TYPE minmax GRANULARITY 1
@@ -67,7 +77,7 @@ func (r Rollup) CreateSQL() string {
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
 PRIMARY KEY (tenant, site_id, time)
-`, ClientSet(""))
+`, UnionSQL(CellClients))
 	fmt.Fprintf(&b, "ORDER BY (%s, _writer)\n", r.key())
 	b.WriteString("SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1")
 	return b.String()
@@ -87,13 +97,13 @@ func (r Rollup) AdvanceSQL(writer uint16, from, to uint64, month *int) string {
 	for _, d := range r.Dims {
 		b.WriteString(", " + d)
 	}
-	b.WriteString(", _writer, events, clients, client_set, value, _seq)\n")
+	b.WriteString(", _writer, events, clients, sample, value, _seq)\n")
 	fmt.Fprintf(&b, "SELECT tenant, site_id, %s AS time", r.Bucket("ts"))
 	for _, d := range r.Dims {
 		b.WriteString(", " + d)
 	}
-	fmt.Fprintf(&b, ", toUInt16(%d), count(), uniqStateIf(client_id, client_id != ''), %s(%s, client_id != ''), sum(props_num['value']), toUInt64(%d)\n",
-		writer, ClientSet("StateIf"), ClientHash("client_id"), to)
+	fmt.Fprintf(&b, ", toUInt16(%d), count(), %s, %s, sum(props_num['value']), toUInt64(%d)\n",
+		writer, HashesSQL(InClients, CellClients), HashesSQL(InSample, CellClients), to)
 	fmt.Fprintf(&b, "FROM %s\nWHERE _writer = %d AND _seq > %d AND _seq <= %d", Events, writer, from, to)
 	if month != nil {
 		fmt.Fprintf(&b, " AND toYYYYMM(ts) = %d", *month)

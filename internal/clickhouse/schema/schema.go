@@ -68,9 +68,9 @@ func Migrate(ctx context.Context, e Engine, log *slog.Logger) error {
 			return fmt.Errorf("create %s: %w", r.ID(), err)
 		}
 	}
-	for _, sql := range rollup.DropFormerSQL() {
+	for _, sql := range append(rollup.DropFormerSQL(), daily.DropFormerSQL()...) {
 		if _, err := e.Exec(ctx, clickhouse.Statement{SQL: sql}); err != nil {
-			return fmt.Errorf("drop a former rollup: %w", err)
+			return fmt.Errorf("drop a former table: %w", err)
 		}
 	}
 	for _, sql := range append(session.CreateSQL(), daily.CreateSQL()...) {
