@@ -17,8 +17,7 @@ import (
 // the sample stop to be collected at one more than ExactVisitors.
 //
 // The sample are the hashes that rollup.SampleShare divides, so each with the probability p = 1/8. Times 8, their number is that of all with a standard error of
-// √((1-p)/(n·p)) = √(7/n): 0.84 % of 100 000, and less of more. They are counted by the engine's uniq, which begins to sample for its part behind 65 536, with an error of at
-// most 1/√32 768 = 0.55 % (P. Flajolet, "On adaptive sampling", Computing 34, 1990): both together are below 0.84 % for every n.
+// √((1-p)/(n·p)) = √(7/n): 0.84 % of 100 000, and less of more.
 const ExactVisitors = rollup.ExactClients
 
 // visitorsError is the relative error of the estimate that 95 of 100 answers keep: two standard errors.
@@ -43,7 +42,7 @@ func (b *builder) merge(metric string) string {
 	if metric != Visitors {
 		return "sum(part_" + metric + ")"
 	}
-	estimate := fmt.Sprintf("%d * uniqArray(part_sample)", rollup.SampleShare)
+	estimate := fmt.Sprintf("%d * uniqExactArray(part_sample)", rollup.SampleShare)
 	if b.precision == roughly {
 		return estimate
 	}
