@@ -44,7 +44,7 @@ type Gate struct {
 	now     func() time.Time
 	history *history
 	metrics *metrics
-	tunings map[int]tuning // by the engine's priority
+	tunings map[mode]tuning
 
 	mu      sync.Mutex
 	lanes   [3]lane // cheap, medium, expensive
@@ -68,7 +68,7 @@ func New(cfg Config, d Deps) (*Gate, error) {
 		d.Now = time.Now
 	}
 	cfg = cfg.withDefaults()
-	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, lanes: newLanes(cfg), tunings: newTunings()}
+	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, lanes: newLanes(cfg), tunings: newTunings(cfg.Cores)}
 	var err error
 	g.metrics, err = newMetrics(d.Registerer, g)
 	return g, err

@@ -366,7 +366,8 @@ func TestSettings(t *testing.T) {
 			priority string
 		}{{"a", short, "1"}, {"a", mid, "5"}, {"a", long, "9"}, {"poor", short, "20"}} {
 			s := settings(tc.id, tc.cpu, 0)
-			if s["priority"] != tc.priority || (s["max_threads"] == "1") != (tc.priority != "1") {
+			threads := map[string]string{"1": "", "5": "2", "9": "2", "20": "1"}[tc.priority] // of 2 cores: nobody else asks
+			if s["priority"] != tc.priority || s["max_threads"] != threads {
 				t.Errorf("%s, %v: %v", tc.id, tc.cpu, s)
 			}
 		}
@@ -379,6 +380,9 @@ func TestSettings(t *testing.T) {
 			t.Errorf("a larger query of a tenant that is alone: %v", s)
 		}
 		settings("b", short, 8*time.Second)
+		if s := settings("a", mid, 0); s["priority"] != "5" || s["max_threads"] != "1" {
+			t.Errorf("a medium one while others ask: %v", s)
+		}
 		if s := settings("b", smallBelow, 0); s["priority"] != "3" {
 			t.Errorf("a larger query while others ask: %v", s)
 		}

@@ -19,21 +19,34 @@ const (
 	priorityLast      = 20
 )
 
-// behind makes settings for a statement that must not be felt by others: one thread, small blocks, so that it pauses soon; pauses so short
+// mode is of what the engine is told about a statement.
+type mode struct {
+	priority int
+	alone    bool // no other tenant asks
+}
+
+// behind makes settings for a statement that must not be felt by others: one thread unless no other tenant asks, small blocks, so that it pauses soon; pauses so short
 // that it gets a twentieth of a core at least; and threads that the system's scheduler gives a fifteenth of what others get. The last
 // does nothing where the process may not change priorities (no CAP_SYS_NICE). DESIGN.md has the measurements.
-func behind(priority int) tuning {
+func behind(priority, threads int) tuning {
 	return tuning{
-		"max_threads": "1", "max_block_size": "8192", "priority": strconv.Itoa(priority), "low_priority_query_wait_time_ms": "20",
+		"max_threads": strconv.Itoa(threads), "max_block_size": "8192", "priority": strconv.Itoa(priority), "low_priority_query_wait_time_ms": "20",
 		"os_threads_nice_value_query": "12",
 	}
 }
 
 // newTunings makes all that there are: few, because the engine keeps a connection of a tenant for each.
-func newTunings() map[int]tuning {
-	m := map[int]tuning{priorityCheap: {"priority": strconv.Itoa(priorityCheap)}}
-	for _, p := range []int{priorityAhead, priorityMedium, priorityExpensive, priorityLast} {
-		m[p] = behind(p)
+func newTunings(cores int) map[mode]tuning {
+	m := map[mode]tuning{}
+	for _, alone := range []bool{false, true} {
+		m[mode{priorityCheap, alone}] = tuning{"priority": strconv.Itoa(priorityCheap)}
+		for _, p := range []int{priorityAhead, priorityMedium, priorityExpensive, priorityLast} {
+			threads := 1
+			if alone && p != priorityLast {
+				threads = cores
+			}
+			m[mode{p, alone}] = behind(p, threads)
+		}
 	}
 	return m
 }
@@ -51,7 +64,7 @@ func (t *ticket) Settings() map[string]string {
 	case t.class == usage.Medium:
 		p = priorityMedium
 	}
-	return t.gate.tunings[p]
+	return t.gate.tunings[mode{p, !t.among}]
 }
 
 // How much more than its share makes a tenant one that is ahead.

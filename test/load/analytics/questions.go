@@ -160,7 +160,7 @@ func (b *bench) questions(ctx context.Context) error {
 			a.CPU, a.Rows = 1000*sum.cpu/float64(a.Count), sum.rows/float64(a.Count)
 		}
 		b.res.Questions = append(b.res.Questions, a)
-		b.report("%-55s p50 %7.1f ms  p95 %7.1f ms  %10.0f rows  %s", a.Name, a.P50, a.P95, a.Rows, a.Failed)
+		b.report("%-55s p50 %7.1f ms  p95 %7.1f ms  CPU %7.1f ms  %10.0f rows  %s", a.Name, a.P50, a.P95, a.CPU, a.Rows, a.Failed)
 	}
 	return nil
 }
