@@ -5,6 +5,28 @@ import (
 	"encoding/hex"
 )
 
+// What most texts have nothing of is looked for before the finders go through them byte by byte: an @ or the escape of one …
+func mayHaveEmail(s []byte) bool {
+	return bytes.IndexByte(s, '@') >= 0 || bytes.IndexByte(s, '%') >= 0 && (bytes.Contains(s, escapedAt) || bytes.Contains(s, escapedTwice))
+}
+
+// … as many digits as a card has …
+func mayHaveCard(s []byte) bool {
+	if len(s) < minCard {
+		return false
+	}
+	digits := 0
+	for _, c := range s {
+		if c-'0' < 10 {
+			digits++
+		}
+	}
+	return digits >= minCard
+}
+
+// … and the J of a token's beginning, a rare letter.
+func mayHaveJWT(s []byte) bool { return bytes.IndexByte(s, 'J') >= 0 }
+
 // findEmail finds the first e-mail address at or behind from. In a URL its @ may be written %40, and %2540 in a URL inside of another.
 func findEmail(s []byte, from int) (start, end int, ok bool) {
 	for i := from; i < len(s); i++ {
@@ -276,6 +298,24 @@ var secretParameters = map[string]bool{
 	"magic_link": true, "ticket": true, "csrf": true, "csrf_token": true, "_token": true, "samlresponse": true, "samlrequest": true, "code_verifier": true, "assertion": true, "hash_token": true,
 	"accesstoken": true, "idtoken": true, "refreshtoken": true, "authtoken": true, "clientsecret": true, "resettoken": true, "invitetoken": true, "csrftoken": true,
 }
+
+// shapes are the lengths and first letters of names in lower case: most words are of another, which costs less to see than to look them up.
+type shapes [maxWord + 1]uint32
+
+func shapesOf[V any](names map[string]V) *shapes {
+	var s shapes
+	for name := range names {
+		s[len(name)] |= 1 << (name[0] & 31)
+	}
+	return &s
+}
+
+// has says whether there may be such a name: a letter and its capital share five bits.
+func (s *shapes) has(name []byte) bool {
+	return len(name) > 0 && len(name) <= maxWord && s[len(name)]&(1<<(name[0]&31)) != 0
+}
+
+var maySecretProperty, mayClickID = shapesOf(secretProperties), shapesOf(clickIDs)
 
 // secretProperties are names, in lower case, of properties whose values open something.
 var secretProperties = map[string]bool{

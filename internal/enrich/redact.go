@@ -67,14 +67,17 @@ func (x *redaction) row(r *event.Row) {
 
 // text replaces what the patterns find.
 func (x *redaction) text(s []byte, email action) []byte {
-	if email != keep && (bytes.IndexByte(s, '@') >= 0 || bytes.Contains(s, escapedAt) || bytes.Contains(s, escapedTwice)) {
+	if email != keep && mayHaveEmail(s) {
 		s = x.each(s, email, kindEmail, findEmail)
 	}
-	if x.p.card != keep && len(s) >= minCard {
+	if x.p.card != keep && mayHaveCard(s) {
 		s = x.each(s, x.p.card, kindCard, findCard)
 	}
-	if x.p.token != keep {
+	if x.p.token != keep && mayHaveJWT(s) {
 		s = x.each(s, x.p.token, kindToken, findJWT)
+	}
+	if len(x.p.expressions) == 0 {
+		return s
 	}
 	return x.expressions(s)
 }
@@ -198,9 +201,11 @@ func (p *policy) ofProperty(key []byte) (do action, kind int) {
 	}
 	if p.token != keep {
 		name := key[bytes.LastIndexByte(key, '.')+1:]
-		var buf [maxWord]byte
-		if low := lower(&buf, name); len(low) > 0 && secretProperties[string(low)] {
-			return p.token, kindToken
+		if maySecretProperty.has(name) {
+			var buf [maxWord]byte
+			if low := lower(&buf, name); secretProperties[string(low)] {
+				return p.token, kindToken
+			}
 		}
 	}
 	return keep, 0
@@ -290,8 +295,10 @@ func textOf(r *event.Row, key []byte) []byte {
 // url takes away what of the query does not stay, user and password, and a fragment with parameters. It says what the names of the
 // parameters mean for the channel.
 func (x *redaction) url(u []byte) (out []byte, click string) {
-	q := bytes.IndexAny(u, "?#")
-	at := userInfo(u)
+	q, at := bytes.IndexByte(u, '?'), userInfo(u)
+	if hash := bytes.IndexByte(u, '#'); hash >= 0 && (q < 0 || hash < q) {
+		q = hash
+	}
 	if q < 0 && at < 0 {
 		return u, ""
 	}
@@ -358,6 +365,14 @@ func (x *redaction) fragment(f []byte) {
 
 var utmPrefix = []byte("utm_")
 
+// routed is a parameter's name without what begins some routes.
+func routed(name []byte) []byte {
+	for len(name) > 0 && (name[0] == '/' || name[0] == '!') {
+		name = name[1:]
+	}
+	return name
+}
+
 // parameters appends those that stay, behind sep (0: nothing).
 func (x *redaction) parameters(sep byte, query []byte) (click string) {
 	for len(query) > 0 {
@@ -375,11 +390,21 @@ func (x *redaction) parameters(sep byte, query []byte) (click string) {
 			name, value = param[:i], param[i+1:]
 		}
 		var buf [maxWord]byte
-		low := lower(&buf, bytes.TrimLeft(name, "/!")) // which begin some routes
-		if c := clickIDs[string(low)]; c != "" && len(value) > 0 && (click == "" || c == channelPaid) {
-			click = c
+		low := lower(&buf, routed(name))
+		if bytes.HasPrefix(low, utmPrefix) { // which say nothing of clicks and open nothing
+			if sep != 0 {
+				x.arena = append(x.arena, sep)
+			}
+			sep = '&'
+			x.arena = append(x.arena, param...)
+			continue
 		}
-		if !x.p.keepQueryStrings && !bytes.HasPrefix(low, utmPrefix) && !x.p.parameters[string(low)] {
+		if mayClickID.has(low) && len(value) > 0 {
+			if c := clickIDs[string(low)]; c != "" && (click == "" || c == channelPaid) {
+				click = c
+			}
+		}
+		if !x.p.keepQueryStrings && !x.p.parameters[string(low)] {
 			continue
 		}
 		secret := x.p.token != keep && len(value) > 0 && secretParameters[string(low)]
