@@ -229,6 +229,7 @@ func (a *app) profile() deletion.Place {
 func (a *app) forgetMemory(_ context.Context, t deletion.Target) error {
 	a.cache.Drop(t.Tenant)
 	a.queries.ForgetTenant(t.Tenant)
+	a.reports.ForgetTexts(t.Tenant)
 	a.gate.Forget(t.Tenant)
 	a.limits.ingest.Forget(t.Tenant)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/report"
 	"weir/internal/stream"
+	"weir/internal/stream/profile"
 	"weir/internal/tenant"
 )
 
@@ -62,10 +63,16 @@ func (h siteHealth) Properties(t tenant.ID) (list []report.HealthProperty, leftO
 		}
 		p := report.HealthProperty{Name: q.Name, Kind: q.Kind.String(), Sites: q.Sources, MoreSites: q.MoreSources, FirstSeen: &q.First, LastSeen: &q.Last}
 		p.Kinds, p.Diverges = kindsOf(q.Traits)
-		p.Diverges = p.Diverges || q.Common && q.Kind != (q.Traits&^event.TraitNull).Kind() && q.Traits&^event.TraitNull != 0 && q.Kind == event.PropString
+		p.Diverges = p.Diverges || undeclared(q)
 		list = append(list, p)
 	}
 	return list, s.LeftOut, h.processor.ProfilesComplete()
+}
+
+// undeclared says whether values came that are not of the declared kind: the column had to become wider, or it is of texts and holds something else.
+func undeclared(q profile.PropertyInfo) bool {
+	seen := q.Traits &^ event.TraitNull
+	return q.Common && seen != 0 && (q.Kind != q.Declared || q.Kind == event.PropString && q.Kind != seen.Kind())
 }
 
 // kindsOf names the kinds of values, and says whether they do not go together: whole numbers and others do.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -55,9 +56,11 @@ func (a *app) openMetering(ctx context.Context) error {
 		Book: metering.Book{Currency: c.Currency, CPUSecond: c.CPUSecond, MemoryGBHour: c.MemoryGBHour, ScannedGB: c.ScannedGB, ScannedColdGB: c.ScannedColdGB,
 			StoredGBMonth: c.StoredGBMonth, OutGB: c.OutGB, MillionEvents: c.MillionEvents, CacheHits1000: c.CacheHits1000},
 		Storage: a.storedBytes, Budget: a.budgetOf, Provider: a.cfg.Metering.Provider, Region: a.cfg.Metering.Region,
-		Webhook:   metering.WebhookConfig{Secret: secret, AllowPrivate: a.cfg.Metering.WebhookPrivate},
-		ShapeText: func(id tenant.ID, shape string) string { return a.queries.ShapeText(id, shape) }, // open before anybody asks
-		Logger:    a.log, Registerer: a.reg,
+		Webhook: metering.WebhookConfig{Secret: secret, AllowPrivate: a.cfg.Metering.WebhookPrivate},
+		ShapeText: func(id tenant.ID, shape string) string { // both are open before anybody asks
+			return cmp.Or(a.queries.ShapeText(id, shape), a.reports.ShapeText(id, shape))
+		},
+		Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {
 		return err

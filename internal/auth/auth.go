@@ -90,7 +90,7 @@ func (a *Authenticator) NewKey(role tenant.Role) (key string, hash [32]byte, err
 func Hash(key string) [32]byte { return sha256.Sum256([]byte(key)) }
 
 // Authenticate returns who makes the request, or a problem of status 401 (no key, a wrong or an expired one), 403 (a key of
-// another tenant than the one named) or 404 (the operator named a tenant that does not exist).
+// another tenant than the one named, or of one that is suspended: then with whose it is) or 404 (the operator named a tenant that does not exist).
 func (a *Authenticator) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
 	return a.counted(r, a.cfg.Sessions)
 }
@@ -109,21 +109,34 @@ func (k Keyed) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem
 // AuthenticateKey is Authenticate with a key that the request does not have in its headers but where a foreign protocol puts it: in the body,
 // or in the address.
 func (k Keyed) AuthenticateKey(r *http.Request, key string) (tenant.Principal, *problem.Problem) {
-	p, prob := k.a.byKey(r, "", key)
+	p, prob := k.a.standing(k.a.byKey(r, "", key))
 	return k.a.noted(r, p, prob)
 }
 
 func (a *Authenticator) counted(r *http.Request, s *Sessions) (tenant.Principal, *problem.Problem) {
-	p, prob := a.authenticate(r, s)
+	p, prob := a.standing(a.authenticate(r, s))
 	return a.noted(r, p, prob)
 }
 
-// noted counts a refusal, and hides from the caller whose credentials were refused.
+// standing refuses whoever belongs to a suspended tenant. Operators may look after it.
+func (a *Authenticator) standing(p tenant.Principal, prob *problem.Problem) (tenant.Principal, *problem.Problem) {
+	if prob == nil && p.Role != tenant.RoleOperator {
+		if t, ok := a.cfg.Keys.TenantByID(p.Tenant); ok && !t.Suspended.IsZero() {
+			return p, tenant.Suspended(t.ID, t.SuspendedFor)
+		}
+	}
+	return p, prob
+}
+
+// noted counts a refusal, and hides from the caller whose credentials were refused, unless it is because the tenant is suspended: whose loss that is must be known.
 func (a *Authenticator) noted(r *http.Request, p tenant.Principal, prob *problem.Problem) (tenant.Principal, *problem.Problem) {
 	if prob != nil {
 		a.refused.WithLabelValues(prob.Code).Inc()
 		if a.cfg.Refused != nil {
 			a.cfg.Refused(r, p, prob)
+		}
+		if prob.Code == tenant.CodeSuspended {
+			return p, prob
 		}
 		return tenant.Principal{}, prob
 	}

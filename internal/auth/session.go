@@ -162,6 +162,9 @@ func (s *Sessions) SignIn(r *http.Request, t tenant.ID, email, password string) 
 	case err != nil || !ok:
 		return nil, tenant.Principal{}, problem.New(http.StatusUnauthorized, "wrong_password", "the tenant, the email address or the password is wrong; users of a tenant must name it (tenant), operators name none")
 	}
+	if t, ok := s.cfg.Store.TenantByID(u.Tenant); ok && !t.Suspended.IsZero() {
+		return nil, tenant.Principal{}, tenant.Suspended(t.ID, t.SuspendedFor)
+	}
 	who := tenant.Principal{Tenant: u.Tenant, Role: u.Role, User: catalog.LocalUser(u.ID)}
 	c, err := s.Begin(r, who, u.Name)
 	if err != nil {

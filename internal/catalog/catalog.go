@@ -25,6 +25,9 @@ type Tenant struct {
 	Partitions Range // the tenant's range of log partitions
 	Created    time.Time
 	Deleted    time.Time // zero while it lives
+	// Suspended is since when it takes no events and answers no questions, and SuspendedFor why; zero: it does.
+	Suspended    time.Time
+	SuspendedFor string
 }
 
 // Limits are a tenant's limits; zero means no limit (for Weight: 1). A changed limit holds from the next request on.

@@ -2,10 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+
+	"weir/internal/problem"
 )
 
 // MaskCmd is `weir mask`.
@@ -23,7 +26,8 @@ type mask struct {
 }
 
 type policy struct {
-	Masks []mask `json:"masks"`
+	Masks   []mask `json:"masks"`
+	Version string `json:"masks_version"`
 }
 
 func maskTable(list []mask) func() grid {
@@ -54,8 +58,19 @@ func (c *MaskListCmd) Run(ctx context.Context, p *Process) error {
 	return c.print(p.Out, now.Masks, maskTable(now.Masks))
 }
 
-// changeMasks replaces the masks of a tenant by what change makes of them. Of two that change them at once the last one wins.
-func (s Server) changeMasks(ctx context.Context, tenant string, change func([]mask) ([]mask, error)) (policy, error) {
+// changeMasks replaces the masks of a tenant by what change makes of them. When somebody else changes them meanwhile, it is made of theirs.
+func (s Server) changeMasks(ctx context.Context, tenant string, change func([]mask) ([]mask, error)) (now policy, err error) {
+	for range 5 {
+		now, err = s.changeMasksOnce(ctx, tenant, change)
+		var refused *problem.Problem
+		if !errors.As(err, &refused) || refused.Code != "version_conflict" {
+			break
+		}
+	}
+	return now, err
+}
+
+func (s Server) changeMasksOnce(ctx context.Context, tenant string, change func([]mask) ([]mask, error)) (policy, error) {
 	var now policy
 	if err := s.do(ctx, http.MethodGet, policyPath(tenant), nil, &now); err != nil {
 		return now, err
@@ -67,7 +82,7 @@ func (s Server) changeMasks(ctx context.Context, tenant string, change func([]ma
 	if masks == nil {
 		masks = []mask{}
 	}
-	err = s.do(ctx, http.MethodPatch, policyPath(tenant), map[string]any{"masks": masks}, &now)
+	err = s.do(ctx, http.MethodPatch, policyPath(tenant), map[string]any{"masks": masks, "masks_version": now.Version}, &now)
 	return now, err
 }
 

@@ -10,11 +10,13 @@ import (
 
 // TenantCmd is `weir tenant`.
 type TenantCmd struct {
-	Create TenantCreateCmd `cmd:"" help:"Create a tenant."`
-	List   TenantListCmd   `cmd:"" help:"List the tenants."`
-	Show   TenantShowCmd   `cmd:"" help:"Show a tenant."`
-	Update TenantUpdateCmd `cmd:"" help:"Change fields of a tenant."`
-	Delete TenantDeleteCmd `cmd:"" help:"Delete a tenant: its sources and keys stop working at once, its id is never given again."`
+	Create  TenantCreateCmd  `cmd:"" help:"Create a tenant."`
+	List    TenantListCmd    `cmd:"" help:"List the tenants."`
+	Show    TenantShowCmd    `cmd:"" help:"Show a tenant."`
+	Update  TenantUpdateCmd  `cmd:"" help:"Change fields of a tenant."`
+	Suspend TenantSuspendCmd `cmd:"" help:"Suspend a tenant: its events are refused and its questions not answered; nothing is deleted."`
+	Resume  TenantResumeCmd  `cmd:"" help:"Resume a suspended tenant."`
+	Delete  TenantDeleteCmd  `cmd:"" help:"Delete a tenant: its sources and keys stop working at once, its id is never given again."`
 }
 
 // tenantInfo is a tenant as the API shows it.
@@ -25,17 +27,25 @@ type tenantInfo struct {
 	Retention string    `json:"retention"`
 	Limits    limits    `json:"limits"`
 	Created   time.Time `json:"created"`
+	Suspended *struct {
+		Since  time.Time `json:"since"`
+		Reason string    `json:"reason,omitempty"`
+	} `json:"suspended,omitempty"`
 }
 
 func tenantTable(list ...tenantInfo) func() grid {
 	return func() grid {
-		g := grid{head: []string{"id", "name", "region", "retention", "limits", "created"}}
+		g := grid{head: []string{"id", "name", "region", "retention", "limits", "created", "suspended"}}
 		for _, t := range list {
 			retention := t.Retention
 			if retention == "0" {
 				retention = "for ever"
 			}
-			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, t.Limits.String(), when(t.Created))
+			since := "-"
+			if t.Suspended != nil {
+				since = when(t.Suspended.Since)
+			}
+			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, t.Limits.String(), when(t.Created), since)
 		}
 		return g
 	}
@@ -135,6 +145,39 @@ func (c *TenantUpdateCmd) Run(ctx context.Context, p *Process) error {
 		return err
 	}
 	return c.print(p.Out, t, tenantTable(t))
+}
+
+func suspensionPath(id string) string {
+	return "/api/v1/operator/tenants/" + url.PathEscape(id) + "/suspension"
+}
+
+// TenantSuspendCmd is `weir tenant suspend`.
+type TenantSuspendCmd struct {
+	Server
+	Reason string `help:"Why: the tenant's people see it with every refusal."`
+	ID     string `arg:"" help:"Its id."`
+}
+
+// Run suspends a tenant.
+func (c *TenantSuspendCmd) Run(ctx context.Context, p *Process) error {
+	if err := c.do(ctx, http.MethodPut, suspensionPath(c.ID), map[string]string{"reason": c.Reason}, nil); err != nil {
+		return err
+	}
+	return done(p.Out, "tenant %s is suspended: its events are refused, its questions are not answered, nothing is deleted; weir tenant resume %[1]s", c.ID)
+}
+
+// TenantResumeCmd is `weir tenant resume`.
+type TenantResumeCmd struct {
+	Server
+	ID string `arg:"" help:"Its id."`
+}
+
+// Run resumes a tenant.
+func (c *TenantResumeCmd) Run(ctx context.Context, p *Process) error {
+	if err := c.do(ctx, http.MethodDelete, suspensionPath(c.ID), nil, nil); err != nil {
+		return err
+	}
+	return done(p.Out, "tenant %s takes events and answers questions again", c.ID)
 }
 
 // TenantDeleteCmd is `weir tenant delete`.

@@ -143,6 +143,7 @@ func New(cfg Config) (*API, error) {
 	a.salts = saltSource{catalog: cfg.Catalog}
 	a.registerTenants()
 	a.registerOverview()
+	a.registerSuspension()
 	a.registerSources()
 	a.registerKeys()
 	a.registerUsers()

@@ -38,8 +38,9 @@ type tenantRow struct {
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
 	TenantLoad
-	AtLimit  []string `json:"at_limit" doc:"Limits that it meets now: events_per_second, bytes_per_second, queries, cpu_seconds_per_minute, cpu_seconds_per_hour, scan_bytes_per_hour, budget"`
-	Standing string   `json:"standing" enum:"well,limited,throttled,blocked" doc:"limited: it meets a limit now; throttled, blocked: its budget is spent"`
+	Suspended *suspended `json:"suspended,omitempty"`
+	AtLimit   []string   `json:"at_limit" doc:"Limits that it meets now: events_per_second, bytes_per_second, queries, cpu_seconds_per_minute, cpu_seconds_per_hour, scan_bytes_per_hour, budget"`
+	Standing  string     `json:"standing" enum:"well,limited,throttled,blocked,suspended" doc:"suspended: an operator has stopped it; limited: it meets a limit now; throttled, blocked: its budget is spent"`
 }
 
 type overviewInput struct {
@@ -151,7 +152,7 @@ func matching(all []catalog.Tenant, loads map[tenant.ID]TenantLoad, search strin
 	rows := make([]tenantRow, 0, len(all))
 	for _, t := range all {
 		if search == "" || strings.Contains(string(t.ID), search) || strings.Contains(strings.ToLower(t.Name), search) {
-			rows = append(rows, tenantRow{ID: string(t.ID), Name: t.Name, Created: t.Created, TenantLoad: loads[t.ID]})
+			rows = append(rows, tenantRow{ID: string(t.ID), Name: t.Name, Created: t.Created, TenantLoad: loads[t.ID], Suspended: viewSuspended(t)})
 		}
 	}
 	return rows
@@ -186,6 +187,11 @@ func ordering(by, order string) func(a, b tenantRow) int {
 // stand says how a tenant stands to its limits.
 func (a *API) stand(r *tenantRow) {
 	r.AtLimit, r.Standing = []string{}, "well"
+	defer func() {
+		if r.Suspended != nil {
+			r.Standing = "suspended"
+		}
+	}()
 	if a.cfg.Limits == nil {
 		return
 	}
@@ -216,7 +222,7 @@ type place struct {
 }
 
 func (p place) String() string {
-	p.Row.AtLimit, p.Row.Standing = nil, ""
+	p.Row.AtLimit, p.Row.Standing, p.Row.Suspended = nil, "", nil
 	b, err := json.Marshal(p)
 	if err != nil {
 		return "" // it has numbers and texts only

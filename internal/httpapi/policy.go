@@ -2,6 +2,9 @@ package httpapi
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,12 +32,15 @@ type budgetPolicy struct {
 }
 
 type policyView struct {
-	Masks  []maskView   `json:"masks"`
-	Budget budgetPolicy `json:"budget"`
+	Masks []maskView `json:"masks"`
+	// MasksVersion stands for the masks: it is another one when they are.
+	MasksVersion string       `json:"masks_version" example:"4f1d0a9e6b3c7d21" doc:"Stands for these masks; send it with a change of them"`
+	Budget       budgetPolicy `json:"budget"`
 }
 
 func viewPolicy(p catalog.Policy) policyView {
 	out := policyView{Masks: make([]maskView, len(p.Masks)), Budget: budgetPolicy{Amount: p.Budget.Amount, Action: p.Budget.Action, Webhook: p.Budget.Webhook}}
+	out.MasksVersion = masksVersion(p.Masks)
 	for i, m := range p.Masks {
 		out.Masks[i] = maskView{Column: m.Column, Action: m.Action, Roles: []string{}}
 		for _, r := range m.Roles {
@@ -47,6 +53,15 @@ func viewPolicy(p catalog.Policy) policyView {
 	return out
 }
 
+// masksVersion is a hash of the masks: equal ones have one version, whoever set them.
+func masksVersion(masks []catalog.Mask) string {
+	h := sha256.New()
+	for _, m := range masks {
+		fmt.Fprintf(h, "%q %q %q\n", m.Column, m.Action, m.Roles)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
 // BudgetPatch changes only what it names.
 type BudgetPatch struct {
 	Amount  *float64 `json:"amount,omitempty" minimum:"0" doc:"Operator only"`
@@ -57,8 +72,9 @@ type BudgetPatch struct {
 type policyInput struct {
 	TenantPath
 	Body struct {
-		Masks  *[]maskView  `json:"masks,omitempty" maxItems:"500" doc:"All masks: those that are not named go"`
-		Budget *BudgetPatch `json:"budget,omitempty"`
+		Masks        *[]maskView  `json:"masks,omitempty" maxItems:"500" doc:"All masks: those that are not named go"`
+		MasksVersion string       `json:"masks_version,omitempty" maxLength:"64" doc:"masks_version of the masks that these were made of: if others hold meanwhile, nothing is written (409). Without it the last change wins"`
+		Budget       *BudgetPatch `json:"budget,omitempty"`
 	}
 }
 
@@ -71,7 +87,7 @@ func (a *API) registerPolicy() {
 		Tags: tags, Summary: "Masks and budget of a tenant", Errors: []int{401, 403, 404}}, a.showPolicy)
 	huma.Register(a.huma, huma.Operation{OperationID: "update-policy", Method: http.MethodPatch, Path: path,
 		Tags: tags, Summary: "Change masks or budget", Description: "Fields that are not named stay. It holds from the next query on. Amount and action of the budget are the operator's to set.",
-		Errors: []int{400, 401, 403, 404}}, a.updatePolicy)
+		Errors: []int{400, 401, 403, 404, 409}}, a.updatePolicy)
 }
 
 func (a *API) showPolicy(ctx context.Context, in *TenantPath) (*policyOutput, error) {
@@ -104,6 +120,9 @@ func (a *API) updatePolicy(ctx context.Context, in *policyInput) (*policyOutput,
 	}
 	t, err := a.cfg.Catalog.UpdateTenant(ctx, id, func(t *catalog.Tenant) error {
 		if in.Body.Masks != nil {
+			if v := in.Body.MasksVersion; v != "" && v != masksVersion(t.Policy.Masks) {
+				return problem.New(http.StatusConflict, "version_conflict", "the masks are not those of version %q any more: read them again and repeat your change", v).WithField("masks_version")
+			}
 			t.Policy.Masks = masks
 		}
 		if b := in.Body.Budget; b != nil {

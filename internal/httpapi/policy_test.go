@@ -10,7 +10,8 @@ func TestPolicy(t *testing.T) {
 	f := newFixture(t)
 	const path = "/api/v1/tenants/acme/policy"
 	admin := f.keys["admin"]
-	none := map[string]any{"masks": []any{}, "budget": map[string]any{"amount": 0., "action": "notify", "webhook": ""}}
+	const noMasks = "e3b0c44298fc1c14" // SHA-256 of nothing
+	none := map[string]any{"masks": []any{}, "masks_version": noMasks, "budget": map[string]any{"amount": 0., "action": "notify", "webhook": ""}}
 	if d := cmp.Diff(none, f.want(200, f.do("GET", path, admin, ""))); d != "" {
 		t.Error(d)
 	}
@@ -27,7 +28,7 @@ func TestPolicy(t *testing.T) {
 	f.wantProblem(f.do("PATCH", path, admin, `{"budget":{"amount":5}}`), 403, "forbidden", "", "operator")
 	f.wantProblem(f.do("PATCH", path, admin, `{"budget":{"action":"notify"}}`), 403, "forbidden", "", "operator")
 	got = f.want(200, f.do("PATCH", path, operator, `{"budget":{"amount":12.5,"action":"block"},"masks":[]}`))
-	want := map[string]any{"masks": []any{}, "budget": map[string]any{"amount": 12.5, "action": "block", "webhook": "https://hooks.example.com/weir"}}
+	want := map[string]any{"masks": []any{}, "masks_version": noMasks, "budget": map[string]any{"amount": 12.5, "action": "block", "webhook": "https://hooks.example.com/weir"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -53,6 +54,17 @@ func TestPolicy(t *testing.T) {
 	}
 	f.want(200, f.do("PATCH", path, operator, mask("props.user_di", "viewer", "hide"))) // that is said to be meant
 	f.want(200, f.do("PATCH", path, operator, mask("salary", "viewer", "hide")))        // not seen yet, and like nothing
+	// Of two who change what they have read, the second is told.
+	read := f.want(200, f.do("GET", path, admin, ""))["masks_version"].(string)
+	versioned := func(column string) string {
+		return `{"masks_version":"` + read + `","masks":[{"column":"` + column + `","roles":["viewer"],"action":"hide"}]}`
+	}
+	first := f.want(200, f.do("PATCH", path, admin, versioned("country")))
+	f.wantProblem(f.do("PATCH", path, operator, versioned("city")), 409, "version_conflict", "masks_version", "read them again")
+	if d := cmp.Diff(first, f.want(200, f.do("GET", path, admin, ""))); d != "" || first["masks_version"] == read {
+		t.Errorf("after the conflict: %v, %s", first, d)
+	}
+	f.want(200, f.do("PATCH", path, admin, `{"budget":{"webhook":""},"masks_version":"`+read+`"}`)) // no masks are changed
 	for _, key := range []string{f.keys["analyst"], f.keys["viewer"], f.keys["writer"]} {
 		f.wantProblem(f.do("GET", path, key, ""), 403, "forbidden", "", "admin")
 		f.wantProblem(f.do("PATCH", path, key, `{}`), 403, "forbidden", "", "admin")

@@ -39,6 +39,7 @@ type SchemaProperty struct {
 	event.Property
 	Column      bool // a column of its own
 	Common      bool
+	Declared    event.PropertyKind // if Common
 	OnlyNull    bool
 	Traits      event.Traits // of the values that were seen
 	Sources     []string

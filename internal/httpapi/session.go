@@ -194,8 +194,10 @@ func (a *API) finishLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	who, name, back, prob := a.cfg.Logins.Finish(r, browser)
 	if prob == nil && who.Role != tenant.RoleOperator {
-		if _, ok := a.cfg.Catalog.TenantByID(who.Tenant); !ok {
+		if t, ok := a.cfg.Catalog.TenantByID(who.Tenant); !ok {
 			prob = problem.New(http.StatusForbidden, "unknown_tenant", "you signed in for tenant %q, which does not exist here", who.Tenant)
+		} else if !t.Suspended.IsZero() {
+			prob = tenant.Suspended(t.ID, t.SuspendedFor)
 		}
 	}
 	var cookie *http.Cookie

@@ -25,6 +25,7 @@ type tenantView struct {
 	Limits    limitsView `json:"limits"`
 	Settings  settings   `json:"settings"`
 	Created   time.Time  `json:"created"`
+	Suspended *suspended `json:"suspended,omitempty" doc:"It takes no events and answers no questions"`
 }
 
 // settings are what a tenant decides about its reports.
@@ -33,7 +34,7 @@ type settings struct {
 }
 
 func viewTenant(t catalog.Tenant) tenantView {
-	return tenantView{ID: string(t.ID), Name: t.Name, Region: t.Region, Retention: config.FormatDuration(t.Retention),
+	return tenantView{Suspended: viewSuspended(t), ID: string(t.ID), Name: t.Name, Region: t.Region, Retention: config.FormatDuration(t.Retention),
 		Limits: viewLimits(t.Limits), Created: t.Created,
 		Settings: settings{SessionTimeout: config.FormatDuration(cmp.Or(t.Policy.SessionTimeout, session.DefaultTimeout))}}
 }

@@ -72,6 +72,9 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 	}
 	j.tenant, j.public, j.bound, j.home = t, true, src.SiteID, &site{id: src.SiteID, src: src}
 	usage.Label(r.Context(), usage.Door, t.ID) // guarded ends it
+	if !t.Suspended.IsZero() {
+		return tenant.Suspended(t.ID, "")
+	}
 	j.setLimits()
 	if j.origin = r.Header.Get("Origin"); !originAllowed(&src, j.origin) {
 		return problem.New(http.StatusForbidden, codeOrigin,
@@ -260,7 +263,7 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *proble
 func (h *Handler) keyed(w http.ResponseWriter, r *http.Request, j *job, events func(*http.Request, []byte) *problem.Problem) *problem.Problem {
 	who, prob := h.deps.Auth.Authenticate(r)
 	if prob != nil {
-		return prob
+		return j.unopened(who, prob)
 	}
 	home, prob := j.openKey(r, who)
 	if prob != nil {
@@ -301,8 +304,36 @@ func (j *job) openKey(r *http.Request, who tenant.Principal) (home string, prob 
 	}
 	j.tenant, j.bound, j.origin, j.keyed = t, who.Site, r.Header.Get("Origin"), true
 	usage.Label(r.Context(), usage.Door, t.ID) // guarded ends it
+	if !t.Suspended.IsZero() {                 // it is the operator who sends for it
+		return "", tenant.Suspended(t.ID, t.SuspendedFor)
+	}
 	j.setLimits()
 	return who.Site, nil
+}
+
+// unopened notes whose loss it is when a key is refused because its tenant is suspended.
+func (j *job) unopened(who tenant.Principal, prob *problem.Problem) *problem.Problem {
+	if prob.Code != tenant.CodeSuspended || who.Tenant == "" {
+		return prob
+	}
+	if t, ok := j.h.deps.Catalog.TenantByID(who.Tenant); ok {
+		j.tenant = t
+		if s := j.lookUp(who.Site); s.rej == nil {
+			j.home = s
+		}
+	}
+	return prob
+}
+
+// countSuspended counts a request of a suspended tenant as one rejected event: how many it was to hold is not known, for it is not read.
+func (j *job) countSuspended(prob *problem.Problem) {
+	s := &j.unsited
+	if j.home != nil {
+		s = j.home
+	}
+	s.accepted, s.rejected = 0, nil
+	s.reject(prob.Code, func(r *Rejection) { j.exemplify(r, s, "", "the tenant was suspended: its events were not taken") })
+	j.countSite(s)
 }
 
 // openMode sets the home and the mode that a request of /ingest asks for.

@@ -166,7 +166,11 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do
 	defer usage.Label(r.Context(), usage.Door, "")() // until the tenant is known
 	j := h.job(door.Name)
 	defer h.release(j)
-	return do(w, r, j)
+	prob := do(w, r, j)
+	if prob != nil && prob.Code == tenant.CodeSuspended && j.tenant.ID != "" {
+		j.countSuspended(prob)
+	}
+	return prob
 }
 
 func (h *Handler) behind(err error) *problem.Problem {

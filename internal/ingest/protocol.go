@@ -148,7 +148,7 @@ func (q *Request) OpenKey(key, site string) *problem.Problem {
 	// What is refused is noted without its address: those of senders never reach a disk.
 	p, prob := who(q.HTTP.WithContext(from.With(q.HTTP.Context(), from.Origin{})))
 	if prob != nil {
-		return prob
+		return j.unopened(p, prob)
 	}
 	home, prob := j.openKey(q.HTTP, p)
 	if prob != nil {
@@ -327,10 +327,16 @@ func (q *Request) Rejects() []Reject { return q.j.rejects }
 
 // FailOf is Fail for a request that was not opened: it is opened with the key, if that is one, so that the loss is counted.
 func (q *Request) FailOf(key string, prob *problem.Problem) *problem.Problem {
-	if key == "" || q.Open(key) != nil {
+	if key == "" {
 		return prob
 	}
-	return q.Fail(prob)
+	switch refused := q.Open(key); {
+	case refused == nil:
+		return q.Fail(prob)
+	case refused.Code == tenant.CodeSuspended:
+		return refused
+	}
+	return prob
 }
 
 // Fail counts a request that is itself wrong, once it is known whose it is, and returns the problem.

@@ -249,7 +249,7 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 		return nil, fail(p)
 	}
 	out, p := r.serve(ctx, &panel{
-		endpoint: "report", who: who, src: src, says: q.String(), key: keyOf(append(q.parts(), "report", a.Compare, strconv.FormatBool(a.NoTotals))...),
+		endpoint: "report", who: who, src: src, says: q.String(), asks: q.asks("report"), key: keyOf(append(q.parts(), "report", a.Compare, strconv.FormatBool(a.NoTotals))...),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, q.shape()), Kind: usage.KindReport, Columns: q.rawColumns(), From: q.From, To: q.To}
 		},

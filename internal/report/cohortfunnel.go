@@ -60,7 +60,7 @@ func (r *Reporter) askCohort(ctx context.Context, src catalog.Source, c *cohort)
 		return p
 	}
 	out, p := r.serve(ctx, &panel{
-		endpoint: "cohort", who: who, src: src, says: "the cohort " + c.id + " of " + src.SiteID, key: keyOf(append(f.parts(), "cohort", fmt.Sprint(c.step))...),
+		endpoint: "cohort", who: who, src: src, asks: asksFunnel("cohort of a funnel", f), says: "the cohort " + c.id + " of " + src.SiteID, key: keyOf(append(f.parts(), "cohort", fmt.Sprint(c.step))...),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, f.shape()), Kind: usage.KindReport, Columns: f.columns(), From: f.q.From, To: f.q.To}
 		},

@@ -179,7 +179,7 @@ func (r *Reporter) listEvents(ctx context.Context, site string, a ask, after str
 		}
 		pg.before = &at
 	}
-	panel.endpoint, panel.says = "events", "events of "+panel.src.SiteID
+	panel.endpoint, panel.says, panel.asks = "events", "events of "+panel.src.SiteID, q.asks("list")
 	panel.key = keyOf(append(append(q.parts(), "events", after), pg.hidden...)...)
 	panel.expected = func() usage.Question {
 		columns := q.rawColumns()
@@ -291,7 +291,7 @@ func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, err
 	if in.Prefix != "" {
 		q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{in.Prefix}, Prefix: true})
 	}
-	panel.endpoint, panel.says = "values", "values of "+dim.Name()+" of "+panel.src.SiteID
+	panel.endpoint, panel.says, panel.asks = "values", "values of "+dim.Name()+" of "+panel.src.SiteID, q.asks("values for a filter")
 	panel.key = keyOf(append(q.parts(), "values")...)
 	panel.expected = func() usage.Question {
 		return usage.Question{Subject: subject(panel.who, panel.src, shapeOf("values"+q.shape())), Kind: usage.KindReport, Columns: q.rawColumns(), From: q.From, To: q.To}

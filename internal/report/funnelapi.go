@@ -107,7 +107,7 @@ func (r *Reporter) postFunnel(ctx context.Context, in *funnelBody) (*served, err
 		return nil, fail(p)
 	}
 	out, p := r.serve(ctx, &panel{
-		endpoint: "funnel", who: who, src: src, says: fmt.Sprintf("a funnel of %d steps of %s", len(f.steps), src.SiteID), key: keyOf(append(f.parts(), "funnel")...),
+		endpoint: "funnel", who: who, src: src, asks: asksFunnel("funnel", f), says: fmt.Sprintf("a funnel of %d steps of %s", len(f.steps), src.SiteID), key: keyOf(append(f.parts(), "funnel")...),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, f.shape()), Kind: usage.KindReport, Columns: f.columns(), From: f.q.From, To: f.q.To}
 		},
@@ -179,7 +179,7 @@ func (r *Reporter) postFunnelPeople(ctx context.Context, in *funnelPeopleBody) (
 		return nil, fail(p)
 	}
 	out, p := r.serve(ctx, &panel{
-		endpoint: "funnel_people", who: who, src: src, says: fmt.Sprintf("persons of a funnel of %d steps of %s", len(f.steps), src.SiteID),
+		endpoint: "funnel_people", who: who, src: src, asks: asksFunnel("people of a funnel", f), says: fmt.Sprintf("persons of a funnel of %d steps of %s", len(f.steps), src.SiteID),
 		key: keyOf(append(f.parts(), "funnel people", fmt.Sprintf("%+v", page))...),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, f.shape()), Kind: usage.KindReport, Columns: f.columns(), From: f.q.From, To: f.q.To}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // Health tells what became of the events that a site was sent. A site that is empty stands for what names no site of the tenant.
@@ -145,21 +147,26 @@ type healthTenant struct {
 
 // HealthDoc is the data health of a site.
 type HealthDoc struct {
-	SiteID        string            `json:"site_id"`
-	From          time.Time         `json:"from" doc:"Rounded down to the hour"`
-	To            time.Time         `json:"to" doc:"Rounded up to the hour"`
-	Since         *time.Time        `json:"since,omitempty" doc:"Accounting by site began then, with an update of weir: what came before is known of the tenant only"`
-	Hours         []HealthHour      `json:"hours" doc:"Of the site; hours without events are left out"`
-	Totals        HealthCounts      `json:"totals"`
-	Rejected      []HealthRejection `json:"rejected"`
-	Late          healthLate        `json:"late"`
-	Conflict      *HealthConflict   `json:"conflict,omitempty" doc:"The latest since the start"`
-	FirstEventAt  *time.Time        `json:"first_event_at,omitempty" doc:"Arrival of the first event that was stored; not known of sites from before since"`
-	LastEventAt   *time.Time        `json:"last_event_at,omitempty" doc:"Arrival of the last one"`
-	Tenant        *healthTenant     `json:"tenant,omitempty" doc:"What is not known by site. A key of one site does not see it"`
-	Schema        healthSchema      `json:"schema"`
-	AsOf          time.Time         `json:"as_of"`
-	CompleteUntil time.Time         `json:"complete_until"`
+	HealthBody
+	AsOf          time.Time `json:"as_of"`
+	CompleteUntil time.Time `json:"complete_until"`
+}
+
+// HealthBody is a HealthDoc without the times that it is of.
+type HealthBody struct {
+	SiteID       string            `json:"site_id"`
+	From         time.Time         `json:"from" doc:"Rounded down to the hour"`
+	To           time.Time         `json:"to" doc:"Rounded up to the hour"`
+	Since        *time.Time        `json:"since,omitempty" doc:"Accounting by site began then, with an update of weir: what came before is known of the tenant only"`
+	Hours        []HealthHour      `json:"hours" doc:"Of the site; hours without events are left out"`
+	Totals       HealthCounts      `json:"totals"`
+	Rejected     []HealthRejection `json:"rejected"`
+	Late         healthLate        `json:"late"`
+	Conflict     *HealthConflict   `json:"conflict,omitempty" doc:"The latest since the start"`
+	FirstEventAt *time.Time        `json:"first_event_at,omitempty" doc:"Arrival of the first event that was stored; not known of sites from before since"`
+	LastEventAt  *time.Time        `json:"last_event_at,omitempty" doc:"Arrival of the last one"`
+	Tenant       *healthTenant     `json:"tenant,omitempty" doc:"What is not known by site. A key of one site does not see it"`
+	Schema       healthSchema      `json:"schema"`
 }
 
 type healthQuery struct {
@@ -176,7 +183,7 @@ func (q *healthQuery) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-type healthOutput struct{ Body HealthDoc }
+var healthShape = shapeOf("health")
 
 const (
 	healthRange = "24h"
@@ -193,11 +200,12 @@ func registerHealth(api huma.API, r *Reporter) {
 	}
 	huma.Register(api, huma.Operation{
 		OperationID: "health", Method: http.MethodGet, Path: basePath + "/health", Tags: []string{"analytics"}, Summary: "Data health of a site",
-		Description: healthDoc, Errors: []int{401, 403, 404, 422},
+		Description: healthDoc, Responses: answerOf[HealthDoc](api, "HealthDoc"), Errors: []int{401, 403, 404, 422},
 	}, r.getHealth)
 }
 
-func (r *Reporter) getHealth(ctx context.Context, in *healthQuery) (*healthOutput, error) {
+// getHealth answers from the accounting, in its turn like other questions, and charged. It is never kept: what doors reject changes no data version.
+func (r *Reporter) getHealth(ctx context.Context, in *healthQuery) (*served, error) {
 	if p := checkNames(in.query, "from", "to"); p != nil {
 		return nil, p
 	}
@@ -205,22 +213,44 @@ func (r *Reporter) getHealth(ctx context.Context, in *healthQuery) (*healthOutpu
 	if p != nil {
 		return nil, fail(p)
 	}
-	doc := HealthDoc{SiteID: src.SiteID}
-	if doc.From, doc.To, p = r.healthSpan(src, in.From, in.To); p != nil {
+	from, to, p := r.healthSpan(src, in.From, in.To)
+	if p != nil {
 		return nil, fail(p)
 	}
-	s := healthState{r: r, tenant: src.Tenant, site: src.SiteID, from: doc.From, to: doc.To, hidden: r.maskedNames(tenant.Principal{Tenant: src.Tenant, Role: who.Role})}
+	s := healthState{r: r, tenant: src.Tenant, site: src.SiteID, from: from, to: to, hidden: r.maskedNames(tenant.Principal{Tenant: src.Tenant, Role: who.Role})}
+	out, p := r.serve(ctx, &panel{endpoint: "health", who: who, src: src, fresh: true, says: "data health of " + src.SiteID,
+		expected: func() usage.Question {
+			return usage.Question{Subject: subject(who, src, healthShape), Kind: usage.KindReport, Measured: &usage.Estimate{}}
+		},
+		run: func(_ context.Context, t *tally) (*kept, error) {
+			cpu := usage.StartCPU() // nobody is waited for: all is in memory, or in files of this process
+			defer func() { t.cpu += cpu.Stop() }()
+			return s.answer(src, who.Site == "")
+		}})
+	if p != nil {
+		return nil, fail(p)
+	}
+	return out, nil
+}
+
+// answer gathers the answer; whole: with what is known of the tenant only.
+func (s healthState) answer(src catalog.Source, whole bool) (*kept, error) {
+	doc := HealthBody{SiteID: s.site, From: s.from, To: s.to}
 	if err := s.fill(&doc, src); err != nil {
 		return nil, err
 	}
-	if who.Site == "" {
+	if whole {
 		t, err := s.ofTenant()
 		if err != nil {
 			return nil, err
 		}
 		doc.Tenant = t
 	}
-	return &healthOutput{doc}, nil
+	body, err := marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	return &kept{head: bytes.TrimSuffix(bytes.TrimSpace(body), []byte("}"))}, nil
 }
 
 // healthSpan reads the range, in whole hours.
@@ -248,9 +278,8 @@ type healthState struct {
 	hidden   []string
 }
 
-func (s healthState) fill(doc *HealthDoc, src catalog.Source) error {
+func (s healthState) fill(doc *HealthBody, src catalog.Source) error {
 	h := s.r.deps.Health
-	doc.AsOf, doc.CompleteUntil = s.r.deps.Clock.AsOf().UTC(), s.r.deps.Clock.CompleteUntil().UTC()
 	var err error
 	if doc.Hours, doc.Totals, err = s.hours(s.site); err != nil {
 		return err

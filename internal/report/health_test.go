@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"weir/internal/catalog"
+	"weir/internal/problem"
 	"weir/internal/tenant"
+	"weir/internal/usage"
 )
 
 // ledger is a Health of a fixed state; it notes what it was asked.
@@ -133,5 +135,29 @@ func TestHealthMasks(t *testing.T) {
 	masks[0].Column = "type"
 	if _, doc, body := health(t, r, acmeViewer, ""); !doc.Rejected[0].Masked || doc.Rejected[0].Example != "" || doc.Conflict != nil {
 		t.Errorf("a viewer who does not see types gets %s", body)
+	}
+}
+
+// TestHealthIsAdmitted: the question waits for its turn and is charged like others, reads no events, and is refused with what the gate says.
+func TestHealthIsAdmitted(t *testing.T) {
+	l, d := &ledger{tenants: map[tenant.ID]bool{}}, &desk{}
+	r := reporterOf(t, Deps{Engine: &counting{}, Health: l, Gate: d, Sink: d, Pricer: d, Cache: newCache(t), Data: &data{version: 1}}, Config{})
+	for range 2 { // never kept: what doors reject changes no version
+		if status, doc, body := health(t, r, acmeViewer, ""); status != 200 || doc.AsOf.IsZero() || doc.CompleteUntil.IsZero() || doc.SiteID != "site" {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	if len(d.asked) != 2 || len(d.done) != 2 || len(d.records) != 2 || d.records[0].Kind != usage.KindReport || d.records[0].Tenant != "acme" || d.records[0].BytesOut == 0 || d.records[0].CPU <= 0 {
+		t.Errorf("asked %+v, charged %+v", d.asked, d.records)
+	}
+	if m := d.asked[0].Measured; m == nil || m.Rows != 0 {
+		t.Errorf("it is expected to read %+v", m)
+	}
+	if text := r.ShapeText("acme", d.asked[0].Shape); text != "health" {
+		t.Errorf("the bill calls it %q", text)
+	}
+	d.refuse = problem.New(429, "over", "no").WithRetry(2 * time.Second)
+	if status, _, body := health(t, r, acmeViewer, ""); status != 429 || len(d.records) != 2 {
+		t.Errorf("refused: %d %s", status, body)
 	}
 }

@@ -70,6 +70,7 @@ type Reporter struct {
 	zones    sync.Map // *time.Location by name: reading one from the database takes longer than an answer
 
 	links knownLinks
+	texts *shapeTexts
 
 	large large
 	live  hubs
@@ -102,7 +103,7 @@ func New(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer) (*Repo
 	if err != nil {
 		return nil, fmt.Errorf("report metrics: %w", err)
 	}
-	r := &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m,
+	r := &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m, texts: newShapeTexts(),
 		settings: map[string]string{
 			"max_execution_time":    strconv.FormatFloat(cfg.MaxTime.Seconds(), 'f', -1, 64),
 			"timeout_overflow_mode": "throw",

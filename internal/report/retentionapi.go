@@ -122,7 +122,7 @@ func (r *Reporter) answerRetention(ctx context.Context, site string, a retention
 	ends := x.ends()
 	over := settled(ends, r.deps.Clock.CompleteUntil())
 	out, p := r.serve(ctx, &panel{
-		endpoint: "retention", who: who, src: src, says: "retention of " + src.SiteID + " by " + x.q.Interval, key: keyOf(append(x.keyParts(), fmt.Sprint(over))...),
+		endpoint: "retention", who: who, src: src, asks: "retention by " + x.q.Interval, says: "retention of " + src.SiteID + " by " + x.q.Interval, key: keyOf(append(x.keyParts(), fmt.Sprint(over))...),
 		expected: func() usage.Question {
 			shape := shapeOf(buildRetention(&builder{q: x.q, params: map[string]string{}}, &x, people{person: visitorID}, nil).sql)
 			from := x.q.From

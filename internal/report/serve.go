@@ -38,6 +38,8 @@ type panel struct {
 	fresh bool
 	// says describes the question in a log.
 	says string
+	// asks describes it in a bill: without values. Empty: as the endpoint is called.
+	asks string
 }
 
 // kept is an answer without the time that it is of. Nobody writes to it.
@@ -174,6 +176,7 @@ func (k *kept) render(asOf, till time.Time) []byte {
 func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem.Problem) {
 	t := &tally{}
 	expected := p.expected()
+	r.texts.note(p.src.Tenant, expected.Shape, p.text())
 	var ticket usage.Ticket
 	if r.deps.Gate != nil {
 		var prob *problem.Problem

@@ -235,7 +235,7 @@ func (r *Reporter) serveSessions(ctx context.Context, who tenant.Principal, src 
 	// sealed changes with time: an answer is kept for a minute of it.
 	parts := append(append(l.q.parts(), endpoint, l.sealed.Truncate(time.Minute).UTC().Format(time.RFC3339), strings.Join(l.hidden, "\x00")), key...)
 	out, p := r.serve(ctx, &panel{
-		endpoint: endpoint, who: who, src: src, says: endpoint + " of " + src.SiteID, key: keyOf(parts...),
+		endpoint: endpoint, who: who, src: src, says: endpoint + " of " + src.SiteID, asks: l.q.asks(endpoint), key: keyOf(parts...),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, shapeOf(endpoint+l.q.shape())), Kind: usage.KindReport, Columns: l.columns(), From: l.q.From, To: l.q.To}
 		},

@@ -154,6 +154,9 @@ func (o *Objects) opened(ctx context.Context, in *panelInput) (claims, catalog.P
 		return c, catalog.Panel{}, catalog.Source{}, problem.New(http.StatusUnauthorized, "embed_expired", "the token ended at %s; get a new one from whoever shows this page", c.expires().Format(time.RFC3339)).WithField("token")
 	}
 	gone := problem.New(http.StatusUnauthorized, "embed_revoked", "the panel is not shown here any more: it, its dashboard or its site has gone, or the dashboard has changed hands").WithField("token")
+	if t, ok := o.deps.Catalog.TenantByID(c.Tenant); ok && !t.Suspended.IsZero() {
+		return c, catalog.Panel{}, catalog.Source{}, tenant.Suspended(c.Tenant, "")
+	}
 	s, err := o.deps.Catalog.Saved(ctx, c.Tenant, catalog.KindDashboard, c.Dashboard)
 	if err != nil {
 		if errors.Is(err, catalog.ErrNotFound) {

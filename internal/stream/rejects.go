@@ -94,13 +94,17 @@ func (x *rejects) of(db *pebble.DB, k hourKey) (map[string]uint64, error) {
 }
 
 func readCodes(db *pebble.DB, k hourKey) (map[string]uint64, error) {
-	c := map[string]uint64{}
 	v, err := readValue(db, k.under(keyCodes))
 	if err != nil || v == nil {
-		return c, err
+		return map[string]uint64{}, err
 	}
+	return decodeCodes(v, k.tenant)
+}
+
+func decodeCodes(v []byte, tenant string) (map[string]uint64, error) {
+	c := map[string]uint64{}
 	if err := json.Unmarshal(v, &c); err != nil {
-		return nil, fmt.Errorf("rejected events of %q: %w", k.tenant, err)
+		return nil, fmt.Errorf("rejected events of %q: %w", tenant, err)
 	}
 	return c, nil
 }
@@ -174,21 +178,27 @@ func (x *rejects) forget(tenant string) {
 	}
 }
 
-func (a *account) rejectedOf(tenant, site string, from, to, now time.Time) ([]Rejection, error) {
+func (a *account) rejectedOf(tenant, site string, from, to time.Time) ([]Rejection, error) {
 	recent, fresh := a.rejectedLately(tenant, site)
 	counts := map[string]uint64{}
-	err := a.eachHour(from, to, now, func(h uint32) error {
-		codes, ok := recent[h]
-		if !ok {
-			var err error
-			if codes, err = readCodes(a.db, hourKey{h, tenant, site}); err != nil {
-				return err
-			}
-		}
+	first, end := hourSpan(from, to)
+	add := func(codes map[string]uint64) {
 		for code, n := range codes {
 			counts[code] += n
 		}
-		return nil
+	}
+	for h, codes := range recent {
+		if h >= first && h < end {
+			add(codes)
+		}
+	}
+	err := eachStored(a.db, hourKey{tenant: tenant, site: site}.under(keyCodes), first, end, func(h uint32, value []byte) error {
+		if _, ok := recent[h]; ok {
+			return nil
+		}
+		codes, err := decodeCodes(value, tenant)
+		add(codes)
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -1,12 +1,14 @@
 package stream
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -71,7 +73,7 @@ func waiting(rows map[hourKey]int64) map[hourKey]int64 {
 }
 
 // siteHours is hours for one site, or for what has none. Doors do not wait while it reads old hours.
-func (a *account) siteHours(tenant, site string, from, to, now time.Time) ([]Hour, error) {
+func (a *account) siteHours(tenant, site string, from, to time.Time) ([]Hour, error) {
 	site = cmp.Or(site, siteless)
 	type state struct {
 		counts  *Counts // nil: in the store
@@ -92,44 +94,77 @@ func (a *account) siteHours(tenant, site string, from, to, now time.Time) ([]Hou
 	}
 	a.mu.Unlock()
 	seen := map[uint32]*Hour{}
-	err := a.eachHour(from, to, now, func(h uint32) error {
-		s := recent[h]
+	note := func(h uint32, c Counts, pending uint64) {
+		if c != (Counts{}) || pending > 0 {
+			seen[h] = &Hour{Hour: time.Unix(int64(h)*3600, 0).UTC(), Pending: pending, Counts: c}
+		}
+	}
+	first, end := hourSpan(from, to)
+	for h, s := range recent {
+		if h < first || h >= end {
+			continue
+		}
 		if s.counts == nil {
-			old, err := a.read(hourKey{h, tenant, site})
-			if err != nil {
-				return err
-			}
-			s.counts = &old
+			s.counts = &Counts{} // the store knows, if there are some
 		}
-		if *s.counts != (Counts{}) || s.pending > 0 {
-			seen[h] = &Hour{Hour: time.Unix(int64(h)*3600, 0).UTC(), Pending: s.pending, Counts: *s.counts}
+		note(h, *s.counts, s.pending)
+	}
+	err := eachStored(a.db, hourKey{tenant: tenant, site: site}.under(keySites), first, end, func(h uint32, value []byte) error {
+		s := recent[h]
+		if s.counts != nil {
+			return nil
 		}
+		var c Counts
+		if err := json.Unmarshal(value, &c); err != nil {
+			return fmt.Errorf("accounting of %s, site %q: %w", tenant, site, err)
+		}
+		note(h, c, s.pending)
 		return nil
 	})
 	return finish(seen), err
 }
 
-// eachHour calls fn for the hours that begin in [from, to), but for those before any accounting and those to come.
-func (a *account) eachHour(from, to, now time.Time, fn func(uint32) error) error {
-	first, ok, err := a.firstHour()
+// hourSpan is the hours that begin in [from, to): first to end, which is not one of them.
+func hourSpan(from, to time.Time) (first, end uint32) {
+	up := func(t time.Time) uint32 { // the first that does not begin before t
+		const hour = 60 * 60 * 1000
+		return uint32(min(max(0, (t.UnixMilli()+hour-1)/hour), math.MaxUint32))
+	}
+	return up(from), up(to)
+}
+
+// eachStored calls fn, in order, with what is stored for the hours first to end, which is not one of them, under a key as hourKey.under makes it, of whatever hour. The keys of
+// all tenants lie between those of two hours: it reads none of them, and skips hours in which nobody has any. The value is valid for the call only.
+func eachStored(db *pebble.DB, key []byte, first, end uint32, fn func(h uint32, value []byte) error) error {
+	if first >= end {
+		return nil
+	}
+	of := func(h uint32) []byte { return binary.BigEndian.AppendUint32(key[:1:1], h) }
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: of(first), UpperBound: of(end)})
 	if err != nil {
-		return err
+		return fmt.Errorf("read hours: %w", err)
 	}
-	last := hourOf(now.UnixMilli())
-	if !ok {
-		first = last
-	}
-	for h := first; h <= last+24; h++ { // a clock may have been set back
-		if t := time.Unix(int64(h)*3600, 0); t.Before(from) {
+	for h := first; h < end; {
+		binary.BigEndian.PutUint32(key[1:5], h)
+		if !it.SeekGE(key) {
+			break
+		}
+		if next := binary.BigEndian.Uint32(it.Key()[1:5]); next > h {
+			h = next
 			continue
-		} else if !t.Before(to) {
-			return nil
 		}
-		if err := fn(h); err != nil {
-			return err
+		if bytes.Equal(it.Key(), key) {
+			v, err := it.ValueAndErr()
+			if err == nil {
+				err = fn(h, v)
+			}
+			if err != nil {
+				return errors.Join(err, it.Close())
+			}
 		}
+		h++
 	}
-	return nil
+	return errors.Join(it.Error(), it.Close())
 }
 
 // loadSince reads since when sites are told apart, and notes it at the first start.

@@ -165,7 +165,7 @@ func (p *Processor) Usage(tenant string, from, to time.Time) ([]Hour, error) {
 // SiteUsage is Usage of one site; of an empty one it is what doors rejected because it names no site of the tenant. All of these add up to
 // Usage, but for bytes. Hours before SitesSince are not known by site.
 func (p *Processor) SiteUsage(tenant, site string, from, to time.Time) ([]Hour, error) {
-	return p.acct.siteHours(tenant, site, from, to, time.Now())
+	return p.acct.siteHours(tenant, site, from, to)
 }
 
 // Lately returns what was received and rejected of a tenant in the hours from one to another, both included, as far as it is in memory: the last two days.
@@ -182,7 +182,7 @@ func (p *Processor) SitesSince() time.Time { return p.acct.since }
 // RejectedOf returns what doors rejected of a site in the hours of [from, to), by code, the most frequent first. Without a site it is what the tenant sent
 // without naming one that it has. The latest of each code stands for all, whenever it was.
 func (p *Processor) RejectedOf(tenant, site string, from, to time.Time) ([]Rejection, error) {
-	return p.acct.rejectedOf(tenant, site, from, to, time.Now())
+	return p.acct.rejectedOf(tenant, site, from, to)
 }
 
 // SeenOf returns when the first and the last event of a site arrived that were stored. Zero: none did since SitesSince.

@@ -14,6 +14,18 @@ type Standing struct {
 	Stopping <-chan struct{}
 }
 
+// CodeSuspended is the code of every refusal because a tenant is suspended.
+const CodeSuspended = "tenant_suspended"
+
+// Suspended is the answer to whoever asks or sends for a suspended tenant. 403 is what the clients of all protocols take for final: they keep nothing to send
+// it again, which after days would be more than a tenant may send at once. reason is shown only to those who have shown who they are; it may be empty.
+func Suspended(id ID, reason string) *problem.Problem {
+	if reason != "" {
+		reason = " (" + reason + ")"
+	}
+	return problem.New(403, CodeSuspended, "the tenant %s is suspended%s: its events are not taken and its questions not answered, and nothing of it is deleted; ask whoever operates this installation to resume it", id, reason)
+}
+
 type standingKey struct{}
 
 // WithStanding returns a context that carries s.

@@ -190,6 +190,15 @@ func testUpdateTenant(t *testing.T, s Store) {
 	got = must[catalog.Tenant](t)(c.UpdateTenant(t.Context(), "acme", func(x *catalog.Tenant) error { x.Name = "B"; return nil }))
 	want.Name = "B"
 	diff(t, got, want) // Epoch stays when the range stays
+	want.Suspended, want.SuspendedFor = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), "unpaid"
+	must[catalog.Tenant](t)(c.UpdateTenant(t.Context(), "acme", func(x *catalog.Tenant) error {
+		x.Suspended, x.SuspendedFor = want.Suspended, want.SuspendedFor
+		return nil
+	}))
+	noError(t, c.Close())
+	got, _ = s.Open(t).TenantByID("acme")
+	diff(t, got, want)
+	c = s.Open(t)
 	_, err := c.UpdateTenant(t.Context(), "none", func(*catalog.Tenant) error { return nil })
 	wantErr(t, err, catalog.ErrNotFound)
 }

@@ -52,7 +52,7 @@ func (c *Catalog) Erase(ctx context.Context, id tenant.ID) error {
 		if err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, "UPDATE tenants SET name = '', region = '', limits = '{}', policy = '{}' WHERE id = ? AND deleted_ns <> 0", string(id))
+		res, err := tx.ExecContext(ctx, "UPDATE tenants SET name = '', region = '', limits = '{}', policy = '{}', suspended_for = '' WHERE id = ? AND deleted_ns <> 0", string(id))
 		if err != nil {
 			return fmt.Errorf("catalog: erase tenant: %w", err)
 		}

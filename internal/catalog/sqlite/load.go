@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	tenantColumns = `id, number, name, region, retention_ns, limits, policy, partition_first, partition_count, partition_epoch, created_ns, deleted_ns`
+	tenantColumns = `id, number, name, region, retention_ns, limits, policy, suspended_ns, suspended_for, partition_first, partition_count, partition_epoch, created_ns, deleted_ns`
 	sourceColumns = `tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, strong, created_ns, privacy`
 	keyColumns    = `tenant, id, role, site_id, name, hash, created_ns, expires_ns`
 	userColumns   = `tenant, id, role, name, email, password, created_ns`
@@ -126,14 +126,16 @@ func scanTenant(row scanner) (catalog.Tenant, error) {
 	var (
 		t                           catalog.Tenant
 		retention, created, deleted int64
+		suspended                   int64
 		limits, policy              []byte
 	)
-	err := row.Scan(&t.ID, &t.Number, &t.Name, &t.Region, &retention, &limits, &policy,
+	err := row.Scan(&t.ID, &t.Number, &t.Name, &t.Region, &retention, &limits, &policy, &suspended, &t.SuspendedFor,
 		&t.Partitions.First, &t.Partitions.Count, &t.Partitions.Epoch, &created, &deleted)
 	if err != nil {
 		return t, err
 	}
 	t.Retention, t.Created, t.Deleted = time.Duration(retention), fromNanos(created), fromNanos(deleted)
+	t.Suspended = fromNanos(suspended)
 	if err := json.Unmarshal(limits, &t.Limits); err != nil {
 		return t, fmt.Errorf("limits of tenant %s: %w", t.ID, err)
 	}

@@ -60,8 +60,8 @@ func insertTenant(ctx context.Context, tx *sql.Tx, t catalog.Tenant) error {
 	if err != nil {
 		return fmt.Errorf("catalog: encode policy: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO tenants ("+tenantColumns+", revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
-		string(t.ID), t.Number, t.Name, t.Region, int64(t.Retention), string(limits), string(policy),
+	_, err = tx.ExecContext(ctx, "INSERT INTO tenants ("+tenantColumns+", revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+		string(t.ID), t.Number, t.Name, t.Region, int64(t.Retention), string(limits), string(policy), nanos(t.Suspended), t.SuspendedFor,
 		t.Partitions.First, t.Partitions.Count, t.Partitions.Epoch, nanos(t.Created))
 	if err != nil {
 		return fmt.Errorf("catalog: insert tenant: %w", err)
@@ -150,9 +150,9 @@ func (c *Catalog) UpdateTenant(ctx context.Context, id tenant.ID, change func(*c
 		if err != nil {
 			return fmt.Errorf("catalog: encode policy: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE tenants SET name = ?, region = ?, retention_ns = ?, limits = ?, policy = ?,
+		_, err = tx.ExecContext(ctx, `UPDATE tenants SET name = ?, region = ?, retention_ns = ?, limits = ?, policy = ?, suspended_ns = ?, suspended_for = ?,
 			partition_first = ?, partition_count = ?, partition_epoch = ? WHERE id = ?`,
-			t.Name, t.Region, int64(t.Retention), string(limits), string(policy),
+			t.Name, t.Region, int64(t.Retention), string(limits), string(policy), nanos(t.Suspended), t.SuspendedFor,
 			t.Partitions.First, t.Partitions.Count, t.Partitions.Epoch, string(id))
 		if err != nil {
 			return fmt.Errorf("catalog: update tenant: %w", err)

@@ -12,9 +12,10 @@ type PropertyInfo struct {
 	event.Property
 	// Column says that the property is a column of its own; otherwise it is reached through the maps only.
 	Column   bool
-	Common   bool         // declared by the operator
-	OnlyNull bool         // every value was null
-	Traits   event.Traits // what was seen of its values; true and false among texts are texts, and null is nothing
+	Common   bool               // declared by the operator
+	Declared event.PropertyKind // what it was declared as, if Common
+	OnlyNull bool               // every value was null
+	Traits   event.Traits       // what was seen of its values; true and false among texts are texts, and null is nothing
 	// Sources are the site ids that sent it, at most 64 of a tenant are told apart; MoreSources says that others did too.
 	Sources     []string
 	MoreSources bool
@@ -48,7 +49,7 @@ func (s *Set) Schema(tenant string) Schema {
 	}
 	for _, c := range s.common.list {
 		if _, ok := own[c.Name]; !ok {
-			out.Properties = append(out.Properties, PropertyInfo{Property: c, Column: true, Common: true})
+			out.Properties = append(out.Properties, PropertyInfo{Property: c, Column: true, Common: true, Declared: c.Kind})
 		}
 	}
 	sort.Slice(out.Properties, func(i, j int) bool { return out.Properties[i].Name < out.Properties[j].Name })
@@ -56,7 +57,7 @@ func (s *Set) Schema(tenant string) Schema {
 }
 
 func (s *Set) infoLocked(p *profile, name string, q property) PropertyInfo {
-	_, common := s.common.traits[name]
+	declared, common := s.common.traits[name]
 	seen := q.traits &^ event.TraitNull
 	if seen&event.TraitText != 0 {
 		seen &^= event.TraitBool // is not looked for among texts
@@ -64,6 +65,9 @@ func (s *Set) infoLocked(p *profile, name string, q property) PropertyInfo {
 	info := PropertyInfo{
 		Property: event.Property{Name: name, Kind: s.kindLocked(name, q)}, Column: event.NameIsColumn(name), Common: common,
 		MoreSources: q.more, First: time.UnixMilli(q.first).UTC(), Last: time.Unix(int64(q.last)*24*60*60, 0).UTC(), OnlyNull: q.traits == event.TraitNull, Traits: seen,
+	}
+	if common {
+		info.Declared = declared.Kind()
 	}
 	for i, site := range p.sites {
 		if q.sites&(1<<i) != 0 {

@@ -101,8 +101,8 @@ export function useChangeMasks() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async (what: { add?: Mask; remove?: Mask }) => {
-      const { masks } = await answer(client.GET('/api/v1/tenants/{tenant}/policy', { params: { path: { tenant } } }));
-      return change.mutateAsync(changes(tenant).setMasks(changedMasks(masks ?? [], what)));
+      const { masks, masks_version } = await answer(client.GET('/api/v1/tenants/{tenant}/policy', { params: { path: { tenant } } }));
+      return change.mutateAsync(changes(tenant).setMasks(changedMasks(masks ?? [], what), masks_version));
     },
     onError: () => queries.invalidateQueries({ queryKey: ['settings', 'policy'] }),
   });
@@ -119,7 +119,7 @@ export const changes = (tenant: string) => ({
   createUser: (body: { email: string; name: string; role: string; password: string }): Change => ({ path: `${base(tenant)}/users`, method: 'POST', body }),
   updateUser: (id: string, body: { role?: string; name?: string; password?: string }): Change => ({ path: `${base(tenant)}/${at('users', id)}`, method: 'PATCH', body }),
   deleteUser: (id: string): Change => ({ path: `${base(tenant)}/${at('users', id)}`, method: 'DELETE' }),
-  setMasks: (masks: Mask[]): Change => ({ path: `${base(tenant)}/policy`, method: 'PATCH', body: { masks } }),
+  setMasks: (masks: Mask[], masks_version: string): Change => ({ path: `${base(tenant)}/policy`, method: 'PATCH', body: { masks, masks_version } }),
   setWebhook: (webhook: string): Change => ({ path: `${base(tenant)}/policy`, method: 'PATCH', body: { budget: { webhook } } }),
   setTimeout: (session_timeout: string): Change => ({ path: base(tenant), method: 'PATCH', body: { settings: { session_timeout } } }),
 });

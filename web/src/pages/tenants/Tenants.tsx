@@ -20,7 +20,7 @@ const columns: Column[] = [
   { sort: 'amount', name: 'Cost today', text: (t) => show(t.amount_today, 'money'), exact: (t) => String(t.amount_today) },
 ];
 
-export const standings: Record<TenantRow['standing'], string> = { well: 'Well', limited: 'At a limit', throttled: 'Throttled', blocked: 'Blocked' };
+export const standings: Record<TenantRow['standing'], string> = { well: 'Well', limited: 'At a limit', throttled: 'Throttled', blocked: 'Blocked', suspended: 'Suspended' };
 
 /** All tenants of the installation, for its operator; one of them when the address names it. */
 export default function Tenants() {
@@ -104,7 +104,7 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
                           </td>
                         ))}
                         <td>
-                          <span className={css.standing} data-standing={t.standing} title={t.at_limit?.join(', ')}>
+                          <span className={css.standing} data-standing={t.standing} title={t.suspended?.reason || t.at_limit?.join(', ')}>
                             {standings[t.standing]}
                           </span>
                         </td>
