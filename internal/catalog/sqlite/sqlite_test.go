@@ -212,7 +212,7 @@ func TestLostCommitAnswer(t *testing.T) {
 	c := open(t, Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 1, Poll: 5 * time.Millisecond})
 	c.mu.Lock()
 	for _, q := range []string{"UPDATE revision SET value = value + 1",
-		"INSERT INTO tenants (" + tenantColumns + ", revision) VALUES ('late', 1, '', '', 0, '{}', '{}', 0, 1, 0, 1, 0, (SELECT value FROM revision))"} {
+		"INSERT INTO tenants (" + tenantColumns + ", revision) VALUES ('late', 1, '', '', 0, '{}', '{}', 0, '', 0, 1, 0, 1, 0, (SELECT value FROM revision))"} {
 		if _, err := c.db.Exec(q); err != nil {
 			t.Fatal(err)
 		}

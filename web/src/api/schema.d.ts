@@ -922,6 +922,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operator/tenants/{tenant}/suspension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Suspend a tenant
+         * @description The tenant's events are refused from now on with 403 tenant_suspended, at all doors, and so is every question of its people, keys and embeds. Nothing is deleted: what was accepted before is still processed, and
+         *     all is there again when it resumes. Clients of all protocols take 403 for final and keep nothing to send later; each refused request counts as one rejected event in Data health. What runs already ends by itself. Operators can still
+         *     look after the tenant. Of a tenant that is suspended already only the reason changes.
+         */
+        put: operations["suspend-tenant"];
+        post?: never;
+        /**
+         * Resume a tenant
+         * @description Events are taken and questions answered again at once. Nothing happens to a tenant that is not suspended.
+         */
+        delete: operations["resume-tenant"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operators/keys": {
         parameters: {
             query?: never;
@@ -3375,10 +3401,17 @@ export interface components {
             budget?: components["schemas"]["BudgetPatch"];
             /** @description All masks: those that are not named go */
             masks?: components["schemas"]["MaskView"][];
+            /** @description masks_version of the masks that these were made of: if others hold meanwhile, nothing is written (409). Without it the last change wins */
+            masks_version?: string;
         };
         PolicyView: {
             budget: components["schemas"]["BudgetPolicy"];
             masks: components["schemas"]["MaskView"][] | null;
+            /**
+             * @description Stands for these masks; send it with a change of them
+             * @example 4f1d0a9e6b3c7d21
+             */
+            masks_version: string;
         };
         PrivacyPatch: {
             /** @description The browser SDK sends nothing before the visitor agreed */
@@ -3986,6 +4019,16 @@ export interface components {
         SourcesOutputBody: {
             sources: components["schemas"]["SourceView"][] | null;
         };
+        SuspendInputBody: {
+            /** @description Shown to the tenant's people and keys with every refusal */
+            reason?: string;
+        };
+        Suspended: {
+            /** @description Shown to the tenant's people and keys, not to senders without a key */
+            reason?: string;
+            /** Format: date-time */
+            since: string;
+        };
         TenantLoad: {
             /**
              * Format: double
@@ -4061,15 +4104,16 @@ export interface components {
              */
             rejected_today: number;
             /**
-             * @description limited: it meets a limit now; throttled, blocked: its budget is spent
+             * @description suspended: an operator has stopped it; limited: it meets a limit now; throttled, blocked: its budget is spent
              * @enum {string}
              */
-            standing: "well" | "limited" | "throttled" | "blocked";
+            standing: "well" | "limited" | "throttled" | "blocked" | "suspended";
             /**
              * Format: int64
              * @description Of its events, uncompressed
              */
             stored_bytes: number;
+            suspended?: components["schemas"]["Suspended"];
         };
         TenantView: {
             /** Format: date-time */
@@ -4086,6 +4130,8 @@ export interface components {
              */
             retention: string;
             settings: components["schemas"]["Settings"];
+            /** @description It takes no events and answers no questions */
+            suspended?: components["schemas"]["Suspended"];
         };
         TenantsOutputBody: {
             tenants: components["schemas"]["TenantView"][] | null;
@@ -5428,6 +5474,11 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7976,6 +8027,155 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "suspend-tenant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tenant's id */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuspendInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-tenant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tenant's id */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10585,6 +10785,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
