@@ -11,6 +11,8 @@ DATA     ?= ./data
 FUZZTIME ?= 20s
 BENCHFLAGS ?=
 export CGO_ENABLED ?= 0
+# All Go commands build alike, so that what one has compiled serves the next, and another clone too.
+export GOFLAGS := $(strip $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath)
 
 .PHONY: help build deps sdk run test check race system clients browser screenshots fuzz fuzz-isolation bench bench-tenants bench-analytics microbench gen gen-check web web-check vuln clean ci nightly
 
@@ -32,7 +34,7 @@ sdk: internal/sdk/dist/sdk.js ## the browser SDK, which the binary embeds
 
 build: deps sdk web ## build bin/weir and everything it needs
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./cmd/weir
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/weir ./cmd/weir
 
 run: build ## build, start with the embedded defaults in ./data, feed a demo tenant real traffic, until Ctrl-C
 	@exec ./bin/weir serve --data-dir $(DATA) --demo
@@ -56,8 +58,11 @@ race: deps ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short ./internal/...
 	cd sdk/go && CGO_ENABLED=1 $(GO) test -race ./...
 
+# Each test has a weir of its own and waits most of the time, so several run at once. Those of the last files begin first: there are the longest waits.
+SYSTEM := WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags system -count=1 -parallel 5
+
 system: build ## real processes: kill -9, full disk, torn tail, import, restart
-	$(GO) test -tags system -count=1 -timeout 40m ./test/system/...
+	$(SYSTEM) -timeout 40m ./test/system/...
 
 clients: build ## the real ClickHouse clients (Go, Node, Python, JDBC, curl) and SDKs of other products (Segment, PostHog …), fetched pinned, against bin/weir
 	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags clients -count=1 -timeout 15m ./test/clients
@@ -105,7 +110,7 @@ vuln: ## known vulnerabilities of the dependencies (needs the Go vulnerability d
 	cd sdk/go && $(GO) tool -modfile=$(CURDIR)/tools/go.mod govulncheck ./...
 
 ci: check build gen-check test race clients browser ## what CI runs
-	$(GO) test -tags system -count=1 -timeout 30m -short ./test/system/...
+	$(SYSTEM) -timeout 30m -short ./test/system/...
 
 nightly: ci system ## before a release
 	$(MAKE) fuzz FUZZTIME=5m

@@ -124,6 +124,9 @@ func TestMisuse(t *testing.T) {
 
 // TestLarge makes commits of several blobs, several pages and grown tables.
 func TestLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine and 200 000 keys: the race detector learns nothing from it, and needs a minute")
+	}
 	h := newMem(t, Config{FreezeKeys: 150_000})
 	var all []Entry
 	for i := range 200_000 {

@@ -3,6 +3,7 @@ package testkit
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -96,12 +97,15 @@ func Engine(tb testing.TB) *clickhouse.Client {
 func library() (string, error) {
 	path := os.Getenv("WEIR_LIBCHDB")
 	if path == "" {
-		_, file, _, _ := runtime.Caller(0)
+		root, err := moduleRoot()
+		if err != nil {
+			return "", err
+		}
 		name := "libchdb.so"
 		if runtime.GOOS == "darwin" {
 			name = "libchdb.dylib"
 		}
-		found, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "../../.cache/libchdb/*", runtime.GOOS+"-"+runtime.GOARCH, name))
+		found, _ := filepath.Glob(filepath.Join(root, ".cache", "libchdb", "*", runtime.GOOS+"-"+runtime.GOARCH, name))
 		if len(found) == 0 {
 			return "", fmt.Errorf("no libchdb: run make build, or set WEIR_LIBCHDB")
 		}
@@ -109,6 +113,22 @@ func library() (string, error) {
 	}
 	_, err := os.Stat(path)
 	return path, err
+}
+
+// moduleRoot is the directory of go.mod: tests run in their package's directory.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no go.mod above the working directory")
+		}
+		dir = parent
+	}
+	return "", err
 }
 
 func start() {

@@ -51,7 +51,7 @@ func TestScreens(t *testing.T) {
 	suite(t, "test/browser/screens", "WEIR_BIN="+bin)
 }
 
-// suite starts a weir of its own and runs the *.test.mjs files of a directory of the repository, one after the other, with these variables:
+// suite starts a weir of its own and runs the *.test.mjs files of a directory of the repository, two at once, with these variables:
 //
 //	WEIR_URL, WEIR_ADMIN_TOKEN  the server and its operator's token
 //	WEIR_CHROMIUM               the browser's path
@@ -78,7 +78,7 @@ func suite(t *testing.T, dir string, env ...string) {
 	s := harness.StartT(t, harness.Config{})
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=1", "--test-timeout=180000", "--test-reporter=spec"}, files...)...)
+	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=2", "--test-timeout=180000", "--test-reporter=spec"}, files...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "WEIR_URL="+s.URL, "WEIR_ADMIN_TOKEN="+harness.AdminToken, "WEIR_CHROMIUM="+browser,
 		"WEIR_NODE_MODULES="+modules, "WEIR_ARTEFACTS="+artefacts)

@@ -87,6 +87,7 @@ func people(events []request) []request {
 
 // TestAccessLog imports a real access log and compares what the API says of sessions, funnels, retention and paths with what simple programs say of the same lines.
 func TestAccessLog(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tenant, err := srv.NewTenant(t.Context(), "log")
 	if err != nil {

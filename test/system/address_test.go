@@ -16,6 +16,7 @@ import (
 // TestNoAddressOnDisk: after events through all doors, weir's own and foreign ones, no file of the data directory holds the address of a sender, as text or in
 // binary, nor a key that came with events, and no column does.
 func TestNoAddressOnDisk(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("/tmp", "weir-address-")
 	if err != nil {
 		t.Fatal(err)

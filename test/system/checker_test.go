@@ -302,6 +302,7 @@ func (h *history) check(model porcupine.Model, writes bool) {
 }
 
 func TestConsistency(t *testing.T) {
+	t.Parallel()
 	kills, every := 4, 5*time.Second
 	if testing.Short() {
 		kills, every = 2, 4*time.Second

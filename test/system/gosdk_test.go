@@ -78,6 +78,7 @@ func once(t *testing.T, taken []string, stored map[string]int) int {
 
 // TestGoSDKServerKilled kills the server while clients with a queue in memory and one on disk send: what Track took is stored once.
 func TestGoSDKServerKilled(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tenant, err := srv.NewTenant(t.Context(), "gosdk")
 	if err != nil {
@@ -168,6 +169,7 @@ func TestGoSDKChild(t *testing.T) {
 
 // TestGoSDKClientKilled kills a process with a queue on disk again and again while it sends, the server too: what Track took is stored once.
 func TestGoSDKClientKilled(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tenant, err := srv.NewTenant(t.Context(), "gosdk")
 	if err != nil {
@@ -237,6 +239,7 @@ func TestGoSDKClientKilled(t *testing.T) {
 
 // TestGoSDKRefused lets the server reject single events, whole requests for their size, and events above the tenant's rate.
 func TestGoSDKRefused(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{Args: []string{"--ingest-max-body", "64KiB"}})
 	tenant, err := srv.NewTenant(t.Context(), "gosdk")
 	if err != nil {

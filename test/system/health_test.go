@@ -113,6 +113,7 @@ var badRequests = []badRequest{
 // TestRejectionsAreVisible sends something wrong through every door, weir's own and foreign ones, each to a site of its own, and finds the loss in the data health
 // of that site: the code, how many, and what was wrong, without what the event said. All hours add up, by row and over the sites.
 func TestRejectionsAreVisible(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	ctx := t.Context()
 	tn, err := srv.NewTenant(ctx, "acme")

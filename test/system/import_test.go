@@ -86,6 +86,7 @@ func accessLogs(t *testing.T) map[string][]byte {
 // An imported access log gives the same counts by day, path and status as a count of its text; a second import changes
 // nothing, and a grown log adds its new lines.
 func TestImportedLogEqualsIndependentCount(t *testing.T) {
+	t.Parallel()
 	s := harness.StartT(t, harness.Config{})
 	for name, text := range accessLogs(t) {
 		t.Run(name, func(t *testing.T) {

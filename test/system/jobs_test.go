@@ -84,6 +84,7 @@ func filled(t *testing.T, srv *harness.Server, tn harness.Tenant, n int) {
 // TestJobAcrossKills kills weir while a job runs and after another has ended: the one goes on and has the right result, the other still has its own, and
 // no file is left that belongs to neither.
 func TestJobAcrossKills(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "1s"}})
 	tn, err := srv.NewTenant(t.Context(), "jobs")
 	if err != nil {
@@ -141,6 +142,7 @@ func TestJobAcrossKills(t *testing.T) {
 
 // TestJobEndsWithItsKey deletes the key of a job that runs: it ends within ten seconds, and so does its statement.
 func TestJobEndsWithItsKey(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tn, err := srv.NewTenant(t.Context(), "jobs")
 	if err != nil {

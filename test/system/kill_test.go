@@ -230,6 +230,7 @@ func times(t *testing.T, long, short int) int {
 
 // TestKillProcess kills weir with SIGKILL at random moments and between the steps of the commit protocol, under load.
 func TestKillProcess(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tenant, err := srv.NewTenant(t.Context(), "kill")
 	if err != nil {
@@ -277,7 +278,7 @@ func TestKillProcess(t *testing.T) {
 // orphan fails when the engine outlives its parent.
 func orphan(t *testing.T, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); pid > 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); pid > 0; time.Sleep(10 * time.Millisecond) {
 		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || zombie(pid) {
 			return
 		}
@@ -294,6 +295,7 @@ func zombie(pid int) bool {
 
 // TestKillEngine kills the engine child at random moments under load: doors go on acknowledging all the time.
 func TestKillEngine(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tenant, err := srv.NewTenant(t.Context(), "kill")
 	if err != nil {

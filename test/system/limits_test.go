@@ -78,6 +78,7 @@ func until(t *testing.T, what string, ok func() bool) time.Duration {
 
 // A changed limit holds from the next request on, for one tenant only, and nothing of what is refused is stored.
 func TestIngestLimitsOfTenants(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	srv := harness.StartT(t, harness.Config{Args: []string{"--http-ip-rate", "1", "--http-ip-burst", "5", "--http-trusted-proxies", "127.0.0.1"}})
 	a, err := srv.NewTenant(ctx, "a")
@@ -151,6 +152,7 @@ func cpuOf(t *testing.T, pid int) time.Duration {
 
 // A query whose client leaves ends, waiting or running; its tenant pays for what it used, and is refused when that was more than it may.
 func TestClientsThatLeave(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	srv := harness.StartT(t, harness.Config{Args: []string{"--query-timeout", "2m"}})
 	a, err := srv.NewTenant(ctx, "a")

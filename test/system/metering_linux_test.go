@@ -135,6 +135,7 @@ func newTenants(t *testing.T, srv *harness.Server, ids ...string) (out []harness
 // Under a mixed load of several tenants, what tenants and overhead are charged is what both processes used, and what nothing explains stays within 1 %.
 // All figures are CPU time: a busy machine changes how long it takes and not what is compared.
 func TestCostsAddUp(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tn := newTenants(t, srv, "big", "small", "asker")
 	for i, x := range tn {
@@ -224,6 +225,7 @@ func TestCostsAddUp(t *testing.T) {
 
 // A thousand questions whose answers are ten rows cost what they did, not what they returned.
 func TestEffortIsCharged(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	tn := newTenants(t, srv, "heavy", "light")
 	const rows = 200_000
@@ -283,6 +285,7 @@ func TestEffortIsCharged(t *testing.T) {
 
 // Which questions cost what can be read after a restart, and after a kill.
 func TestShapesSurviveRestarts(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "500ms"}})
 	tn := newTenants(t, srv, "asker")[0]
 	shapes := func() (texts []string) {
@@ -334,6 +337,7 @@ func TestShapesSurviveRestarts(t *testing.T) {
 
 // What a crash makes weir process again is billed once: at the door, and not when it is processed, however often that is.
 func TestReplayIsNotBilled(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "200ms", "--process-interval", "6s"}})
 	tn := newTenants(t, srv, "replayed")[0]
 	billed := func() (events float64) {

@@ -76,6 +76,7 @@ func claims(tenant string, roles ...string) map[string]any {
 
 // Tokens of a real provider open the API and the ClickHouse port as their claims say, and nothing more.
 func TestTokensOfAProvider(t *testing.T) {
+	t.Parallel()
 	p, srv := withProvider(t)
 	token := func(client, tenant string, roles ...string) string {
 		t.Helper()
@@ -200,6 +201,7 @@ func testOIDCRights(t *testing.T, srv *harness.Server, token func(client, tenant
 
 // A browser signs in at the provider and is back with a session of the role that its claims say.
 func TestBrowserSignsInAtProvider(t *testing.T) {
+	t.Parallel()
 	p, srv := withProvider(t)
 	p.SetClaims(claims("acme", "weir-admin"))
 	jar, err := cookiejar.New(nil)

@@ -87,6 +87,7 @@ func (d *disk) restore() {
 // TestPowerLoss cuts the power of the disk under load: log, state, catalog, dedupe runs and the engine's parts lose every
 // un-synced page at once. What was acknowledged is there afterwards, once.
 func TestPowerLoss(t *testing.T) {
+	t.Parallel()
 	d := newDisk(t, "2G")
 	srv := harness.StartT(t, harness.Config{Dir: filepath.Join(d.dir, "data")})
 	tenant, err := srv.NewTenant(t.Context(), "power")
@@ -137,7 +138,7 @@ func freeze(t *testing.T, srv *harness.Server) {
 // orphanFree waits until no process has files below dir open.
 func orphanFree(t *testing.T, dir string) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 		busy := false
 		for _, l := range links {
@@ -156,6 +157,7 @@ func orphanFree(t *testing.T, dir string) {
 // TestFullDisk fills a small disk: events are refused with 503 before anything breaks, nothing is lost, and when
 // there is room again weir goes on by itself.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	d := newDisk(t, "900M")
 	srv := harness.StartT(t, harness.Config{Dir: filepath.Join(d.dir, "data")})
 	tenant, err := srv.NewTenant(t.Context(), "full")

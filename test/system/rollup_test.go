@@ -19,6 +19,7 @@ import (
 // TestRollupsAreExact asks rollups while events come in and the rollups move on: whoever has the acknowledgement of n events finds n, never
 // fewer and never one twice, and nobody sees another tenant's. Afterwards late events and a restart change nothing of that.
 func TestRollupsAreExact(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	const writers, batches, size = 3, 25, 40
 	total := map[string]int{}

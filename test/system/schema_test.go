@@ -14,6 +14,7 @@ import (
 
 // TestNewProperty asks for a property with the token of its first event, before and after kill -9, reads the schema, and declares a common property.
 func TestNewProperty(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
 	one, err := srv.NewTenant(t.Context(), "one")
 	if err != nil {

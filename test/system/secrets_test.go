@@ -16,6 +16,7 @@ import (
 // At the most talkative level, a run in which every kind of credential is used, well and badly, at every door, logs none of them; nor are they in the audit
 // log, in the metrics, or in any file of the data directory.
 func TestNoSecretInLogs(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("/tmp", "weir-secrets-")
 	if err != nil {
 		t.Fatal(err)

@@ -283,6 +283,7 @@ func (k *sessionKills) killEngine() {
 // TestSessionsSurviveKills sends the events of five days and of today in any order, some of them twice, while days are stitched all the time and weir and its engine are
 // killed, also between the steps of stitching. After each life, and at the end, sessions are those of a batch program over what was acknowledged, and totals those of a plain count.
 func TestSessionsSurviveKills(t *testing.T) {
+	t.Parallel()
 	const env = `WEIR_STITCH={"Every":100,"Settle":1,"Again":300,"MinRows":3,"MinTotals":40,"Grace":500,"Orphans":1000}`
 	srv := harness.StartT(t, harness.Config{Env: []string{env}})
 	tenant, err := srv.NewTenant(t.Context(), "visits")
@@ -318,7 +319,7 @@ func TestSessionsSurviveKills(t *testing.T) {
 		if fault != "" {
 			select {
 			case <-srv.Done():
-			case <-time.After(2 * time.Second):
+			case <-time.After(30 * time.Second): // it has not come to that step
 			}
 			if !k.again() {
 				k.start("")

@@ -17,6 +17,7 @@ import (
 // TestSecondSignal stops weir while a request is under way that does not end, and then at once: it ends soon, without a panic of something that works
 // on what was closed under it, and the next start finds everything that was acknowledged.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "100ms"}})
 	tenant, err := srv.NewTenant(t.Context(), "stop")
 	if err != nil {

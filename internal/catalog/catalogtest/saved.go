@@ -106,6 +106,9 @@ func testSavedChanges(t *testing.T, c catalog.Catalog, goal, other catalog.Saved
 
 // The bodies of a kind and site are bounded together.
 func testSavedTotal(t *testing.T, s Store) {
+	if testing.Short() {
+		t.Skip("it writes megabytes one after the other: nothing for the race detector")
+	}
 	c := s.Open(t)
 	newTenant(t, c, "acme")
 	newTenant(t, c, "other")

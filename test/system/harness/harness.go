@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -90,13 +91,32 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// freeAddr is a port of 127.0.0.1 that nobody listens at and that this process was not given before. It is below the ports that systems give to clients
+// (from 32768 on): while a killed weir is down, nobody's connection takes its port.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("harness: find a free port: %w", err)
+	given.Lock()
+	defer given.Unlock()
+	var last error
+	for range 200 {
+		port := 15_000 + rand.IntN(15_000)
+		if given.ports[port] {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			last = err // another's
+			continue
+		}
+		given.ports[port] = true
+		return l.Addr().String(), l.Close()
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("harness: find a free port: %w", last)
 }
+
+var given = struct {
+	sync.Mutex
+	ports map[int]bool
+}{ports: map[int]bool{}}
 
 // launch starts the process and waits until it is ready.
 func (s *Server) launch(ctx context.Context) error {
