@@ -14,7 +14,7 @@ export CGO_ENABLED ?= 0
 # All Go commands build alike, so that what one has compiled serves the next, and another clone too.
 export GOFLAGS := $(strip $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath)
 
-.PHONY: help build deps sdk run test check race system clients browser screenshots fuzz fuzz-isolation bench bench-tenants bench-analytics microbench gen gen-check web web-check vuln clean ci nightly
+.PHONY: help build deps sdk run test check go-check race system clients browser screenshots fuzz fuzz-isolation bench bench-tenants bench-analytics microbench gen gen-check web web-check vuln clean ci nightly
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -43,16 +43,17 @@ test: deps ## all tests but those that kill processes; under five minutes
 	$(GO) test ./...
 	cd sdk/go && $(GO) test ./...
 
-check: ## format, vet, lint, generated files
+check: ## format, vet, lint, generated files; what is of Go beside what is of the dashboard
+	$(MAKE) --no-print-directory -j2 --output-sync=target go-check web-check
+
+TAGS := system,clients,browser
+
+go-check:
 	@unformatted=$$(gofmt -l cmd internal test build sdk/go); test -z "$$unformatted" || { echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet -tags $(TAGS) ./...
 	cd sdk/go && $(GO) vet ./... && GOOS=windows $(GO) vet ./... && GOOS=solaris $(GO) vet ./...
-	$(GO) vet -tags system ./test/...
-	$(GO) vet -tags clients ./test/clients
-	$(GO) vet -tags browser ./test/browser
-	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags $(TAGS) ./...
 	cd sdk/go && $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...
-	$(MAKE) --no-print-directory web-check
 
 race: deps ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -short ./internal/...

@@ -174,7 +174,7 @@ func TestLongAnswer(t *testing.T) {
 			body, err := io.ReadAll(resp.Body)
 			_ = resp.Body.Close()
 			if err != nil || string(body) != want {
-				t.Errorf("%s: %q, %v", path, body, err)
+				t.Errorf("%s: %d bytes, %.100q, want %d bytes, %v", path, len(body), body, len(want), err)
 			}
 		}
 	}

@@ -104,7 +104,7 @@ func check(t *testing.T, l *Log, acked map[[2]uint64]uint64, first [3]uint64) {
 // read reads some records. A log that is just being reopened gets time for it.
 func read(t *testing.T, l *Log, p uint16, at uint64) []eventlog.Record {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		recs, err := l.Read(context.Background(), p, at, 1<<20)
 		if err == nil && len(recs) > 0 {
 			return recs

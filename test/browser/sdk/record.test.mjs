@@ -31,10 +31,13 @@ describe('recording', { concurrency: 5, timeout: 100000 }, () => {
     await loaded(page);
     for (const id of ['in', 'out', 'file', 'b', 'named', 'hush', 'sub', 'mail']) await page.click(`#${id}`);
     await page.evaluate(() => {
+      const later = () => { for (const now = Date.now(); Date.now() === now; ); }; // ids of one millisecond have no order
       weir.track('purchase', { amount: 49.5, plan: { name: 'pro' } });
+      later();
       weir.identify('user-7', { tier: 'gold' });
       history.pushState({}, '', '/app/one?tab=1');
       history.replaceState({}, '', '/app/one?tab=1'); // the same address is no page view
+      later();
       history.replaceState({}, '', '/app/two');
     });
     await page.goBack();
