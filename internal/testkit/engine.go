@@ -43,9 +43,12 @@ func Main(m *testing.M) {
 }
 
 // Checks sets how often package rapid tries a property by default, for a package in which each try is some statements of the engine.
-// Whoever wants more says so: go test -rapid.checks=1000.
+// With -short, as under the race detector, it is a quarter: what the statements say is compared without it. Whoever wants more says so: go test -rapid.checks=1000.
 func Checks(n int) {
 	flag.Parse()
+	if testing.Short() {
+		n = (n + 3) / 4
+	}
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "rapid.checks" })
 	if !chosen {

@@ -139,6 +139,9 @@ func TestPublishInOrder(t *testing.T) {
 // TestTruncateFreesSpace fills the log well beyond its memtables and checks
 // that the directory shrinks after a truncation.
 func TestTruncateFreesSpace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine and 90 MB: the race detector learns nothing from it")
+	}
 	cfg := testConfig(vfs.Default, t.TempDir())
 	l := mustOpen(t, cfg)
 	data := make([]byte, 150_000)
