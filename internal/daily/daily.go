@@ -62,7 +62,9 @@ func Find(name string) (Dim, bool) {
 }
 
 // DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
-func DropFormerSQL() []string { return []string{"DROP TABLE IF EXISTS " + rollup.Database + ".day_totals SYNC"} }
+func DropFormerSQL() []string {
+	return []string{"DROP TABLE IF EXISTS " + rollup.Database + ".day_totals SYNC"}
+}
 
 // CreateSQL are the statements that create the tables unless they exist.
 func CreateSQL() []string { return []string{totalsSQL(), visitsSQL()} }

@@ -16,6 +16,7 @@ import (
 // TestSuspend: a suspended tenant's events are refused with 403 at every door, which all clients take for final, and its questions with the reason, also after a restart; the
 // loss is visible afterwards, nothing else is lost, and another tenant notices nothing.
 func TestSuspend(t *testing.T) {
+	t.Parallel()
 	srv := harness.StartT(t, harness.Config{ClickHouse: "auto"})
 	ctx := t.Context()
 	acme, err := srv.NewTenant(ctx, "acme")
@@ -27,7 +28,9 @@ func TestSuspend(t *testing.T) {
 		t.Fatal(err)
 	}
 	send := func(key string) answer { return call(ctx, t, "POST", srv.URL+"/ingest", key, `{"type":"a"}`) }
-	ask := func(key string) answer { return call(ctx, t, "POST", srv.URL+"/api/v1/query", key, `{"sql":"SELECT count() AS n FROM events"}`) }
+	ask := func(key string) answer {
+		return call(ctx, t, "POST", srv.URL+"/api/v1/query", key, `{"sql":"SELECT count() AS n FROM events"}`)
+	}
 	if a := send(acme.WriteKey); a.status != 200 {
 		t.Fatalf("%+v", a)
 	}
@@ -131,7 +134,7 @@ func TestSuspend(t *testing.T) {
 		t.Errorf("%+v is rejected, want %d tenant_suspended", h.Rejected, lost)
 	}
 	if a := call(ctx, t, "GET", srv.URL+"/api/v1/audit?limit=1000", acme.Admin, ""); strings.Count(a.text, `"action":"suspend-tenant"`) != 2 || // the admin's attempt is one
-		 strings.Count(a.text, `"action":"resume-tenant"`) != 1 {
+		strings.Count(a.text, `"action":"resume-tenant"`) != 1 {
 		t.Errorf("the audit log: %d %s", a.status, a.text)
 	}
 }

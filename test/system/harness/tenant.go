@@ -13,7 +13,7 @@ import (
 )
 
 // StartT starts weir on a directory of the test and kills it when the test ends. Where there is no engine the test is
-// skipped, in CI it fails.
+// skipped, in CI it fails. A test that has a weir of its own calls t.Parallel first, unless it holds a time: most of its own is waiting.
 func StartT(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	if Libchdb() == "" {
