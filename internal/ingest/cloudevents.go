@@ -182,6 +182,9 @@ func (d *decoder) binaryHeaders(h http.Header) *reject {
 		case "time":
 			ms, ok := parseTime(v)
 			if !ok {
+				if rej := unstorable("time", v); rej != nil {
+					return rej
+				}
 				return rejectf(codeValue, "time", "time is %q: use RFC 3339 with a zone as in 2026-01-31T12:00:00Z", clip(text))
 			}
 			d.tsMS, d.hasTS = ms, true

@@ -341,6 +341,9 @@ func (d *decoder) timestamp(dec *jx.Decoder, name string) error {
 			return nil
 		}
 		if raw = v; !isNumber(v) {
+			if rej := unstorable(name, v); rej != nil {
+				return rej
+			}
 			return rejectf(codeValue, name, "%s is %q: use seconds or milliseconds since 1970, or RFC 3339 with a zone as in 2026-01-31T12:00:00Z", name, clip(string(v)))
 		}
 	default:
@@ -349,7 +352,7 @@ func (d *decoder) timestamp(dec *jx.Decoder, name string) error {
 	v, _, ok := parseNumber(raw)
 	ms, fits := unixToMS(v)
 	if !ok || !fits {
-		return rejectf(codeTime, name, "%s is %s: it must be seconds or milliseconds since 1970", name, clip(string(raw)))
+		return outside(name, clip(string(raw)), v)
 	}
 	d.tsMS, d.hasTS = ms, true
 	return nil

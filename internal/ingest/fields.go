@@ -254,6 +254,9 @@ func (e *Event) Time(dec *jx.Decoder, name string) error {
 	}
 	ms, ok := ParseTime(v)
 	if !ok {
+		if rej := unstorable(name, v); rej != nil {
+			return rej
+		}
 		return rejectf(codeValue, name, "%s is %q: use RFC 3339 as in 2026-01-31T12:00:00Z", name, clip(string(v)))
 	}
 	e.SetTime(ms)

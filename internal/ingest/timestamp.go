@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"math"
 	"time"
 )
@@ -26,8 +27,42 @@ func unixToMS(v float64) (int64, bool) {
 	return int64(math.Floor(v + 0.5)), true
 }
 
-// parseTime reads RFC 3339: a date, T or a space, a time with or without a fraction, and Z or an offset.
+// unstorable refuses a time that can be read, as text with a zone or without, or as a number, and that no event can have. It returns nil for anything else.
+func unstorable(name string, v []byte) *reject {
+	if isNumber(v) {
+		if f, _, ok := parseNumber(v); ok {
+			if _, fits := unixToMS(f); !fits {
+				return outside(name, clip(string(v)), f)
+			}
+		}
+		return nil
+	}
+	ms, ok := readTime(v)
+	if !ok {
+		ms, ok = readTime(append(bytes.Clone(v), 'Z'))
+	}
+	if !ok || ms >= minStoredMS && ms <= maxStoredMS {
+		return nil
+	}
+	return outside(name, clip(string(v)), float64(ms))
+}
+
+// outside says that no event can have a time; v is it, whatever its unit.
+func outside(name, text string, v float64) *reject {
+	if v < minStoredMS {
+		return rejectf(codeTime, name, "%s is %s, before 1970: the earliest time that an event can have is 1970-01-01T00:00:00Z (0); leave it out, or correct it", name, text)
+	}
+	return rejectf(codeTime, name, "%s is %s, after 2261: the latest time that an event can have is 2261-12-31T23:59:59Z; it must be seconds or milliseconds since 1970", name, text)
+}
+
+// parseTime reads RFC 3339: a date, T or a space, a time with or without a fraction, and Z or an offset. It is one that an event can have.
 func parseTime(s []byte) (ms int64, ok bool) {
+	ms, ok = readTime(s)
+	return ms, ok && ms >= minStoredMS && ms <= maxStoredMS
+}
+
+// readTime is parseTime for any time.
+func readTime(s []byte) (ms int64, ok bool) {
 	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[7] != '-' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
@@ -53,7 +88,7 @@ func parseTime(s []byte) (ms int64, ok bool) {
 		return 0, false
 	}
 	ms = (daysFromCivil(year, month, day)*86400+int64(hour*3600+minute*60+second)-int64(offset))*1000 + int64(milli)
-	return ms, ms >= minStoredMS && ms <= maxStoredMS
+	return ms, true
 }
 
 func digits(s []byte) (n int, ok bool) {

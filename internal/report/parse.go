@@ -302,15 +302,36 @@ func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.T
 		}
 	}
 	if err != nil {
-		if n, err := strconv.Atoi(s[:len(s)-1]); err == nil && n > 0 && n < 100_000 && units[s[len(s)-1]] > 0 {
-			return base.Add(-time.Duration(n) * units[s[len(s)-1]]).Truncate(time.Millisecond), nil
+		n, nerr := strconv.Atoi(s[:len(s)-1])
+		if unit := units[s[len(s)-1]]; nerr == nil && n > 0 && n < 100_000 && unit > 0 {
+			t, err = back(base, n, unit).Truncate(time.Millisecond), nil
 		}
+	}
+	if err != nil {
 		return t, invalid(field, "%s is %q; write a date (2026-01-31), a time (2026-01-31T10:00:00Z), now, or a length such as 24h or 7d", field, s)
 	}
-	if t.Year() < 1971 || t.Year() > 2105 {
-		return t, invalid(field, "%s is %q, which is not between the years 1971 and 2105", field, s)
+	if year := t.UTC().Year(); year < firstYear || year > lastYear {
+		p := invalid(field, "%s is %q: a range lies within the years %d to %d", field, s, firstYear, lastYear)
+		if year < firstYear {
+			return t, p.WithLimit("report.first_year", firstYear)
+		}
+		return t, p.WithLimit("report.last_year", lastYear)
 	}
 	return t, nil
+}
+
+// The years that can be asked for. Steps of rollups are 32-bit seconds since 1970, so that a day of any zone must not begin before it, nor end in 2106.
+const (
+	firstYear = 1971
+	lastYear  = 2105
+)
+
+// back is base less n units. Whole days are no durations: 100 000 weeks are more than one can hold.
+func back(base time.Time, n int, unit time.Duration) time.Time {
+	if days := int(unit / (24 * time.Hour)); days > 0 {
+		return base.UTC().AddDate(0, 0, -n*days)
+	}
+	return base.Add(-time.Duration(n) * unit)
 }
 
 // unique drops blanks, empty items and repetitions.

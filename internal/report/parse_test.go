@@ -68,6 +68,11 @@ func TestRefusals(t *testing.T) {
 		{ask{From: "d"}, "from", "write a date"},
 		{ask{From: "-1d"}, "from", "write a date"},
 		{ask{From: "1969-01-01"}, "from", "1971"},
+		{ask{From: "1970-12-31T23:59:59Z"}, "from", "1971"},
+		{ask{From: "0000-01-01"}, "from", "1971"},
+		{ask{From: "99999d"}, "from", "1971"},
+		{ask{From: "99999w"}, "from", "1971"}, // more than a duration holds
+		{ask{From: "2200w", To: "1999-01-01"}, "from", "1971"},
 		{ask{To: "2200-01-01"}, "to", "2105"},
 		{ask{From: "2026-03-02", To: "2026-03-01"}, "from", "must be before"},
 		{ask{From: "2026-03-02T00:00:00Z", To: "2026-03-02T00:00:00Z"}, "from", "must be before"},

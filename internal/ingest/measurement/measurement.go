@@ -202,7 +202,10 @@ func micros(dec *jx.Decoder) (int64, error) {
 		return 0, err
 	}
 	v, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
-	if err != nil || v < 0 {
+	if err == nil && v < 0 {
+		return 0, ingest.Malformed("ts_out_of_range", "timestamp_micros", "timestamp_micros is before 1970: the earliest time that an event can have is 0, microseconds since 1970")
+	}
+	if err != nil {
 		return 0, nil
 	}
 	return v / 1000, nil

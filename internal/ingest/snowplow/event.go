@@ -165,7 +165,10 @@ func (m *reader) packed(key string, v []byte) error {
 
 func (m *reader) time(key string, v []byte) error {
 	ms, err := strconv.ParseInt(string(v), 10, 64)
-	if err != nil || ms < 0 || ms > 1<<53 {
+	if err == nil && ms < 0 {
+		return ingest.Malformed("ts_out_of_range", key, key+" is before 1970: the earliest time that an event can have is 0, milliseconds since 1970")
+	}
+	if err != nil || ms > 1<<53 {
 		return ingest.Wrong(key, "%s is %q: it must be milliseconds since 1970", key, v)
 	}
 	switch key {
