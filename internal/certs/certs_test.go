@@ -167,7 +167,7 @@ func TestReadableLater(t *testing.T) {
 	go func() { done <- s.Run(ctx) }()
 	wait := func(what string, ok func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal(what)
 			}
@@ -198,7 +198,7 @@ func TestRun(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	write(t, cert, key, 2)
-	for deadline := time.Now().Add(10 * time.Second); s.current.Load() == first; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); s.current.Load() == first; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the new certificate is not taken")
 		}

@@ -174,7 +174,7 @@ func TestRunRetries(t *testing.T) {
 	go func() { done <- h.set.Run(ctx) }()
 	f.n.Store(3)
 	h.store(h.check(crashCommit(h, 1)))
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for h.set.Stats().Runs == 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("the head was not written after a failure")

@@ -39,7 +39,7 @@ func TestNothingIsLeft(t *testing.T) {
 			must(t, db.Compact(context.Background(), []byte("a"), []byte("z"), false))
 			db.TestOnlyWaitForCleaning()
 			found := holding(t, dir)
-			for deadline := time.Now().Add(10 * time.Second); !tc.left && len(found) > 0 && time.Now().Before(deadline); found = holding(t, dir) {
+			for deadline := time.Now().Add(time.Minute); !tc.left && len(found) > 0 && time.Now().Before(deadline); found = holding(t, dir) {
 				time.Sleep(10 * time.Millisecond) // a compaction that began by itself may still end
 			}
 			if len(found) > 0 != tc.left {
@@ -73,7 +73,7 @@ func TestReplace(t *testing.T) {
 		must(t, logs.Replace(t.Context(), db, dir))
 		db.TestOnlyWaitForCleaning()
 		found := holding(t, dir)
-		for deadline := time.Now().Add(10 * time.Second); len(found) > 0 && time.Now().Before(deadline); found = holding(t, dir) {
+		for deadline := time.Now().Add(time.Minute); len(found) > 0 && time.Now().Before(deadline); found = holding(t, dir) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if len(found) > 0 {

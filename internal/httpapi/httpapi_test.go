@@ -130,7 +130,7 @@ func (d deletions) DeleteTenant(ctx context.Context, _ tenant.Principal, id tena
 	return "/jobs/abc", map[string]string{"id": "abc", "state": "queued", "title": "billing kept: " + kept}, d.Catalog.DeleteTenant(ctx, id)
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t *testing.T, change ...func(*httpapi.Config)) *fixture {
 	t.Helper()
 	c, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 4})
 	if err != nil {
@@ -151,11 +151,15 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}, audit: &fakeAudit{}, loads: &fakeLoads{loads: map[tenant.ID]httpapi.TenantLoad{}}}
 	reg := prometheus.NewRegistry()
-	f.api, err = httpapi.New(httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Sessions: sessions, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
+	cfg := httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Sessions: sessions, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
 		return httpapi.Resources{CPUSeconds: to.Sub(from).Hours(), Amount: 3, Currency: string(t)}, nil
 	}, Limits: fakeLimits{}, Loads: f.loads, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg})
+		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg}
+	for _, c := range change {
+		c(&cfg)
+	}
+	f.api, err = httpapi.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

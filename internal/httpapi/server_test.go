@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"weir/internal/httpapi"
 )
 
 // serve runs the API on a real connection. stop ends it and returns what Run returned.
@@ -124,13 +126,15 @@ func TestBodyCutOff(t *testing.T) {
 
 // An answer may take longer than every timeout as long as it moves, and the wait for its first byte does not count.
 func TestLongAnswer(t *testing.T) {
-	f := newFixture(t)
-	const steps = 6
+	// A write is due 120 ms after the last: a busy machine has most of a second for it.
+	f := newFixture(t, func(c *httpapi.Config) { c.BodyTimeout, c.WriteTimeout = 500*time.Millisecond, time.Second })
+	const steps = 10
+	const wait = 1100 * time.Millisecond // more than BodyTimeout and WriteTimeout, as are all steps
 	f.api.Mux().HandleFunc("POST /x/long", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(400 * time.Millisecond) // more than BodyTimeout and WriteTimeout
+		time.Sleep(wait)
 		for range steps {
 			fmt.Fprintln(w, "row")
 			w.(http.Flusher).Flush()
@@ -154,29 +158,32 @@ func TestLongAnswer(t *testing.T) {
 	type input struct{ Body struct{} }
 	type output struct{ Body struct{ OK bool } }
 	huma.Register(f.api.Huma(), huma.Operation{Method: "POST", Path: "/x/huma"}, func(ctx context.Context, _ *input) (*output, error) {
-		time.Sleep(400 * time.Millisecond)
+		time.Sleep(wait)
 		return &output{}, ctx.Err()
 	})
 	addr, _ := f.serve()
 	for path, want := range map[string]string{"/x/long": strings.Repeat("row\n", steps), "/x/huma": "{\"OK\":false}\n",
 		"/x/blocks": strings.Repeat("x", steps*8<<10), "/x/nobody": "<nil>"} {
-		req, _ := http.NewRequest("POST", "http://"+addr+path, strings.NewReader("{}"))
-		req.Header.Set("Authorization", "Bearer "+operator)
-		for range 2 { // the second on the same connection
-			req.Body, req.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
-			if path == "/x/nobody" {
-				req.Body, req.ContentLength = http.NoBody, 0
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			req, _ := http.NewRequest("POST", "http://"+addr+path, strings.NewReader("{}"))
+			req.Header.Set("Authorization", "Bearer "+operator)
+			for range 2 { // the second on the same connection
+				req.Body, req.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
+				if path == "/x/nobody" {
+					req.Body, req.ContentLength = http.NoBody, 0
+				}
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if err != nil || string(body) != want {
+					t.Errorf("%s: %d bytes, %.100q, want %d bytes, %v", path, len(body), body, len(want), err)
+				}
 			}
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, err := io.ReadAll(resp.Body)
-			_ = resp.Body.Close()
-			if err != nil || string(body) != want {
-				t.Errorf("%s: %d bytes, %.100q, want %d bytes, %v", path, len(body), body, len(want), err)
-			}
-		}
+		})
 	}
 }
 

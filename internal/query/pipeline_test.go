@@ -157,7 +157,7 @@ func TestSlowReaderGivesPlaceBack(t *testing.T) {
 		defer d.mu.Unlock()
 		return d.open
 	}
-	for deadline := time.Now().Add(10 * time.Second); open() > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); open() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the place is still taken")
 		}

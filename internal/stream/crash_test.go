@@ -237,7 +237,7 @@ func crashes(t *testing.T, rng *rand.Rand) {
 	check(t, engine, s, x)
 	s.oracle.check(t, x.p)
 	for tenant := range s.total {
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			if _, ok := x.p.DataVersion(tenant); ok {
 				break
 			}

@@ -59,7 +59,7 @@ func (r rig) runUntil(t *testing.T, ok func() bool) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.p.Run(ctx) }()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		select {
 		case err := <-done:
 			t.Fatalf("the processor ended by itself: %v", err)

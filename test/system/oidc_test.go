@@ -182,7 +182,7 @@ func testOIDCRights(t *testing.T, srv *harness.Server, token func(client, tenant
 	}
 	want := map[string]bool{"query ok api": true, "query ok clickhouse": true, "query ok job": true, "create-key ok api": true, "create-key forbidden api": true,
 		"create-job ok api": true, "get-job-result ok api": true, "export ok api": true}
-	for deadline := time.Now().Add(10 * time.Second); len(want) > 0; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(want) > 0; time.Sleep(50 * time.Millisecond) {
 		var page struct{ Entries []audit.Entry }
 		if err := srv.Client(admin).Do(ctx, http.MethodGet, "/api/v1/audit?limit=1000&actor=oidc:"+idp.Subject, nil, &page); err != nil {
 			t.Fatal(err)
