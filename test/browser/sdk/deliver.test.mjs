@@ -122,7 +122,7 @@ describe('delivery', { concurrency: 8, timeout: 100000 }, () => {
     const page = await c.newPage();
     const ids = listIDs(page);
     let refused = 0;
-    s.gate.fault = (e) => (e.path === '/collect' && !refused ? ((refused = Date.now()), { status: 429, headers: { 'Retry-After': '4' } }) : undefined);
+    s.gate.fault = (e) => (e.path === '/collect' && !refused ? ((refused = Date.now()), { status: 429, headers: { 'Retry-After': '5' } }) : undefined);
     await page.goto(`${s.url}/`);
     await loaded(page);
     await make(page, 30);
@@ -135,7 +135,7 @@ describe('delivery', { concurrency: 8, timeout: 100000 }, () => {
     await make(page, 30);
     await page.goto(`${s.url}/blank`);
     await page.waitForTimeout(1000);
-    assert.equal(s.gate.sent().length, 1);
+    assert.equal(s.gate.sent().filter((e) => e.at - refused < 4990).length, 1); // a busy machine may come here later
     const back = await visit(c, s);
     await exactlyOnce(s, ids);
     // In one page: the next request comes after the time.
@@ -145,7 +145,7 @@ describe('delivery', { concurrency: 8, timeout: 100000 }, () => {
     await until(() => refused, 'the refusal');
     const before = s.gate.sent().length;
     await until(() => s.gate.sent().length > before, 'the next request');
-    assert.ok(s.gate.sent()[before].at - refused >= 3990, `${s.gate.sent()[before].at - refused} ms`);
+    assert.ok(s.gate.sent()[before].at - refused >= 4990, `${s.gate.sent()[before].at - refused} ms`);
     await exactlyOnce(s, ids);
   });
 
