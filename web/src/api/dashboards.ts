@@ -16,8 +16,8 @@ export const useDashboards = (enabled = true) =>
   useQuery({ queryKey: ['dashboards'], enabled, queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/dashboards', { signal }))).dashboards ?? [] });
 
 /** A dashboard with its panels. */
-export const useDashboard = (id: string) =>
-  useQuery({ queryKey: one(id), queryFn: ({ signal }) => answer(client.GET('/api/v1/dashboards/{id}', { params: { path: { id } }, signal })), retry: false });
+export const useDashboard = (id: string, enabled = true) =>
+  useQuery({ queryKey: one(id), enabled, queryFn: ({ signal }) => answer(client.GET('/api/v1/dashboards/{id}', { params: { path: { id } }, signal })), retry: false });
 
 /** What is saved of a dashboard: a new one without an id; else the one whose `version` was read, which fails (409) when somebody saved it meanwhile. */
 export function useSaveDashboard() {

@@ -1,7 +1,8 @@
 import { lazy, Suspense, type ReactNode } from 'react';
+import { showAs } from '../format/metrics';
 import * as names from '../format/names';
 import { number, text, type Row } from '../format/row';
-import { change, compact, duration, exact, percent, show, signed } from '../format/numbers';
+import { change, compact, duration, exact, percent, signed } from '../format/numbers';
 import { axis, dayShort } from '../format/time';
 import { BarList } from '../parts/BarList';
 import { groupsOf, metricsOf, textIn, type Panel } from './panel';
@@ -19,7 +20,7 @@ export function PanelView({ panel, answer, zone, height }: { panel: Panel; answe
     case 'tile':
       return <Tile panel={panel} answer={answer} rows={rows} height={height} />;
     case 'line':
-      return <Line panel={panel} rows={rows} zone={zone} height={height} />;
+      return <Line panel={panel} answer={answer} rows={rows} zone={zone} height={height} />;
     case 'bar':
       return <Bars panel={panel} rows={rows} />;
     case 'table':
@@ -46,25 +47,26 @@ function Tile({ panel, answer, rows, height }: { panel: Panel; answer: PanelData
   const share = change(now, before);
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
   return (
-    <div className={css.tile} title={`${m.what}: ${show(now, m.kind, true)}`} data-tall={height > 100 || undefined}>
-      <span className={css.value}>{show(now, m.kind)}</span>
+    <div className={css.tile} title={`${m.what}: ${showAs(m, now, true)}`} data-tall={height > 100 || undefined}>
+      <span className={css.value}>{showAs(m, now)}</span>
       {previous && (
         <span className={css.change} data-tone={tone}>
           {share === undefined ? '' : `${signed(share)} `}
-          <small>{show(before, m.kind)} before</small>
+          <small>{showAs(m, before)} before</small>
         </span>
       )}
     </div>
   );
 }
 
-function Line({ panel, rows, zone, height }: { panel: Panel; rows: Row[]; zone: string; height: number }) {
+function Line({ panel, answer, rows, zone, height }: { panel: Panel; answer: PanelData; rows: Row[]; zone: string; height: number }) {
   const m = metricsOf(panel.question)[0]!;
   const by = textIn(panel.question, 'interval') || 'day';
+  const before = (answer.previous as { data?: Row[] | null } | undefined)?.data ?? undefined;
   if (rows.every((r) => !number(r, m.id))) return nothing;
   return (
     <Suspense fallback={<div style={{ height }} />}>
-      <SeriesChart rows={rows} metric={m} interval={by} zone={zone} open={!textIn(panel.question, 'to')} height={height} />
+      <SeriesChart rows={rows} before={before} metric={m} interval={by} zone={zone} open={!textIn(panel.question, 'to')} height={height} />
     </Suspense>
   );
 }
@@ -128,7 +130,7 @@ function Table({ panel, rows, zone }: { panel: Panel; rows: Row[]; zone: string 
               ))}
               {metrics.map((m) => (
                 <td key={m.id} className="num">
-                  {show(number(r, m.id), m.kind)}
+                  {showAs(m, number(r, m.id))}
                 </td>
               ))}
             </tr>

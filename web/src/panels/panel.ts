@@ -1,5 +1,7 @@
 // Panels of saved dashboards: what they ask, and how that is read. Nothing here needs a session: the page of embeds uses it as well.
 import { metric, type Metric } from '../format/metrics';
+import { currencyOf } from '../state/currency';
+import { parseFilter } from '../state/filters';
 
 export const kinds = ['tile', 'line', 'bar', 'table', 'funnel', 'retention', 'sql'] as const;
 export type Kind = (typeof kinds)[number];
@@ -12,8 +14,11 @@ export const isKind = (k: string): k is Kind => (kinds as readonly string[]).inc
 
 const list = (v: unknown): string[] => (typeof v === 'string' ? v.split(',').map((s) => s.trim()) : Array.isArray(v) ? v.filter((x): x is string => typeof x === 'string') : []);
 
-/** The metrics of a question of reports; page views if it names none, as weir does. */
-export const metricsOf = (q: Record<string, unknown>): Metric[] => (list(q.metric).length > 0 ? list(q.metric) : ['pageviews']).map(metric);
+/** The metrics of a question of reports; page views if it names none, as weir does. Revenue has the currency that the filters leave. */
+export function metricsOf(q: Record<string, unknown>): Metric[] {
+  const currency = currencyOf(filtersIn(q).flatMap((t) => parseFilter(t) ?? []));
+  return (list(q.metric).length > 0 ? list(q.metric) : ['pageviews']).map((id) => (id === 'revenue' && currency ? { ...metric(id), currency } : metric(id)));
+}
 export const groupsOf = (q: Record<string, unknown>): string[] => list(q.group_by);
 export const textIn = (q: Record<string, unknown>, name: string): string => (typeof q[name] === 'string' ? (q[name] as string) : '');
 export const filtersIn = (q: Record<string, unknown>): string[] => (typeof q.filter === 'string' ? [q.filter] : list(q.filter));

@@ -10,7 +10,7 @@ import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { ErrorBoundary } from '../../parts/ErrorBoundary';
 import { PanelView } from '../../panels/PanelView';
-import { columns, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
+import { columns, filtersIn, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
 import { useToday } from '../../state/today';
 import css from './Dashboards.module.css';
 import { inOrder, layoutOf, arranged, stepped, type Placed } from './layout';
@@ -104,7 +104,7 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
           </>
         ) : (
           <>
-            <span className={css.meta}>{panel.kind === 'sql' ? 'SQL' : `${(sites.data ?? []).length > 1 && site ? `${site.name} · ` : ''}${range ? '' : rangeOf(panel.question)}`}</span>
+            <span className={css.meta}>{panel.kind === 'sql' ? 'SQL' : `${(sites.data ?? []).length > 1 && site ? `${site.name} · ` : ''}${range ? '' : rangeOf(panel.question)}${filtersIn(panel.question).length > 0 || panel.question.segment ? ' · Filtered' : ''}`}</span>
             {onEmbed && panel.kind !== 'sql' && (
               <ActionIcon variant="subtle" color="gray" className={css.embed} aria-label={`Embed ${name}`} title="Embed" onClick={() => onEmbed(panel)}>
                 <IconShare2 size={15} stroke={1.6} aria-hidden />

@@ -1,7 +1,7 @@
 import { Button, Checkbox, Group, Modal, MultiSelect, NumberInput, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useMemo, useState } from 'react';
-import { useGoals } from '../../api/saved';
+import { useGoals, type Goal } from '../../api/saved';
 import { useSites } from '../../api/session';
 import { SiteProvider } from '../../api/site';
 import * as names from '../../format/names';
@@ -15,7 +15,7 @@ import { lastSite } from '../../state/last';
 import { Builder } from '../funnels/Builder';
 import { nameOfStep } from '../funnels/names';
 import css from './Dashboards.module.css';
-import { draftOf, panelOf, type PanelDraft } from './draft';
+import { draftOf, ofGoal, panelOf, type PanelDraft } from './draft';
 import { PanelBody } from './Grid';
 import type { Placed } from './layout';
 
@@ -43,7 +43,7 @@ export function PanelForm({ panel, onDone, onClose }: { panel?: Placed; onDone: 
 type FormProps = { panel?: Placed; draft: PanelDraft; zone: string; sites: { value: string; label: string }[]; change: (c: Partial<PanelDraft>) => void; onDone: (p: Panel) => void; onClose: () => void };
 
 function Form({ panel, draft, zone, sites, change, onDone, onClose }: FormProps) {
-  const goals = useGoals(draft.kind === 'funnel');
+  const goals = useGoals(draft.kind === 'funnel' || ofGoal(draft.metrics));
   const fallback = titleOf(draft);
   const { panel: made, missing } = panelOf(draft, (s) => nameOfStep(s, goals.data), fallback, panel);
   const [shown] = useDebouncedValue(made && JSON.stringify(made), 400);
@@ -107,12 +107,12 @@ const Field = ({ label, children }: { label: string; children: React.ReactNode }
   </div>
 );
 
-const metricIds = ['visitors', 'users', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration', 'events', 'entries', 'exits', 'value', 'revenue'];
+const metricIds = ['visitors', 'users', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration', 'events', 'entries', 'exits', 'value', 'revenue', 'conversions', 'conversion_rate'];
 const metrics = metricIds.map((id) => ({ value: id, label: metric(id).name }));
 
 type Part = { draft: PanelDraft; change: FormProps['change'] };
 
-function Question({ draft: d, change, goals }: Part & { goals: Parameters<typeof Builder>[0]['goals'] }) {
+function Question({ draft: d, change, goals }: Part & { goals: Goal[] }) {
   if (d.kind === 'sql')
     return (
       <Textarea label="Statement" description="One SELECT over the tenant's relations, such as events; one number alone is shown large." value={d.sql} onChange={(e) => change({ sql: e.currentTarget.value })} autosize minRows={6} maxRows={16} spellCheck={false} styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 13 } }} />
@@ -126,7 +126,7 @@ function Question({ draft: d, change, goals }: Part & { goals: Parameters<typeof
       ) : d.kind === 'retention' ? (
         <Returning draft={d} change={change} />
       ) : (
-        <Numbers draft={d} change={change} />
+        <Numbers draft={d} change={change} goals={goals} />
       )}
       <Group grow gap="sm" align="flex-start">
         <Select
@@ -146,7 +146,7 @@ function Question({ draft: d, change, goals }: Part & { goals: Parameters<typeof
   );
 }
 
-function Numbers({ draft: d, change }: Part) {
+function Numbers({ draft: d, change, goals }: Part & { goals: Goal[] }) {
   const grouped = d.kind === 'bar' || d.kind === 'table';
   return (
     <>
@@ -155,7 +155,8 @@ function Numbers({ draft: d, change }: Part) {
       ) : (
         <Select label="Number" data={metrics} value={d.metrics[0] ?? null} allowDeselect={false} onChange={(v) => v && change({ metrics: [v] })} />
       )}
-      {d.kind === 'tile' && <Checkbox size="xs" label="Compare with the time before" checked={d.compare} onChange={(e) => change({ compare: e.currentTarget.checked })} />}
+      {ofGoal(d.metrics) && <Select label="Goal" placeholder={goals.length === 0 ? 'No goal is saved yet' : 'Choose a goal'} data={goals.map((g) => ({ value: g.id, label: g.name }))} value={d.goal || null} allowDeselect={false} onChange={(v) => v && change({ goal: v })} />}
+      {(d.kind === 'tile' || d.kind === 'line') && <Checkbox size="xs" label="Compare with the time before" checked={d.compare} onChange={(e) => change({ compare: e.currentTarget.checked })} />}
       {d.kind === 'line' && (
         <Field label="By">
           <SegmentedControl

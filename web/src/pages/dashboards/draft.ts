@@ -15,6 +15,7 @@ export type PanelDraft = {
   group: string;
   limit: number;
   compare: boolean;
+  goal: string; // of conversions
   funnel: FunnelState;
   period: string;
   mode: string;
@@ -46,6 +47,7 @@ export function draftOf(p: Panel | undefined, site: string): PanelDraft {
     group: groupsOf(q)[0] ?? (kind === 'table' && q.interval ? '' : 'path'), // a table by time alone has none
     limit: typeof q.limit === 'number' ? q.limit : 8,
     compare: p ? q.compare === 'previous' : true,
+    goal: textIn(q, 'goal'),
     funnel: kind === 'funnel' ? unnamed(parseFunnel(JSON.stringify(q))) : firstFunnel,
     period: textIn(q, 'period') || 'week',
     mode: textIn(q, 'mode') || 'first_time',
@@ -55,6 +57,10 @@ export function draftOf(p: Panel | undefined, site: string): PanelDraft {
   };
 }
 
+/** Whether numbers are of a goal. */
+export const ofGoal = (metrics: string[]): boolean => metrics.some((m) => m === 'conversions' || m === 'conversion_rate');
+const goalOf = (d: PanelDraft) => (ofGoal(d.metrics) ? d.goal : undefined);
+
 /** The panel of a form; what is missing in words, if it is not whole. */
 export function panelOf(d: PanelDraft, nameOf: (s: Step) => string, fallback: string, old?: Panel): { panel?: Panel; missing?: string } {
   const title = d.title.trim() || fallback;
@@ -62,6 +68,7 @@ export function panelOf(d: PanelDraft, nameOf: (s: Step) => string, fallback: st
   const common: Record<string, unknown> = { ...kept, from: d.from, filter: d.filter.length > 0 ? d.filter : undefined };
   if (lengths.some((l) => l.value === d.from)) delete common.to;
   const metric = d.metrics.length > 0 ? d.metrics : undefined;
+  if (metric && !['funnel', 'retention', 'sql'].includes(d.kind) && ofGoal(metric) && !d.goal) return { missing: 'Choose a goal.' };
   const make = (question: Record<string, unknown>): { panel: Panel } => ({
     panel: { title, kind: d.kind, ...(d.kind !== 'sql' && { site_id: d.site }), question: Object.fromEntries(Object.entries(question).filter(([, v]) => v !== undefined)) },
   });
@@ -75,14 +82,14 @@ export function panelOf(d: PanelDraft, nameOf: (s: Step) => string, fallback: st
     case 'retention':
       return make({ ...common, period: d.period, mode: d.mode, start: d.start.type || d.start.filter ? d.start : undefined, return: d.back.type || d.back.filter ? d.back : undefined });
     case 'tile':
-      return metric ? make({ ...common, metric: metric.slice(0, 1), group_by: undefined, interval: undefined, compare: d.compare ? 'previous' : undefined }) : { missing: 'Choose a number.' };
+      return metric ? make({ ...common, metric: metric.slice(0, 1), group_by: undefined, interval: undefined, compare: d.compare ? 'previous' : undefined, goal: goalOf(d) }) : { missing: 'Choose a number.' };
     case 'line':
-      return metric ? make({ ...common, metric: metric.slice(0, 1), group_by: undefined, interval: d.interval || intervalFor(d.from) }) : { missing: 'Choose a number.' };
+      return metric ? make({ ...common, metric: metric.slice(0, 1), group_by: undefined, interval: d.interval || intervalFor(d.from), compare: d.compare ? 'previous' : undefined, goal: goalOf(d) }) : { missing: 'Choose a number.' };
     default: {
       if (!metric) return { missing: 'Choose a number.' };
       const same = old?.kind === d.kind && (groupsOf(kept)[0] ?? '') === d.group; // more groups and an interval have no field
       const by = same ? { group_by: kept.group_by, interval: kept.interval } : { group_by: [d.group], interval: undefined };
-      return d.group || by.interval ? make({ ...common, metric: d.kind === 'bar' ? metric.slice(0, 1) : metric, ...by, limit: d.limit }) : { missing: 'Choose by what to group.' };
+      return d.group || by.interval ? make({ ...common, metric: d.kind === 'bar' ? metric.slice(0, 1) : metric, ...by, limit: d.limit, goal: goalOf(d) }) : { missing: 'Choose by what to group.' };
     }
   }
 }

@@ -19,10 +19,8 @@ export default function Funnels() {
   const set = useCallback((f: FunnelState) => setText(writeFunnel(f)), [setText]);
   const scope = useScope();
   const goals = useGoals();
-  const question = useMemo(() => {
-    const q = questionOf(state, (s) => nameOfStep(s, goals.data));
-    return q && { ...scope, ...q };
-  }, [state, scope, goals.data]);
+  const own = useMemo(() => questionOf(state, (s) => nameOfStep(s, goals.data)), [state, goals.data]);
+  const question = useMemo(() => own && { ...scope, ...own }, [own, scope]);
   const ready = question !== undefined && !goals.isPending;
   const funnel = useFunnel(question ?? {}, ready);
   const [, step, which] = /^([1-9]\d?)(-dropped)?$/.exec(chosen) ?? [];
@@ -30,8 +28,8 @@ export default function Funnels() {
     <div className={css.page}>
       <Builder state={state} goals={goals.data ?? []} onChange={set} />
       <div className={css.result}>
-        {question ? (
-          <Result funnel={funnel} state={state} open={scope.to === undefined} onPeople={(n, dropped) => choose(`${n}${dropped ? '-dropped' : ''}`)} />
+        {own ? (
+          <Result funnel={funnel} question={own} state={state} open={scope.to === undefined} onPeople={(n, dropped) => choose(`${n}${dropped ? '-dropped' : ''}`)} />
         ) : (
           <Card title="Conversion">
             <div className={css.hint}>

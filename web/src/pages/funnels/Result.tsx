@@ -1,4 +1,5 @@
 import type { UseQueryResult } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import type { Funnel, FunnelStep } from '../../api/funnel';
 import * as names from '../../format/names';
 import { compact, duration, exact, percent } from '../../format/numbers';
@@ -6,6 +7,8 @@ import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { Freshness } from '../../parts/Freshness';
+import { AddPanel } from '../../panels/AddPanel';
+import type { Offer } from '../../panels/offer';
 import { toggle } from '../../state/filters';
 import type { FunnelState } from '../../state/funnel';
 import { useView } from '../../state/url';
@@ -14,11 +17,12 @@ import css from './Result.module.css';
 type OnPeople = (step: number, dropped: boolean) => void;
 
 /** The answer: how many people came to each step. A click on a number shows who they are. */
-export function Result({ funnel, state, open, onPeople }: { funnel: UseQueryResult<Funnel>; state: FunnelState; open: boolean; onPeople: OnPeople }) {
+export function Result({ funnel, question, state, open, onPeople }: { funnel: UseQueryResult<Funnel>; question: Record<string, unknown>; state: FunnelState; open: boolean; onPeople: OnPeople }) {
   const [view] = useView();
+  const offer = useMemo((): Offer => ({ title: 'Funnel', choices: [{ kind: 'funnel', label: 'Funnel', question }] }), [question]);
   return (
     <>
-      <Card>
+      <Card title="Conversion" aside={<AddPanel offer={offer} />}>
         <Answer query={funnel} height={110 + 66 * state.steps.length} empty={(d) => (d.steps?.[0]?.count ?? 0) === 0 && `Nobody came to the first step in this time${view.filters.length > 0 ? ' with these filters' : ''}.`}>
           {(d) => (
             <>

@@ -7,7 +7,9 @@ import { metric, showAs, type Metric } from '../../format/metrics';
 import { change, signed } from '../../format/numbers';
 import { Answer, Notice } from '../../parts/Answer';
 import { SeriesChart } from '../../parts/SeriesChart';
-import { currencyFilter } from '../../state/currency';
+import { AddPanel } from '../../panels/AddPanel';
+import type { Offer } from '../../panels/offer';
+import { casesOf, currencyFilter } from '../../state/currency';
 import { writeFilter } from '../../state/filters';
 import { intervals, type Interval } from '../../state/range';
 import { useParam, useView } from '../../state/url';
@@ -120,6 +122,7 @@ function Series({ line, currencies, currency, onCurrency }: { line: Line; curren
               data={possible.map((p) => ({ value: p, label: p[0]!.toUpperCase() + p.slice(1) }))}
             />
           )}
+          <AddPanel offer={offerOf(line, view.compare)} />
         </div>
       </div>
       <Answer query={series} height={280} empty={(d) => (d.data ?? []).every(nothing) && `Nothing happened in this time${view.filters.length > 0 || view.segment ? ' that these filters let through' : ''}.`}>
@@ -127,6 +130,12 @@ function Series({ line, currencies, currency, onCurrency }: { line: Line; curren
       </Answer>
     </div>
   );
+}
+
+/** What is drawn on a dashboard: over time, or as a number. */
+function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
+  const question = { metric: ask.metric, ...(ask.goal && { goal: ask.goal }), ...(m.currency && { filter: [writeFilter({ dim: 'props.currency', not: false, contains: false, values: casesOf(m.currency) })] }), ...(compare && { compare: 'previous' }) };
+  return { title, choices: [{ kind: 'line', label: 'Line', question }, { kind: 'tile', label: 'Number', question }] };
 }
 
 function Tile({ metric: m, value, before, compared, chosen, onChoose }: { metric: Metric; value: number | undefined; before: number | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {

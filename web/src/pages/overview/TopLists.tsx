@@ -7,6 +7,8 @@ import { Answer } from '../../parts/Answer';
 import { BarList, type Bar } from '../../parts/BarList';
 import { Card, Tabs } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
+import { AddPanel } from '../../panels/AddPanel';
+import type { Offer } from '../../panels/offer';
 import { toggle } from '../../state/filters';
 import { useParam, useView } from '../../state/url';
 import css from './Overview.module.css';
@@ -76,11 +78,25 @@ function Lists({ name, title, lists }: CardOfLists) {
   const id = lists[tab] ? tab : first;
   const list = lists[id]!;
   return (
-    <Card title={title} aside={<Tabs label={title} value={id} onChange={setTab} tabs={Object.entries(lists).map(([k, l]) => [k, l.tab])} />}>
+    <Card
+      title={title}
+      aside={
+        <>
+          <Tabs label={title} value={id} onChange={setTab} tabs={Object.entries(lists).map(([k, l]) => [k, l.tab])} />
+          <AddPanel offer={offerOf(list)} />
+        </>
+      }
+    >
       <div className={css.list}>{list.map ? <Map list={list} /> : <Ranking key={id} list={list} limit={10} onMore={() => setAll(true)} />}</div>
       {all && <All list={list} onClose={() => setAll(false)} />}
     </Card>
   );
+}
+
+/** A list on a dashboard. */
+function offerOf({ dim, metric }: List): Offer {
+  const question = { metric: [metric], group_by: [dim], limit: 10 };
+  return { title: `${metricOf(metric).name} by ${names.dim(dim).toLowerCase()}`, choices: [{ kind: 'bar', label: 'Bars', question }, { kind: 'table', label: 'Table', question }] };
 }
 
 /** The groups of a list, and what a click on one does. */

@@ -8,6 +8,8 @@ import { Card } from '../../parts/Card';
 import { EventPicker, type Picked } from '../../parts/EventPicker';
 import { sentence } from '../../parts/filters';
 import { Freshness } from '../../parts/Freshness';
+import { AddPanel } from '../../panels/AddPanel';
+import type { Offer } from '../../panels/offer';
 import { parseFilter } from '../../state/filters';
 import { useParam } from '../../state/url';
 import { Heat } from './Heat';
@@ -15,6 +17,9 @@ import css from './Retention.module.css';
 
 const periods = { day: { name: 'Day', count: 15 }, week: { name: 'Week', count: 12 }, month: { name: 'Month', count: 12 } };
 type Period = keyof typeof periods;
+
+/** From where on a panel shows as many periods. */
+const panelRange: Record<Period, string> = { day: '14d', week: '12w', month: '365d' };
 
 type Behaviour = { type: string; filter: string[] };
 
@@ -53,6 +58,10 @@ export default function Retention() {
     return { period: p, periods: periods[p].count, mode: m, start: ask(start), return: ask(back), ...(filter && { filter }), ...(segment && { segment }) };
   }, [p, m, start, back, filter, segment]);
   const retention = useRetention(question);
+  const offer = useMemo((): Offer => {
+    const { filter: _f, segment: _s, ...own } = question; // the dialog adds those of the view
+    return { title: `Retention by ${p}`, range: false, choices: [{ kind: 'retention', label: 'Retention', question: { ...own, from: panelRange[p] } }] };
+  }, [question, p]);
   return (
     <div className={css.page}>
       <Card>
@@ -84,7 +93,7 @@ export default function Retention() {
           </div>
         </div>
       </Card>
-      <Card title={m === 'first_time' ? `New people by ${p}, and how many came back` : `People of each ${p}, and how many came back`}>
+      <Card title={m === 'first_time' ? `New people by ${p}, and how many came back` : `People of each ${p}, and how many came back`} aside={<AddPanel offer={offer} />}>
         <Answer query={retention} height={36 * (periods[p].count + 2)} empty={(d) => (d.cohorts ?? []).every((c) => c.size === 0) && 'Nobody did this in these periods.'}>
           {(d) => <Heat retention={d} />}
         </Answer>

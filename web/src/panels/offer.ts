@@ -1,0 +1,49 @@
+// What a card offers to a dashboard, and the panel that becomes of it.
+import { asked, daysOf, intervals, type Preset } from '../state/range';
+import { writeFilter } from '../state/filters';
+import type { View } from '../state/url';
+import { intervalFor, sizes, type Kind, type Panel } from './panel';
+
+/** What is on offer: a title, and the kinds of panels that show it, the best one first, each with its part of the question. `range` says that its question has none of its own. */
+export type Offer = { title: string; range?: false; choices: { kind: Kind; label: string; question: Record<string, unknown> }[] };
+
+/** The length of time that comes nearest to a preset: panels go on with time, and know no months. */
+const nearest: Record<Preset, string> = { today: '24h', yesterday: '24h', '24h': '24h', '7d': '7d', '30d': '30d', '90d': '90d', month: '30d', 'last-month': '30d', '12mo': '365d', year: '365d' };
+
+/** A range that stays where it is, as the days of the view. */
+export const fixed = 'days';
+
+/** The range that a panel has at first. */
+export const firstRange = (v: View): string => ('preset' in v.range ? nearest[v.range.preset] : fixed);
+
+/** The days of the view, if they are over: they can be kept. */
+export function keptDays(v: View, zone: string): { from: string; to: string } | undefined {
+  return asked(v.range, zone).to === undefined ? undefined : daysOf(v.range, zone);
+}
+
+/** The panel of a choice: its question with the range and the filters of the view. It has no place yet. */
+export function panelOf(choice: Offer['choices'][number], title: string, site: string, v: View, zone: string, range: string | undefined): Panel {
+  const days = range === fixed ? keptDays(v, zone) : undefined;
+  const own = Array.isArray(choice.question.filter) ? (choice.question.filter as string[]) : [];
+  const filter = [...v.filters.map(writeFilter), ...own];
+  const interval = days ? intervals({ from: days.from, to: days.to }, zone)[0] : intervalFor(range ?? '7d');
+  return {
+    title,
+    kind: choice.kind,
+    site_id: site,
+    question: {
+      ...choice.question,
+      ...(range !== undefined && (days ?? { from: range })),
+      ...(choice.kind === 'line' && { interval }),
+      filter: filter.length > 0 ? filter : undefined,
+      ...(v.segment && { segment: v.segment }),
+    },
+  };
+}
+
+/** The panels with one more below them. */
+export function below(panels: Panel[], panel: Panel): Panel[] {
+  const size = sizes[panel.kind as Kind];
+  const y = Math.max(0, ...panels.map((p) => (p.y ?? 0) + (p.h ?? 0)));
+  return [...panels, { ...panel, x: 0, y, ...size }];
+}

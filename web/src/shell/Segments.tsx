@@ -1,0 +1,146 @@
+import { ActionIcon, Button, Popover, TextInput } from '@mantine/core';
+import { IconBookmark, IconDeviceFloppy, IconPencil, IconTrash, IconX } from '@tabler/icons-react';
+import { lazy, Suspense, useRef, useState, type KeyboardEvent } from 'react';
+import { useDeleteSaved, useSegments, type Segment } from '../api/saved';
+import { may, useMe } from '../api/session';
+import * as names from '../format/names';
+import { Answer } from '../parts/Answer';
+import chips from '../parts/FilterChips.module.css';
+import { sentence } from '../parts/filters';
+import { parseFilter, writeFilter } from '../state/filters';
+import { useView } from '../state/url';
+import css from './Segments.module.css';
+
+const SegmentForm = lazy(() => import('./SegmentForm'));
+const Confirm = lazy(() => import('../parts/Confirm').then((m) => ({ default: m.Confirm })));
+
+/** From how many segments on there is a field to search them. */
+const many = 8;
+
+/** What the filters of a segment say, in one line. */
+const summary = (s: Segment): string =>
+  (s.filter ?? [])
+    .flatMap((t) => parseFilter(t) ?? [])
+    .map((f) => `${names.dim(f.dim)} ${f.dim === 'cohort' ? (f.not ? 'is not one of some' : 'is one of some') : sentence(f)}`)
+    .join(', ');
+
+/** The segment of the view: chosen among those that are saved, made of the present filters, renamed, changed, deleted. */
+export function Segments() {
+  const me = useMe();
+  const writes = may(me.data, 'analyst');
+  const [view, change] = useView();
+  const [opened, open] = useState(false);
+  const [sought, seek] = useState('');
+  const [form, edit] = useState<Segment | 'new'>();
+  const [doomed, doom] = useState<Segment>();
+  const remove = useDeleteSaved('segments');
+  const segments = useSegments(opened || view.segment !== undefined);
+  const current = segments.data?.find((s) => s.id === view.segment);
+  const name = current?.name ?? (segments.data ? 'that is gone' : '…');
+  const found = (segments.data ?? []).filter((s) => `${s.name} ${summary(s)}`.toLowerCase().includes(sought.trim().toLowerCase()));
+  const choose = (s: Segment) => change({ segment: s.id === view.segment ? undefined : s.id });
+  const place = useRef<HTMLSpanElement>(null);
+  const back = () => place.current?.querySelector('button')?.focus();
+  const then = (f: () => void) => {
+    open(false);
+    f();
+  };
+  /** Up and down lead from one entry to the next; the rest of them is reached by the tabulator. */
+  const step = (e: KeyboardEvent<HTMLDivElement>) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    if (!by) return;
+    e.preventDefault();
+    const all = [...e.currentTarget.querySelectorAll<HTMLElement>('input, [data-entry]:not(:disabled)')];
+    const at = all.findIndex((x) => x === document.activeElement || x.parentElement?.contains(document.activeElement));
+    all[(at + by + all.length) % all.length]?.focus();
+  };
+  return (
+    <>
+      <span ref={place} className={view.segment ? chips.chip : css.plain}>
+        <Popover opened={opened} onChange={open} onClose={() => seek('')} position="bottom-end" width={320} trapFocus returnFocus={!form && !doomed}>
+          <Popover.Target>
+            {view.segment ? (
+              <button type="button" className={chips.what} title={current ? `Segment ${name}: ${summary(current)}` : `Segment ${name}`} onClick={() => open(!opened)}>
+                <IconBookmark size={14} stroke={1.6} aria-hidden />
+                <span>Segment</span> <b className="cut">{name}</b>
+              </button>
+            ) : (
+              <Button variant="default" leftSection={<IconBookmark size={15} stroke={1.6} aria-hidden />} onClick={() => open(!opened)}>
+                Segment
+              </Button>
+            )}
+          </Popover.Target>
+          <Popover.Dropdown className={css.menu} aria-label="Segments" onKeyDown={step}>
+            {(segments.data ?? []).length > many && <TextInput className={css.search} size="xs" placeholder="Search" aria-label="Search the segments" value={sought} onChange={(e) => seek(e.currentTarget.value)} data-autofocus />}
+            <Answer
+              query={segments}
+              height={72}
+              empty={(l) => l.length === 0 && <span className={css.none}>No segment yet. Filters that are saved under a name stand here, for everybody who sees this site.{!writes && ' An analyst or an admin saves them.'}</span>}
+            >
+              {() => (
+                <ul className={css.list}>
+                  {found.map((s) => (
+                    <li key={s.id} className={css.row}>
+                      <button type="button" data-entry className={css.entry} onClick={() => then(() => choose(s))} aria-current={s.id === view.segment || undefined} title={summary(s)}>
+                        <span className="cut">{s.name}</span>
+                        <small className="cut">{summary(s)}</small>
+                      </button>
+                      {writes && (
+                        <>
+                          <ActionIcon variant="subtle" color="gray" onClick={() => then(() => edit(s))} aria-label={`Change ${s.name}`} title="Rename or change">
+                            <IconPencil size={15} stroke={1.6} aria-hidden />
+                          </ActionIcon>
+                          <ActionIcon variant="subtle" color="gray" onClick={() => then(() => doom(s))} aria-label={`Delete ${s.name}`} title="Delete">
+                            <IconTrash size={15} stroke={1.6} aria-hidden />
+                          </ActionIcon>
+                        </>
+                      )}
+                    </li>
+                  ))}
+                  {found.length === 0 && <li className={css.none}>No segment is called so.</li>}
+                </ul>
+              )}
+            </Answer>
+            {writes && (
+              <button type="button" data-entry className={css.save} disabled={view.filters.length === 0} onClick={() => then(() => edit('new'))}>
+                <IconDeviceFloppy size={16} stroke={1.6} aria-hidden />
+                {view.filters.length === 0 ? 'Add a filter to save it as a segment' : view.segment ? 'Save this segment and the filters as a new one…' : `Save ${view.filters.length === 1 ? 'the filter' : 'the filters'} as a segment…`}
+              </button>
+            )}
+          </Popover.Dropdown>
+        </Popover>
+        {view.segment && (
+          <button type="button" className={chips.remove} onClick={() => change({ segment: undefined })} aria-label={`Remove the segment ${name}`}>
+            <IconX size={13} aria-hidden />
+          </button>
+        )}
+      </span>
+      <Suspense fallback={null}>
+        {form && (
+          <SegmentForm
+            segment={form === 'new' ? undefined : form}
+            filters={form === 'new' ? [...(current?.filter ?? []), ...view.filters.map(writeFilter)] : (form.filter ?? [])}
+            onSaved={(s) => {
+              if (form === 'new') change({ segment: s.id, filters: [] }); // the view is the same, by its name
+            }}
+            onClose={() => then(() => { edit(undefined); setTimeout(back); })}
+          />
+        )}
+        {doomed && (
+          <Confirm
+            title={`Delete “${doomed.name}”?`}
+            what={doomed.name}
+            action="Delete the segment"
+            onConfirm={async () => {
+              await remove.mutateAsync(doomed.id);
+              if (doomed.id === view.segment) change({ segment: undefined });
+            }}
+            onClose={() => then(() => { doom(undefined); setTimeout(back); })}
+          >
+            Links and panels that use <b>{doomed.name}</b> say then that there is no such segment. No event is lost.
+          </Confirm>
+        )}
+      </Suspense>
+    </>
+  );
+}
