@@ -70,7 +70,7 @@ export function Segments() {
               </Button>
             )}
           </Popover.Target>
-          <Popover.Dropdown className={css.menu} aria-label="Segments" onKeyDown={step}>
+          <Popover.Dropdown className={css.menu} onKeyDown={step}>
             {(segments.data ?? []).length > many && <TextInput className={css.search} size="xs" placeholder="Search" aria-label="Search the segments" value={sought} onChange={(e) => seek(e.currentTarget.value)} data-autofocus />}
             <Answer
               query={segments}
