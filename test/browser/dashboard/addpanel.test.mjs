@@ -104,7 +104,7 @@ describe('add to a dashboard', { concurrency: 1, timeout: 170000 }, () => {
     await dialog(page).getByRole('button', { name: 'Add it to what is there now' }).click();
     await done(page).getByText('It is on Theirs now now').waitFor();
     const saved = await boards(`/${board.id}`);
-    assert.deepEqual([saved.name, saved.panels.map((p) => p.title), saved.panels[1].y], ['Theirs now', ['Their number', 'Visitors'], 2]);
+    assert.deepEqual([saved.name, saved.panels.map((p) => p.title), saved.panels[1].x, saved.panels[1].y], ['Theirs now', ['Their number', 'Visitors'], 3, 0]);
     assert.deepEqual(page.faults, []);
   });
 

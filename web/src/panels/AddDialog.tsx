@@ -13,7 +13,7 @@ import { Field } from '../parts/Field';
 import { sentence } from '../parts/filters';
 import { useView } from '../state/url';
 import css from './AddDialog.module.css';
-import { below, firstRange, fixed, keptDays, panelOf, type Offer } from './offer';
+import { appended, firstRange, fixed, keptDays, panelOf, type Offer } from './offer';
 import { lengths, type Panel } from './panel';
 
 /** Puts a panel on a dashboard: one that is saved, or a new one. It has the filters that the page has now. */
@@ -27,7 +27,7 @@ export default function AddDialog({ offer, onClose }: { offer: Offer; onClose: (
           <p className={css.done} role="status">
             <IconCheck size={18} stroke={2} aria-hidden />
             <span>
-              It is on <b>{done.name}</b> now, below the other panels.
+              It is on <b>{done.name}</b> now, at its end.
             </span>
           </p>
           <Group justify="flex-end" gap="xs">
@@ -69,7 +69,7 @@ function Form({ offer, dashboards, onDone, onClose }: { offer: Offer; dashboards
     setTried(true);
     if (to === fresh ? name.trim() === '' : !d) return;
     const panel = panelOf(choice, title.trim() || offer.title, site, view, zone, offer.range === false ? undefined : range);
-    save.mutate({ ...(d && { id: d.id, version: d.version }), name: d?.name ?? name.trim(), panels: below(d ? ((d.panels ?? []) as Panel[]) : [], panel) }, { onSuccess: onDone });
+    save.mutate({ ...(d && { id: d.id, version: d.version }), name: d?.name ?? name.trim(), panels: appended(d ? ((d.panels ?? []) as Panel[]) : [], panel) }, { onSuccess: onDone });
   };
   const again = async () => {
     const now = await target.refetch();

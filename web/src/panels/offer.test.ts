@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseView } from '../state/url';
-import { below, firstRange, fixed, keptDays, panelOf, type Offer } from './offer';
+import { appended, firstRange, fixed, keptDays, panelOf, type Offer } from './offer';
 import { metricsOf } from './panel';
 
 const line: Offer['choices'][number] = { kind: 'line', label: 'Line', question: { metric: ['visitors'], compare: 'previous' } };
@@ -24,8 +24,14 @@ test('days that are over can be kept; a filter of the offer stands beside those 
   expect(panelOf(line, '', 'web', parseView(''), 'UTC', '7d').question.filter).toBeUndefined();
 });
 
-test('a new panel lies below the others', () => {
-  const old = [{ kind: 'tile', question: {}, x: 0, y: 0, w: 3, h: 2 }, { kind: 'line', question: {}, x: 3, y: 0, w: 6, h: 5 }];
-  expect(below(old, { kind: 'bar', question: {} }).at(-1)).toMatchObject({ x: 0, y: 5, w: 4, h: 6 });
-  expect(below([], { kind: 'bar', question: {} })[0]).toMatchObject({ y: 0 });
+test('a new panel lies beside the last ones, or below them', () => {
+  const at = (x: number, y: number, w: number, h: number) => ({ kind: 'x', question: {}, x, y, w, h });
+  const place = (...panels: ReturnType<typeof at>[]) => {
+    const { x, y, w, h } = appended(panels, { kind: 'bar', question: {} }).at(-1)!;
+    return [x, y, w, h];
+  };
+  expect(place()).toEqual([0, 0, 4, 6]);
+  expect(place(at(0, 0, 3, 2), at(3, 0, 6, 5))).toEqual([0, 5, 4, 6]);
+  expect(place(at(0, 0, 12, 5), at(0, 5, 6, 5))).toEqual([6, 5, 4, 6]);
+  expect(place(at(0, 0, 12, 5), at(0, 5, 10, 5))).toEqual([0, 10, 4, 6]);
 });
