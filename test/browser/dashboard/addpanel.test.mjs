@@ -173,7 +173,7 @@ describe('add to a dashboard', { concurrency: 1, timeout: 170000 }, () => {
     await shoot(phone, 'add-panel-phone', false);
     await phone.keyboard.press('Escape');
     await until(async () => (await dialog(phone).count()) === 0, 'it to be shut');
-    assert.match(await phone.evaluate(() => document.activeElement.getAttribute('aria-label')), /^Add Visitors by browser/, 'the focus is back');
+    await until(() => phone.evaluate(() => /^Add Visitors by browser/.test(document.activeElement.getAttribute('aria-label'))), 'the focus to be back');
     await phone.route('**/api/v1/dashboards', (r) => r.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify({ code: 'x', detail: 'not for you' }) }));
     await phone.evaluate(() => 0);
     await phone.reload();

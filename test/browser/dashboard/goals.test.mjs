@@ -57,6 +57,10 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     await card(page).getByText('No goal yet').waitFor();
     await card(page).getByRole('button', { name: 'New goal' }).click();
     const form = page.getByRole('dialog');
+    await form.waitFor();
+    await page.keyboard.press('Escape');
+    await until(() => page.evaluate(() => document.activeElement.textContent === 'New goal'), 'the focus to be back');
+    await page.keyboard.press('Enter');
     await form.getByRole('button', { name: 'Make the goal' }).click();
     await form.getByText('A goal needs a name.').waitFor();
     await form.getByText('Choose the event that counts.').waitFor();

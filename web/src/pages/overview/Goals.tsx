@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Menu } from '@mantine/core';
 import { IconChartLine, IconDots, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useRef, useState } from 'react';
 import { mostGoals, type Conversions, type GoalCount } from '../../api/conversions';
 import { useDeleteSaved, type Goal } from '../../api/saved';
 import { may, useMe } from '../../api/session';
@@ -25,75 +25,80 @@ export function Goals({ goals, results, before }: GoalsProps) {
   const [form, open] = useState<Goal | 'new'>();
   const [doomed, doom] = useState<Goal>();
   const remove = useDeleteSaved('goals');
+  const root = useRef<HTMLDivElement>(null);
+  /** The focus goes back to where a dialog was opened. */
+  const back = (opener: string) => setTimeout(() => root.current?.querySelector<HTMLElement>(`[data-opens="${CSS.escape(opener)}"]`)?.focus());
   const [view, change] = useView();
   const [line, choose] = useParam('metric', 'visitors', true);
   const active = filteredBy(goals.data ?? [], view.filters)?.id;
   const make = writes && (
-    <Button variant="default" leftSection={<IconPlus size={15} stroke={1.6} aria-hidden />} onClick={() => open('new')}>
+    <Button variant="default" data-opens="new" leftSection={<IconPlus size={15} stroke={1.6} aria-hidden />} onClick={() => open('new')}>
       New goal
     </Button>
   );
   return (
-    <Card title="Goals" aside={goals.data !== undefined && goals.data.length > 0 && make}>
-      <Answer
-        query={goals}
-        height={120}
-        empty={(list) =>
-          list.length === 0 && (
-            <div className={css.none}>
-              <p>
-                <strong>No goal yet.</strong> A goal is an event that counts: a sign-up, a purchase, a visit of the page that says thanks. {writes ? 'Here you see how many people get there.' : 'An analyst or an admin makes one.'}
-              </p>
-              {make}
-            </div>
-          )
-        }
-      >
-        {(list) => (
-          <Answer query={results} height={32 + 40 * Math.min(list.length, mostGoals)}>
-            {(d) => (
-              <GoalTable
-                goals={list.slice(0, mostGoals)}
-                results={d}
-                before={before}
-                active={active}
-                line={line}
-                compared={view.compare}
-                writes={writes}
-                onFilter={(g) => change({ filters: toggleGoal(list, g, view.filters) })}
-                onLine={(g) => choose(line === lineOfGoal(g.id) ? 'visitors' : lineOfGoal(g.id))}
-                onEdit={open}
-                onDelete={doom}
-              />
-            )}
-          </Answer>
-        )}
-      </Answer>
-      {(goals.data ?? []).length > mostGoals && (
-        <p className={css.more}>
-          The first {mostGoals} of {exact(goals.data?.length)} goals, by name.
-        </p>
-      )}
-      {form && (
-        <Suspense fallback={null}>
-          <GoalForm goal={form === 'new' ? undefined : form} onClose={() => open(undefined)} />
-        </Suspense>
-      )}
-      {doomed && (
-        <Confirm
-          title={`Delete “${doomed.name}”?`}
-          what={doomed.name}
-          action="Delete the goal"
-          onConfirm={async () => {
-            await remove.mutateAsync(doomed.id);
-            if (line === lineOfGoal(doomed.id)) choose('visitors');
-          }}
-          onClose={() => doom(undefined)}
+    <div ref={root}>
+      <Card title="Goals" aside={goals.data !== undefined && goals.data.length > 0 && make}>
+        <Answer
+          query={goals}
+          height={120}
+          empty={(list) =>
+            list.length === 0 && (
+              <div className={css.none}>
+                <p>
+                  <strong>No goal yet.</strong> A goal is an event that counts: a sign-up, a purchase, a visit of the page that says thanks. {writes ? 'Here you see how many people get there.' : 'An analyst or an admin makes one.'}
+                </p>
+                {make}
+              </div>
+            )
+          }
         >
-          Funnels and panels that ask for <b>{doomed.name}</b> say then that there is no such goal. The events stay.
-        </Confirm>
-      )}
-    </Card>
+          {(list) => (
+            <Answer query={results} height={32 + 40 * Math.min(list.length, mostGoals)}>
+              {(d) => (
+                <GoalTable
+                  goals={list.slice(0, mostGoals)}
+                  results={d}
+                  before={before}
+                  active={active}
+                  line={line}
+                  compared={view.compare}
+                  writes={writes}
+                  onFilter={(g) => change({ filters: toggleGoal(list, g, view.filters) })}
+                  onLine={(g) => choose(line === lineOfGoal(g.id) ? 'visitors' : lineOfGoal(g.id))}
+                  onEdit={open}
+                  onDelete={doom}
+                />
+              )}
+            </Answer>
+          )}
+        </Answer>
+        {(goals.data ?? []).length > mostGoals && (
+          <p className={css.more}>
+            The first {mostGoals} of {exact(goals.data?.length)} goals, by name.
+          </p>
+        )}
+        {form && (
+          <Suspense fallback={null}>
+            <GoalForm goal={form === 'new' ? undefined : form} onClose={() => { open(undefined); back(form === 'new' ? 'new' : form.id); }} />
+          </Suspense>
+        )}
+        {doomed && (
+          <Confirm
+            title={`Delete “${doomed.name}”?`}
+            what={doomed.name}
+            action="Delete the goal"
+            onConfirm={async () => {
+              await remove.mutateAsync(doomed.id);
+              if (line === lineOfGoal(doomed.id)) choose('visitors');
+            }}
+            onClose={() => { doom(undefined); back(doomed.id); }}
+          >
+            Funnels and panels that ask for <b>{doomed.name}</b> say then that there is no such goal. The events stay.
+          </Confirm>
+        )}
+      </Card>
+    </div>
   );
 }
 
@@ -117,45 +122,45 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
   const rows = goals.map((g) => ({ g, now: of(results, g) })).toSorted((a, b) => (b.now?.conversions ?? -1) - (a.now?.conversions ?? -1));
   return (
     <div className={css.scroll}>
-    <table className={css.table}>
-      <thead>
-        <tr>
-          <th scope="col">Goal</th>
-          <th scope="col" className="num">Conversions</th>
-          <th scope="col" className={`num ${css.wide}`} title="Different persons who reached the goal">People</th>
-          <th scope="col" className="num" title="Share of all people who reached the goal">Rate</th>
-          {money && <th scope="col" className="num" title="Of the events that are the goal">Revenue</th>}
-          <th scope="col"><span className="hidden">What can be done</span></th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(({ g, now }) => (
-          <tr key={g.id} data-active={g.id === active || undefined}>
-            {/* the button has its text two levels down */}
-            {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label */}
-            <th scope="row">
-              <button type="button" className={css.goal} aria-pressed={g.id === active} title={g.id === active ? `Do not filter by ${g.name} any more` : `Filter the page by ${g.name}`} onClick={() => onFilter(g)}>
-                <span className={css.bar} style={{ width: `${100 * (now?.rate ?? 0)}%` }} aria-hidden />
-                <span className="cut">{g.name}</span>
-              </button>
-            </th>
-            <td className="num" title={exact(now?.conversions)}>
-              {now?.conversions === null ? <span title="The goal looks at what is masked for your role">Hidden</span> : compact(now?.conversions)}
-              {compared && <Change now={now?.conversions} before={of(before, g)?.conversions} />}
-            </td>
-            <td className={`num ${css.wide}`} title={exact(now?.people)}>{compact(now?.people)}</td>
-            <td className="num">{percent(now?.rate)}</td>
-            {money && <td className="num">{moneyOf(now)}</td>}
-            <td className={css.actions}>
-              <ActionIcon variant="subtle" color="gray" aria-pressed={line === lineOfGoal(g.id)} aria-label={`${g.name} over time`} title="Show over time" onClick={() => onLine(g)}>
-                <IconChartLine size={16} stroke={1.6} aria-hidden />
-              </ActionIcon>
-              {writes && <Actions goal={g} onEdit={onEdit} onDelete={onDelete} />}
-            </td>
+      <table className={css.table}>
+        <thead>
+          <tr>
+            <th scope="col">Goal</th>
+            <th scope="col" className="num">Conversions</th>
+            <th scope="col" className={`num ${css.wide}`} title="Different persons who reached the goal">People</th>
+            <th scope="col" className="num" title="Share of all people who reached the goal">Rate</th>
+            {money && <th scope="col" className="num" title="Of the events that are the goal">Revenue</th>}
+            <th scope="col"><span className="hidden">What can be done</span></th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {rows.map(({ g, now }) => (
+            <tr key={g.id} data-active={g.id === active || undefined}>
+              {/* the button has its text two levels down */}
+              {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label */}
+              <th scope="row">
+                <button type="button" className={css.goal} aria-pressed={g.id === active} title={g.id === active ? `Do not filter by ${g.name} any more` : `Filter the page by ${g.name}`} onClick={() => onFilter(g)}>
+                  <span className={css.bar} style={{ width: `${100 * (now?.rate ?? 0)}%` }} aria-hidden />
+                  <span className="cut">{g.name}</span>
+                </button>
+              </th>
+              <td className="num" title={exact(now?.conversions)}>
+                {now?.conversions === null ? <span title="The goal looks at what is masked for your role">Hidden</span> : compact(now?.conversions)}
+                {compared && <Change now={now?.conversions} before={of(before, g)?.conversions} />}
+              </td>
+              <td className={`num ${css.wide}`} title={exact(now?.people)}>{compact(now?.people)}</td>
+              <td className="num">{percent(now?.rate)}</td>
+              {money && <td className="num">{moneyOf(now)}</td>}
+              <td className={css.actions}>
+                <ActionIcon variant="subtle" color="gray" aria-pressed={line === lineOfGoal(g.id)} aria-label={`${g.name} over time`} title="Show over time" onClick={() => onLine(g)}>
+                  <IconChartLine size={16} stroke={1.6} aria-hidden />
+                </ActionIcon>
+                {writes && <Actions goal={g} onEdit={onEdit} onDelete={onDelete} />}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </div>
   );
 }
@@ -163,7 +168,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
 const Actions = ({ goal, onEdit, onDelete }: { goal: Goal; onEdit: (g: Goal) => void; onDelete: (g: Goal) => void }) => (
   <Menu position="bottom-end" width={200}>
     <Menu.Target>
-      <ActionIcon variant="subtle" color="gray" aria-label={`More for ${goal.name}`}>
+      <ActionIcon variant="subtle" color="gray" data-opens={goal.id} aria-label={`More for ${goal.name}`}>
         <IconDots size={16} stroke={1.6} aria-hidden />
       </ActionIcon>
     </Menu.Target>
