@@ -274,7 +274,7 @@ func (a *app) openAPI(ctx context.Context) error {
 		return err
 	}
 	doors.Register(a.api.Mux())
-	foreignDoors(a.api.Mux(), doors)
+	foreignDoors(a.api.Mux(), doors, a.cfg.Ingest.SnowplowPath)
 	pages, err := dashboard.New()
 	if err != nil {
 		return err
@@ -302,7 +302,7 @@ func (a *app) openQueries(ctx context.Context) error {
 	}
 	a.serveCosts()
 	a.api.Mux().Handle("/debug/pprof/", debugHandler(a.auth, a.meter))
-	for _, op := range plainOperations() {
+	for _, op := range append(plainOperations(), foreignOperations(a.cfg.Ingest.SnowplowPath)...) {
 		a.api.Describe(op)
 	}
 	return nil

@@ -12,11 +12,14 @@ import (
 	"weir/internal/ingest/snowplow"
 )
 
-// foreignDoors adds the doors for the clients of other products.
-func foreignDoors(mux *http.ServeMux, h *ingest.Handler) {
+// foreignDoors adds the doors for the clients of other products. snowplowPath is a further address of Snowplow's trackers; empty: there is none.
+func foreignDoors(mux *http.ServeMux, h *ingest.Handler, snowplowPath string) {
 	for _, register := range []func(*http.ServeMux, *ingest.Handler){
 		segment.Register, posthog.Register, plausible.Register, snowplow.Register, measurement.Register, otlp.Register,
 	} {
 		register(mux, h)
+	}
+	if snowplowPath != "" {
+		snowplow.RegisterPath(mux, h, snowplowPath)
 	}
 }

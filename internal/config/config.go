@@ -91,7 +91,9 @@ type Ingest struct {
 	MaxEvent Size // one event
 	MaxBody  Size // a request's body after decompression
 	MaxProps int  // properties of one event
-	MaxDepth int  // nesting of JSON
+	// SnowplowPath is where Snowplow trackers with a postPath of their own send, such as /com.acme/track; empty: nowhere.
+	SnowplowPath string
+	MaxDepth     int // nesting of JSON
 }
 
 // Enrich configures what is derived at the doors.

@@ -151,7 +151,7 @@ func TestLoadErrors(t *testing.T) {
 }
 
 func TestValidateReportsEveryProblem(t *testing.T) {
-	c := &Config{AdminToken: "short token", ClickHouseListen: "x", Engine: Engine{Memory: 1}, Log: Log{MaxSize: 1}, Ingest: Ingest{MaxEvent: 1 << 20},
+	c := &Config{AdminToken: "short token", ClickHouseListen: "x", Engine: Engine{Memory: 1}, Log: Log{MaxSize: 1}, Ingest: Ingest{MaxEvent: 1 << 20, SnowplowPath: "/api/v1"},
 		Query: Query{Cache: -1}, HTTP: HTTP{IPRate: -1}, Limits: Limits{-1, -1, -1, -1, -1, -1, -1, -1, -1},
 		Prices: Prices{"eur", -1, -1, -1, -1, -1, -1, -1, -1}, Audit: Audit{Retention: 1}}
 	err := c.Validate()

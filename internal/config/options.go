@@ -87,6 +87,7 @@ func options(c *Config) []Option {
 		{Key: "ingest.max_body", Kind: "size", Help: "Largest body of a request, after decompression. Above it the answer is 413.", value: size(&c.Ingest.MaxBody)},
 		{Key: "ingest.max_props", Kind: "number", Help: "Most properties of one event, nested ones counted.", value: number(&c.Ingest.MaxProps)},
 		{Key: "ingest.max_depth", Kind: "number", Help: "Deepest nesting of an event's JSON.", value: number(&c.Ingest.MaxDepth)},
+		{Key: "ingest.snowplow_path", Kind: "path", Help: "Where trackers of Snowplow send that have a postPath of their own, for example /com.acme/track, beside /com.snowplowanalytics.snowplow/tp2. Empty: nowhere.", value: text(&c.Ingest.SnowplowPath)},
 
 		{Key: "enrich.country_file", Kind: "path", Help: "MaxMind-format file (mmdb) with countries. Empty: the one that the build fetched. A file that is replaced is used within seconds.", value: text(&c.Enrich.CountryFile)},
 		{Key: "enrich.city_file", Kind: "path", Help: "MaxMind-format file (mmdb) with regions and cities, supplied by you; it is held in memory. Empty: region and city stay empty. A file that is replaced is used within seconds.", value: text(&c.Enrich.CityFile)},

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
 )
+
+// snowplowPath is a vendor's reversed domain and a version: two segments, the first with a dot.
+var snowplowPath = regexp.MustCompile(`^/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+/[A-Za-z0-9._-]+$`)
 
 // problems gathers what is wrong, each with its full key.
 type problems []error
@@ -75,6 +79,8 @@ func (c *Config) validateLimits(p *problems) {
 	between(p, "ingest.max_event", c.Ingest.MaxEvent, 1<<10, 512<<10, Size.String)
 	between(p, "ingest.max_body", c.Ingest.MaxBody, 64<<10, 1<<30, Size.String)
 	p.check(c.Ingest.MaxBody >= c.Ingest.MaxEvent, "ingest.max_body", "is %s and so less than ingest.max_event, %s", c.Ingest.MaxBody, c.Ingest.MaxEvent)
+	p.check(c.Ingest.SnowplowPath == "" || snowplowPath.MatchString(c.Ingest.SnowplowPath), "ingest.snowplow_path",
+		"is %q, want /vendor/version with a dot in the vendor, like /com.acme/track: no other address has this form", c.Ingest.SnowplowPath)
 	between(p, "ingest.max_props", c.Ingest.MaxProps, 1, 10_000, strconv.Itoa)
 	between(p, "ingest.max_depth", c.Ingest.MaxDepth, 2, 64, strconv.Itoa)
 	between(p, "query.timeout", c.Query.Timeout, 100*time.Millisecond, time.Hour, FormatDuration)

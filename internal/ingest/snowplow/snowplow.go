@@ -15,11 +15,21 @@ import (
 
 // Register adds the doors to a mux.
 func Register(mux *http.ServeMux, h *ingest.Handler) {
-	door := func(path, method string, serve func(*ingest.Request) *problem.Problem) {
-		mux.Handle(path, h.Handle(ingest.Door{Name: "snowplow", Methods: []string{method}, Drops: true, Silent: true, Serve: serve, Refuse: refuse}))
+	mux.Handle(postPath, door(h, http.MethodPost, post))
+	mux.Handle("/i", door(h, http.MethodGet, pixel))
+}
+
+const postPath = "/com.snowplowanalytics.snowplow/tp2"
+
+// RegisterPath adds the address of trackers with a postPath of their own.
+func RegisterPath(mux *http.ServeMux, h *ingest.Handler, path string) {
+	if path != postPath {
+		mux.Handle(path, door(h, http.MethodPost, post))
 	}
-	door("/com.snowplowanalytics.snowplow/tp2", http.MethodPost, post)
-	door("/i", http.MethodGet, pixel)
+}
+
+func door(h *ingest.Handler, method string, serve func(*ingest.Request) *problem.Problem) http.Handler {
+	return h.Handle(ingest.Door{Name: "snowplow", Methods: []string{method}, Drops: true, Silent: true, Serve: serve, Refuse: refuse})
 }
 
 // refuse answers a request that is refused. Trackers send again whatever is not one of 400, 401, 403, 410 and 422: what would never be taken gets one of these.
