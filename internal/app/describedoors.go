@@ -116,27 +116,20 @@ func (d door) operation() *huma.Operation {
 	return op
 }
 
-// foreignOperations are the operations of foreign protocols, and those of machines that watch.
+// foreignOperations are the operations of foreign protocols, and files.
 func foreignOperations(snowplowPath string) []*huma.Operation {
-	out := probes()
+	out := plainFiles()
 	for _, d := range protocolDoors(snowplowPath) {
 		out = append(out, d.operation())
 	}
 	return out
 }
 
-// probes are what a machine that watches the process asks.
-func probes() []*huma.Operation {
-	probe := func(path, summary, bad string) *huma.Operation {
-		op := &huma.Operation{OperationID: strings.Trim(path, "/"), Method: http.MethodGet, Path: path, Tags: []string{"process"}, Summary: summary, Security: []map[string][]string{},
-			Responses: map[string]*huma.Response{"200": {Description: "text"}}}
-		if bad != "" {
-			op.Responses["503"] = &huma.Response{Description: bad}
-		}
-		return op
+// plainFiles are what anybody may fetch, beside the pages of the dashboard.
+func plainFiles() []*huma.Operation {
+	file := func(id, path, summary string) *huma.Operation {
+		return &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{"files"}, Summary: summary, Security: []map[string][]string{},
+			Responses: map[string]*huma.Response{"200": {Description: "the file"}}}
 	}
-	metrics := probe("/metrics", "Metrics in the text format of Prometheus", "")
-	metrics.Security, metrics.Description = nil, "The operator, unless the configuration opens it."
-	return []*huma.Operation{probe("/healthz", "Whether the process lives", ""), probe("/readyz", "Whether it takes and answers", "what is missing"), metrics,
-		probe("/openapi.json", "This description", ""), probe("/sdk.mjs", "The browser SDK as a module", "this weir was built without it")}
+	return []*huma.Operation{file("openapi", "/openapi.json", "This description"), file("browser-sdk-module", "/sdk.mjs", "The browser SDK as a module")}
 }

@@ -65,6 +65,12 @@ func TestProtocolsAreDescribed(t *testing.T) {
 	if !described[own] {
 		t.Errorf("%s is not described", own)
 	}
+	for _, op := range append(plainOperations(), foreignOperations(own)...) { // the description takes an id once
+		if op.Tags[0] != "protocols" && ids[op.OperationID] {
+			t.Errorf("the id %s is there twice", op.OperationID)
+		}
+		ids[op.OperationID] = true
+	}
 	foreignDoors(http.NewServeMux(), h, "/com.snowplowanalytics.snowplow/tp2") // the one that there is
 	literals := regexp.MustCompile(`"(/[^"]*)"(\+)?`)
 	files, err := filepath.Glob("../ingest/*/*.go")
