@@ -140,6 +140,7 @@ var evil = []string{
 
 // TestEvilProperties: whatever a property is called, the statement stays what it is, and the column has that name.
 func TestEvilProperties(t *testing.T) {
+	oneAfterTheOther(t)
 	c := engine(t)
 	sc := Scope{Tenant: "acme", Metadata: true}
 	for i, name := range evil {

@@ -142,6 +142,7 @@ func many(n int) Scope {
 
 // TestManyProperties: * works with 2 000, however long the engine needs, and a statement that names one carries one.
 func TestManyProperties(t *testing.T) {
+	oneAfterTheOther(t)
 	c := engine(t)
 	sc := many(2000)
 	got, err := answer(c, sc, "SELECT * FROM events WHERE n = 5", "JSONEachRow", true)
@@ -235,6 +236,7 @@ func TestAsOf(t *testing.T) {
 
 // TestMasks: nothing of a masked value is seen, whatever is tried; equal values have equal hashes, another tenant's or key's others.
 func TestMasks(t *testing.T) {
+	oneAfterTheOther(t)
 	c := engine(t)
 	mask := func(action string, cols ...string) []catalog.Mask {
 		var out []catalog.Mask
