@@ -78,7 +78,7 @@ func suite(t *testing.T, dir string, env ...string) {
 	s := harness.StartT(t, harness.Config{})
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=2", "--test-timeout=180000", "--test-reporter=spec"}, files...)...)
+	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec"}, files...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "WEIR_URL="+s.URL, "WEIR_ADMIN_TOKEN="+harness.AdminToken, "WEIR_CHROMIUM="+browser,
 		"WEIR_NODE_MODULES="+modules, "WEIR_ARTEFACTS="+artefacts)

@@ -34,7 +34,7 @@ async function send(...events) {
 
 const yesterday = `toDate(ts, 'Europe/Berlin') = toDate(now(), 'Europe/Berlin') - 1`; // where nothing comes while the tests run
 
-describe('events', { concurrency: 3, timeout: 150000 }, () => {
+describe('events', { concurrency: 3, timeout: 300000 }, () => {
   test('numbers are those of SQL; types are picked by clicks', async (t) => {
     const page = await on(t, '?range=yesterday');
     await totals(page, await site.count('count()', yesterday));

@@ -50,7 +50,7 @@ const counts = (page, want) =>
     return got === want.join() || Promise.reject(new Error(got));
   }, `people ${want}`);
 
-describe('funnels', { concurrency: 4, timeout: 150000 }, () => {
+describe('funnels', { concurrency: 4, timeout: 300000 }, () => {
   test('two pages, picked from the list; people are those of SQL', async (t) => {
     const page = await on(t);
     await page.getByText('Choose an event for each step.').waitFor();

@@ -29,7 +29,7 @@ export async function open(t, browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, timezoneId: 'America/Los_Angeles', locale: 'en-US', reducedMotion: 'reduce', ...options });
   t.after(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(30000);
   page.faults = complaints(page);
   return page;
 }

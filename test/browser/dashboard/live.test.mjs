@@ -60,7 +60,7 @@ async function line(t) {
   return { url: `http://127.0.0.1:${server.address().port}`, cut, mend: () => (down = false) };
 }
 
-describe('live', { concurrency: 3, timeout: 150000 }, () => {
+describe('live', { concurrency: 3, timeout: 300000 }, () => {
   test('numbers and lists follow what comes', async (t) => {
     const page = await on(t);
     const path = '/live/numbers';

@@ -24,7 +24,7 @@ async function on(t, query = '', options) {
   return page;
 }
 
-describe('overview', { concurrency: 4, timeout: 150000 }, () => {
+describe('overview', { concurrency: 4, timeout: 300000 }, () => {
   test('a key opens the page that was wanted; a wrong one does not', async (t) => {
     const page = await open(t, browser);
     await page.goto(`${weirURL}${overview()}?range=30d`);

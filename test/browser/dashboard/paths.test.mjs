@@ -35,7 +35,7 @@ async function on(t, q, options = {}) {
 const links = (page) => page.locator('table tbody tr').evaluateAll((l) => l.map((r) => [...r.cells].slice(1, 4).map((c) => c.textContent).join(' ')));
 const shows = (page, want) => until(async () => (await links(page)).slice(0, want.length).join('\n') === want.join('\n') || Promise.reject(new Error((await links(page)).join('; '))), { toString: () => want.join('; ') });
 
-describe('paths', { concurrency: 4, timeout: 150000 }, () => {
+describe('paths', { concurrency: 4, timeout: 300000 }, () => {
   test('where people go and come from; a click on a page makes it the anchor', async (t) => {
     const page = await on(t, '?path=%2Fplans');
     await shows(page, ['/plans /signup 8', '/plans Left 4', '/signup /done 5', '/signup Left 3', '/done Left 5']);

@@ -34,7 +34,7 @@ async function on(t, q, options = {}) {
 
 const row = (page, i) => page.locator('table tbody tr').nth(i).locator('th, td').allTextContents();
 
-describe('retention', { concurrency: 4, timeout: 150000 }, () => {
+describe('retention', { concurrency: 4, timeout: 300000 }, () => {
   test('events, period and mode are chosen; cells are shares, what is not over is pending', async (t) => {
     const page = await on(t);
     await page.getByRole('heading', { name: /^New people by week/ }).waitFor();

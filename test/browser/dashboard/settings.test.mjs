@@ -28,7 +28,7 @@ const choose = async (page, label, option) => {
 /** Nothing was complained about but the browser's own lines about refusals that are meant. */
 const refusal = (page) => assert.deepEqual(page.faults.splice(0).filter((f) => !/^console: Failed to load resource: .* (400|409|422) /.test(f)), []);
 
-describe('settings', { concurrency: 3, timeout: 150000 }, () => {
+describe('settings', { concurrency: 3, timeout: 300000 }, () => {
   test('a new source: its snippet in a real page, and the first event arrives', async (t) => {
     const { page, api } = await on(t);
     await page.getByRole('button', { name: 'New source' }).click();

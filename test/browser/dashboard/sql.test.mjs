@@ -34,7 +34,7 @@ function wrong(page) {
   assert.deepEqual(page.faults.splice(0).filter((f) => !/^console: Failed to load resource: .* (400|422) /.test(f)), []);
 }
 
-describe('SQL', { concurrency: 3, timeout: 150000 }, () => {
+describe('SQL', { concurrency: 3, timeout: 300000 }, () => {
   test('an estimate first, then rows as the API has them, with what they cost', async (t) => {
     const page = await on(t, address(top));
     await page.getByText(/Will read about .* rows, .*B, and cost about/).waitFor();

@@ -29,7 +29,7 @@ async function on(t, query = '', options) {
 
 const rows = (page) => page.locator('tbody tr');
 
-describe('tenants', { timeout: 150000 }, () => {
+describe('tenants', { timeout: 300000 }, () => {
   test('the busiest is first; search, sort and further pages are the server’s, and stand in the address', async (t) => {
     const page = await on(t);
     assert.match(await rows(page).first().textContent(), new RegExp(`${busy.id}|Busy`));

@@ -38,7 +38,7 @@ async function on(t, path = '/usage?over=7d', options) {
   return page;
 }
 
-describe('usage and cost', { concurrency: 3, timeout: 150000 }, () => {
+describe('usage and cost', { concurrency: 3, timeout: 300000 }, () => {
   test('numbers, by day and by kind, are those of the API', async (t) => {
     const page = await on(t);
     await until(async () => (await tile(page, 'Events taken')) === events.toLocaleString('en-US'), 'the events');

@@ -22,7 +22,7 @@ const visit = async (c, s) => {
   return page;
 };
 
-describe('delivery', { concurrency: 8, timeout: 100000 }, () => {
+describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
   test('a tab that closes while it sends', async (t) => {
     const s = await site(t);
     const c = await context(t);

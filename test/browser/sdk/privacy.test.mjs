@@ -29,7 +29,7 @@ const use = async (s, page) => {
 const button = { body: '<button id="b">b</button>' };
 const talk = (s) => s.gate.log.filter((e) => e.path !== '/sdk.js');
 
-describe('privacy', { concurrency: 8, timeout: 100000 }, () => {
+describe('privacy', { concurrency: 8, timeout: 300000 }, () => {
   test('cookieless: no identifier is sent, nothing is stored', async (t) => {
     const s = await site(t, { ...button, attributes: 'data-cookieless' });
     const page = await open(t);

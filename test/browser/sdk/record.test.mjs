@@ -15,7 +15,7 @@ const open = async (t, options) => {
 };
 const count = async (s, where) => (await s.sql(`SELECT toUInt32(count()) AS n FROM events WHERE ${where}`))[0].n;
 
-describe('recording', { concurrency: 5, timeout: 100000 }, () => {
+describe('recording', { concurrency: 5, timeout: 300000 }, () => {
   test('page views, clicks, links, downloads, reading, custom events, identify', async (t) => {
     const s = await site(t, {
       head: '<script>window.weir=window.weir||[];weir.push(["track","early",{n:1}])</script>',
