@@ -92,6 +92,7 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     await row(page, 'Sign-up').getByRole('button', { name: 'Sign-up over time' }).click();
     await page.getByRole('heading', { name: 'Sign-up: conversions by day' }).waitFor();
     await page.getByRole('img', { name: /^Sign-up by day: 7 values/ }).waitFor();
+    assert.equal(await page.evaluate(() => scrollY), 0, 'one sees it');
     assert.equal(new URL(page.url()).searchParams.get('metric')?.startsWith('goal:'), true);
 
     // Two names alike are refused at the field; a page is a goal, too.

@@ -108,6 +108,7 @@ describe('segments', { concurrency: 1, timeout: 170000 }, () => {
     await settled(page);
     await page.locator('[aria-label="United States"]').first().waitFor();
     assert.equal(await page.locator('li [role=img]:not([aria-label="United States"])').count(), 0, 'events of nobody else');
+    assert.equal(await page.locator('[aria-label="United States"]').first().textContent(), 'US', 'a country is two letters, which every system has');
     await page.goto(`${weirURL}/sites/${site.site}/overview`);
     await settled(page);
     assert.equal(await tile(page, 'Visitors'), all);

@@ -65,7 +65,10 @@ export function Goals({ goals, results, before }: GoalsProps) {
                   compared={view.compare}
                   writes={writes}
                   onFilter={(g) => change({ filters: toggleGoal(list, g, view.filters) })}
-                  onLine={(g) => choose(line === lineOfGoal(g.id) ? 'visitors' : lineOfGoal(g.id))}
+                  onLine={(g) => {
+                  choose(line === lineOfGoal(g.id) ? 'visitors' : lineOfGoal(g.id));
+                  scrollTo({ top: 0 }); // the series is up there
+                }}
                   onEdit={open}
                   onDelete={doom}
                 />
