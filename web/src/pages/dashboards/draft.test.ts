@@ -23,3 +23,12 @@ test('a name that was made is made anew when the step changes; one that was give
   const changed = again(made, { funnel: { ...funnel, steps: [{ ...funnel.steps[0]!, filter: ['path:/b'] }, funnel.steps[1]!] } })!;
   expect((changed.question.steps as { name: string }[]).map((s) => s.name)).toEqual(['/b', 'Joined']);
 });
+
+test('a line keeps its comparison; conversions need a goal, and other numbers have none', () => {
+  const line: Panel = { title: 'L', kind: 'line', site_id: 's', question: { from: '7d', metric: ['conversions'], goal: 'g', interval: 'day', compare: 'previous' } };
+  expect(again(line)).toEqual(line);
+  expect(again(line, { compare: false })?.question).toEqual({ from: '7d', metric: ['conversions'], goal: 'g', interval: 'day' });
+  expect(again(line, { goal: 'h' })?.question.goal).toBe('h');
+  expect(again(line, { metrics: ['visitors'] })?.question.goal).toBeUndefined();
+  expect(panelOf({ ...draftOf(line, ''), goal: '' }, () => '', 'L', line)).toEqual({ missing: 'Choose a goal.' });
+});
