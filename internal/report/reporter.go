@@ -73,6 +73,7 @@ type Reporter struct {
 	texts *shapeTexts
 
 	large large
+	ties  ties
 	live  hubs
 	// liveTimes are seams of tests.
 	liveTimes struct{ heartbeat, recheck, pause time.Duration }

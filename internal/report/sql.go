@@ -344,7 +344,10 @@ func (b *builder) condition(prefix, n string, f Filter) string {
 		if f.Prefix {
 			cond = "arrayExists(x -> startsWith(lowerUTF8(" + expr + "), lowerUTF8(x)), " + values + ")"
 		}
-		if f.Contains {
+		if f.Contains && len(f.Values) == 1 {
+			delete(b.params, prefix+n)
+			cond = "position(" + expr + ", " + b.text(prefix+n, f.Values[0]) + ") > 0"
+		} else if f.Contains {
 			cond = "arrayExists(x -> position(" + expr + ", x) > 0, " + values + ")"
 		}
 	}
