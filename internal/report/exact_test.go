@@ -137,8 +137,15 @@ SELECT 'totals', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number 
 			t.Errorf("%s: totals of %s", more, body)
 		}
 	}
-	if a, _ := ask("metric=events&interval=hour"); mustJSON(t, a.Totals) != `{"events":100}` {
-		t.Errorf("sum %v", a.Totals)
+	one, _ := ask("metric=sessions,exits")
+	sessions := mustJSON(t, one.Totals)
+	for _, more := range []string{"&interval=hour", "&group_by=country", "&group_by=country&limit=2", "&group_by=country&limit=5", "&group_by=country&limit=6", "&group_by=country&offset=3", "&group_by=country&interval=day"} {
+		if a, _ := ask("metric=events" + more); mustJSON(t, a.Totals) != `{"events":100}` {
+			t.Errorf("%s: sum %v", more, a.Totals)
+		}
+		if a, _ := ask("metric=sessions,exits" + strings.Replace(more, "country", "exit_path", 1)); mustJSON(t, a.Totals) != sessions {
+			t.Errorf("%s: sum %v, want %s", more, a.Totals, sessions)
+		}
 	}
 	if a, body := ask("group_by=country&totals=false"); a.Totals != nil || strings.Contains(body, "totals") {
 		t.Errorf("unwanted totals: %s", body)

@@ -97,7 +97,7 @@ func (r *Reporter) total(ctx context.Context, t *tally, q Question, rows []Row) 
 	if len(q.GroupBy) == 0 && q.Interval == "" && len(rows) == 1 {
 		return rows[0], nil
 	}
-	if len(q.GroupBy) == 0 && !slices.ContainsFunc(q.Metrics, func(m string) bool { return m != Events && m != Pageviews }) {
+	if q.sums(rows) {
 		return q.sum(rows), nil
 	}
 	q.GroupBy, q.Interval, q.Offset = nil, "", 0
@@ -111,13 +111,24 @@ func (r *Reporter) total(ctx context.Context, t *tally, q Question, rows []Row) 
 	return all[0], nil
 }
 
-// sum adds up the rows of a series of counts.
+// countMetrics are the metrics that count things of which each lies in one interval and in one group.
+var countMetrics = []string{Events, Pageviews, Sessions, Entries, Exits}
+
+// sums says whether the totals are the sums of the rows: of counts, where no group was left out.
+func (q Question) sums(rows []Row) bool {
+	if len(q.GroupBy) > 0 && (q.Interval != "" || q.Offset > 0 || len(rows) >= q.Limit || len(q.aspects()) > 1) {
+		return false
+	}
+	return !slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(countMetrics, m) })
+}
+
+// sum adds up the rows of counts.
 func (q Question) sum(rows []Row) Row {
 	total := Row{q.Metrics, make([]any, len(q.Metrics))}
 	for i := range q.Metrics {
 		var n uint64
 		for _, row := range rows {
-			n += countOf(row.values[1+i])
+			n += countOf(row.values[len(row.values)-len(q.Metrics)+i])
 		}
 		total.values[i] = n
 	}
