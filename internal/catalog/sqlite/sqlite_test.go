@@ -210,15 +210,17 @@ func TestMigrateIsAtomic(t *testing.T) {
 // A commit whose answer was lost must not leave an old snapshot.
 func TestLostCommitAnswer(t *testing.T) {
 	c := open(t, Config{Path: filepath.Join(t.TempDir(), "catalog.db"), Partitions: 1, Poll: 5 * time.Millisecond})
-	c.mu.Lock()
-	for _, q := range []string{"UPDATE revision SET value = value + 1",
-		"INSERT INTO tenants (" + tenantColumns + ", revision) VALUES ('late', 1, '', '', 0, '{}', '{}', 0, '', 0, 1, 0, 1, 0, (SELECT value FROM revision))"} {
-		if _, err := c.db.Exec(q); err != nil {
-			t.Fatal(err)
+	func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, q := range []string{"UPDATE revision SET value = value + 1",
+			"INSERT INTO tenants (" + tenantColumns + ", revision) VALUES ('late', 1, '', '', 0, '{}', '{}', 0, '', 0, 1, 0, 1, 0, (SELECT value FROM revision))"} {
+			if _, err := c.db.Exec(q); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	c.unsure = true
-	c.mu.Unlock()
+		c.unsure = true
+	}()
 	deadline := time.Now().Add(time.Minute)
 	for {
 		if _, ok := c.TenantByID("late"); ok {
