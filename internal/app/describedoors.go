@@ -1,7 +1,9 @@
 package app
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -104,8 +106,8 @@ func (d door) operation() *huma.Operation {
 		name, tail, _ := strings.Cut(after, "}")
 		op.Parameters, rest = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: str}), tail
 	}
-	for name, doc := range d.query {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Schema: str, Description: doc})
+	for _, name := range slices.Sorted(maps.Keys(d.query)) {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Schema: str, Description: d.query[name]})
 	}
 	if d.body != "" {
 		op.RequestBody = &huma.RequestBody{Description: d.body + ". Any content type.", Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{}}}}

@@ -14488,10 +14488,10 @@ export interface operations {
             query?: {
                 /** @description The key, or a source's site_id or alias */
                 api_secret?: string;
-                /** @description The source, by an alias, with a key of the tenant */
-                measurement_id?: string;
                 /** @description The same, of apps */
                 firebase_app_id?: string;
+                /** @description The source, by an alias, with a key of the tenant */
+                measurement_id?: string;
             };
             header?: never;
             path?: never;
