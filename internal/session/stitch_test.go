@@ -295,15 +295,22 @@ func TestCrashes(t *testing.T) {
 	if days := h.check("half of the events are behind"); len(days) != 0 {
 		t.Errorf("a version that is worth nothing is read: %v", days)
 	}
+	switched = switched.Add(time.Minute)
+	h.now = switched
+	h.pass()
+	if days := h.check("it has grown by more than half"); len(days) != 1 || days[0].Stale {
+		t.Errorf("it was not stitched again at once: %v", days)
+	}
+	h.commit(2, at(300))
 	h.now = switched.Add(59 * time.Minute)
 	h.pass()
-	if days := h.check("before an hour"); len(days) != 0 {
+	if days := h.check("before an hour"); len(days) != 1 || !days[0].Stale {
 		t.Errorf("it was stitched again before its time: %v", days)
 	}
 	h.now = switched.Add(time.Hour)
 	h.failing = "INSERT"
 	h.pass()
-	if days := h.check("while the engine refuses"); len(days) != 0 {
+	if days := h.check("while the engine refuses"); len(days) != 1 || !days[0].Stale {
 		t.Errorf("a version that the engine refused is read: %v", days)
 	}
 	h.failing = ""

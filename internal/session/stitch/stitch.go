@@ -255,6 +255,9 @@ const (
 	lastDay  = 47846
 )
 
+// grown says whether there is half as much again as there was: whoever works at each such time has worked on three times all there is at most.
+func grown(rows, was uint64) bool { return (rows-min(rows, was))*3 >= rows }
+
 // due are the tenant's days that are to be stitched now, the latest first.
 func (s *Stitcher) due(t tenant.ID) []int32 {
 	now := s.now()
@@ -283,10 +286,10 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 		case r.version == 0 && over:
 			out = append(out, day)
 		case over:
-			if now.Sub(r.at) >= s.cfg.Again {
+			if now.Sub(r.at) >= s.cfg.Again || grown(rows, r.rows) { // an import, say
 				out = append(out, day)
 			}
-		case now.Sub(asked) < s.cfg.Asked && rows >= 100*s.cfg.MinRows && (rows-min(rows, r.rows))*3 >= rows: // each time it is half as much again
+		case now.Sub(asked) < s.cfg.Asked && rows >= 100*s.cfg.MinRows && grown(rows, r.rows):
 			out = append(out, day)
 		}
 	})
