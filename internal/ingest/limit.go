@@ -26,9 +26,9 @@ func (j *job) takeLimits() *problem.Problem {
 
 // giveBack ends what begin reserved, if takeLimits did not.
 func (j *job) giveBack() {
-	if j.reserved.Taken {
+	if r := j.reserved; r.Taken {
 		j.reserved.Taken = false
-		j.h.deps.Limiter.Cancel(&j.tenant, j.reserved)
+		j.h.deps.Limiter.Cancel(&j.tenant, r)
 	}
 }
 

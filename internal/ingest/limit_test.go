@@ -1,11 +1,14 @@
 package ingest
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"weir/internal/catalog"
@@ -20,6 +23,14 @@ type fakeLimiter struct {
 	began, length int64
 	events, bytes int
 	taken, given  int
+	held          int64 // of reservations that nobody ended
+}
+
+// end ends a reservation that was made. Like the real one it does nothing for another.
+func (l *fakeLimiter) end(r usage.Reserve) {
+	if r.Taken {
+		l.held -= r.Held
+	}
 }
 
 func (l *fakeLimiter) Begin(t *catalog.Tenant, length int64) (usage.Reserve, *problem.Problem) {
@@ -29,20 +40,25 @@ func (l *fakeLimiter) Begin(t *catalog.Tenant, length int64) (usage.Reserve, *pr
 		return usage.Reserve{}, nil
 	}
 	l.began, l.length = l.began+1, length
-	return usage.Reserve{Taken: l.early == nil, Length: length}, l.early
+	if l.early == nil {
+		l.held += 10
+	}
+	return usage.Reserve{Taken: l.early == nil, Length: length, Held: 10}, l.early
 }
 
 func (l *fakeLimiter) Take(_ *catalog.Tenant, r usage.Reserve, events, bytes int) *problem.Problem {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events, l.bytes, l.taken = l.events+events, l.bytes+bytes, l.taken+1
+	l.end(r)
 	return l.late
 }
 
-func (l *fakeLimiter) Cancel(*catalog.Tenant, usage.Reserve) {
+func (l *fakeLimiter) Cancel(_ *catalog.Tenant, r usage.Reserve) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.given++
+	l.end(r)
 }
 
 func over() *problem.Problem {
@@ -91,7 +107,19 @@ func TestLimitsAreTaken(t *testing.T) {
 	if w := r.do("POST", "/ingest", body, acmeKey, "Content-Encoding: br"); w.Code != 415 || l.taken != 2 || l.given != 1 {
 		t.Errorf("a body that was not read: %d %s: %+v", w.Code, w.Body, l)
 	}
-	if w := r.do("POST", "/ingest", body, "Authorization: Bearer viewer:acme:"); w.Code != 403 || l.began != 3 {
+	req := httptest.NewRequest("POST", "/ingest", io.MultiReader(strings.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	req.ContentLength = 9_000_000
+	req.Header.Set("Authorization", strings.TrimPrefix(acmeKey, "Authorization: "))
+	req.RemoteAddr = "192.0.2.1:1234"
+	w := httptest.NewRecorder()
+	r.mux.ServeHTTP(w, req)
+	if w.Code < 400 || l.began != 4 {
+		t.Errorf("an upload that was cut off: %d %s: %+v", w.Code, w.Body, l)
+	}
+	if l.held != 0 {
+		t.Errorf("%d bytes stay reserved", l.held)
+	}
+	if w := r.do("POST", "/ingest", body, "Authorization: Bearer viewer:acme:"); w.Code != 403 || l.began != 4 {
 		t.Errorf("a key that may not send: %d %s: %+v", w.Code, w.Body, l)
 	}
 }

@@ -90,8 +90,11 @@ describe('live', { concurrency: 3, timeout: 300000 }, () => {
 
   test('the stream of events can be paused', async (t) => {
     const page = await on(t);
-    await send({ path: '/live/before' });
-    await stream(page).filter({ hasText: '/live/before' }).first().waitFor();
+    const before = stream(page).filter({ hasText: '/live/before' }).first();
+    for (let tries = 1; !(await before.isVisible()); tries++) {
+      await send({ path: '/live/before' }); // what comes before the stream is open is not in it
+      await before.waitFor({ timeout: tries < 6 ? 5000 : 30000 }).catch((e) => { if (tries >= 6) throw e; });
+    }
     const pause = card(page, 'Events').getByRole('button', { name: 'Pause' });
     await pause.focus();
     await page.keyboard.press('Enter');
