@@ -107,6 +107,9 @@ func (h *Handler) tooLarge(what string) *problem.Problem {
 		what, h.cfg.MaxBodyBytes).WithLimit("ingest.max_body", int64(h.cfg.MaxBodyBytes))
 }
 
+// codeTruncated is of a body that ended too early: the connection was lost.
+const codeTruncated = "body_truncated"
+
 // readProblem explains why a body could not be read to its end. Nothing of it is accepted.
 func readProblem(err error) *problem.Problem {
 	var timeout net.Error
@@ -119,7 +122,7 @@ func readProblem(err error) *problem.Problem {
 		return problem.New(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than %d bytes", tooLarge.Limit).
 			WithLimit("ingest.max_body", tooLarge.Limit)
 	}
-	return problem.New(http.StatusBadRequest, "body_truncated",
+	return problem.New(http.StatusBadRequest, codeTruncated,
 		"the body ended before its announced length or its last chunk: nothing was accepted, send the request again")
 }
 

@@ -278,6 +278,7 @@ func (h *Handler) keyed(w http.ResponseWriter, r *http.Request, j *job, events f
 	body, release, prob := h.readBody(w, r, &j.share)
 	j.ends = append(j.ends, release)
 	if prob != nil {
+		j.countFailed(prob)
 		return prob
 	}
 	j.setBody(body)
@@ -444,7 +445,7 @@ func isOneValue(body []byte) bool {
 
 // countFailed counts a request that is itself wrong as one rejected event: how many it was to hold is not known.
 func (j *job) countFailed(prob *problem.Problem) {
-	if prob.Status >= 500 || prob.Status == http.StatusTooManyRequests || prob.Status == http.StatusRequestTimeout {
+	if prob.Status >= 500 || prob.Status == http.StatusTooManyRequests || prob.Status == http.StatusRequestTimeout || prob.Code == codeTruncated {
 		return // it may be sent again
 	}
 	j.takeLimits() // work was done for it, whether or not it was within the limits

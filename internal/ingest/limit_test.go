@@ -104,8 +104,18 @@ func TestLimitsAreTaken(t *testing.T) {
 	if w := r.do("POST", "/ingest", "[{", acmeKey); w.Code != 400 || l.taken != 2 || l.given != 0 {
 		t.Errorf("a body that cannot be read: %d %s: %+v", w.Code, w.Body, l)
 	}
-	if w := r.do("POST", "/ingest", body, acmeKey, "Content-Encoding: br"); w.Code != 415 || l.taken != 2 || l.given != 1 {
+	if w := r.do("POST", "/ingest", body, acmeKey, "Content-Encoding: br"); w.Code != 415 || l.taken != 3 || l.given != 0 {
 		t.Errorf("a body that was not read: %d %s: %+v", w.Code, w.Body, l)
+	}
+	if w := r.do("POST", "/ingest", strings.Repeat(" ", 11<<20), acmeKey); w.Code != 413 || l.began != 4 {
+		t.Errorf("a body that is too large: %d %s: %+v", w.Code, w.Body, l)
+	}
+	lost := map[string]int{}
+	for _, x := range r.account.rejections {
+		lost[x.Code] += x.Count
+	}
+	if lost["unsupported_encoding"] != 1 || lost["body_too_large"] != 1 {
+		t.Errorf("counted as rejected: %v", lost)
 	}
 	req := httptest.NewRequest("POST", "/ingest", io.MultiReader(strings.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	req.ContentLength = 9_000_000
@@ -113,13 +123,13 @@ func TestLimitsAreTaken(t *testing.T) {
 	req.RemoteAddr = "192.0.2.1:1234"
 	w := httptest.NewRecorder()
 	r.mux.ServeHTTP(w, req)
-	if w.Code < 400 || l.began != 4 {
+	if w.Code < 400 || l.began != 5 || l.given != 1 {
 		t.Errorf("an upload that was cut off: %d %s: %+v", w.Code, w.Body, l)
 	}
 	if l.held != 0 {
 		t.Errorf("%d bytes stay reserved", l.held)
 	}
-	if w := r.do("POST", "/ingest", body, "Authorization: Bearer viewer:acme:"); w.Code != 403 || l.began != 4 {
+	if w := r.do("POST", "/ingest", body, "Authorization: Bearer viewer:acme:"); w.Code != 403 || l.began != 5 {
 		t.Errorf("a key that may not send: %d %s: %+v", w.Code, w.Body, l)
 	}
 }
