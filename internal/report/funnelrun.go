@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -158,11 +159,11 @@ func (c *funnelRows) tied(events []funnel.Event) bool {
 // matters which came first, are left out, and read in a second statement with all there is. A site where many are is not read packed again for an hour.
 func (r *Reporter) funnelPersons(ctx context.Context, t *tally, f *funnelQuestion, fn func(person string, times []int64, value string) error) error {
 	if !f.packs() || r.ties.many(f.q.Site, r.now()) {
-		return r.funnelPass(ctx, t, f, false, func(*funnelRows, string, []funnel.Event) bool { return true }, fn)
+		return r.funnelPass(ctx, t, f, false, nil, func(*funnelRows, string, []funnel.Event) bool { return true }, fn)
 	}
 	tied := map[string]struct{}{}
 	persons := 0
-	err := r.funnelPass(ctx, t, f, true, func(rows *funnelRows, person string, events []funnel.Event) bool {
+	err := r.funnelPass(ctx, t, f, true, nil, func(rows *funnelRows, person string, events []funnel.Event) bool {
 		persons++
 		if !rows.tied(events) {
 			return true
@@ -176,14 +177,32 @@ func (r *Reporter) funnelPersons(ctx context.Context, t *tally, f *funnelQuestio
 	if len(tied)*tiedShare > persons {
 		r.ties.found(f.q.Site, r.now())
 	}
-	return r.funnelPass(ctx, t, f, false, func(_ *funnelRows, person string, _ []funnel.Event) bool {
+	return r.funnelPass(ctx, t, f, false, fewIDs(tied), func(_ *funnelRows, person string, _ []funnel.Event) bool {
 		_, ok := tied[person]
 		return ok
 	}, fn)
 }
 
-// funnelPass is one statement of funnelPersons; wanted says which of the persons that it reads count.
-func (r *Reporter) funnelPass(ctx context.Context, t *tally, f *funnelQuestion, packed bool, wanted func(rows *funnelRows, person string, events []funnel.Event) bool,
+// The bounds of ids that a statement names.
+const (
+	maxOnly      = 2000
+	maxOnlyBytes = 64 << 10
+)
+
+// fewIDs are the ids if they are few, else none.
+func fewIDs(ids map[string]struct{}) []string {
+	size := 0
+	for id := range ids {
+		size += len(id)
+	}
+	if len(ids) > maxOnly || size > maxOnlyBytes {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// funnelPass is one statement of funnelPersons, about these persons only if there are any; wanted says which of the persons that it reads count.
+func (r *Reporter) funnelPass(ctx context.Context, t *tally, f *funnelQuestion, packed bool, only []string, wanted func(rows *funnelRows, person string, events []funnel.Event) bool,
 	fn func(person string, times []int64, value string) error) error {
 	b := &builder{q: f.q, params: map[string]string{}}
 	p, err := r.people(ctx, t, b, f.q.Tenant, f.q.Site)
@@ -193,7 +212,7 @@ func (r *Reporter) funnelPass(ctx context.Context, t *tally, f *funnelQuestion, 
 	rows, cols := newFunnelRows(f, packed)
 	finder := funnel.Finder{Funnel: f.funnel}
 	var times []int64
-	st := clickhouse.Statement{SQL: b.funnelSQL(f, p, packed), Params: b.params, Comment: "funnel/" + f.q.Tenant}
+	st := clickhouse.Statement{SQL: b.funnelSQL(f, p, packed, only), Params: b.params, Comment: "funnel/" + f.q.Tenant}
 	return r.blocks(ctx, t, st, cols, func(n int) error {
 		for i := range n {
 			events, err := rows.of(i, f.funnel.Order == funnel.Any)

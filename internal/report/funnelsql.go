@@ -28,8 +28,8 @@ func (f *funnelQuestion) packs() bool {
 }
 
 // funnelSQL writes the statement that reads, for each person that may have begun, its events that have a meaning for the funnel. The columns are person, and an
-// array of each of funnelColumns or packedColumns, x, act and v, as said there.
-func (b *builder) funnelSQL(f *funnelQuestion, p people, packed bool) string {
+// array of each of funnelColumns or packedColumns, x, act and v, as said there. With only, it need not look at other persons than these.
+func (b *builder) funnelSQL(f *funnelQuestion, p people, packed bool, only []string) string {
 	q := f.q
 	any, strict := f.funnel.Order == funnel.Any, f.funnel.Order == funnel.Strict
 	cols := []string{b.stageMask("s", f.steps) + " AS m", "toUnixTimestamp64Milli(ts) AS at", "_partition AS part", "_offset AS off", "_row AS row"}
@@ -68,6 +68,9 @@ func (b *builder) funnelSQL(f *funnelQuestion, p people, packed bool) string {
 	where := "WHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", q.To) + b.conditions("f", q.Filters) + botsCondition(q.Bots)
 	if types, ok := typesOf(append(slices.Clone(f.steps), f.excluded...)); ok && !strict {
 		where += " AND type IN " + b.texts("types", types)
+	}
+	if len(only) > 0 && p.join == "" { // else a person's ids are known only behind the join
+		where += " AND " + p.person + " IN " + b.texts("only", only)
 	}
 	where += " AND (" + strings.Join(matters, " OR ") + ")"
 	began := "bitAnd(groupBitOr(m), 1) = 1"
