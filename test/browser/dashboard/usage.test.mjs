@@ -18,6 +18,7 @@ before(async () => {
       const { lines, total } = await costs('kind');
       assert.equal(total.events, events);
       for (const kind of ['ingest', 'query']) assert.ok(lines.some((l) => l.kind === kind), kind);
+      assert.ok((await costs('shape')).lines.some((l) => /uniq ?\( ?client_id/.test(l.shape_text)), 'the last query');
       return true;
     },
     'costs of all that was done',

@@ -30,6 +30,9 @@ export function Breakdown({ span, byKind }: { span: Span; byKind: UseQueryResult
 
 const limit = 200;
 
+// How the text of a statement begins; that of a report is in words.
+const isSQL = /^\W*(SELECT|WITH|SHOW|DESC|DESCRIBE|EXPLAIN|EXISTS)\b/;
+
 function Asked({ view, span }: { view: View; span: Span }) {
   return <Lines view={view} costs={useCosts(view, span, limit)} />;
 }
@@ -56,7 +59,8 @@ function useNames(view: View): (l: CostLine) => { name: ReactNode; more?: ReactN
       }
       case 'shape':
         if (!l.shape) return { name: 'No query', more: 'Events, storage, upkeep, and reports' };
-        return { name: <code className="mono">{l.shape_text || l.shape}</code>, more: l.shape_text ? <Link href={`/sql?q=${encodeURIComponent(l.shape_text)}`}>Open in SQL</Link> : 'its text is not kept: a report, or it was asked long ago' };
+        if (l.shape_text && !isSQL.test(l.shape_text)) return { name: l.shape_text, more: 'Asked by a page, a panel or the API' };
+        return { name: <code className="mono">{l.shape_text || l.shape}</code>, more: l.shape_text ? <Link href={`/sql?q=${encodeURIComponent(l.shape_text)}`}>Open in SQL</Link> : 'Its text is not kept: it was asked long ago' };
       default:
         return { name: dayLong((l.hour ?? '').slice(0, 10), 'UTC') };
     }
