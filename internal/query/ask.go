@@ -86,7 +86,7 @@ func (a *asking) prepare() *problem.Problem {
 		return p
 	}
 	a.checked, a.format = &checked, f
-	a.texts.note(a.scope.Tenant, checked.Shape, checked.ShapeText)
+	a.texts.Note(a.scope.Tenant, checked.Shape, checked.ShapeText)
 	return nil
 }
 

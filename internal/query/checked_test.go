@@ -215,17 +215,4 @@ func TestShapeText(t *testing.T) {
 	s.ForgetTenant("acme")
 	check("acme", mine, "")
 	check("other", theirs, "SELECT host FROM events LIMIT ?")
-	// The oldest give way; what is asked about stays.
-	for i := range keptTexts - 1 {
-		s.texts.note("acme", fmt.Sprint(i), "x")
-		check("other", theirs, "SELECT host FROM events LIMIT ?")
-	}
-	s.texts.note("acme", "more", "x")
-	s.texts.note("acme", "", "no shape")
-	check("acme", "0", "")
-	check("acme", "more", "x")
-	check("acme", "", "")
-	if n := s.texts.kept.Len(); n != keptTexts {
-		t.Errorf("%d texts are kept", n)
-	}
 }

@@ -143,7 +143,7 @@ type Service struct {
 	deps     Deps
 	log      *slog.Logger
 	metrics  *metrics
-	texts    *texts
+	texts    *usage.Texts
 	grace    time.Duration // after a statement's time, for the engine to end it by itself
 	barrier2 bool          // always true, but in tests of barrier 1 alone
 }
@@ -160,7 +160,7 @@ func NewService(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer)
 	cfg = cfg.withDefaults()
 	job := cfg
 	job.MaxTime = cfg.JobTime
-	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, texts: newTexts(), grace: 5 * time.Second, barrier2: true}, nil
+	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, texts: usage.NewTexts(), grace: 5 * time.Second, barrier2: true}, nil
 }
 
 // Ask answers one question: from the cache, or by running it when its turn has come.

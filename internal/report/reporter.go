@@ -18,6 +18,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
 	"weir/internal/rollup"
+	"weir/internal/usage"
 )
 
 // Engine runs statements. *clickhouse.Client does.
@@ -70,7 +71,7 @@ type Reporter struct {
 	zones    sync.Map // *time.Location by name: reading one from the database takes longer than an answer
 
 	links knownLinks
-	texts *shapeTexts
+	texts *usage.Texts
 
 	large large
 	ties  ties
@@ -104,7 +105,7 @@ func New(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer) (*Repo
 	if err != nil {
 		return nil, fmt.Errorf("report metrics: %w", err)
 	}
-	r := &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m, texts: newShapeTexts(),
+	r := &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m, texts: usage.NewTexts(),
 		settings: map[string]string{
 			"max_execution_time":    strconv.FormatFloat(cfg.MaxTime.Seconds(), 'f', -1, 64),
 			"timeout_overflow_mode": "throw",

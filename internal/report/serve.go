@@ -176,7 +176,7 @@ func (k *kept) render(asOf, till time.Time) []byte {
 func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem.Problem) {
 	t := &tally{}
 	expected := p.expected()
-	r.texts.note(p.src.Tenant, expected.Shape, p.text())
+	r.texts.Note(p.src.Tenant, expected.Shape, p.text())
 	var ticket usage.Ticket
 	if r.deps.Gate != nil {
 		var prob *problem.Problem

@@ -5,59 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"weir/internal/tenant"
 )
 
-// keptTexts is how many shapes' texts are remembered, of all tenants together.
-const keptTexts = 4096
-
-// shapeTexts remembers what the shapes of questions stand for that were asked of late, by tenant: a bill names work by shape, and people read it. It is safe for concurrent use.
-type shapeTexts struct {
-	mu   sync.Mutex
-	kept *simplelru.LRU[shapeOfTenant, string]
-}
-
-type shapeOfTenant struct {
-	tenant tenant.ID
-	shape  string
-}
-
-func newShapeTexts() *shapeTexts {
-	kept, _ := simplelru.NewLRU[shapeOfTenant, string](keptTexts, nil) // fails only for a size below 1
-	return &shapeTexts{kept: kept}
-}
-
-func (s *shapeTexts) note(t tenant.ID, shape, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.kept.Get(shapeOfTenant{t, shape}); !known {
-		s.kept.Add(shapeOfTenant{t, shape}, text)
-	}
-}
-
 // ShapeText returns what a shape of questions stands for that the tenant asked since the start, such as "report of events, visitors by country, filtered by path". It holds no value of a
 // question, and no name of a property. It is empty when it is not remembered.
-func (r *Reporter) ShapeText(t tenant.ID, shape string) string {
-	r.texts.mu.Lock()
-	defer r.texts.mu.Unlock()
-	text, _ := r.texts.kept.Get(shapeOfTenant{t, shape})
-	return text
-}
+func (r *Reporter) ShapeText(t tenant.ID, shape string) string { return r.texts.Of(t, shape) }
 
 // ForgetTexts forgets the texts of a tenant.
-func (r *Reporter) ForgetTexts(t tenant.ID) {
-	r.texts.mu.Lock()
-	defer r.texts.mu.Unlock()
-	for _, k := range r.texts.kept.Keys() {
-		if k.tenant == t {
-			r.texts.kept.Remove(k)
-		}
-	}
-}
+func (r *Reporter) ForgetTexts(t tenant.ID) { r.texts.Forget(t) }
 
 // text describes the panel's question for a bill.
 func (p *panel) text() string { return cmp.Or(p.asks, strings.ReplaceAll(p.endpoint, "_", " ")) }
