@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"weir/internal/catalog"
+	"weir/internal/rollup"
 	"weir/internal/tenant"
 	"weir/internal/testkit"
 )
@@ -386,6 +387,9 @@ func TestFunnelEqualsOracle(t *testing.T) {
 	for round := range 5 {
 		name := fmt.Sprint("funnel", round)
 		events := funnelWorld(rnd, name, 60+rnd.IntN(100))
+		if round%2 == 1 { // nothing is linked: persons are known before the events are grouped
+			events = slices.DeleteFunc(events, func(e personEvent) bool { return e.Type == rollup.TypeIdentify || e.Type == rollup.TypeAlias })
+		}
 		for i := range events { // seconds, so that windows cut; few, so that there are ties, in each second world many
 			events[i].at = noon.Add(time.Duration(rnd.IntN(40)) * time.Second)
 			if round%2 == 1 && rnd.IntN(4) > 0 {
