@@ -155,7 +155,7 @@ func (c *funnelRows) tied(events []funnel.Event) bool {
 // funnelPersons runs a funnel and calls fn for each person that began: with the times of the steps of its best attempt, in Unix milliseconds, and the value of the
 // breakdown. times is valid during the call.
 //
-// Time and steps of an event are read as one number: without the place in the log the statement takes three fifths of the CPU. Persons with events at the same time, of which it
+// Time and steps of an event are read as one number: its place in the log would be three more arrays of each person, and nearly never decides. Persons with events at the same time, of which it
 // matters which came first, are left out, and read in a second statement with all there is. A site where many are is not read packed again for an hour.
 func (r *Reporter) funnelPersons(ctx context.Context, t *tally, f *funnelQuestion, fn func(person string, times []int64, value string) error) error {
 	if !f.packs() || r.ties.many(f.q.Site, r.now()) {
