@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -125,14 +126,14 @@ func decodeLateIntent(b []byte) (seq uint64, keys [][]byte, err error) {
 // lateDays is how many days, and so partitions of the events table, one late insert may touch.
 const lateDays = 20
 
-// runLate inserts what waits in the late stream, at most once per LateInterval.
+// runLate inserts what waits in the late stream.
 func (p *Processor) runLate(ctx context.Context) error {
 	var last time.Time
 	for {
 		if err := p.waitLate(ctx, last); err != nil {
 			return nil // ctx ended
 		}
-		last = time.Now()
+		last, p.lateTouched = time.Now(), lateDays
 		if err := p.inTurn(ctx, slotLate, func() error { return p.retry(ctx, p.unhurried(p.commitLate), p.recoverLate) }); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -142,19 +143,23 @@ func (p *Processor) runLate(ctx context.Context) error {
 	}
 }
 
-// waitLate returns when a late insert is due: something waits, LateGather has passed since it came, and
-// LateInterval since the last insert (a fifth of it when a whole block waits).
+// pauseLate is how long the late stream waits after the start of an insert, so that it makes no more than lateDays parts of the events table in a
+// LateInterval: an insert that touched few days is soon followed by the next one, but not before a fifth of LateInterval. When a whole block waits, a fifth is enough.
+func (p *Processor) pauseLate(days, waiting int) time.Duration {
+	if waiting >= maxRows {
+		return p.cfg.LateInterval / 5
+	}
+	return p.cfg.LateInterval * time.Duration(max(days, lateDays/5)) / lateDays
+}
+
+// waitLate returns when a late insert is due: something waits, LateGather has passed since it came, and the pause since the last insert.
 func (p *Processor) waitLate(ctx context.Context, last time.Time) error {
 	for {
 		p.mu.Lock()
 		rows, oldest := p.late.rows, p.late.oldest
 		p.mu.Unlock()
 		if rows > 0 {
-			interval := p.cfg.LateInterval
-			if rows >= maxRows {
-				interval /= 5
-			}
-			due := last.Add(interval)
+			due := last.Add(p.pauseLate(p.lateTouched, rows))
 			if first := oldest.Add(p.cfg.LateGather); first.After(due) {
 				due = first
 			}
@@ -183,7 +188,8 @@ func (p *Processor) commitLate(ctx context.Context) error {
 	if err := p.waitDisk(ctx); err != nil {
 		return err
 	}
-	keys, b, err := p.takeLate()
+	keys, b, days, err := p.takeLate()
+	p.lateTouched = days
 	if err != nil || b.Len() == 0 {
 		return err
 	}
@@ -201,11 +207,11 @@ func (p *Processor) commitLate(ctx context.Context) error {
 	return p.finishLate(seq, keys, b)
 }
 
-// takeLate reads entries of the state store that are known in memory. One that a commit of the main stream has just written, and not yet made known, waits for
-// the next time: taken now, it would be forgotten in memory before it is learnt, and then be believed to wait for ever.
-func (p *Processor) takeLate() ([][]byte, *Block, error) {
-	b := newBlock()
-	var keys [][]byte
+// takeLate reads entries of the state store that are known in memory, of at most lateDays days: first those behind the cursor, then, if there is room,
+// those before it. An entry that a commit of the main stream has just written, and not yet made known, waits for the next time: taken now, it would be
+// forgotten in memory before it is learnt, and then be believed to wait for ever.
+func (p *Processor) takeLate() (keys [][]byte, b *Block, touched int, err error) {
+	b = newBlock()
 	days := map[int32]bool{}
 	take := func(key, value []byte) error {
 		day, err := lateDay(key)
@@ -226,18 +232,25 @@ func (p *Processor) takeLate() ([][]byte, *Block, error) {
 		}
 		days[day] = true
 		keys = append(keys, append([]byte{}, key...))
-		p.lateCursor = append(p.lateCursor[:0], key...)
 		return nil
 	}
-	err := scanFrom(p.db, []byte{keyLate}, p.lateCursor, take)
-	if err == nil && b.Len() == 0 && len(p.lateCursor) > 0 {
-		p.lateCursor = nil // past the end: begin again with the oldest day
-		err = scan(p.db, []byte{keyLate}, take)
+	cursor := p.lateCursor
+	err = scanFrom(p.db, []byte{keyLate}, cursor, take)
+	if err == nil && len(cursor) > 0 {
+		err = scan(p.db, []byte{keyLate}, func(key, value []byte) error {
+			if bytes.Compare(key, cursor) > 0 {
+				return errStop
+			}
+			return take(key, value)
+		})
 	}
 	if errors.Is(err, errStop) {
 		err = nil
 	}
-	return keys, b, err
+	if len(keys) > 0 {
+		p.lateCursor = keys[len(keys)-1]
+	}
+	return keys, b, len(days), err
 }
 
 func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {

@@ -56,7 +56,7 @@ type Config struct {
 	MinInterval time.Duration
 	// LateAfter is the age (received_at - ts) from which a row goes through the late stream: 48 h by default.
 	LateAfter time.Duration
-	// LateInterval is the least time between two late inserts (10 s), LateGather how long the first waits for more (500 ms).
+	// LateInterval is the time in which late inserts may touch 20 days (10 s; see pauseLate), LateGather how long the first waits for more (500 ms).
 	LateInterval, LateGather time.Duration
 	// RollupInterval is how often a rollup moves forward: 5 s by default.
 	RollupInterval time.Duration
@@ -148,12 +148,13 @@ type Processor struct {
 	rebuildUpTo map[uint16]uint64        // inserts to rebuild the profiles from; nil: none
 	turns       [slotCount]chan struct{} // held while a writer or the rollups have something half done; by slot
 
-	lateWake   chan struct{}
-	rollWake   chan struct{}
-	lateCursor []byte   // owned by the late stream
-	bootFrom   []uint64 // by partition: what was in the log and not processed at the start, [from, end)
-	bootEnd    []uint64
-	ready      chan struct{}
+	lateWake    chan struct{}
+	rollWake    chan struct{}
+	lateCursor  []byte // owned by the late stream, as is lateTouched: how many days its last insert touched
+	lateTouched int
+	bootFrom    []uint64 // by partition: what was in the log and not processed at the start, [from, end)
+	bootEnd     []uint64
+	ready       chan struct{}
 
 	lastCommit atomic.Int64 // Unix nanoseconds
 	stalled    atomic.Bool  // the last try of the main stream's insert failed

@@ -250,7 +250,7 @@ func TestLateEntriesAreLearntFirst(t *testing.T) {
 	}
 	take := func(want int) {
 		t.Helper()
-		keys, rows, err := r.p.takeLate()
+		keys, rows, _, err := r.p.takeLate()
 		if err != nil {
 			t.Fatal(err)
 		}
