@@ -80,13 +80,13 @@ func TestLateTurns(t *testing.T) {
 	if days := takeTurn(t, p); len(days) != 0 {
 		t.Fatalf("nothing waits: %v", days)
 	}
-	for day := range int32(30) { // the cursor stands at 1003
+	for day := range int32(30) { // the cursor stands in 1003
 		put(990 + day)
 	}
-	if days := takeTurn(t, p); len(days) != 20 || days[0] != 1004 || days[15] != 1019 || days[16] != 990 || days[19] != 993 {
+	if days := takeTurn(t, p); len(days) != 20 || days[0] != 1003 || days[16] != 1019 || days[17] != 990 || days[19] != 992 {
 		t.Fatalf("from the cursor on, then from the first day: %v", days)
 	}
-	if days := takeTurn(t, p); len(days) != 10 || days[0] != 994 || days[9] != 1003 {
+	if days := takeTurn(t, p); len(days) != 10 || days[0] != 993 || days[9] != 1002 {
 		t.Fatalf("the others: %v", days)
 	}
 }
