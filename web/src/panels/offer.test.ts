@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { presets } from '../state/range';
 import { parseView } from '../state/url';
 import { appended, firstRange, fixed, keptDays, panelOf, type Offer } from './offer';
 import { metricsOf } from './panel';
@@ -13,6 +14,21 @@ test('a panel has the filters, the segment and a range of the view', () => {
     title: 'Seen', kind: 'line', site_id: 'web',
     question: { metric: ['visitors'], compare: 'previous', from: '365d', interval: 'week', filter: ['country:DE', '!path:~/a'], segment: 's1' },
   });
+});
+
+test('each preset has the length of time that comes nearest', () => {
+  expect(presets.map((p) => firstRange(parseView(`?range=${p}`)))).toEqual(['24h', '24h', '24h', '7d', '30d', '90d', '30d', '30d', '365d', '365d']);
+});
+
+test('a range of the panel holds, whatever days the view has; without a range it has none', () => {
+  const v = parseView('?range=2026-01-01~2026-03-31&f=country:DE');
+  expect(panelOf(line, 'Seen', 'web', v, 'UTC', '90d').question).toMatchObject({ from: '90d', interval: 'day' });
+  expect(panelOf(line, 'Seen', 'web', v, 'UTC', '90d').question).not.toHaveProperty('to');
+  expect(panelOf(line, 'Seen', 'web', v, 'UTC', fixed).question).toMatchObject({ from: '2026-01-01', to: '2026-03-31', interval: 'day' });
+  expect(panelOf(line, 'Seen', 'web', parseView('?range=2026-01-01~2026-01-02'), 'UTC', fixed).question).toMatchObject({ interval: 'hour' });
+  const cohorts = panelOf({ ...line, kind: 'retention', question: { period: 'week', filter: ['type:x'] } }, 'Back', 'web', v, 'UTC', undefined);
+  expect(cohorts.question).toEqual({ period: 'week', filter: ['country:DE', 'type:x'] });
+  expect(cohorts.question).not.toHaveProperty('from');
 });
 
 test('days that are over can be kept; a filter of the offer stands beside those of the view', () => {
@@ -34,4 +50,8 @@ test('a new panel lies beside the last ones, or below them', () => {
   expect(place(at(0, 0, 3, 2), at(3, 0, 6, 5))).toEqual([0, 5, 4, 6]);
   expect(place(at(0, 0, 12, 5), at(0, 5, 6, 5))).toEqual([6, 5, 4, 6]);
   expect(place(at(0, 0, 12, 5), at(0, 5, 10, 5))).toEqual([0, 10, 4, 6]);
+  expect(place(at(0, 0, 8, 5))).toEqual([8, 0, 4, 6]); // up to the last column
+  expect(place(at(4, 0, 8, 5))).toEqual([0, 0, 4, 6]); // up to what begins right of it
+  expect(place(at(0, 0, 3, 6), at(0, 6, 12, 5))).toEqual([0, 11, 4, 6]); // not into a gap of a row that is not the last
+  expect(place(at(0, 0, 8, 6), at(8, 2, 4, 4))).toEqual([0, 6, 4, 6]);
 });

@@ -46,7 +46,7 @@ export function appended(panels: Panel[], panel: Panel): Panel[] {
   const size = sizes[panel.kind as Kind];
   const at = panels.map((p) => ({ x: p.x ?? 0, y: p.y ?? 0, w: p.w ?? 0, h: p.h ?? 0 }));
   const bottom = Math.max(0, ...at.map((p) => p.y + p.h));
-  const free = (x: number, y: number) => at.every((p) => x >= p.x + p.w || p.x >= x + size.w || y >= p.y + p.h || p.y >= y + size.h);
+  const free = (x: number, y: number) => at.every((p) => x >= p.x + p.w || p.x >= x + size.w || y >= p.y + p.h); // none begins below y
   for (let y = Math.max(0, ...at.map((p) => p.y)); y < bottom; y++) {
     for (let x = 0; x + size.w <= columns; x++) if (free(x, y)) return [...panels, { ...panel, x, y, ...size }];
   }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Goal } from '../../api/saved';
 import { casesOf, currencyFilter, currencyOf } from '../../state/currency';
 import { parseFilter, writeFilter } from '../../state/filters';
-import { currenciesOf, filteredBy, toggleGoal } from './goals';
+import { currenciesOf, filteredBy, inCurrency, toggleGoal } from './goals';
 
 const goal = (id: string, type: string, ...filter: string[]) => ({ id, name: id, type, filter }) as Goal;
 const all = [goal('signup', 'signup'), goal('pro', 'signup', 'props.plan:pro'), goal('thanks', 'pageview', 'path:/thanks')];
@@ -16,6 +16,7 @@ test('a click on a goal filters by it, another one by that, the same one not any
   expect(click('signup', 'type:signup', 'props.plan:pro')).toEqual(['type:signup']);
   expect(click('pro', 'type:signup')).toEqual(['type:signup', 'props.plan:pro']);
   expect(click('signup', 'type:click', '!type:scroll')).toEqual(['!type:scroll', 'type:signup']);
+  expect(click('pro', 'props.plan:pro', 'country:DE')).toEqual(['props.plan:pro', 'country:DE', 'type:signup']); // what is there already is not written twice
 });
 
 test('the goal that is filtered by is the one that asks for the most', () => {
@@ -26,6 +27,8 @@ test('the goal that is filtered by is the one that asks for the most', () => {
 
 test('currencies', () => {
   expect(currenciesOf([{ currency: 'USD', amount: 5 }, { currency: '', amount: 0 }], null, [{ currency: 'EUR', amount: -1 }, { currency: 'USD', amount: 2 }])).toEqual(['USD', 'EUR']);
+  const amounts = [{ currency: 'USD', amount: 5 }, { currency: 'EUR', amount: 0 }];
+  expect([inCurrency(amounts, 'USD'), inCurrency(amounts, 'EUR'), inCurrency(amounts, 'CHF'), inCurrency(null, 'USD')]).toEqual([5, 0, undefined, undefined]);
   expect(casesOf('AB')).toEqual(['AB', 'Ab', 'aB', 'ab']);
   expect(currencyFilter('EUR', ['EUR'])).toBeUndefined();
   expect(currencyFilter('EUR', ['EUR', 'USD'])?.values).toHaveLength(8);
