@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { country, value } from './names';
-import { bytes, change, compact, duration, exact, percent, show, signed } from './numbers';
+import { bytes, change, compact, counted, duration, exact, percent, plural, show, signed } from './numbers';
 import { ago, axis, clock, dayLong, interval, moment } from './time';
 
 test('numbers', () => {
@@ -14,6 +14,13 @@ test('numbers', () => {
   expect(show(0.421, 'ratio')).toBe('42.1%');
   expect(show(1.5, 'decimal')).toBe('1.50');
   expect(show(1234567, 'count', true)).toBe('1,234,567');
+});
+
+test('one is one, and all others are many', () => {
+  expect([0, 1, 2, 1234, undefined].map((n) => counted(n, 'view'))).toEqual(['0 views', '1 view', '2 views', '1,234 views', '– views']);
+  expect([counted(1, 'person', 'people'), counted(3, 'property', 'properties'), counted(1.5, 'event')]).toEqual(['1 person', '3 properties', '1.5 events']);
+  expect([plural(1, 'waits', 'wait'), plural(2, 'waits', 'wait')]).toEqual(['waits', 'wait']);
+  expect([show(0.001, 'money'), show(12.345, 'money'), show(12_345, 'money'), show(12_345.5, 'money', true)]).toEqual(['< 0.01', '12.35', '12.3K', '12,345.5']);
 });
 
 test('changes', () => {

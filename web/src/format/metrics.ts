@@ -4,6 +4,11 @@ import { show, type Kind } from './numbers';
 /** The metrics of reports, as they are called and shown. */
 export type Metric = { id: string; name: string; kind: Kind; what: string; lower?: boolean; currency?: string };
 
+/** The word for what a metric counts: one visitor, many visitors. */
+export const unitOf = (m: Metric): { one: string; many: string } => ({ one: singles[m.id] ?? m.name.toLowerCase(), many: m.name.toLowerCase() });
+
+const singles: Record<string, string> = { visitors: 'visitor', users: 'person', sessions: 'visit', pageviews: 'page view', events: 'event', entries: 'entry', exits: 'exit', conversions: 'conversion' };
+
 const list: Metric[] = [
   { id: 'visitors', name: 'Visitors', kind: 'count', what: 'Different browsers or devices' },
   { id: 'users', name: 'People', kind: 'count', what: 'Different persons; the browsers of one who was identified count once' },

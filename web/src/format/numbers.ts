@@ -1,9 +1,10 @@
 // Numbers as people read them. A missing one is an en dash, never a zero.
+import { amount } from './money';
+
 const none = '–';
 
 const whole = new Intl.NumberFormat('en-US');
 const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
-const shorter = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 2, minimumFractionDigits: 0 });
 const two = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
 
 export type Kind = 'count' | 'ratio' | 'seconds' | 'decimal' | 'money' | 'bytes';
@@ -16,6 +17,12 @@ export const exact = (n: Maybe): string => (missing(n) ? none : Number.isInteger
 
 /** 1,234 up to 9,999, then 12.3K, 1.2M. */
 export const compact = (n: Maybe): string => (missing(n) ? none : Math.abs(n) < 10_000 ? exact(n) : short.format(n));
+
+/** The word for so many: 1 view, 2 views, 0 views. Without `many` it is `one` with an s. */
+export const plural = (n: Maybe, one: string, many = `${one}s`): string => (n === 1 ? one : many);
+
+/** A number with its word: 1 view, 1,234 views. */
+export const counted = (n: Maybe, one: string, many?: string): string => `${exact(n)} ${plural(n, one, many)}`;
 
 /** 0.1234 → 12.3%; small shares keep a digit that says that they are not nothing. */
 export function percent(n: Maybe, digits = 1): string {
@@ -60,7 +67,7 @@ export function show(n: Maybe, kind: Kind, long = false): string {
     case 'decimal':
       return missing(n) ? none : n.toFixed(2);
     case 'money':
-      return missing(n) ? none : long || Math.abs(n) < 10_000 ? two.format(n) : shorter.format(n);
+      return amount(n, '', long);
     case 'count':
       return long ? exact(n) : compact(n);
   }

@@ -1,8 +1,8 @@
 import { lazy, Suspense, type ReactNode } from 'react';
 import { showAs } from '../format/metrics';
 import * as names from '../format/names';
-import { number, text, type Row } from '../format/row';
-import { change, compact, duration, exact, percent, signed } from '../format/numbers';
+import { listed, number, text, type Row } from '../format/row';
+import { change, compact, counted, duration, exact, percent, signed } from '../format/numbers';
 import { axis, dayShort } from '../format/time';
 import { BarList } from '../parts/BarList';
 import { groupsOf, metricsOf, textIn, type Panel } from './panel';
@@ -74,8 +74,9 @@ function Line({ panel, answer, rows, zone, height }: { panel: Panel; answer: Pan
 function Bars({ panel, rows }: { panel: Panel; rows: Row[] }) {
   const m = metricsOf(panel.question)[0]!;
   const dim = groupsOf(panel.question)[0] ?? '';
-  if (rows.length === 0) return nothing;
-  const bars = rows.map((r) => {
+  const shown = listed(rows, [m]);
+  if (shown.length === 0) return nothing;
+  const bars = shown.map((r) => {
     const v = text(r, dim);
     return { key: v, label: names.value(dim, v), value: number(r, m.id) ?? 0 };
   });
@@ -102,7 +103,8 @@ function Table({ panel, rows, zone }: { panel: Panel; rows: Row[]; zone: string 
   const metrics = metricsOf(panel.question);
   const dims = groupsOf(panel.question);
   const by = textIn(panel.question, 'interval');
-  if (rows.length === 0) return nothing;
+  const shown = by || dims.length === 0 ? rows : listed(rows, metrics); // an hour without anything is an hour
+  if (shown.length === 0) return nothing;
   return (
     <Scroll label={panel.title || 'Table'}>
       <table className={css.table}>
@@ -122,7 +124,7 @@ function Table({ panel, rows, zone }: { panel: Panel; rows: Row[]; zone: string 
           </tr>
         </thead>
         <tbody>
-          {rows.map((r) => (
+          {shown.map((r) => (
             <tr key={[text(r, 'time'), ...dims.map((d) => text(r, d))].join('\u0000')}>
               {by && <td>{axis(text(r, 'time'), by, zone)}</td>}
               {dims.map((d) => (
@@ -150,7 +152,7 @@ function Funnel({ answer }: { answer: PanelData }) {
     <Scroll label="Funnel">
       <ol className={`${css.funnel} ${css.inset}`}>
         {steps.map((s) => (
-          <li key={s.step} title={`${exact(s.count)} people, ${percent(s.conversion)} of the first step`}>
+          <li key={s.step} title={`${counted(s.count, 'person', 'people')}, ${percent(s.conversion)} of the first step`}>
             <span className={css.step}>
               <span className="cut">{s.name || `Step ${s.step}`}</span>
               {s.median_seconds !== null && <small>after {duration(s.median_seconds)}</small>}

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { inSight } from './inSight';
 import css from './Card.module.css';
 
 /** A panel with a title, something at the right of it, and a body. */
@@ -33,6 +34,7 @@ export function Tabs<T extends string>({ label, tabs, value, onChange }: { label
           aria-selected={id === value}
           tabIndex={id === value ? 0 : -1}
           ref={(el) => {
+            if (el && id === value) inSight(el);
             if (el && id === value && el.parentElement?.contains(document.activeElement) && document.activeElement !== el) el.focus();
           }}
           onClick={() => onChange(id)}

@@ -1,7 +1,7 @@
 import { useCallback } from 'react';
 import { number, text, type Row } from '../format/row';
 import { showAs, type Metric } from '../format/metrics';
-import { show } from '../format/numbers';
+import { counted, show } from '../format/numbers';
 import * as time from '../format/time';
 import { Chart, escaped, tooltip, type Colors } from './Chart';
 
@@ -78,6 +78,6 @@ export function SeriesChart({ rows, before, metric, interval, zone, open, height
   );
   const values = rows.map((r) => number(r, metric.id) ?? 0);
   const peak = values.indexOf(Math.max(...values));
-  const label = `${metric.name} by ${interval}: ${rows.length} values, the most ${showAs(metric, values[peak], true)} (${time.interval(text(rows[peak], 'time'), interval, zone)})`;
+  const label = `${metric.name} by ${interval}: ${counted(rows.length, 'value')}, the most ${showAs(metric, values[peak], true)} (${time.interval(text(rows[peak], 'time'), interval, zone)})`;
   return <Chart option={option} height={height} label={label} />;
 }

@@ -5,7 +5,7 @@ import { feature } from 'topojson-client';
 import type { GeometryCollection, Topology } from 'topojson-specification';
 import atlas from 'world-atlas/countries-110m.json';
 import * as names from '../format/names';
-import { exact } from '../format/numbers';
+import { counted } from '../format/numbers';
 import css from './WorldMap.module.css';
 
 const width = 800;
@@ -24,13 +24,13 @@ export function stepOf(value: number, most: number): number {
 }
 
 /** Countries by a number, five steps of one colour. A list beside it must say the same: this is for the eye and the mouse. */
-export default function WorldMap({ values, unit, picked, onPick }: { values: Map<string, number>; unit: string; picked: (code: string) => boolean; onPick: (code: string) => void }) {
+export default function WorldMap({ values, unit, picked, onPick }: { values: Map<string, number>; unit: { one: string; many: string }; picked: (code: string) => boolean; onPick: (code: string) => void }) {
   const most = useMemo(() => Math.max(0, ...shapes.map((s) => (s.code && values.get(s.code)) || 0)), [values]);
   const [over, setOver] = useState<string>();
   const unknown = values.get('') ?? 0;
   return (
     <figure className={css.map}>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Map of ${unit} by country`}>
+      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Map of ${unit.many} by country`}>
         {shapes.map((s) => {
           const v = (s.code && values.get(s.code)) || 0; // some lands have no code, and are not the unknown ones
           return (
@@ -39,14 +39,14 @@ export default function WorldMap({ values, unit, picked, onPick }: { values: Map
               d={s.d}
               data-step={stepOf(v, most)}
               data-picked={picked(s.code) || undefined}
-              onMouseEnter={() => setOver(`${s.code ? names.country(s.code) : s.name}: ${exact(v)} ${unit}`)}
+              onMouseEnter={() => setOver(`${s.code ? names.country(s.code) : s.name}: ${counted(v, unit.one, unit.many)}`)}
               onMouseLeave={() => setOver(undefined)}
               onClick={v > 0 ? () => onPick(s.code) : undefined}
             />
           );
         })}
       </svg>
-      <figcaption>{over ?? (unknown > 0 ? `Unknown: ${exact(unknown)} ${unit}` : ' ')}</figcaption>
+      <figcaption>{over ?? (unknown > 0 ? `Unknown: ${counted(unknown, unit.one, unit.many)}` : ' ')}</figcaption>
     </figure>
   );
 }

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useDashboards, useDeleteDashboard, useSaveDashboard, type DashboardHead } from '../../api/dashboards';
 import { may, useMe } from '../../api/session';
+import { counted } from '../../format/numbers';
 import { ago } from '../../format/time';
 import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
 import { Confirm } from '../../parts/Confirm';
@@ -39,7 +40,7 @@ export function List() {
         {(l) => (
           <>
             <div className={css.bar}>
-              <span className={css.dim}>{l.length === 1 ? '1 dashboard' : `${l.length} dashboards`}</span>
+              <span className={css.dim}>{counted(l.length, 'dashboard')}</span>
               {button}
             </div>
             <ul className={css.dashboards}>
@@ -50,7 +51,7 @@ export function List() {
                     <span>
                       <strong className="cut">{d.name}</strong>
                       <small>
-                        {d.panels === 1 ? '1 panel' : `${d.panels} panels`}, changed {ago(d.updated, zone)}
+                        {counted(d.panels, 'panel')}, changed {ago(d.updated, zone)}
                       </small>
                     </span>
                   </Link>

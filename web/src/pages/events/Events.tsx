@@ -2,7 +2,7 @@ import { Switch } from '@mantine/core';
 import { number, text, useReport, useScope } from '../../api/report';
 import { useSite } from '../../api/site';
 import { metric } from '../../format/metrics';
-import { exact } from '../../format/numbers';
+import { exact, plural } from '../../format/numbers';
 import { Answer } from '../../parts/Answer';
 import { BarList } from '../../parts/BarList';
 import { Card } from '../../parts/Card';
@@ -40,7 +40,7 @@ function Count({ scope }: { scope: EventScope }) {
   const by = intervals(view.range, zone)[0]!;
   const series = useReport({ ...scope, metric: ['events'], interval: by });
   return (
-    <Card title={`Events by ${by}`} aside={<span className={css.total}>{series.data && <><b>{exact(number(series.data.totals, 'events') ?? 0)}</b> events</>}</span>}>
+    <Card title={`Events by ${by}`} aside={<span className={css.total}>{series.data && <><b>{exact(number(series.data.totals, 'events') ?? 0)}</b> {plural(number(series.data.totals, 'events') ?? 0, 'event')}</>}</span>}>
       <Answer query={series} height={132} empty={(d) => (d.data ?? []).every((r) => !number(r, 'events')) && 'No events in this time.'}>
         {(d) => <SeriesChart rows={d.data ?? []} metric={metric('events')} interval={by} zone={zone} open={scope.to === undefined} height={132} />}
       </Answer>

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { IconArrowUp, IconChevronRight } from '@tabler/icons-react';
 import { keyOf, useEvents, useNewer, type Event } from '../../api/events';
 import { useSite } from '../../api/site';
-import { exact } from '../../format/numbers';
+import { counted, exact } from '../../format/numbers';
 import { clockSeconds, dayShort, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -27,7 +27,7 @@ export function List({ question }: { question: EventScope }) {
       <div role="status" className={css.newer}>
         {newer.count > 0 && (
           <Button size="compact-xs" variant="light" leftSection={<IconArrowUp size={13} aria-hidden />} onClick={newer.show}>
-            {newer.more ? `More than ${exact(newer.count)} newer events` : newer.count === 1 ? '1 newer event' : `${exact(newer.count)} newer events`}
+            {newer.more ? `More than ${exact(newer.count)} newer events` : counted(newer.count, 'newer event')}
           </Button>
         )}
       </div>

@@ -3,7 +3,7 @@ import { Fragment } from 'react';
 import { useHealth, type Health } from '../../api/health';
 import { may, useMe } from '../../api/session';
 import { useSite } from '../../api/site';
-import { compact, exact, percent } from '../../format/numbers';
+import { compact, counted, exact, percent, plural } from '../../format/numbers';
 import { ago, moment } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -43,14 +43,14 @@ export default function DataHealth() {
               </Card>
               <Late health={d} />
             </div>
-            <Card title="Schema seen" aside={<span className={css.small}>{plural(d.schema.properties?.length ?? 0)}</span>}>
+            <Card title="Schema seen" aside={<span className={css.small}>{counted(d.schema.properties?.length ?? 0, 'property', 'properties')}</span>}>
               {(d.schema.properties ?? []).length > 0 ? (
                 <SchemaSeen list={d.schema.properties ?? []} zone={zone} />
               ) : (
                 <p className={css.nothing}>Events of this site have no properties of their own.</p>
               )}
               {d.schema.left_out > 0 && (
-                <p className={css.warn}>{exact(d.schema.left_out)} values have names beyond those that a tenant can have. They are stored, but are no columns: send fewer different names.</p>
+                <p className={css.warn}>{counted(d.schema.left_out, 'value has a name', 'values have names')} beyond those that a tenant can have. {plural(d.schema.left_out, 'It is stored, but is no column', 'They are stored, but are no columns')}: send fewer different names.</p>
               )}
             </Card>
           </div>
@@ -64,8 +64,6 @@ export default function DataHealth() {
     </div>
   );
 }
-
-const plural = (n: number) => `${exact(n)} ${n === 1 ? 'property' : 'properties'}`;
 
 /** How the site does, in one sentence. */
 function Verdict({ health, zone }: { health: Health; zone: string }) {
@@ -94,7 +92,7 @@ function Verdict({ health, zone }: { health: Health; zone: string }) {
         <div>
           <strong>All well: every event was taken</strong>
           <p>
-            {exact(t.received)} arrived, none was refused or unreadable{t.pending > 0 && `, ${exact(t.pending)} are on their way`}. {since}
+            {exact(t.received)} arrived, none was refused or unreadable{t.pending > 0 && `, ${exact(t.pending)} ${plural(t.pending, 'is on its way', 'are on their way')}`}. {since}
           </p>
         </div>
       </div>
@@ -106,9 +104,9 @@ function Verdict({ health, zone }: { health: Health; zone: string }) {
       <div>
         <strong>{lost > 0 ? `${percent(lost / t.received)} of events were lost` : 'Every event was taken, but look at this'}</strong>
         <p>
-          {lost > 0 && `${exact(lost)} of ${exact(t.received)} were not stored; the reasons are below. `}
+          {lost > 0 && `${exact(lost)} of ${exact(t.received)} ${plural(lost, 'was', 'were')} not stored; the reasons are below. `}
           {t.conflicts > 0 && `${exact(t.conflicts)} came with an event id that another event had: the first one stays. `}
-          {diverging > 0 && `Values of ${exact(diverging)} ${diverging === 1 ? 'property do' : 'properties do'} not go together. `}
+          {diverging > 0 && `Values of ${counted(diverging, 'property', 'properties')} do not go together. `}
           {since}
         </p>
       </div>
@@ -196,7 +194,7 @@ function Late({ health }: { health: Health }) {
           </ul>
           <p className={css.small}>
             {percent(l.events / Math.max(1, health.totals.stored + health.totals.pending))} of what was stored. They are in reports under their own time, and change what was shown of it.
-            {l.waiting > 0 && ` ${exact(l.waiting)} are not visible yet.`}
+            {l.waiting > 0 && ` ${exact(l.waiting)} ${plural(l.waiting, 'is', 'are')} not visible yet.`}
           </p>
         </>
       )}

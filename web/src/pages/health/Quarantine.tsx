@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { useQuarantine, useQuarantineChange, type Poison } from '../../api/health';
 import { asProblem } from '../../api/problem';
-import { bytes, exact } from '../../format/numbers';
+import { bytes, counted, plural } from '../../format/numbers';
 import { ago, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Confirm } from '../../parts/Confirm';
@@ -16,7 +16,7 @@ export function Quarantine({ zone }: { zone: string }) {
   const [done, setDone] = useState('');
   const replay = (id: string) => {
     setDone('');
-    change.mutate({ id, discard: false }, { onSuccess: (n) => setDone(`${exact(n)} ${n === 1 ? 'event' : 'events'} of record ${id} are processed again.`) });
+    change.mutate({ id, discard: false }, { onSuccess: (n) => setDone(`${counted(n, 'event')} of record ${id} ${plural(n, 'is', 'are')} processed again.`) });
   };
   return (
     <Answer query={records} height={96} empty={(d) => d.length === 0 && 'Nothing is in quarantine: every record of the log could be read.'}>

@@ -4,7 +4,7 @@ import { useLocation } from 'wouter';
 import { useLive, type Live as State, type LiveView } from '../../api/live';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
-import { compact, exact } from '../../format/numbers';
+import { compact, counted, exact } from '../../format/numbers';
 import { clockSeconds } from '../../format/time';
 import { ProblemNotice } from '../../parts/Answer';
 import { BarList, type Bar } from '../../parts/BarList';
@@ -147,7 +147,7 @@ function Figure({ name, note, value, title, main }: { name: string; note: string
 
 /** The numbers for screen readers: twice a minute, when nothing else is being said. */
 function Spoken({ data, at }: Part) {
-  const say = (d: State) => `${d.active_users === null ? '' : `${d.active_users} visitors now, `}${d.pageviews_per_min ?? 0} page views in the last minute`;
+  const say = (d: State) => `${d.active_users === null ? '' : `${counted(d.active_users, 'visitor')} now, `}${counted(d.pageviews_per_min ?? 0, 'page view')} in the last minute`;
   const [said, set] = useState(() => ({ at, text: say(data) }));
   if (at - said.at >= 30_000) set({ at, text: say(data) });
   return (
@@ -233,7 +233,7 @@ function Places({ data, at }: Part) {
       ) : (
         <div className={css.places}>
           <Suspense fallback={<Skeleton height={280} />}>
-            <WorldMap values={values} unit="visitors" picked={never} onPick={(v) => pick('country', v)} />
+            <WorldMap values={values} unit={{ one: 'visitor', many: 'visitors' }} picked={never} onPick={(v) => pick('country', v)} />
           </Suspense>
           <div className={css.list}>
             <CalmList bars={bars} at={at} head="Country" unit="Visitors" empty="Nobody in the last five minutes." onPick={(v) => pick('country', v)} />

@@ -1,8 +1,9 @@
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { Modal, ScrollArea, Skeleton, TextInput } from '@mantine/core';
 import { number, text, useReport, useScope, type Row } from '../../api/report';
-import { metric as metricOf } from '../../format/metrics';
+import { metric as metricOf, unitOf } from '../../format/metrics';
 import * as names from '../../format/names';
+import { listed } from '../../format/row';
 import { Answer } from '../../parts/Answer';
 import { BarList, type Bar } from '../../parts/BarList';
 import { Card, Tabs } from '../../parts/Card';
@@ -108,7 +109,9 @@ function useGroups({ dim, metric }: List, limit: number) {
   return { report, picked, pick };
 }
 
-const empty = (metric: string) => (d: { data: unknown[] | null }) => (d.data ?? []).length === 0 && `No ${metricOf(metric).name.toLowerCase()} in this time.`;
+const rowsOf = (d: { data: Row[] | null }, metric: string) => listed(d.data ?? [], [metricOf(metric)]);
+
+const empty = (metric: string) => (d: { data: Row[] | null }) => rowsOf(d, metric).length === 0 && `No ${metricOf(metric).name.toLowerCase()} in this time.`;
 
 const barOf = (r: Row, { dim, metric }: List): Bar => {
   const v = text(r, dim);
@@ -123,7 +126,7 @@ function Ranking({ list, limit, sought = '', onMore, onPicked }: { list: List; l
   return (
     <Answer query={report} height={320} empty={empty(list.metric)}>
       {(d) => {
-        const bars = (d.data ?? []).map((r) => barOf(r, list));
+        const bars = rowsOf(d, list.metric).map((r) => barOf(r, list));
         const more = onMore !== undefined && bars.length === limit;
         const shown = more ? bars.slice(0, -1) : bars.filter((b) => `${b.label} ${b.key}`.toLowerCase().includes(sought.toLowerCase()));
         return (
@@ -171,7 +174,7 @@ function Map({ list }: { list: List }) {
       {() => (
         <Suspense fallback={<Skeleton height={320} />}>
           <div className={css.mapBox}>
-            <WorldMap values={values} unit={metricOf(list.metric).name.toLowerCase()} picked={picked} onPick={pick} />
+            <WorldMap values={values} unit={unitOf(metricOf(list.metric))} picked={picked} onPick={pick} />
           </div>
         </Suspense>
       )}

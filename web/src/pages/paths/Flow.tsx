@@ -1,6 +1,6 @@
 import { useCallback, useMemo } from 'react';
 import type { Paths } from '../../api/paths';
-import { compact, exact } from '../../format/numbers';
+import { compact, counted, exact, plural } from '../../format/numbers';
 import { Chart, escaped, tooltip, type Colors } from '../../parts/Chart';
 import { isPage, nameOf } from './nodes';
 import css from './Paths.module.css';
@@ -26,8 +26,8 @@ export function Flow({ paths, previous, onPick }: { paths: Paths; previous: bool
           ...tooltip(c),
           formatter: (p: { dataType: string; name: string; value: number; data: { source: string; target: string } }) =>
             p.dataType === 'edge'
-              ? `${escaped(name(p.data.source))} → ${escaped(name(p.data.target))}<br><b>${exact(p.value)}</b> people`
-              : `${escaped(name(p.name))}<br><b>${exact(byId.get(p.name)?.people)}</b> people`,
+              ? `${escaped(name(p.data.source))} → ${escaped(name(p.data.target))}<br><b>${exact(p.value)}</b> ${plural(p.value, 'person', 'people')}`
+              : `${escaped(name(p.name))}<br><b>${exact(byId.get(p.name)?.people)}</b> ${plural(byId.get(p.name)?.people, 'person', 'people')}`,
         },
         series: [
           {
@@ -63,7 +63,7 @@ export function Flow({ paths, previous, onPick }: { paths: Paths; previous: bool
     [nodes, onPick],
   );
   const anchor = nodes.find((n) => n.step === 0);
-  const label = `Ways of ${exact(anchor?.people)} people ${previous ? 'to' : 'from'} ${anchor ? nameOf(anchor) : ''}: ${nodes.length} pages and ends, ${links.length} ways between them. The table below has the numbers.`;
+  const label = `Ways of ${counted(anchor?.people, 'person', 'people')} ${previous ? 'to' : 'from'} ${anchor ? nameOf(anchor) : ''}: ${nodes.length} pages and ends, ${counted(links.length, 'way')} between them. The table below has the numbers.`;
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls can be scrolled from the keyboard
     <div className={css.flow} role="region" aria-label="Ways" tabIndex={0}>

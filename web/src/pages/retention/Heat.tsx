@@ -1,7 +1,7 @@
 import type { CSSProperties } from 'react';
 import type { Retention } from '../../api/retention';
 import { useSite } from '../../api/site';
-import { compact, exact, percent } from '../../format/numbers';
+import { compact, counted, exact, percent } from '../../format/numbers';
 import { dayShort, interval } from '../../format/time';
 import css from './Retention.module.css';
 
@@ -81,7 +81,7 @@ function Cell({ cohort: c, at, period, style }: { cohort: { size: number; values
   const share = v / c.size;
   return (
     <td>
-      <span className={css.cell} style={style(share, at)} data-zero={v === 0 || undefined} title={`${exact(v)} of ${exact(c.size)} people`}>
+      <span className={css.cell} style={style(share, at)} data-zero={v === 0 || undefined} title={`${exact(v)} of ${counted(c.size, 'person', 'people')}`}>
         {percent(share)}
       </span>
     </td>

@@ -2,7 +2,7 @@ import { Link } from 'wouter';
 import { useSession, type SessionDetail } from '../../api/sessions';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
-import { duration, exact } from '../../format/numbers';
+import { counted, duration, exact } from '../../format/numbers';
 import { clock, dayLong } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -23,7 +23,7 @@ export function SessionPage({ id }: { id: string }) {
         {(s) => (
           <div className={css.page}>
             <Head session={s} />
-            <Card title="What happened" aside={<span className={css.note}>{(s.timeline ?? []).length < s.events ? `the first ${exact((s.timeline ?? []).length)} of ${exact(s.events)} events` : `${exact(s.events)} ${s.events === 1 ? 'event' : 'events'}`}</span>}>
+            <Card title="What happened" aside={<span className={css.note}>{(s.timeline ?? []).length < s.events ? `the first ${exact((s.timeline ?? []).length)} of ${counted(s.events, 'event')}` : counted(s.events, 'event')}</span>}>
               <Timeline events={s.timeline ?? []} live={!s.sealed} />
             </Card>
             <Freshness answer={s} open={!s.sealed} />

@@ -3,7 +3,7 @@ import { Link } from 'wouter';
 import type { Session } from '../../api/sessions';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
-import { compact, duration } from '../../format/numbers';
+import { compact, duration, plural } from '../../format/numbers';
 import { clock, dayLong, moment } from '../../format/time';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { today } from '../../state/range';
@@ -89,8 +89,8 @@ function Row({ session: s, who }: { session: Session; who: boolean }) {
           {deviceOf(s)}
         </span>
       </td>
-      <td className="num" data-label="views">{compact(s.pageviews)}</td>
-      <td className="num" data-label="events">{compact(s.events)}</td>
+      <td className="num" data-label={plural(s.pageviews, 'view')}>{compact(s.pageviews)}</td>
+      <td className="num" data-spare data-label={plural(s.events, 'event')}>{compact(s.events)}</td>
       <td className="num" data-label="">{s.bounce ? <span className={css.faint}>Bounce</span> : duration(s.duration_seconds)}</td>
     </tr>
   );

@@ -1,5 +1,5 @@
 import { useLimits } from '../../api/settings';
-import { bytes, compact, duration, exact } from '../../format/numbers';
+import { bytes, compact, counted, duration, exact, plural } from '../../format/numbers';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { useMe } from '../../api/session';
@@ -105,7 +105,7 @@ function Waiting({ now }: { now: Limits['now'] }) {
       <p className={css.text}>
         {waiting === 0
           ? `No query waits. At most ${exact(now.max_queued)} may, each for up to ${duration(now.max_wait_seconds)}.`
-          : `${exact(waiting)} of at most ${exact(now.max_queued)} queries wait, the oldest for ${duration(now.oldest_wait_seconds)}${now.waits_for ? `, for ${now.waits_for}` : ''}. After ${duration(now.max_wait_seconds)} a query is refused.`}
+          : `${exact(waiting)} of at most ${counted(now.max_queued, 'query', 'queries')} ${plural(waiting, 'waits', 'wait')}, the oldest for ${duration(now.oldest_wait_seconds)}${now.waits_for ? `, for ${now.waits_for}` : ''}. After ${duration(now.max_wait_seconds)} a query is refused.`}
         {now.budget_action && ` The budget is spent: queries are ${now.budget_action === 'block' ? 'refused' : 'slowed down'} until the month ends.`}
       </p>
     </Card>

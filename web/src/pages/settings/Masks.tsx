@@ -3,6 +3,7 @@ import { IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { useChangeMasks, usePolicy, useSchemaNames, useSources, type Mask, type Source } from '../../api/settings';
+import { counted } from '../../format/numbers';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
@@ -23,7 +24,7 @@ export default function Masks() {
 const said = ({ privacy: p }: Source): string => {
   const list = [p.consent_required && 'consent required', p.cookieless && 'cookieless', p.pseudonymise && 'ids pseudonymised', p.keep_query_strings ? 'query strings kept' : 'query strings cut'].filter((t): t is string => typeof t === 'string');
   const rules = p.rules?.length ?? 0;
-  if (rules > 0) list.push(`${rules} ${rules === 1 ? 'rule' : 'rules'}`);
+  if (rules > 0) list.push(counted(rules, 'rule'));
   return named(list.join(', '));
 };
 

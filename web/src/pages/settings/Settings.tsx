@@ -1,6 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Skeleton } from '@mantine/core';
+import { inSight } from '../../parts/inSight';
 import css from './Settings.module.css';
 
 const sections = [
@@ -21,7 +22,7 @@ export default function Settings() {
     <div className={css.page}>
       <nav className={css.sections} aria-label="Settings">
         {sections.map(([s, name]) => (
-          <Link key={s} href={s === 'sources' ? '/settings' : `/settings/${s}`} aria-current={s === current ? 'page' : undefined}>
+          <Link key={s} href={s === 'sources' ? '/settings' : `/settings/${s}`} aria-current={s === current ? 'page' : undefined} ref={s === current ? inSight : undefined}>
             {name}
           </Link>
         ))}

@@ -3,7 +3,7 @@ import { IconChevronDown, IconDownload } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { exportStatement, type Result as Got } from '../../api/sql';
 import { price } from '../../format/money';
-import { bytes, duration, exact } from '../../format/numbers';
+import { bytes, counted, duration } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
 import { Card, Tabs } from '../../parts/Card';
 import { download } from '../../parts/download';
@@ -20,7 +20,7 @@ export function Result({ result, run }: { result: Got; run: number }) {
   const n = result.rows.length;
   return (
     <Card
-      title={<span className={css.count}>{`${exact(n)} ${n === 1 ? 'row' : 'rows'}`}</span>}
+      title={<span className={css.count}>{counted(n, 'row')}</span>}
       aside={
         <>
           <Tabs label="View of the result" value={chart ? 'chart' : 'table'} onChange={setView} tabs={[['table', 'Table'], ['chart', 'Chart']]} />
@@ -39,7 +39,7 @@ export function Result({ result, run }: { result: Got; run: number }) {
 function Stats({ result: { seconds, cost, cached, asOf } }: { result: Got }) {
   const facts: [string, string][] = [
     ['Took', duration(seconds)],
-    ['Read', `${exact(cost.rows_read)} rows, ${bytes(cost.bytes_read)}`],
+    ['Read', `${counted(cost.rows_read, 'row')}, ${bytes(cost.bytes_read)}`],
     ['CPU', duration(cost.cpu_seconds)],
     ['Memory', bytes(cost.memory_bytes)],
     ['Cost', price(cost.amount, cost.currency)],

@@ -1,7 +1,7 @@
 import { MultiSelect, SegmentedControl, Select } from '@mantine/core';
 import { useCallback, useMemo } from 'react';
 import type { Result } from '../../api/sql';
-import { compact, exact } from '../../format/numbers';
+import { compact, counted, exact } from '../../format/numbers';
 import { Chart, escaped, tooltip, type Colors } from '../../parts/Chart';
 import { useParam } from '../../state/url';
 import { drawn, plotOf, sortOf, type Plot } from './columns';
@@ -88,7 +88,7 @@ export function ResultChart({ result }: { result: Result }) {
         <MultiSelect size="xs" label="Values" aria-label="Values" data={numbers} value={plot.y} onChange={(v) => set.y(v.join('\u001f'))} maxValues={plot.split ? 1 : 6} hidePickedOptions />
         {splits.length > 0 && <Select size="xs" label="One line for each" aria-label="One line for each" data={[{ value: '-', label: 'Nothing' }, ...splits]} value={plot.split || '-'} onChange={(v) => v && set.split(v)} allowDeselect={false} />}
       </div>
-      <Chart option={option} height={height} label={`${data.series.map((s) => s.name).join(', ')} by ${plot.x}: ${data.axis.length} values`} />
+      <Chart option={option} height={height} label={`${data.series.map((s) => s.name).join(', ')} by ${plot.x}: ${counted(data.axis.length, 'value')}`} />
       {data.series.length > 1 && (
         <ul className={css.legend}>
           {data.series.map((s, i) => (

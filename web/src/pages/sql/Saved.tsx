@@ -2,7 +2,7 @@ import { Button, Group, Menu, Modal, Stack, TextInput } from '@mantine/core';
 import { IconBookmark, IconChevronDown, IconDeviceFloppy, IconHistory, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useSavedQueries, useSaving, type SavedQuery } from '../../api/sql';
-import { compact, duration } from '../../format/numbers';
+import { compact, duration, plural } from '../../format/numbers';
 import { ago } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Confirm } from '../../parts/Confirm';
@@ -103,7 +103,7 @@ export function HistoryMenu({ onOpen }: { onOpen: (sql: string) => void }) {
           <Menu.Item key={p.at + p.sql} onClick={() => onOpen(p.sql)}>
             <span className="mono cut">{p.sql.replace(/\s+/g, ' ').slice(0, 200)}</span>
             <small>
-              {ago(new Date(p.at), 'UTC')} · {p.failed ? 'failed' : `${compact(p.rows)} ${p.rows === 1 ? 'row' : 'rows'}, ${duration(p.seconds)}`}
+              {ago(new Date(p.at), 'UTC')} · {p.failed ? 'failed' : `${compact(p.rows)} ${plural(p.rows, 'row')}, ${duration(p.seconds)}`}
             </small>
           </Menu.Item>
         ))}

@@ -6,7 +6,7 @@ import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { asProblem } from '../../api/problem';
 import { runStatement, useEstimate, useSavedQueries, useSQLSchema } from '../../api/sql';
 import { price } from '../../format/money';
-import { bytes, compact, duration } from '../../format/numbers';
+import { bytes, compact, duration, plural } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
 import { useParam } from '../../state/url';
 import { placeIn } from './columns';
@@ -219,7 +219,7 @@ function Forecast({ estimate: { data, error, isFetching }, stale, told }: { esti
   if (!data || stale) return isFetching || stale ? <span className={css.dim}>Estimating…</span> : null;
   return (
     <span data-old={isFetching || undefined}>
-      Will read about <b>{compact(data.rows)}</b> rows, <b>{bytes(data.bytes)}</b>, and cost about <b>{price(data.amount, data.currency)}</b>
+      Will read about <b>{compact(data.rows)}</b> {plural(data.rows, 'row')}, <b>{bytes(data.bytes)}</b>, and cost about <b>{price(data.amount, data.currency)}</b>
       {data.class !== 'cheap' && `, with ${duration(data.cpu_seconds)} of CPU`}
       {data.learned && <span className={css.dim}> (as it did before)</span>}
     </span>

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { useSigning } from '../../api/session';
 import { useLimitsChange, useTenant, type Limits } from '../../api/tenants';
+import { money, precise } from '../../format/money';
 import { bytes, compact, exact, show } from '../../format/numbers';
 import { dayFull } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
@@ -51,7 +52,7 @@ export function Tenant({ id, onBack }: { id: string; onBack: () => void }) {
                     ['Rejected', compact(d.total?.rejected), exact(d.total?.rejected)],
                     ['Bytes in', bytes(d.total?.bytes), exact(d.total?.bytes)],
                     ['CPU', show(d.total?.resources?.cpu_seconds, 'seconds'), `${exact(d.total?.resources?.cpu_seconds)} s`],
-                    ['Cost', `${show(d.total?.resources?.amount, 'money')} ${d.total?.resources?.currency ?? ''}`, String(d.total?.resources?.amount ?? '')],
+                    costOf(d.total?.resources),
                   ] as const
                 ).map(([name, text, title]) => (
                   <div key={name} title={title}>
@@ -72,6 +73,10 @@ export function Tenant({ id, onBack }: { id: string; onBack: () => void }) {
       </Answer>
     </div>
   );
+}
+
+function costOf(r: { amount: number; currency: string } | undefined): readonly [string, string, string] {
+  return r ? ['Cost', money(r.currency, r.amount)(r.amount), precise(r.amount, r.currency)] : ['Cost', '–', ''];
 }
 
 function LimitsForm({ id, own, hold }: { id: string; own: Limits; hold: Limits }) {

@@ -3,21 +3,23 @@ import { useDebouncedCallback } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp, IconSearch } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useTenantsOverview, type Sort, type TenantRow } from '../../api/tenants';
-import { bytes, compact, exact, show } from '../../format/numbers';
+import { money, precise } from '../../format/money';
+import { bytes, compact, counted, exact, plural } from '../../format/numbers';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { useParam } from '../../state/url';
 import { Tenant } from './Tenant';
 import css from './Tenants.module.css';
 
-type Column = { sort: Sort; name: string; text: (t: TenantRow) => string; exact: (t: TenantRow) => string };
+type Write = { text: (amount: number) => string; exact: (amount: number) => string };
+type Column = { sort: Sort; name: string; text: (t: TenantRow, money: Write) => string; exact: (t: TenantRow, money: Write) => string };
 
 const columns: Column[] = [
   { sort: 'events', name: 'Events today', text: (t) => compact(t.events_today), exact: (t) => exact(t.events_today) },
-  { sort: 'rate', name: 'A second', text: (t) => compact(Number(t.events_per_second.toPrecision(2))), exact: (t) => `${exact(t.events_per_second)} events a second` },
+  { sort: 'rate', name: 'A second', text: (t) => compact(Number(t.events_per_second.toPrecision(2))), exact: (t) => `${counted(t.events_per_second, 'event')} a second` },
   { sort: 'rejected', name: 'Rejected', text: (t) => compact(t.rejected_today), exact: (t) => exact(t.rejected_today) },
-  { sort: 'stored', name: 'Stored', text: (t) => bytes(t.stored_bytes), exact: (t) => `${exact(t.stored_bytes)} bytes` },
-  { sort: 'amount', name: 'Cost today', text: (t) => show(t.amount_today, 'money'), exact: (t) => String(t.amount_today) },
+  { sort: 'stored', name: 'Stored', text: (t) => bytes(t.stored_bytes), exact: (t) => counted(t.stored_bytes, 'byte') },
+  { sort: 'amount', name: 'Cost today', text: (t, money) => money.text(t.amount_today), exact: (t, money) => money.exact(t.amount_today) },
 ];
 
 export const standings: Record<TenantRow['standing'], string> = { well: 'Well', limited: 'At a limit', throttled: 'Throttled', blocked: 'Blocked', suspended: 'Suspended' };
@@ -66,14 +68,14 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
         {(d) => {
           const first = d.pages[0];
           const rows = d.pages.flatMap((p) => p.tenants ?? []);
+          const currency = first?.currency ?? '';
+          const write = { text: money(currency, Math.max(0, ...rows.map((t) => t.amount_today))), exact: (n: number) => precise(n, currency) };
           return (
             <>
               {first && (
                 <p className={css.sum}>
-                  <b>{exact(first.matching)}</b> {first.matching === 1 ? 'tenant' : 'tenants'} · <b title={exact(first.totals.events_today)}>{compact(first.totals.events_today)}</b> events today · <b>{bytes(first.totals.stored_bytes)}</b> stored ·{' '}
-                  <b>
-                    {show(first.totals.amount_today, 'money')} {first.currency}
-                  </b>{' '}
+                  <b>{exact(first.matching)}</b> {plural(first.matching, 'tenant')} · <b title={exact(first.totals.events_today)}>{compact(first.totals.events_today)}</b> {plural(first.totals.events_today, 'event')} today · <b>{bytes(first.totals.stored_bytes)}</b> stored ·{' '}
+                  <b title={precise(first.totals.amount_today, currency)}>{money(currency, first.totals.amount_today)(first.totals.amount_today)}</b>{' '}
                   today
                 </p>
               )}
@@ -99,8 +101,8 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
                           </button>
                         </th>
                         {columns.map((c) => (
-                          <td key={c.sort} className="num" title={c.exact(t)}>
-                            {c.text(t)}
+                          <td key={c.sort} className="num" title={c.exact(t, write)}>
+                            {c.text(t, write)}
                           </td>
                         ))}
                         <td>

@@ -5,7 +5,7 @@ import { useCosts, type CostLine, type Costs, type Span } from '../../api/costs'
 import { useSites } from '../../api/session';
 import { useKeys, useUsers } from '../../api/settings';
 import { money } from '../../format/money';
-import { bytes, compact, duration, percent } from '../../format/numbers';
+import { bytes, compact, duration, percent, plural } from '../../format/numbers';
 import { dayLong } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card, Tabs } from '../../parts/Card';
@@ -114,7 +114,7 @@ function Lines({ view, costs }: { view: View; costs: UseQueryResult<Costs> }) {
               id={(l) => [l.kind, l.source, l.user, l.shape, l.hour, l.currency].join('|')}
               foot={['In all', '', write(t.amount), duration(t.cpu_seconds), zero(t.bytes_scanned + t.bytes_cold, bytes), zero(t.events, compact), zero(t.requests, compact)]}
             />
-            {d.omitted_lines ? <p className={css.omitted}>{compact(d.omitted_lines)} further lines cost less; the sum has them, and so has the export.</p> : null}
+            {d.omitted_lines ? <p className={css.omitted}>{compact(d.omitted_lines)} further {plural(d.omitted_lines, 'line costs', 'lines cost')} less; the sum has {plural(d.omitted_lines, 'it', 'them')}, and so has the export.</p> : null}
           </>
         );
       }}

@@ -1,6 +1,7 @@
 import { useCallback, useMemo } from 'react';
 import { useCosts, type Costs, type Span } from '../../api/costs';
 import { money } from '../../format/money';
+import { counted } from '../../format/numbers';
 import { dayLong, dayShort } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Chart, escaped, tooltip, type Colors } from '../../parts/Chart';
@@ -67,7 +68,7 @@ function Bars({ costs, span }: { costs: Costs; span: Span }) {
   );
   return (
     <>
-      <Chart option={option} height={height} label={`Cost by day: ${days.length} days, ${write(costs.total.amount)} in all; the most on one day ${write(most)}`} />
+      <Chart option={option} height={height} label={`Cost by day: ${counted(days.length, 'day')}, ${write(costs.total.amount)} in all; the most on one day ${write(most)}`} />
       <ul className={css.legend}>
         {shown.map((g) => (
           <li key={g}>
