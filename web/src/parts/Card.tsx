@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import { inSight } from './inSight';
 import css from './Card.module.css';
 
@@ -24,8 +24,10 @@ export function Tabs<T extends string>({ label, tabs, value, onChange }: { label
     const next = tabs[(i + by + tabs.length) % tabs.length];
     if (next) onChange(next[0]);
   };
+  const row = useRef<HTMLDivElement>(null);
+  useEffect(() => inSight(row.current?.querySelector<HTMLElement>('[aria-selected=true]') ?? null), [value]); // once: who scrolls on is left alone
   return (
-    <div role="tablist" aria-label={label} className={css.tabs}>
+    <div ref={row} role="tablist" aria-label={label} className={css.tabs}>
       {tabs.map(([id, name]) => (
         <button
           key={id}
@@ -34,7 +36,6 @@ export function Tabs<T extends string>({ label, tabs, value, onChange }: { label
           aria-selected={id === value}
           tabIndex={id === value ? 0 : -1}
           ref={(el) => {
-            if (el && id === value) inSight(el);
             if (el && id === value && el.parentElement?.contains(document.activeElement) && document.activeElement !== el) el.focus();
           }}
           onClick={() => onChange(id)}
