@@ -209,7 +209,7 @@ func (a *app) openState(ctx context.Context) error {
 }
 
 func (a *app) openEngine(context.Context) error {
-	tables := []string{"events", lookup.EngineTable, session.EngineTable, daily.EngineTable, daily.VisitsEngineTable}
+	tables := append([]string{"events", lookup.EngineTable, session.EngineTable}, daily.EngineTables...)
 	for _, r := range rollup.All {
 		tables = append(tables, r.ID())
 	}

@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/event"
 	"weir/internal/rollup"
+	"weir/internal/session"
 )
 
 // EngineTable is the table, Table its full name.
@@ -47,18 +48,19 @@ var Dims = func() []Dim {
 // Layout stands for what the table holds: days that were totalled under another one are totalled again. It is never 0.
 var Layout = func() uint32 {
 	h := fnv.New32a()
-	h.Write([]byte(TotalSQL("t", time.Unix(0, 0), 0, 0, 0)))
-	h.Write([]byte(VisitsSQL("t", time.Unix(0, 0), 0, 0, 0)))
+	for _, sql := range WriteSQL("t", time.Unix(0, 0), 0, 0, 0) {
+		h.Write([]byte(sql))
+	}
 	return max(1, h.Sum32())
 }()
 
-// Find returns the dim of a name.
-func Find(name string) (Dim, bool) {
-	i := slices.IndexFunc(Dims, func(d Dim) bool { return d.Name == name })
+// Find returns the dim of a name among dims.
+func Find(dims []Dim, name string) (Dim, bool) {
+	i := slices.IndexFunc(dims, func(d Dim) bool { return d.Name == name })
 	if i < 0 {
 		return Dim{}, false
 	}
-	return Dims[i], true
+	return dims[i], true
 }
 
 // DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
@@ -66,8 +68,17 @@ func DropFormerSQL() []string {
 	return []string{"DROP TABLE IF EXISTS " + rollup.Database + ".day_totals SYNC"}
 }
 
+// EngineTables are all tables of the package, as the engine names them.
+var EngineTables = []string{EngineTable, VisitsEngineTable, SessionsEngineTable}
+
 // CreateSQL are the statements that create the tables unless they exist.
-func CreateSQL() []string { return []string{totalsSQL(), visitsSQL()} }
+func CreateSQL() []string { return []string{totalsSQL(), visitsSQL(), sessionsSQL()} }
+
+// WriteSQL are the statements that write what the tables hold of a tenant's day, which begins at start (UTC) and whose sessions are stitched under the version: of
+// the rows that the writers inserted up to the positions main and late. All rows of a statement are of one partition of its table.
+func WriteSQL(tenant string, start time.Time, version, main, late uint64) []string {
+	return []string{TotalSQL(tenant, start, version, main, late), VisitsSQL(tenant, start, version, main, late), SessionTotalSQL(tenant, start, version)}
+}
 
 // totalsSQL is the statement for the table of totals. Its columns are those of a rollup (package rollup), for value of dim and time, the start
 // of the dim's step; revenue is sum(props_num['revenue']). Of clients, at most rollup.ExactClients+1 hashes are kept; of more the sample tells. Values stand before times in the key, so that the hashes of the values
@@ -113,12 +124,15 @@ func TotalSQL(tenant string, start time.Time, version, main, late uint64) string
 		strconv.FormatUint(version, 10) + ")\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)"
 }
 
-// CountSQL is the query for the number of events (one column) in the totals and in the visits of a day's version: 0 if they differ.
+// CountSQL is the query for the number of events (one column) in the totals and in the visits of a day's version: 0 if they differ, or if the totals of sessions
+// are not of as many as there are.
 func CountSQL(tenant string, start time.Time, version uint64) string {
-	of := func(table, dim string) string {
-		return fmt.Sprintf("SELECT sum(events) AS n FROM %s WHERE tenant = '%s'%s AND time >= %s AND time < %s AND _version = %d", table, tenant, dim, literal(start), literal(start.AddDate(0, 0, 1)), version)
+	of := func(table, sum, dim string) string {
+		return fmt.Sprintf("SELECT sum(%s) AS n FROM %s WHERE tenant = '%s'%s AND time >= %s AND time < %s AND _version = %d", sum, table, tenant, dim, literal(start), literal(start.AddDate(0, 0, 1)), version)
 	}
-	return "SELECT toString(if(min(n) = max(n), max(n), 0)) FROM (" + of(Table, " AND dim = ''") + " UNION ALL " + of(VisitsTable, "") + ")"
+	stitched := "SELECT count() FROM " + session.Table + " WHERE " + inner(tenant, start, version)
+	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0), max(n), 0)) FROM (" +
+		of(Table, "events", " AND dim = ''") + " UNION ALL " + of(VisitsTable, "events", "") + ")"
 }
 
 // bucket is the expression for the start of the step that holds the DateTime expression ts.

@@ -145,9 +145,10 @@ func (s *statement) sessionColumns() []column {
 
 // sessionCTE is the definition of the relation of sessions. tables are those in it, in order. The tenant in the condition of each is the first barrier.
 func (v *view) sessionCTE(cols []column) (text string, tables []string) {
+	stitched := []string{strings.ReplaceAll(v.tenantCondition(), "_e.", "_s."), "_s._version IN {" + paramVersions + ":Array(UInt64)}"}
 	q := session.Query{TimeoutSQL: "{" + paramTimeout + ":Int64}",
-		Raw:      []string{v.tenantCondition(), "toYYYYMMDD(_e.ts) NOT IN {" + paramDays + ":Array(UInt32)}"},
-		Stitched: []string{strings.ReplaceAll(v.tenantCondition(), "_e.", "_s."), "_s._version IN {" + paramVersions + ":Array(UInt64)}"},
+		Raw:   []string{v.tenantCondition(), "toYYYYMMDD(_e.ts) NOT IN {" + paramDays + ":Array(UInt32)}"},
+		Edges: stitched, Inner: stitched,
 	}
 	out := make([]string, len(cols))
 	for i, c := range cols {

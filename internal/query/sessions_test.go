@@ -55,7 +55,8 @@ var sessionDefaults = map[string]string{paramTimeout: "1800000", paramDays: "[0,
 // TestSessions: what stands for sessions is what the events and the stitched days say, of the tenant alone, behind either barrier.
 func TestSessions(t *testing.T) {
 	c := engine(t)
-	q := session.Query{Timeout: session.DefaultTimeout, Columns: []string{"entry_path", "country", "is_bot", "user_id"}, Raw: []string{"_e.tenant = 'acme'"}, Stitched: []string{"_s.tenant = 'acme'", "_s._version = 5"}}
+	q := session.Query{Timeout: session.DefaultTimeout, Columns: []string{"entry_path", "country", "is_bot", "user_id"}, Raw: []string{"_e.tenant = 'acme'"},
+		Edges: []string{"_s.tenant = 'acme'", "_s._version = 5"}, Inner: []string{"_s.tenant = 'acme'", "_s._version = 5"}}
 	const cols = "visitor, start_time, end_time, events, pageviews, entry_path, country, is_bot, user_id"
 	want := testkit.Rows(t, c, "SELECT "+strings.NewReplacer("start_time", "fromUnixTimestamp64Milli(start_time, 'UTC') AS s", "end_time", "fromUnixTimestamp64Milli(end_time, 'UTC') AS e").Replace(cols)+" FROM ("+q.SQL()+") ORDER BY visitor, s")
 	if len(want) < 10 {

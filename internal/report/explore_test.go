@@ -41,9 +41,9 @@ func explorer(t *testing.T, name string) (*Reporter, []step, func(target string)
 			steps[i].at = steps[i].at.Truncate(time.Hour)
 		}
 	}
-	storeSteps(t, c, name, "site", steps)
-	storeSteps(t, c, name, "elsewhere", makeSteps(rnd, steps[0].at, 6, 100))
-	storeSteps(t, c, "not"+name, "site", makeSteps(rnd, steps[0].at, 6, 100))
+	storeSteps(t, c, name, "site", 1, steps)
+	storeSteps(t, c, name, "elsewhere", 1, makeSteps(rnd, steps[0].at, 6, 100))
+	storeSteps(t, c, "not"+name, "site", 1, makeSteps(rnd, steps[0].at, 6, 100))
 	r := newReporter(t, c, clock{asOf: noon}, Config{})
 	r.deps.Sources = sources{"site": {Tenant: tenant.ID(name), SiteID: "site", TimeZone: "UTC", FirstDay: 1}, "other": {Tenant: "other", SiteID: "other"}}
 	h := serve(r, tenant.Principal{Tenant: tenant.ID(name), Role: tenant.RoleViewer, KeyID: "k"})
@@ -116,7 +116,7 @@ func TestEventPages(t *testing.T) {
 			}
 			if len(got) < 200 { // one that is newer than everything shown
 				later.at, later.n = later.at.Add(time.Second), later.n+1
-				storeSteps(t, testkit.Engine(t), "explored", "site", []step{later})
+				storeSteps(t, testkit.Engine(t), "explored", "site", 1, []step{later})
 			}
 		}
 		if d := diff.Diff(want, got); d != "" || len(want) == 0 {

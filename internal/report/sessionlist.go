@@ -156,7 +156,7 @@ func buildList(l listing, from, to, horizon time.Time, days []session.Stitched) 
 	for _, c := range session.Columns {
 		names = append(names, c.Name)
 	}
-	sql := b.sessionsOf(source{from: from, to: to, horizon: horizon, timeout: l.timeout, days: days, visitor: l.visitor}, names, l.q.Filters, cond)
+	sql, _ := b.sessionsOf(source{from: from, to: to, horizon: horizon, timeout: l.timeout, days: days, visitor: l.visitor}, names, l.q.Filters, cond)
 	b.params["limit"] = strconv.Itoa(l.q.Limit + 1)
 	return statement{"SELECT visitor, " + visitorHash("visitor") + " AS hash, start_time, end_time, events, pageviews, actions, " + strings.Join(names, ", ") + "\nFROM (\n" + sql +
 		"\n)\nORDER BY start_time DESC, hash DESC\nLIMIT {limit:UInt32}", b.params}

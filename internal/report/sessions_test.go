@@ -18,6 +18,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/daily"
 	"weir/internal/session"
 	"weir/internal/tenant"
 	"weir/internal/testkit"
@@ -100,13 +101,13 @@ func visitsOf(steps []step, timeout time.Duration) []visit {
 	return out
 }
 
-func storeSteps(t testing.TB, c *clickhouse.Client, tenant, site string, steps []step) {
+func storeSteps(t testing.TB, c *clickhouse.Client, tenant, site string, seq int, steps []step) {
 	t.Helper()
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	for _, s := range steps {
 		row := map[string]any{"tenant": tenant, "site_id": site, "ts": s.at.Format("2006-01-02 15:04:05.000"), "type": s.typ, "client_id": s.client, "user_id": s.user, "host": s.host, "path": s.path,
-			"url": "https://" + s.host + s.path, "country": s.country, "referrer_host": s.ref, "is_bot": s.bot, "props": map[string]string{"plan": s.plan}, "props_num": map[string]float64{"n": float64(s.n)}, "_writer": 1, "_seq": 1, "_offset": s.n}
+			"url": "https://" + s.host + s.path, "country": s.country, "referrer_host": s.ref, "is_bot": s.bot, "props": map[string]string{"plan": s.plan}, "props_num": map[string]float64{"n": float64(s.n)}, "_writer": 1, "_seq": seq, "_offset": s.n}
 		if err := enc.Encode(row); err != nil {
 			t.Fatal(err)
 		}
@@ -175,14 +176,16 @@ type sessionWorld struct {
 // storedSessions is the world that the tests share, without a reporter.
 var storedSessions *sessionWorld
 
-// newSessionWorld is a reporter of the tenant visits. Events of two tenants are stored once, and every second day of one is stitched.
+// newSessionWorld is a reporter of the tenant visits. Events of two tenants are stored once; of one, some days are stitched, some of these totalled, and some got events since.
 func newSessionWorld(t testing.TB) *sessionWorld {
 	t.Helper()
 	const name = "visits"
 	c := testkit.Engine(t)
 	d := someDays{timeout: session.DefaultTimeout}
-	for day := session.DayOf(sessionStart); day < session.DayOf(sessionStart)+9; day += 2 {
-		d.days = append(d.days, session.Stitched{Day: day, Version: uint64(day)})
+	for _, x := range []session.Stitched{{Day: 0}, {Day: 1, Totals: true}, {Day: 2, Totals: true}, {Day: 4, Totals: true, Stale: true}, {Day: 5, Totals: true, Stale: true}, {Day: 6, Stale: true}, {Day: 8, Totals: true}} {
+		x.Day += session.DayOf(sessionStart)
+		x.Version, x.Main = uint64(x.Day), 1
+		d.days = append(d.days, x)
 	}
 	if storedSessions == nil {
 		storedSessions = storeSessions(t, c, name, d)
@@ -202,12 +205,31 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 	rnd := rand.New(rand.NewPCG(7, 8))
 	w.steps = makeSteps(rnd, w.start, 9, 3000)
 	w.visits = visitsOf(w.steps, session.DefaultTimeout)
-	storeSteps(t, c, name, "site", w.steps)
-	storeSteps(t, c, name, "elsewhere", makeSteps(rnd, w.start, 9, 200))
-	storeSteps(t, c, "not"+name, "site", makeSteps(rnd, w.start, 9, 200))
+	stale := map[int32]bool{}
+	for _, x := range d.days {
+		stale[x.Day] = x.Stale
+	}
+	var first, late []step
+	for _, s := range w.steps {
+		if stale[session.DayOf(s.at)] && rnd.IntN(12) == 0 {
+			late = append(late, s)
+		} else {
+			first = append(first, s)
+		}
+	}
+	storeSteps(t, c, name, "site", 1, first)
+	storeSteps(t, c, name, "elsewhere", 1, makeSteps(rnd, w.start, 9, 200))
+	storeSteps(t, c, "not"+name, "site", 1, makeSteps(rnd, w.start, 9, 200))
 	for _, x := range d.days {
 		testkit.Exec(t, c, session.StitchSQL(name, x.Day, d.timeout, x.Version))
+		if x.Totals {
+			for _, sql := range daily.WriteSQL(name, session.Start(x.Day), x.Version, x.Main, x.Late) {
+				testkit.Exec(t, c, sql)
+			}
+		}
 	}
+	testkit.Exec(t, c, "INSERT INTO "+daily.SessionsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SessionsTable) // versions that nobody reads
+	storeSteps(t, c, name, "site", 2, late)
 	return w
 }
 

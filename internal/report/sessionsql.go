@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/daily"
 	"weir/internal/rollup"
 	"weir/internal/session"
 )
@@ -18,11 +19,13 @@ type source struct {
 	from, to, horizon time.Time
 	timeout           time.Duration
 	days              []session.Stitched
-	visitor           string // only this one's; empty: everybody's
+	totals            []totalled // whose sessions are not wanted: their totals are read
+	visitor           string     // only this one's; empty: everybody's
 }
 
 // sessionsOf writes the statement of sessions. attributes are those that are wanted beside those of the filters, conditions more conditions over the sessions.
-func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, conditions string) string {
+// outdated is the statement of those that must be taken from the totals that the source names; empty: there are none.
+func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, conditions string) (sql, outdated string) {
 	scope := []string{"%s.tenant = " + b.text("tenant", b.q.Tenant), "%s.site_id = " + b.text("site", b.q.Site)}
 	if s.visitor != "" {
 		v := b.text("visitor", s.visitor)
@@ -42,15 +45,24 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 		attributes = append(attributes, "is_bot")
 	}
 	sq := session.Query{Timeout: s.timeout, Columns: attributes}
+	for _, t := range s.totals {
+		sq.Totalled = append(sq.Totalled, session.Span{From: t.from, To: t.to})
+	}
 	sq.Within(s.from.Add(-s.timeout), s.horizon, s.days, scope...)
 	where := fmt.Sprintf("start_time >= %s AND start_time < %s", b.millis("sfrom", s.from), b.millis("sto", s.to)) + b.conditions("f", own) + bots + conditions
-	sql := "SELECT _sessions.* FROM (\n" + sq.SQL() + "\n) AS _sessions"
+	joins := ""
 	if len(of) > 0 {
-		joins, matches := b.matches(scope, s.from, s.horizon, of)
-		sql += joins
+		var matches string
+		joins, matches = b.matches(scope, s.from, s.horizon, of)
 		where += matches
 	}
-	return sql + "\nWHERE " + where
+	narrowed := func(rows string) string {
+		return "SELECT _sessions.* FROM (\n" + rows + "\n) AS _sessions" + joins + "\nWHERE " + where
+	}
+	if outdated = sq.OutdatedSQL(); outdated != "" {
+		outdated = narrowed(outdated)
+	}
+	return narrowed(sq.SQL()), outdated
 }
 
 // split tells filters on attributes of sessions from filters on events.
@@ -104,21 +116,7 @@ func (b *builder) millis(name string, t time.Time) string {
 // order, and the latest end of all sessions that were counted, in milliseconds.
 func buildSessions(q Question, timeout time.Duration, horizon time.Time, days []session.Stitched) statement {
 	b := &builder{q: q, params: map[string]string{}}
-	var attributes, cols []string
-	if q.Interval != "" {
-		cols = append(cols, b.bucket("fromUnixTimestamp64Milli(start_time, 'UTC')")+" AS bucket")
-	}
-	for i, d := range q.GroupBy {
-		cols = append(cols, d.Column+" AS g"+strconv.Itoa(i))
-		attributes = append(attributes, d.Column)
-	}
-	conditions := ""
-	if q.pagesOnly() {
-		conditions = " AND pageviews > 0"
-	}
-	cols = append(cols, "count() AS n", "countIf(actions = 1) AS bounced", "sum(end_time - start_time) AS lasted", "sum(pageviews) AS views", "countIf(pageviews > 0) AS paged",
-		"max(max(end_time)) OVER () AS last")
-	sql := "SELECT " + strings.Join(cols, ", ") + "\nFROM (\n" + b.sessionsOf(source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, days: days}, attributes, q.Filters, conditions) + "\n)" + b.groupBy()
+	sql := b.sessionSums(source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, days: days, totals: q.sessionTotals(days)})
 	outer := b.keys()
 	for _, m := range q.Metrics {
 		outer = append(outer, sessionMetric(m, func(s string) string { return s })+" AS "+m)
@@ -140,6 +138,69 @@ func buildSessions(q Question, timeout time.Duration, horizon time.Time, days []
 	return statement{sql, b.params}
 }
 
+// The sums that session metrics are made of, as totals of days name them, and the same over sessions: their number, those with one action, milliseconds, page views,
+// and those with a page view.
+var (
+	sessionSums   = []string{"sessions", "bounced", "lasted", "pageviews", "paged"}
+	sumOfSessions = []string{"count()", "countIf(actions = 1)", "sum(end_time - start_time)", "sum(pageviews)", "countIf(pageviews > 0)"}
+)
+
+// sessionSums writes the statement of the sums, by the question's keys: of sessions, of totals where the source has them, and less what is outdated of these. last is the latest end of
+// a session in any of its rows; the sessions in totals end before the day does that they lie in.
+func (b *builder) sessionSums(s source) string {
+	conditions, wanted := "", "_sessions"
+	if b.q.pagesOnly() {
+		conditions, wanted = " AND pageviews > 0", "_paged"
+	}
+	var attributes []string
+	for _, d := range b.q.GroupBy {
+		attributes = append(attributes, d.Column)
+	}
+	sessions, outdated := b.sessionsOf(s, attributes, b.q.Filters, conditions)
+	const began = "fromUnixTimestamp64Milli(start_time, 'UTC')"
+	if len(s.totals) == 0 {
+		return "SELECT " + b.sums(began, sumOfSessions, "%s") + ", max(max(end_time)) OVER () AS last\nFROM (\n" + sessions + "\n)" + b.groupBy()
+	}
+	parts := []string{"SELECT " + b.sums(began, sumOfSessions, "toInt64(%s)") + ", max(end_time) AS ends\nFROM (\n" + sessions + "\n)" + b.groupBy()}
+	if outdated != "" {
+		parts = append(parts, "SELECT "+b.sums(began, sumOfSessions, "-toInt64(%s)")+", 0 AS ends\nFROM (\n"+outdated+"\n)"+b.groupBy())
+	}
+	parts = append(parts, b.fromSessionTotals(s.totals))
+	cols := b.keys()
+	for _, name := range sessionSums {
+		cols = append(cols, "sum(_"+name+") AS _"+name)
+	}
+	sql := "SELECT " + strings.Join(append(cols, "max(max(ends)) OVER () AS last"), ", ") + "\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)" + b.groupBy()
+	if len(b.keys()) > 0 {
+		sql = "SELECT *\nFROM (\n" + sql + "\n)\nWHERE " + wanted + " > 0" // of a row that is none all sessions are outdated
+	}
+	return sql
+}
+
+// sums are the keys and the sums of one part; as is the form of a sum.
+func (b *builder) sums(clock string, sums []string, as string) string {
+	var cols []string
+	if b.q.Interval != "" {
+		cols = append(cols, b.bucket(clock)+" AS bucket")
+	}
+	for i, d := range b.q.GroupBy {
+		cols = append(cols, b.dim(d, "")+" AS g"+strconv.Itoa(i))
+	}
+	for i, name := range sessionSums {
+		cols = append(cols, fmt.Sprintf(as, sums[i])+" AS _"+name)
+	}
+	return strings.Join(cols, ", ")
+}
+
+// fromSessionTotals reads the totals of days' sessions.
+func (b *builder) fromSessionTotals(days []totalled) string {
+	dim, _ := b.q.sessionTotalsDim() // there is one: the source has totals
+	scope := "tenant = " + b.text("tenant", b.q.Tenant) + " AND site_id = " + b.text("site", b.q.Site)
+	b.inTotals = true
+	defer func() { b.inTotals = false }()
+	return "SELECT " + b.sums("time", sessionSums, "sum(%s)") + ", 0 AS ends\nFROM " + daily.SessionsTable + "\nWHERE " + b.ofTotals(scope, dim, days) + b.filters() + botsCondition(b.q.Bots) + b.groupBy()
+}
+
 // pagesOnly says that the question counts sessions by a page that they must have.
 func (q Question) pagesOnly() bool {
 	for _, m := range q.Metrics {
@@ -152,17 +213,17 @@ func (q Question) pagesOnly() bool {
 
 // sessionMetric is the expression of a metric over sums; over says how a sum is taken.
 func sessionMetric(metric string, over func(string) string) string {
-	n := over("n")
+	n := over("_sessions")
 	mean := func(what string) string { return "if(" + n + " = 0, NULL, " + over(what) + " / " + n + ")" }
 	switch metric {
 	case BounceRate:
-		return mean("bounced")
+		return mean("_bounced")
 	case SessionDuration:
-		return "if(" + n + " = 0, NULL, " + over("lasted") + " / 1000 / " + n + ")"
+		return "if(" + n + " = 0, NULL, " + over("_lasted") + " / 1000 / " + n + ")"
 	case ViewsPerSession:
-		return mean("views")
+		return mean("_pageviews")
 	case Entries, Exits:
-		return over("paged")
+		return over("_paged")
 	}
 	return n
 }

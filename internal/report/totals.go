@@ -41,31 +41,72 @@ const (
 	maxStale = 6
 )
 
-// totalsDim is the dim of day totals that answers the question; ok is false if none does.
-func (q Question) totalsDim() (dim daily.Dim, ok bool) {
-	name := ""
+// single is the only column of the groups and filters, empty if there are none; ok is false if there are several, or what is no column.
+func (q Question) single() (name string, ok bool) {
 	dims := slices.Clone(q.GroupBy)
 	for _, f := range q.Filters {
 		if f.Cohort != nil {
-			return dim, false
+			return "", false
 		}
 		dims = append(dims, f.Dim)
 	}
 	for _, d := range dims {
 		if d.Prop != "" || name != "" && d.Column != name {
-			return dim, false
+			return "", false
 		}
 		name = d.Column
 	}
-	for _, m := range q.Metrics {
-		if !slices.Contains(metricNames, m) {
-			return dim, false
-		}
+	return name, true
+}
+
+// totalsDim is the dim of day totals that answers the question; ok is false if none does.
+func (q Question) totalsDim() (dim daily.Dim, ok bool) {
+	if slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(metricNames, m) }) {
+		return dim, false
 	}
-	if dim, ok = daily.Find(name); !ok || q.Interval == Hour && dim.Step > time.Hour {
+	return q.dimOf(daily.Dims)
+}
+
+// sessionTotalsDim is the dim of totals of sessions that answers the question; ok is false if none does.
+func (q Question) sessionTotalsDim() (dim daily.Dim, ok bool) { return q.dimOf(daily.SessionDims) }
+
+func (q Question) dimOf(dims []daily.Dim) (dim daily.Dim, ok bool) {
+	name, ok := q.single()
+	if !ok {
+		return dim, false
+	}
+	if dim, ok = daily.Find(dims, name); !ok || q.Interval == Hour && dim.Step > time.Hour {
 		return dim, false
 	}
 	return dim, divides(q, dim.Step)
+}
+
+// sessionTotals are those of the days whose totals answer the question about sessions, as far as they lie in its range.
+func (q Question) sessionTotals(days []session.Stitched) []totalled {
+	dim, ok := q.sessionTotalsDim()
+	if !ok {
+		return nil
+	}
+	from, to := whole(span{q.From, q.To}, dim.Step)
+	var out []totalled
+	for _, d := range days {
+		if t, ok := within(d, from, to); ok && d.Totals {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// within is the part of a day that lies in a range; ok is false if nothing does.
+func within(d session.Stitched, from, to time.Time) (t totalled, ok bool) {
+	t = totalled{span{session.Start(d.Day), session.Start(d.Day + 1)}, d}
+	if t.from.Before(from) {
+		t.from = from
+	}
+	if to.Before(t.to) {
+		t.to = to
+	}
+	return t, t.from.Before(t.to)
 }
 
 // whole is the part of a span that consists of whole steps (UTC). It is empty or the wrong way round if there is none.
@@ -83,14 +124,8 @@ func (p plan) withTotals(q Question, dim daily.Dim, days []session.Stitched) pla
 	stale := 0
 	for i := len(days) - 1; i >= 0; i-- { // the latest first
 		d := days[i]
-		t := totalled{span{session.Start(d.Day), session.Start(d.Day + 1)}, d}
-		if t.from.Before(from) {
-			t.from = from
-		}
-		if to.Before(t.to) {
-			t.to = to
-		}
-		if !d.Totals || !t.from.Before(t.to) || d.Stale && stale == maxStale {
+		t, ok := within(d, from, to)
+		if !d.Totals || !ok || d.Stale && stale == maxStale {
 			continue
 		}
 		if d.Stale {
@@ -145,21 +180,26 @@ func (r *Reporter) planned(q Question, base plan) plan {
 // fromTotals reads the totals of days.
 func (b *builder) fromTotals(scope string, p plan) string {
 	dim, _ := b.q.totalsDim() // there is one: the plan has totals
-	var times, versions []string
-	for i := 0; i < len(p.totals); {
-		n := firstRun(p.totals[i:])
-		k := strconv.Itoa(i)
-		times = append(times, "("+b.between("time", "tfrom"+k, p.totals[i].from, "tto"+k, p.totals[i+n-1].to)+")")
-		i += n
-	}
-	for _, t := range p.totals {
-		versions = append(versions, strconv.FormatUint(t.day.Version, 10))
-	}
+	where := b.ofTotals(scope, dim, p.totals)
 	b.inTotals = true
 	defer func() { b.inTotals = false }()
 	return "SELECT " + b.list("time", partials{"events", "pageviews", "amount", "sample", "clients"}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-		"\nFROM " + daily.Table + "\nWHERE " + scope + " AND dim = " + b.text("totals", dim.Name) + " AND (" + strings.Join(times, " OR ") + ") AND _version IN (" + strings.Join(versions, ", ") + ")" +
-		b.filters() + botsCondition(b.q.Bots)
+		"\nFROM " + daily.Table + "\nWHERE " + where + b.filters() + botsCondition(b.q.Bots)
+}
+
+// ofTotals is the condition on the rows of totals, of events or of sessions.
+func (b *builder) ofTotals(scope string, dim daily.Dim, days []totalled) string {
+	var times, versions []string
+	for i := 0; i < len(days); {
+		n := firstRun(days[i:])
+		k := strconv.Itoa(i)
+		times = append(times, "("+b.between("time", "tfrom"+k, days[i].from, "tto"+k, days[i+n-1].to)+")")
+		i += n
+	}
+	for _, t := range days {
+		versions = append(versions, strconv.FormatUint(t.day.Version, 10))
+	}
+	return scope + " AND dim = " + b.text("totals", dim.Name) + " AND (" + strings.Join(times, " OR ") + ") AND _version IN (" + strings.Join(versions, ", ") + ")"
 }
 
 // narrowed is the question about the groups that are shown only, when its visitors need not be counted for the others: they are ranked by another

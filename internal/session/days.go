@@ -80,10 +80,12 @@ func Uncovered(from, to time.Time, days []Stitched) []Span {
 // Within sets the conditions to read what happened in [from, to): scope, over both tables with %s as their alias, and where days are stitched, their
 // runs; days are in order. A day that is only partly in the range is read as a whole when it is stitched.
 func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
-	conditions := func(alias, more string) []string {
-		return append(strings.Split(strings.ReplaceAll(strings.Join(scope, "\x00"), "%s", alias), "\x00"), more)
+	conditions := func(alias string, any []string) []string {
+		if len(any) == 0 {
+			return nil
+		}
+		return append(strings.Split(strings.ReplaceAll(strings.Join(scope, "\x00"), "%s", alias), "\x00"), either(any))
 	}
-	q.Raw, q.Stitched = nil, nil
 	var fresh, stale stretch
 	for _, d := range days {
 		if !Start(d.Day).Before(to) || !Start(d.Day+1).After(from) {
@@ -95,26 +97,29 @@ func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 			fresh.add(d)
 		}
 	}
-	var raw, stitched []string
+	var raw, edges, inner, outdated []string
 	if spans := Uncovered(from, to, days); len(spans) > 0 {
 		raw = append(raw, anyOf("_e.ts", spans))
 	}
+	read := func(s stretch, more string) {
+		edges = append(edges, s.condition(s.spans)+more)
+		if spans := without(s.spans, q.Totalled); len(spans) > 0 {
+			inner = append(inner, s.condition(spans)+more)
+		}
+	}
 	if len(fresh.days) > 0 {
-		stitched = append(stitched, fresh.condition())
+		read(fresh, "")
 	}
 	if len(stale.days) > 0 {
-		// Who has rows behind the stitched ones. Of several days the lowest positions are taken: more visitors are made anew than need be.
-		set := fmt.Sprintf(" IN (SELECT _d.site_id, %s FROM %s AS _d WHERE %s AND (_d._writer = 1 AND _d._seq > %d OR _d._writer = 2 AND _d._seq > %d))", Visitor("_d"), rollup.Events,
-			strings.Join(conditions("_d", anyOf("_d.ts", stale.spans)), " AND "), stale.main, stale.late)
+		// Who has rows behind the stitched ones.
+		set := fmt.Sprintf(" IN (SELECT _d.site_id, %s FROM %s AS _d WHERE %s)", Visitor("_d"), rollup.Events, strings.Join(conditions("_d", []string{stale.behind()}), " AND "))
 		raw = append(raw, anyOf("_e.ts", stale.spans)+" AND (_e.site_id, "+visitor+")"+set)
-		stitched = append(stitched, stale.condition()+" AND NOT (_s.site_id, _s.visitor)"+set)
+		read(stale, " AND NOT (_s.site_id, _s.visitor)"+set)
+		if spans := common(stale.spans, q.Totalled); len(spans) > 0 {
+			outdated = append(outdated, stale.condition(spans)+" AND (_s.site_id, _s.visitor)"+set)
+		}
 	}
-	if len(raw) > 0 {
-		q.Raw = conditions("_e", either(raw))
-	}
-	if len(stitched) > 0 {
-		q.Stitched = conditions("_s", either(stitched))
-	}
+	q.Raw, q.Edges, q.Inner, q.Outdated = conditions("_e", raw), conditions("_s", edges), conditions("_s", inner), conditions("_s", outdated)
 }
 
 // stretch is several stitched days.
@@ -138,12 +143,76 @@ func (s *stretch) add(d Stitched) {
 	s.days = append(s.days, d)
 }
 
-func (s *stretch) condition() string {
+// condition is the one on the days' rows in the spans.
+func (s *stretch) condition(spans []Span) string {
 	versions := make([]string, len(s.days))
 	for i, d := range s.days {
 		versions[i] = strconv.FormatUint(d.Version, 10)
 	}
-	return anyOf("_s.start_time", s.spans) + " AND _s._version IN (" + strings.Join(versions, ", ") + ")"
+	return anyOf("_s.start_time", spans) + " AND _s._version IN (" + strings.Join(versions, ", ") + ")"
+}
+
+// maxPositions is of how many days the positions are told apart in a statement.
+const maxPositions = 50
+
+// behind is the condition on events, as _d, that came to the days after they were stitched. The lowest positions are said too: the engine's index on _seq knows
+// nothing of the days. Of very many days they alone are said, and some visitors are made anew for nothing.
+func (s *stretch) behind() string {
+	behind := func(main, late uint64) string {
+		return fmt.Sprintf("(_d._writer = 1 AND _d._seq > %d OR _d._writer = 2 AND _d._seq > %d)", main, late)
+	}
+	all := anyOf("_d.ts", s.spans) + " AND " + behind(s.main, s.late)
+	if len(s.days) == 1 || len(s.days) > maxPositions {
+		return all
+	}
+	each := make([]string, len(s.days))
+	for i, d := range s.days {
+		each[i] = between("_d.ts", Start(d.Day), Start(d.Day+1)) + " AND " + behind(d.Main, d.Late)
+	}
+	return all + " AND " + either(each)
+}
+
+// without are the parts of the spans that are in none of the others. Both are in order and apart.
+func without(spans, others []Span) []Span {
+	var out []Span
+	for _, s := range spans {
+		for _, o := range others {
+			if !o.From.Before(s.To) || !s.From.Before(o.To) {
+				continue
+			}
+			if s.From.Before(o.From) {
+				out = append(out, Span{s.From, o.From})
+			}
+			s.From = o.To
+			if !s.From.Before(s.To) {
+				break
+			}
+		}
+		if s.From.Before(s.To) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// common are the parts of the spans that are in one of the others.
+func common(spans, others []Span) []Span {
+	var out []Span
+	for _, s := range spans {
+		for _, o := range others {
+			both := Span{s.From, s.To}
+			if both.From.Before(o.From) {
+				both.From = o.From
+			}
+			if o.To.Before(both.To) {
+				both.To = o.To
+			}
+			if both.From.Before(both.To) {
+				out = append(out, both)
+			}
+		}
+	}
+	return out
 }
 
 func either(conditions []string) string {

@@ -97,8 +97,41 @@ var checked = []string{"client_id", "user_id", "entry_host", "entry_path", "exit
 func asked(t failer, c *clickhouse.Client, q session.Query) []string {
 	t.Helper()
 	q.Columns = checked
+	return askedSQL(t, c, q.SQL())
+}
+
+// askedTotalled is asked of a query without its totalled stretches, with what their totals are made of, and without what is outdated of that.
+func askedTotalled(t failer, c *clickhouse.Client, q session.Query, tenant string, days []session.Stitched) []string {
+	t.Helper()
+	q.Columns = checked
+	out := asked(t, c, q)
+	for _, s := range q.Totalled {
+		inner := session.Query{Timeout: q.Timeout, Columns: checked, Inner: []string{"_s.tenant = '" + tenant + "'",
+			fmt.Sprintf("_s.start_time >= fromUnixTimestamp64Milli(%d) AND _s.start_time < fromUnixTimestamp64Milli(%d)", s.From.UnixMilli(), s.To.UnixMilli())}}
+		for _, d := range days {
+			if !session.Start(d.Day).After(s.From) && s.From.Before(session.Start(d.Day+1)) {
+				inner.Inner = append(inner.Inner, fmt.Sprintf("_s._version = %d", d.Version))
+			}
+		}
+		out = append(out, asked(t, c, inner)...)
+	}
+	if sql := q.OutdatedSQL(); sql != "" {
+		for _, gone := range askedSQL(t, c, sql) {
+			at := slices.Index(out, gone)
+			if at < 0 {
+				t.Fatal("outdated, but not in the totals: " + gone)
+			}
+			out = slices.Delete(out, at, at+1)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func askedSQL(t failer, c *clickhouse.Client, from string) []string {
+	t.Helper()
 	var out []string
-	sql := "SELECT concat_ws('|', site_id, visitor, toString(start_time), toString(end_time), toString(events), toString(pageviews), toString(actions), " + strings.Join(checked, ", ") + ") FROM (\n" + q.SQL() + "\n)"
+	sql := "SELECT concat_ws('|', site_id, visitor, toString(start_time), toString(end_time), toString(events), toString(pageviews), toString(actions), " + strings.Join(checked, ", ") + ") FROM (\n" + from + "\n)"
 	if _, err := c.Rows(context.Background(), clickhouse.Statement{SQL: sql}, func(row []any) error {
 		out = append(out, row[0].(string))
 		return nil
@@ -207,6 +240,12 @@ func TestOracle(t *testing.T) {
 				t.Fatalf("with stitched days %+v (-want +got):\n%s", days, d)
 			}
 		}
+		q.Totalled = drawTotalled(t, days)
+		q.Within(from, to, days, scope)
+		if d := diff.Diff(want, askedTotalled(t, c, q, tenant, days)); d != "" {
+			t.Fatalf("with stitched days %+v, totalled %v (-want +got):\n%s", days, q.Totalled, d)
+		}
+		q.Totalled = nil
 		for i, again := range stitchSome(t, c, tenant, timeout, from, to, session.Stitched{Version: 1000, Main: 8, Late: 4}) {
 			if n := slices.IndexFunc(days, func(d session.Stitched) bool { return d.Day == again.Day }); n >= 0 {
 				days[n] = again
@@ -246,6 +285,18 @@ func stitchSome(t *rapid.T, c *clickhouse.Client, tenant string, timeout time.Du
 		}
 	}
 	return days
+}
+
+// drawTotalled draws which hours of which days have totals that are read.
+func drawTotalled(t *rapid.T, days []session.Stitched) (out []session.Span) {
+	for _, d := range days {
+		first := rapid.IntRange(0, 24).Draw(t, "first")
+		last := rapid.IntRange(first, 24).Draw(t, "last")
+		if first < last {
+			out = append(out, session.Span{From: session.Start(d.Day).Add(time.Duration(first) * time.Hour), To: session.Start(d.Day).Add(time.Duration(last) * time.Hour)})
+		}
+	}
+	return out
 }
 
 // failer is what a test and a property have in common.

@@ -27,8 +27,13 @@ type Query struct {
 	Columns []string
 	// Raw are the conditions on the rows of events, as _e, to compute from; none: no raw events are read.
 	Raw []string
-	// Stitched are the conditions on the rows of Table, as _s; none: no stitched days are read.
-	Stitched []string
+	// Edges and Inner are the conditions on the rows of Table, as _s: on those near to midnight, and on the others; none: no such rows are read.
+	Edges, Inner []string
+	// Totalled are stretches of time whose stitched rows away from midnight Within leaves out, for their totals (package daily) are read: in order, apart.
+	Totalled []Span
+	// Outdated are the conditions on those of these rows that do not hold any more, because their visitors have rows behind the stitched ones: to be taken from the
+	// totals. none: there are none. Within sets it.
+	Outdated []string
 }
 
 // order is the place of an event among those of its visitor: its time, then its place in the log. 43 bits hold the milliseconds since 1900, the others
@@ -65,15 +70,25 @@ func (q Query) SQL() string {
 	if len(q.Raw) > 0 {
 		runs = append(runs, q.rawRuns())
 	}
-	if len(q.Stitched) > 0 {
-		parts = append(parts, q.stitched("NOT _s.edge"))
-		runs = append(runs, q.stitched("_s.edge"))
+	if len(q.Inner) > 0 {
+		parts = append(parts, q.stitched(q.Inner, "NOT _s.edge"))
+	}
+	if len(q.Edges) > 0 {
+		runs = append(runs, q.stitched(q.Edges, "_s.edge"))
 	}
 	if len(runs) == 0 {
-		runs = append(runs, q.stitched("1 = 0"))
+		runs = append(runs, q.stitched(nil, "1 = 0"))
 	}
 	parts = append(parts, q.join(strings.Join(runs, "\nUNION ALL\n")))
 	return strings.Join(parts, "\nUNION ALL\n")
+}
+
+// OutdatedSQL is a statement whose rows are the sessions that are to be taken from the totals of the stretches; "": there are none.
+func (q Query) OutdatedSQL() string {
+	if len(q.Outdated) == 0 {
+		return ""
+	}
+	return q.stitched(q.Outdated, "NOT _s.edge")
 }
 
 func (q Query) timeout() string {
@@ -115,7 +130,7 @@ func (c Column) ofEvents() string {
 }
 
 // stitched reads rows of stitched days.
-func (q Query) stitched(cond string) string {
+func (q Query) stitched(conditions []string, cond string) string {
 	cols := []string{"_s.tenant AS tenant", "_s.site_id AS site_id", "_s.visitor AS visitor", millis + "(_s.start_time) AS start_time", millis + "(_s.end_time) AS end_time",
 		"_s.events AS events", "_s.pageviews AS pageviews", "_s.actions AS actions"}
 	for _, c := range q.attributes() {
@@ -125,7 +140,7 @@ func (q Query) stitched(cond string) string {
 			cols = append(cols, "toString(_s."+c.Name+") AS "+c.Name)
 		}
 	}
-	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(append(q.Stitched[:len(q.Stitched):len(q.Stitched)], cond), " AND ")
+	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(append(conditions[:len(conditions):len(conditions)], cond), " AND ")
 }
 
 // The places of what every run has in the tuple of a run.

@@ -154,7 +154,7 @@ func start() {
 	if os.Getenv("WEIR_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	tables := []string{"events", lookup.EngineTable, session.EngineTable, daily.EngineTable, daily.VisitsEngineTable}
+	tables := append([]string{"events", lookup.EngineTable, session.EngineTable}, daily.EngineTables...)
 	for _, r := range rollup.All {
 		tables = append(tables, r.ID())
 	}

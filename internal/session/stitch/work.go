@@ -10,6 +10,7 @@ import (
 
 	"weir/internal/clickhouse"
 	"weir/internal/daily"
+	"weir/internal/rollup"
 	"weir/internal/session"
 	"weir/internal/tenant"
 )
@@ -79,8 +80,8 @@ func (s *Stitcher) total(ctx context.Context, t tenant.ID, r *record) error {
 	if !s.totalled(r.rows) || session.Start(r.day+1).Add(s.cfg.Settle).After(r.at) {
 		return nil
 	}
-	for _, sql := range []func(string, time.Time, uint64, uint64, uint64) string{daily.TotalSQL, daily.VisitsSQL} {
-		if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql(string(t), session.Start(r.day), r.version, r.main, r.late), Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
+	for _, sql := range daily.WriteSQL(string(t), session.Start(r.day), r.version, r.main, r.late) {
+		if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
 			return fmt.Errorf("total %s of %s: %w", t, session.Start(r.day).Format(time.DateOnly), err)
 		}
 	}
@@ -227,9 +228,10 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 	}
 	defer s.release()
 	var found []retired
-	sql := "SELECT DISTINCT toString(toInt32(toDate(start_time))), toString(_version) FROM " + session.Table +
-		"\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + daily.Table +
-		"\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + daily.VisitsTable
+	sql := "SELECT DISTINCT toString(toInt32(toDate(start_time))), toString(_version) FROM " + session.Table
+	for _, table := range daily.EngineTables {
+		sql += "\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + rollup.Database + "." + table
+	}
 	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"max_threads": "1"}, Comment: "sessions"}, func(row []any) error {
 		if len(row) != 2 {
 			return fmt.Errorf("unexpected answer %v", row)
@@ -276,8 +278,8 @@ func (s *Stitcher) sweep(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	for day, versions := range byDay {
-		for _, table := range []string{session.Table, daily.Table, daily.VisitsTable} {
-			sql := fmt.Sprintf("ALTER TABLE %s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", table, session.Start(day).Format("20060102"), strings.Join(versions, ", "))
+		for _, table := range append([]string{session.EngineTable}, daily.EngineTables...) {
+			sql := fmt.Sprintf("ALTER TABLE %s.%s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", rollup.Database, table, session.Start(day).Format("20060102"), strings.Join(versions, ", "))
 			if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"mutations_sync": "0"}, Comment: "sessions"}); err != nil {
 				return fmt.Errorf("remove old versions of stitched days: %w", err)
 			}

@@ -1,0 +1,93 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"weir/internal/session"
+)
+
+// drawSessionQuestion draws a question about sessions that totals may answer in part.
+func drawSessionQuestion(t *rapid.T) Question {
+	minutes := func(from, to int, what string) time.Duration {
+		d := time.Duration(rapid.IntRange(from, to).Draw(t, what)) * time.Minute
+		return d.Truncate(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour}).Draw(t, what+" by"))
+	}
+	zone := rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns"}).Draw(t, "zone")
+	at, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Question{Tenant: "visits", Site: "site", Location: at, FirstDay: 1, Limit: rapid.SampledFrom([]int{2, 1000}).Draw(t, "limit"),
+		Interval: rapid.SampledFrom([]string{"", "", Hour, Day, Week}).Draw(t, "interval"),
+		Bots:     rapid.SampledFrom([]string{BotsExclude, BotsInclude, BotsOnly}).Draw(t, "bots")}
+	q.From = sessionStart.Add(minutes(-600, 6*24*60, "from"))
+	q.To = q.From.Add(minutes(24*60, 8*24*60, "length"))
+	q.Metrics = rapid.SampledFrom([][]string{{Sessions}, {Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits}, {Entries}, {BounceRate, Sessions}}).Draw(t, "metrics")
+	column := rapid.SampledFrom([]string{"country", "entry_path", "exit_path", "referrer_host"}).Draw(t, "column")
+	if rapid.Bool().Draw(t, "grouped") {
+		q.GroupBy = []Dim{{Column: column}}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "filtered") == 0 {
+		f := Filter{Dim: Dim{Column: column}, Values: rapid.SampledFrom([][]string{{"DE"}, {"DE", ""}, {"/a"}, {"x.test", "/"}}).Draw(t, "values"), Not: rapid.Bool().Draw(t, "not")}
+		q.Filters = []Filter{f}
+	}
+	if rapid.IntRange(0, 9).Draw(t, "other") == 0 {
+		q.Filters = append(q.Filters, Filter{Dim: Dim{Column: "country"}, Values: []string{"FR"}})
+	}
+	return q
+}
+
+// TestSessionTotalsEqual asks random questions about sessions, over days with totals, stale ones too, and over the same events without anything stitched: the answers are the same.
+func TestSessionTotalsEqual(t *testing.T) {
+	w, raw := newSessionWorld(t), newSessionWorld(t).r
+	raw.deps.Sessions = someDays{timeout: session.DefaultTimeout}
+	days := w.r.deps.Sessions.(someDays).days
+	used := map[string]int{}
+	ask := func(t *rapid.T) {
+		q := drawSessionQuestion(t)
+		st := buildSessions(q, session.DefaultTimeout, q.horizon(session.DefaultTimeout), days)
+		if totals := q.sessionTotals(days); len(totals) > 0 {
+			used["totals"]++
+			if strings.Contains(st.sql, "-toInt64(") {
+				used["outdated"]++
+			}
+			if len(q.Filters) > 0 {
+				used["filtered"]++
+			}
+			if slices.ContainsFunc(totals, func(d totalled) bool { return d.to.Sub(d.from) < 24*time.Hour }) {
+				used["parts of days"]++
+			}
+		}
+		lines := func(r *Reporter) (out []string) {
+			rows, err := r.Answer(context.Background(), q)
+			if err != nil {
+				t.Fatalf("%+v: %v", q, err)
+			}
+			for _, row := range rows {
+				out = append(out, fmt.Sprint(row.values))
+			}
+			return out
+		}
+		if diff := cmp.Diff(lines(raw), lines(w.r)); diff != "" {
+			t.Fatalf("%+v (-of events +with totals):\n%s\n%s", q, diff, st.sql)
+		}
+	}
+	missing := func() []string {
+		return slices.DeleteFunc([]string{"totals", "outdated", "filtered", "parts of days"}, func(what string) bool { return used[what] >= 3 })
+	}
+	for rounds := 0; rounds == 0 || rounds < 10 && len(missing()) > 0; rounds++ {
+		rapid.Check(t, ask)
+	}
+	t.Log("used:", used)
+	if m := missing(); len(m) > 0 {
+		t.Errorf("too few questions used %q", m)
+	}
+}
