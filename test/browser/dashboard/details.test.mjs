@@ -88,4 +88,32 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
     await shoot(page, 'details-tabs-phone', false);
     assert.deepEqual(page.faults, []);
   });
+
+  test('a long value does not widen its column; it is read and copied as a whole, from the keyboard too', async (t) => {
+    const page = await on(t, `/sql?q=${encodeURIComponent(`SELECT repeat('long ', 200) AS text, 7 AS n`)}`, { permissions: ['clipboard-read', 'clipboard-write'] });
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    const table = page.getByRole('region', { name: 'Rows of the result' });
+    await table.waitFor();
+    await settled(page);
+    const [column, all] = await table.evaluate((e) => [e.querySelectorAll('th')[1].getBoundingClientRect().width, e.scrollWidth - e.clientWidth]);
+    assert.ok(column > 200 && column < 620, `the column is ${column} px wide`);
+    assert.equal(all, 0, 'nothing is beyond the edge');
+    const value = table.locator('td button');
+    assert.ok(await value.evaluate((b) => b.scrollWidth > b.clientWidth && getComputedStyle(b).textOverflow === 'ellipsis'), 'it is cut');
+    assert.match(await value.getAttribute('title'), /^(long )+…?$/);
+    await value.focus();
+    await page.keyboard.press('Enter');
+    const whole = page.getByRole('dialog', { name: 'text' });
+    await whole.waitFor();
+    assert.equal(await whole.locator('pre').textContent(), 'long '.repeat(200));
+    await until(() => page.evaluate(() => document.activeElement.tagName === 'PRE'), 'the focus on the text');
+    await sound(page, 'a long value');
+    await shoot(page, 'details-long', false);
+    await whole.getByRole('button', { name: 'Copy' }).click();
+    await whole.getByText('Copied', { exact: true }).waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'long '.repeat(200));
+    await page.keyboard.press('Escape');
+    await whole.waitFor({ state: 'hidden' });
+    assert.ok(await value.evaluate((b) => b === document.activeElement), 'the focus is back');
+  });
 });

@@ -4,6 +4,7 @@ import * as names from '../format/names';
 import { listed, number, text, type Row } from '../format/row';
 import { change, compact, counted, duration, exact, percent, signed } from '../format/numbers';
 import { axis, dayShort } from '../format/time';
+import { Long } from '../parts/Long';
 import { BarList } from '../parts/BarList';
 import { groupsOf, metricsOf, textIn, type Panel } from './panel';
 import css from './PanelView.module.css';
@@ -128,7 +129,9 @@ function Table({ panel, rows, zone }: { panel: Panel; rows: Row[]; zone: string 
             <tr key={[text(r, 'time'), ...dims.map((d) => text(r, d))].join('\u0000')}>
               {by && <td>{axis(text(r, 'time'), by, zone)}</td>}
               {dims.map((d) => (
-                <td key={d}>{names.value(d, text(r, d))}</td>
+                <td key={d}>
+                  <Long text={names.value(d, text(r, d))} label={names.dim(d)} />
+                </td>
               ))}
               {metrics.map((m) => (
                 <td key={m.id} className="num">
@@ -253,7 +256,7 @@ function Result({ answer }: { answer: PanelData }) {
             <tr key={i}>
               {columns.map((c, j) => (
                 <td key={c.name} className={isNumber(c.type) ? 'num' : undefined}>
-                  {shown(r[j], c.type)}
+                  <Long text={shown(r[j], c.type)} label={c.name} />
                 </td>
               ))}
             </tr>

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { presets } from '../state/range';
 import { parseView } from '../state/url';
 import { appended, firstRange, fixed, keptDays, panelOf, type Offer } from './offer';
-import { metricsOf } from './panel';
+import { metricsOf, rangeOf } from './panel';
 
 const line: Offer['choices'][number] = { kind: 'line', label: 'Line', question: { metric: ['visitors'], compare: 'previous' } };
 
@@ -54,4 +54,10 @@ test('a new panel lies beside the last ones, or below them', () => {
   expect(place(at(4, 0, 8, 5))).toEqual([0, 0, 4, 6]); // up to what begins right of it
   expect(place(at(0, 0, 3, 6), at(0, 6, 12, 5))).toEqual([0, 11, 4, 6]); // not into a gap of a row that is not the last
   expect(place(at(0, 0, 8, 6), at(8, 2, 4, 4))).toEqual([0, 6, 4, 6]);
+});
+
+test('ranges of panels in words', () => {
+  expect([{}, { from: '30d' }, { from: '14d' }, { from: '1h' }, { from: '12w' }, { from: '7d', to: '7d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map(rangeOf)).toEqual([
+    'Last 7 days', 'Last 30 days', 'Last 14 days', 'Last 1 hour', 'Last 12 weeks', '7d before 7d', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
+  ]);
 });

@@ -1,5 +1,6 @@
 // Panels of saved dashboards: what they ask, and how that is read. Nothing here needs a session: the page of embeds uses it as well.
 import { metric, type Metric } from '../format/metrics';
+import { counted } from '../format/numbers';
 import { currencyOf } from '../state/currency';
 import { parseFilter } from '../state/filters';
 
@@ -32,13 +33,16 @@ export const lengths: { value: string; label: string }[] = [
   { value: '365d', label: 'Last 365 days' },
 ];
 
+const units = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' };
+
 /** The range of a question in words. */
 export function rangeOf(q: Record<string, unknown>): string {
   const from = textIn(q, 'from') || '7d';
   const to = textIn(q, 'to');
   const known = lengths.find((l) => l.value === from);
   if (known && !to) return known.label;
-  if (/^\d+[smhdw]$/.test(from)) return to ? `${from} before ${to}` : `Last ${from}`;
+  const length = /^(\d+)([smhdw])$/.exec(from);
+  if (length) return to ? `${from} before ${to}` : `Last ${counted(Number(length[1]), units[length[2] as keyof typeof units])}`;
   return to ? `${from} to ${to}` : `Since ${from}`;
 }
 

@@ -188,7 +188,7 @@ function Late({ health }: { health: Health }) {
                 <span className="num" title={exact(n)}>
                   {compact(n)}
                 </span>
-                <i aria-hidden style={{ width: `${(100 * n) / most}%` }} />
+                <i aria-hidden data-none={n === 0 || undefined} style={{ width: `${(100 * n) / most}%` }} />
               </li>
             ))}
           </ul>

@@ -1,5 +1,6 @@
 import type { Seen } from '../../api/health';
 import { ago, dayShort, moment } from '../../format/time';
+import { Long } from '../../parts/Long';
 import css from './DataHealth.module.css';
 
 const kinds: Record<string, string> = { bool: 'true or false', int: 'whole number', float: 'number', string: 'text' };
@@ -28,7 +29,7 @@ export function SchemaSeen({ list, zone }: { list: Seen[]; zone: string }) {
           {sorted.map((q) => (
             <tr key={q.name}>
               <th scope="row" className="mono">
-                {q.name}
+                <Long text={q.name} label="Property" most={28} />
               </th>
               <td>{kinds[q.kind] ?? q.kind}</td>
               <td>

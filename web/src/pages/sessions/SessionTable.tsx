@@ -77,7 +77,9 @@ function Row({ session: s, who }: { session: Session; who: boolean }) {
         <Route session={s} />
       </td>
       <td className={css.source}>
-        <span className="cut">{sourceOf(s)}</span>
+        <span className="cut" title={sourceOf(s)}>
+          {sourceOf(s)}
+        </span>
       </td>
       <td className={css.place}>
         <span className="cut" title={placeOf(s)}>

@@ -1,6 +1,7 @@
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import type { Result } from '../../api/sql';
+import { Long } from '../../parts/Long';
 import { cell, compare, sortOf, widths } from './columns';
 import css from './Sql.module.css';
 
@@ -19,15 +20,16 @@ export function ResultTable({ result }: { result: Result }) {
   const first = Math.max(0, Math.floor(top / rowHeight) - overscan);
   const last = Math.min(sorted.length, Math.ceil((top + tallest) / rowHeight) + overscan);
   const digits = String(rows.length).length + 2;
+  const width = (w: number) => `min(${w}ch + 20px, 66vw)`;
   return (
     // what scrolls must be reached by the keyboard
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className={css.table} style={{ maxHeight: tallest }} onScroll={(e) => setTop(e.currentTarget.scrollTop)} tabIndex={0} role="region" aria-label="Rows of the result">
-      <table aria-rowcount={rows.length + 1} style={{ minWidth: '100%' }}>
+      <table aria-rowcount={rows.length + 1} style={{ minWidth: '100%', width: `calc(${[`${digits}ch`, ...wide.map(width)].join(' + ')})` }}>
         <colgroup>
           <col style={{ width: `${digits}ch` }} />
           {wide.map((w, i) => (
-            <col key={columns[i]!.name} style={{ width: `min(${w}ch + 20px, 66vw)` }} />
+            <col key={columns[i]!.name} style={{ width: width(w) }} />
           ))}
           <col />
         </colgroup>
@@ -61,8 +63,8 @@ export function ResultTable({ result }: { result: Result }) {
                 const v = r[i];
                 const text = cell(v, c);
                 return (
-                  <td key={c.name} data-kind={v === null ? 'null' : kinds[i]} title={text.length > 30 ? text : undefined}>
-                    {v === '' ? <span className={css.nothing}>empty</span> : text.length > 300 ? `${text.slice(0, 300)}…` : text}
+                  <td key={c.name} data-kind={v === null ? 'null' : kinds[i]}>
+                    {v === '' ? <span className={css.nothing}>empty</span> : <Long text={text} label={c.name} />}
                   </td>
                 );
               })}

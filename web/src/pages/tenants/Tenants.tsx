@@ -95,7 +95,7 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
                     {rows.map((t) => (
                       <tr key={t.id}>
                         <th scope="row">
-                          <button type="button" className={css.name} onClick={() => onOpen(t.id)}>
+                          <button type="button" className={css.name} title={t.name || t.id} onClick={() => onOpen(t.id)}>
                             <span>{t.name || t.id}</span>
                             {t.name && t.name !== t.id && <span className="mono">{t.id}</span>}
                           </button>

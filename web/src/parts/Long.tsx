@@ -1,0 +1,54 @@
+import { useId, useState } from 'react';
+import { copy } from './copy';
+import css from './Long.module.css';
+
+const inTitle = 1000; // characters that a tooltip has at most
+
+/**
+ * A text that may be longer than its place, such as the cell of a table. Up to `most` characters it is as it is; a longer one is a button that is cut with an
+ * ellipsis: pointed at, it tells its beginning; pressed, it shows all of it, to be read and copied. `label` says what it is. It is the browser's own popover,
+ * which closes by Escape and gives the focus back, and needs no component library: panels that are embedded have it, too.
+ */
+export function Long({ text, label, most = 30 }: { text: string; label: string; most?: number }) {
+  const id = useId();
+  const [shown, show] = useState(false);
+  const [copied, tell] = useState<boolean>();
+  if (text.length <= most) return text;
+  return (
+    <>
+      <button type="button" className={css.cut} popoverTarget={id} aria-haspopup="dialog" title={text.length > inTitle ? `${text.slice(0, inTitle)}…` : text}>
+        {text.length > 300 ? `${text.slice(0, 300)}…` : text}
+      </button>
+      <div
+        id={id}
+        popover="auto"
+        role="dialog"
+        aria-label={label}
+        className={css.whole}
+        onToggle={(e) => {
+          show(e.newState === 'open');
+          tell(undefined);
+        }}
+      >
+        {shown && (
+          <>
+            <header>
+              <strong className="cut">{label}</strong>
+              <button type="button" onClick={() => void copy(text).then(tell)}>
+                <span aria-live="polite">{copied === undefined ? 'Copy' : copied ? 'Copied' : 'Not copied: select it by hand'}</span>
+              </button>
+              <button type="button" popoverTarget={id} popoverTargetAction="hide">
+                Close
+              </button>
+            </header>
+            {/* what scrolls must be reached by the keyboard, and what was asked for has the focus */}
+            {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+            <pre tabIndex={0} ref={(el) => el?.focus()}>
+              {text}
+            </pre>
+          </>
+        )}
+      </div>
+    </>
+  );
+}
