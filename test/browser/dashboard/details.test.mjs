@@ -116,4 +116,39 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
     await whole.waitFor({ state: 'hidden' });
     assert.ok(await value.evaluate((b) => b === document.activeElement), 'the focus is back');
   });
+
+  test('a part of an address that is not understood is said, with what is shown instead, and can be taken out', async (t) => {
+    const page = await on(t, of('overview?range=99x&f=country&f=type:pageview&metric=nonsense&pages=nowhere'));
+    const said = page.getByRole('status').filter({ hasText: 'not understood' });
+    await said.waitFor();
+    const lines = await said.getByRole('listitem').allTextContents();
+    for (const what of [/^range=99x Shown instead: last 7 days\.$/, /^f=country Shown instead: everything, without this filter/, /^metric=nonsense Shown instead: Visitors\.$/, /^pages=nowhere Shown instead: Top\.$/]) assert.ok(lines.some((l) => what.test(l)), `${what}: ${lines.join('; ')}`);
+    assert.equal(lines.length, 4);
+    await page.getByRole('button', { name: 'Range of dates: Last 7 days' }).waitFor();
+    await sound(page, 'an address with faults');
+    await shoot(page, 'details-address', false);
+    await said.getByRole('button', { name: 'Take them out' }).click();
+    await said.waitFor({ state: 'hidden' });
+    assert.equal(new URL(page.url()).search, '?f=type%3Apageview', 'what is understood stays');
+    for (const [at, what] of [
+      [of('live?bots=maybe'), 'bots=maybe'],
+      [of('events?filters=country:DE'), 'filters=country:DE'],
+      [of('sessions?range=2026-02-31~2026-03-01'), 'range=2026-02-31~2026-03-01'],
+      [of('funnels?funnel=%7B%22steps'), 'funnel={"steps'],
+      [of('retention?period=eon'), 'period=eon'],
+      [of('retention?start=%7B'), 'start={'],
+      [of('paths?depth=99'), 'depth=99'],
+      [of('health?range=soon'), 'range=soon'],
+      ['/sql?saved=q_gone', 'saved=q_gone'],
+    ]) {
+      await page.goto(weirURL + at);
+      if (!at.includes('/live')) await settled(page); // its stream goes on
+      await said.getByText(what, { exact: true }).waitFor();
+      assert.equal(await page.getByRole('alert').count(), 0, `${at}: the page is whole`);
+    }
+    await page.goto(weirURL + of('overview?by=hour&range=90d&pages=entry'));
+    await settled(page);
+    assert.equal(await said.count(), 0, 'an interval that the range does not have is no fault');
+    assert.deepEqual(page.faults, []);
+  });
 });

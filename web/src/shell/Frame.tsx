@@ -9,6 +9,7 @@ import { Account } from './Account';
 import { Compare } from './Compare';
 import { DateRange } from './DateRange';
 import { Filters } from './Filters';
+import { AddressNotice } from './AddressNotice';
 import css from './Frame.module.css';
 import { addressOf, type Page } from './pages';
 import { SitePicker } from './SitePicker';
@@ -29,6 +30,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
     const at = addressOf(p, site?.site_id);
     return path === at || path.startsWith(`${at}/`);
   });
+  const shows = page !== undefined && site !== undefined && page.of === 'site' && page.controls.length > 0 && !(page.bare && path !== addressOf(page, site.site_id));
   const nav = <Nav me={me} site={site} sites={sites} pages={pages} current={page} search={open} />;
   return (
     <div className={css.frame}>
@@ -50,7 +52,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
         {page && (
           <div className={css.head}>
             <h1>{page.title}</h1>
-            {site && page.of === 'site' && page.controls.length > 0 && !(page.bare && path !== addressOf(page, site.site_id)) && (
+            {site && shows && (
               <SiteProvider site={site}>
                 <div className={css.controls}>
                   {page.controls.includes('filters') && <Filters />}
@@ -61,6 +63,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
             )}
           </div>
         )}
+        {page && <AddressNotice reads={shows ? page.controls : none} />}
         {children}
       </main>
       {palette && (
@@ -71,6 +74,8 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
     </div>
   );
 }
+
+const none: Page['controls'] = [];
 
 const groups: [Page['of'], string][] = [
   ['site', ''],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { firstFunnel, moved, noStep, parseFunnel, questionOf, withSteps, writeFunnel, type FunnelState } from './funnel';
+import { firstFunnel, insteadOf, moved, noStep, parseFunnel, questionOf, withSteps, writeFunnel, type FunnelState } from './funnel';
 
 const full: FunnelState = {
   steps: [
@@ -28,6 +28,12 @@ describe('funnels in the address', () => {
     expect(f.steps[1]).toEqual({ ...noStep, filter: ['x'] });
     expect(f.exclude[0]).toEqual({ type: '', filter: [], after: 31, before: 32 });
     expect([f.window, f.order, f.breakdown]).toEqual(['24h', 'ordered', '']);
+  });
+  test('what could not be read is told, and all else is not', () => {
+    for (const ok of ['', writeFunnel(full), writeFunnel(firstFunnel), JSON.stringify(full), '{"steps":[{"type":"a"}],"window":"24h"}']) expect(insteadOf(ok)).toBeUndefined();
+    for (const none of ['{', 'null', '[]', '"x"', '7', '{}', '{"steps":5}']) expect(insteadOf(none)).toBe('a new funnel');
+    const wrong = [{ window: '0h' }, { order: 'up' }, { breakdown: 8 }, { colour: 'red' }, { steps: [{ type: 2 }] }, { steps: [{ filter: ['x', 3] }] }, { steps: Array.from({ length: 33 }, () => ({ type: 'a' })) }, { exclude: [{ type: 'x', after: 9, before: 10 }] }];
+    for (const w of wrong) expect(insteadOf(JSON.stringify({ steps: [{ type: 'a' }, { type: 'b' }], ...w })), JSON.stringify(w)).toBe('what of the funnel could be read');
   });
   test('exclusions stay between steps that there are', () => {
     expect(withSteps(full, full.steps.slice(0, 2)).exclude).toEqual([{ type: 'refund', filter: [], after: 1, before: 2 }]);

@@ -53,6 +53,25 @@ export function parseFunnel(text: string): FunnelState {
   });
 }
 
+/** What is shown in place of a funnel, or of parts of it, that could not be read; undefined if all of it was. */
+export function insteadOf(text: string): string | undefined {
+  if (text === '') return undefined;
+  try {
+    const got: unknown = JSON.parse(text);
+    if (object(got) !== got || !Array.isArray((got as { steps?: unknown }).steps)) return 'a new funnel';
+    return contains(parseFunnel(text), got) ? undefined : 'what of the funnel could be read';
+  } catch {
+    return 'a new funnel';
+  }
+}
+
+/** Whether all that was given is in what was understood of it. */
+function contains(understood: unknown, given: unknown): boolean {
+  if (Array.isArray(given)) return Array.isArray(understood) && given.length <= understood.length && given.every((g, i) => contains(understood[i], g));
+  if (typeof given === 'object' && given !== null) return Object.entries(given).every(([k, v]) => Object.hasOwn(object(understood), k) && contains(object(understood)[k], v));
+  return given === understood;
+}
+
 /** The text of a funnel in an address. */
 export function writeFunnel(f: FunnelState): string {
   return JSON.stringify({

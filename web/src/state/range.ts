@@ -24,12 +24,12 @@ const day = /^\d{4}-\d{2}-\d{2}$/;
 
 export const isDay = (s: string): boolean => day.test(s) && !Number.isNaN(Date.parse(`${s}T00:00:00Z`)) && new Date(`${s}T00:00:00Z`).toISOString().startsWith(s);
 
-/** The range of its text in an address ("7d", "2026-01-01~2026-01-31"); the default one for anything else. */
-export function parseRange(text: string | null | undefined): Range {
+/** The range of its text in an address ("7d", "2026-01-01~2026-01-31"); undefined for anything else. */
+export function readRange(text: string | null | undefined): Range | undefined {
   if (text && (presets as readonly string[]).includes(text)) return { preset: text as Preset };
   const [from, to, more] = (text ?? '').split('~');
   if (more === undefined && from && to && isDay(from) && isDay(to)) return from <= to ? { from, to } : { from: to, to: from };
-  return defaultRange;
+  return undefined;
 }
 
 export const writeRange = (r: Range): string => ('preset' in r ? r.preset : `${r.from}~${r.to}`);
@@ -104,6 +104,8 @@ export function lengthOf(r: Range, zone: string, now = new Date()): number {
   const { from, to } = daysOf(r, zone, now);
   return Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1;
 }
+
+export const allIntervals: readonly string[] = ['minute', 'hour', 'day', 'week', 'month'] satisfies Interval[];
 
 /** The intervals that make a readable series of the range, the best one first. */
 export function intervals(r: Range, zone: string, now = new Date()): Interval[] {

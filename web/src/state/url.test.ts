@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseFilter, toggle, writeFilter, type Filter } from './filters';
-import { addDays, asked, askedBefore, daysOf, intervals, isDay, lengthOf, parseRange, today, writeRange } from './range';
-import { carried, parseView, writeView } from './url';
+import { addDays, asked, askedBefore, daysOf, intervals, isDay, lengthOf, readRange, today, writeRange } from './range';
+import { carried, faultsOf, parseView, without, writeView } from './url';
 
 const f = (dim: string, values: string[], more: Partial<Filter> = {}): Filter => ({ dim, values, not: false, contains: false, ...more });
 
@@ -34,9 +34,10 @@ describe('filters', () => {
 describe('range', () => {
   const now = new Date('2026-03-01T23:30:00Z'); // the second of March in Berlin
   test('texts', () => {
-    for (const text of ['30d', '2026-01-01~2026-01-31']) expect(writeRange(parseRange(text))).toBe(text);
-    expect(writeRange(parseRange('2026-02-01~2026-01-01'))).toBe('2026-01-01~2026-02-01');
-    for (const text of ['', 'x', '2026-02-30~2026-03-01', '2026-01-01', 'a~b~c', null]) expect(parseRange(text)).toEqual({ preset: '7d' });
+    for (const text of ['30d', '2026-01-01~2026-01-31']) expect(writeRange(readRange(text)!)).toBe(text);
+    expect(writeRange(readRange('2026-02-01~2026-01-01')!)).toBe('2026-01-01~2026-02-01');
+    for (const text of ['', 'x', '2026-02-30~2026-03-01', '2026-01-01', 'a~b~c', null]) expect(readRange(text)).toBeUndefined();
+    expect(parseView('?range=x').range).toEqual({ preset: '7d' });
     expect(isDay('2026-02-29')).toBe(false);
     expect(isDay('2028-02-29')).toBe(true);
   });
@@ -76,5 +77,26 @@ describe('address', () => {
   test('the default view is not written', () => {
     expect(writeView('', parseView(''))).toBe('');
     expect(carried('metric=visitors')).toBe('');
+  });
+});
+
+describe('what of an address is not understood', () => {
+  const all = ['range', 'compare', 'filters'] as const;
+  const names = (search: string, reads: readonly ('range' | 'compare' | 'filters')[] = all) => faultsOf(search, reads).map((f) => `${f.name}=${f.text}`);
+  test('each part that is broken, and none that is not', () => {
+    expect(names('?range=30d&compare=1&f=country:DE&f=path:&segment=s&metric=x')).toEqual([]);
+    expect(names('')).toEqual([]);
+    expect(names('?range=99x&compare=yes&f=country&f=country:DE&filters=a:b')).toEqual(['range=99x', 'compare=yes', 'f=country', 'filters=a:b']);
+    expect(names('?range=2026-02-30~2026-03-01&range=')).toEqual(['range=2026-02-30~2026-03-01', 'range=']);
+    expect(faultsOf('?range=x', all)[0]?.instead).toBe('last 7 days');
+  });
+  test('only parts that the page reads', () => {
+    expect(names('?range=x&f=x&compare=x', ['range'])).toEqual(['range=x']);
+    expect(names('?range=x&f=x&compare=x', [])).toEqual([]);
+  });
+  test('they can be taken out, and the rest stays', () => {
+    const search = '?range=x&f=country&f=country:DE&by=day';
+    expect(without(search, faultsOf(search, all))).toBe('?f=country%3ADE&by=day');
+    expect(without('?range=x', faultsOf('?range=x', all))).toBe('');
   });
 });

@@ -2,19 +2,41 @@
 import { useCallback, useMemo } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { parseFilter, writeFilter, type Filter } from './filters';
-import { parseRange, writeRange, defaultRange, type Range } from './range';
+import { useFault, type Fault } from './faults';
+import { defaultRange, presetNames, readRange, writeRange, type Range } from './range';
 
 export type View = { range: Range; compare: boolean; filters: Filter[]; segment: string | undefined };
 
-/** The view of the query of an address. What cannot be read is left out. */
+/** The view of the query of an address. What cannot be read is left out; faultsOf says what that is. */
 export function parseView(search: string): View {
   const q = new URLSearchParams(search);
   return {
-    range: parseRange(q.get('range')),
+    range: readRange(q.get('range')) ?? defaultRange,
     compare: q.get('compare') === '1',
     filters: q.getAll('f').flatMap((t) => parseFilter(t) ?? []),
     segment: q.get('segment') || undefined,
   };
+}
+
+/** What of a view could not be read, of those parts that a page shows; a name that others use for filters is none of weir's. */
+export function faultsOf(search: string, reads: readonly ('range' | 'compare' | 'filters')[]): Fault[] {
+  const q = new URLSearchParams(search);
+  const all = (name: string, wrong: (text: string) => boolean, instead: string) => q.getAll(name).filter(wrong).map((text): Fault => ({ name, text, instead }));
+  return [
+    ...(reads.includes('range') ? all('range', (t) => !readRange(t), 'preset' in defaultRange ? presetNames[defaultRange.preset].toLowerCase() : '') : []),
+    ...(reads.includes('compare') ? all('compare', (t) => t !== '1', 'no comparison') : []),
+    ...(reads.includes('filters')
+      ? [...all('f', (t) => !parseFilter(t), 'everything, without this filter (one is written column:value)'), ...['filter', 'filters'].flatMap((n) => all(n, () => true, 'everything, without this filter (one is written f=column:value)'))]
+      : []),
+  ];
+}
+
+/** The query of an address without these parts. */
+export function without(search: string, faults: Fault[]): string {
+  const q = new URLSearchParams(search);
+  for (const f of faults) q.delete(f.name, f.text);
+  const text = q.toString();
+  return text ? `?${text}` : '';
 }
 
 /** The query of an address with another view; parameters of pages stay. */
@@ -29,7 +51,7 @@ export function writeView(search: string, v: View): string {
 }
 
 /** The query of the address as it stands there: what useSearch gives is decoded once too often for values with a percent sign. */
-function useQueryText(): string {
+export function useQueryText(): string {
   useSearch();
   return location.search;
 }
@@ -67,8 +89,19 @@ export function useParam(name: string, fallback = '', quiet = false): [string, (
   return [value, set];
 }
 
+/** A parameter that is one of some, with their names; what is none of them is the fallback, and is told. */
+export function useChoice<C extends Readonly<Record<string, string>>>(name: string, choices: C, fallback: keyof C & string, quiet = false): [keyof C & string, (value: keyof C & string) => void] {
+  const [text, set] = useParam(name, fallback, quiet);
+  const known = Object.hasOwn(choices, text);
+  useFault(!known && { name, text, instead: choices[fallback]! });
+  return [known ? text : fallback, set];
+}
+
 /** The part of the query that goes along to another page of the site. */
 export function carried(search: string): string {
   const q = writeView('', parseView(search));
   return q ? `?${q}` : '';
 }
+
+/** The parameter that says whether bots count. */
+export const withBots = { '': 'what people did, without bots', include: 'people and bots' };

@@ -9,6 +9,7 @@ import { moment } from '../../format/time';
 import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
 import type { Panel } from '../../panels/panel';
 import { asked, presetNames, presets, type Preset } from '../../state/range';
+import { useFault } from '../../state/faults';
 import { useParam } from '../../state/url';
 import css from './Dashboards.module.css';
 import { EmbedDialog } from './EmbedDialog';
@@ -45,6 +46,7 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
   const editing = writes && edit === '1';
   const shown = editing ? (draft ?? draftOf(saved)) : draftOf(saved);
   const preset = (presets as readonly string[]).includes(rangeText) ? (rangeText as Preset) : undefined;
+  useFault(rangeText !== '' && !preset && { name: 'range', text: rangeText, instead: 'ranges as saved' });
   const change = useCallback((c: Partial<Draft>) => setDraft((d) => ({ ...(d ?? draftOf(saved)), ...c })), [saved]);
   const dirty = draft !== undefined;
   useEffect(() => {

@@ -9,13 +9,13 @@ import { Card } from '../../parts/Card';
 import { SeriesChart } from '../../parts/SeriesChart';
 import { toggle, writeFilter } from '../../state/filters';
 import { intervals } from '../../state/range';
-import { useParam, useView } from '../../state/url';
+import { useChoice, useView, withBots } from '../../state/url';
 import css from './Events.module.css';
 import { List } from './List';
 
 /** Every event of the range as it was kept, the latest first. */
 export default function Events() {
-  const [bots, setBots] = useParam('bots', '', true);
+  const [bots, setBots] = useChoice('bots', withBots, '', true);
   const scope = { ...useScope(), ...(bots === 'include' && { bots }) };
   return (
     <div className={css.page}>

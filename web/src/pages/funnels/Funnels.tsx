@@ -2,7 +2,8 @@ import { useCallback, useMemo } from 'react';
 import { useFunnel } from '../../api/funnel';
 import { useScope } from '../../api/report';
 import { useGoals } from '../../api/saved';
-import { parseFunnel, questionOf, writeFunnel, type FunnelState } from '../../state/funnel';
+import { useFault } from '../../state/faults';
+import { insteadOf, parseFunnel, questionOf, writeFunnel, type FunnelState } from '../../state/funnel';
 import { useParam } from '../../state/url';
 import { Card } from '../../parts/Card';
 import { Builder } from './Builder';
@@ -16,6 +17,8 @@ export default function Funnels() {
   const [text, setText] = useParam('funnel');
   const [chosen, choose] = useParam('people');
   const state = useMemo(() => parseFunnel(text), [text]);
+  const instead = useMemo(() => insteadOf(text), [text]);
+  useFault(instead !== undefined && { name: 'funnel', text, instead });
   const set = useCallback((f: FunnelState) => setText(writeFunnel(f)), [setText]);
   const scope = useScope();
   const goals = useGoals();
@@ -24,6 +27,7 @@ export default function Funnels() {
   const ready = question !== undefined && !goals.isPending;
   const funnel = useFunnel(question ?? {}, ready);
   const [, step, which] = /^([1-9]\d?)(-dropped)?$/.exec(chosen) ?? [];
+  useFault(chosen !== '' && !(step && Number(step) <= state.steps.length) && { name: 'people', text: chosen, instead: 'no people of a step' });
   return (
     <div className={css.page}>
       <Builder state={state} goals={goals.data ?? []} onChange={set} />

@@ -11,7 +11,7 @@ import { BarList, type Bar } from '../../parts/BarList';
 import { Card } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { toggle, writeFilter } from '../../state/filters';
-import { useParam } from '../../state/url';
+import { useChoice, withBots } from '../../state/url';
 import { useCalmOrder } from './calm';
 import css from './Live.module.css';
 import { Minutes } from './Minutes';
@@ -21,7 +21,7 @@ const WorldMap = lazy(() => import('../../parts/WorldMap'));
 
 /** What happens on a site right now. */
 export default function Live() {
-  const [bots, setBots] = useParam('bots', '', true);
+  const [bots, setBots] = useChoice('bots', withBots, '', true);
   const view = useLive(bots === 'include' ? 'include' : '');
   const { data, at = 0 } = view;
   return (

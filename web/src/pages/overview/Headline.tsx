@@ -11,7 +11,8 @@ import { AddPanel } from '../../panels/AddPanel';
 import type { Offer } from '../../panels/offer';
 import { casesOf, currencyFilter } from '../../state/currency';
 import { writeFilter } from '../../state/filters';
-import { intervals, type Interval } from '../../state/range';
+import { allIntervals, intervals, type Interval } from '../../state/range';
+import { useFault } from '../../state/faults';
 import { useParam, useView } from '../../state/url';
 import { currenciesOf, inCurrency } from './goals';
 import css from './Headline.module.css';
@@ -55,6 +56,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
     const m = tiles.find((t) => t.id === chosen) ?? tiles[0]!;
     return { metric: m, title: m.name, ask: { metric: [m.id] } };
   })();
+  useFault(!chosen.startsWith(goalLine) && chosen !== 'revenue' && line.metric.id !== chosen && { name: 'metric', text: chosen, instead: line.title });
   const before = view.compare && !totalsBefore.isPlaceholderData ? totalsBefore.data?.data?.[0] : undefined;
   const waits = chosen.startsWith(goalLine) && goals === undefined; // not known yet of what the series is
   const gone = chosen.startsWith(goalLine) && goals !== undefined && !goal;
@@ -90,6 +92,7 @@ function Series({ line, currencies, currency, onCurrency }: { line: Line; curren
   const [interval, setInterval] = useParam('by', '', true);
   const possible = intervals(view.range, zone);
   const by = possible.includes(interval as Interval) ? interval : possible[0]!;
+  useFault(interval !== '' && !allIntervals.includes(interval) && { name: 'by', text: interval, instead: `by ${by}` }); // one that another range has is no fault
   const m = line.metric;
   const ask = { ...line.ask, interval: by, totals: false };
   const series = useReport({ ...scope, ...ask });

@@ -11,7 +11,7 @@ import { CountryBadge } from '../../parts/CountryBadge';
 import { AddPanel } from '../../panels/AddPanel';
 import type { Offer } from '../../panels/offer';
 import { toggle } from '../../state/filters';
-import { useParam, useView } from '../../state/url';
+import { useChoice, useView } from '../../state/url';
 import css from './Overview.module.css';
 
 const WorldMap = lazy(() => import('../../parts/WorldMap'));
@@ -74,16 +74,16 @@ export const TopLists = () => (
 /** A card of lists; the tab stands in the address. */
 function Lists({ name, title, lists }: CardOfLists) {
   const first = Object.keys(lists)[0]!;
-  const [tab, setTab] = useParam(name, first, true);
+  const tabs = useMemo(() => Object.fromEntries(Object.entries(lists).map(([k, l]) => [k, l.tab])), [lists]);
+  const [id, setTab] = useChoice(name, tabs, first, true);
   const [all, setAll] = useState(false);
-  const id = lists[tab] ? tab : first;
   const list = lists[id]!;
   return (
     <Card
       title={title}
       aside={
         <>
-          <Tabs label={title} value={id} onChange={setTab} tabs={Object.entries(lists).map(([k, l]) => [k, l.tab])} />
+          <Tabs label={title} value={id} onChange={setTab} tabs={Object.entries(tabs)} />
           <AddPanel offer={offerOf(list)} />
         </>
       }

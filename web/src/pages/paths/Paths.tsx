@@ -9,26 +9,24 @@ import { Card } from '../../parts/Card';
 import { EventPicker } from '../../parts/EventPicker';
 import { Freshness } from '../../parts/Freshness';
 import { parseFilter } from '../../state/filters';
-import { useParam } from '../../state/url';
+import { useChoice, useParam } from '../../state/url';
 import { Flow } from './Flow';
 import css from './Paths.module.css';
 import { Links } from './Links';
 
-const choice = (value: string, from: string[], fallback: string) => (from.includes(value) ? value : fallback);
-const depths = ['1', '2', '3', '4', '5', '6'];
-const limits = ['3', '5', '10', '20'];
+const directions = { next: 'where people went to', previous: 'where people came from' };
+const choices = (unit: string, numbers: string[]): Record<string, string> => Object.fromEntries(numbers.map((n) => [n, `${n} ${unit}`]));
+const depths = choices('steps', ['1', '2', '3', '4', '5', '6']);
+const limits = choices('pages a step', ['3', '5', '10', '20']);
 
 /** Where people go from a page, or come from. A click on a page makes it the one that is looked at. */
 export default function Paths() {
   const scope = useScope();
   const [type, setType] = useParam('type');
   const [path, setPath] = useParam('path');
-  const [direction, setDirection] = useParam('direction', 'next');
-  const [depthText, setDepth] = useParam('depth', '3');
-  const [limitText, setLimit] = useParam('limit', '5');
-  const depth = choice(depthText, depths, '3');
-  const limit = choice(limitText, limits, '5');
-  const way = direction === 'previous' ? 'previous' : 'next';
+  const [way, setDirection] = useChoice('direction', directions, 'next');
+  const [depth, setDepth] = useChoice('depth', depths, '3');
+  const [limit, setLimit] = useChoice('limit', limits, '5');
   const top = useValues('path', '', !type && !path);
   const chosen = type || path ? path : (top.data?.find((v) => v.value !== '' && !/\.(ico|txt|css|js|png|xml)$/.test(v.value)) ?? top.data?.[0])?.value;
   const question = useMemo(
@@ -65,7 +63,7 @@ export default function Paths() {
               size="sm"
               aria-label="Direction"
               value={way}
-              onChange={setDirection}
+              onChange={(v) => setDirection(v as keyof typeof directions)}
               data={[
                 { value: 'next', label: 'To' },
                 { value: 'previous', label: 'From' },
@@ -74,11 +72,11 @@ export default function Paths() {
           </div>
           <div className={css.control}>
             <span>Steps</span>
-            <Select aria-label="Steps" data={depths} value={depth} allowDeselect={false} onChange={(v) => v && setDepth(v)} />
+            <Select aria-label="Steps" data={Object.keys(depths)} value={depth} allowDeselect={false} onChange={(v) => v && setDepth(v)} />
           </div>
           <div className={css.control}>
             <span>Pages a step</span>
-            <Select aria-label="Pages a step" data={limits} value={limit} allowDeselect={false} onChange={(v) => v && setLimit(v)} />
+            <Select aria-label="Pages a step" data={Object.keys(limits)} value={limit} allowDeselect={false} onChange={(v) => v && setLimit(v)} />
           </div>
         </div>
       </Card>

@@ -11,12 +11,15 @@ import { Freshness } from '../../parts/Freshness';
 import { AddPanel } from '../../panels/AddPanel';
 import type { Offer } from '../../panels/offer';
 import { parseFilter } from '../../state/filters';
-import { useParam } from '../../state/url';
+import { useChoice, useParam } from '../../state/url';
+import { useFault } from '../../state/faults';
 import { Heat } from './Heat';
 import css from './Retention.module.css';
 
-const periods = { day: { name: 'Day', count: 15 }, week: { name: 'Week', count: 12 }, month: { name: 'Month', count: 12 } };
-type Period = keyof typeof periods;
+const periodNames = { day: 'Day', week: 'Week', month: 'Month' };
+type Period = keyof typeof periodNames;
+const counts: Record<Period, number> = { day: 15, week: 12, month: 12 };
+const modes = { first_time: 'First time', recurring: 'Each time' };
 
 /** From where on a panel shows as many periods. */
 const panelRange: Record<Period, string> = { day: '14d', week: '12w', month: '365d' };
@@ -33,6 +36,16 @@ function parse(text: string): Behaviour {
     return { type: '', filter: [] };
   }
 }
+/** Whether an event in the address cannot be read. */
+function broken(text: string): boolean {
+  if (!text.startsWith('{')) return false;
+  try {
+    const o = JSON.parse(text) as { type?: unknown; filter?: unknown };
+    return !(typeof o.type === 'string' && (o.filter === undefined || (Array.isArray(o.filter) && o.filter.every((f) => typeof f === 'string'))));
+  } catch {
+    return true;
+  }
+}
 const write = (p: Picked): string => (p.filter ? JSON.stringify({ type: p.type, filter: p.filter }) : p.type);
 
 function nameOf(b: Behaviour): string {
@@ -44,18 +57,18 @@ function nameOf(b: Behaviour): string {
 /** Who comes back: a row for each period's people, a column for each period after it. */
 export default function Retention() {
   const { filter, segment } = useScope();
-  const [period, setPeriod] = useParam('period', 'week');
-  const [mode, setMode] = useParam('mode', 'first_time');
+  const [p, setPeriod] = useChoice('period', periodNames, 'week');
+  const [m, setMode] = useChoice('mode', modes, 'first_time');
   const [start, setStart] = useParam('start');
   const [back, setBack] = useParam('return');
-  const p: Period = period in periods ? (period as Period) : 'week';
-  const m = mode === 'recurring' ? 'recurring' : 'first_time';
+  useFault(broken(start) && { name: 'start', text: start, instead: 'any event' });
+  useFault(broken(back) && { name: 'return', text: back, instead: 'any event' });
   const question = useMemo(() => {
     const ask = (text: string) => {
       const b = parse(text);
       return { ...(b.type && { type: b.type }), ...(b.filter.length > 0 && { filter: b.filter }) };
     };
-    return { period: p, periods: periods[p].count, mode: m, start: ask(start), return: ask(back), ...(filter && { filter }), ...(segment && { segment }) };
+    return { period: p, periods: counts[p], mode: m, start: ask(start), return: ask(back), ...(filter && { filter }), ...(segment && { segment }) };
   }, [p, m, start, back, filter, segment]);
   const retention = useRetention(question);
   const offer = useMemo((): Offer => {
@@ -76,7 +89,7 @@ export default function Retention() {
           </div>
           <div className={css.control}>
             <span>By</span>
-            <SegmentedControl size="sm" aria-label="Period" value={p} onChange={setPeriod} data={Object.entries(periods).map(([value, { name }]) => ({ value, label: name }))} />
+            <SegmentedControl size="sm" aria-label="Period" value={p} onChange={(v) => setPeriod(v as Period)} data={Object.entries(periodNames).map(([value, label]) => ({ value, label }))} />
           </div>
           <div className={css.control}>
             <span>Counted from</span>
@@ -84,17 +97,14 @@ export default function Retention() {
               size="sm"
               aria-label="Mode"
               value={m}
-              onChange={setMode}
-              data={[
-                { value: 'first_time', label: 'First time' },
-                { value: 'recurring', label: 'Each time' },
-              ]}
+              onChange={(v) => setMode(v as keyof typeof modes)}
+              data={Object.entries(modes).map(([value, label]) => ({ value, label }))}
             />
           </div>
         </div>
       </Card>
       <Card title={m === 'first_time' ? `New people by ${p}, and how many came back` : `People of each ${p}, and how many came back`} aside={<AddPanel offer={offer} />}>
-        <Answer query={retention} height={36 * (periods[p].count + 2)} empty={(d) => (d.cohorts ?? []).every((c) => c.size === 0) && 'Nobody did this in these periods.'}>
+        <Answer query={retention} height={36 * (counts[p] + 2)} empty={(d) => (d.cohorts ?? []).every((c) => c.size === 0) && 'Nobody did this in these periods.'}>
           {(d) => <Heat retention={d} />}
         </Answer>
       </Card>

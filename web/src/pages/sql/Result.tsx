@@ -7,14 +7,16 @@ import { bytes, counted, duration } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
 import { Card, Tabs } from '../../parts/Card';
 import { download } from '../../parts/download';
-import { useParam } from '../../state/url';
+import { useChoice } from '../../state/url';
 import { ResultChart } from './ResultChart';
 import { ResultTable } from './ResultTable';
 import css from './Sql.module.css';
 
+const views = { table: 'Table', chart: 'Chart' };
+
 /** The answer of a statement: its rows, a chart of them, what it took, and files of it. */
 export function Result({ result, run }: { result: Got; run: number }) {
-  const [view, setView] = useParam('view', 'table', true);
+  const [view, setView] = useChoice('view', views, 'table', true);
   const chart = view === 'chart';
   const [problem, setProblem] = useState<unknown>();
   const n = result.rows.length;
@@ -23,7 +25,7 @@ export function Result({ result, run }: { result: Got; run: number }) {
       title={<span className={css.count}>{counted(n, 'row')}</span>}
       aside={
         <>
-          <Tabs label="View of the result" value={chart ? 'chart' : 'table'} onChange={setView} tabs={[['table', 'Table'], ['chart', 'Chart']]} />
+          <Tabs label="View of the result" value={chart ? 'chart' : 'table'} onChange={setView} tabs={[['table', views.table], ['chart', views.chart]]} />
           <Export sql={result.sql} onProblem={setProblem} />
         </>
       }

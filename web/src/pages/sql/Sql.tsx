@@ -8,6 +8,7 @@ import { runStatement, useEstimate, useSavedQueries, useSQLSchema } from '../../
 import { price } from '../../format/money';
 import { bytes, compact, duration, plural } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
+import { useFault } from '../../state/faults';
 import { useParam } from '../../state/url';
 import { placeIn } from './columns';
 import type { EditorHandle } from './Editor';
@@ -119,6 +120,7 @@ export default function Sql() {
   const [saving, setSaving] = useState(false);
   const [names, setNames] = useState(false);
   const from = saved.data?.find((q) => q.id === id);
+  useFault(id !== '' && saved.data !== undefined && !from && { name: 'saved', text: id, instead: 'the statement as it is, as there is no such saved query' });
   const running = query.isFetching && !cancelled;
   const failed = query.error && run?.sql === sql ? query.error : estimate.error && calm === sql ? estimate.error : undefined;
   const detail = failed && asProblem(failed).field === 'sql' ? asProblem(failed).detail : '';

@@ -7,7 +7,7 @@ import { money, precise } from '../../format/money';
 import { bytes, compact, counted, exact, plural } from '../../format/numbers';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
-import { useParam } from '../../state/url';
+import { useChoice, useParam } from '../../state/url';
 import { Tenant } from './Tenant';
 import css from './Tenants.module.css';
 
@@ -22,6 +22,9 @@ const columns: Column[] = [
   { sort: 'amount', name: 'Cost today', text: (t, money) => money.text(t.amount_today), exact: (t, money) => money.exact(t.amount_today) },
 ];
 
+const sorts: Record<Sort, string> = { id: 'by id', name: 'by name', created: 'by age', events: 'by events of today', rejected: 'by rejected events', rate: 'by events a second', stored: 'by what is stored', amount: 'by cost' };
+const orders = { '': 'the usual order', asc: 'ascending', desc: 'descending' };
+
 export const standings: Record<TenantRow['standing'], string> = { well: 'Well', limited: 'At a limit', throttled: 'Throttled', blocked: 'Blocked', suspended: 'Suspended' };
 
 /** All tenants of the installation, for its operator; one of them when the address names it. */
@@ -33,11 +36,11 @@ export default function Tenants() {
 
 function List({ onOpen }: { onOpen: (id: string) => void }) {
   const [search, setSearch] = useParam('search', '', true);
-  const [sort, setSort] = useParam('sort', 'events', true);
-  const [order, setOrder] = useParam('order', '', true);
+  const [sort, setSort] = useChoice('sort', sorts, 'events', true);
+  const [order, setOrder] = useChoice('order', orders, '', true);
   const [typed, type] = useState(search);
   const seek = useDebouncedCallback(setSearch, 250);
-  const query = useTenantsOverview(search, sort as Sort, order as 'asc' | 'desc' | '');
+  const query = useTenantsOverview(search, sort, order);
   const down = order ? order === 'desc' : sort !== 'name';
   const by = (next: Sort) => {
     if (next === sort) setOrder(down ? 'asc' : 'desc');

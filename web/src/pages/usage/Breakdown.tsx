@@ -10,7 +10,7 @@ import { dayLong } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card, Tabs } from '../../parts/Card';
 import { DataTable, type DataColumn } from '../../parts/DataTable';
-import { useParam } from '../../state/url';
+import { useChoice } from '../../state/url';
 import { kinds } from './kinds';
 import css from './Usage.module.css';
 
@@ -19,10 +19,9 @@ type View = keyof typeof views;
 
 /** The costs told apart in one way after another. */
 export function Breakdown({ span, byKind }: { span: Span; byKind: UseQueryResult<Costs> }) {
-  const [name, setName] = useParam('by', 'kind', true);
-  const view: View = name in views ? (name as View) : 'kind';
+  const [view, setView] = useChoice('by', views, 'kind', true);
   return (
-    <Card title="What it was for" aside={<Tabs label="Told apart by" value={view} onChange={setName} tabs={Object.entries(views) as [View, string][]} />} className={css.flush}>
+    <Card title="What it was for" aside={<Tabs label="Told apart by" value={view} onChange={setView} tabs={Object.entries(views) as [View, string][]} />} className={css.flush}>
       {view === 'kind' ? <Lines view={view} costs={byKind} /> : <Asked key={view} view={view} span={span} />}
     </Card>
   );

@@ -8,7 +8,7 @@ import { moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { download } from '../../parts/download';
-import { useParam } from '../../state/url';
+import { useChoice } from '../../state/url';
 import { Breakdown } from './Breakdown';
 import { BudgetCard } from './Budget';
 import { CostChart } from './CostChart';
@@ -17,15 +17,14 @@ import css from './Usage.module.css';
 
 /** What the work of the tenant used and cost: in all, by day, and by whom or what for. */
 export default function Usage() {
-  const [name, setName] = useParam('over', 'month', true);
-  const id: SpanName = name in spans ? (name as SpanName) : 'month';
+  const [id, setName] = useChoice('over', spans, 'month', true);
   const span = spanOf(id);
   const total = useCosts('kind', span);
   if (total.error && total.data === undefined) return <ProblemNotice error={total.error} retry={() => void total.refetch()} />; // once, not in each card
   return (
     <div className={css.page}>
       <div className={css.controls}>
-        <SegmentedControl aria-label="Time" value={id} onChange={setName} data={Object.entries(spans).map(([value, label]) => ({ value, label }))} />
+        <SegmentedControl aria-label="Time" value={id} onChange={(v) => setName(v as SpanName)} data={Object.entries(spans).map(([value, label]) => ({ value, label }))} />
         <Export span={span} />
       </div>
       <section className={css.card} aria-label="In all">
