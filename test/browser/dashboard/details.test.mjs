@@ -151,4 +151,57 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
     assert.equal(await said.count(), 0, 'an interval that the range does not have is no fault');
     assert.deepEqual(page.faults, []);
   });
+
+  test('a dialog gives the focus back to what opened it', async (t) => {
+    const page = await on(t, '/settings/keys', {}, site.admin);
+    await ask(site.admin, '/api/v1/dashboards', { name: 'Board', panels: [{ title: 'Seen', kind: 'tile', site_id: site.site, question: { metric: ['pageviews'], from: '7d' }, x: 0, y: 0, w: 3, h: 2 }] });
+    await ask(site.analyst, '/api/v1/queries', { name: 'Kept', sql: 'SELECT 1 AS one' });
+    const button = (name) => page.getByRole('button', { name });
+    // where, what opens it, and what leads there
+    const doors = [
+      ['/settings/keys', button('New key')],
+      ['/settings/keys', button('What to do with analyst'), () => page.getByRole('menuitem', { name: 'Revoke…' })],
+      ['/settings/keys', button('What to do with analyst'), () => page.getByRole('menuitem', { name: 'Replace…' })],
+      ['/settings', button('New source')],
+      ['/sql', page.getByRole('button', { name: 'Save', exact: true })],
+      ['/sql', page.getByRole('button', { name: 'Saved', exact: true }), () => page.getByRole('button', { name: 'Delete Kept' })],
+      ['/dashboards', button('Delete Board')],
+      ['/dashboards', button('New dashboard')],
+      [of('overview'), button(/^Add Visitors to a dashboard|^Add Visitors/).first()],
+      [of('overview'), button('New goal')],
+      [of(`funnels?funnel=${encodeURIComponent('{"steps":[{"type":"pageview"},{"type":"job_done"}]}')}`), button(/^Page view/).last()],
+    ];
+    let at = '';
+    for (const [where, opener, then] of doors) {
+      if (where !== at) await page.goto(weirURL + where);
+      at = where;
+      await settled(page);
+      const name = `${where} ${opener}`;
+      await opener.focus();
+      await page.keyboard.press('Enter');
+      if (then) {
+        await then().waitFor();
+        await then().focus();
+        await page.keyboard.press('Enter');
+      }
+      const dialog = page.locator('[role=dialog][aria-modal=true]');
+      await dialog.waitFor();
+      await until(() => dialog.evaluate((d) => d.contains(document.activeElement)), `${name}: the focus in it`);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'hidden' });
+      await until(() => opener.evaluate((b) => b === document.activeElement), `${name}: the focus to be back`, 5000);
+    }
+    await button('Go to…').focus();
+    await page.keyboard.press('Control+K');
+    await page.getByRole('combobox', { name: 'Go to' }).waitFor();
+    await page.keyboard.press('Escape');
+    await until(() => page.evaluate(() => /^Go to/.test(document.activeElement.textContent)), 'the focus to be back from the palette');
+    await page.goto(`${weirURL}/dashboards`);
+    await settled(page);
+    await button('Delete Board').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await until(() => page.evaluate(() => document.activeElement.id === 'page' || document.activeElement.closest('nav, main') !== null), 'the focus on the page when its opener is gone');
+    assert.deepEqual(page.faults, []);
+  });
 });

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, SegmentedControl, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Group, SegmentedControl, Select, Stack, TextInput } from '@mantine/core';
 import { IconAlertTriangle, IconCheck } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
@@ -9,6 +9,7 @@ import { useSite } from '../api/site';
 import * as names from '../format/names';
 import { dayFull } from '../format/time';
 import { Answer, ProblemNotice } from '../parts/Answer';
+import { Dialog } from '../parts/Dialog';
 import { Field } from '../parts/Field';
 import { sentence } from '../parts/filters';
 import { useView } from '../state/url';
@@ -21,7 +22,7 @@ export default function AddDialog({ offer, onClose }: { offer: Offer; onClose: (
   const dashboards = useDashboards();
   const [done, say] = useState<Dashboard>();
   return (
-    <Modal opened onClose={onClose} title={done ? 'Added' : 'Add to a dashboard'} size="md">
+    <Dialog onClose={onClose} title={done ? 'Added' : 'Add to a dashboard'} size="md">
       {done ? (
         <Stack gap="md">
           <p className={css.done} role="status">
@@ -44,7 +45,7 @@ export default function AddDialog({ offer, onClose }: { offer: Offer; onClose: (
           {(list) => <Form offer={offer} dashboards={list.map((d) => ({ value: d.id, label: d.name }))} onDone={say} onClose={onClose} />}
         </Answer>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

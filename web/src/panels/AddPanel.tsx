@@ -1,6 +1,6 @@
 import { ActionIcon } from '@mantine/core';
 import { IconLayoutGridAdd } from '@tabler/icons-react';
-import { lazy, Suspense, useRef, useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { may, useMe } from '../api/session';
 import type { Offer } from './offer';
 
@@ -10,21 +10,17 @@ const AddDialog = lazy(() => import('./AddDialog'));
 export function AddPanel({ offer }: { offer: Offer }) {
   const me = useMe();
   const [opened, open] = useState(false);
-  const button = useRef<HTMLButtonElement>(null);
   if (!may(me.data, 'analyst')) return null;
   return (
     <>
-      <ActionIcon ref={button} variant="subtle" color="gray" aria-label={`Add ${offer.title} to a dashboard`} title="Add to a dashboard" onClick={() => open(true)}>
+      <ActionIcon variant="subtle" color="gray" aria-label={`Add ${offer.title} to a dashboard`} title="Add to a dashboard" onClick={() => open(true)}>
         <IconLayoutGridAdd size={17} stroke={1.6} aria-hidden />
       </ActionIcon>
       {opened && (
         <Suspense fallback={null}>
           <AddDialog
             offer={offer}
-            onClose={() => {
-              open(false);
-              setTimeout(() => button.current?.focus()); // the focus was in the dialog
-            }}
+            onClose={() => open(false)}
           />
         </Suspense>
       )}

@@ -1,5 +1,6 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
+import { Dialog } from './Dialog';
 import { ProblemNotice } from './Answer';
 
 /**
@@ -12,7 +13,7 @@ export function Confirm({ title, what, action, typed, children, onConfirm, onClo
   const [error, setError] = useState<unknown>();
   const ready = !typed || text.trim() === what;
   return (
-    <Modal opened onClose={onClose} title={title} size="md">
+    <Dialog onClose={onClose} title={title} size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -39,6 +40,6 @@ export function Confirm({ title, what, action, typed, children, onConfirm, onClo
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

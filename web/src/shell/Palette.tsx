@@ -1,7 +1,8 @@
-import { Modal, TextInput, useMantineColorScheme } from '@mantine/core';
+import { TextInput, useMantineColorScheme } from '@mantine/core';
 import { useId, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useSigning, type Me, type Site } from '../api/session';
+import { Dialog } from '../parts/Dialog';
 import { presetNames, presets } from '../state/range';
 import { carried, parseView, writeView } from '../state/url';
 import css from './Palette.module.css';
@@ -22,7 +23,7 @@ export default function Palette({ me, site, sites, pages, onClose }: { me: Me; s
     a.run();
   };
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} padding={0} yOffset="14vh" size={520} title={<span className="hidden">Go to</span>} styles={{ header: { minHeight: 0, padding: 0 } }}>
+    <Dialog onClose={onClose} withCloseButton={false} padding={0} yOffset="14vh" size={520} title={<span className="hidden">Go to</span>} styles={{ header: { minHeight: 0, padding: 0 } }}>
       <TextInput
         data-autofocus
         variant="unstyled"
@@ -66,7 +67,7 @@ export default function Palette({ me, site, sites, pages, onClose }: { me: Me; s
         ))}
         {actions.length === 0 && <li className={css.none}>Nothing is called that</li>}
       </ul>
-    </Modal>
+    </Dialog>
   );
 }
 

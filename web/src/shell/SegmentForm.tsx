@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { asProblem } from '../api/problem';
 import { useSaveSegment, type Segment } from '../api/saved';
 import { ProblemNotice } from '../parts/Answer';
+import { Dialog } from '../parts/Dialog';
 import { Field, FieldChips } from '../parts/Field';
 import { FilterChips } from '../parts/FilterChips';
 import { parseFilter, writeFilter } from '../state/filters';
@@ -21,7 +22,7 @@ export default function SegmentForm({ segment, filters: first, onSaved, onClose 
     save.mutate({ id: segment?.id, name: name.trim(), filter: filters.map(writeFilter) }, { onSuccess: (s) => { onSaved(s); onClose(); } });
   };
   return (
-    <Modal opened onClose={onClose} title={segment ? `Change ${segment.name}` : 'New segment'} size="md">
+    <Dialog onClose={onClose} title={segment ? `Change ${segment.name}` : 'New segment'} size="md">
       <form
         noValidate
         onSubmit={(e) => {
@@ -66,6 +67,6 @@ export default function SegmentForm({ segment, filters: first, onSaved, onClose 
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

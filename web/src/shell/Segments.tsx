@@ -1,10 +1,11 @@
 import { ActionIcon, Button, Popover, TextInput } from '@mantine/core';
 import { IconBookmark, IconDeviceFloppy, IconPencil, IconTrash, IconX } from '@tabler/icons-react';
-import { lazy, Suspense, useRef, useState, type KeyboardEvent } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { useDeleteSaved, useSegments, type Segment } from '../api/saved';
 import { may, useMe } from '../api/session';
 import * as names from '../format/names';
 import { Answer } from '../parts/Answer';
+import { Entries, Entry, EntryList, NoEntry } from '../parts/Entries';
 import chips from '../parts/FilterChips.module.css';
 import { sentence } from '../parts/filters';
 import { parseFilter, writeFilter } from '../state/filters';
@@ -39,24 +40,13 @@ export function Segments() {
   const name = current?.name ?? (segments.data ? 'that is gone' : '…');
   const found = (segments.data ?? []).filter((s) => `${s.name} ${summary(s)}`.toLowerCase().includes(sought.trim().toLowerCase()));
   const choose = (s: Segment) => change({ segment: s.id === view.segment ? undefined : s.id });
-  const place = useRef<HTMLSpanElement>(null);
-  const back = () => place.current?.querySelector('button')?.focus();
   const then = (f: () => void) => {
     open(false);
     f();
   };
-  /** Up and down lead from one entry to the next; the rest of them is reached by the tabulator. */
-  const step = (e: KeyboardEvent<HTMLDivElement>) => {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[e.key];
-    if (!by) return;
-    e.preventDefault();
-    const all = [...e.currentTarget.querySelectorAll<HTMLElement>('input, [data-entry]:not(:disabled)')];
-    const at = all.findIndex((x) => x === document.activeElement || x.parentElement?.contains(document.activeElement));
-    all[(at + by + all.length) % all.length]?.focus();
-  };
   return (
     <>
-      <span ref={place} className={view.segment ? chips.chip : css.plain}>
+      <span className={view.segment ? chips.chip : css.plain}>
         <Popover opened={opened} onChange={open} onClose={() => seek('')} position="bottom-end" width={320} trapFocus returnFocus={!form && !doomed}>
           <Popover.Target>
             {view.segment ? (
@@ -70,21 +60,18 @@ export function Segments() {
               </Button>
             )}
           </Popover.Target>
-          <Popover.Dropdown className={css.menu} onKeyDown={step}>
+          <Popover.Dropdown className={css.menu} aria-label="Segments">
+            <Entries>
             {(segments.data ?? []).length > many && <TextInput className={css.search} size="xs" placeholder="Search" aria-label="Search the segments" value={sought} onChange={(e) => seek(e.currentTarget.value)} data-autofocus />}
             <Answer
               query={segments}
               height={72}
-              empty={(l) => l.length === 0 && <span className={css.none}>No segment yet. Filters that are saved under a name stand here, for everybody who sees this site.{!writes && ' An analyst or an admin saves them.'}</span>}
+              empty={(l) => l.length === 0 && <NoEntry>No segment yet. Filters that are saved under a name stand here, for everybody who sees this site.{!writes && ' An analyst or an admin saves them.'}</NoEntry>}
             >
               {() => (
-                <ul className={css.list}>
+                <EntryList>
                   {found.map((s) => (
-                    <li key={s.id} className={css.row}>
-                      <button type="button" data-entry className={css.entry} onClick={() => then(() => choose(s))} aria-current={s.id === view.segment || undefined} title={summary(s)}>
-                        <span className="cut">{s.name}</span>
-                        <small className="cut">{summary(s)}</small>
-                      </button>
+                    <Entry key={s.id} name={s.name} says={summary(s)} current={s.id === view.segment} onPick={() => then(() => choose(s))}>
                       {writes && (
                         <>
                           <ActionIcon variant="subtle" color="gray" onClick={() => then(() => edit(s))} aria-label={`Change ${s.name}`} title="Rename or change">
@@ -95,10 +82,10 @@ export function Segments() {
                           </ActionIcon>
                         </>
                       )}
-                    </li>
+                    </Entry>
                   ))}
-                  {found.length === 0 && <li className={css.none}>No segment is called so.</li>}
-                </ul>
+                  {found.length === 0 && <li><NoEntry>No segment is called so.</NoEntry></li>}
+                </EntryList>
               )}
             </Answer>
             {writes && (
@@ -107,6 +94,7 @@ export function Segments() {
                 {view.filters.length === 0 ? 'Add a filter to save it as a segment' : view.segment ? 'Save this segment and the filters as a new one…' : `Save ${view.filters.length === 1 ? 'the filter' : 'the filters'} as a segment…`}
               </button>
             )}
+            </Entries>
           </Popover.Dropdown>
         </Popover>
         {view.segment && (
@@ -123,7 +111,7 @@ export function Segments() {
             onSaved={(s) => {
               if (form === 'new') change({ segment: s.id, filters: [] }); // the view is the same, by its name
             }}
-            onClose={() => then(() => { edit(undefined); setTimeout(back); })}
+            onClose={() => edit(undefined)}
           />
         )}
         {doomed && (
@@ -135,7 +123,7 @@ export function Segments() {
               await remove.mutateAsync(doomed.id);
               if (doomed.id === view.segment) change({ segment: undefined });
             }}
-            onClose={() => then(() => { doom(undefined); setTimeout(back); })}
+            onClose={() => doom(undefined)}
           >
             Links and panels that use <b>{doomed.name}</b> say then that there is no such segment. No event is lost.
           </Confirm>

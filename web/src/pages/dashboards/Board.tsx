@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Select, Stack, TextInput } from '@mantine/core';
 import { IconArrowLeft, IconPencil, IconPlus } from '@tabler/icons-react';
 import { useCallback, useEffect, useState } from 'react';
 import { Link } from 'wouter';
@@ -7,6 +7,7 @@ import { asProblem } from '../../api/problem';
 import { may, useMe } from '../../api/session';
 import { moment } from '../../format/time';
 import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
+import { Dialog } from '../../parts/Dialog';
 import type { Panel } from '../../panels/panel';
 import { asked, presetNames, presets, type Preset } from '../../state/range';
 import { useFault } from '../../state/faults';
@@ -145,7 +146,7 @@ function Conflict({ mine, id, refetch, onReload, onOverwrite, onClose }: { mine:
   useEffect(() => void refetch(), [refetch]);
   const names = (panels: { title?: string; kind: string }[]) => panels.map((p) => p.title || p.kind).join(', ') || 'none';
   return (
-    <Modal opened onClose={onClose} title="Somebody saved this dashboard meanwhile" size="lg">
+    <Dialog onClose={onClose} title="Somebody saved this dashboard meanwhile" size="lg">
       <Stack gap="sm">
         {now ? (
           <dl className={css.versions}>
@@ -177,6 +178,6 @@ function Conflict({ mine, id, refetch, onReload, onOverwrite, onClose }: { mine:
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,9 +1,10 @@
-import { Button, Group, Modal, SegmentedControl, Stack, Textarea } from '@mantine/core';
+import { Button, Group, SegmentedControl, Stack, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { useMakeEmbed } from '../../api/dashboards';
 import { moment } from '../../format/time';
 import { ProblemNotice } from '../../parts/Answer';
 import { CopyButton } from '../../parts/CopyButton';
+import { Dialog } from '../../parts/Dialog';
 import { innerHeight } from '../../panels/panel';
 import css from './Dashboards.module.css';
 import type { Placed } from './layout';
@@ -19,7 +20,7 @@ export function EmbedDialog({ dashboard, panel, onClose }: { dashboard: string; 
   const address = made.data && new URL(made.data.url + (theme === 'auto' ? '' : `&theme=${theme}`), location.origin).href;
   const frame = address && `<iframe src="${quoted(address)}" title="${quoted(panel.title || 'weir')}" width="100%" height="${innerHeight(panel.h) + 96}" style="border:0" loading="lazy"></iframe>`;
   return (
-    <Modal opened onClose={onClose} title={`Embed ${panel.title || 'the panel'}`} size="lg">
+    <Dialog onClose={onClose} title={`Embed ${panel.title || 'the panel'}`} size="lg">
       <Stack gap="sm">
         <p className={css.hint}>
           The link opens this panel and nothing else, without signing in, to whoever has it: as a viewer of its site sees it. It ends by itself, and when the panel or the dashboard goes. For a page that stays, let your server make
@@ -54,7 +55,7 @@ export function EmbedDialog({ dashboard, panel, onClose }: { dashboard: string; 
           </Group>
         )}
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

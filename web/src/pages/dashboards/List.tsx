@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Group, Stack, TextInput } from '@mantine/core';
 import { IconLayoutDashboard, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
@@ -8,6 +8,7 @@ import { counted } from '../../format/numbers';
 import { ago } from '../../format/time';
 import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
 import { Confirm } from '../../parts/Confirm';
+import { Dialog } from '../../parts/Dialog';
 import css from './Dashboards.module.css';
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -81,7 +82,7 @@ function New({ onClose }: { onClose: () => void }) {
   const save = useSaveDashboard();
   const [, go] = useLocation();
   return (
-    <Modal opened onClose={onClose} title="New dashboard" size="md">
+    <Dialog onClose={onClose} title="New dashboard" size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -101,6 +102,6 @@ function New({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

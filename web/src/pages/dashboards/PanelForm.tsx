@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, MultiSelect, NumberInput, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, MultiSelect, NumberInput, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useMemo, useState } from 'react';
 import { useGoals, type Goal } from '../../api/saved';
@@ -6,6 +6,7 @@ import { useSites } from '../../api/session';
 import { SiteProvider } from '../../api/site';
 import * as names from '../../format/names';
 import { metric } from '../../format/metrics';
+import { Dialog } from '../../parts/Dialog';
 import { DimSelect } from '../../parts/DimSelect';
 import { EventPicker } from '../../parts/EventPicker';
 import { FilterChips } from '../../parts/FilterChips';
@@ -28,7 +29,7 @@ export function PanelForm({ panel, onDone, onClose }: { panel?: Placed; onDone: 
   const site = all.find((s) => s.site_id === id);
   const change = (c: Partial<PanelDraft>) => set((d) => ({ ...d, ...c }));
   return (
-    <Modal opened onClose={onClose} title={panel ? `Change ${panel.title || 'the panel'}` : 'A new panel'} size={1080}>
+    <Dialog onClose={onClose} title={panel ? `Change ${panel.title || 'the panel'}` : 'A new panel'} size={1080}>
       {site ? (
         <SiteProvider site={site}>
           <Form panel={panel} draft={{ ...draft, site: id }} zone={site.time_zone} sites={all.map((s) => ({ value: s.site_id, label: s.name || s.site_id }))} change={change} onDone={onDone} onClose={onClose} />
@@ -36,7 +37,7 @@ export function PanelForm({ panel, onDone, onClose }: { panel?: Placed; onDone: 
       ) : (
         <p className={css.dim}>{sites.isPending ? 'Reading the sites…' : 'There is no site to ask about.'}</p>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

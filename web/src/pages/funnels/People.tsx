@@ -9,11 +9,13 @@ import { useSite } from '../../api/site';
 import { ago, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Tabs } from '../../parts/Card';
+import { useFocusBack } from '../../parts/focus';
 import { carried } from '../../state/url';
 import css from './People.module.css';
 
 /** Who came to a step, or left before it; each leads to what the person did. */
 export function People({ question, step, dropped, names, onChange, onClose }: { question: FunnelQuestion; step: number; dropped: boolean; names: string[]; onChange: (step: number, dropped: boolean) => void; onClose: () => void }) {
+  useFocusBack();
   return (
     <Drawer opened onClose={onClose} position="right" size={440} title={`Step ${step}: ${names[step - 1] ?? ''}`} closeButtonProps={{ 'aria-label': 'Close' }} classNames={{ title: css.title, header: css.header }}>
       {step > 1 && (

@@ -1,9 +1,10 @@
-import { Button, Group, Modal, NumberInput, Stack, TextInput } from '@mantine/core';
+import { Button, Group, NumberInput, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { asProblem } from '../../api/problem';
 import { useSaveGoal, type Goal } from '../../api/saved';
 import * as names from '../../format/names';
 import { ProblemNotice } from '../../parts/Answer';
+import { Dialog } from '../../parts/Dialog';
 import { EventPicker } from '../../parts/EventPicker';
 import { Field, FieldChips } from '../../parts/Field';
 import { FilterChips } from '../../parts/FilterChips';
@@ -29,7 +30,7 @@ export default function GoalForm({ goal, onClose }: { goal?: Goal; onClose: () =
   };
   const page = type === 'pageview' && filters.length > 0 && filters[0]!.dim === 'path' && !filters[0]!.not && !filters[0]!.contains ? filters[0] : undefined;
   return (
-    <Modal opened onClose={onClose} title={goal ? `Change ${goal.name}` : 'New goal'} size="md">
+    <Dialog onClose={onClose} title={goal ? `Change ${goal.name}` : 'New goal'} size="md">
       <form
         noValidate
         onSubmit={(e) => {
@@ -87,6 +88,6 @@ export default function GoalForm({ goal, onClose }: { goal?: Goal; onClose: () =
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Menu } from '@mantine/core';
 import { IconChartLine, IconDots, IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
-import { lazy, Suspense, useRef, useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { mostGoals, type Conversions, type GoalCount } from '../../api/conversions';
 import { useDeleteSaved, type Goal } from '../../api/saved';
 import { may, useMe } from '../../api/session';
@@ -25,19 +25,16 @@ export function Goals({ goals, results, before }: GoalsProps) {
   const [form, open] = useState<Goal | 'new'>();
   const [doomed, doom] = useState<Goal>();
   const remove = useDeleteSaved('goals');
-  const root = useRef<HTMLDivElement>(null);
-  /** The focus goes back to where a dialog was opened. */
-  const back = (opener: string) => setTimeout(() => root.current?.querySelector<HTMLElement>(`[data-opens="${CSS.escape(opener)}"]`)?.focus());
   const [view, change] = useView();
   const [line, choose] = useParam('metric', 'visitors', true);
   const active = filteredBy(goals.data ?? [], view.filters)?.id;
   const make = writes && (
-    <Button variant="default" data-opens="new" leftSection={<IconPlus size={15} stroke={1.6} aria-hidden />} onClick={() => open('new')}>
+    <Button variant="default" leftSection={<IconPlus size={15} stroke={1.6} aria-hidden />} onClick={() => open('new')}>
       New goal
     </Button>
   );
   return (
-    <div ref={root}>
+    <div>
       <Card title="Goals" aside={goals.data !== undefined && goals.data.length > 0 && make}>
         <Answer
           query={goals}
@@ -83,7 +80,7 @@ export function Goals({ goals, results, before }: GoalsProps) {
         )}
         {form && (
           <Suspense fallback={null}>
-            <GoalForm goal={form === 'new' ? undefined : form} onClose={() => { open(undefined); back(form === 'new' ? 'new' : form.id); }} />
+            <GoalForm goal={form === 'new' ? undefined : form} onClose={() => open(undefined)} />
           </Suspense>
         )}
         {doomed && (
@@ -95,7 +92,7 @@ export function Goals({ goals, results, before }: GoalsProps) {
               await remove.mutateAsync(doomed.id);
               if (line === lineOfGoal(doomed.id)) choose('visitors');
             }}
-            onClose={() => { doom(undefined); back(doomed.id); }}
+            onClose={() => doom(undefined)}
           >
             Funnels and panels that ask for <b>{doomed.name}</b> say then that there is no such goal. The events stay.
           </Confirm>
@@ -171,7 +168,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
 const Actions = ({ goal, onEdit, onDelete }: { goal: Goal; onEdit: (g: Goal) => void; onDelete: (g: Goal) => void }) => (
   <Menu position="bottom-end" width={200}>
     <Menu.Target>
-      <ActionIcon variant="subtle" color="gray" data-opens={goal.id} aria-label={`More for ${goal.name}`}>
+      <ActionIcon variant="subtle" color="gray" aria-label={`More for ${goal.name}`}>
         <IconDots size={16} stroke={1.6} aria-hidden />
       </ActionIcon>
     </Menu.Target>

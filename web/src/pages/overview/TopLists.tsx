@@ -1,5 +1,5 @@
 import { lazy, Suspense, useMemo, useState } from 'react';
-import { Modal, ScrollArea, Skeleton, TextInput } from '@mantine/core';
+import { ScrollArea, Skeleton, TextInput } from '@mantine/core';
 import { number, text, useReport, useScope, type Row } from '../../api/report';
 import { metric as metricOf, unitOf } from '../../format/metrics';
 import * as names from '../../format/names';
@@ -8,6 +8,7 @@ import { Answer } from '../../parts/Answer';
 import { BarList, type Bar } from '../../parts/BarList';
 import { Card, Tabs } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
+import { Dialog } from '../../parts/Dialog';
 import { AddPanel } from '../../panels/AddPanel';
 import type { Offer } from '../../panels/offer';
 import { toggle } from '../../state/filters';
@@ -158,10 +159,10 @@ function Ranking({ list, limit, sought = '', onMore, onPicked }: { list: List; l
 function All({ list, onClose }: { list: List; onClose: () => void }) {
   const [sought, seek] = useState('');
   return (
-    <Modal opened onClose={onClose} title={`${metricOf(list.metric).name} by ${names.dim(list.dim).toLowerCase()}`} size="lg" scrollAreaComponent={ScrollArea.Autosize}>
+    <Dialog onClose={onClose} title={`${metricOf(list.metric).name} by ${names.dim(list.dim).toLowerCase()}`} size="lg" scrollAreaComponent={ScrollArea.Autosize}>
       <TextInput data-autofocus placeholder="Search" aria-label="Search the list" mb="sm" value={sought} onChange={(e) => seek(e.currentTarget.value)} />
       <Ranking list={list} limit={500} sought={sought} onPicked={onClose} />
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Button, Group, Menu, Modal, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Menu, Select, Stack, TextInput } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { changes, useChange, useKeys, useSources, useTenantId, type Key } from '../../api/settings';
@@ -8,6 +8,7 @@ import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
 import { Copy } from '../../parts/Copy';
 import { DataTable } from '../../parts/DataTable';
+import { Dialog } from '../../parts/Dialog';
 import { named, roleOptions, roles } from './fields';
 import css from './Settings.module.css';
 
@@ -92,7 +93,7 @@ export default function Keys() {
         />
       )}
       {made && (
-        <Modal opened onClose={() => setMade(undefined)} title={`The key ${label(made)}`} size="lg" closeOnClickOutside={false}>
+        <Dialog onClose={() => setMade(undefined)} title={`The key ${label(made)}`} size="lg" closeOnClickOutside={false}>
           <Stack gap="sm">
             <p className={css.text}>It is shown only now: weir keeps a hash of it. Whoever has it may do what its role may ({named(made.role)}: {roles[made.role]?.toLowerCase()}).</p>
             <Copy label="Secret" text={made.key} />
@@ -103,7 +104,7 @@ export default function Keys() {
               <Button onClick={() => setMade(undefined)}>I have kept it</Button>
             </Group>
           </Stack>
-        </Modal>
+        </Dialog>
       )}
       {doomed && (
         <Confirm title={`Revoke ${label(doomed)}?`} what={label(doomed)} action="Revoke the key" onConfirm={() => remove.mutateAsync(changes(tenant).deleteKey(doomed.id))} onClose={() => doom(undefined)}>
@@ -131,7 +132,7 @@ function NewKey({ onMade, onClose }: { onMade: (k: Made) => void; onClose: () =>
   const [source, setSource] = useState('');
   const [until, setUntil] = useState('');
   return (
-    <Modal opened onClose={() => !change.isPending && onClose()} title="New key" size="md">
+    <Dialog onClose={() => !change.isPending && onClose()} title="New key" size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -164,7 +165,7 @@ function NewKey({ onMade, onClose }: { onMade: (k: Made) => void; onClose: () =>
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -182,7 +183,7 @@ function Replace({ old, onMade, onClose }: { old: Key; onMade: (k: Made) => void
   const [until, setUntil] = useState('');
   const expires = inDays(until);
   return (
-    <Modal opened onClose={() => !change.isPending && onClose()} title={`Replace ${old.name || old.id}`} size="md">
+    <Dialog onClose={() => !change.isPending && onClose()} title={`Replace ${old.name || old.id}`} size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -204,6 +205,6 @@ function Replace({ old, onMade, onClose }: { old: Key; onMade: (k: Made) => void
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

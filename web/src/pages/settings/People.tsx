@@ -1,4 +1,4 @@
-import { Button, Group, Menu, Modal, PasswordInput, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Menu, PasswordInput, Select, Stack, TextInput } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { asProblem } from '../../api/problem';
@@ -9,6 +9,7 @@ import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
 import { DataTable } from '../../parts/DataTable';
+import { Dialog } from '../../parts/Dialog';
 import { faultOf, roleOptions, roles } from './fields';
 import css from './Settings.module.css';
 
@@ -105,7 +106,7 @@ function NewPerson({ onClose }: { onClose: () => void }) {
   const [password, setPassword] = useState('');
   const fault = (f: string) => faultOf(change.error, f);
   return (
-    <Modal opened onClose={onClose} title="New person" size="md">
+    <Dialog onClose={onClose} title="New person" size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -128,7 +129,7 @@ function NewPerson({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -138,7 +139,7 @@ function Password({ user, onClose }: { user: User; onClose: () => void }) {
   const [password, setPassword] = useState('');
   const fault = faultOf(change.error, 'password');
   return (
-    <Modal opened onClose={onClose} title={`A password for ${user.name || user.email}`} size="md">
+    <Dialog onClose={onClose} title={`A password for ${user.name || user.email}`} size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -158,6 +159,6 @@ function Password({ user, onClose }: { user: User; onClose: () => void }) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

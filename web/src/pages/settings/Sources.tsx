@@ -1,10 +1,11 @@
-import { Button, Group, Modal, Select, Stack, TagsInput, TextInput } from '@mantine/core';
+import { Button, Group, Select, Stack, TagsInput, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { IconChevronRight, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { changes, useChange, useSources, useTenantId, type Source } from '../../api/settings';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
+import { Dialog } from '../../parts/Dialog';
 import { useParam } from '../../state/url';
 import { faultOf } from './fields';
 import { SourceSettings } from './Source';
@@ -89,7 +90,7 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
   const id = typed ?? idOf(name);
   const fault = (f: string) => faultOf(change.error, f);
   return (
-    <Modal opened onClose={() => !change.isPending && onClose()} title="New source" size="md">
+    <Dialog onClose={() => !change.isPending && onClose()} title="New source" size="md">
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -121,6 +122,6 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

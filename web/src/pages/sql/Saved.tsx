@@ -1,4 +1,4 @@
-import { Button, Group, Menu, Modal, Stack, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Group, Menu, Popover, Stack, TextInput } from '@mantine/core';
 import { IconBookmark, IconChevronDown, IconDeviceFloppy, IconHistory, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useSavedQueries, useSaving, type SavedQuery } from '../../api/sql';
@@ -6,6 +6,8 @@ import { compact, duration, plural } from '../../format/numbers';
 import { ago } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Confirm } from '../../parts/Confirm';
+import { Dialog } from '../../parts/Dialog';
+import { Entries, Entry, EntryList, NoEntry } from '../../parts/Entries';
 import { past, type Past } from './history';
 import css from './Sql.module.css';
 
@@ -13,33 +15,38 @@ import css from './Sql.module.css';
 export function SavedMenu({ current, onOpen }: { current: string; onOpen: (q: SavedQuery) => void }) {
   const saved = useSavedQueries();
   const { remove } = useSaving();
+  const [opened, open] = useState(false);
   const [doomed, doom] = useState<SavedQuery>();
+  const then = (f: () => void) => {
+    open(false);
+    f();
+  };
   return (
     <>
-      <Menu width={320} position="bottom-start">
-        <Menu.Target>
-          <Button variant="default" leftSection={<IconBookmark size={15} stroke={1.6} aria-hidden />} rightSection={<IconChevronDown size={13} aria-hidden />}>
+      <Popover opened={opened} onChange={open} width={320} trapFocus returnFocus={!doomed}>
+        <Popover.Target>
+          <Button variant="default" leftSection={<IconBookmark size={15} stroke={1.6} aria-hidden />} rightSection={<IconChevronDown size={13} aria-hidden />} onClick={() => open(!opened)}>
             Saved
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown className={css.menu}>
-          <Answer query={saved} height={80} empty={(d) => d.length === 0 && <span>Nothing is saved yet. What you save here, all analysts of the workspace see.</span>}>
-            {(list) =>
-              list.map((q) => (
-                <div key={q.id} className={css.savedRow}>
-                  <Menu.Item onClick={() => onOpen(q)} aria-current={q.id === current || undefined}>
-                    <span className="cut">{q.name}</span>
-                    <small className="mono cut">{q.sql.replace(/\s+/g, ' ')}</small>
-                  </Menu.Item>
-                  <Menu.Item className={css.savedRemove} onClick={() => doom(q)} aria-label={`Delete ${q.name}`}>
-                    <IconTrash size={15} stroke={1.6} aria-hidden />
-                  </Menu.Item>
-                </div>
-              ))
-            }
-          </Answer>
-        </Menu.Dropdown>
-      </Menu>
+        </Popover.Target>
+        <Popover.Dropdown className={css.saved} aria-label="Saved queries">
+          <Entries>
+            <Answer query={saved} height={80} empty={(d) => d.length === 0 && <NoEntry>Nothing is saved yet. What you save here, all analysts of the workspace see.</NoEntry>}>
+              {(list) => (
+                <EntryList>
+                  {list.map((q) => (
+                    <Entry key={q.id} name={q.name} says={q.sql.replace(/\s+/g, ' ')} mono current={q.id === current} onPick={() => then(() => onOpen(q))}>
+                      <ActionIcon variant="subtle" color="gray" onClick={() => then(() => doom(q))} aria-label={`Delete ${q.name}`} title="Delete">
+                        <IconTrash size={15} stroke={1.6} aria-hidden />
+                      </ActionIcon>
+                    </Entry>
+                  ))}
+                </EntryList>
+              )}
+            </Answer>
+          </Entries>
+        </Popover.Dropdown>
+      </Popover>
       {doomed && (
         <Confirm title={`Delete “${doomed.name}”?`} what={doomed.name} action="Delete the query" onConfirm={() => remove.mutateAsync(doomed.id)} onClose={() => doom(undefined)}>
           The saved query <b>{doomed.name}</b> is gone for everybody then. The statement in the editor stays.
@@ -66,7 +73,7 @@ function SaveForm({ sql, query, onClose, onSaved }: { sql: string; query: SavedQ
   const [name, setName] = useState(query?.name ?? '');
   const keep = (id: string | undefined) => save.mutate({ id, name, sql }, { onSuccess: (q) => { onSaved(q); onClose(); } });
   return (
-    <Modal opened onClose={onClose} title="Save the query" size="md">
+    <Dialog onClose={onClose} title="Save the query" size="md">
       <form onSubmit={(e) => { e.preventDefault(); keep(query?.id); }}>
         <Stack gap="sm">
           <TextInput label="Name" description="All analysts of the workspace see it." data-autofocus value={name} onChange={(e) => setName(e.currentTarget.value)} required maxLength={200} />
@@ -83,7 +90,7 @@ function SaveForm({ sql, query, onClose, onSaved }: { sql: string; query: SavedQ
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -98,7 +105,7 @@ export function HistoryMenu({ onOpen }: { onOpen: (sql: string) => void }) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown className={css.menu}>
-        {list.length === 0 && <p className={css.none}>What runs in this tab is listed here until you sign out.</p>}
+        {list.length === 0 && <Menu.Item disabled>What runs in this tab is listed here until you sign out.</Menu.Item>}
         {list.map((p) => (
           <Menu.Item key={p.at + p.sql} onClick={() => onOpen(p.sql)}>
             <span className="mono cut">{p.sql.replace(/\s+/g, ' ').slice(0, 200)}</span>

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Stack, TextInput } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useBudget, type Budget, type Costs } from '../../api/costs';
@@ -10,6 +10,7 @@ import { moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Copy } from '../../parts/Copy';
+import { Dialog } from '../../parts/Dialog';
 import css from './Usage.module.css';
 
 const actions: Record<string, string> = {
@@ -82,11 +83,11 @@ function Standing({ budget: b, currency }: { budget: Budget; currency: string })
 function Webhook({ onClose }: { onClose: () => void }) {
   const budget = useBudget();
   return (
-    <Modal opened onClose={onClose} title="Notices of the budget" size="lg">
+    <Dialog onClose={onClose} title="Notices of the budget" size="lg">
       <Answer query={budget} height={140}>
         {(b) => <WebhookForm budget={b} onClose={onClose} />}
       </Answer>
-    </Modal>
+    </Dialog>
   );
 }
 
