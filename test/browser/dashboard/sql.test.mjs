@@ -193,7 +193,7 @@ describe('SQL', { concurrency: 3, timeout: 300000 }, () => {
     await other.getByRole('dialog').waitFor({ state: 'hidden' });
     assert.equal((await ask(site.analyst, `/api/v1/queries/${kept.id}`)).sql, `${top} -- mine`);
     await other.getByRole('button', { name: 'Saved' }).click();
-    const list = other.getByRole('dialog', { name: 'Saved queries' }); // no menu: an entry has two buttons
+    const list = other.getByRole('dialog', { name: 'Saved' }); // no menu: an entry has two buttons
     await list.getByRole('button', { name: /^Top pages/ }).waitFor();
     await sound(other, 'the saved ones');
     await list.getByRole('button', { name: 'Delete Top pages' }).click();

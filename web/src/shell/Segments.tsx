@@ -60,7 +60,7 @@ export function Segments() {
               </Button>
             )}
           </Popover.Target>
-          <Popover.Dropdown className={css.menu} aria-label="Segments">
+          <Popover.Dropdown className={css.menu}>
             <Entries>
             {(segments.data ?? []).length > many && <TextInput className={css.search} size="xs" placeholder="Search" aria-label="Search the segments" value={sought} onChange={(e) => seek(e.currentTarget.value)} data-autofocus />}
             <Answer

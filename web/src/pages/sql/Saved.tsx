@@ -29,7 +29,7 @@ export function SavedMenu({ current, onOpen }: { current: string; onOpen: (q: Sa
             Saved
           </Button>
         </Popover.Target>
-        <Popover.Dropdown className={css.saved} aria-label="Saved queries">
+        <Popover.Dropdown className={css.saved}>
           <Entries>
             <Answer query={saved} height={80} empty={(d) => d.length === 0 && <NoEntry>Nothing is saved yet. What you save here, all analysts of the workspace see.</NoEntry>}>
               {(list) => (
