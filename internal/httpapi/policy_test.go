@@ -65,6 +65,18 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("after the conflict: %v, %s", first, d)
 	}
 	f.want(200, f.do("PATCH", path, admin, `{"budget":{"webhook":""},"masks_version":"`+read+`"}`)) // no masks are changed
+	// Each part of a mask is told apart.
+	versions := map[any]string{}
+	for _, m := range []string{
+		`{"column":"country","roles":["viewer"],"action":"hide"}`, `{"column":"city","roles":["viewer"],"action":"hide"}`,
+		`{"column":"country","roles":["viewer","analyst"],"action":"hide"}`, `{"column":"country","roles":["viewer"],"action":"hash"}`,
+	} {
+		v := f.want(200, f.do("PATCH", path, admin, `{"masks":[`+m+`]}`))["masks_version"]
+		if same, ok := versions[v]; ok {
+			t.Errorf("%s has the version of %s", m, same)
+		}
+		versions[v] = m
+	}
 	for _, key := range []string{f.keys["analyst"], f.keys["viewer"], f.keys["writer"]} {
 		f.wantProblem(f.do("GET", path, key, ""), 403, "forbidden", "", "admin")
 		f.wantProblem(f.do("PATCH", path, key, `{}`), 403, "forbidden", "", "admin")

@@ -15,6 +15,7 @@ func TestBefore1970(t *testing.T) {
 		{`"0001-01-01T00:00:00Z"`, "ts_out_of_range", "before 1970"},
 		{`-1`, "ts_out_of_range", "before 1970"},
 		{`"-1"`, "ts_out_of_range", "before 1970"},
+		{`-0.0004`, "ts_out_of_range", "before 1970"},
 		{`-0.001`, "ts_out_of_range", "before 1970"},
 		{`-62135596800000`, "ts_out_of_range", "before 1970"},
 		{`"2262-01-01T00:00:00Z"`, "ts_out_of_range", "after 2261"},
@@ -35,9 +36,11 @@ func TestBefore1970(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", c.ts, w.Code, body, c.code)
 		}
 	}
-	r := newRig(t)
-	w := r.do("POST", "/api/v1/events", "", acmeKey, "Ce-Specversion: 1.0", "Ce-Id: 1", "Ce-Source: s", "Ce-Type: a", "Ce-Time: 1960-01-01T00:00:00Z")
-	if w.Code != 400 || !strings.Contains(w.Body.String(), "ts_out_of_range") || !strings.Contains(w.Body.String(), `"field":"time"`) {
-		t.Errorf("a CloudEvent: %d %s", w.Code, w.Body)
+	for _, ts := range []string{"1960-01-01T00:00:00Z", "-1", "-62135596800000"} {
+		r := newRig(t)
+		w := r.do("POST", "/api/v1/events", "", acmeKey, "Ce-Specversion: 1.0", "Ce-Id: 1", "Ce-Source: s", "Ce-Type: a", "Ce-Time: "+ts)
+		if w.Code != 400 || !strings.Contains(w.Body.String(), "ts_out_of_range") || !strings.Contains(w.Body.String(), `"field":"time"`) || !strings.Contains(w.Body.String(), "before 1970") {
+			t.Errorf("a CloudEvent of %s: %d %s", ts, w.Code, w.Body)
+		}
 	}
 }

@@ -94,6 +94,23 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestYears: whoever asks for a year that there is none of is told the limit's name and value.
+func TestYears(t *testing.T) {
+	for _, c := range []struct {
+		ask   ask
+		limit string
+		value int64
+	}{
+		{ask{From: "1970-12-31"}, "report.first_year", 1971},
+		{ask{To: "2106-01-02"}, "report.last_year", 2105},
+	} {
+		_, p := c.ask.question(testSources["site"], noon, time.LoadLocation)
+		if p == nil || p.Limit != c.limit || p.LimitValue != c.value {
+			t.Errorf("%+v: %+v, want the limit %s of %d", c.ask, p, c.limit, c.value)
+		}
+	}
+}
+
 func TestFilters(t *testing.T) {
 	for text, want := range map[string]Filter{
 		"country:DE":       {Dim: Dim{Column: "country"}, Values: []string{"DE"}},
@@ -137,11 +154,13 @@ func TestPrevious(t *testing.T) {
 		{"berlin", "2026-03-30", "2026-03-30T02:30:00", "2026-03-29T00:00:00+01:00 2026-03-29T03:30:00+02:00"},          // the day before has no such time
 		{"berlin", "2026-03-10T08:00:00", "2026-03-10T09:00:00", "2026-03-10T07:00:00+01:00 2026-03-10T08:00:00+01:00"}, // not from midnight
 		{"cairo", "2026-04-25", "2026-04-25T00:30:00", "2026-04-24T01:00:00+03:00 2026-04-24T01:30:00+03:00"},           // the 24th begins at one
+		{"cairo", "2026-04-25", "2026-04-25T01:00:00", "2026-04-24T23:00:00+03:00 2026-04-25T00:00:00+03:00"},           // the first hour has no counterpart there
+		{"apia", "2011-12-31", "2011-12-31T12:00:00", "2011-12-29T12:00:00-10:00 2011-12-31T00:00:00+14:00"},            // the 30th was left out
 		{"cairo", "2026-04-25", "2026-04-25T23:59:00", "2026-04-24T01:00:00+03:00 2026-04-24T23:59:00+03:00"},
 	} {
 		src, ok := testSources[c.site]
 		if !ok {
-			src = catalog.Source{Tenant: "acme", SiteID: c.site, TimeZone: "Africa/Cairo"}
+			src = catalog.Source{Tenant: "acme", SiteID: c.site, TimeZone: map[string]string{"cairo": "Africa/Cairo", "apia": "Pacific/Apia"}[c.site]}
 		}
 		q, p := ask{From: c.from, To: c.to}.question(src, noon, time.LoadLocation)
 		if p != nil {
