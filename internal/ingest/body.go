@@ -58,11 +58,12 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, s *share) (bo
 	}
 	// The server itself sets another deadline for the next request. A writer without deadlines is a test's.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.cfg.BodyTimeout))
+	s.body = bodyBegun
 	prob = h.readAll(r.Body, raw, s, 0)
 	if prob != nil {
-		w.Header().Set("Connection", "close") // what is left of the body is not a next request
 		return nil, release, prob
 	}
+	s.body = bodyEnded
 	if coding = sniffCoding(*raw, coding); coding == "" {
 		return *raw, release, nil
 	}

@@ -26,6 +26,7 @@ func (b *budget) take(n int64) bool {
 type share struct {
 	of    *budget
 	taken int64
+	body  reading
 }
 
 // shareStep is the step in which a request takes memory, in bytes.

@@ -54,6 +54,7 @@ type Handler struct {
 	jobs    sync.Pool // *job
 	batches event.Pool
 	warned  quiet
+	drains  drains
 }
 
 // New returns the doors.
@@ -79,7 +80,7 @@ func New(cfg Config, deps Deps) (*Handler, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	h := &Handler{cfg: cfg.withDefaults(), deps: deps, log: deps.Logger.With("component", "ingest")}
+	h := &Handler{cfg: cfg.withDefaults(), deps: deps, log: deps.Logger.With("component", "ingest"), drains: newDrains()}
 	h.budget = &budget{max: h.cfg.MaxBufferedBytes}
 	m, err := newMetrics(deps.Registerer, h.budget)
 	if err != nil {
@@ -132,45 +133,60 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, door *Door, do f
 		return
 	}
 	start := time.Now()
+	prob, body := h.guarded(w, r, door, do)
 	code := "ok"
-	prob := h.guarded(w, r, door, do)
 	if prob != nil {
 		code = prob.Code
-		w.Header().Set("Cache-Control", "no-store")
+	}
+	h.metrics.requests.WithLabelValues(door.Name, code).Inc()
+	h.metrics.seconds.WithLabelValues(door.Name).Observe(time.Since(start).Seconds())
+	if prob == nil {
+		return
+	}
+	refuse := func(w http.ResponseWriter) {
 		if door.Refuse != nil {
 			door.Refuse(w, r, prob)
 		} else {
 			prob.Write(w)
 		}
 	}
-	h.metrics.requests.WithLabelValues(door.Name, code).Inc()
-	h.metrics.seconds.WithLabelValues(door.Name).Observe(time.Since(start).Seconds())
+	w.Header().Set("Cache-Control", "no-store")
+	closes, drain := h.unread(r, prob, body)
+	if closes {
+		w.Header().Set("Connection", "close")
+	}
+	if drain {
+		h.drain(w, r.Body, refuse)
+	} else {
+		refuse(w)
+	}
 }
 
-func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) *problem.Problem {
+// guarded answers a request, or returns why it is refused, and how far the body was read.
+func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do func(http.ResponseWriter, *http.Request, *job) *problem.Problem) (prob *problem.Problem, body reading) {
 	if !door.allows(r.Method) {
 		methods := strings.Join(door.Methods, ", ")
 		w.Header().Set("Allow", methods+", OPTIONS")
-		return problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "%s takes %s, not %s", clip(r.URL.Path), methods, clip(r.Method))
+		return problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "%s takes %s, not %s", clip(r.URL.Path), methods, clip(r.Method)), bodyUntouched
 	}
 	if h.deps.Backlog != nil {
 		if err := h.deps.Backlog.Backlog(); err != nil {
-			return h.behind(err)
+			return h.behind(err), bodyUntouched
 		}
 	}
 	if door.Public {
 		if prob := h.address(r); prob != nil {
-			return prob
+			return prob, bodyUntouched
 		}
 	}
 	defer usage.Label(r.Context(), usage.Door, "")() // until the tenant is known
 	j := h.job(door.Name)
 	defer h.release(j)
-	prob := do(w, r, j)
+	prob = do(w, r, j)
 	if prob != nil && prob.Code == tenant.CodeSuspended && j.tenant.ID != "" {
 		j.countSuspended(prob)
 	}
-	return prob
+	return prob, j.share.body
 }
 
 func (h *Handler) behind(err error) *problem.Problem {

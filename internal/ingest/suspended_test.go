@@ -37,7 +37,7 @@ func TestSuspendedTenant(t *testing.T) {
 		says                      bool
 	}{
 		{"POST", "/collect", `{"site_id":"site-1","events":[{"type":"a"},{"type":"b"}]}`, "X: y", false},
-		{"GET", "/pixel.gif?site_id=site-1&type=a", "", "X: y", false},
+		{"GET", "/pixel.gif?site_id=site-1&events=%7B%22type%22:%22a%22%7D", "", "X: y", false},
 		{"POST", "/ingest", `{"type":"a"}`, acmeKey, true},
 		{"POST", "/ingest", `[{"type":"a"},`, acmeKey, true}, // it is not read
 		{"POST", "/ingest", `{"type":"a","site_id":"site-1"}`, operator, true},

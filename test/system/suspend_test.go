@@ -3,12 +3,14 @@
 package system
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/test/system/harness"
 )
@@ -92,7 +94,10 @@ func TestSuspend(t *testing.T) {
 			if strings.Contains(path, "embeds") {
 				key = ""
 			}
-			if a := call(ctx, t, "GET", srv.URL+path, key, ""); a.status != 403 || a.Code != "tenant_suspended" || strings.Contains(path, "embeds") && strings.Contains(a.text, "unpaid") {
+			short, cancel := context.WithTimeout(ctx, 30*time.Second) // a live view that is answered has no end
+			a := call(short, t, "GET", srv.URL+path, key, "")
+			cancel()
+			if a.status != 403 || a.Code != "tenant_suspended" || strings.Contains(path, "embeds") && strings.Contains(a.text, "unpaid") {
 				t.Errorf("GET %.60s: %d %s", path, a.status, a.text)
 			}
 		}
