@@ -204,4 +204,15 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
     await until(() => page.evaluate(() => document.activeElement.id === 'page' || document.activeElement.closest('nav, main') !== null), 'the focus on the page when its opener is gone');
     assert.deepEqual(page.faults, []);
   });
+
+  test('what a click on a goal keeps is said, and that not all goals are shown', async (t) => {
+    for (let i = 0; i < 51; i++) await ask(site.analyst, `/api/v1/analytics/${site.site}/goals`, { name: `Goal ${String(i).padStart(2, '0')}`, type: 'job_done', filter: i === 0 ? [] : [`props.n:${i}`] });
+    const page = await on(t, of('overview'));
+    const goals = page.locator('section', { has: page.getByRole('heading', { name: 'Goals', exact: true }) });
+    await goals.getByText('50 of 51', { exact: true }).waitFor();
+    await goals.getByText(/keeps the events that are the goal.*what else its people did is not counted.*first 50 of 51 goals, by name/).waitFor();
+    assert.equal(await goals.locator('tbody tr').count(), 50);
+    assert.equal(await goals.getByRole('button', { name: 'Goal 00', exact: true }).getAttribute('title'), 'Filter the page by the events that are Goal 00');
+    await sound(page, 'many goals');
+  });
 });

@@ -35,7 +35,22 @@ export function Goals({ goals, results, before }: GoalsProps) {
   );
   return (
     <div>
-      <Card title="Goals" aside={goals.data !== undefined && goals.data.length > 0 && make}>
+      <Card
+        title="Goals"
+        aside={
+          goals.data !== undefined &&
+          goals.data.length > 0 && (
+            <>
+              {goals.data.length > mostGoals && (
+                <span className={css.some}>
+                  {mostGoals} of {exact(goals.data.length)}
+                </span>
+              )}
+              {make}
+            </>
+          )
+        }
+      >
         <Answer
           query={goals}
           height={120}
@@ -73,9 +88,10 @@ export function Goals({ goals, results, before }: GoalsProps) {
             </Answer>
           )}
         </Answer>
-        {(goals.data ?? []).length > mostGoals && (
+        {(goals.data ?? []).length > 0 && (
           <p className={css.more}>
-            The first {mostGoals} of {exact(goals.data?.length)} goals, by name.
+            A click on a goal keeps the events that are the goal, on the whole page; what else its people did is not counted then.
+            {(goals.data ?? []).length > mostGoals && ` These are the first ${mostGoals} of ${exact(goals.data?.length)} goals, by name; others are asked for in funnels and on dashboards.`}
           </p>
         )}
         {form && (
@@ -139,7 +155,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
               {/* the button has its text two levels down */}
               {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label */}
               <th scope="row">
-                <button type="button" className={css.goal} aria-pressed={g.id === active} title={g.id === active ? `Do not filter by ${g.name} any more` : `Filter the page by ${g.name}`} onClick={() => onFilter(g)}>
+                <button type="button" className={css.goal} aria-pressed={g.id === active} title={g.id === active ? `Do not filter by ${g.name} any more` : `Filter the page by the events that are ${g.name}`} onClick={() => onFilter(g)}>
                   <span className={css.bar} style={{ width: `${100 * (now?.rate ?? 0)}%` }} aria-hidden />
                   <span className="cut">{g.name}</span>
                 </button>
