@@ -233,9 +233,12 @@ describe('SQL', { concurrency: 3, timeout: 300000 }, () => {
     await run(page);
     await page.getByRole('heading', { name: '100,000 rows' }).waitFor();
     assert.ok((await grid(page).locator('tbody tr').count()) < 100);
+    const cut = () => grid(page).locator('tbody td:first-child').evaluateAll((l) => l.filter((c) => c.scrollWidth > c.clientWidth).map((c) => c.textContent));
+    assert.deepEqual(await cut(), [], 'numbers of rows that are cut');
     assert.equal((await cells(page, 2))[0], '18,446,744,073,709,451,616');
     await grid(page).evaluate((e) => e.scrollTo(0, e.scrollHeight));
     await grid(page).getByText('18,446,744,073,709,551,615').waitFor();
+    assert.deepEqual(await cut(), [], 'numbers of rows that are cut');
     wrong(page);
   });
 

@@ -19,15 +19,15 @@ export function ResultTable({ result }: { result: Result }) {
   const sorted = useMemo(() => (sort && sort.column < columns.length ? [...rows].sort((a, b) => compare(a[sort.column], b[sort.column], kinds[sort.column]!, sort.down)) : rows), [rows, sort, kinds, columns.length]);
   const first = Math.max(0, Math.floor(top / rowHeight) - overscan);
   const last = Math.min(sorted.length, Math.ceil((top + tallest) / rowHeight) + overscan);
-  const digits = String(rows.length).length + 2;
+  const numbers = `${String(rows.length).length}ch + 18px`; // their padding and the line beside them
   const width = (w: number) => `min(${w}ch + 20px, 66vw)`;
   return (
     // what scrolls must be reached by the keyboard
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className={css.table} style={{ maxHeight: tallest }} onScroll={(e) => setTop(e.currentTarget.scrollTop)} tabIndex={0} role="region" aria-label="Rows of the result">
-      <table aria-rowcount={rows.length + 1} style={{ minWidth: '100%', width: `calc(${[`${digits}ch`, ...wide.map(width)].join(' + ')})` }}>
+      <table aria-rowcount={rows.length + 1} style={{ minWidth: '100%', width: `calc(${[numbers, ...wide.map(width)].join(' + ')})` }}>
         <colgroup>
-          <col style={{ width: `${digits}ch` }} />
+          <col style={{ width: `calc(${numbers})` }} />
           {wide.map((w, i) => (
             <col key={columns[i]!.name} style={{ width: width(w) }} />
           ))}
