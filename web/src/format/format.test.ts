@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { metric, unitOf } from './metrics';
 import { country, value } from './names';
 import { bytes, change, compact, counted, duration, exact, percent, plural, show, signed } from './numbers';
+import { listed } from './row';
 import { ago, axis, clock, dayLong, interval, moment } from './time';
 
 test('numbers', () => {
@@ -49,4 +51,12 @@ test('names', () => {
   expect([country(''), country('xx'), country('1234')]).toEqual(['Unknown', 'xx', '1234']);
   expect(value('channel', '')).toBe('Direct or none');
   expect(value('path', '/a')).toBe('/a');
+});
+
+test('rows with none of what is counted are not listed; a mean of 0 is', () => {
+  const rows = [{ path: '/a', pageviews: 3, visitors: 0 }, { path: '', pageviews: 0, visitors: 0 }, { path: '/b', pageviews: '2' }, { path: '/c' }];
+  expect(listed(rows, [metric('pageviews')]).map((r) => r.path)).toEqual(['/a', '/b']);
+  expect(listed(rows, [metric('visitors'), metric('pageviews')]).map((r) => r.path)).toEqual(['/a', '/b']);
+  expect(listed(rows, [metric('pageviews'), metric('bounce_rate')])).toHaveLength(4);
+  expect([unitOf(metric('users')), unitOf(metric('entries')).one]).toEqual([{ one: 'person', many: 'people' }, 'entry']);
 });
