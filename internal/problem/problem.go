@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,21 @@ type Problem struct {
 // New makes a problem. The detail is formatted.
 func New(status int, code, format string, args ...any) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Invalid is a question whose field cannot be used: 422, with the code invalid_ and the field's name. Of a field within another, such as steps[0].goal, the code names the outermost (invalid_steps),
+// so that codes are a known set; Field says the place. The detail is formatted.
+func Invalid(field, format string, args ...any) *Problem {
+	outer := field
+	if i := strings.IndexAny(field, ".["); i > 0 {
+		outer = field[:i]
+	}
+	return New(http.StatusUnprocessableEntity, "invalid_"+outer, format, args...).WithField(field)
+}
+
+// UnknownParameter refuses a parameter that there is none of: 422 unknown_parameter, with its name as the field. suggestion follows its name in the text, and may be empty.
+func UnknownParameter(name, suggestion string, known []string) *Problem {
+	return New(http.StatusUnprocessableEntity, "unknown_parameter", "there is no parameter %q%s; the parameters are %s", name, suggestion, strings.Join(known, ", ")).WithField(name)
 }
 
 // WithField names the field concerned.

@@ -183,18 +183,14 @@ type realtimeInput struct {
 func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, error) {
 	for name := range in.query {
 		if !slices.Contains(reportParams, name) {
-			return nil, invalid(name, "there is no parameter %q%s; the parameters are %s", name, didYouMean(name, reportParams), strings.Join(reportParams, ", "))
+			return nil, problem.UnknownParameter(clip(name), didYouMean(clip(name), reportParams), reportParams)
 		}
 	}
-	limit := 0
-	if in.Limit != "" {
-		n, err := strconv.Atoi(in.Limit)
-		if err != nil || n == 0 {
-			return nil, invalid("limit", "limit is %q, it must be a number between 1 and %d", in.Limit, maxLimit)
-		}
-		limit = n
+	limit, p := number("limit", in.Limit, 1, maxLimit, "report.limit")
+	if p != nil {
+		return nil, p
 	}
-	offset, p := wholeNumber("offset", in.Offset, maxOffset)
+	offset, p := number("offset", in.Offset, 0, maxOffset, "report.offset")
 	if p != nil {
 		return nil, p
 	}

@@ -116,7 +116,7 @@ type eventsBody struct {
 func checkNames(query url.Values, names ...string) *problem.Problem {
 	for name := range query {
 		if !slices.Contains(names, name) {
-			return invalid(name, "there is no parameter %q%s; the parameters are %s", name, didYouMean(name, names), strings.Join(names, ", "))
+			return problem.UnknownParameter(clip(name), didYouMean(clip(name), names), names)
 		}
 	}
 	return nil
@@ -126,7 +126,7 @@ func (r *Reporter) getEvents(ctx context.Context, in *eventsQuery) (*served, err
 	if p := checkNames(in.query, "from", "to", "filter", "segment", "bots", "cursor", "limit"); p != nil {
 		return nil, p
 	}
-	limit, p := wholeNumber("limit", in.Limit, maxEvents)
+	limit, p := number("limit", in.Limit, 1, maxEvents, "report.events")
 	if p != nil {
 		return nil, p
 	}
@@ -254,7 +254,7 @@ func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, err
 	if p := checkNames(in.query, "dim", "prefix", "from", "to", "filter", "bots", "limit"); p != nil {
 		return nil, p
 	}
-	limit, p := wholeNumber("limit", in.Limit, maxSuggested)
+	limit, p := number("limit", in.Limit, 1, maxSuggested, "report.values")
 	if p != nil {
 		return nil, p
 	}

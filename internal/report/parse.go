@@ -37,17 +37,17 @@ const (
 )
 
 func invalid(field, format string, args ...any) *problem.Problem {
-	return problem.New(http.StatusUnprocessableEntity, "invalid_"+field, format, args...).WithField(field)
+	return problem.Invalid(field, format, args...)
 }
 
-// wholeNumber reads a number of a URL, from 0 to max; nothing is 0.
-func wholeNumber(field, s string, most int) (int, *problem.Problem) {
+// number reads a number of a URL, from least to most, which is the limit of that name; nothing is 0.
+func number(field, s string, least, most int, limit string) (int, *problem.Problem) {
 	if s == "" {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 || n > most {
-		return 0, invalid(field, "%s is %q, it must be a number between 0 and %d", field, s, most)
+	if err != nil || n < least || n > most {
+		return 0, invalid(field, "%s is %q, it must be a number between %d and %d", field, clip(s), least, most).WithLimit(limit, int64(most))
 	}
 	return n, nil
 }

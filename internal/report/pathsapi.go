@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -111,13 +110,11 @@ func (r *Reporter) getPaths(ctx context.Context, in *pathsInput) (*served, error
 		name, text string
 		to         *int
 		most       int
-	}{{"depth", in.Depth, &a.Depth, maxDepth}, {"limit", in.Limit, &a.Limit, maxLinks}} {
-		if n.text == "" {
-			continue
-		}
-		v, err := strconv.Atoi(n.text)
-		if err != nil || v == 0 {
-			return nil, invalid(n.name, "%s is %q, it must be a number between 1 and %d", n.name, clip(n.text), n.most)
+		limit      string
+	}{{"depth", in.Depth, &a.Depth, maxDepth, "report.paths_depth"}, {"limit", in.Limit, &a.Limit, maxLinks, "report.paths_limit"}} {
+		v, p := number(n.name, n.text, 1, n.most, n.limit)
+		if p != nil {
+			return nil, p
 		}
 		*n.to = v
 	}

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -81,7 +80,7 @@ func registerRetention(api huma.API, r *Reporter) {
 func known(query url.Values, params []string) *problem.Problem {
 	for name := range query {
 		if !slices.Contains(params, name) {
-			return invalid(clip(name), "there is no parameter %q%s; the parameters are %s", clip(name), didYouMean(clip(name), params), strings.Join(params, ", "))
+			return problem.UnknownParameter(clip(name), didYouMean(clip(name), params), params)
 		}
 	}
 	return nil

@@ -148,16 +148,12 @@ type sessionsBody struct {
 func (r *Reporter) getSessions(ctx context.Context, in *sessionsQuery) (*served, error) {
 	for name := range in.query {
 		if !slices.Contains(sessionsParams, name) {
-			return nil, invalid(name, "there is no parameter %q%s; the parameters are %s", name, didYouMean(name, sessionsParams), strings.Join(sessionsParams, ", "))
+			return nil, problem.UnknownParameter(clip(name), didYouMean(clip(name), sessionsParams), sessionsParams)
 		}
 	}
-	limit := 0
-	if in.Limit != "" {
-		n, err := strconv.Atoi(in.Limit)
-		if err != nil || n == 0 {
-			return nil, invalid("limit", "limit is %q, it must be a number between 1 and %d", in.Limit, maxSessions)
-		}
-		limit = n
+	limit, p := number("limit", in.Limit, 1, maxSessions, "report.sessions")
+	if p != nil {
+		return nil, p
 	}
 	return r.listSessions(ctx, in.SiteID, ask{From: in.From, To: in.To, Filter: in.Filter, Segment: in.Segment, Bots: in.Bots, Limit: limit}, in.Cursor)
 }

@@ -109,7 +109,7 @@ func metaOf(s catalog.Saved) Meta {
 }
 
 func invalid(field, format string, args ...any) *problem.Problem {
-	return problem.New(http.StatusUnprocessableEntity, "invalid_"+field, format, args...).WithField(field)
+	return problem.Invalid(field, format, args...)
 }
 
 // principal is who asks, if the role is enough: viewers read, analysts write.
