@@ -419,6 +419,13 @@ func TestUsage(t *testing.T) {
 	if d := cmp.Diff(want, total); d != "" {
 		t.Error(d)
 	}
+	for _, at := range []string{"1d", "2026-01-01", "yesterday"} {
+		w := f.do("GET", "/api/v1/usage?from="+at, f.keys["admin"], "")
+		f.wantProblem(w, 422, "invalid_field", "from", "such as 2026-01-31T10:00:00Z")
+		if !strings.Contains(w.Body.String(), at) || strings.Contains(w.Body.String(), "2006") {
+			t.Errorf("from=%s: %s", at, w.Body)
+		}
+	}
 	if all := f.want(200, f.do("GET", "/api/v1/usage", operator, ""))["totals"].([]any); len(all) != 2 {
 		t.Errorf("the operator sees %v", all)
 	}

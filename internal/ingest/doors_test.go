@@ -278,6 +278,23 @@ func TestIngestProblems(t *testing.T) {
 }
 
 // TestSites shows how the site of an event is found with different keys.
+// TestNestedTooDeep: JSON that is nested deeper than is read at all is refused with the limit, the place and what to do, at every door.
+func TestNestedTooDeep(t *testing.T) {
+	deep := strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001)
+	const limit, advice = "deeper than 10000", "make it flatter"
+	for _, c := range []struct{ target, body, place string }{
+		{"/ingest", `[{"type":"a"},` + deep + `]`, "from byte 10013 on"},
+		{"/ingest", `[{"type":"[\"["},` + deep + `]`, "from byte 10016 on"}, // brackets in texts are none
+		{"/collect", `{"site_id":"site-1","x":` + deep + `,"events":[]}`, ""},
+		{"/collect", `{"site_id":"site-1","events":[` + deep + `]}`, ""},
+	} {
+		w := newRig(t).do("POST", c.target, c.body, acmeKey)
+		if body := w.Body.String(); w.Code != 400 || !strings.Contains(body, "malformed_json") || !strings.Contains(body, limit) || !strings.Contains(body, advice) || !strings.Contains(body, c.place) {
+			t.Errorf("%s %.40s: %d %s", c.target, c.body, w.Code, body)
+		}
+	}
+}
+
 func TestSites(t *testing.T) {
 	tests := []struct {
 		key, target, event, site, code string

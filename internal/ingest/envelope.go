@@ -67,7 +67,7 @@ func each(array []byte, f func(raw []byte) *problem.Problem) *problem.Problem {
 	case errors.As(err, &prob):
 		return prob
 	case err != nil:
-		return badRequest(malformed(err))
+		return badRequest(malformed(err, array))
 	}
 	if err := dec.Skip(); err != io.EOF {
 		return badRequest(rejectf(codeTrailing, "", "something follows the array's closing bracket: nothing was accepted"))

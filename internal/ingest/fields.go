@@ -51,7 +51,7 @@ func (e *Event) ended(err error) *reject {
 	if errors.As(err, &rej) {
 		return rej
 	}
-	return malformed(err)
+	return malformed(err, e.raw)
 }
 
 // finish is decoder.finish for an event whose type is known.
