@@ -280,7 +280,7 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 		}
 		over := !session.Start(day + 1).Add(s.cfg.Settle).After(now)
 		switch {
-		case over && s.totalled(rows) && r.version > 0 && r.totals != daily.Layout && now.Sub(r.at) >= s.cfg.Again:
+		case over && s.totalled(rows) && r.version > 0 && r.totals != daily.Layout && (r.totals != 0 || now.Sub(r.at) >= s.cfg.Again): // those of a former layout at once
 			out = append(out, day)
 		case rows == r.rows, rows < s.cfg.MinRows:
 		case r.version == 0 && over:

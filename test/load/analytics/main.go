@@ -69,6 +69,7 @@ type results struct {
 	Visit     int             `json:"events_of_a_visit"`
 	LoadRate  float64         `json:"import_events_per_second"` // until all could be seen
 	DiskGB    float64         `json:"disk_gb"`
+	Rested    float64         `json:"minutes_after_import"` // until the first question
 	Questions []answered      `json:"questions"`
 	FreshRate float64         `json:"fresh_events_per_second"`
 	FreshP50  float64         `json:"fresh_p50_ms"`
@@ -83,6 +84,7 @@ type bench struct {
 	ids    events.Counter
 	start  time.Time // of the events
 	end    time.Time
+	loaded time.Time // when all could be seen
 	res    results
 	report func(format string, args ...any)
 }
@@ -174,6 +176,7 @@ type made struct {
 	Start, End time.Time
 	Events     int64
 	LoadRate   float64
+	Loaded     time.Time // when all of them could be seen
 }
 
 // load makes the tenant and imports the events in the order of their time, or takes those of a kept directory.
@@ -190,7 +193,7 @@ func (b *bench) load(ctx context.Context, note string) (err error) {
 		if err := json.Unmarshal(text, &m); err != nil {
 			return fmt.Errorf("read %s: %w", note, err)
 		}
-		b.t, b.start, b.end, b.res.Events, b.res.LoadRate = m.Tenant, m.Start, m.End, m.Events, m.LoadRate
+		b.t, b.start, b.end, b.res.Events, b.res.LoadRate, b.loaded = m.Tenant, m.Start, m.End, m.Events, m.LoadRate, m.Loaded
 		return nil
 	}
 	if b.t, err = b.s.NewTenant(ctx, "big"); err != nil {
@@ -214,11 +217,12 @@ func (b *bench) load(ctx context.Context, note string) (err error) {
 		return err
 	}
 	b.res.Events, b.res.LoadRate = r.Accepted, float64(r.Accepted)/time.Since(began).Seconds()
+	b.loaded = time.Now().UTC().Truncate(time.Second)
 	b.report("all can be seen, %.0f a second", b.res.LoadRate)
 	if b.o.keep == "" {
 		return nil
 	}
-	text, err := json.Marshal(made{b.t, b.start, b.end, b.res.Events, b.res.LoadRate})
+	text, err := json.Marshal(made{b.t, b.start, b.end, b.res.Events, b.res.LoadRate, b.loaded})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 	"weir/test/load/drive"
 )
 
-// question is one that a dashboard asks. Its limit is a number of its own each time, so that no answer is kept.
+// question is one that a dashboard asks. Its limit is a number of its own each time, from the dashboard's 10 rows on, so that no answer is kept.
 type question struct {
 	name   string
 	budget float64 // of the p95, in milliseconds; 0: none
@@ -37,22 +37,26 @@ func (b *bench) list() []question {
 	}
 	tenMillion := 10e6 / float64(max(b.res.Events, 1)) * 7 * float64(b.o.weeks)
 	list := []question{
-		panel("tiles: pageviews, visitors, 30 days and the 30 before", "metric=pageviews,visitors&compare=previous", 30),
-		panel("tiles: sessions, bounce rate, duration, 30 days", "metric=sessions,bounce_rate,session_duration", 30),
-		panel("series by day", "metric=pageviews,visitors&interval=day", 30),
-		panel("series by hour, 24 hours", "metric=pageviews,visitors&interval=hour", 1),
-		panel("series by week, all", "metric=pageviews,visitors&interval=week", 0),
-		panel("series of sessions by day", "metric=sessions&interval=day", 30),
-		panel("top pages", "metric=pageviews,visitors&group_by=path", 30),
-		panel("top entry pages", "metric=entries,bounce_rate&group_by=entry_path", 30),
-		panel("channels", "metric=sessions,visitors&group_by=channel", 30),
-		panel("sources", "metric=visitors&group_by=referrer_host", 30),
-		panel("campaigns", "metric=visitors&group_by=utm_campaign", 30),
-		panel("countries", "metric=visitors&group_by=country", 30),
-		panel("devices", "metric=visitors&group_by=device", 30),
-		panel("browsers", "metric=visitors&group_by=browser", 30),
+		panel("the tiles of the overview", "metric=visitors,sessions,pageviews,views_per_session,bounce_rate,session_duration", 30),
+		panel("numbers and those of the 30 days before", "metric=pageviews,visitors&compare=previous", 30),
+		panel("visitors by day", "metric=visitors&interval=day&totals=false", 30),
+		panel("visitors by hour, 24 hours", "metric=visitors&interval=hour&totals=false", 1),
+		panel("visitors by week, all", "metric=visitors&interval=week&totals=false", 0),
+		panel("sessions by day", "metric=sessions&interval=day&totals=false", 30),
+		panel("top pages", "metric=pageviews&group_by=path&totals=false", 30),
+		panel("top entry pages", "metric=entries&group_by=path&totals=false", 30),
+		panel("top exit pages", "metric=exits&group_by=path&totals=false", 30),
+		panel("pages with visitors, entries and their bounce rate", "metric=pageviews,visitors,entries,bounce_rate&group_by=path&totals=false", 30),
+		panel("channels", "metric=visitors&group_by=channel&totals=false", 30),
+		panel("channels with sessions", "metric=visitors,sessions,bounce_rate&group_by=channel", 30),
+		panel("referrers", "metric=visitors&group_by=referrer_host&totals=false", 30),
+		panel("campaigns", "metric=visitors&group_by=utm_campaign&totals=false", 30),
+		panel("countries", "metric=visitors&group_by=country&totals=false", 30),
+		panel("kinds of devices", "metric=visitors&group_by=device&totals=false", 30),
+		panel("browsers", "metric=visitors&group_by=browser&totals=false", 30),
 		panel("event types", "metric=events&group_by=type", 30),
-		panel("one device's series by day", "metric=pageviews,visitors&interval=day&filter=device:mobile", 30),
+		panel("one device's visitors by day", "metric=visitors&interval=day&filter=device:mobile&totals=false", 30),
+		panel("the tiles, of one device", "metric=visitors,sessions,pageviews,views_per_session,bounce_rate,session_duration&filter=device:mobile", 30),
 		panel("a property, 7 days", "metric=events&group_by=props.plan", 7),
 		panel("revenue by day", "metric=value&interval=day&filter=type:purchase", 30),
 		{name: "real time", budget: panelBudget, path: "/realtime"},
@@ -95,7 +99,7 @@ func (q question) request(ctx context.Context, base string, start, end time.Time
 	if q.body == nil {
 		params := url.Values{}
 		if q.path != "/realtime" {
-			params = url.Values{"from": {from}, "to": {to}, "limit": {strconv.Itoa(100 + n)}}
+			params = url.Values{"from": {from}, "to": {to}, "limit": {strconv.Itoa(10 + n)}}
 		}
 		at := base + q.path + "?" + params.Encode()
 		if q.params != "" {
@@ -122,7 +126,7 @@ func (q question) request(ctx context.Context, base string, start, end time.Time
 // questions asks each question some rounds, one after the other; the first answer of each is not counted.
 func (b *bench) questions(ctx context.Context) error {
 	base := b.s.URL + "/api/v1/analytics/" + b.t.SiteID
-	n := 0
+	b.res.Rested = time.Since(b.loaded).Minutes()
 	for _, q := range b.list() {
 		if !strings.Contains(q.name, b.o.only) {
 			continue
@@ -134,8 +138,7 @@ func (b *bench) questions(ctx context.Context) error {
 			if q.path == "/realtime" {
 				time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // its answers are kept for a second
 			}
-			n++
-			req, err := q.request(ctx, base, b.start, b.end, n)
+			req, err := q.request(ctx, base, b.start, b.end, i)
 			if err != nil {
 				return err
 			}
