@@ -68,7 +68,7 @@ func (a *app) openPipeline(ctx context.Context) error {
 	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Links: a.processor, Merges: a.catalog, Streams: a.engine.Client(), Data: tenantData{a}, Cache: keptReports,
 		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Objects: a.catalog, Health: siteHealth{a.processor}, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
-		Sessions: a.stitcher,
+		Sessions: a.stitcher, Texts: func(t tenant.ID, property string) bool { return a.processor.Texts(string(t), property) },
 	}, a.log, a.reg); err != nil {
 		return err
 	}

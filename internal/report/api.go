@@ -226,6 +226,9 @@ func (r *Reporter) question(ctx context.Context, src catalog.Source, a ask) (Que
 		return q, p
 	}
 	q.Timeout = r.timeout(src.Tenant)
+	if r.deps.Texts != nil {
+		q.texts = func(property string) bool { return r.deps.Texts(src.Tenant, property) }
+	}
 	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil { // a segment may look at them
 		return q, p
 	}

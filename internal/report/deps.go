@@ -38,6 +38,9 @@ type Streams interface {
 	Query(ctx context.Context, s clickhouse.Statement) (*clickhouse.Result, error)
 }
 
+// Texts says whether no event of the tenant that can be seen has a number as the property.
+type Texts func(t tenant.ID, property string) bool
+
 // Deps are what a Reporter works with. The first four must be set.
 type Deps struct {
 	Engine    Engine
@@ -50,6 +53,7 @@ type Deps struct {
 	Sessions  SessionDays                    // nil: every tenant has the default timeout, and no day is stitched
 	Watcher   clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are
 	Data      Data                           // nil: no answer is kept, no source is strong
+	Texts     Texts                          // nil: every property may hold numbers, and both maps of properties are read
 	Cache     Cache                          // nil: no answer is kept
 	Strong    func(tenant.ID) bool           // whether a tenant's reports wait for what was acknowledged before them; nil: none
 	Masks     func(tenant.ID) []catalog.Mask // nil: no column is masked

@@ -413,6 +413,9 @@ func TestRollupEqualsRaw(t *testing.T) {
 			candidates = []rollup.Rollup{rapid.SampledFrom(rollup.All).Draw(t, "rollup")}
 		}
 		some.cfg.Rollups = candidates
+		if rapid.Bool().Draw(t, "texts are known") {
+			q.texts = func(property string) bool { return property != "value" }
+		}
 		p := choose(q, candidates, some.sizes(context.Background()))
 		if p.rollup == nil {
 			used["raw"]++

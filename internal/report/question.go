@@ -44,12 +44,13 @@ type Question struct {
 	FirstDay     int // of the week, 1 = Monday to 7 = Sunday
 	GroupBy      []Dim
 	Filters      []Filter
-	Goal         *goal         // of conversions; nil: none
-	Bots         string        // BotsExclude ("" too), BotsInclude or BotsOnly
-	Timeout      time.Duration // of sessions; 0: the default
-	Offset       int           // groups to leave out before the first
-	Limit        int           // groups, the largest by the first metric first
-	asked        *Question     // what was asked, when this is about the groups of its answer only
+	Goal         *goal                      // of conversions; nil: none
+	Bots         string                     // BotsExclude ("" too), BotsInclude or BotsOnly
+	Timeout      time.Duration              // of sessions; 0: the default
+	Offset       int                        // groups to leave out before the first
+	Limit        int                        // groups, the largest by the first metric first
+	asked        *Question                  // what was asked, when this is about the groups of its answer only
+	texts        func(property string) bool // whether no value of the property is a number; nil: that is not known
 }
 
 // Dim is what an answer is broken down by, or what a filter looks at: a column or a property.

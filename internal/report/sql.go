@@ -19,6 +19,7 @@ type statement struct {
 
 // shape names questions that differ in values only, wherever they are answered from.
 func (q Question) shape() string {
+	q.texts = nil // an answer without numbers is made in a cheaper way, and is of the same shape
 	var texts []string
 	for _, a := range q.aspects() {
 		if p := q.aspectOf(a); a == ofEvents {
@@ -314,6 +315,9 @@ func (b *builder) dim(d Dim, param string) string {
 		return d.Column
 	}
 	k := b.text(param, d.Prop)
+	if b.q.texts != nil && b.q.texts(d.Prop) {
+		return "props[" + k + "]"
+	}
 	return "multiIf(mapContains(props, " + k + "), props[" + k + "], mapContains(props_num, " + k + "), toString(props_num[" + k + "]), '')"
 }
 

@@ -21,6 +21,12 @@ func (p *Processor) PropertiesVersion(tenant string) uint64 {
 	return version
 }
 
+// Texts says whether no event of the tenant has a number as the property: it is false of a property that is not known, and while the profiles are incomplete. Of rows
+// whose insert is under way it knows nothing yet.
+func (p *Processor) Texts(tenant, property string) bool {
+	return p.profiles.Complete() && p.profiles.Texts(tenant, property)
+}
+
 // Schema returns what is known of a tenant's properties.
 func (p *Processor) Schema(tenant string) profile.Schema { return p.profiles.Schema(tenant) }
 

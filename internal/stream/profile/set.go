@@ -132,6 +132,18 @@ func (s *Set) Properties(tenant string) (list []event.Property, version uint64) 
 	return l.list, version
 }
 
+// Texts says whether the tenant's events have had the property, and never with a number as its value.
+func (s *Set) Texts(tenant, name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.tenants[tenant]
+	if p == nil {
+		return false
+	}
+	q, known := p.props[name]
+	return known && q.traits&(event.TraitInt|event.TraitFloat) == 0
+}
+
 // mergedLocked is the tenant's properties and the common ones.
 func (s *Set) mergedLocked(p *profile) []event.Property {
 	list := make([]event.Property, 0, len(p.props)+len(s.common.list))

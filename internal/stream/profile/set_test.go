@@ -185,6 +185,11 @@ func checkOracle(t *rapid.T, rows []event.Row, s *Set, id string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("kinds of %s (-want +got):\n%s", id, diff)
 	}
+	for name := range want {
+		if texts := !whole[name] && !fraction[name]; s.Texts(id, name) != texts || s.Texts("nobody", name) || s.Texts(id, name+"none") {
+			t.Fatalf("%s of %s: only texts %v, want %v", name, id, s.Texts(id, name), texts)
+		}
+	}
 	if rows, _ := s.Stored(id); rows != count {
 		t.Fatalf("%s has %d rows, want %d", id, rows, count)
 	}
