@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -83,7 +84,7 @@ func Main(ctx context.Context, p *Process) int {
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(p.Err, "weir: %v\nRun `weir --help`, or `weir COMMAND --help`, to see what there is.\n", err)
+		fmt.Fprintf(p.Err, "weir: %v\n%s", err, mended(err))
 		return exitUsage
 	}
 	if err := k.Run(); err != nil {
@@ -91,6 +92,24 @@ func Main(ctx context.Context, p *Process) int {
 		return exitError
 	}
 	return exitOK
+}
+
+// mended says what to type in place of a command line that cannot be parsed: how the command that was meant is written, and where a tenant goes that stands where none does.
+func mended(err error) string {
+	var wrong *kong.ParseError
+	if !errors.As(err, &wrong) || wrong.Context == nil || wrong.Context.Selected() == nil {
+		return "Run `weir --help`, or `weir COMMAND --help`, to see what there is.\n"
+	}
+	command := wrong.Context.Selected()
+	out := ""
+	if argument, ok := strings.CutPrefix(wrong.Error(), "unexpected argument "); ok {
+		for _, flag := range command.Flags {
+			if name, _, _ := strings.Cut(argument, ","); flag.Name == "tenant" {
+				out = fmt.Sprintf("Is %s a tenant? Then write `%s --tenant %s`.\n", name, command.FullPath(), name)
+			}
+		}
+	}
+	return out + fmt.Sprintf("It is written `weir %s`; `%s --help` says more.\n", command.Summary(), command.FullPath())
 }
 
 // report prints an error for people.
