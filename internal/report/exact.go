@@ -1,12 +1,9 @@
 package report
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
-	"time"
 
 	"weir/internal/rollup"
 )
@@ -63,44 +60,6 @@ func (b *builder) total(metric, over string) string {
 	return fmt.Sprintf("if(%s > %d, greatest(%[1]s, %[3]s), %[1]s)", all, ExactVisitors, estimate)
 }
 
-// counts asks by a plan, as often as it takes to count visitors right: once, or twice if what was large is not any more. Of a question whose numbers are all large, the sample is read only,
-// once that is known.
-func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
-	at := slices.Index(q.Metrics, Visitors)
-	if at < 0 {
-		return r.ask(ctx, t, q, p, exactly)
-	}
-	key := q.kind()
-	mode := r.large.of(key)
-	rows, overtaken, err = r.ask(ctx, t, q, p, mode)
-	if err != nil || overtaken {
-		return rows, overtaken, err
-	}
-	least := leastCount(rows, len(q.names())-len(q.Metrics)+at)
-	if mode == roughly && least < surelyMore {
-		mode = exactly
-		if rows, overtaken, err = r.ask(ctx, t, q, p, mode); err != nil || overtaken {
-			return rows, overtaken, err
-		}
-		least = leastCount(rows, len(q.names())-len(q.Metrics)+at)
-	}
-	if least >= surelyMore {
-		mode = roughly
-	}
-	r.large.set(key, mode)
-	return rows, overtaken, nil
-}
-
-// leastCount is the least number in a column, 0 if there is none; a 0 is always right and does not count.
-func leastCount(rows []Row, column int) (least uint64) {
-	for _, row := range rows {
-		if n := countOf(row.values[column]); n > 0 && (least == 0 || n < least) {
-			least = n
-		}
-	}
-	return least
-}
-
 func countOf(v any) uint64 {
 	switch x := v.(type) {
 	case json.Number:
@@ -111,17 +70,6 @@ func countOf(v any) uint64 {
 		return n
 	}
 	return 0
-}
-
-// kind names questions whose visitors are about as many: alike but for where in time the range lies.
-func (q Question) kind() [32]byte {
-	if q.asked != nil {
-		q = *q.asked
-	}
-	length := q.To.Sub(q.From)
-	q.From = time.Time{}
-	q.To = q.From.Add(length.Round(time.Minute))
-	return keyOf(q.parts()...)
 }
 
 // approximate says of which metrics the rows have numbers that are estimated, with the relative error.

@@ -69,7 +69,11 @@ SELECT 'border', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + (number
 		series.GroupBy, series.Interval = byCountry.GroupBy, Day
 		for i := range 2 {
 			for _, q := range []Question{byCountry, series} {
-				rows := ask(q, 1)
+				n := 2 // by the sample, and what is small exactly: the groups by themselves, or all of a series of groups, which then is known
+				if i == 1 && q.Interval != "" {
+					n = 1
+				}
+				rows := ask(q, n)
 				if len(rows) != len(sizes) {
 					t.Fatalf("rows %v", mustJSON2(rows))
 				}
@@ -82,8 +86,12 @@ SELECT 'border', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + (number
 		for country, n := range sizes {
 			one := q
 			one.Filters = []Filter{{Dim: Dim{Column: "country"}, Values: []string{country}}}
-			check(t, country, ask(one, 1)[0].values[0], n)
-			if known := rep.large.of(one.kind()) == roughly; known != (n >= 150_000) {
+			statements := 2
+			if n >= 150_000 {
+				statements = 1
+			}
+			check(t, country, ask(one, statements)[0].values[0], n)
+			if known := rep.large.of(one.kind()) == countRough; known != (n >= 150_000) {
 				t.Errorf("%s: known as large: %v", country, known)
 			}
 			rows := ask(one, 1)
@@ -91,9 +99,57 @@ SELECT 'border', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + (number
 			if approx := one.approximate(rows...); (approx != nil) != (n > ExactVisitors) {
 				t.Errorf("%s: approximate %v", country, approx)
 			}
-			rep.large.set(one.kind(), roughly) // a hint that is wrong
+			rep.large.set(one.kind(), countRough) // a hint that is wrong
 			if n < ExactVisitors {
 				check(t, country+" misled", ask(one, 2)[0].values[0], n)
+			}
+			rep.large.set(one.kind(), countExact) // the other way round
+			check(t, country+" misled", ask(one, 1)[0].values[0], n)
+		}
+		for _, c := range []struct {
+			offset, limit int
+			want          string
+		}{{0, 1, "DD"}, {0, 2, "DD CC"}, {1, 2, "CC BB"}, {2, 2, "BB AA"}, {3, 9, "AA EE"}, {4, 1, "EE"}, {5, 1, ""}} { // groups change places when they are counted again
+			some := byCountry
+			some.Offset, some.Limit = c.offset, c.limit
+			var got []string
+			for _, row := range ask(some, 2) {
+				got = append(got, row.values[0].(string))
+				check(t, fmt.Sprint(c), row.values[1], sizes[row.values[0].(string)])
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%d groups behind %d: %v, want %s", c.limit, c.offset, got, c.want)
+			}
+		}
+	}
+}
+
+// TestVisitorsByDay counts visitors of days of which few are small: these are counted again, by themselves where they lie in two stretches.
+func TestVisitorsByDay(t *testing.T) {
+	c := testkit.Engine(t)
+	sizes := []int{150_000, 50, 0, 99_999, 120_000, 150_000, 1, 130_000, 3} // the first day's are those of its second half
+	from := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for i, n := range sizes {
+		testkit.Exec(t, c, fmt.Sprintf("INSERT INTO weir.events (tenant, site_id, ts, type, client_id, _writer, _seq) SELECT 'bydays', 'site', toDateTime64('2026-03-%02d 12:00:00', 3, 'UTC') + number %% 40000, 'pageview', concat('c', toString(number)), 1, 1 FROM numbers(%d)", i+1, n))
+	}
+	e := &tallied{Engine: c}
+	for _, x := range []struct{ days, statements, again int }{{5, 2, 2}, {7, 3, 3}, {9, 2, 1}} { // one stretch, two, three
+		rep := newReporter(t, e, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+		q := Question{Tenant: "bydays", Site: "site", Metrics: []string{Events, Visitors}, Interval: Day, From: from, To: from.AddDate(0, 0, x.days).Add(-time.Hour), Location: time.UTC, FirstDay: 1, Limit: 10}
+		for _, statements := range []int{x.statements, x.again} {
+			before := e.n
+			rows, err := rep.Answer(context.Background(), q)
+			if err != nil || len(rows) != x.days+1 {
+				t.Fatalf("%d rows, %v", len(rows), err)
+			}
+			if e.n-before != statements {
+				t.Errorf("%d days: %d statements, want %d", x.days, e.n-before, statements)
+			}
+			for i, n := range sizes[:x.days] {
+				events, visitors := countOf(rows[i].values[1]), countOf(rows[i].values[2])
+				if events != uint64(n) || n <= ExactVisitors && visitors != uint64(n) || math.Abs(float64(visitors)/float64(max(n, 1))-1) > 2*visitorsError && n > 0 {
+					t.Errorf("%v: %d events, %d visitors, want %d", rows[i].values[0], events, visitors, n)
+				}
 			}
 		}
 	}

@@ -2,30 +2,39 @@ package report
 
 import "sync"
 
-// maxLarge bounds the questions whose way of counting is remembered.
+// hint is how the visitors of a question are counted.
+type hint int
+
+const (
+	countRough hint = iota // by the sample, and then what is small exactly; what nothing is known of is counted so
+	countExact             // exactly at once: no number was large
+	countAll               // the same, for what is small cannot be told apart in a cheaper way
+)
+
+// maxLarge bounds the questions of which it is remembered.
 const maxLarge = 4096
 
-// large remembers how the visitors of a question were last counted. It is a hint: a wrong one costs a statement.
+// large remembers how the visitors of a question are counted best. It is a hint: a wrong one costs a statement.
 type large struct {
-	mu   sync.Mutex
-	mode map[[32]byte]precision // those that are not exactly
+	mu    sync.Mutex
+	hints map[[32]byte]hint // those that are not countRough
 }
 
-func (l *large) of(key [32]byte) precision {
+func (l *large) of(key [32]byte) hint {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mode[key]
+	return l.hints[key]
 }
 
-func (l *large) set(key [32]byte, mode precision) {
+func (l *large) set(key [32]byte, how hint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if mode == exactly {
-		delete(l.mode, key)
+	if how == countRough {
+		delete(l.hints, key)
 		return
 	}
-	if l.mode == nil || len(l.mode) >= maxLarge {
-		l.mode = map[[32]byte]precision{}
+	if l.hints == nil || len(l.hints) >= maxLarge {
+		l.hints = map[[32]byte]hint{}
 	}
-	l.mode[key] = mode
+	l.hints[key] = how
 }

@@ -247,10 +247,15 @@ func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c prec
 	if err != nil {
 		return nil, false, err
 	}
-	if q.Interval != "" && len(q.GroupBy) == 0 {
-		rows = q.fill(rows)
-	}
 	return rows, overtaken, nil
+}
+
+// filled are the rows with the intervals in which nothing happened, where there is one row for each.
+func (q Question) filled(rows []Row) []Row {
+	if q.Interval != "" && len(q.GroupBy) == 0 && rows != nil {
+		return q.fill(rows)
+	}
+	return rows
 }
 
 // names are the columns of an answer.

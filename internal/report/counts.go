@@ -1,0 +1,203 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// counts asks by a plan. Visitors are first counted by the sample, an eighth of what there is to read; rows that are not surely above ExactVisitors are asked for
+// again and exactly, by themselves where that can be. Of questions that are known to have no large number all is read at once.
+func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
+	at := slices.Index(q.Metrics, Visitors)
+	if at < 0 {
+		rows, overtaken, err = r.ask(ctx, t, q, p, exactly)
+		return q.filled(rows), overtaken, err
+	}
+	key := q.kind()
+	how := r.large.of(key)
+	if how == countRough {
+		rough, overtaken, err := r.ask(ctx, t, q.widened(), p, roughly)
+		if err != nil || overtaken {
+			return nil, overtaken, err
+		}
+		c := sampled{q: q, rows: rough, column: len(q.names()) - len(q.Metrics) + at}
+		parts, ok := c.parts()
+		if ok {
+			r.large.set(key, c.hint())
+			for _, part := range parts {
+				again, overtaken, err := r.ask(ctx, t, part, r.planAgain(part, p), exactly)
+				if err != nil || overtaken {
+					return nil, overtaken, err
+				}
+				c.replace(again)
+			}
+			return q.filled(c.cut()), false, nil
+		}
+		if how = c.hint(); how == countRough {
+			how = countAll // else what is large among them would be read twice each time
+		}
+	}
+	if rows, overtaken, err = r.ask(ctx, t, q, p, exactly); err != nil || overtaken {
+		return nil, overtaken, err
+	}
+	if how == countExact {
+		c := sampled{q: q, rows: rows, column: len(q.names()) - len(q.Metrics) + at}
+		how = c.hint()
+	}
+	r.large.set(key, how)
+	return q.filled(rows), false, nil
+}
+
+// planAgain is the plan for a part of the question that p is for.
+func (r *Reporter) planAgain(part Question, p plan) plan {
+	next := r.planned(part, plan{rollup: p.rollup})
+	if p.rollup != nil {
+		next.positions = r.deps.Positions.Positions(p.rollup.Name)
+	}
+	return next
+}
+
+// widest is how many groups are looked at when visitors decide which are shown.
+const widest = 1000
+
+// orders says whether a question's groups are ranked by a number of visitors that may have to be counted again.
+func (q Question) orders() bool {
+	return len(q.GroupBy) == 1 && q.Interval == "" && q.Metrics[0] == Visitors
+}
+
+// widened is the question with all groups that may be shown.
+func (q Question) widened() Question {
+	if q.orders() && q.Offset+q.Limit < widest {
+		q.Offset, q.Limit = 0, widest
+	}
+	return q
+}
+
+// sampled is an answer by the sample.
+type sampled struct {
+	q      Question
+	rows   []Row
+	column int // of the visitors
+}
+
+func (c *sampled) small(row Row) bool { return countOf(row.values[c.column]) < surelyMore }
+
+// hint says how a question like this is to be counted: roughly if it has a large number.
+func (c *sampled) hint() hint {
+	if slices.ContainsFunc(c.rows, func(row Row) bool { return !c.small(row) }) {
+		return countRough
+	}
+	return countExact
+}
+
+// maxStretches is how many stretches of small intervals are asked for by themselves.
+const maxStretches = 2
+
+// parts are the questions about the rows that must be counted exactly; ok is false if that is better done for all at once.
+func (c *sampled) parts() (parts []Question, ok bool) {
+	var few []Row
+	for _, row := range c.rows {
+		if c.small(row) {
+			few = append(few, row)
+		}
+	}
+	q := c.q
+	switch {
+	case len(few) == 0:
+		return nil, true
+	case len(few) == len(c.rows):
+		return nil, false
+	case q.Interval != "" && len(q.GroupBy) == 0:
+		return c.stretches(few)
+	case len(q.GroupBy) != 1 || q.Interval != "" || q.orders() && len(c.rows) >= widest:
+		return nil, false
+	}
+	f := Filter{Dim: q.GroupBy[0]}
+	for _, row := range few {
+		v, isText := row.values[0].(string)
+		if !isText {
+			return nil, false
+		}
+		f.Values = append(f.Values, v)
+	}
+	q.Filters = append(slices.Clone(q.Filters), f)
+	q.Offset, q.Limit = 0, len(few)
+	return []Question{q}, true
+}
+
+// stretches are the parts of the range in which the few lie.
+func (c *sampled) stretches(few []Row) (parts []Question, ok bool) {
+	small, large := map[any]bool{}, map[any]bool{}
+	for _, row := range few {
+		small[row.values[0]] = true
+	}
+	for _, row := range c.rows {
+		large[row.values[0]] = !small[row.values[0]]
+	}
+	found, open := 0, false
+	for at := c.q.bucketStart(c.q.From); at.Before(c.q.To); at = c.q.nextBucket(at) {
+		name := any(c.q.bucketName(at))
+		switch {
+		case large[name]:
+			open = false
+		case small[name]:
+			found++
+			if !open {
+				part := c.q
+				if part.From.Before(at) {
+					part.From = at
+				}
+				parts, open = append(parts, part), true
+			}
+			if end := c.q.nextBucket(at); end.Before(c.q.To) {
+				parts[len(parts)-1].To = end
+			} else {
+				parts[len(parts)-1].To = c.q.To
+			}
+		}
+	}
+	return parts, found == len(few) && len(parts) <= maxStretches
+}
+
+// replace takes the visitors of rows that were counted again.
+func (c *sampled) replace(again []Row) {
+	keys := c.column - slices.Index(c.q.Metrics, Visitors)
+	for _, row := range again {
+		for i := range c.rows {
+			if slices.Equal(c.rows[i].values[:keys], row.values[:keys]) {
+				c.rows[i].values[c.column] = row.values[c.column]
+			}
+		}
+	}
+}
+
+// cut are the rows that were asked for, in their order.
+func (c *sampled) cut() []Row {
+	if !c.q.orders() {
+		return c.rows
+	}
+	slices.SortStableFunc(c.rows, func(a, b Row) int {
+		nameA, _ := a.values[0].(string)
+		nameB, _ := b.values[0].(string)
+		return cmp.Or(cmp.Compare(countOf(b.values[c.column]), countOf(a.values[c.column])), cmp.Compare(nameA, nameB))
+	})
+	if c.q.Offset+c.q.Limit >= widest {
+		return c.rows // it was not widened
+	}
+	from := min(c.q.Offset, len(c.rows))
+	return c.rows[from:min(from+c.q.Limit, len(c.rows))]
+}
+
+// kind names questions whose visitors are about as many: alike but for where in time the range lies, how many groups are shown, and about how long it is.
+func (q Question) kind() [32]byte {
+	if q.asked != nil {
+		q = *q.asked
+	}
+	length := time.Hour << bits.Len64(uint64(q.To.Sub(q.From)/time.Hour))
+	q.From, q.Offset, q.Limit = time.Time{}, 0, 0
+	q.To = q.From.Add(length)
+	return keyOf(q.parts()...)
+}
