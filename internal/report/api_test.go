@@ -85,8 +85,11 @@ func TestReportAnswers(t *testing.T) {
 			t.Errorf("%s %s: %d\n%s\nwant\n%s", r.method, r.target, status, got, want)
 		}
 	}
-	for _, st := range e.got[1:] {
-		if diff := cmp.Diff(e.got[0], st); diff != "" {
+	if len(e.got) != 1+len(requests) { // the first one is asked by the sample too, before it is known that the numbers are small
+		t.Fatalf("%d statements", len(e.got))
+	}
+	for _, st := range e.got[2:] {
+		if diff := cmp.Diff(e.got[1], st); diff != "" {
 			t.Errorf("two forms of one question differ: %s", diff)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"weir/internal/catalog"
@@ -64,6 +65,7 @@ type served struct {
 
 // tally adds up what the statements of one question used.
 type tally struct {
+	mu     sync.Mutex
 	cpu    time.Duration
 	memory float64 // byte-seconds
 	peak   uint64
@@ -72,6 +74,8 @@ type tally struct {
 }
 
 func (t *tally) add(s clickhouse.Summary) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.cpu += s.CPU
 	t.memory += float64(s.PeakMemory) * s.Elapsed.Seconds()
 	t.peak = max(t.peak, s.PeakMemory)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
 	"weir/internal/session"
@@ -167,11 +169,15 @@ func checkDim(field, metric string, a aspect, d Dim) *problem.Problem {
 	return invalid(field, "%s is no column of sessions, which %s counts; these are %s", d.Name(), metric, strings.Join(names, ", "))
 }
 
-// answer answers a question. Metrics of events and of sessions are asked for one after the other; the first metric decides which groups there are.
+// answer answers a question. Its parts, those of events and of sessions, are asked for at once where there are no groups; else one after the other, for the first
+// metric decides which groups there are.
 func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, error) {
 	aspects := q.aspects()
 	if len(aspects) == 0 {
 		aspects = []aspect{ofEvents}
+	}
+	if len(aspects) > 1 && len(q.GroupBy) == 0 {
+		return r.answerAtOnce(ctx, t, q, aspects)
 	}
 	first, err := r.answerPart(ctx, t, q.aspectOf(aspects[0]), aspects[0])
 	if err != nil || len(aspects) == 1 {
@@ -189,6 +195,26 @@ func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, err
 			return nil, err
 		}
 		m.add(p, rows, false)
+	}
+	return m.rows(), nil
+}
+
+// answerAtOnce asks for all parts of a question without groups at the same time.
+func (r *Reporter) answerAtOnce(ctx context.Context, t *tally, q Question, aspects []aspect) ([]Row, error) {
+	answers := make([][]Row, len(aspects))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, a := range aspects {
+		g.Go(func() (err error) {
+			answers[i], err = r.answerPart(ctx, t, q.aspectOf(a), a)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	m := newMerger(q)
+	for i, a := range aspects {
+		m.add(q.aspectOf(a), answers[i], i == 0)
 	}
 	return m.rows(), nil
 }
