@@ -260,6 +260,53 @@ func TestHistories(t *testing.T) {
 	}
 }
 
+// TestToday: the current day of who asks is stitched again some minutes after it got rows, and later if that takes long.
+func TestToday(t *testing.T) {
+	h := newHistory(t, "asks")
+	event := func(i int) made {
+		return made{Site: "s", At: h.now.Truncate(24 * time.Hour).Add(time.Duration(i) * time.Minute), Type: "pageview", Client: fmt.Sprint("c", i%7), Offset: i}
+	}
+	var first []made
+	for i := range 100 {
+		first = append(first, event(i))
+	}
+	h.commit(1, first...)
+	h.check("of events")
+	version := func(what string) (version uint64, stale bool) {
+		t.Helper()
+		h.pass()
+		days := h.check(what)
+		if len(days) != 1 {
+			t.Fatalf("%s: %+v", what, days)
+		}
+		return days[0].Version, days[0].Stale
+	}
+	one, stale := version("first")
+	if stale {
+		t.Error("it is stale at once")
+	}
+	h.commit(1, event(100))
+	if v, stale := version("at once"); v != one || !stale {
+		t.Errorf("it is stitched again at once: version %d, then %d", one, v)
+	}
+	h.now = h.now.Add(5 * time.Minute)
+	h.meant = func() { h.now = h.now.Add(time.Minute) } // so long it takes
+	two, stale := version("five minutes later")
+	if two == one || stale {
+		t.Errorf("five minutes later: version %d, then %d, stale %v", one, two, stale)
+	}
+	h.meant = nil
+	h.commit(1, event(101))
+	h.now = h.now.Add(10 * time.Minute)
+	if v, _ := version("while it took a minute"); v != two {
+		t.Error("it is stitched more often than a twentieth of the time")
+	}
+	h.now = h.now.Add(10 * time.Minute)
+	if v, stale := version("20 minutes later"); v == two || stale {
+		t.Error("it is not stitched after 20 minutes")
+	}
+}
+
 // TestCrashes kills the stitcher between its steps: readers see the old version or the new one, and what is left is removed.
 func TestCrashes(t *testing.T) {
 	h := newHistory(t, "crashes")

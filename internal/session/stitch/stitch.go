@@ -47,15 +47,16 @@ type Config struct {
 	MinTotals uint64
 	// Grace is how long an old version is kept for those who have just begun to read it; 15 min. Orphans is how often versions that nobody knows are looked for; 6 h.
 	Grace, Orphans time.Duration
-	// Asked is how long a tenant's current day is kept stitched after somebody has asked for its sessions; 1 h.
-	Asked time.Duration
+	// Asked is how long a tenant's current day is kept stitched after somebody has asked for its sessions; 1 h. Meanwhile it is stitched again when it has grown by half, and every
+	// Fresh, 5 min, if it got anything, but not before 20 times as long have passed as it took.
+	Asked, Fresh time.Duration
 }
 
 func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		at  *time.Duration
 		def time.Duration
-	}{{&c.Every, time.Minute}, {&c.Settle, 10 * time.Minute}, {&c.Again, time.Hour}, {&c.Grace, 15 * time.Minute}, {&c.Orphans, 6 * time.Hour}, {&c.Asked, time.Hour}} {
+	}{{&c.Every, time.Minute}, {&c.Settle, 10 * time.Minute}, {&c.Again, time.Hour}, {&c.Grace, 15 * time.Minute}, {&c.Orphans, 6 * time.Hour}, {&c.Asked, time.Hour}, {&c.Fresh, 5 * time.Minute}} {
 		if *d.at == 0 {
 			*d.at = d.def
 		}
@@ -104,6 +105,7 @@ type Stitcher struct {
 type known struct {
 	days  []record // in order
 	asked time.Time
+	took  time.Duration // to stitch a day the last time
 }
 
 // record is a stitched day.
@@ -258,6 +260,9 @@ const (
 // grown says whether there is half as much again as there was: whoever works at each such time has worked on three times all there is at most.
 func grown(rows, was uint64) bool { return (rows-min(rows, was))*3 >= rows }
 
+// idle is how many times as long as it takes to stitch the current day passes until it is stitched again.
+const idle = 20
+
 // due are the tenant's days that are to be stitched now, the latest first.
 func (s *Stitcher) due(t tenant.ID) []int32 {
 	now := s.now()
@@ -265,8 +270,9 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 	s.mu.Lock()
 	var days []record
 	var asked time.Time
+	var took time.Duration
 	if k := s.tenants[t]; k != nil {
-		days, asked = slices.Clone(k.days), k.asked
+		days, asked, took = slices.Clone(k.days), k.asked, k.took
 	}
 	s.mu.Unlock()
 	var out []int32
@@ -289,7 +295,7 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 			if now.Sub(r.at) >= s.cfg.Again || grown(rows, r.rows) { // an import, say
 				out = append(out, day)
 			}
-		case now.Sub(asked) < s.cfg.Asked && rows >= 100*s.cfg.MinRows && grown(rows, r.rows):
+		case now.Sub(asked) < s.cfg.Asked && rows >= 100*s.cfg.MinRows && (grown(rows, r.rows) || now.Sub(r.at) >= max(s.cfg.Fresh, idle*took)):
 			out = append(out, day)
 		}
 	})

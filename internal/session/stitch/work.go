@@ -67,7 +67,7 @@ func (s *Stitcher) stitch(ctx context.Context, t tenant.ID, day int32) error {
 	s.metrics.stitched.Inc()
 	s.metrics.rows.Add(float64(r.rows))
 	s.metrics.seconds.Observe(time.Since(begin).Seconds())
-	s.put(t, r)
+	s.put(t, r, s.now().Sub(r.at))
 	return nil
 }
 
@@ -99,8 +99,8 @@ func (s *Stitcher) total(ctx context.Context, t tenant.ID, r *record) error {
 	return nil
 }
 
-// put makes a stored record the one that readers get.
-func (s *Stitcher) put(t tenant.ID, r record) {
+// put makes a stored record the one that readers get. took is how long it took to make.
+func (s *Stitcher) put(t tenant.ID, r record, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.tenants[t]
@@ -108,6 +108,7 @@ func (s *Stitcher) put(t tenant.ID, r record) {
 		k = &known{}
 		s.tenants[t] = k
 	}
+	k.took = took
 	at, found := slices.BinarySearchFunc(k.days, r.day, compareDay)
 	if found {
 		s.old = append(s.old, retired{r.day, k.days[at].version, s.now()})
