@@ -46,7 +46,7 @@ func (b *bench) list() []question {
 		panel("top pages", "metric=pageviews&group_by=path&totals=false", 30),
 		panel("top entry pages", "metric=entries&group_by=path&totals=false", 30),
 		panel("top exit pages", "metric=exits&group_by=path&totals=false", 30),
-		panel("pages with visitors, entries and their bounce rate", "metric=pageviews,visitors,entries,bounce_rate&group_by=path&totals=false", 30),
+		panel("pages with visitors and entries", "metric=pageviews,visitors,entries&group_by=path&totals=false", 30),
 		panel("channels", "metric=visitors&group_by=channel&totals=false", 30),
 		panel("channels with sessions", "metric=visitors,sessions,bounce_rate&group_by=channel", 30),
 		panel("referrers", "metric=visitors&group_by=referrer_host&totals=false", 30),
