@@ -179,6 +179,9 @@ type made struct {
 	Loaded     time.Time // when all of them could be seen
 }
 
+// afterStart is how long a server that was started with old data is left alone: it looks for what a crash may have left then.
+const afterStart = time.Minute
+
 // load makes the tenant and imports the events in the order of their time, or takes those of a kept directory.
 func (b *bench) load(ctx context.Context, note string) (err error) {
 	defer func() {
@@ -194,6 +197,7 @@ func (b *bench) load(ctx context.Context, note string) (err error) {
 			return fmt.Errorf("read %s: %w", note, err)
 		}
 		b.t, b.start, b.end, b.res.Events, b.res.LoadRate, b.loaded = m.Tenant, m.Start, m.End, m.Events, m.LoadRate, m.Loaded
+		time.Sleep(afterStart)
 		return nil
 	}
 	if b.t, err = b.s.NewTenant(ctx, "big"); err != nil {
