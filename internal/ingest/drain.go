@@ -53,7 +53,7 @@ func (h *Handler) unread(r *http.Request, prob *problem.Problem, body reading) (
 		return true, false
 	case r.ContentLength > int64(h.cfg.MaxBodyBytes)+drainBeyond:
 		return true, false // it would not end
-	case r.ContentLength > drainLeft:
+	case r.ContentLength >= drainLeft:
 		return true, true
 	case r.ContentLength < 0: // in chunks: what net/http would do, which is to look whether it is short
 		if n, err := io.CopyN(io.Discard, r.Body, drainLeft); err == nil && n == drainLeft {

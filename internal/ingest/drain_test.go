@@ -217,7 +217,8 @@ func TestDrainsAreBounded(t *testing.T) {
 	if resp, text := w.answer(); resp.StatusCode != 413 || !w.ended() {
 		t.Errorf("a body is read without an end of time; %d %s", resp.StatusCode, text)
 	}
-	r.drains.all = time.Hour
+	r = newRig(t)
+	r.drains.pace, r.drains.all = time.Hour, time.Hour
 	w = newWire(t, r)
 	w.send(headOf("/ingest", acmeKey, "Transfer-Encoding: chunked"), nil)
 	var err error

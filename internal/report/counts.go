@@ -112,7 +112,9 @@ func (c *sampled) parts() (parts []Question, ok bool) {
 		return nil, false
 	case q.Interval != "" && len(q.GroupBy) == 0:
 		return c.stretches(few)
-	case len(q.GroupBy) != 1 || q.Interval != "" || q.orders() && len(c.rows) >= widest:
+	case len(q.GroupBy) != 1 || q.Interval != "" || len(few) > widest:
+		return nil, false
+	case q.orders() && (len(c.rows) >= widest || q.Offset+q.Limit >= widest && len(c.rows) >= q.Limit): // there may be more groups, which the sample cannot rank
 		return nil, false
 	}
 	f := Filter{Dim: q.GroupBy[0]}

@@ -298,7 +298,7 @@ func lines(q Question, rows []Row) []string {
 }
 
 func drawQuestion(t *rapid.T) Question {
-	zone := rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"}).Draw(t, "zone")
+	zone := rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "America/Havana", "Australia/Lord_Howe"}).Draw(t, "zone")
 	loc, err := time.LoadLocation(zone)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ const (
 )
 
 // maxLarge bounds the questions of which it is remembered.
-const maxLarge = 4096
+const maxLarge = 16384
 
 // large remembers how the visitors of a question are counted best. It is a hint: a wrong one costs a statement.
 type large struct {
@@ -33,8 +33,14 @@ func (l *large) set(key [32]byte, how hint) {
 		delete(l.hints, key)
 		return
 	}
-	if l.hints == nil || len(l.hints) >= maxLarge {
+	if l.hints == nil {
 		l.hints = map[[32]byte]hint{}
+	}
+	if _, known := l.hints[key]; !known && len(l.hints) >= maxLarge {
+		for some := range l.hints {
+			delete(l.hints, some)
+			break
+		}
 	}
 	l.hints[key] = how
 }

@@ -297,8 +297,12 @@ func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.T
 	if err == nil {
 		t = t.Truncate(time.Millisecond)
 	} else if t, err = time.ParseInLocation("2006-01-02T15:04:05", s, loc); err != nil {
-		if t, err = time.ParseInLocation(time.DateOnly, s, loc); err == nil && field == "to" {
-			t = t.AddDate(0, 0, 1)
+		if t, err = time.Parse(time.DateOnly, s); err == nil {
+			y, m, d := t.Date()
+			if field == "to" {
+				d++
+			}
+			t = dayStart(y, m, d, loc)
 		}
 	}
 	if err != nil {

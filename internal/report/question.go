@@ -142,7 +142,16 @@ func (q Question) bucketStart(t time.Time) time.Time {
 	case Month:
 		d = 1
 	}
-	return time.Date(y, m, d, 0, 0, 0, 0, q.Location)
+	return dayStart(y, m, d, q.Location)
+}
+
+// dayStart is when a date begins: where the clock is put forward at midnight, at that moment. time.Date may answer with the last hour of the day before then.
+func dayStart(y int, m time.Month, d int, loc *time.Location) time.Time {
+	t := time.Date(y, m, d, 0, 0, 0, 0, loc)
+	if t.Day() != time.Date(y, m, d, 12, 0, 0, 0, loc).Day() {
+		_, t = t.ZoneBounds()
+	}
+	return t
 }
 
 func isoWeekday(t time.Time) int {
@@ -168,7 +177,7 @@ func (q Question) nextBucket(t time.Time) time.Time {
 	case Month:
 		m++
 	}
-	return time.Date(y, m, d, 0, 0, 0, 0, q.Location)
+	return dayStart(y, m, d, q.Location)
 }
 
 // bucketName writes the start of an interval: a date for a day and longer, else a time with the zone's offset.
@@ -192,14 +201,20 @@ func (q Question) previous() Question {
 	}
 	days := calendarDays(f, t)
 	if midnight(t) {
-		p.From = f.AddDate(0, 0, -days)
+		p.From = daysBefore(f, days)
 		return p
 	}
 	// Where the clock is put forward at midnight a range of minutes may have no counterpart.
-	if from, to := f.AddDate(0, 0, -days-1), t.AddDate(0, 0, -days-1); from.Before(to) && !to.After(f) {
+	if from, to := daysBefore(f, days+1), t.AddDate(0, 0, -days-1); from.Before(to) && !to.After(f) {
 		p.From, p.To = from, to
 	}
 	return p
+}
+
+// daysBefore is when the day began that was so many days before that of t.
+func daysBefore(t time.Time, days int) time.Time {
+	y, m, d := t.Date()
+	return dayStart(y, m, d-days, t.Location())
 }
 
 // calendarDays is how many days lie between the dates of two times.
@@ -213,7 +228,7 @@ func calendarDays(from, to time.Time) int {
 
 func midnight(t time.Time) bool {
 	y, m, d := t.Date()
-	return t.Equal(time.Date(y, m, d, 0, 0, 0, 0, t.Location()))
+	return t.Equal(dayStart(y, m, d, t.Location()))
 }
 
 // wholeOffsets says whether the zone's offset from UTC is a multiple of step during all of [from, to).

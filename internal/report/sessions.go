@@ -203,6 +203,7 @@ func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, err
 func (r *Reporter) answerAtOnce(ctx context.Context, t *tally, q Question, aspects []aspect) ([]Row, error) {
 	answers := make([][]Row, len(aspects))
 	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(2) // statements of one question, of which the engine has places for few
 	for i, a := range aspects {
 		g.Go(func() (err error) {
 			answers[i], err = r.answerPart(ctx, t, q.aspectOf(a), a)

@@ -45,8 +45,8 @@ func drawSessionQuestion(t *rapid.T) Question {
 	return q
 }
 
-// TestSessionTotalsEqual asks random questions about sessions, over days with totals, stale ones too, and over the same events without anything stitched: the answers are the same.
-func TestSessionTotalsEqual(t *testing.T) {
+// TestSessionTotalsEqualEvents asks random questions about sessions, over days with totals, stale ones too, and over the same events without anything stitched: the answers are the same.
+func TestSessionTotalsEqualEvents(t *testing.T) {
 	w, raw := newSessionWorld(t), newSessionWorld(t).r
 	raw.deps.Sessions = someDays{timeout: session.DefaultTimeout}
 	days := w.r.deps.Sessions.(someDays).days

@@ -132,7 +132,7 @@ func (s *Set) Properties(tenant string) (list []event.Property, version uint64) 
 	return l.list, version
 }
 
-// Texts says whether the tenant's events have had the property, and never with a number as its value.
+// Texts says whether the tenant's events have had the property, and never with a number as its value. It is false where names were left out: these may have been its numbers.
 func (s *Set) Texts(tenant, name string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -141,7 +141,7 @@ func (s *Set) Texts(tenant, name string) bool {
 		return false
 	}
 	q, known := p.props[name]
-	return known && q.traits&(event.TraitInt|event.TraitFloat) == 0
+	return known && p.left.Values == 0 && q.traits&(event.TraitInt|event.TraitFloat) == 0
 }
 
 // mergedLocked is the tenant's properties and the common ones.

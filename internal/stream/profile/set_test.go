@@ -226,6 +226,9 @@ func TestNameLimit(t *testing.T) {
 		if k.Names != MaxNames+1 || k.LeftOut != 101 || len(k.Examples) != maxExamples || k.Examples[0] != name(MaxNames) {
 			t.Errorf("%d names, %d values left out, such as %v", k.Names, k.LeftOut, k.Examples)
 		}
+		if k.Names > 0 && s.Texts("a", k.Properties[0].Name) {
+			t.Error("of names beyond the limit nobody knows what they were, and one is said to be of texts only")
+		}
 		if list, _ := s.Properties("a"); len(list) != MaxNames+1 || list[0] != (event.Property{Name: "common", Kind: event.PropString}) {
 			t.Errorf("%d properties, first %v", len(list), list[0])
 		}

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestMidnights: where the clock is put forward at midnight, days, weeks and months begin at the first moment that there is, and follow each other.
+func TestMidnights(t *testing.T) {
+	for zone, gap := range map[string]string{"America/Santiago": "2026-09-06", "America/Havana": "2026-03-08", "Atlantic/Azores": "2026-03-29", "Africa/Cairo": "2026-04-24", "Europe/Berlin": "2026-03-29"} {
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		day, err := time.Parse(time.DateOnly, gap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		date := func(days int) string { return day.AddDate(0, 0, days).Format(time.DateOnly) }
+		parse := func(field, s string) time.Time {
+			at, p := parseTime(field, s, day, day, loc)
+			if p != nil {
+				t.Fatal(p)
+			}
+			return at
+		}
+		q := Question{From: parse("from", date(-5)), To: parse("to", date(4)), Interval: Day, Location: loc, FirstDay: 7, Metrics: []string{Events}}
+		var want []string
+		for i := -5; i <= 4; i++ {
+			want = append(want, date(i))
+		}
+		if got := q.buckets(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: days %v, want %v", zone, got, want)
+		}
+		if ends := q.ends(); !ends[date(-1)].Equal(q.bucketStart(day.Add(12*time.Hour))) || len(ends) != 10 {
+			t.Errorf("%s: the day before ends at %v, of %d", zone, ends[date(-1)], len(ends))
+		}
+		if from, before := parse("from", gap), parse("to", date(-1)); !from.Equal(before) || from.In(loc).Format(time.DateOnly) != gap || from.Add(-1).In(loc).Format(time.DateOnly) == gap {
+			t.Errorf("%s: the day begins at %v, the one before ends at %v", zone, from, before)
+		}
+		for _, interval := range []string{Week, Month} {
+			q.Interval, q.From, q.To = interval, day.AddDate(0, -2, 0), day.AddDate(0, 2, 0)
+			last := time.Time{}
+			for at := q.bucketStart(q.From); at.Before(q.To); at = q.nextBucket(at) {
+				if !at.After(last) || interval == Week && at.Weekday() != time.Sunday || interval == Month && at.Day() != 1 || !at.Equal(q.bucketStart(at)) {
+					t.Fatalf("%s: the %s of %v comes after that of %v", zone, interval, at, last)
+				}
+				last = at
+			}
+		}
+		whole := Question{From: parse("from", gap), To: parse("to", date(1)), Location: loc}
+		if p := whole.previous(); !p.To.Equal(whole.From) || !p.From.Equal(parse("from", date(-2))) {
+			t.Errorf("%s: two days from %s on are compared with %v to %v", zone, gap, p.From, p.To)
+		}
+		later := Question{From: parse("from", date(2)), To: parse("to", date(3)), Location: loc}
+		if p := later.previous(); !p.From.Equal(whole.From) {
+			t.Errorf("%s: two days after it are compared with %v to %v", zone, p.From, p.To)
+		}
+	}
+}
+
+// TestPartsOfManyGroups: where there may be more groups than are known, the sample does not rank small ones.
+func TestPartsOfManyGroups(t *testing.T) {
+	answer := func(rows, large int) (list []Row) {
+		for i := range rows {
+			n := "8"
+			if i < large {
+				n = "200000"
+			}
+			list = append(list, Row{[]string{"path", Visitors}, []any{fmt.Sprint(i), n}})
+		}
+		return list
+	}
+	for _, c := range []struct {
+		offset, limit, rows, large int
+		metrics                    []string
+		parts                      int
+		ok                         bool
+	}{
+		{0, 10, 12, 10, []string{Visitors}, 1, true},
+		{0, 10, widest, 10, []string{Visitors}, 0, false}, // there are more
+		{0, 10, widest, widest, []string{Visitors}, 0, true},
+		{50, 950, 950, 10, []string{Visitors}, 0, false},
+		{50, 950, 949, 10, []string{Visitors}, 1, true}, // these are the last ones
+		{0, 10, 10, 10, []string{Visitors}, 0, true},
+		{0, 10, 10, 0, []string{Visitors}, 0, false}, // all at once
+	} {
+		s := sampled{q: Question{GroupBy: []Dim{{Column: "path"}}, Metrics: c.metrics, Offset: c.offset, Limit: c.limit}, rows: answer(c.rows, c.large), column: 1}
+		if parts, ok := s.parts(); ok != c.ok || len(parts) != c.parts {
+			t.Errorf("%+v: %d parts, %v", c, len(parts), ok)
+		}
+	}
+	s := sampled{q: Question{GroupBy: []Dim{{Column: "path"}}, Metrics: []string{Events, Visitors}, Limit: 10_000}, rows: answer(2*widest, 1), column: 1}
+	if parts, ok := s.parts(); ok {
+		t.Errorf("a list of %d values becomes a filter", len(parts[0].Filters[0].Values))
+	}
+}
+
+// TestHintsAreFew: hints beyond the bound take the place of others, and most stay.
+func TestHintsAreFew(t *testing.T) {
+	var l large
+	key := func(i int) (k [32]byte) { k[0], k[1], k[2] = byte(i), byte(i>>8), byte(i>>16); return k }
+	for i := range maxLarge + 10 {
+		l.set(key(i), countExact)
+	}
+	kept := 0
+	for i := range maxLarge + 10 {
+		if l.of(key(i)) == countExact {
+			kept++
+		}
+	}
+	if kept != maxLarge || l.of(key(maxLarge+9)) != countExact {
+		t.Errorf("%d of %d hints are left", kept, maxLarge)
+	}
+}
