@@ -164,14 +164,15 @@ func (c *sampled) stretches(few []Row) (parts []Question, ok bool) {
 	return parts, found == len(few) && len(parts) <= maxStretches
 }
 
-// replace takes the visitors of rows that were counted again.
+// replace takes the visitors of rows that were counted again. A row of a question that has parts is known by its first value: the group, or the interval.
 func (c *sampled) replace(again []Row) {
-	keys := c.column - slices.Index(c.q.Metrics, Visitors)
+	visitors := make(map[any]any, len(again))
 	for _, row := range again {
-		for i := range c.rows {
-			if slices.Equal(c.rows[i].values[:keys], row.values[:keys]) {
-				c.rows[i].values[c.column] = row.values[c.column]
-			}
+		visitors[row.values[0]] = row.values[c.column]
+	}
+	for _, row := range c.rows {
+		if n, ok := visitors[row.values[0]]; ok {
+			row.values[c.column] = n
 		}
 	}
 }

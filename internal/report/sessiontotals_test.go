@@ -83,7 +83,7 @@ func TestSessionTotalsEqualEvents(t *testing.T) {
 	missing := func() []string {
 		return slices.DeleteFunc([]string{"totals", "outdated", "filtered", "parts of days"}, func(what string) bool { return used[what] >= 3 })
 	}
-	for rounds := 0; rounds == 0 || rounds < 10 && len(missing()) > 0; rounds++ {
+	for rounds := 0; rounds == 0 || rounds < 100 && len(missing()) > 0; rounds++ {
 		rapid.Check(t, ask)
 	}
 	t.Log("used:", used)
