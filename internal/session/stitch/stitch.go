@@ -47,7 +47,7 @@ type Config struct {
 	MinTotals uint64
 	// Grace is how long an old version is kept for those who have just begun to read it; 15 min. Orphans is how often versions that nobody knows are looked for; 6 h.
 	Grace, Orphans time.Duration
-	// Asked is how long a tenant's current day is kept stitched after somebody has asked for its sessions; 1 h. Meanwhile it is stitched again when it has grown by half, and every
+	// Asked is how long a tenant's current day is kept stitched after somebody has asked for its stitched days; 1 h. Meanwhile it is stitched again when it has grown by half, and every
 	// Fresh, 5 min, if it got anything, but not before 20 times as long have passed as it took.
 	Asked, Fresh time.Duration
 }
