@@ -7,6 +7,17 @@ func EscapeParam(s string) string { return paramEscaper.Replace(s) }
 
 var paramEscaper = strings.NewReplacer("\\", "\\\\", "\t", "\\t", "\n", "\\n", "\r", "\\r", "\x00", "\\0", "\b", "\\b", "\f", "\\f")
 
+// ArrayParam writes texts as the engine reads the value of an Array(String) parameter: quoted, and else as they stand.
+func ArrayParam(values []string) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = "'" + quoteEscaper.Replace(v) + "'"
+	}
+	return "[" + strings.Join(quoted, ",") + "]"
+}
+
+var quoteEscaper = strings.NewReplacer("\\", "\\\\", "'", "\\'")
+
 // OneBlockSettings are the settings under which every row of one INSERT
 // reaches its table as one block, so that the insert makes exactly one part per table
 // partition, whatever framing its body has, and a body that is cut off leaves nothing.

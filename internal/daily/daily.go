@@ -65,7 +65,11 @@ func Find(dims []Dim, name string) (Dim, bool) {
 
 // DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
 func DropFormerSQL() []string {
-	return []string{"DROP TABLE IF EXISTS " + rollup.Database + ".day_totals SYNC"}
+	var out []string
+	for _, name := range []string{"day_totals", "day_sessions"} {
+		out = append(out, "DROP TABLE IF EXISTS "+rollup.Database+"."+name+" SYNC")
+	}
+	return out
 }
 
 // EngineTables are all tables of the package, as the engine names them.

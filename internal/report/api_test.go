@@ -99,7 +99,7 @@ func TestReportAnswers(t *testing.T) {
 }
 
 func TestReportCompares(t *testing.T) {
-	e := &fakeEngine{answers: []fakeAnswer{{rows: `[["2026-03-02", 7, 0, 0]]`}, {rows: `[]`}}}
+	e := &fakeEngine{answers: []fakeAnswer{{rows: `[]`, to: "2026-02-27 00:00:00.000"}, {rows: `[["2026-03-02", 7, 0, 0]]`, to: "2026-03-03 00:00:00.000"}}}
 	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{}}
 	status, _, got := call(t, serve(newReporter(t, e, clk, Config{}), acmeViewer), "GET",
 		"/api/v1/analytics/site/report?from=2026-03-01&to=2026-03-02&interval=day&compare=previous", "")

@@ -91,10 +91,10 @@ func (r *Reporter) answerPersons(ctx context.Context, t *tally, q Question) ([]R
 	if err != nil {
 		return nil, err
 	}
-	p, ok := all.only(top)
-	if !ok {
-		return []Row{}, nil
+	if len(top) == 0 {
+		return top, nil
 	}
+	p := all.only(top)
 	p.Interval, p.Metrics = q.Interval, q.Metrics
 	rows, err := r.askPersons(ctx, t, p)
 	if err != nil {

@@ -203,6 +203,16 @@ SELECT 'totals', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number 
 			t.Errorf("%s: sum %v, want %s", more, a.Totals, sessions)
 		}
 	}
+	for _, metrics := range []string{"visitors,sessions,bounce_rate,session_duration", "sessions,visitors", "pageviews,visitors,entries", "entries,visitors,views_per_session", "users,sessions,exits"} {
+		one, _ := ask("metric=" + metrics)
+		want := mustJSON(t, one.Totals)
+		for _, more := range []string{"group_by=country", "group_by=country&limit=2", "group_by=country&limit=1&offset=1", "group_by=country&offset=90", "group_by=country&interval=day&limit=2", "interval=day", "group_by=region&limit=1",
+			"group_by=utm_source&interval=day"} {
+			if a, body := ask("metric=" + metrics + "&" + more); mustJSON(t, a.Totals) != want {
+				t.Errorf("%s %s: totals %s, want %s", metrics, more, body, want)
+			}
+		}
+	}
 	if a, body := ask("group_by=country&totals=false"); a.Totals != nil || strings.Contains(body, "totals") {
 		t.Errorf("unwanted totals: %s", body)
 	}

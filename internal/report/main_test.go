@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,19 +84,35 @@ func newReporter(t testing.TB, e Engine, c clock, cfg Config) *Reporter {
 }
 
 // fakeEngine answers each statement with the next of its answers.
+// fakeEngine gives its answers one after the other, the last one again and again.
 type fakeEngine struct {
 	answers []fakeAnswer
+	mu      sync.Mutex
 	got     []clickhouse.Statement
 }
 
 type fakeAnswer struct {
+	to   string // a statement with this parameter, whenever it comes; empty: any
 	rows string // a JSON array of rows
 	err  error
 }
 
-func (f *fakeEngine) Rows(_ context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
+func (f *fakeEngine) next(s clickhouse.Statement) fakeAnswer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.got = append(f.got, s)
-	a := f.answers[min(len(f.got), len(f.answers))-1]
+	for _, a := range f.answers {
+		for _, v := range s.Params {
+			if a.to != "" && a.to == v {
+				return a
+			}
+		}
+	}
+	return f.answers[min(len(f.got), len(f.answers))-1]
+}
+
+func (f *fakeEngine) Rows(_ context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
+	a := f.next(s)
 	if a.err != nil {
 		return clickhouse.Summary{}, a.err
 	}

@@ -26,8 +26,18 @@ const settlingMark = `,"settling":true`
 
 // answers makes the answer to a question, and to the same about the time before it.
 func (r *Reporter) answers(ctx context.Context, t *tally, q Question, compare, totals bool) (*kept, error) {
-	main, err := r.part(ctx, t, q, totals)
-	if err != nil {
+	var main, prev part
+	run := []func(context.Context) error{func(ctx context.Context) (err error) {
+		main, err = r.part(ctx, t, q, totals)
+		return err
+	}}
+	if compare {
+		run = append(run, func(ctx context.Context) (err error) {
+			prev, err = r.part(ctx, t, q.previous(), totals)
+			return err
+		})
+	}
+	if err := together(ctx, run...); err != nil {
 		return nil, err
 	}
 	// The fields in the order of Report.
@@ -35,10 +45,6 @@ func (r *Reporter) answers(ctx context.Context, t *tally, q Question, compare, t
 	k.head, k.headMarks = main.write([]byte("{"), nil)
 	approximate := main.approximate
 	if compare {
-		prev, err := r.part(ctx, t, q.previous(), totals)
-		if err != nil {
-			return nil, err
-		}
 		k.tail, k.tailMarks = prev.write([]byte(`,"previous":{`), nil)
 		k.tail = append(k.tail, '}')
 		if approximate == nil {
@@ -68,20 +74,33 @@ func (p part) write(b []byte, marks []mark) ([]byte, []mark) {
 	return b, marks
 }
 
+// part answers about one range. The totals that cannot come with the rows are asked for at the same time.
 func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) (part, error) {
-	rows, err := r.answer(ctx, t, q)
-	if err != nil {
-		return part{}, err
+	var a answered
+	var apart []Row
+	run := []func(context.Context) error{func(ctx context.Context) (err error) {
+		a, err = r.answerParts(ctx, t, q)
+		return err
+	}}
+	if alone, ok := q.totalsApart(); ok && totals {
+		run = append(run, func(ctx context.Context) (err error) {
+			apart, err = r.answer(ctx, t, alone)
+			return err
+		})
 	}
 	p := part{from: q.From.In(q.Location).Format(time.RFC3339), to: q.To.In(q.Location).Format(time.RFC3339)}
-	if p.rows, p.marks, err = q.write(rows); err != nil {
+	err := together(ctx, run...)
+	if err != nil {
 		return p, err
 	}
-	p.approximate = q.approximate(rows...)
+	if p.rows, p.marks, err = q.write(a.rows); err != nil {
+		return p, err
+	}
+	p.approximate = q.approximate(a.rows...)
 	if !totals {
 		return p, nil
 	}
-	total, err := r.total(ctx, t, q, rows)
+	total, err := r.total(ctx, t, q, a, apart)
 	if err != nil {
 		return p, err
 	}
@@ -90,49 +109,6 @@ func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) 
 	}
 	p.totals, err = marshal(total)
 	return p, err
-}
-
-// total is the row of the whole range, without groups and intervals.
-func (r *Reporter) total(ctx context.Context, t *tally, q Question, rows []Row) (Row, error) {
-	if len(q.GroupBy) == 0 && q.Interval == "" && len(rows) == 1 {
-		return rows[0], nil
-	}
-	if q.sums(rows) {
-		return q.sum(rows), nil
-	}
-	q.GroupBy, q.Interval, q.Offset = nil, "", 0
-	all, err := r.answer(ctx, t, q)
-	if err != nil {
-		return Row{}, err
-	}
-	if len(all) == 0 {
-		return Row{q.Metrics, q.nothing()}, nil
-	}
-	return all[0], nil
-}
-
-// countMetrics are the metrics that count things of which each lies in one interval and in one group.
-var countMetrics = []string{Events, Pageviews, Sessions, Entries, Exits}
-
-// sums says whether the totals are the sums of the rows: of counts, where no group was left out.
-func (q Question) sums(rows []Row) bool {
-	if len(q.GroupBy) > 0 && (q.Interval != "" || q.Offset > 0 || len(rows) >= q.Limit || len(q.aspects()) > 1) {
-		return false
-	}
-	return !slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(countMetrics, m) })
-}
-
-// sum adds up the rows of counts.
-func (q Question) sum(rows []Row) Row {
-	total := Row{q.Metrics, make([]any, len(q.Metrics))}
-	for i := range q.Metrics {
-		var n uint64
-		for _, row := range rows {
-			n += countOf(row.values[len(row.values)-len(q.Metrics)+i])
-		}
-		total.values[i] = n
-	}
-	return total
 }
 
 // write writes rows as a JSON array, and says where marks of rows that may still move have their places.

@@ -152,15 +152,6 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 // answerEvents answers a question about events, and notes in t what the statements used.
 func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) ([]Row, error) {
 	p := choose(q, r.cfg.Rollups, r.sizes(ctx))
-	if q.ranks() && len(r.planned(q, p).totals) > 0 {
-		rows, err := r.answerEvents(ctx, t, q.withoutVisitors())
-		if err != nil {
-			return nil, err
-		}
-		if n, ok := q.narrowed(rows); ok {
-			q = n
-		}
-	}
 	for try := 0; p.rollup != nil && try < tries; try++ {
 		// Positions after the days: what has come to a day since is behind its positions, and a rollup's are not older.
 		p = r.planned(q, plan{rollup: p.rollup, from: p.from, to: p.to})

@@ -63,8 +63,13 @@ type served struct {
 	Body     []byte
 }
 
+// maxAtOnce is how many statements of one question run at the same time; of its other statements each waits for one to end.
+const maxAtOnce = 2
+
 // tally adds up what the statements of one question used.
 type tally struct {
+	once   sync.Once
+	places chan struct{}
 	mu     sync.Mutex
 	cpu    time.Duration
 	memory float64 // byte-seconds
@@ -81,6 +86,17 @@ func (t *tally) add(s clickhouse.Summary) {
 	t.peak = max(t.peak, s.PeakMemory)
 	t.rows += s.ReadRows
 	t.bytes += s.ReadBytes
+}
+
+// take waits for a place to run a statement; give it back when it has ended.
+func (t *tally) take(ctx context.Context) (give func(), err error) {
+	t.once.Do(func() { t.places = make(chan struct{}, maxAtOnce) })
+	select {
+	case t.places <- struct{}{}:
+		return func() { <-t.places }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // serve answers a question: from the cache, or from the engine when its turn has come.
@@ -258,6 +274,11 @@ func (r *Reporter) statement(ctx context.Context, t *tally, st clickhouse.Statem
 	if tuning := tuningOf(ctx); len(tuning) > 0 {
 		st.Settings = merged(r.settings, tuning)
 	}
+	give, err := t.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer give()
 	if r.deps.Watcher != nil {
 		st.QueryID = queryID()
 	}

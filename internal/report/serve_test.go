@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -334,13 +335,16 @@ func BenchmarkCachedPanel(b *testing.B) {
 
 // A panic gives the place in admission back.
 func TestPanicGivesThePlaceBack(t *testing.T) {
-	d, e := &desk{}, &counting{rows: `[["pro", 5]]`, during: func() { panic("for the test") }}
-	h := serve(reporterOf(t, Deps{Engine: e, Gate: d}, Config{}), acmeViewer)
-	func() {
-		defer func() { _ = recover() }()
-		call(t, h, "GET", fixed, "")
-	}()
-	if len(d.asked) != 1 || len(d.done) != 1 || !d.done[0].Partial {
-		t.Errorf("asked %d, done %+v", len(d.asked), d.done)
+	for _, q := range []string{fixed, strings.Replace(fixed, "props.plan", "country", 1) + "&compare=previous&metric=visitors,sessions"} { // one statement, and several at once
+		d, e := &desk{}, &counting{rows: `[["pro", 5]]`, during: func() { panic("for the test") }}
+		h := serve(reporterOf(t, Deps{Engine: e, Gate: d}, Config{}), acmeViewer)
+		var said any
+		func() {
+			defer func() { said = recover() }()
+			call(t, h, "GET", q, "")
+		}()
+		if len(d.asked) != 1 || len(d.done) != 1 || !d.done[0].Partial || !strings.Contains(fmt.Sprint(said), "for the test") {
+			t.Errorf("%s: asked %d, done %+v, %v", q, len(d.asked), d.done, said)
+		}
 	}
 }

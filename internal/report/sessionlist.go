@@ -130,9 +130,12 @@ func (r *Reporter) sessions(ctx context.Context, t *tally, l listing) (list []Se
 func (r *Reporter) sessionsWithin(ctx context.Context, t *tally, l listing, from, to time.Time) ([]Session, error) {
 	far := r.now().Add(session.MaxTimeout + time.Hour)
 	for horizon := session.Start(session.DayOf(to.Add(l.timeout)) + 1); ; horizon = far {
-		var days []session.Stitched
+		var days readDays
 		if l.visitor == "" {
-			days = r.stitched(tenant.ID(l.q.Tenant), from.Add(-l.timeout), horizon, l.timeout)
+			var err error
+			if days, err = r.stitched(ctx, t, l.q, from.Add(-l.timeout), horizon, l.timeout); err != nil {
+				return nil, err
+			}
 		}
 		list, err := r.askList(ctx, t, l, buildList(l, from, to, horizon, days))
 		if err != nil || !horizon.Before(far) {
@@ -145,7 +148,7 @@ func (r *Reporter) sessionsWithin(ctx context.Context, t *tally, l listing, from
 }
 
 // buildList writes the statement of a page of a list. Its columns are those that askList reads.
-func buildList(l listing, from, to, horizon time.Time, days []session.Stitched) statement {
+func buildList(l listing, from, to, horizon time.Time, read readDays) statement {
 	b := &builder{q: l.q, params: map[string]string{}}
 	cond := ""
 	if l.before != nil {
@@ -156,7 +159,7 @@ func buildList(l listing, from, to, horizon time.Time, days []session.Stitched) 
 	for _, c := range session.Columns {
 		names = append(names, c.Name)
 	}
-	sql, _ := b.sessionsOf(source{from: from, to: to, horizon: horizon, timeout: l.timeout, days: days, visitor: l.visitor}, names, l.q.Filters, cond)
+	sql, _ := b.sessionsOf(source{from: from, to: to, horizon: horizon, timeout: l.timeout, read: read, visitor: l.visitor}, names, l.q.Filters, cond)
 	b.params["limit"] = strconv.Itoa(l.q.Limit + 1)
 	return statement{"SELECT visitor, " + visitorHash("visitor") + " AS hash, start_time, end_time, events, pageviews, actions, " + strings.Join(names, ", ") + "\nFROM (\n" + sql +
 		"\n)\nORDER BY start_time DESC, hash DESC\nLIMIT {limit:UInt32}", b.params}

@@ -3,12 +3,11 @@ package report
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
@@ -40,6 +39,8 @@ type SessionDays interface {
 	Timeout(t tenant.ID) time.Duration
 	// Stitched are the days of the tenant in [from, to], in order, whose stitched runs stand for all events of the day that can be seen by now, under the timeout.
 	Stitched(t tenant.ID, from, to int32, timeout time.Duration) []session.Stitched
+	// Committed is the last _seq of each writer whose rows can be seen.
+	Committed() (main, late uint64)
 }
 
 // timeout is the tenant's timeout.
@@ -50,12 +51,52 @@ func (r *Reporter) timeout(t tenant.ID) time.Duration {
 	return r.deps.Sessions.Timeout(t)
 }
 
-// stitched are the stitched days that reach into [from, to).
-func (r *Reporter) stitched(t tenant.ID, from, to time.Time, timeout time.Duration) []session.Stitched {
+// readDays are the stitched days from which sessions are read, and the one of them that is read while it grows, if there is one.
+type readDays struct {
+	days    []session.Stitched
+	growing *session.Growing
+}
+
+// stitched are the stitched days that reach into [from, to). The last one that has got rows since is looked at for what it has got, unless totals of it are read.
+func (r *Reporter) stitched(ctx context.Context, tl *tally, q Question, from, to time.Time, timeout time.Duration) (d readDays, err error) {
 	if r.deps.Sessions == nil {
-		return nil
+		return d, nil
 	}
-	return r.deps.Sessions.Stitched(t, session.DayOf(from), session.DayOf(to.Add(-1)), timeout)
+	d.days = r.deps.Sessions.Stitched(tenant.ID(q.Tenant), session.DayOf(from), session.DayOf(to.Add(-1)), timeout)
+	for i := len(d.days) - 1; i >= 0; i-- {
+		if last := d.days[i]; last.Stale {
+			if !last.Totals {
+				d.growing, err = r.growing(ctx, tl, q, last)
+			}
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// growing looks at what a day has got; nil: too many visitors would have to be made anew.
+func (r *Reporter) growing(ctx context.Context, t *tally, q Question, day session.Stitched) (*session.Growing, error) {
+	g := session.Growing{Day: day}
+	g.Main, g.Late = r.deps.Sessions.Committed()
+	b := &builder{q: q, params: map[string]string{}}
+	st := clickhouse.Statement{SQL: session.GrowingSQL(day, g.Main, g.Late, b.siteScope()...), Params: b.params, Comment: "report/" + q.Tenant}
+	err := r.statement(ctx, t, st, func(raw []any) error {
+		if len(raw) != 3 {
+			return fmt.Errorf("report: the engine's row has %d columns, want 3", len(raw))
+		}
+		visitor, ok := raw[0].(string)
+		since, err1 := signed(raw[1])
+		begin, err2 := signed(raw[2])
+		if err := errors.Join(err1, err2); err != nil || !ok {
+			return fmt.Errorf("report: %v is no row about a day: %w", raw, err)
+		}
+		g.Read(visitor, since, begin)
+		return nil
+	})
+	if err != nil || len(g.Anew) > session.MaxAnew {
+		return nil, err
+	}
+	return &g, nil
 }
 
 // aspect is what a part of a question counts: events, or sessions, of which entries and exits see pages in their own way.
@@ -169,174 +210,6 @@ func checkDim(field, metric string, a aspect, d Dim) *problem.Problem {
 	return invalid(field, "%s is no column of sessions, which %s counts; these are %s", d.Name(), metric, strings.Join(names, ", "))
 }
 
-// answer answers a question. Its parts, those of events and of sessions, are asked for at once where there are no groups; else one after the other, for the first
-// metric decides which groups there are.
-func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, error) {
-	aspects := q.aspects()
-	if len(aspects) == 0 {
-		aspects = []aspect{ofEvents}
-	}
-	if len(aspects) > 1 && len(q.GroupBy) == 0 {
-		return r.answerAtOnce(ctx, t, q, aspects)
-	}
-	first, err := r.answerPart(ctx, t, q.aspectOf(aspects[0]), aspects[0])
-	if err != nil || len(aspects) == 1 {
-		return q.renamed(first), err
-	}
-	m := newMerger(q)
-	m.add(q.aspectOf(aspects[0]), first, true)
-	for _, a := range aspects[1:] {
-		p, ok := q.aspectOf(a).only(first)
-		if !ok {
-			continue // there are no groups
-		}
-		rows, err := r.answerPart(ctx, t, p, a)
-		if err != nil {
-			return nil, err
-		}
-		m.add(p, rows, false)
-	}
-	return m.rows(), nil
-}
-
-// answerAtOnce asks for all parts of a question without groups at the same time.
-func (r *Reporter) answerAtOnce(ctx context.Context, t *tally, q Question, aspects []aspect) ([]Row, error) {
-	answers := make([][]Row, len(aspects))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(2) // statements of one question, of which the engine has places for few
-	for i, a := range aspects {
-		g.Go(func() (err error) {
-			answers[i], err = r.answerPart(ctx, t, q.aspectOf(a), a)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	m := newMerger(q)
-	for i, a := range aspects {
-		m.add(q.aspectOf(a), answers[i], i == 0)
-	}
-	return m.rows(), nil
-}
-
-func (r *Reporter) answerPart(ctx context.Context, t *tally, p Question, a aspect) ([]Row, error) {
-	switch a {
-	case ofEvents:
-		return r.answerEvents(ctx, t, p)
-	case ofPersons:
-		return r.answerPersons(ctx, t, p)
-	}
-	return r.answerSessions(ctx, t, p)
-}
-
-// renamed writes the rows under the names of the question: entries by path are asked for as sessions by entry_path.
-func (q Question) renamed(rows []Row) []Row {
-	names := q.names()
-	for i := range rows {
-		if len(rows[i].names) == len(names) {
-			rows[i].names = names
-		}
-	}
-	return rows
-}
-
-// maxGroups bounds the groups of the parts behind the first. They are those of the first part, or of several columns every combination that there is.
-const maxGroups = 1_000_000
-
-// only restricts a part to the groups of the first part's rows; false: there are none.
-func (q Question) only(rows []Row) (Question, bool) {
-	if len(q.GroupBy) == 0 {
-		return q, true
-	}
-	if len(rows) == 0 {
-		return q, false
-	}
-	at := 0
-	if q.Interval != "" {
-		at = 1
-	}
-	q.Filters = slices.Clone(q.Filters)
-	for i, d := range q.GroupBy {
-		seen := map[string]bool{}
-		f := Filter{Dim: d}
-		for _, row := range rows {
-			if v := fmt.Sprint(row.values[at+i]); !seen[v] {
-				seen[v] = true
-				f.Values = append(f.Values, v)
-			}
-		}
-		q.Filters = append(q.Filters, f)
-	}
-	q.Offset, q.Limit = 0, maxGroups
-	return q, true
-}
-
-// merger puts the rows of the parts of a question together.
-type merger struct {
-	q      Question
-	keys   int // columns that identify a row
-	at     map[string]*Row
-	order  []string
-	groups map[string]int // place of a group
-}
-
-func newMerger(q Question) *merger {
-	m := &merger{q: q, keys: len(q.GroupBy), at: map[string]*Row{}, groups: map[string]int{}}
-	if q.Interval != "" {
-		m.keys++
-	}
-	return m
-}
-
-func (m *merger) group(values []any) string {
-	if m.q.Interval != "" {
-		values = values[1:]
-	}
-	return fmt.Sprintf("%q", values)
-}
-
-// add adds the rows of a part. Only those of the first part bring in groups.
-func (m *merger) add(p Question, rows []Row, first bool) {
-	for _, row := range rows {
-		keys := row.values[:m.keys]
-		if group := m.group(keys); first {
-			if _, ok := m.groups[group]; !ok {
-				m.groups[group] = len(m.groups)
-			}
-		} else if _, ok := m.groups[group]; !ok && len(m.q.GroupBy) > 0 {
-			continue
-		}
-		key := fmt.Sprintf("%q", keys)
-		have := m.at[key]
-		if have == nil {
-			have = &Row{m.q.names(), append(slices.Clone(keys), m.q.nothing()...)}
-			m.at[key] = have
-			m.order = append(m.order, key)
-		}
-		for i, name := range p.Metrics {
-			have.values[m.keys+slices.Index(m.q.Metrics, name)] = row.values[m.keys+i]
-		}
-	}
-}
-
-// rows are the merged rows, by time and then by the place of the group.
-func (m *merger) rows() []Row {
-	out := make([]Row, 0, len(m.order))
-	for _, key := range m.order {
-		out = append(out, *m.at[key])
-	}
-	if m.q.Interval != "" && len(m.q.GroupBy) > 0 {
-		slices.SortStableFunc(out, func(a, b Row) int {
-			if c := strings.Compare(fmt.Sprint(a.values[0]), fmt.Sprint(b.values[0])); c != 0 {
-				return c
-			}
-			return m.groups[m.group(a.values[:m.keys])] - m.groups[m.group(b.values[:m.keys])]
-		})
-	}
-	return out
-}
-
 // nothing are the metrics' values where nothing happened.
 func (q Question) nothing() []any {
 	out := make([]any, len(q.Metrics))
@@ -350,18 +223,22 @@ func (q Question) nothing() []any {
 	return out
 }
 
-// answerSessions answers a question about sessions.
-func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) ([]Row, error) {
+// answerSessions answers a question about sessions, and tells its totals.
+func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (answered, error) {
 	timeout := cmp.Or(q.Timeout, session.DefaultTimeout)
 	for horizon := q.horizon(timeout); ; horizon = r.now().Add(session.MaxTimeout + time.Hour) {
-		st := buildSessions(q, timeout, horizon, r.stitched(tenant.ID(q.Tenant), q.From.Add(-timeout), horizon, timeout))
-		rows, last, err := r.askSessions(ctx, t, q, st)
+		days, err := r.stitched(ctx, t, q, q.From.Add(-timeout), horizon, timeout)
 		if err != nil {
-			return nil, err
+			return answered{}, err
+		}
+		st := buildSessions(q, timeout, horizon, days)
+		a, last, err := r.askSessions(ctx, t, q, st)
+		if err != nil {
+			return answered{}, err
 		}
 		if !q.looksAhead() || last.Add(timeout).Before(horizon) || !horizon.Before(r.now().Add(session.MaxTimeout)) {
 			r.metrics.answers.WithLabelValues("sessions").Inc()
-			return rows, nil
+			return a, nil
 		}
 		// A session that began in the range goes on behind what was read. It is rare: such a session lasts longer than a day.
 	}
@@ -403,13 +280,19 @@ func (q Question) horizon(timeout time.Duration) time.Time {
 }
 
 // askSessions runs the statement; last is the latest end of a session that was counted.
-func (r *Reporter) askSessions(ctx context.Context, t *tally, q Question, st statement) (rows []Row, last time.Time, err error) {
+func (r *Reporter) askSessions(ctx context.Context, t *tally, q Question, st statement) (a answered, last time.Time, err error) {
 	names := q.names()
-	rows = []Row{}
-	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
-		if len(raw) != len(names)+1 {
-			return fmt.Errorf("report: the engine's row has %d columns, want %d", len(raw), len(names)+1)
+	a = answered{rows: []Row{}, total: map[string]any{}}
+	if q.Offset == 0 { // else there may be groups before the first row
+		for i, none := range q.nothing() {
+			a.total[q.Metrics[i]] = none
 		}
+	}
+	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
+		if want := len(names) + len(q.Metrics) + 1; len(raw) != want {
+			return fmt.Errorf("report: the engine's row has %d columns, want %d", len(raw), want)
+		}
+		values, totals := slices.Clone(raw[:len(names)]), raw[len(names)+1:]
 		at, err := signed(raw[len(names)])
 		if err != nil {
 			return err
@@ -417,7 +300,6 @@ func (r *Reporter) askSessions(ctx context.Context, t *tally, q Question, st sta
 		if end := time.UnixMilli(at); end.After(last) {
 			last = end
 		}
-		values := slices.Clone(raw[:len(names)])
 		if q.Interval == Minute || q.Interval == Hour {
 			at, err := unsigned(values[0])
 			if err != nil {
@@ -425,14 +307,15 @@ func (r *Reporter) askSessions(ctx context.Context, t *tally, q Question, st sta
 			}
 			values[0] = q.bucketName(time.Unix(int64(at), 0))
 		}
-		rows = append(rows, Row{names, values})
+		a.rows = append(a.rows, Row{names, values})
+		for i, m := range q.Metrics {
+			a.total[m] = totals[i] // the same in every row
+		}
 		return nil
 	})
 	if err != nil {
-		return nil, last, err
+		return answered{}, last, err
 	}
-	if q.Interval != "" && len(q.GroupBy) == 0 {
-		rows = q.fill(rows)
-	}
-	return rows, last, nil
+	a.rows = q.filled(a.rows)
+	return a, last, nil
 }

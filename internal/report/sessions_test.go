@@ -154,9 +154,12 @@ func makeSteps(rnd *rand.Rand, start time.Time, days, n int) []step {
 
 // someDays are stitched days.
 type someDays struct {
-	timeout time.Duration
-	days    []session.Stitched
+	timeout    time.Duration
+	days       []session.Stitched
+	main, late uint64 // committed
 }
+
+func (d someDays) Committed() (main, late uint64) { return d.main, d.late }
 
 func (d someDays) Timeout(tenant.ID) time.Duration { return d.timeout }
 
@@ -184,7 +187,7 @@ func newSessionWorld(t testing.TB) *sessionWorld {
 	t.Helper()
 	const name = "visits"
 	c := testkit.Engine(t)
-	d := someDays{timeout: session.DefaultTimeout}
+	d := someDays{timeout: session.DefaultTimeout, main: 2}
 	for _, x := range []session.Stitched{{Day: 0}, {Day: 1, Totals: true}, {Day: 2, Totals: true}, {Day: 4, Totals: true, Stale: true}, {Day: 5, Totals: true, Stale: true}, {Day: 6, Stale: true}, {Day: 8, Totals: true}} {
 		x.Day += session.DayOf(sessionStart)
 		x.Version, x.Main = uint64(x.Day), 1

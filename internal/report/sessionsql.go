@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,15 +19,20 @@ import (
 type source struct {
 	from, to, horizon time.Time
 	timeout           time.Duration
-	days              []session.Stitched
+	read              readDays
 	totals            []totalled // whose sessions are not wanted: their totals are read
 	visitor           string     // only this one's; empty: everybody's
+}
+
+// siteScope are the conditions on rows of the question's site, over a table that stands as %s.
+func (b *builder) siteScope() []string {
+	return []string{"%s.tenant = " + b.text("tenant", b.q.Tenant), "%s.site_id = " + b.text("site", b.q.Site)}
 }
 
 // sessionsOf writes the statement of sessions. attributes are those that are wanted beside those of the filters, conditions more conditions over the sessions.
 // outdated is the statement of those that must be taken from the totals that the source names; empty: there are none.
 func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, conditions string) (sql, outdated string) {
-	scope := []string{"%s.tenant = " + b.text("tenant", b.q.Tenant), "%s.site_id = " + b.text("site", b.q.Site)}
+	scope := b.siteScope()
 	if s.visitor != "" {
 		v := b.text("visitor", s.visitor)
 		scope = append(scope, "(%s.client_id = "+v+" OR %s.client_id = '' AND %s.user_id = "+v+")")
@@ -44,11 +50,14 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	if bots != "" && !slices.Contains(attributes, "is_bot") {
 		attributes = append(attributes, "is_bot")
 	}
-	sq := session.Query{Timeout: s.timeout, Columns: attributes}
+	sq := session.Query{Timeout: s.timeout, Columns: attributes, Growing: s.read.growing}
+	if s.read.growing != nil {
+		maps.Copy(b.params, s.read.growing.Params())
+	}
 	for _, t := range s.totals {
 		sq.Totalled = append(sq.Totalled, session.Span{From: t.from, To: t.to})
 	}
-	sq.Within(s.from.Add(-s.timeout), s.horizon, s.days, scope...)
+	sq.Within(s.from.Add(-s.timeout), s.horizon, s.read.days, scope...)
 	where := fmt.Sprintf("start_time >= %s AND start_time < %s", b.millis("sfrom", s.from), b.millis("sto", s.to)) + b.conditions("f", own) + bots + conditions
 	joins := ""
 	if len(of) > 0 {
@@ -113,25 +122,35 @@ func (b *builder) millis(name string, t time.Time) string {
 }
 
 // buildSessions writes the statement that answers a question about sessions. Its columns are: bucket if q has an interval, g0, g1, …, the metrics in their
-// order, and the latest end of all sessions that were counted, in milliseconds.
-func buildSessions(q Question, timeout time.Duration, horizon time.Time, days []session.Stitched) statement {
+// order, the latest end of all sessions that were counted, in milliseconds, and the metrics of all groups and intervals together, in every row.
+func buildSessions(q Question, timeout time.Duration, horizon time.Time, read readDays) statement {
 	b := &builder{q: q, params: map[string]string{}}
-	sql := b.sessionSums(source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, days: days, totals: q.sessionTotals(days)})
-	outer := b.keys()
+	sql := b.sessionSums(source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, read: read, totals: q.sessionTotals(read.days)})
+	sum := func(over string) func(string) string {
+		return func(s string) string { return "sum(" + s + ") OVER (" + over + ")" }
+	}
+	each := func(s string) string { return s }
+	outer, all := append(b.keys(), q.Metrics...), []string{"*"}
 	for _, m := range q.Metrics {
-		outer = append(outer, sessionMetric(m, func(s string) string { return s })+" AS "+m)
+		all = append(all, sessionMetric(m, each)+" AS "+m)
+	}
+	outer = append(outer, "last")
+	for _, m := range q.Metrics {
+		all = append(all, sessionMetric(m, sum(""))+" AS all_"+m)
+		outer = append(outer, "all_"+m)
 	}
 	if len(q.GroupBy) > 0 {
-		rank := sessionMetric(q.Metrics[0], func(s string) string {
-			if q.Interval == "" {
-				return s
-			}
-			return "sum(" + s + ") OVER (PARTITION BY " + strings.Join(b.groups(), ", ") + ")"
-		})
-		sql = "SELECT *, " + rank + " AS total\nFROM (\n" + sql + "\n)"
+		rank := sessionMetric(q.Metrics[0], each)
+		if q.Interval != "" {
+			rank = sessionMetric(q.Metrics[0], sum("PARTITION BY "+strings.Join(b.groups(), ", ")))
+		}
+		all = append(all, rank+" AS total")
+	}
+	sql = "SELECT " + strings.Join(all, ", ") + "\nFROM (\n" + sql + "\n)"
+	if len(q.GroupBy) > 0 {
 		sql = "SELECT *, dense_rank() OVER (ORDER BY total DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + sql + "\n)\nQUALIFY " + b.places()
 	}
-	sql = "SELECT " + strings.Join(append(outer, "last"), ", ") + "\nFROM (\n" + sql + "\n)"
+	sql = "SELECT " + strings.Join(outer, ", ") + "\nFROM (\n" + sql + "\n)"
 	if order := b.order(); order != "" {
 		sql += "\nORDER BY " + order
 	}

@@ -53,7 +53,7 @@ func TestSessionTotalsEqualEvents(t *testing.T) {
 	used := map[string]int{}
 	ask := func(t *rapid.T) {
 		q := drawSessionQuestion(t)
-		st := buildSessions(q, session.DefaultTimeout, q.horizon(session.DefaultTimeout), days)
+		st := buildSessions(q, session.DefaultTimeout, q.horizon(session.DefaultTimeout), readDays{days: days})
 		if totals := q.sessionTotals(days); len(totals) > 0 {
 			used["totals"]++
 			if strings.Contains(st.sql, "-toInt64(") {

@@ -61,11 +61,7 @@ func (b *builder) text(name, value string) string {
 
 // texts makes a parameter of several strings.
 func (b *builder) texts(name string, values []string) string {
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = "'" + strings.NewReplacer("\\", "\\\\", "'", "\\'").Replace(v) + "'"
-	}
-	b.params[name] = "[" + strings.Join(quoted, ",") + "]" // arrays are read as they stand
+	b.params[name] = clickhouse.ArrayParam(values)
 	return "{" + name + ":Array(String)}"
 }
 

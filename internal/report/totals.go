@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -202,25 +203,22 @@ func (b *builder) ofTotals(scope string, dim daily.Dim, days []totalled) string 
 	return scope + " AND dim = " + b.text("totals", dim.Name) + " AND (" + strings.Join(times, " OR ") + ") AND _version IN (" + strings.Join(versions, ", ") + ")"
 }
 
-// narrowed is the question about the groups that are shown only, when its visitors need not be counted for the others: they are ranked by another
-// metric, which costs less. ok is false if there is nothing to be gained.
-func (q Question) narrowed(rows []Row) (n Question, ok bool) {
-	if len(rows) == 0 {
-		return q, false
-	}
-	values := make([]string, len(rows))
-	for i, row := range rows {
-		v, isText := row.values[0].(string)
-		if !isText {
-			return q, false
-		}
-		values[i] = v
-	}
+// totals says whether totals of days are read for a question.
+func (r *Reporter) totals(q Question) bool {
+	return len(r.planned(q, choose(q, r.cfg.Rollups, nil)).totals) > 0
+}
+
+// narrowed is the question about the visitors of the groups that are shown: they are ranked by another metric, which costs less. The groups are texts, for totals are by such.
+func (q Question) narrowed(rows []Row) Question {
 	asked := q
 	q.asked = &asked
-	q.Filters = append(slices.Clone(q.Filters), Filter{Dim: q.GroupBy[0], Values: values})
-	q.Offset = 0
-	return q, true
+	f := Filter{Dim: q.GroupBy[0]}
+	for _, row := range rows {
+		f.Values = append(f.Values, fmt.Sprint(row.values[0]))
+	}
+	q.Filters = append(slices.Clone(q.Filters), f)
+	q.Metrics, q.Offset = []string{Visitors}, 0
+	return q
 }
 
 // ranks says whether a question's groups can be found without their visitors.

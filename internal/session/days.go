@@ -78,7 +78,7 @@ func Uncovered(from, to time.Time, days []Stitched) []Span {
 }
 
 // Within sets the conditions to read what happened in [from, to): scope, over both tables with %s as their alias, and where days are stitched, their
-// runs; days are in order. A day that is only partly in the range is read as a whole when it is stitched.
+// runs; days are in order, q.Growing is one of them or nil. A day that is only partly in the range is read as a whole when it is stitched.
 func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 	conditions := func(alias string, any []string) []string {
 		if len(any) == 0 {
@@ -86,14 +86,18 @@ func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 		}
 		return append(strings.Split(strings.ReplaceAll(strings.Join(scope, "\x00"), "%s", alias), "\x00"), either(any))
 	}
+	q.more.raw, q.more.joined, q.more.apart = nil, nil, nil
 	var fresh, stale stretch
 	for _, d := range days {
 		if !Start(d.Day).Before(to) || !Start(d.Day+1).After(from) {
 			continue
 		}
-		if d.Stale {
+		switch g := q.Growing; {
+		case g != nil && g.Rows && g.Day.Version == d.Version:
+			q.grow(conditions)
+		case d.Stale && (g == nil || g.Day.Version != d.Version):
 			stale.add(d)
-		} else {
+		default:
 			fresh.add(d)
 		}
 	}
@@ -120,6 +124,16 @@ func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 		}
 	}
 	q.Raw, q.Edges, q.Inner, q.Outdated = conditions("_e", raw), conditions("_s", edges), conditions("_s", inner), conditions("_s", outdated)
+}
+
+// grow adds the conditions of the growing day.
+func (q *Query) grow(conditions func(alias string, any []string) []string) {
+	joined, apart := q.Growing.runs(q.timeout())
+	q.more.joined = append(q.more.joined, conditions("_s", []string{joined}))
+	q.more.apart = append(q.more.apart, conditions("_s", []string{apart}))
+	for _, cond := range q.Growing.raw() {
+		q.more.raw = append(q.more.raw, conditions("_e", []string{cond}))
+	}
 }
 
 // stretch is several stitched days.

@@ -34,6 +34,10 @@ type Query struct {
 	// Outdated are the conditions on those of these rows that do not hold any more, because their visitors have rows behind the stitched ones: to be taken from the
 	// totals. none: there are none. Within sets it.
 	Outdated []string
+	// Growing is one of the days given to Within, if it is to be read so; not one whose totals are read. Its statements have parameters.
+	Growing *Growing
+	// more are conditions like Raw, Edges and Inner, each of a statement of its own. Within sets them.
+	more struct{ raw, joined, apart [][]string }
 }
 
 // order is the place of an event among those of its visitor: its time, then its place in the log. 43 bits hold the milliseconds since 1900, the others
@@ -67,17 +71,27 @@ func (q Query) attributes() []Column {
 // and the wanted columns. Without anything to read it has no rows.
 func (q Query) SQL() string {
 	var parts, runs []string
+	raw, edges, inner := q.more.raw, q.more.joined, q.more.apart
 	if len(q.Raw) > 0 {
-		runs = append(runs, q.rawRuns())
+		raw = append(raw[:len(raw):len(raw)], q.Raw)
+	}
+	for _, conditions := range raw {
+		runs = append(runs, q.rawRuns(conditions))
 	}
 	if len(q.Inner) > 0 {
-		parts = append(parts, q.stitched(q.Inner, "NOT _s.edge"))
+		inner = append(inner[:len(inner):len(inner)], append(q.Inner[:len(q.Inner):len(q.Inner)], "NOT _s.edge"))
+	}
+	for _, conditions := range inner {
+		parts = append(parts, q.stitched(conditions))
 	}
 	if len(q.Edges) > 0 {
-		runs = append(runs, q.stitched(q.Edges, "_s.edge"))
+		edges = append(edges[:len(edges):len(edges)], append(q.Edges[:len(q.Edges):len(q.Edges)], "_s.edge"))
+	}
+	for _, conditions := range edges {
+		runs = append(runs, q.stitched(conditions))
 	}
 	if len(runs) == 0 {
-		runs = append(runs, q.stitched(nil, "1 = 0"))
+		runs = append(runs, q.stitched([]string{"1 = 0"}))
 	}
 	parts = append(parts, q.join(strings.Join(runs, "\nUNION ALL\n")))
 	return strings.Join(parts, "\nUNION ALL\n")
@@ -88,7 +102,7 @@ func (q Query) OutdatedSQL() string {
 	if len(q.Outdated) == 0 {
 		return ""
 	}
-	return q.stitched(q.Outdated, "NOT _s.edge")
+	return q.stitched(append(q.Outdated[:len(q.Outdated):len(q.Outdated)], "NOT _s.edge"))
 }
 
 func (q Query) timeout() string {
@@ -99,7 +113,7 @@ func (q Query) timeout() string {
 }
 
 // rawRuns makes runs of events.
-func (q Query) rawRuns() string {
+func (q Query) rawRuns(conditions []string) string {
 	cols := []string{"_e.tenant AS tenant", "_e.site_id AS site_id", visitor + " AS visitor",
 		"min(" + millis + "(_e.ts)) AS start_time", "max(" + millis + "(_e.ts)) AS end_time", "count() AS events",
 		"countIf(_e.type = 'pageview') AS pageviews", "countIf(_e.type NOT IN ('" + strings.Join(passive, "', '") + "')) AS actions"}
@@ -108,7 +122,7 @@ func (q Query) rawRuns() string {
 	}
 	// Shifted to be positive: intDiv rounds towards 0, and the piece around it would be twice as long.
 	piece := "intDiv(" + millis + "(_e.ts) + 4000000000000, " + q.timeout() + ")"
-	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + " AS _e\nWHERE " + strings.Join(q.Raw, " AND ") +
+	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + " AS _e\nWHERE " + strings.Join(conditions, " AND ") +
 		" AND (_e.client_id != '' OR _e.user_id != '')\nGROUP BY _e.tenant, _e.site_id, " + visitor + ", " + piece
 }
 
@@ -130,7 +144,7 @@ func (c Column) ofEvents() string {
 }
 
 // stitched reads rows of stitched days.
-func (q Query) stitched(conditions []string, cond string) string {
+func (q Query) stitched(conditions []string) string {
 	cols := []string{"_s.tenant AS tenant", "_s.site_id AS site_id", "_s.visitor AS visitor", millis + "(_s.start_time) AS start_time", millis + "(_s.end_time) AS end_time",
 		"_s.events AS events", "_s.pageviews AS pageviews", "_s.actions AS actions"}
 	for _, c := range q.attributes() {
@@ -140,7 +154,7 @@ func (q Query) stitched(conditions []string, cond string) string {
 			cols = append(cols, "toString(_s."+c.Name+") AS "+c.Name)
 		}
 	}
-	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(append(conditions[:len(conditions):len(conditions)], cond), " AND ")
+	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(conditions, " AND ")
 }
 
 // The places of what every run has in the tuple of a run.

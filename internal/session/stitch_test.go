@@ -161,8 +161,28 @@ func (h *history) check(what string) (days []session.Stitched) {
 	if d := diff.Diff(oracle(h.events, h.timeout), asked(h.t, h.c, q)); d != "" {
 		h.t.Fatalf("%s, days %+v (-want +got):\n%s", what, days, d)
 	}
+	for _, d := range days {
+		if !d.Stale || d.Totals {
+			continue
+		}
+		main, late := h.Committed()
+		got, _, _ := askedGrowing(h.t, h.c, q, h.tenant, from, to, days, d, main, late, h.sites()...)
+		if d := diff.Diff(oracle(h.events, h.timeout), got); d != "" {
+			h.t.Fatalf("%s, days %+v, one while it grows (-want +got):\n%s", what, days, d)
+		}
+	}
 	h.checkTotals(what, days)
 	return days
+}
+
+// sites are those of the events.
+func (h *history) sites() (out []string) {
+	for _, e := range h.events {
+		if !slices.Contains(out, e.Site) {
+			out = append(out, e.Site)
+		}
+	}
+	return out
 }
 
 // versions are those that the table of stitched days holds of the tenant.

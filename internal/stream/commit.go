@@ -287,6 +287,7 @@ func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Bl
 	p.lastCommit.Store(now.UnixNano())
 	ts, received := all.Batch.Times(event.ColTS), all.Batch.Times(event.ColReceivedAt)
 	p.mu.Lock()
+	p.seqs[writerMain] = in.Seq // whoever is told that the rows can be seen finds them below Committed
 	for part, to := range ends {
 		p.next[part] = to
 		if at, ok := t.times[part]; ok && at.After(p.processed[part]) {

@@ -280,6 +280,7 @@ func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {
 	p.fault("late-commit")
 	p.versions.inserted(writerLate, seq, p.observeLate.Tenants())
 	p.mu.Lock()
+	p.seqs[writerLate] = seq // as in advance
 	for _, k := range keys {
 		p.late.remove(string(k))
 	}
