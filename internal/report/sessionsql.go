@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/clickhouse"
 	"weir/internal/daily"
 	"weir/internal/rollup"
 	"weir/internal/session"
@@ -52,7 +53,7 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	}
 	sq := session.Query{Timeout: s.timeout, Columns: attributes, Growing: s.read.growing}
 	if s.read.growing != nil {
-		maps.Copy(b.params, s.read.growing.Params())
+		maps.Copy(b.params, s.read.growing.Params(clickhouse.ArrayParam))
 	}
 	for _, t := range s.totals {
 		sq.Totalled = append(sq.Totalled, session.Span{From: t.from, To: t.to})

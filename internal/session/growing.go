@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"weir/internal/clickhouse"
 	"weir/internal/rollup"
 )
 
@@ -83,8 +82,8 @@ const (
 	paramFrom  = "{anew_from:Array(Int64)}"
 )
 
-// Params are the parameters that statements of a query with this day need.
-func (g *Growing) Params() map[string]string {
+// Params are the parameters that statements of a query with this day need; texts writes an Array(String).
+func (g *Growing) Params(texts func([]string) string) map[string]string {
 	if len(g.Anew) == 0 {
 		return nil
 	}
@@ -93,7 +92,7 @@ func (g *Growing) Params() map[string]string {
 		visitors = append(visitors, a.Visitor)
 		since, from = append(since, strconv.FormatInt(a.Since, 10)), append(from, strconv.FormatInt(a.From, 10))
 	}
-	return map[string]string{"anew": clickhouse.ArrayParam(visitors), "anew_since": "[" + strings.Join(since, ",") + "]", "anew_from": "[" + strings.Join(from, ",") + "]"}
+	return map[string]string{"anew": texts(visitors), "anew_since": "[" + strings.Join(since, ",") + "]", "anew_from": "[" + strings.Join(from, ",") + "]"}
 }
 
 // runs are the conditions on stitched runs that new ones may be joined with, and on those that lie before all new rows.

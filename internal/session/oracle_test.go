@@ -161,7 +161,7 @@ func askedSQL(t failer, c *clickhouse.Client, from string, g *session.Growing) [
 	var out []string
 	var params map[string]string
 	if g != nil {
-		params = g.Params()
+		params = g.Params(clickhouse.ArrayParam)
 	}
 	sql := "SELECT concat_ws('|', site_id, visitor, toString(start_time), toString(end_time), toString(events), toString(pageviews), toString(actions), " + strings.Join(checked, ", ") + ") FROM (\n" + from + "\n)"
 	if _, err := c.Rows(context.Background(), clickhouse.Statement{SQL: sql, Params: params}, func(row []any) error {
