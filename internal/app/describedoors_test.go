@@ -30,6 +30,7 @@ func (nobody) Authenticate(*http.Request) (p tenant.Principal, prob *problem.Pro
 func (n nobody) AuthenticateKey(r *http.Request, _ string) (tenant.Principal, *problem.Problem) {
 	return n.Authenticate(r)
 }
+func (nobody) IsKey(string) bool                                             { return false }
 func (nobody) Enrich(netip.Addr, []byte, bool) (f event.Facts)               { return }
 func (nobody) Complete(_ *catalog.Source, _ *event.Row, arena []byte) []byte { return arena }
 func (nobody) Append(context.Context, uint16, *event.Batch) (uint64, error)  { return 0, nil }

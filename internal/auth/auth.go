@@ -113,6 +113,19 @@ func (k Keyed) AuthenticateKey(r *http.Request, key string) (tenant.Principal, *
 	return k.a.noted(r, p, prob)
 }
 
+// IsKey says whether a text is somebody's key, or written like one of weir's: a deleted key is still nothing but a key.
+func (k Keyed) IsKey(text string) bool {
+	if _, err := RoleOf(text); err == nil {
+		return true
+	}
+	hash := Hash(text)
+	if subtle.ConstantTimeCompare(hash[:], k.a.operator[:]) == 1 {
+		return true
+	}
+	_, _, ok := k.a.cfg.Keys.KeyByHash(hash)
+	return ok
+}
+
 func (a *Authenticator) counted(r *http.Request, s *Sessions) (tenant.Principal, *problem.Problem) {
 	p, prob := a.standing(a.authenticate(r, s))
 	return a.noted(r, p, prob)

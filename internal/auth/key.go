@@ -10,13 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"weir/internal/catalog"
 	"weir/internal/tenant"
 )
 
 // A key is wk_<letter of its role>_<32 characters>: 160 random bits in base32, lower case. The beginning lets people and
 // secret scanners see what it is; nothing but its hash is trusted.
 const (
-	keyPrefix  = "wk_"
+	keyPrefix  = catalog.KeyPrefix
 	keyRandom  = 20 // bytes
 	keyLetters = 32
 )

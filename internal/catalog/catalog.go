@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"weir/internal/lookup"
@@ -122,6 +123,15 @@ type Key struct {
 	Expires time.Time // zero: never
 }
 
+// KeyPrefix is what every key begins with that weir makes.
+const KeyPrefix = "wk_"
+
+// LooksLikeKey says whether a name is written like a key, alone or behind a colon (some clients send id:key). No source may be called so: names are
+// public, and who has another's key as a name would get what is sent with it.
+func LooksLikeKey(name string) bool {
+	return strings.HasPrefix(name, KeyPrefix) || strings.Contains(name, ":"+KeyPrefix)
+}
+
 // KeyUse is when a key was last used.
 type KeyUse struct {
 	Tenant tenant.ID
@@ -156,7 +166,7 @@ type Session struct {
 }
 
 // Catalog stores metadata. All methods may be called at once. A change is durable when the method returns.
-// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrInUse, ErrFull; others are failures of the store.
+// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrKeyAsName (so too), ErrInUse, ErrFull; others are failures of the store.
 //
 // An error of a change function is returned as it is and nothing changes. What identifies a thing stays whatever a
 // change function does: a tenant's ID, Number, Created and Deleted, a source's Tenant, ID, SiteID and Created. When
@@ -168,7 +178,9 @@ type Catalog interface {
 	UpdateTenant(ctx context.Context, id tenant.ID, change func(*Tenant) error) (Tenant, error)
 	DeleteTenant(ctx context.Context, id tenant.ID) error // hides it at once; id and number stay taken
 
-	CreateSource(ctx context.Context, s Source, write Key) (Source, error) // with its write key, in one transaction
+	// CreateSource creates a source with its write key, in one transaction. A new name (the SiteID, an alias) that is somebody's key, or looks like
+	// one, is ErrKeyAsName, here and in UpdateSource; the error does not tell which.
+	CreateSource(ctx context.Context, s Source, write Key) (Source, error)
 	Source(ctx context.Context, t tenant.ID, id string) (Source, error)
 	Sources(ctx context.Context, t tenant.ID) ([]Source, error)
 	UpdateSource(ctx context.Context, t tenant.ID, id string, change func(*Source) error) (Source, error)
@@ -242,7 +254,7 @@ type Import struct {
 	Updated   time.Time
 }
 
-// Conflict says which name is taken. It wraps ErrExists or ErrInUse.
+// Conflict says which name cannot be had. It wraps ErrExists, ErrInUse or ErrKeyAsName.
 type Conflict struct {
 	Field string // the field of the request: id, site_id, aliases, key, email, name
 	Value string // the name that is taken, empty for a secret
@@ -265,4 +277,6 @@ var (
 	ErrExists   = errors.New("exists already")
 	ErrInUse    = errors.New("in use")
 	ErrFull     = errors.New("no more fit")
+	// ErrKeyAsName says that the name of a source is a key, or looks like one.
+	ErrKeyAsName = errors.New("must not look like a key")
 )

@@ -126,6 +126,9 @@ func catalogError(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &c) && errors.Is(err, catalog.ErrKeyAsName):
+		return invalid(c.Field, "a name that looks like a key of weir (%s…) is refused: the doors look keys up first, and names are public. Events that are sent with a source's write key reach it without an alias; "+
+			"for pages choose another name, such as a domain", catalog.KeyPrefix)
 	case errors.As(err, &c) && errors.Is(err, catalog.ErrInUse):
 		return problem.New(http.StatusConflict, "in_use", "%s", c).WithField(c.Field)
 	case errors.As(err, &c):

@@ -66,7 +66,7 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 		return problem.New(http.StatusBadRequest, codeMissing, "the request names no site: set site_id").WithField("site_id")
 	}
 	src, t, ok := j.h.deps.Catalog.SourceBySite(string(name))
-	if !ok {
+	if !ok || j.h.deps.Auth.IsKey(string(name)) { // a key is no name, whatever a source is called
 		return problem.New(http.StatusNotFound, codeSiteUnknown, "the site %q does not exist: check site_id", clip(string(bytes.ToValidUTF8(name, nil)))).
 			WithField("site_id")
 	}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/base64"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"weir/internal/event"
+	"weir/internal/problem"
 	"weir/internal/token"
 )
 
@@ -353,5 +355,47 @@ func TestPrefer(t *testing.T) {
 	w = r.do("POST", "/ingest", `{"type":"a"}`+"\n"+`{}`, acmeKey, "Prefer: return=minimal") // what was rejected must be known
 	if a := parseAnswer(t, w.Body.String()); w.Code != 200 || a.Accepted != 1 || len(a.Rejected) != 1 {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestKeysAreNoNames: what is a key is never looked up as the name of a source, at no door: a source of another tenant may have got it as an alias before that was refused.
+func TestKeysAreNoNames(t *testing.T) {
+	r := newRig(t)
+	const key = "writer:acme:site-1"
+	r.catalog.sources[key] = r.catalog.sources["site-3"] // of globe
+	r.mux.Handle("/any", r.Handle(Door{Name: "any", Methods: []string{http.MethodPost}, Serve: func(q *Request) *problem.Problem {
+		body, prob := q.Body()
+		if prob == nil {
+			prob = q.Open(q.HTTP.URL.Query().Get("key"))
+		}
+		if prob == nil {
+			prob = q.Add(body, func(e *Event) error { e.Row().Type = []byte("e"); return nil })
+		}
+		if prob == nil {
+			_, prob = q.Commit()
+		}
+		return prob
+	}}))
+	for _, c := range []struct {
+		method, target, body string
+		status               int
+		tenant               any
+	}{
+		{"POST", "/any?key=" + key, "x", 200, "acme"},
+		{"POST", "/any?key=alias.example", "x", 200, "acme"},
+		{"POST", "/any?key=site-3", "x", 200, "globe"},
+		{"POST", "/any?key=viewer:acme:", "x", 403, nil},
+		{"POST", "/collect", `{"site_id":"` + key + `","events":[{"type":"e"}]}`, 404, nil},
+		{"GET", "/pixel.gif?site_id=" + key + "&events=%7B%22type%22%3A%22e%22%7D", "", 404, nil},
+	} {
+		w := r.do(c.method, c.target, c.body)
+		rows := r.log.all()
+		r.log.rows = nil
+		switch {
+		case w.Code != c.status:
+			t.Errorf("%s: %d %s", c.target, w.Code, w.Body)
+		case c.tenant == nil && len(rows) > 0, c.tenant != nil && (len(rows) != 1 || rows[0]["tenant"] != c.tenant):
+			t.Errorf("%s stored %v", c.target, rows)
+		}
 	}
 }

@@ -52,6 +52,8 @@ func (fakeAuth) AuthenticateKey(_ *http.Request, key string) (tenant.Principal, 
 	return tenant.Principal{Role: tenant.Role(f[0]), Tenant: tenant.ID(f[1]), Site: f[2]}, nil
 }
 
+func (fakeAuth) IsKey(text string) bool { return strings.Count(text, ":") == 2 }
+
 type fakeEnricher struct{}
 
 // Enrich tells what it was asked, so that tests see which address and user agent counted.

@@ -23,6 +23,8 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (tenant.Principal, *problem.Problem)
 	// AuthenticateKey takes the key from where a foreign protocol puts it instead of from the headers.
 	AuthenticateKey(r *http.Request, key string) (tenant.Principal, *problem.Problem)
+	// IsKey says whether a text is a key, or written like one. It is then never taken for the name of a source.
+	IsKey(text string) bool
 }
 
 // Deps are what the doors work with. All are required but those that say what nil means, Registerer and Now.

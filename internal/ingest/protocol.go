@@ -165,7 +165,8 @@ func (q *Request) OpenKey(key, site string) *problem.Problem {
 	return q.opening(j.begin(int64(j.bytes)))
 }
 
-// Open opens a request with what a client calls its key: a write key, a source's site_id, or one of its aliases.
+// Open opens a request with what a client calls its key: a write key, a source's site_id, or one of its aliases. It is looked up as a key first: a
+// source that has somebody's key as an alias does not get what is sent with it.
 func (q *Request) Open(name string) *problem.Problem {
 	if name == "" {
 		return problem.New(http.StatusUnauthorized, "missing_key", "the request has no key: use the write key of a source, or one of its aliases")
@@ -174,7 +175,7 @@ func (q *Request) Open(name string) *problem.Problem {
 		return q.OpenSite(name)
 	}
 	prob := q.OpenKey(name, "")
-	if prob != nil && prob.Code == "unknown_key" {
+	if prob != nil && prob.Code == "unknown_key" && !q.IsKey(name) {
 		return problem.New(http.StatusUnauthorized, "unknown_key", "%q is neither a write key nor the alias of a source: check it, or add it to the source's aliases", clip(strings.ToValidUTF8(name, "\uFFFD")))
 	}
 	return prob
@@ -182,9 +183,15 @@ func (q *Request) Open(name string) *problem.Problem {
 
 // Known says whether a source has that site_id or alias.
 func (q *Request) Known(name string) bool {
+	if q.IsKey(name) {
+		return false
+	}
 	_, _, ok := q.j.h.deps.Catalog.SourceBySite(name)
 	return ok
 }
+
+// IsKey says whether a text is a key, or written like one.
+func (q *Request) IsKey(text string) bool { return q.j.h.deps.Auth.IsKey(text) }
 
 // opening turns a limit into the loss of what the request holds, where the client would not send it again.
 func (q *Request) opening(prob *problem.Problem) *problem.Problem {

@@ -35,6 +35,7 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"sources":             testSources,
 		"site names":          testSiteNames,
 		"update source":       testUpdateSource,
+		"keys as names":       testKeysAsNames,
 		"delete source":       testDeleteSource,
 		"keys":                testKeys,
 		"rotate key":          testRotateKey,

@@ -1,6 +1,7 @@
 package catalogtest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -92,6 +93,52 @@ func testSiteNames(t *testing.T, s Store) {
 	wantConflict(t, err, "key", "")
 	if _, _, ok := c.SourceBySite("s2"); ok {
 		t.Error("a source exists without its write key")
+	}
+}
+
+// testKeysAsNames: nobody's key becomes the name of a source, nor what looks like one; names from before it was a key stay.
+func testKeysAsNames(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "a")
+	newTenant(t, c, "b")
+	newSource(t, c, "a", "web", "s1")
+	newSource(t, c, "b", "web", "s2", "old")
+	for name, owner := range map[string]tenant.ID{"plain": "a", "own": "b", "old": "a", "ops": ""} { // keys of other forms than the present one
+		role := tenant.RoleAdmin
+		if owner == "" {
+			role = tenant.RoleOperator
+		}
+		must[catalog.Key](t)(c.CreateKey(t.Context(), catalog.Key{Tenant: owner, Role: role, Hash: hash(name)}))
+	}
+	var said string
+	refused := func(field, name string, err error) {
+		t.Helper()
+		var conflict *catalog.Conflict
+		if !errors.As(err, &conflict) || !errors.Is(err, catalog.ErrKeyAsName) || conflict.Field != field || conflict.Value != "" {
+			t.Errorf("%s %q: %v", field, name, err)
+			return
+		}
+		if said == "" {
+			said = conflict.Err.Error()
+		}
+		if conflict.Err.Error() != said {
+			t.Errorf("%q is told from others: %v", name, err)
+		}
+	}
+	for i, name := range []string{"write s1", "write s2", "plain", "own", "ops", "wk_w_abcdefghijklmnopqrstuvwxyz234567", "wk_", "id:wk_a_x"} {
+		_, err := c.UpdateSource(t.Context(), "b", "web", func(x *catalog.Source) error { x.Aliases = []string{"fine", name}; return nil })
+		refused("aliases", name, err)
+		_, err = c.CreateSource(t.Context(), catalog.Source{Tenant: "b", ID: "new", SiteID: "s3", Aliases: []string{name}}, catalog.Key{Role: tenant.RoleWriter, Hash: hash(fmt.Sprint("a", i))})
+		refused("aliases", name, err)
+		_, err = c.CreateSource(t.Context(), catalog.Source{Tenant: "b", ID: "new", SiteID: name}, catalog.Key{Role: tenant.RoleWriter, Hash: hash(fmt.Sprint("s", i))})
+		refused("site_id", name, err)
+		if _, _, ok := c.SourceBySite(name); ok {
+			t.Errorf("%q names a source", name)
+		}
+	}
+	got := must[catalog.Source](t)(c.UpdateSource(t.Context(), "b", "web", func(x *catalog.Source) error { x.Name, x.Aliases = "N", []string{"old", "wkx", "a:b"}; return nil }))
+	if got.Name != "N" || len(got.Aliases) != 3 {
+		t.Errorf("a source with a name from before cannot be changed: %v", got)
 	}
 }
 

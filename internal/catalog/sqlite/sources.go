@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,9 @@ func (c *Catalog) CreateSource(ctx context.Context, s catalog.Source, write cata
 		if _, err := sourceInTx(ctx, tx, s.Tenant, s.ID); err == nil {
 			return &catalog.Conflict{Field: "id", Value: s.ID, Err: catalog.ErrExists}
 		} else if !errors.Is(err, catalog.ErrNotFound) {
+			return err
+		}
+		if err := refuseKeys(ctx, tx, s, catalog.Source{}); err != nil {
 			return err
 		}
 		if err := insertSource(ctx, tx, s); err != nil {
@@ -107,6 +111,37 @@ func claimNames(ctx context.Context, tx *sql.Tx, s catalog.Source) error {
 	return nil
 }
 
+// refuseKeys refuses names of s that are keys or look like them. Those that it had before stay: no door takes them for a name.
+func refuseKeys(ctx context.Context, tx *sql.Tx, s, old catalog.Source) error {
+	refuse := func(field, name string) error {
+		is := catalog.LooksLikeKey(name)
+		if !is {
+			hash := sha256.Sum256([]byte(name))
+			if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM keys WHERE hash = ?)", hash[:]).Scan(&is); err != nil {
+				return fmt.Errorf("catalog: look for key: %w", err)
+			}
+		}
+		if is {
+			return &catalog.Conflict{Field: field, Err: catalog.ErrKeyAsName} // without the name: it may be a secret
+		}
+		return nil
+	}
+	if s.SiteID != old.SiteID {
+		if err := refuse("site_id", s.SiteID); err != nil {
+			return err
+		}
+	}
+	for _, a := range s.Aliases {
+		if slices.Contains(old.Aliases, a) {
+			continue
+		}
+		if err := refuse("aliases", a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func sourceInTx(ctx context.Context, tx *sql.Tx, t tenant.ID, id string) (catalog.Source, error) {
 	s, err := scanSource(tx.QueryRowContext(ctx, "SELECT "+sourceColumns+" FROM sources WHERE tenant = ? AND id = ?", string(t), id))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -178,6 +213,9 @@ func (c *Catalog) UpdateSource(ctx context.Context, t tenant.ID, id string, chan
 		}
 		s.Tenant, s.ID, s.SiteID, s.Created = old.Tenant, old.ID, old.SiteID, old.Created
 		setSourceDefaults(&s)
+		if err := refuseKeys(ctx, tx, s, old); err != nil {
+			return err
+		}
 		if err := insertSource(ctx, tx, s); err != nil {
 			return err
 		}

@@ -112,10 +112,12 @@ func (m *reader) writeKey() string {
 	return r.URL.Query().Get("writeKey")
 }
 
-// pair chooses what of Jitsu's id:secret is the key: an alias, of either form, or the secret.
+// pair chooses what of Jitsu's id:secret is the key: the secret if it is a key, else an alias, of either form.
 func (m *reader) pair(key string) string {
 	id, secret, ok := strings.Cut(key, ":")
 	switch {
+	case ok && m.q.IsKey(secret): // before aliases: another tenant's may be called like the id
+		return secret
 	case !ok || m.q.Known(key):
 		return key
 	case m.q.Known(id):

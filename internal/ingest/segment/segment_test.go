@@ -111,6 +111,13 @@ func TestJitsu(t *testing.T) {
 	for _, key := range []string{doorkit.WriteKey, "weir:" + doorkit.WriteKey, "app-1:x", "app-1"} {
 		r.One(t, 200, "POST", "/api/s/track", `{"event":"e","anonymousId":"a","writeKey":"k:***"}`, "X-Write-Key: "+key)
 	}
+	// A source of another tenant is called like the id, or like both together: the key goes first.
+	if row := r.One(t, 200, "POST", "/api/s/track", `{"event":"e","anonymousId":"a"}`, "X-Write-Key: theirs:"+doorkit.WriteKey); row["tenant"] != "acme" {
+		t.Errorf("stored for %v", row["tenant"])
+	}
+	if row := r.One(t, 200, "POST", "/api/s/track", `{"event":"e","anonymousId":"a"}`, "X-Write-Key: theirs:x"); row["tenant"] != "globe" {
+		t.Errorf("stored for %v", row["tenant"])
+	}
 	row := r.One(t, 200, "POST", "/api/s/page", `{"type":"page","anonymousId":"a","writeKey":"k:***","messageId":"m","context":{"page":{"url":"https://example.com/x"}}}`, "X-Write-Key: "+doorkit.WriteKey)
 	doorkit.Check(t, row, map[string]any{"type": "pageview", "path": "/x", "client_id": "a"})
 }

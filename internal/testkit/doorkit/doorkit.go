@@ -29,6 +29,7 @@ var Now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 // What the catalog holds: WriteKey belongs to the source site-1 of tenant acme, TenantKey to acme without a source, OtherKey to tenant globe.
 // site-1 has the aliases example.com, app-1, phc_alias and G-ALIAS; site-2 (alias shop.example.com) takes only pages of shop.example.com.
+// globe's site-3 has the aliases other.example and theirs and, from before they were refused, WriteKey alone and behind theirs.
 const (
 	WriteKey  = "wk_site_1"
 	TenantKey = "wk_acme"
@@ -59,7 +60,7 @@ func New(t testing.TB, register func(*http.ServeMux, *ingest.Handler)) *Rig {
 	two := catalog.Source{Tenant: "acme", ID: "two", SiteID: "site-2", Hostnames: []string{"shop.example.com"}}
 	other := catalog.Source{Tenant: "globe", ID: "three", SiteID: "site-3"}
 	r.sources = map[string]catalog.Source{"site-1": one, "example.com": one, "app-1": one, "phc_alias": one, "G-ALIAS": one,
-		"site-2": two, "shop.example.com": two, "site-3": other, "other.example": other}
+		"site-2": two, "shop.example.com": two, "site-3": other, "other.example": other, WriteKey: other, "theirs": other, "theirs:" + WriteKey: other}
 	h, err := ingest.New(ingest.Config{}, ingest.Deps{Catalog: r, Auth: r, Enricher: r, Gatherer: r, Partitions: 8, Account: r, Limiter: limiter{r}, Addresses: addresses{r},
 		Visitors: r, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return Now }})
 	if err != nil {
@@ -191,6 +192,12 @@ func (r *Rig) AuthenticateKey(_ *http.Request, key string) (tenant.Principal, *p
 		return p, problem.New(401, "unknown_key", "the key is not known")
 	}
 	return p, nil
+}
+
+// IsKey implements ingest.Authenticator.
+func (r *Rig) IsKey(text string) bool {
+	_, prob := r.AuthenticateKey(nil, text)
+	return prob == nil
 }
 
 // Enrich implements ingest.Enricher; it tells what it was asked: the address as country, the user agent as browser.
