@@ -148,8 +148,9 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     await settled(page);
     const [first] = [sum('EUR', 'eur'), sum('USD')].sort((a, b) => b - a);
     assert.equal(first, sum('EUR', 'eur'), 'euros are the most');
-    assert.equal((await money(page).getAttribute('title')).replace(/^.*: /, ''), euros(first));
-    assert.ok((await money(page).textContent()).includes(euros(first)));
+    const dollars = euros(sum('USD')).replace('€', '$');
+    assert.equal(await money(page).getAttribute('title'), `Sum of the property revenue, each currency for itself: ${euros(first)}, ${dollars}`);
+    assert.ok((await money(page).innerText()).includes(`${euros(first)} +1`), 'the tile says that there is another currency');
     assert.match(await row(page, 'Purchase').locator('td.num').nth(3).innerText(), new RegExp(`^${euros(first).replace('.', '\\.')} \\+1$`));
     assert.equal((await cells(page, 'Never'))[3], '–');
     assert.equal(await row(page, 'Purchase').locator('td.num').nth(3).locator('span').first().getAttribute('title'), `${euros(first)}, ${euros(sum('USD')).replace('€', '$')}`);
@@ -166,7 +167,8 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     await page.getByRole('img', { name: /^Revenue by day: 7 values, the most \$/ }).waitFor();
     await settled(page);
     assert.match(page.url(), /currency=USD/);
-    assert.ok((await money(page).textContent()).includes(euros(sum('USD')).replace('€', '$')));
+    assert.ok((await money(page).innerText()).includes(`${dollars} +1`));
+    assert.match(await money(page).getAttribute('title'), new RegExp(`: \\${dollars}, ${euros(first)}$`));
     const most = Number((await peak()).replace(/[$,]/g, ''));
     assert.ok(most > 0 && most <= sum('USD') + 0.005, `${most} dollars, of ${sum('USD')}`);
     await page.goto(page.url().replace('compare=1', 'range=2020-01-01~2020-01-31'));
@@ -175,6 +177,23 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     assert.equal((await cells(page, 'Purchase'))[0], '0');
     assert.equal((await cells(page, 'Purchase'))[2], '–');
     assert.deepEqual(page.faults, []);
+  });
+
+  test('refunds: revenue below zero is drawn, one currency has no mark of others', async (t) => {
+    const shop = await newTenant();
+    const at = { client_id: 'c', type: 'purchase', url: 'http://shop.example/' };
+    const events = [{ ...at, event_id: 'a', ts: Date.now() - 86_400_000, props: { revenue: 20, currency: 'USD' } }, { ...at, event_id: 'b', ts: Date.now() - 1000, props: { revenue: -65.5, currency: 'USD' } }];
+    const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${shop.writeKey}` }, body: JSON.stringify(events) });
+    assert.equal(res.status, 200, await res.text());
+    await until(async () => Number((await shop.sql('SELECT count() AS n FROM events'))[0].n) === 2, 'the events');
+    const page = await open(t, browser);
+    await signIn(page, shop.viewer, `/sites/${shop.site}/overview?metric=revenue`);
+    await settled(page);
+    await page.getByRole('img', { name: /^Revenue by day: 7 values, the most \$20\.00 .*, the least -\$65\.50 / }).waitFor();
+    assert.equal(await money(page).getAttribute('title'), 'Sum of the property revenue: -$45.50');
+    await page.waitForTimeout(500);
+    await sound(page, 'refunds');
+    await shoot(page, 'revenue-refunds');
   });
 
   test('a viewer sees goals and changes none; from the keyboard, dark, on a phone', async (t) => {

@@ -73,10 +73,10 @@ export function show(n: Maybe, kind: Kind, long = false): string {
   }
 }
 
-/** The change from before to now as a share of before; undefined when there is nothing to compare with. */
+/** The change from before to now as a share of before, whose sign does not turn it around; undefined when there is nothing to compare with. */
 export function change(now: Maybe, before: Maybe): number | undefined {
   if (missing(now) || missing(before) || before === 0) return undefined;
-  return (now - before) / before;
+  return (now - before) / Math.abs(before);
 }
 
 /** +12%, −3.4%, 0%. */

@@ -1,9 +1,10 @@
 import { SegmentedControl, Select } from '@mantine/core';
-import type { Conversions } from '../../api/conversions';
+import type { Conversions, Money } from '../../api/conversions';
 import { number, useReport, useScope, type Row } from '../../api/report';
 import type { Goal } from '../../api/saved';
 import { useSite } from '../../api/site';
 import { metric, showAs, type Metric } from '../../format/metrics';
+import { amount } from '../../format/money';
 import { change, signed } from '../../format/numbers';
 import { Answer, Notice } from '../../parts/Answer';
 import { SeriesChart } from '../../parts/SeriesChart';
@@ -14,7 +15,7 @@ import { writeFilter } from '../../state/filters';
 import { allIntervals, intervals, type Interval } from '../../state/range';
 import { useFault } from '../../state/faults';
 import { useParam, useView } from '../../state/url';
-import { currenciesOf, inCurrency } from './goals';
+import { currenciesOf, inCurrency, othersOf } from './goals';
 import css from './Headline.module.css';
 
 const tiles = ['visitors', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration'].map(metric);
@@ -69,7 +70,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
               <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={number(before, t.id)} compared={view.compare} chosen={!goal && t.id === line.metric.id} onChoose={() => choose(t.id)} />
             ))}
             {revenue && (
-              <Tile metric={revenue} value={inCurrency(results.now?.revenue, currency ?? '') ?? 0} before={results.before && (inCurrency(results.before.revenue, currency ?? '') ?? 0)} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
+              <Tile metric={revenue} value={inCurrency(results.now?.revenue, currency ?? '') ?? 0} others={othersOf(results.now?.revenue, currency ?? '')} before={results.before && (inCurrency(results.before.revenue, currency ?? '') ?? 0)} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
             )}
           </div>
         )}
@@ -141,13 +142,25 @@ function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
   return { title, choices: [{ kind: 'line', label: 'Line', question }, { kind: 'tile', label: 'Number', question }] };
 }
 
-function Tile({ metric: m, value, before, compared, chosen, onChoose }: { metric: Metric; value: number | undefined; before: number | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {
+/** An amount with its currency; of those that have none, that they have none. */
+const written = (m: Money, long: boolean) => `${amount(m.amount, m.currency, long)}${m.currency === '' ? ' without a currency' : ''}`;
+
+/** A number; of money, with the amounts of `others`, the currencies that are not in it. */
+function Tile({ metric: m, value, others = [], before, compared, chosen, onChoose }: { metric: Metric; value: number | undefined; others?: Money[]; before: number | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {
   const share = change(value, before);
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
   return (
-    <button type="button" className={css.tile} aria-pressed={chosen} onClick={onChoose} title={`${m.what}: ${showAs(m, value, true)}`}>
+    <button type="button" className={css.tile} aria-pressed={chosen} onClick={onChoose} title={`${m.what}${others.length > 0 ? ', each currency for itself' : ''}: ${[showAs(m, value, true), ...others.map((o) => written(o, true))].join(', ')}`}>
       <span className={css.name}>{m.name}</span>
-      <span className={css.value}>{showAs(m, value)}</span>
+      <span className={css.value}>
+        {showAs(m, value)}
+        {others.length > 0 && (
+          <small className={css.others} aria-label={`and ${others.map((o) => written(o, true)).join(', ')}`}>
+            {' '}
+            +{others.length}
+          </small>
+        )}
+      </span>
       {compared && (
         <span className={css.change} data-tone={tone} title={`${showAs(m, before, true)} before`}>
           {share === undefined ? `${showAs(m, before)} before` : `${signed(share)}`}

@@ -28,3 +28,6 @@ export const inCurrency = (money: Money[] | null | undefined, currency: string):
 
 /** The currencies in which there was money, the largest first: now, then those of the time before. */
 export const currenciesOf = (...answers: (Money[] | null | undefined)[]): string[] => [...new Set(answers.flatMap((a) => a ?? []).filter((m) => m.amount !== 0).map((m) => m.currency))];
+
+/** The amounts of the other currencies, the largest first as they came. */
+export const othersOf = (money: Money[] | null | undefined, currency: string): Money[] => (money ?? []).filter((m) => m.currency !== currency && m.amount !== 0);
