@@ -54,6 +54,7 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 // planAgain is the plan for a part of the question that p is for.
 func (r *Reporter) planAgain(part Question, p plan) plan {
 	next := r.planned(part, plan{rollup: p.rollup})
+	next.committed = r.committed()
 	if p.rollup != nil {
 		next.positions = r.deps.Positions.Positions(p.rollup.Name)
 	}

@@ -41,12 +41,19 @@ type Streams interface {
 // Texts says whether no event of the tenant that can be seen has a number as the property.
 type Texts func(t tenant.ID, property string) bool
 
+// Positions says how far rows have come.
+type Positions interface {
+	rollup.Positions
+	// Committed is the last _seq of each writer whose rows can be seen.
+	Committed() (main, late uint64)
+}
+
 // Deps are what a Reporter works with. The first four must be set.
 type Deps struct {
 	Engine    Engine
 	Sources   Sources
 	Clock     Clock
-	Positions rollup.Positions
+	Positions Positions
 	Streams   Streams                        // nil: there are no funnels
 	Merges    Merges                         // nil: no merge can be undone
 	Links     Linker                         // nil: links are looked for in every answer about persons

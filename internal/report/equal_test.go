@@ -373,12 +373,16 @@ func rolledEvents(t testing.TB, c *clickhouse.Client) ([]oracleEvent, clock) {
 	events := makeEvents(rnd, 4000)
 	store(t, c, placed{"acme", "site", events}, placed{"acme", "elsewhere", makeEvents(rnd, 300)}, placed{"other", "site", makeEvents(rnd, 300)})
 	last := events[len(events)-1].seq
-	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{}}
-	for _, r := range rollup.All {
+	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{}, main: last + 1, late: last + 1}
+	for i, r := range rollup.All {
 		clk.positions[r.Name] = map[uint16]uint64{}
 		for _, w := range []uint16{writerMain, writerLate} {
 			at := uint64(0)
-			for _, to := range []uint64{last / 3, last/3 + 1 + rnd.Uint64N(last/2)} {
+			steps := []uint64{last / 3, last/3 + 1 + rnd.Uint64N(last/2)}
+			if i%2 == int(w)%2 { // this one has all rows of the writer
+				steps[1] = last
+			}
+			for _, to := range steps {
 				testkit.Exec(t, c, strings.Replace(r.AdvanceSQL(w, at, to, nil), "WHERE", "WHERE (tenant, site_id) IN (('acme', 'site'), ('acme', 'elsewhere'), ('other', 'site')) AND", 1))
 				at = to
 			}

@@ -38,8 +38,8 @@ func TestGrowing(t *testing.T) {
 		if !c.looked {
 			e.answers = e.answers[1:]
 		}
-		r := newReporter(t, e, clock{asOf: noon}, Config{})
-		r.deps.Sessions = someDays{timeout: session.DefaultTimeout, days: c.days, main: 8}
+		r := newReporter(t, e, clock{asOf: noon, main: 9, late: 1}, Config{})
+		r.deps.Sessions = someDays{timeout: session.DefaultTimeout, days: c.days}
 		q := Question{Tenant: "acme", Site: "site", From: noon.Add(-24 * time.Hour), To: noon, Metrics: []string{Sessions}, Location: time.UTC}
 		got, err := r.Answer(context.Background(), q)
 		if err != nil || mustJSON(t, got) != `[{"sessions":"4"}]` {

@@ -60,9 +60,12 @@ var testSources = sources{
 
 // clock is a Clock and rollup.Positions that stand still.
 type clock struct {
-	asOf      time.Time
-	positions map[string]map[uint16]uint64
+	asOf       time.Time
+	positions  map[string]map[uint16]uint64
+	main, late uint64 // behind what is committed; 0: more than any position
 }
+
+func (c clock) Committed() (main, late uint64) { return c.main - 1, c.late - 1 }
 
 func (c clock) AsOf() time.Time                         { return c.asOf }
 func (c clock) CompleteUntil() time.Time                { return c.asOf.Add(-5 * time.Minute) }

@@ -18,11 +18,19 @@ type plan struct {
 	rollup *rollup.Rollup
 	// positions are how far the rollup has come, by writer.
 	positions map[uint16]uint64
+	// committed are the last rows of each writer that were to be seen before the positions were read; nil: that is not known.
+	committed map[uint16]uint64
 	// from and to are the part of the range that the rollup covers in whole steps; its edges are read raw.
 	from, to time.Time
 	// totals are the days whose totals are read, and rest what they leave of the range, in order. Without totals the rest is the whole range.
 	totals []totalled
 	rest   []span
+}
+
+// behind says whether the writer may have rows behind a position.
+func (p plan) behind(writer uint16, position uint64) bool {
+	last, known := p.committed[writer]
+	return !known || last > position
 }
 
 // rawOnly reads nothing but raw events.

@@ -155,7 +155,7 @@ func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) ([]Ro
 	for try := 0; p.rollup != nil && try < tries; try++ {
 		// Positions after the days: what has come to a day since is behind its positions, and a rollup's are not older.
 		p = r.planned(q, plan{rollup: p.rollup, from: p.from, to: p.to})
-		p.positions = r.deps.Positions.Positions(p.rollup.Name)
+		p.committed, p.positions = r.committed(), r.deps.Positions.Positions(p.rollup.Name)
 		rows, overtaken, err := r.counts(ctx, t, q, p)
 		if err != nil {
 			return nil, err
@@ -166,11 +166,19 @@ func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) ([]Ro
 		}
 		r.metrics.overtaken.Inc()
 	}
-	rows, _, err := r.counts(ctx, t, q, r.planned(q, rawOnly))
+	raw := r.planned(q, rawOnly)
+	raw.committed = r.committed()
+	rows, _, err := r.counts(ctx, t, q, raw)
 	if err == nil {
 		r.metrics.answers.WithLabelValues("raw").Inc()
 	}
 	return rows, err
+}
+
+// committed are the last rows that can be seen, by writer.
+func (r *Reporter) committed() map[uint16]uint64 {
+	main, late := r.deps.Positions.Committed()
+	return map[uint16]uint64{writerMain: main, writerLate: late}
 }
 
 // sizesEvery is how old the numbers of rows may be.

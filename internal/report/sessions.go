@@ -39,8 +39,6 @@ type SessionDays interface {
 	Timeout(t tenant.ID) time.Duration
 	// Stitched are the days of the tenant in [from, to], in order, whose stitched runs stand for all events of the day that can be seen by now, under the timeout.
 	Stitched(t tenant.ID, from, to int32, timeout time.Duration) []session.Stitched
-	// Committed is the last _seq of each writer whose rows can be seen.
-	Committed() (main, late uint64)
 }
 
 // timeout is the tenant's timeout.
@@ -77,7 +75,7 @@ func (r *Reporter) stitched(ctx context.Context, tl *tally, q Question, from, to
 // growing looks at what a day has got; nil: too many visitors would have to be made anew.
 func (r *Reporter) growing(ctx context.Context, t *tally, q Question, day session.Stitched) (*session.Growing, error) {
 	g := session.Growing{Day: day}
-	g.Main, g.Late = r.deps.Sessions.Committed()
+	g.Main, g.Late = r.deps.Positions.Committed()
 	b := &builder{q: q, params: map[string]string{}}
 	st := clickhouse.Statement{SQL: session.GrowingSQL(day, g.Main, g.Late, b.siteScope()...), Params: b.params, Comment: "report/" + q.Tenant}
 	err := r.statement(ctx, t, st, func(raw []any) error {

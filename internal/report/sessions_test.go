@@ -154,12 +154,9 @@ func makeSteps(rnd *rand.Rand, start time.Time, days, n int) []step {
 
 // someDays are stitched days.
 type someDays struct {
-	timeout    time.Duration
-	days       []session.Stitched
-	main, late uint64 // committed
+	timeout time.Duration
+	days    []session.Stitched
 }
-
-func (d someDays) Committed() (main, late uint64) { return d.main, d.late }
 
 func (d someDays) Timeout(tenant.ID) time.Duration { return d.timeout }
 
@@ -187,7 +184,7 @@ func newSessionWorld(t testing.TB) *sessionWorld {
 	t.Helper()
 	const name = "visits"
 	c := testkit.Engine(t)
-	d := someDays{timeout: session.DefaultTimeout, main: 2}
+	d := someDays{timeout: session.DefaultTimeout}
 	for _, x := range []session.Stitched{{Day: 0}, {Day: 1, Totals: true}, {Day: 2, Totals: true}, {Day: 4, Totals: true, Stale: true}, {Day: 5, Totals: true, Stale: true}, {Day: 6, Stale: true}, {Day: 8, Totals: true}} {
 		x.Day += session.DayOf(sessionStart)
 		x.Version, x.Main = uint64(x.Day), 1
@@ -197,7 +194,7 @@ func newSessionWorld(t testing.TB) *sessionWorld {
 		storedSessions = storeSessions(t, c, name, d)
 	}
 	w := *storedSessions
-	w.r = newReporter(t, c, clock{asOf: noon}, Config{})
+	w.r = newReporter(t, c, clock{asOf: noon, main: 3, late: 1}, Config{})
 	w.r.deps.Sessions = d
 	w.r.deps.Sources = sources{"site": {Tenant: tenant.ID(name), SiteID: "site", TimeZone: "UTC", FirstDay: 1}, "other": {Tenant: "other", SiteID: "other"}}
 	return &w

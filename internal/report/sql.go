@@ -130,7 +130,7 @@ func (b *builder) parts(scope, where string, p plan) []string {
 	if len(p.totals) > 0 {
 		parts = append(parts, b.fromTotals(scope, p))
 		for i, s := range p.totals {
-			for _, w := range s.behind() {
+			for _, w := range s.behind(p) {
 				n := strconv.Itoa(i)
 				parts = append(parts, b.read(scope, where, p, b.between("ts", "dfrom"+n, s.from, "dto"+n, s.to)+
 					fmt.Sprintf(" AND _writer = %d AND _seq > %s", w, b.position("d"+n+"p", w, s.position(w)))))
@@ -166,6 +166,9 @@ func (b *builder) span(scope, where string, p plan, s span, n string) []string {
 	}
 	middle := b.between("ts", "rfrom"+n, p.from, "rto"+n, p.to)
 	for _, w := range []uint16{writerMain, writerLate} {
+		if !p.behind(w, p.positions[w]) {
+			continue
+		}
 		parts = append(parts, b.read(scope, where, p, fmt.Sprintf("%s AND _writer = %d AND _seq > %s", middle, w, b.position("p", w, p.positions[w]))))
 	}
 	return parts

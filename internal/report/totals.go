@@ -22,11 +22,11 @@ type totalled struct {
 }
 
 // behind are the writers of which the day may have rows that its totals do not hold.
-func (t totalled) behind() []uint16 {
-	if t.day.Stale {
-		return []uint16{writerMain, writerLate}
+func (t totalled) behind(p plan) []uint16 {
+	if !t.day.Stale {
+		return nil
 	}
-	return nil
+	return slices.DeleteFunc([]uint16{writerMain, writerLate}, func(w uint16) bool { return !p.behind(w, t.position(w)) })
 }
 
 func (t totalled) position(writer uint16) uint64 {

@@ -64,7 +64,7 @@ func (b *builder) visits(v *visited, x *Retention, bit func(clock string) string
 	}
 	for i, d := range v.days {
 		versions = append(versions, strconv.FormatUint(d.day.Version, 10))
-		for _, w := range d.behind() {
+		for _, w := range d.behind(rawOnly) {
 			n := strconv.Itoa(i)
 			parts = append(parts, "SELECT "+raw+", "+bit("ts")+" AS m\nFROM "+rollup.Events+"\nWHERE "+scope+" AND "+b.between("ts", "dfrom"+n, d.from, "dto"+n, d.to)+
 				fmt.Sprintf(" AND _writer = %d AND _seq > %s", w, b.position("d"+n+"p", w, d.position(w)))+what)

@@ -190,9 +190,6 @@ func (s *Stitcher) Stitched(t tenant.ID, from, to int32, timeout time.Duration) 
 	return out
 }
 
-// Committed is the last _seq of each writer whose rows can be seen.
-func (s *Stitcher) Committed() (main, late uint64) { return s.deps.Data.Committed() }
-
 func compareDay(r record, day int32) int { return int(r.day) - int(day) }
 
 // Run stitches days until ctx ends.
