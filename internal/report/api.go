@@ -60,7 +60,7 @@ Events of bots are left out, unless bots=include or bots=only says otherwise, or
 A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
 Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
 A series without group_by has a row for each interval; with group_by, only where something happened.
-A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session. With these metrics there are the columns
+A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). With these metrics there are the columns
 entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
 sessions that have an event that matches all of them; negated, those that have none.
 Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.

@@ -37,8 +37,8 @@ type wanted struct {
 
 // Money is an amount of one currency.
 type Money struct {
-	Currency string  `json:"currency" example:"EUR" doc:"Three capital letters, from the property currency of the events; empty: they have none, or something else"`
-	Amount   float64 `json:"amount" doc:"Sum of the numeric property revenue, in units of the currency"`
+	Currency string   `json:"currency" example:"EUR" doc:"Three capital letters, from the property currency of the events; empty: they have none, or something else"`
+	Amount   *float64 `json:"amount" doc:"Sum of the numeric property revenue, in units of the currency; null: it is beyond what a number can be (1.8e308)"`
 }
 
 // GoalCount is what came of a goal.
@@ -48,7 +48,7 @@ type GoalCount struct {
 	Conversions *uint64  `json:"conversions" doc:"Events that are the goal; null: the goal looks at what is masked for the role"`
 	People      *uint64  `json:"people" doc:"Persons who reached it; null: masked"`
 	Rate        *float64 `json:"rate" doc:"Their share of all persons of the question, 0 to 1; null: there are none, or it is masked"`
-	Value       *float64 `json:"value" doc:"Conversions times the goal's value; null: it has none, or it is masked"`
+	Value       *float64 `json:"value" doc:"Conversions times the goal's value; null: it has none, it is masked, or the product is beyond what a number can be (1.8e308)"`
 	Revenue     []Money  `json:"revenue" doc:"Of the events that are the goal; the currency with the most of all revenue first"`
 }
 
@@ -219,8 +219,10 @@ func (g *GoalCount) rate(all *uint64, value float64) {
 		rate := float64(*g.People) / float64(*all)
 		g.Rate = &rate
 	}
-	if g.Conversions != nil && value != 0 {
-		worth := float64(*g.Conversions) * value
+	if g.Conversions == nil || value == 0 {
+		return
+	}
+	if worth := float64(*g.Conversions) * value; !math.IsInf(worth, 0) { // goals of before there was maxGoalValue
 		g.Value = &worth
 	}
 }
@@ -233,12 +235,10 @@ func (r *Reporter) sumGoals(ctx context.Context, t *tally, x *goalsQuestion, out
 			return fmt.Errorf("report: the engine's row of money has %d columns", len(raw))
 		}
 		currency, _ := raw[0].(string)
-		if n, ok := amount(raw[1]); ok {
-			out.Revenue = append(out.Revenue, Money{currency, n})
-		}
+		out.Revenue = append(out.Revenue, Money{currency, amount(raw[1])})
 		at := 2
 		x.shown(func(i int, _ *wanted) {
-			if n, ok := amount(raw[at]); ok && n != 0 {
+			if n := amount(raw[at]); n == nil || *n != 0 {
 				out.Goals[i].Revenue = append(out.Goals[i].Revenue, Money{currency, n})
 			}
 			at++
@@ -247,12 +247,15 @@ func (r *Reporter) sumGoals(ctx context.Context, t *tally, x *goalsQuestion, out
 	})
 }
 
-// amount is a sum; one that is no number is none.
-func amount(v any) (float64, bool) {
+// amount is a sum; nil: it is no finite number, which the engine writes as null.
+func amount(v any) *float64 {
 	n, ok := v.(json.Number)
 	if !ok {
-		return 0, false
+		return nil
 	}
 	f, err := n.Float64()
-	return f, err == nil && !math.IsInf(f, 0) && !math.IsNaN(f)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		return nil
+	}
+	return &f
 }

@@ -64,7 +64,11 @@ func cents(t *testing.T, list []Money) map[string]int {
 		if _, twice := out[m.Currency]; twice {
 			t.Errorf("%q is there twice", m.Currency)
 		}
-		out[m.Currency] = int(math.Round(m.Amount * 100))
+		if m.Amount == nil {
+			t.Errorf("%q has no amount", m.Currency)
+			continue
+		}
+		out[m.Currency] = int(math.Round(*m.Amount * 100))
 	}
 	return out
 }
@@ -138,6 +142,45 @@ func TestGoalsEqualOracle(t *testing.T) {
 		if len(got.Goals) != 3 || *got.Goals[2].Conversions == 0 {
 			t.Errorf("%s: %+v", filter, got.Goals)
 		}
+	}
+}
+
+// TestSumsBeyondNumbers: a sum or a worth that no number can hold is null and there, beside what can be said, in reports as well.
+func TestSumsBeyondNumbers(t *testing.T) {
+	c := testkit.Engine(t)
+	day := noon.AddDate(0, 0, -4).Truncate(24 * time.Hour)
+	deeds := []deed{{ts: day, typ: "pay", client: "a", revenue: 1.7e308, currency: "EUR"}, {ts: day.Add(time.Hour), typ: "pay", client: "a", revenue: 1.7e308, currency: "EUR"},
+		{ts: day, typ: "pay", client: "b", revenue: 3, currency: "USD"}}
+	storeDeeds(t, c, map[string][]deed{"huge": deeds})
+	src := testSources["site"]
+	src.SiteID = "huge"
+	saved := objects{}
+	saved.put(t, "huge", catalog.KindGoal, "g", catalog.Goal{Type: "pay", Value: 1e308}) // of before values were bounded
+	r := newReporter(t, c, clock{asOf: noon}, Config{})
+	r.deps.Objects, r.deps.Links = saved, seqs{1: 1000, 2: 1000}
+	ctx := tenant.With(t.Context(), acmeViewer)
+	x, p := r.goalsOf(ctx, acmeViewer, src, []string{"g"}, ask{From: day.Format(time.RFC3339), To: noon.Format(time.RFC3339)})
+	if p != nil {
+		t.Fatal(p)
+	}
+	k, err := r.answerGoals(ctx, &tally{}, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const money = `"revenue":[{"currency":"EUR","amount":null},{"currency":"USD","amount":3}]`
+	if got := string(k.head); !strings.Contains(got, `"people":2,`+money) || !strings.Contains(got, `"conversions":3,"people":2,"rate":1,"value":null,`+money) {
+		t.Errorf("%s", got)
+	}
+	q, p := ask{Metric: []string{Revenue, Events}, GroupBy: []string{"props.currency"}, From: day.Format(time.RFC3339), To: noon.Format(time.RFC3339)}.question(src, noon, r.zone)
+	if p != nil {
+		t.Fatal(p)
+	}
+	rows, err := r.answer(ctx, &tally{}, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := mustJSON(t, rows); got != `[{"props.currency":"EUR","revenue":null,"events":2},{"props.currency":"USD","revenue":3,"events":1}]` {
+		t.Errorf("report: %s", got)
 	}
 }
 

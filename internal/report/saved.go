@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -24,6 +25,9 @@ type Objects interface {
 
 // maxType is the longest type of an event that a question can name, in bytes.
 const maxType = 256
+
+// maxGoalValue bounds what one conversion is worth: however many there are, their worth is a number, exact to the unit for thousands of them.
+const maxGoalValue = 1e12
 
 // object finds what is saved for a site under an id, and reads it into body. field is the caller's, for a message.
 func (r *Reporter) object(ctx context.Context, src catalog.Source, kind, field, id string, body any) (version int64, p *problem.Problem) {
@@ -104,6 +108,9 @@ func checkType(field, s string, needed bool) *problem.Problem {
 func (r *Reporter) CheckGoal(g catalog.Goal) *problem.Problem {
 	if p := checkType("type", g.Type, true); p != nil {
 		return p
+	}
+	if !(math.Abs(g.Value) <= maxGoalValue) {
+		return invalid("value", "value is %g, it must be between -%g and %g; choose a larger unit", g.Value, maxGoalValue, maxGoalValue).WithLimit("report.goal_value", maxGoalValue)
 	}
 	return eventFilters(g.Filter, &Question{})
 }

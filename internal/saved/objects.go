@@ -13,14 +13,14 @@ type goalView struct {
 	Meta
 	Type   string   `json:"type" example:"signup" doc:"Type of the event that is a conversion"`
 	Filter []string `json:"filter" doc:"Filters that it must pass, in the grammar of /report"`
-	Value  float64  `json:"value,omitempty" doc:"What one conversion is worth, in a unit of the tenant's own"`
+	Value  float64  `json:"value,omitempty" doc:"What one conversion is worth, in a unit of the tenant's own: between -1e12 and 1e12; 0: nothing is said"`
 }
 
 type goalPatch struct {
 	Name   *string   `json:"name,omitempty" maxLength:"400" example:"Sign-up" doc:"1 to 200 bytes; unique among the site's goals whatever the case of its letters"`
 	Type   *string   `json:"type,omitempty" maxLength:"400" example:"signup" doc:"Type of the event that is a conversion. Needed at first."`
 	Filter *[]string `json:"filter,omitempty" nullable:"false" doc:"Filters that it must pass, in the grammar of /report" example:"[\"path:/thanks\"]"`
-	Value  *float64  `json:"value,omitempty" doc:"What one conversion is worth, in a unit of the tenant's own"`
+	Value  *float64  `json:"value,omitempty" doc:"What one conversion is worth, in a unit of the tenant's own: between -1e12 and 1e12; 0: nothing is said"`
 }
 
 type goalList struct {

@@ -91,6 +91,8 @@ func TestRefusals(t *testing.T) {
 		{"goals", `{"name":"a","type":"` + long + `"}`, "type", "256"},
 		{"goals", `{"name":"a","type":"x","filter":["contry:DE"]}`, "filter", "did you mean country?"},
 		{"goals", `{"name":"a","type":"x","filter":["country"]}`, "filter", "no value"},
+		{"goals", `{"name":"a","type":"x","value":1e308}`, "value", "between -1e+12 and 1e+12"},
+		{"goals", `{"name":"a","type":"x","value":-1.1e12}`, "value", "a larger unit"},
 		{"segments", `{"name":"a"}`, "filter", "missing"},
 		{"segments", `{"name":"a","filter":[]}`, "filter", "one filter"},
 		{"segments", `{"name":"a","filter":["cohort:a|b"]}`, "filter", "one saved cohort"},

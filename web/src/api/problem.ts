@@ -38,6 +38,12 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 429 || this.status === 502 || this.status === 503 || this.status === 504;
   }
 
+  /** What happened and what to do, as sentences. */
+  get sentences(): string {
+    if (!this.advice) return this.detail;
+    return `${this.detail}${/[.!?…]$/.test(this.detail) ? '' : '.'} ${this.advice}`;
+  }
+
   /** One line on what to do; empty when the detail says it already. */
   get advice(): string {
     switch (true) {

@@ -695,7 +695,7 @@ export interface paths {
          *     A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
          *     Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
          *     A series without group_by has a row for each interval; with group_by, only where something happened.
-         *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session. With these metrics there are the columns
+         *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). With these metrics there are the columns
          *     entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
          *     sessions that have an event that matches all of them; negated, those that have none.
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
@@ -710,7 +710,7 @@ export interface paths {
          *     A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
          *     Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
          *     A series without group_by has a row for each interval; with group_by, only where something happened.
-         *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session. With these metrics there are the columns
+         *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). With these metrics there are the columns
          *     entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
          *     sessions that have an event that matches all of them; negated, those that have none.
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
@@ -3654,7 +3654,7 @@ export interface components {
             revenue: components["schemas"]["Money"][] | null;
             /**
              * Format: double
-             * @description Conversions times the goal's value; null: it has none, or it is masked
+             * @description Conversions times the goal's value; null: it has none, it is masked, or the product is beyond what a number can be (1.8e308)
              */
             value: number | null;
         };
@@ -3681,7 +3681,7 @@ export interface components {
             type?: string;
             /**
              * Format: double
-             * @description What one conversion is worth, in a unit of the tenant's own
+             * @description What one conversion is worth, in a unit of the tenant's own: between -1e12 and 1e12; 0: nothing is said
              */
             value?: number;
         };
@@ -3708,7 +3708,7 @@ export interface components {
             updated: string;
             /**
              * Format: double
-             * @description What one conversion is worth, in a unit of the tenant's own
+             * @description What one conversion is worth, in a unit of the tenant's own: between -1e12 and 1e12; 0: nothing is said
              */
             value?: number;
             /**
@@ -4419,9 +4419,9 @@ export interface components {
         Money: {
             /**
              * Format: double
-             * @description Sum of the numeric property revenue, in units of the currency
+             * @description Sum of the numeric property revenue, in units of the currency; null: it is beyond what a number can be (1.8e308)
              */
-            amount: number;
+            amount: number | null;
             /**
              * @description Three capital letters, from the property currency of the events; empty: they have none, or something else
              * @example EUR

@@ -43,8 +43,7 @@ export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => 
   return (
     <Notice tone="bad" title={title} action={retry && (p.passing || p.status < 400 || p.status >= 500) ? <Button variant="default" onClick={retry}>Try again</Button> : undefined}>
       {p.field && <span className="mono">{p.field}: </span>}
-      {p.detail}
-      {p.advice && <> {p.advice}</>}
+      {p.sentences}
     </Notice>
   );
 }

@@ -10,7 +10,7 @@ import { Answer, type Asked } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
 import { useParam, useView } from '../../state/url';
-import { filteredBy, toggleGoal } from './goals';
+import { filteredBy, toggleGoal, tooLarge } from './goals';
 import css from './Goals.module.css';
 import { lineOfGoal } from './Headline';
 
@@ -215,7 +215,7 @@ const hasMoney = (c: GoalCount | undefined): boolean => (c?.revenue ?? []).lengt
 function moneyOf(c: GoalCount | undefined) {
   const [first, ...more] = c?.revenue ?? [];
   if (!first) return c?.value ? <span title="Conversions times the value of one">{show(c.value, 'money')}</span> : '–';
-  const all = [first, ...more].map((m) => amount(m.amount, m.currency, true)).join(', ');
+  const all = [first, ...more].map((m) => (m.amount === null ? `${m.currency} ${tooLarge.toLowerCase()}`.trim() : amount(m.amount, m.currency, true))).join(', ');
   return (
     <span title={all}>
       {amount(first.amount, first.currency)}

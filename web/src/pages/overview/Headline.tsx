@@ -15,7 +15,7 @@ import { writeFilter } from '../../state/filters';
 import { allIntervals, intervals, type Interval } from '../../state/range';
 import { useFault } from '../../state/faults';
 import { useParam, useView } from '../../state/url';
-import { currenciesOf, inCurrency, othersOf } from './goals';
+import { currenciesOf, earned, othersOf, tooLarge } from './goals';
 import css from './Headline.module.css';
 
 const tiles = ['visitors', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration'].map(metric);
@@ -70,7 +70,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
               <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={number(before, t.id)} compared={view.compare} chosen={!goal && t.id === line.metric.id} onChoose={() => choose(t.id)} />
             ))}
             {revenue && (
-              <Tile metric={revenue} value={inCurrency(results.now?.revenue, currency ?? '') ?? 0} others={othersOf(results.now?.revenue, currency ?? '')} before={results.before && (inCurrency(results.before.revenue, currency ?? '') ?? 0)} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
+              <Tile metric={revenue} value={earned(results.now, currency ?? '')} others={othersOf(results.now?.revenue, currency ?? '')} before={results.before && earned(results.before, currency ?? '')} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
             )}
           </div>
         )}
@@ -143,14 +143,14 @@ function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
 }
 
 /** An amount with its currency; of those that have none, that they have none. */
-const written = (m: Money, long: boolean) => `${amount(m.amount, m.currency, long)}${m.currency === '' ? ' without a currency' : ''}`;
+const written = (m: Money, long: boolean) => m.amount === null && long ? `${m.currency} ${tooLarge.toLowerCase()}`.trim() : `${amount(m.amount, m.currency, long)}${m.currency === '' ? ' without a currency' : ''}`;
 
 /** A number; of money, with the amounts of `others`, the currencies that are not in it. */
-function Tile({ metric: m, value, others = [], before, compared, chosen, onChoose }: { metric: Metric; value: number | undefined; others?: Money[]; before: number | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {
+function Tile({ metric: m, value, others = [], before, compared, chosen, onChoose }: { metric: Metric; value: number | null | undefined; others?: Money[]; before: number | null | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {
   const share = change(value, before);
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
   return (
-    <button type="button" className={css.tile} aria-pressed={chosen} onClick={onChoose} title={`${m.what}${others.length > 0 ? ', each currency for itself' : ''}: ${[showAs(m, value, true), ...others.map((o) => written(o, true))].join(', ')}`}>
+    <button type="button" className={css.tile} aria-pressed={chosen} onClick={onChoose} title={`${m.what}${others.length > 0 ? ', each currency for itself' : ''}: ${[value === null ? tooLarge : showAs(m, value, true), ...others.map((o) => written(o, true))].join(', ')}`}>
       <span className={css.name}>{m.name}</span>
       <span className={css.value}>
         {showAs(m, value)}

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Goal } from '../../api/saved';
 import { casesOf, currencyFilter, currencyOf } from '../../state/currency';
 import { parseFilter, writeFilter } from '../../state/filters';
-import { currenciesOf, filteredBy, inCurrency, toggleGoal } from './goals';
+import { currenciesOf, earned, filteredBy, inCurrency, toggleGoal } from './goals';
 
 const goal = (id: string, type: string, ...filter: string[]) => ({ id, name: id, type, filter }) as Goal;
 const all = [goal('signup', 'signup'), goal('pro', 'signup', 'props.plan:pro'), goal('thanks', 'pageview', 'path:/thanks')];
@@ -29,6 +29,8 @@ test('currencies', () => {
   expect(currenciesOf([{ currency: 'USD', amount: 5 }, { currency: '', amount: 0 }], null, [{ currency: 'EUR', amount: -1 }, { currency: 'USD', amount: 2 }])).toEqual(['USD', 'EUR']);
   const amounts = [{ currency: 'USD', amount: 5 }, { currency: 'EUR', amount: 0 }];
   expect([inCurrency(amounts, 'USD'), inCurrency(amounts, 'EUR'), inCurrency(amounts, 'CHF'), inCurrency(null, 'USD')]).toEqual([5, 0, undefined, undefined]);
+  const huge = { revenue: [{ currency: 'EUR', amount: null }] }; // a sum that is no number is not nothing
+  expect([currenciesOf(huge.revenue), earned(huge, 'EUR'), earned(huge, 'USD'), earned(undefined, 'EUR'), earned({ revenue: amounts }, 'USD')]).toEqual([['EUR'], null, 0, 0, 5]);
   expect(casesOf('AB')).toEqual(['AB', 'Ab', 'aB', 'ab']);
   expect(currencyFilter('EUR', ['EUR'])).toBeUndefined();
   expect(currencyFilter('EUR', ['EUR', 'USD'])?.values).toHaveLength(8);

@@ -23,8 +23,17 @@ export function toggleGoal(goals: Goal[], goal: Goal, filters: Filter[]): Filter
   return [...kept, ...filtersOf(goal).filter((f) => !there.has(writeFilter(f)))];
 }
 
-/** The amount of a currency among amounts. */
-export const inCurrency = (money: Money[] | null | undefined, currency: string): number | undefined => money?.find((m) => m.currency === currency)?.amount;
+/** The amount of a currency among amounts; null: it is more than a number can be. */
+export const inCurrency = (money: Money[] | null | undefined, currency: string): number | null | undefined => money?.find((m) => m.currency === currency)?.amount;
+
+/** The amount of a currency in an answer: nothing is 0. */
+export const earned = (c: { revenue?: Money[] | null } | undefined, currency: string): number | null => {
+  const sum = inCurrency(c?.revenue, currency);
+  return sum === undefined ? 0 : sum;
+};
+
+/** Said of an amount that is null. */
+export const tooLarge = 'More than a number can be (1.8e308)';
 
 /** The currencies in which there was money, the largest first: now, then those of the time before. */
 export const currenciesOf = (...answers: (Money[] | null | undefined)[]): string[] => [...new Set(answers.flatMap((a) => a ?? []).filter((m) => m.amount !== 0).map((m) => m.currency))];
