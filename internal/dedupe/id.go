@@ -35,14 +35,22 @@ func (s Secret) halves() (uint64, uint64) {
 // Key returns the key of an event id of a site. It may be called by many
 // goroutines. The site must not contain a zero byte.
 func (s *Set) Key(tenantNumber uint32, site, eventID []byte) Key {
-	return makeKey(s.k0, s.k1, tenantNumber, site, eventID)
+	return makeKey(s.k0, s.k1, tenantNumber, false, site, eventID)
 }
 
-func makeKey(k0, k1 uint64, tenant uint32, site, eventID []byte) Key {
+// PublicKey is Key for an id whose sender had no key: it is never the Key of any id.
+func (s *Set) PublicKey(tenantNumber uint32, site, eventID []byte) Key {
+	return makeKey(s.k0, s.k1, tenantNumber, true, site, eventID)
+}
+
+func makeKey(k0, k1 uint64, tenant uint32, public bool, site, eventID []byte) Key {
 	var stack [192]byte
 	text := stack[:0]
-	if n := len(site) + 1 + len(eventID); n > len(stack) {
+	if n := len(site) + 2 + len(eventID); n > len(stack) {
 		text = make([]byte, 0, n)
+	}
+	if public {
+		text = append(text, 0) // no site begins so
 	}
 	text = append(text, site...)
 	text = append(text, 0)

@@ -175,7 +175,7 @@ func (s *Set) loadHead() error {
 // checkSecret refuses a secret other than the one that the stored keys were hashed with.
 func (s *Set) checkSecret() error {
 	want := append([]byte{1}, 0, 0, 0, 0, 0, 0, 0, 0)
-	k := makeKey(s.k0, s.k1, 0, []byte("weir dedupe secret"), nil)
+	k := makeKey(s.k0, s.k1, 0, false, []byte("weir dedupe secret"), nil)
 	copy(want[1:], k[4:12])
 	found := false
 	err := s.scan('v', func(_, value []byte) error {

@@ -152,7 +152,9 @@ func (j *job) admit(s *site) *reject {
 	}
 	if len(d.id) > 0 {
 		r.EventID = d.id
-		r.Flags |= flagSenderID
+		if r.Flags |= flagSenderID; !j.keyed {
+			r.Flags |= flagPublic
+		}
 	} else {
 		n := len(d.arena)
 		d.arena = appendEventID(d.arena, j.now)

@@ -18,6 +18,7 @@ import (
 const (
 	flagSenderID = event.FlagSenderID
 	flagImport   = event.FlagImport
+	flagPublic   = event.FlagPublic
 )
 
 // commit makes the accepted events durable, counts what became of all, and returns the token. It goes on when the

@@ -158,8 +158,12 @@ func (p *Processor) judge(s *scratch) error {
 				continue
 			}
 			id := b.Str(event.ColEventID, i)
+			key := p.cfg.Dedupe.Key
+			if flags[i]&event.FlagPublic != 0 {
+				key = p.cfg.Dedupe.PublicKey
+			}
 			s.entries = append(s.entries, dedupe.Entry{
-				Key:      p.cfg.Dedupe.Key(numbers[t], sites[siteOf[i]], id),
+				Key:      key(numbers[t], sites[siteOf[i]], id),
 				Payload:  payloads[i],
 				Received: received[i],
 				IDTime:   dedupe.IDTime(id),
