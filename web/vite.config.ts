@@ -14,6 +14,6 @@ export default defineConfig({
     manifest: 'manifest.json', // what is loaded first: internal/dashboard/firstpaint_test.go reads it
     modulePreload: { polyfill: false },
   },
-  server: { proxy: Object.fromEntries(['/api', '/auth', '/openapi.json', '/jobs', '/sdk', '/docs', '/status'].map((p) => [p, server])) },
+  server: { proxy: Object.fromEntries(['/api', '/auth', '/openapi.json', '/jobs', '/sdk', '/docs', '/status', '/readyz'].map((p) => [p, server])) },
   test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx'], environment: 'node' },
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
@@ -78,3 +79,29 @@ export async function tile(page, name) {
 
 /** Waits until a tile shows a number. */
 export const shows = (page, name, n) => until(async () => (await tile(page, name)) === n, { toString: () => `${name} to be ${n}` }, 20000);
+
+/** weir behind a line that can be cut: cut() breaks all connections and refuses new ones, mend() ends that. */
+export async function line(t) {
+  const { hostname, port } = new URL(weirURL);
+  const open = new Set();
+  let down = false;
+  const server = createServer((a) => {
+    if (down) return a.destroy();
+    const b = connect(Number(port), hostname);
+    for (const [x, y] of [[a, b], [b, a]]) {
+      open.add(x);
+      x.on('error', () => y.destroy()).on('close', () => open.delete(x) && y.destroy());
+      x.pipe(y);
+    }
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const cut = () => {
+    down = true;
+    for (const s of open) s.destroy();
+  };
+  t.after(() => {
+    cut();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${server.address().port}`, cut, mend: () => (down = false) };
+}

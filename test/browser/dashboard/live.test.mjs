@@ -1,9 +1,8 @@
 // The live view: numbers, the stream of events, what is said when the connection breaks, and what ends it.
 import assert from 'node:assert/strict';
-import { connect, createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { launch, operator, until, weirURL } from '../harness.mjs';
-import { open, realSite, refused, shoot, signIn, sound } from './lib.mjs';
+import { line, open, realSite, refused, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -32,32 +31,6 @@ async function on(t, options, key = site.viewer) {
   await signIn(page, key, live());
   await is(page, 'Live');
   return page;
-}
-
-/** weir behind a line that can be cut: cut() breaks all connections and refuses new ones, mend() ends that. */
-async function line(t) {
-  const { hostname, port } = new URL(weirURL);
-  const open = new Set();
-  let down = false;
-  const server = createServer((a) => {
-    if (down) return a.destroy();
-    const b = connect(Number(port), hostname);
-    for (const [x, y] of [[a, b], [b, a]]) {
-      open.add(x);
-      x.on('error', () => y.destroy()).on('close', () => open.delete(x) && y.destroy());
-      x.pipe(y);
-    }
-  });
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const cut = () => {
-    down = true;
-    for (const s of open) s.destroy();
-  };
-  t.after(() => {
-    cut();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${server.address().port}`, cut, mend: () => (down = false) };
 }
 
 describe('live', { concurrency: 3, timeout: 300000 }, () => {

@@ -1,18 +1,27 @@
 import createClient from 'openapi-fetch';
 import { credentials } from './credentials';
 import { Problem } from './problem';
+import { reach } from './reach';
 import type { paths } from './schema';
 
 /** Asks weir; every path, parameter and answer is typed by its own OpenAPI description. */
 export const client = createClient<paths>({ fetch: send });
 
-/** fetch with the credentials of this tab. Without a key the browser's session cookie is what counts. */
+/** fetch with the credentials of this tab. Without a key the browser's session cookie is what counts. What comes of it says whether the server can be reached. */
 export async function send(input: Request | string, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
   const { key, tenant } = credentials();
   if (key && !request.headers.has('Authorization')) request.headers.set('Authorization', `Bearer ${key}`);
   if (tenant && !request.headers.has('X-Weir-Tenant')) request.headers.set('X-Weir-Tenant', tenant);
-  return fetch(request);
+  try {
+    const res = await fetch(request);
+    if (res.status === 502 || res.status === 503 || res.status === 504) void reach.probe();
+    else reach.heard();
+    return res;
+  } catch (e) {
+    if (!request.signal.aborted) void reach.probe();
+    throw e;
+  }
 }
 
 /** What an openapi-fetch call gives, or throws a Problem. */

@@ -1,9 +1,10 @@
 import { createParser } from 'eventsource-parser';
 import { useQueryClient } from '@tanstack/react-query';
-import { useMemo, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import { send } from './client';
 import { asProblem, Problem } from './problem';
 import type { components } from './schema';
+import { reach } from './reach';
 import { useSite } from './site';
 
 export type Live = components['schemas']['Live'];
@@ -177,6 +178,13 @@ export function useLive(bots: string): LiveView & { retry: () => void } {
   const stream = useMemo(
     () => new LiveStream(`${location.origin}/api/v1/analytics/${encodeURIComponent(id)}/live${bots ? `?bots=${bots}` : ''}`, () => void queries.resetQueries({ queryKey: ['me'] })),
     [id, bots, queries],
+  );
+  useEffect(
+    () =>
+      reach.subscribe(() => {
+        if (reach.current() === 'reached' && stream.current().retryAt !== undefined) stream.retry();
+      }),
+    [stream],
   );
   return { ...useSyncExternalStore(stream.subscribe, stream.current), retry: stream.retry };
 }

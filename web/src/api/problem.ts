@@ -1,3 +1,6 @@
+/** The code of what is asked of, or sent by, a tenant that an operator has suspended. */
+const suspended = 'tenant_suspended';
+
 /** An error as weir writes it (RFC 9457): a stable code, what happened, the field or limit, and what to do. */
 export class Problem extends Error {
   override name = 'Problem';
@@ -44,9 +47,31 @@ export class Problem extends Error {
     return `${this.detail}${/[.!?…]$/.test(this.detail) ? '' : '.'} ${this.advice}`;
   }
 
+  /** What it is, in a few words. */
+  get title(): string {
+    switch (true) {
+      case this.code === suspended:
+        return 'This tenant is suspended';
+      case this.status === 0:
+        return 'weir cannot be reached';
+      case this.status === 422 || this.status === 400:
+        return 'This question cannot be answered';
+      case this.status === 429:
+        return 'Over a limit';
+      case this.status === 403:
+        return 'Not allowed';
+      case this.status === 404:
+        return 'Not found';
+      default:
+        return 'Something went wrong';
+    }
+  }
+
   /** One line on what to do; empty when the detail says it already. */
   get advice(): string {
     switch (true) {
+      case this.code === suspended:
+        return ''; // no role helps; the detail says what does
       case this.status === 0:
         return 'Check that the server runs and that this machine is online. The page tries again by itself.';
       case this.status === 401:

@@ -10,6 +10,10 @@ export const identity = (me: Me): string => JSON.stringify([me.actor, me.tenant 
 /** Removes all answers but who one is and how to sign in. */
 export const forgetAnswers = (queries: QueryClient) => queries.removeQueries({ predicate: (q) => q.queryKey[0] !== 'me' && q.queryKey[0] !== 'sign-in' });
 
+/** Asks again what had no answer while the server could not be reached. Statements of SQL never run again by themselves: each run is charged. */
+export const askAgain = (queries: QueryClient) =>
+  queries.refetchQueries({ type: 'active', predicate: ({ queryKey: [of, what], state }) => !(of === 'sql' && what === 'result') && [state.error, state.fetchFailureReason].some((e) => e !== null && asProblem(e).passing) });
+
 /** One client for all questions: what may pass is tried again, a session that has ended leads to the sign-in page. */
 export function makeQueries(): QueryClient {
   let who: string | undefined;
@@ -30,8 +34,9 @@ export function makeQueries(): QueryClient {
       queries: {
         staleTime: 15_000,
         networkMode: 'always', // without a network a question fails and says so; it does not wait in silence
-        retry: (n, e) => asProblem(e).passing && n < 3,
-        retryDelay: (n, e) => (asProblem(e).retryAfter ?? Math.min(8, 2 ** n)) * 1000,
+        // A server that cannot be reached is said at once: it is watched (reach), and what it left unanswered is asked again when it is back.
+        retry: (n, e) => asProblem(e).passing && n < (asProblem(e).status === 0 ? 1 : 3),
+        retryDelay: (n, e) => (asProblem(e).status === 0 ? 300 : (asProblem(e).retryAfter ?? Math.min(8, 2 ** n)) * 1000),
         refetchOnWindowFocus: true,
       },
     },

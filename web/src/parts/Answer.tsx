@@ -39,9 +39,8 @@ export function Answer<T>({ query, height, empty, children }: { query: Asked<T>;
 /** What went wrong and what to do about it. */
 export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {
   const p = asProblem(error);
-  const title = p.status === 0 ? 'weir cannot be reached' : p.status === 422 || p.status === 400 ? 'This question cannot be answered' : p.status === 429 ? 'Over a limit' : p.status === 403 ? 'Not allowed' : p.status === 404 ? 'Not found' : 'Something went wrong';
   return (
-    <Notice tone="bad" title={title} action={retry && (p.passing || p.status < 400 || p.status >= 500) ? <Button variant="default" onClick={retry}>Try again</Button> : undefined}>
+    <Notice tone="bad" title={p.title} action={retry && (p.passing || p.status < 400 || p.status >= 500) ? <Button variant="default" onClick={retry}>Try again</Button> : undefined}>
       {p.field && <span className="mono">{p.field}: </span>}
       {p.sentences}
     </Notice>

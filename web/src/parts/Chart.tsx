@@ -1,5 +1,6 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { reach } from '../api/reach';
 import type { ECharts } from './echarts';
 
 /** The theme's colours, as a canvas needs them. */
@@ -35,7 +36,8 @@ export function Chart({ option, height, label, onPick }: { option: (c: Colors) =
   const scheme = useSyncExternalStore(watchScheme, schemeNow);
   const still = useSyncExternalStore(watchStillness, () => stillness.matches);
   useEffect(() => {
-    import('./echarts').then(setLibrary, setFailed);
+    const load = () => import('./echarts').then(setLibrary);
+    load().catch(() => reach.back().then(load).catch(setFailed)); // once more, when the server can be reached
   }, []);
   useEffect(() => {
     const el = box.current;

@@ -12,6 +12,7 @@ import { Filters } from './Filters';
 import { AddressNotice } from './AddressNotice';
 import css from './Frame.module.css';
 import { addressOf, type Page } from './pages';
+import { ReachNotice } from './ReachNotice';
 import { SitePicker } from './SitePicker';
 
 const Palette = lazy(() => import('./Palette'));
@@ -63,6 +64,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
             )}
           </div>
         )}
+        <ReachNotice />
         {page && <AddressNotice reads={shows ? page.controls : none} />}
         {children}
       </main>

@@ -91,8 +91,8 @@ function Status({ view, retry }: { view: LiveView; retry: () => void }) {
     return (
       <div className={css.status} data-phase="lost">
         <span role="status">
-          <strong>Connection lost.</strong> {since && <>What you see is of {since}. </>}
-          {view.problem?.detail}
+          <strong>{view.retryAt === undefined && view.problem && view.problem.status > 0 ? view.problem.title : 'Connection lost'}.</strong> {since && <>What you see is of {since}. </>}
+          {view.problem?.detail} {view.problem && view.problem.status > 0 && view.problem.advice}
         </span>
         <Wait until={view.retryAt} />
         <Button variant="default" onClick={retry}>

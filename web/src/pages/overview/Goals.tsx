@@ -162,7 +162,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
               </th>
               <td className="num" title={exact(now?.conversions)}>
                 {now?.conversions === null ? <span title="The goal looks at what is masked for your role">Hidden</span> : compact(now?.conversions)}
-                {compared && <Change now={now?.conversions} before={of(before, g)?.conversions} />}
+                {compared && <Change now={now?.conversions} before={before && (of(before, g)?.conversions ?? null)} />}
               </td>
               <td className={`num ${css.wide}`} title={exact(now?.people)}>{compact(now?.people)}</td>
               <td className="num">{percent(now?.rate)}</td>
@@ -203,8 +203,8 @@ function Change({ now, before }: { now: number | null | undefined; before: numbe
   const share = change(now, before);
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 ? 'good' : 'bad';
   return (
-    <span className={css.change} data-tone={tone} title={`${exact(before)} before`}>
-      {share === undefined ? `${compact(before)} before` : signed(share)}
+    <span className={css.change} data-tone={tone} title={before === undefined ? 'The time before is not known yet' : `${exact(before)} before`}>
+      {before === undefined ? '…' : share === undefined ? `${compact(before)} before` : signed(share)}
     </span>
   );
 }

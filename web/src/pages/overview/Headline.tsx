@@ -1,6 +1,7 @@
 import { SegmentedControl, Select } from '@mantine/core';
 import type { Conversions, Money } from '../../api/conversions';
 import { number, useReport, useScope, type Row } from '../../api/report';
+import { asProblem } from '../../api/problem';
 import type { Goal } from '../../api/saved';
 import { useSite } from '../../api/site';
 import { metric, showAs, type Metric } from '../../format/metrics';
@@ -34,7 +35,7 @@ const goalLine = 'goal:';
 export const lineOfGoal = (id: string) => goalLine + id;
 
 /** What came of the goals now and, when it is compared, in the time before. */
-export type Results = { now: Conversions | undefined; before: Conversions | undefined };
+export type Results = { now: Conversions | undefined; before: Conversions | undefined; failed: unknown };
 
 /** The headline numbers, one more where there is money; the chosen one, or the conversions of a goal, is the series below them. */
 export function Headline({ totals, results, goals }: { totals: ReturnType<typeof useTotals>; results: Results; goals: Goal[] | undefined }) {
@@ -59,6 +60,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
   })();
   useFault(!chosen.startsWith(goalLine) && chosen !== 'revenue' && line.metric.id !== chosen && { name: 'metric', text: chosen, instead: line.title });
   const before = view.compare && !totalsBefore.isPlaceholderData ? totalsBefore.data?.data?.[0] : undefined;
+  const missed: unknown = view.compare ? ((totalsBefore.data === undefined || totalsBefore.isPlaceholderData) && totalsBefore.error) || (!results.before && results.failed) : undefined;
   const waits = chosen.startsWith(goalLine) && goals === undefined; // not known yet of what the series is
   const gone = chosen.startsWith(goalLine) && goals !== undefined && !goal;
   return (
@@ -67,7 +69,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
         {(d) => (
           <div className={css.tiles} data-seven={revenue ? true : undefined}>
             {tiles.map((t) => (
-              <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={number(before, t.id)} compared={view.compare} chosen={!goal && t.id === line.metric.id} onChoose={() => choose(t.id)} />
+              <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={before && (number(before, t.id) ?? null)} compared={view.compare} chosen={!goal && t.id === line.metric.id} onChoose={() => choose(t.id)} />
             ))}
             {revenue && (
               <Tile metric={revenue} value={earned(results.now, currency ?? '')} others={othersOf(results.now?.revenue, currency ?? '')} before={results.before && earned(results.before, currency ?? '')} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
@@ -75,17 +77,18 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
           </div>
         )}
       </Answer>
+      {missed ? <Missing error={missed} /> : null}
       {gone ? (
         <Notice title="This goal is gone">Choose one of the numbers above.</Notice>
       ) : waits ? null : (
-        <Series key={line.metric.currency} line={line} currencies={line.metric.id === 'revenue' ? currencies : []} currency={currency ?? ''} onCurrency={(c) => setCurrency(c === (currencies[0] || 'none') ? '' : c)} />
+        <Series key={line.metric.currency} line={line} currencies={line.metric.id === 'revenue' ? currencies : []} currency={currency ?? ''} onCurrency={(c) => setCurrency(c === (currencies[0] || 'none') ? '' : c)} told={Boolean(missed)} />
       )}
     </section>
   );
 }
 
 /** The series of a line. Amounts of one currency must not stand for a moment as those of another: it is another series for each. */
-function Series({ line, currencies, currency, onCurrency }: { line: Line; currencies: string[]; currency: string; onCurrency: (c: string) => void }) {
+function Series({ line, currencies, currency, onCurrency, told }: { line: Line; currencies: string[]; currency: string; onCurrency: (c: string) => void; told: boolean }) {
   const scope = useScope();
   const scopeBefore = useScope(true);
   const { zone } = useSite();
@@ -102,6 +105,7 @@ function Series({ line, currencies, currency, onCurrency }: { line: Line; curren
   const nothing = (r: Row) => (m.kind === 'count' || m.kind === 'money' ? !number(r, m.id) : number(r, m.id) === undefined); // a mean may well be 0
   return (
     <div className={css.series}>
+      {view.compare && !told && before === undefined && seriesBefore.error ? <Missing error={seriesBefore.error} /> : null}
       <div className={css.bar}>
         <h2>
           {line.title} by {by}
@@ -136,6 +140,16 @@ function Series({ line, currencies, currency, onCurrency }: { line: Line; curren
   );
 }
 
+/** That there are no numbers of the time before, and why: nothing there is not the same as not known. */
+function Missing({ error }: { error: unknown }) {
+  const p = asProblem(error);
+  return (
+    <p className={css.missing} role="status">
+      <strong>The time before could not be read.</strong> {p.sentences}
+    </p>
+  );
+}
+
 /** What is drawn on a dashboard: over time, or as a number. */
 function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
   const question = { metric: ask.metric, ...(ask.goal && { goal: ask.goal }), ...(m.currency && { filter: [writeFilter({ dim: 'props.currency', not: false, contains: false, values: casesOf(m.currency) })] }), ...(compare && { compare: 'previous' }) };
@@ -145,7 +159,7 @@ function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
 /** An amount with its currency; of those that have none, that they have none. */
 const written = (m: Money, long: boolean) => m.amount === null && long ? `${m.currency} ${tooLarge.toLowerCase()}`.trim() : `${amount(m.amount, m.currency, long)}${m.currency === '' ? ' without a currency' : ''}`;
 
-/** A number; of money, with the amounts of `others`, the currencies that are not in it. */
+/** A number, beside that of the time before: undefined as long as that is not known, null if there is none. Of money, with the amounts of `others`, the currencies that are not in it. */
 function Tile({ metric: m, value, others = [], before, compared, chosen, onChoose }: { metric: Metric; value: number | null | undefined; others?: Money[]; before: number | null | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {
   const share = change(value, before);
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
@@ -162,8 +176,8 @@ function Tile({ metric: m, value, others = [], before, compared, chosen, onChoos
         )}
       </span>
       {compared && (
-        <span className={css.change} data-tone={tone} title={`${showAs(m, before, true)} before`}>
-          {share === undefined ? `${showAs(m, before)} before` : `${signed(share)}`}
+        <span className={css.change} data-tone={tone} title={before === undefined ? 'The time before is not known yet' : `${showAs(m, before, true)} before`}>
+          {before === undefined ? '…' : share === undefined ? `${showAs(m, before)} before` : `${signed(share)}`}
         </span>
       )}
     </button>

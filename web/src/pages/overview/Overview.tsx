@@ -24,7 +24,7 @@ export default function Overview() {
   if (totals.error && totals.data === undefined) return <ProblemNotice error={totals.error} retry={() => void totals.refetch()} />; // once, not in each card
   return (
     <div className={css.page}>
-      <Headline totals={totals} results={{ now: results.data, before }} goals={goals.data} />
+      <Headline totals={totals} results={{ now: results.data, before, failed: resultsBefore.error }} goals={goals.data} />
       <TopLists />
       <Goals goals={goals} results={results} before={before} />
       {totals.data && <Freshness report={totals.data} />}
