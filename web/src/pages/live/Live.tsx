@@ -92,7 +92,7 @@ function Status({ view, retry }: { view: LiveView; retry: () => void }) {
       <div className={css.status} data-phase="lost">
         <span role="status">
           <strong>{view.retryAt === undefined && view.problem && view.problem.status > 0 ? view.problem.title : 'Connection lost'}.</strong> {since && <>What you see is of {since}. </>}
-          {view.problem?.detail} {view.problem && view.problem.status > 0 && view.problem.advice}
+          {view.problem && view.problem.status > 0 ? view.problem.sentences : view.problem?.detail}
         </span>
         <Wait until={view.retryAt} />
         <Button variant="default" onClick={retry}>
