@@ -115,10 +115,10 @@ func (j *job) findSite() (*site, *reject) {
 		}
 		j.last, j.lastKey = s, append(j.lastKey[:0], key...)
 	}
-	if j.last.rej != nil {
+	if j.last.rej != nil && j.last.rej.code != codeOrigin { // the tenant's own site may know which pages send to it
 		return &j.unsited, j.last.rej
 	}
-	return j.last, nil
+	return j.last, j.last.rej
 }
 
 // lookUp decides whether this request may send events for a site.
@@ -131,7 +131,7 @@ func (j *job) lookUp(name string) *site {
 	case j.bound != "" && src.SiteID != j.bound:
 		s.rej = rejectf(codeSiteForbidden, "site_id", "the request may send events for the site %q only: leave site_id out, or use another key", j.bound)
 	case !originAllowed(&src, j.origin):
-		s.rej = rejectf(codeOrigin, "", "pages of %q may not send events for this site: add the host to the source's hostnames", clip(j.origin))
+		s.rej = j.forbiddenPage()
 	}
 	if j.home != nil && j.home.id == s.id && s.rej == nil {
 		return j.home

@@ -33,6 +33,27 @@ func cors(w http.ResponseWriter, r *http.Request) (done bool) {
 	return true
 }
 
+// pageOf is the origin of the page that sends, and the header that tells it: Origin, which browsers send with scripts' requests but for a GET of the page's own
+// site, or Referer, which comes with an image. Of a Referer only its origin is kept. Without either the origin is empty.
+func pageOf(h http.Header) (origin, header string) {
+	if origin = h.Get("Origin"); origin != "" {
+		return origin, "Origin"
+	}
+	scheme, rest, _ := strings.Cut(h.Get("Referer"), "://")
+	if scheme = strings.ToLower(scheme); scheme != "https" && scheme != "http" {
+		return "", "" // about:blank, an app: no page of a host
+	}
+	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
+		rest = rest[:i]
+	}
+	return scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:], "Referer"
+}
+
+// forbiddenPage is why nothing is taken from the page that sends.
+func (j *job) forbiddenPage() *reject {
+	return rejectf(codeOrigin, j.paged, "pages of %q may not send events for this site: add the host to the source's hostnames", clip(j.origin))
+}
+
 // originAllowed says whether a browser's page of that origin may send events for the source: its host is one of the source's, or
 // matches one that begins with "*." (or is "*"). Requests without an Origin, and sources without hosts, are not restricted.
 func originAllowed(s *catalog.Source, origin string) bool {

@@ -76,9 +76,10 @@ func (j *job) openSite(r *http.Request, name []byte) *problem.Problem {
 		return tenant.Suspended(t.ID, "")
 	}
 	j.setLimits()
-	if j.origin = r.Header.Get("Origin"); !originAllowed(&src, j.origin) {
-		return problem.New(http.StatusForbidden, codeOrigin,
-			"pages of %q may not send events for this site: add the host to the source's hostnames", clip(j.origin)).WithField("Origin")
+	if j.origin, j.paged = pageOf(r.Header); !originAllowed(&src, j.origin) {
+		rej := j.forbiddenPage()
+		j.denied = &site{id: src.SiteID, src: src, rej: rej}
+		return problem.New(http.StatusForbidden, rej.code, "%s", rej.message).WithField(rej.field)
 	}
 	j.setSender(r)
 	return j.begin(int64(j.bytes))
@@ -303,7 +304,7 @@ func (j *job) openKey(r *http.Request, who tenant.Principal) (home string, prob 
 	if !ok {
 		return "", problem.New(http.StatusForbidden, "tenant_unknown", "the tenant %s does not exist any more", who.Tenant)
 	}
-	j.tenant, j.bound, j.origin, j.keyed = t, who.Site, r.Header.Get("Origin"), true
+	j.tenant, j.bound, j.origin, j.paged, j.keyed = t, who.Site, r.Header.Get("Origin"), "Origin", true
 	usage.Label(r.Context(), usage.Door, t.ID) // guarded ends it
 	if !t.Suspended.IsZero() {                 // it is the operator who sends for it
 		return "", tenant.Suspended(t.ID, t.SuspendedFor)
@@ -334,6 +335,14 @@ func (j *job) countSuspended(prob *problem.Problem) {
 	}
 	s.accepted, s.rejected = 0, nil
 	s.reject(prob.Code, func(r *Rejection) { j.exemplify(r, s, "", "the tenant was suspended: its events were not taken") })
+	j.countSite(s)
+}
+
+// countDenied counts a request of a page that the source does not allow as one rejected event of that source: how many it was to hold is not known. It takes nothing
+// from the tenant's limits, for anybody may send such requests.
+func (j *job) countDenied() {
+	s := j.denied
+	s.reject(codeOrigin, func(r *Rejection) { j.exemplify(r, s, s.rej.field, s.rej.message) })
 	j.countSite(s)
 }
 
@@ -370,8 +379,11 @@ func (j *job) openHome(name string) *problem.Problem {
 		return nil
 	}
 	status := http.StatusForbidden
-	if s.rej.code == codeSiteUnknown {
+	switch s.rej.code {
+	case codeSiteUnknown:
 		status = http.StatusNotFound
+	case codeOrigin:
+		j.denied = s
 	}
 	return problem.New(status, s.rej.code, "%s", s.rej.message).WithField(s.rej.field)
 }

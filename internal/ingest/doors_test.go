@@ -259,7 +259,7 @@ func TestIngestProblems(t *testing.T) {
 		{"unknown mode", "/ingest?mode=x", `{}`, 400, "invalid_value", "mode", "import", []string{acmeKey}},
 		{"unknown default site", "/ingest?site_id=nope", `{}`, 404, "site_unknown", "site_id", "nope", []string{acmeKey}},
 		{"another source by default", "/ingest?site_id=site-2", `{}`, 403, "site_forbidden", "site_id", "site-1", []string{acmeKey}},
-		{"foreign origin", "/ingest", `{}`, 403, "origin_forbidden", "", "evil", []string{"Authorization: Bearer writer:acme:site-2", "Origin: https://evil.example"}},
+		{"foreign origin", "/ingest", `{}`, 403, "origin_forbidden", "Origin", "evil", []string{"Authorization: Bearer writer:acme:site-2", "Origin: https://evil.example"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t)

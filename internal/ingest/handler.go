@@ -188,6 +188,9 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do
 	if prob != nil && prob.Code == tenant.CodeSuspended && j.tenant.ID != "" {
 		j.countSuspended(prob)
 	}
+	if prob != nil && j.denied != nil {
+		j.countDenied()
+	}
 	return prob, j.share.body
 }
 
@@ -221,12 +224,14 @@ type job struct {
 	imports   bool
 	cloudOnly bool     // only CloudEvents are taken
 	ends      []func() // called when the request ends: what holds its bytes is given back
-	origin    string
+	origin    string   // of the page that sends, and the header that tells it
+	paged     string
 	ip        netip.Addr
 	agent     []byte // of the request
 	own       []byte // copies that must outlive the decoding of an event
 
 	home    *site // of events without a site_id
+	denied  *site // to which the page that sends may not send: the request is refused, and nothing of it is counted yet
 	sites   map[string]*site
 	last    *site // the latest found, and how it was written
 	lastKey []byte

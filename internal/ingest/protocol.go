@@ -125,14 +125,9 @@ func (q *Request) OpenSite(name string) *problem.Problem {
 		}
 	}
 	prob := q.j.openSite(q.HTTP, []byte(name))
-	if prob != nil && prob.Code == codeOrigin {
-		if q.door.Silent {
-			q.dropped, q.opened = prob, true
-			return nil
-		}
-		s := q.j.home // how many events it was to hold is not known
-		s.reject(prob.Code, func(r *Rejection) { q.j.exemplify(r, s, prob.Field, prob.Detail) })
-		q.j.countSite(q.j.home)
+	if q.j.denied != nil && q.door.Silent {
+		q.dropped, q.opened, q.j.denied = prob, true, nil
+		return nil
 	}
 	return q.opening(prob)
 }

@@ -100,6 +100,18 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
+// TestForbiddenPage: a page that the source does not allow is told, and counted; /debug counts nothing.
+func TestForbiddenPage(t *testing.T) {
+	r := doorkit.New(t, Register)
+	const query = "/mp/collect?measurement_id=G&api_secret=" + doorkit.ShopKey
+	if w := r.Do("POST", query, body, "Origin: https://evil.example"); w.Code != 403 || r.Rejects()["site-2 origin_forbidden"] != 1 || len(r.Take()) > 0 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := r.Do("POST", "/debug"+query, body, "Origin: https://evil.example"); w.Code != 200 || len(r.Rejects()) > 0 {
+		t.Errorf("/debug: %d %s", w.Code, w.Body)
+	}
+}
+
 // A body that could not be read is counted, as the answer says nothing of it; one that did not arrive in time is to be sent again.
 func TestBrokenBody(t *testing.T) {
 	r := doorkit.New(t, Register)

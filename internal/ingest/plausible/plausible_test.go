@@ -64,6 +64,12 @@ func TestDropped(t *testing.T) {
 	}
 	check("an unknown domain", `{"n":"pageview","u":"https://x/","d":"nobody.example"}`, "https://nobody.example", "")
 	check("a page that the source does not allow", page, "https://evil.example", "site-2 origin_forbidden")
+	if w := r.Do("POST", "/api/event", `{"d":"shop.example.com","n":`, "Origin: https://evil.example"); w.Code != 400 {
+		t.Errorf("a broken one of such a page: %d", w.Code)
+	}
+	if rejects := r.Rejects(); len(rejects) != 1 || rejects["site-2 malformed_json"] != 1 {
+		t.Errorf("a broken one of such a page: rejected %v", rejects)
+	}
 	r.Limit = doorkit.OverLimit()
 	check("a limit", page, "https://shop.example.com", "site-2 over_limit")
 	r.Limit, r.LimitAfter = nil, doorkit.OverLimit()

@@ -90,6 +90,9 @@ func TestBrowser(t *testing.T) {
 	if w := r.Do("POST", "/e/", body, "Origin: https://evil.example"); w.Code != 403 || r.Rejects()["site-2 origin_forbidden"] != 1 {
 		t.Errorf("a page that the source does not allow: %d", w.Code)
 	}
+	if w := r.Do("POST", "/e/", `{"api_key":"wk_site_2","event":"x","distinct_id":"d"}`, "Origin: https://evil.example"); w.Code != 403 || r.Rejects()["site-2 origin_forbidden"] != 1 {
+		t.Errorf("so with a write key: %d", w.Code)
+	}
 	row = r.One(t, 200, "POST", "/e/", `{"api_key":"site-1","event":"x","properties":{"$lib":"web","distinct_id":"$posthog_cookieless","$cookieless_mode":true,"$device_id":null}}`, "User-Agent: Mozilla/5.0")
 	doorkit.Check(t, row, map[string]any{"client_id": "derived:site-1:192.0.2.1", "user_id": nil})
 }

@@ -121,7 +121,7 @@ func TestSeveralApps(t *testing.T) {
 		t.Errorf("%d: %v, rejected %v", w.Code, rows, rejects)
 	}
 	w = r.Do("POST", tp2, payload(`{"e":"pv","aid":"app-1"}`, `{"e":"pv","aid":"shop.example.com"}`), "Origin: https://evil.example")
-	if rows, rejects = r.Take(), r.Rejects(); w.Code != 200 || len(rows) != 1 || rejects["origin_forbidden"] != 1 {
+	if rows, rejects = r.Take(), r.Rejects(); w.Code != 200 || len(rows) != 1 || rejects["site-2 origin_forbidden"] != 1 {
 		t.Errorf("a page that one of the sources does not allow: %d: %v, rejected %v", w.Code, rows, rejects)
 	}
 }
@@ -167,6 +167,14 @@ func TestLimits(t *testing.T) {
 	r.LogErr = nil
 	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"shop.example.com"}`), "Origin: https://evil.example"); w.Code != 200 || r.Rejects()["site-2 origin_forbidden"] != 1 {
 		t.Errorf("a page that the source does not allow: %d", w.Code)
+	}
+	for header, want := range map[string]int{"Referer: https://evil.example/p": 0, "Referer: https://shop.example.com/p": 1} { // of an image
+		if w := r.Do("GET", "/i?e=pv&aid=shop.example.com", "", header); w.Code != 200 || len(r.Take()) != want || r.Rejects()["site-2 origin_forbidden"] != 1-want {
+			t.Errorf("%s: %d", header, w.Code)
+		}
+	}
+	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"wk_site_2"}`), "Origin: https://evil.example"); w.Code != 403 || r.Rejects()["site-2 origin_forbidden"] != 1 {
+		t.Errorf("so with a write key: %d", w.Code)
 	}
 	r.AddressLimit = problem.New(429, "over_ip_limit", "too many")
 	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"app-1"}`)); w.Code != 429 {

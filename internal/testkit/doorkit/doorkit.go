@@ -27,11 +27,12 @@ import (
 // Now is the time in these tests.
 var Now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// What the catalog holds: WriteKey belongs to the source site-1 of tenant acme, TenantKey to acme without a source, OtherKey to tenant globe.
+// What the catalog holds: WriteKey belongs to the source site-1 of tenant acme, ShopKey to its site-2, TenantKey to acme without a source, OtherKey to tenant globe.
 // site-1 has the aliases example.com, app-1, phc_alias and G-ALIAS; site-2 (alias shop.example.com) takes only pages of shop.example.com.
 // globe's site-3 has the aliases other.example and theirs and, from before they were refused, WriteKey alone and behind theirs.
 const (
 	WriteKey  = "wk_site_1"
+	ShopKey   = "wk_site_2"
 	TenantKey = "wk_acme"
 	OtherKey  = "wk_globe"
 	ViewerKey = "vk_acme"
@@ -184,6 +185,7 @@ func (r *Rig) Authenticate(req *http.Request) (tenant.Principal, *problem.Proble
 func (r *Rig) AuthenticateKey(_ *http.Request, key string) (tenant.Principal, *problem.Problem) {
 	p, ok := map[string]tenant.Principal{
 		WriteKey:  {Tenant: "acme", Role: tenant.RoleWriter, Site: "site-1"},
+		ShopKey:   {Tenant: "acme", Role: tenant.RoleWriter, Site: "site-2"},
 		TenantKey: {Tenant: "acme", Role: tenant.RoleWriter},
 		OtherKey:  {Tenant: "globe", Role: tenant.RoleWriter, Site: "site-3"},
 		ViewerKey: {Tenant: "acme", Role: tenant.RoleViewer},
