@@ -25,7 +25,7 @@ func (a *app) openLimits() error {
 		return err
 	}
 	a.limits.gate, a.limits.tenants = a.gate, a.catalog
-	if a.limits.ingest, err = qos.NewIngest(qos.IngestConfig{Limits: def}, a.reg); err != nil {
+	if a.limits.ingest, err = qos.NewIngest(qos.IngestConfig{Limits: def, InFlight: int64(a.cfg.Ingest.InFlight)}, a.reg); err != nil {
 		return err
 	}
 	a.limits.addresses, err = qos.NewAddresses(qos.AddressConfig{Rate: a.cfg.HTTP.IPRate, Burst: a.cfg.HTTP.IPBurst}, a.reg)

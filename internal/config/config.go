@@ -91,6 +91,7 @@ type Ingest struct {
 	MaxEvent Size // one event
 	MaxBody  Size // a request's body after decompression
 	MaxProps int  // properties of one event
+	InFlight Size // bodies of one tenant in work at once
 	// SnowplowPath is where Snowplow trackers with a postPath of their own send, such as /com.acme/track; empty: nowhere.
 	SnowplowPath string
 	MaxDepth     int // nesting of JSON

@@ -39,7 +39,7 @@ func Default() *Config {
 		HTTP: HTTP{HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, WriteTimeout: 30 * time.Second,
 			IdleTimeout: 2 * time.Minute, MaxHeader: 64 << 10, Drain: 8 * time.Second, IPBurst: 1000},
 		Log:     Log{Partitions: 8, Retention: 24 * time.Hour, MaxSize: 32 << 30, MaxDisk: 95},
-		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16},
+		Ingest:  Ingest{MaxEvent: 50 << 10, MaxBody: 10 << 20, MaxProps: 1000, MaxDepth: 16, InFlight: 64 << 20},
 		Process: Process{Interval: 500 * time.Millisecond, MaxBacklog: 8 << 30, MaxLate: 4 << 30, LateAfter: 48 * time.Hour},
 		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour, Lag: 24 * time.Hour, MaxKeys: 100_000_000},
 		Jobs:    Jobs{Keep: 24 * time.Hour, MaxResult: 1 << 30, MaxDisk: 16 << 30, MaxDiskTenant: 4 << 30, Workers: 32, TenantRunning: 2, TenantQueued: 100},
@@ -85,6 +85,7 @@ func options(c *Config) []Option {
 
 		{Key: "ingest.max_event", Kind: "size", Help: "Largest event. A tenant's limit event_bytes may be lower.", value: size(&c.Ingest.MaxEvent)},
 		{Key: "ingest.max_body", Kind: "size", Help: "Largest body of a request, after decompression. Above it the answer is 413.", value: size(&c.Ingest.MaxBody)},
+		{Key: "ingest.in_flight", Kind: "size", Help: "Bytes of the requests of one tenant, as they are sent, that may be in work at once. Above it the answer is 503 with Retry-After; a request by itself always may.", value: size(&c.Ingest.InFlight)},
 		{Key: "ingest.max_props", Kind: "number", Help: "Most properties of one event, nested ones counted.", value: number(&c.Ingest.MaxProps)},
 		{Key: "ingest.max_depth", Kind: "number", Help: "Deepest nesting of an event's JSON.", value: number(&c.Ingest.MaxDepth)},
 		{Key: "ingest.snowplow_path", Kind: "path", Help: "Where trackers of Snowplow send that have a postPath of their own, for example /com.acme/track, beside /com.snowplowanalytics.snowplow/tp2. Empty: nowhere.", value: text(&c.Ingest.SnowplowPath)},

@@ -81,6 +81,7 @@ func (c *Config) validateLimits(p *problems) {
 	p.check(c.Ingest.MaxBody >= c.Ingest.MaxEvent, "ingest.max_body", "is %s and so less than ingest.max_event, %s", c.Ingest.MaxBody, c.Ingest.MaxEvent)
 	p.check(c.Ingest.SnowplowPath == "" || snowplowPath.MatchString(c.Ingest.SnowplowPath), "ingest.snowplow_path",
 		"is %q, want /vendor/version with a dot in the vendor, like /com.acme/track: no other address has this form", c.Ingest.SnowplowPath)
+	between(p, "ingest.in_flight", c.Ingest.InFlight, 1<<20, 1<<40, Size.String)
 	between(p, "ingest.max_props", c.Ingest.MaxProps, 1, 10_000, strconv.Itoa)
 	between(p, "ingest.max_depth", c.Ingest.MaxDepth, 2, 64, strconv.Itoa)
 	between(p, "query.timeout", c.Query.Timeout, 100*time.Millisecond, time.Hour, FormatDuration)

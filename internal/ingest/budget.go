@@ -39,7 +39,7 @@ func (s *share) reach(n int) *problem.Problem {
 		return nil
 	}
 	if !s.of.take(need - s.taken) {
-		return problem.New(http.StatusServiceUnavailable, "too_busy",
+		return problem.New(http.StatusServiceUnavailable, codeBusy,
 			"the requests in work together hold as many bytes as they may (max_buffered_bytes): send the same request again a little later").
 			WithLimit("max_buffered_bytes", s.of.max).WithRetry(time.Second)
 	}

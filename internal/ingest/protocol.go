@@ -20,6 +20,7 @@ type Door struct {
 	Public  bool     // for senders without a key: the limit of addresses holds before the body is read. Otherwise it holds where a request is opened without a key
 	Drops   bool     // the client does not send again what is over a limit of the tenant: its events count as rejected, and the request succeeds
 	Silent  bool     // nor does it hear that a page may not send events: they are rejected like those over a limit
+	Once    bool     // the client sends nothing again, whatever the answer: nor does it hear that too much of the tenant is in work
 	Splits  bool     // the client sends again, in smaller requests, what was too large (413)
 
 	// Serve answers a request, or returns why it cannot.
@@ -190,7 +191,7 @@ func (q *Request) IsKey(text string) bool { return q.j.h.deps.Auth.IsKey(text) }
 
 // opening turns a limit into the loss of what the request holds, where the client would not send it again.
 func (q *Request) opening(prob *problem.Problem) *problem.Problem {
-	if prob != nil && prob.Status == http.StatusTooManyRequests && q.door.Drops {
+	if prob != nil && (prob.Status == http.StatusTooManyRequests && q.door.Drops || prob.Code == codeBusy && q.door.Once) {
 		q.dropped, prob = prob, nil
 	}
 	q.opened = prob == nil

@@ -22,6 +22,7 @@ const (
 	codeSiteForbidden = "site_forbidden"
 	codeOrigin        = "origin_forbidden"
 	codeUnsupported   = "unsupported"
+	codeBusy          = "too_busy" // only where the client does not send again
 )
 
 // Reject says why one event of a request was not accepted.

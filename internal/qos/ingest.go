@@ -87,7 +87,7 @@ func (i *Ingest) rates(t *catalog.Tenant) rates {
 }
 
 // Begin is asked before a request's body is decoded. length is its length on the wire, negative if that is not known. It reserves what a
-// request of that length is likely to need, or refuses it: that costs next to nothing, which is what a flood is answered with. The
+// request of that length is likely to need, or refuses it (429, or 503 for what is in work): that costs next to nothing, which is what a flood is answered with. The
 // reservation must be ended with Take or Cancel.
 func (i *Ingest) Begin(t *catalog.Tenant, length int64) (usage.Reserve, *problem.Problem) {
 	r, now := i.rates(t), i.cfg.Now()
@@ -99,8 +99,9 @@ func (i *Ingest) Begin(t *catalog.Tenant, length int64) (usage.Reserve, *problem
 	defer i.mu.Unlock()
 	m := i.meter(t.ID, now)
 	if m.held > 0 && m.held+res.Held > i.cfg.InFlight {
-		return usage.Reserve{}, i.refuse(problem.New(http.StatusTooManyRequests, "over_limit",
-			"requests of the tenant with %d bytes are in work, and no more than %d may be at once: wait for answers before sending more", m.held, i.cfg.InFlight).
+		// It passes as soon as others are answered, and whether it comes depends on how fast they are: no limit that the tenant used up.
+		return usage.Reserve{}, i.refuse(problem.New(http.StatusServiceUnavailable, "too_busy",
+			"requests of the tenant with %d bytes are in work, and no more than %d may be at once (ingest.in_flight): send the same request again a little later, and wait for answers before sending more", m.held, i.cfg.InFlight).
 			WithLimit("ingest.in_flight", i.cfg.InFlight).WithRetry(time.Second))
 	}
 	m.keep = time.Duration(r.burst) * time.Second

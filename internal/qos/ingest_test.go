@@ -173,7 +173,7 @@ func TestInFlight(t *testing.T) {
 		}
 		open = append(open, res)
 	}
-	if _, p := i.Begin(a, 1<<20); p == nil || p.Status != 429 || p.Limit != "ingest.in_flight" || p.RetryAfter <= 0 {
+	if _, p := i.Begin(a, 1<<20); p == nil || p.Status != 503 || p.Code != "too_busy" || p.Limit != "ingest.in_flight" || p.RetryAfter <= 0 {
 		t.Errorf("%+v", p)
 	}
 	if _, p := i.Begin(&catalog.Tenant{ID: "b"}, 1<<30); p != nil {

@@ -16,7 +16,7 @@ import (
 
 // Register adds the doors to a mux.
 func Register(mux *http.ServeMux, h *ingest.Handler) {
-	mux.Handle("/mp/collect", h.Handle(ingest.Door{Name: "measurement", Methods: []string{http.MethodPost}, Drops: true, Silent: true, Serve: collect}))
+	mux.Handle("/mp/collect", h.Handle(ingest.Door{Name: "measurement", Methods: []string{http.MethodPost}, Drops: true, Silent: true, Once: true, Serve: collect}))
 	mux.Handle("/debug/mp/collect", h.Handle(ingest.Door{Name: "measurement", Methods: []string{http.MethodPost}, Public: true, Serve: debug}))
 }
 

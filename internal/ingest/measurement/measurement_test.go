@@ -131,6 +131,10 @@ func TestLimits(t *testing.T) {
 	if w := r.Do("POST", target, body); w.Code != 204 || r.Rejects()["site-1 over_limit"] != 3 || len(r.Take()) > 0 {
 		t.Errorf("over a limit: %d", w.Code)
 	}
+	r.Limit = doorkit.Busy()
+	if w := r.Do("POST", target, body); w.Code != 204 || w.Header().Get("X-Weir-Rejected") != "3" || r.Rejects()["site-1 too_busy"] != 3 {
+		t.Errorf("too much in work: %d: nobody sends it again", w.Code)
+	}
 	r.Limit, r.LogErr = nil, http.ErrAbortHandler
 	if w := r.Do("POST", target, body); w.Code != 503 || len(r.Rejects()) > 0 {
 		t.Errorf("not durable: %d", w.Code)

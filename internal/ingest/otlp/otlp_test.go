@@ -211,6 +211,10 @@ func TestRefused(t *testing.T) {
 	if w.Code != 429 || w.Header().Get("Retry-After") != "3" || !strings.HasPrefix(w.Body.String(), "\x08\x08\x12") || len(r.Rejects()) > 0 {
 		t.Errorf("over a limit: %d %q: the exporter sends again", w.Code, w.Body)
 	}
+	r.Limit = doorkit.Busy()
+	if w := r.Do("POST", "/v1/logs", `{}`, "Authorization: Bearer "+doorkit.WriteKey); w.Code != 503 || w.Header().Get("Retry-After") != "1" || len(r.Rejects()) > 0 {
+		t.Errorf("too much in work: %d %v: it is sent again", w.Code, w.Header())
+	}
 	r.Limit, r.LimitAfter = nil, problem.New(http.StatusRequestEntityTooLarge, "over_burst", "too many")
 	if w = r.Do("POST", "/v1/logs", logsJSON, key); w.Code != 413 || r.Rejects()["site-1 over_burst"] != 3 {
 		t.Errorf("too many at once: %d: the exporter gives up", w.Code)

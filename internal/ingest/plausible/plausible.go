@@ -16,7 +16,7 @@ import (
 
 // Register adds the door to a mux.
 func Register(mux *http.ServeMux, h *ingest.Handler) {
-	mux.Handle("/api/event", h.Handle(ingest.Door{Name: "plausible", Methods: []string{http.MethodPost}, Public: true, Drops: true, Silent: true, Serve: serve, Refuse: refuse}))
+	mux.Handle("/api/event", h.Handle(ingest.Door{Name: "plausible", Methods: []string{http.MethodPost}, Public: true, Drops: true, Silent: true, Once: true, Serve: serve, Refuse: refuse}))
 }
 
 // maxDomains is how many sources one event may be for.

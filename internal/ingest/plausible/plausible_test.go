@@ -72,6 +72,8 @@ func TestDropped(t *testing.T) {
 	}
 	r.Limit = doorkit.OverLimit()
 	check("a limit", page, "https://shop.example.com", "site-2 over_limit")
+	r.Limit = doorkit.Busy()
+	check("too much in work", page, "https://shop.example.com", "site-2 too_busy")
 	r.Limit, r.LimitAfter = nil, doorkit.OverLimit()
 	check("a limit that is seen later", page, "https://shop.example.com", "site-2 over_limit")
 	r.LimitAfter = nil

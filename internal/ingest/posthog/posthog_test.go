@@ -180,6 +180,10 @@ func TestLimits(t *testing.T) {
 	if w.Code != 200 || w.Body.String() != `{"status":1,"quota_limited":["events"]}` || r.Rejects()["site-1 over_limit"] != 5 || len(r.Take()) > 0 {
 		t.Errorf("over a limit: %d %s", w.Code, w.Body)
 	}
+	r.Limit = doorkit.Busy()
+	if w := r.Do("POST", "/batch/", nodeBatch); w.Code != 503 || w.Header().Get("Retry-After") != "1" || len(r.Rejects()) > 0 {
+		t.Errorf("too much in work: %d %v: it is sent again", w.Code, w.Header())
+	}
 	r.Limit, r.LimitAfter = nil, doorkit.OverLimit()
 	if w = r.Do("POST", "/batch/", nodeBatch); w.Code != 200 || !strings.Contains(w.Body.String(), "quota_limited") || r.Rejects()["site-1 over_limit"] != 5 || len(r.Take()) > 0 {
 		t.Errorf("over a limit that the events show: %d %s", w.Code, w.Body)

@@ -242,6 +242,10 @@ func TestLimits(t *testing.T) {
 	if w.Code != 429 || w.Header().Get("Retry-After") != "3" || len(r.Rejects()) > 0 {
 		t.Errorf("over a limit: %d %v: the client sends again", w.Code, w.Header())
 	}
+	r.Limit = doorkit.Busy()
+	if w := r.Do("POST", "/v1/track", `{"type":"track","event":"e","userId":"u","writeKey":"app-1"}`); w.Code != 503 || w.Header().Get("Retry-After") != "1" || len(r.Rejects()) > 0 {
+		t.Errorf("too much in work: %d %v: it is sent again", w.Code, w.Header())
+	}
 	r.Limit, r.LimitAfter = nil, problem.New(http.StatusRequestEntityTooLarge, "over_burst", "too many at once")
 	if w = r.Do("POST", "/v1/batch", nodeBatch, basic(doorkit.WriteKey)); w.Code != 413 || r.Rejects()["site-1 over_burst"] != 6 {
 		t.Errorf("more than ever goes: %d: the client gives up, so they are lost", w.Code)

@@ -160,6 +160,10 @@ func TestLimits(t *testing.T) {
 	if w := r.Do("GET", "/i?e=pv&aid=app-1", ""); w.Code != 200 || r.Rejects()["site-1 over_limit"] != 1 || len(r.Take()) > 0 {
 		t.Errorf("over a limit, pixel: %d", w.Code)
 	}
+	r.Limit = doorkit.Busy()
+	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"app-1"}`)); w.Code != 503 || w.Header().Get("Retry-After") != "1" || len(r.Rejects()) > 0 {
+		t.Errorf("too much in work: %d %v: it is sent again", w.Code, w.Header())
+	}
 	r.Limit, r.LogErr = nil, http.ErrAbortHandler
 	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"app-1"}`)); w.Code != 503 {
 		t.Errorf("not durable: %d: the tracker sends again", w.Code)

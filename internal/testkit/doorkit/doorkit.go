@@ -271,6 +271,11 @@ func OverLimit() *problem.Problem {
 	return problem.New(http.StatusTooManyRequests, "over_limit", "too many events").WithLimit("limits.events_per_second", 1).WithRetry(3 * time.Second)
 }
 
+// Busy is what is answered when too much of the tenant is in work.
+func Busy() *problem.Problem {
+	return problem.New(http.StatusServiceUnavailable, "too_busy", "too much is in work").WithLimit("ingest.in_flight", 1).WithRetry(time.Second)
+}
+
 // readable is a row as rowkit has it, but that what Enrich put into country is called ip, and the browser left out.
 func readable(r event.Row) map[string]any {
 	m := rowkit.Flatten(r)

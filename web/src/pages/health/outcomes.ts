@@ -66,6 +66,7 @@ const titles: Record<string, string> = {
   origin_forbidden: 'Page is not allowed to send',
   unsupported: 'Not supported',
   over_limit: 'Over a limit',
+  too_busy: 'Too much at once',
   body_too_large: 'Request is too large',
   too_many_events: 'Too many events in a request',
   empty_body: 'Empty request',
