@@ -37,7 +37,9 @@ func (j *job) setLimits() {
 // add decodes one event, validates it and appends it to its batch, or notes why not. The problem is one of the whole request.
 func (j *job) add(ev []byte) *problem.Problem {
 	j.raw = ev
-	return j.take(j.cloud(j.dec.decode(ev)))
+	rej := j.dec.decode(ev)
+	j.dec.skew = j.skew
+	return j.take(j.cloud(rej))
 }
 
 // take goes on with the event that the decoder holds, or with the reason why it holds none.
@@ -190,6 +192,25 @@ func (j *job) admit(s *site) *reject {
 	}
 	j.batches[at].Append(r)
 	return nil
+}
+
+// minSkew is how much a clock must be off before it is corrected, in milliseconds: less may be the way that the request took.
+const minSkew = 2000
+
+// skewOf is what a sender's clock is off when by it the request was sent at that time, Unix milliseconds.
+func (j *job) skewOf(sent int64) int64 {
+	if skew := j.now - sent; skew >= minSkew || skew <= -minSkew {
+		return skew
+	}
+	return 0
+}
+
+// sent takes the time at which a request of a public door was sent by its sender's clock: as ts, but what cannot be a time counts as absent, for
+// the events are as good without it.
+func (j *job) sent(text []byte) {
+	if ms, ok := ParseTime(text); ok {
+		j.skew = j.skewOf(ms)
+	}
 }
 
 // checkTime sets the row's time, and refuses what lies outside the window.

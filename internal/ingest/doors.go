@@ -18,7 +18,7 @@ import (
 	"weir/internal/usage"
 )
 
-// collect takes {"site_id","client_id","session_id","user_id","events":[…]}.
+// collect takes {"site_id","client_id","session_id","user_id","sent_at","events":[…]}.
 func (h *Handler) collect(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
 	body, release, prob := h.readBody(w, r, &j.share)
 	defer release()
@@ -37,6 +37,7 @@ func (h *Handler) collect(w http.ResponseWriter, r *http.Request, j *job) *probl
 		return prob
 	}
 	j.dec.defaults = env.ids
+	j.sent(env.sent)
 	if prob := j.array(env.events); prob != nil {
 		j.countFailed(prob)
 		return prob
@@ -99,6 +100,7 @@ func (j *job) setSender(r *http.Request) {
 type envelope struct {
 	site   []byte
 	ids    senderIDs
+	sent   []byte // the text of a time
 	events []byte
 }
 
@@ -118,6 +120,13 @@ func (j *job) envelope(body []byte) (envelope, *problem.Problem) {
 			return d.ident(dec, "user_id", seenUser, &env.ids.user)
 		case "session_id":
 			return d.ident(dec, "session_id", seenSession, &env.ids.session)
+		case "sent_at":
+			if err := d.once("sent_at", seenTS); err != nil {
+				return err
+			}
+			raw, err := dec.Raw()
+			env.sent = bytes.Trim(raw, `"`) // a time needs no escapes
+			return err
 		case "events":
 			if err := d.once("events", seenData); err != nil {
 				return err
@@ -192,6 +201,7 @@ func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem
 			return badRequest(rejectf(codeUTF8, name, "%s is not valid UTF-8 text", name))
 		}
 	}
+	j.sent([]byte(q.Get("sent_at")))
 	if body[0] == '[' {
 		prob = j.array(body)
 	} else {
@@ -413,6 +423,7 @@ func (j *job) array(body []byte) *problem.Problem { return each(body, j.add) }
 // single reads one event that is the whole body.
 func (j *job) single(body []byte) *problem.Problem {
 	rej := j.dec.decode(body)
+	j.dec.skew = j.skew
 	if rej != nil && (rej.code == codeMalformed || rej.code == codeTrailing) {
 		return badRequest(rej)
 	}

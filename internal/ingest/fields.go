@@ -38,7 +38,7 @@ func (e *Event) begin(raw []byte) *reject {
 		return rejectf(codeUTF8, "", "the event is not valid UTF-8: encode its text as UTF-8")
 	}
 	d.reset()
-	d.depth, d.skew, e.raw = 1, e.q.skew, raw
+	d.depth, d.skew, e.raw = 1, e.q.j.skew, raw
 	return nil
 }
 
@@ -112,7 +112,7 @@ func (e *Event) Campaign(part string) *[]byte {
 func (e *Event) SetTime(ms int64) { e.d.tsMS, e.d.hasTS = ms, true }
 
 // Sent is Request.Sent for this event only.
-func (e *Event) Sent(ms int64) { e.d.skew = e.q.skewOf(ms) }
+func (e *Event) Sent(ms int64) { e.d.skew = e.q.j.skewOf(ms) }
 
 // Remote says that the request did not come from the visitor: its address and user agent are not theirs.
 func (e *Event) Remote() { e.d.remote = true }

@@ -97,6 +97,9 @@ func FuzzIngest(f *testing.F) {
 func FuzzCollect(f *testing.F) {
 	f.Add([]byte(page))
 	f.Add([]byte(`{"events":[{"type":"a"},{"x":1}],"site_id":"site-1","client_id":5}`))
+	f.Add([]byte(`{"site_id":"site-1","sent_at":1782900001500,"events":[{"type":"a","ts":1782900000000}]}`))
+	f.Add([]byte(`{"site_id":"site-1","sent_at":"9999-12-31T23:59:59+14:00","events":[{"type":"a","ts":9214646399999},{"type":"b","ts":0}]}`))
+	f.Add([]byte(`{"site_id":"site-1","sent_at":{"\u0000":-1e308},"events":[{"type":"a"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := newRig(t)
 		w := r.do("POST", "/collect", string(body), "User-Agent: \xff")
@@ -108,11 +111,13 @@ func FuzzCollect(f *testing.F) {
 }
 
 func FuzzPixel(f *testing.F) {
-	f.Add(`{"type":"a"}`, "c")
-	f.Add(`W3sidHlwZSI6ImEifV0`, "")
-	f.Fuzz(func(t *testing.T, events, client string) {
+	f.Add(`{"type":"a"}`, "c", "1782900001500")
+	f.Add(`W3sidHlwZSI6ImEifV0`, "", "")
+	f.Add(`{"type":"a","ts":0}`, "", "9214646399999")
+	f.Add(`{"type":"a","ts":9214646399999}`, "", "-1")
+	f.Fuzz(func(t *testing.T, events, client, sent string) {
 		r := newRig(t)
-		w := r.do("GET", "/pixel.gif?site_id=site-1&events="+url.QueryEscape(events)+"&client_id="+url.QueryEscape(client), "")
+		w := r.do("GET", "/pixel.gif?site_id=site-1&events="+url.QueryEscape(events)+"&client_id="+url.QueryEscape(client)+"&sent_at="+url.QueryEscape(sent), "")
 		if rows := len(r.log.all()); w.Code == 200 && w.Header().Get("Content-Type") != "image/gif" || w.Code != 200 && rows > 0 || w.Code >= 500 {
 			t.Errorf("%d %s, %d rows", w.Code, w.Body, rows)
 		}

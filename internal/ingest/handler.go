@@ -209,6 +209,7 @@ type job struct {
 	h        *Handler
 	door     string
 	now      int64 // Unix milliseconds
+	skew     int64 // of the sender's clock: what must be added to its times, where an event says nothing else
 	share    share
 	reserved usage.Reserve // of the tenant's limits
 	held     int           // bytes of the bodies

@@ -50,7 +50,6 @@ type Request struct {
 	door    *Door
 	j       *job
 	event   Event
-	skew    int64            // of the sender's clock: what must be added to its times
 	dropped *problem.Problem // why nothing is taken, where the client is not to hear of it
 	opened  bool
 	shared  int // bytes that each event has in common with others
@@ -208,17 +207,7 @@ func (q *Request) FromVisitor(yes bool) { q.j.public = yes }
 func (q *Request) Keyed() bool { return q.j.keyed }
 
 // Sent tells when the request was sent by the sender's clock, Unix milliseconds. What that is off is added to all times of its events.
-func (q *Request) Sent(ms int64) { q.skew = q.skewOf(ms) }
-
-// minSkew is how much a clock must be off before it is corrected, in milliseconds: less may be the way that the request took.
-const minSkew = 2000
-
-func (q *Request) skewOf(sent int64) int64 {
-	if skew := q.j.now - sent; skew >= minSkew || skew <= -minSkew {
-		return skew
-	}
-	return 0
-}
+func (q *Request) Sent(ms int64) { q.j.skew = q.j.skewOf(ms) }
 
 // Default gives ids to all events that have none of their own. It keeps copies.
 func (q *Request) Default(client, user, session []byte) {

@@ -1,5 +1,5 @@
 // One site's client: consent, identity, and the public interface.
-import { attempt, newID, on, openStore, readCookie, refused, writeCookie } from './env';
+import { attempt, bytes, newID, on, openStore, readCookie, refused, writeCookie } from './env';
 import { Auto, observe } from './page';
 import { newSender, Sender } from './sender';
 
@@ -39,7 +39,7 @@ export interface Options {
 }
 
 export interface Weir {
-  /** Records an event and returns its id; undefined if none was made. */
+  /** Records an event and returns its id; undefined if none was made: before an opt-out is taken back, after a denial, when it is over 48 KB. */
   track(type: string, props?: Props): string | undefined;
   /** Records a page view of the current address. */
   pageview(props?: Props): string | undefined;
@@ -59,6 +59,7 @@ export interface Weir {
 const clean = (s: string) => s.replace(/\0/g, '');
 
 const maxHeld = 100;
+const eventBytes = 48000; // the server's limit is 50 KiB
 const marks = 'out'; // the key of the mark of an opt-out, or of a denial where nobody was to be asked
 const optedOut = '1';
 const refusedOnce = '0';
@@ -82,6 +83,8 @@ export const create = (o: Options): Weir => {
   let asking = false;
   let asked = 0;
   let auto: Auto | undefined;
+  let ending = false; // the page is being hidden or left, and its own handlers may still speak
+  let warned = false;
 
   const learn = (c: Config) => {
     known = true;
@@ -165,18 +168,26 @@ export const create = (o: Options): Weir => {
     const all = { client_id: visitor, user_id: user, ...ids };
     const text = JSON.stringify(all).slice(1);
     sender!.add(id, text.length > 1 ? body.slice(0, -1) + ',' + text : body);
+    if (ending) Promise.resolve().then(last); // when the handler of the page is through
   };
 
   const record = (type: string, props?: Props, fields?: Props, ids?: Props): string | undefined => {
     if (out || denied || !type || typeof type !== 'string') return undefined;
     const id = newID();
     const body = JSON.stringify({ event_id: id, type, ts: Date.now(), url: address(), ...fields, props });
+    if (bytes(body) > eventBytes) {
+      if (!warned) console.warn(`weir: an event "${type}" of over 48 KB was not taken`);
+      warned = true;
+      return undefined;
+    }
     if (sender) send(id, body, ids);
     else held = held.concat([[id, body, ids]]).slice(-maxHeld);
     return id;
   };
 
   const address = () => (o.hash ? location.href : location.href.split('#')[0]);
+
+  const last = () => sender && sender.last();
 
   const stopAll = () => {
     out = true;
@@ -246,7 +257,9 @@ export const create = (o: Options): Weir => {
     auto = observe(o, record, address);
     const end = () => {
       auto!.leave();
-      sender && sender.last();
+      last();
+      ending = true;
+      setTimeout(() => (ending = false));
     };
     on(document, 'visibilitychange', () => {
       if (document.visibilityState === 'hidden') end();

@@ -27,6 +27,9 @@ export const newID = (): string => {
 /** When an id was made, in ms since 1970; NaN if it is none. */
 export const born = (id: string): number => parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 
+/** How long a text is in UTF-8. */
+export const bytes = (text: string): number => new Blob([text]).size;
+
 /** Milliseconds of a clock that nobody sets back. */
 export const tick = (): number => performance.now();
 

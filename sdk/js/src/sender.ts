@@ -4,7 +4,7 @@
 // The server stores events with one id once, so an event that goes twice counts once. Pages of a site share the storage without locks: each event
 // has a key of its own, and its value begins with the time until which it belongs to the page that wrote it. What is older belongs to nobody, and
 // any page may take it over. Two pages that do so at the same moment send it twice, which counts once.
-import { attempt, born, on, Store, tick } from './env';
+import { attempt, born, bytes, on, Store, tick } from './env';
 
 interface Item {
   id: string;
@@ -29,7 +29,6 @@ export interface Sender {
 const gather = 1000; // ms that an event waits for others
 const batchBytes = 28000; // two of these are within the 64 KB that a browser carries after a page's end
 const batchEvents = 100;
-const eventBytes = 48000; // the server's limit is 50 KiB
 const maxEvents = 1000; // in the queue of a page, and in storage
 const maxBytes = 1e6;
 const maxAge = 5 * 864e5; // ms; the server knows ids for 7 days
@@ -71,8 +70,8 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
   const put = (item: Item, ms: number) => {
     store && store.set(queueKey + item.id, Date.now() + ms + item.body);
     queue.push(item);
-    let bytes = queue.reduce((n, i) => n + i.size, 0);
-    while (queue.length > maxEvents || bytes > maxBytes) bytes -= forget([queue[0]])[0].size;
+    let all = queue.reduce((n, i) => n + i.size, 0);
+    while (queue.length > maxEvents || all > maxBytes) all -= forget([queue[0]])[0].size;
   };
 
   const forget = (items: Item[]) => {
@@ -86,7 +85,8 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
     return from.filter((i, at) => at < events && ((n += i.size + 1) <= bytes || !at));
   };
 
-  const envelope = (batch: Item[]) => `{"site_id":${JSON.stringify(site)},"events":[${batch.map((i) => i.body)}]}`;
+  // Each try says when it is made by the visitor's clock: the server corrects the times of the events by what that is off.
+  const envelope = (batch: Item[]) => `{"site_id":${JSON.stringify(site)},"sent_at":${Date.now()},"events":[${batch.map((i) => i.body)}]}`;
 
   const request = (batch: Item[]) =>
     fetch(host + '/collect', { method: 'POST', body: envelope(batch), keepalive: true, credentials: 'omit' });
@@ -96,7 +96,7 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
     img.onload = () => settle && settle(done);
     img.onerror = () => settle && settle(again);
     const events = btoa(unescape(encodeURIComponent(`[${batch.map((i) => i.body)}]`)));
-    img.src = `${host}/pixel.gif?site_id=${encodeURIComponent(site)}&n=${tick()}&events=${encodeURIComponent(events)}`; // n: the browser makes one request of two images with one address
+    img.src = `${host}/pixel.gif?site_id=${encodeURIComponent(site)}&sent_at=${Date.now()}&n=${tick()}&events=${encodeURIComponent(events)}`; // n: the browser makes one request of two images with one address
   };
 
   const verdict = (r: Response): number => {
@@ -180,7 +180,7 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
       const left = +value.slice(0, from) - Date.now();
       const body = value.slice(from);
       if (!(Math.abs(Date.now() - born(id)) < maxAge) || at < keys.length - maxEvents || !attempt(() => JSON.parse(body))) store.del(key);
-      else if (!(left > 0 && left <= longLease)) put({ id, body, size: new Blob([body]).size }, longLease);
+      else if (!(left > 0 && left <= longLease)) put({ id, body, size: bytes(body) }, longLease);
     });
     flush();
   };
@@ -192,9 +192,8 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
 
   return {
     add(id, body) {
-      const size = new Blob([body]).size;
-      if (stopped || size > eventBytes) return;
-      put({ id, body, size }, lease);
+      if (stopped) return;
+      put({ id, body, size: bytes(body) }, lease);
       queue.length < batchEvents / 4 ? schedule(gather) : flush();
     },
     flush,
@@ -203,6 +202,7 @@ export const newSender = (site: string, host: string, store?: Store): Sender => 
     stop() {
       stopped = true;
       queue = [];
+      sending = undefined; // a request that fails from now on is not tried as an image
       clearTimeout(timer);
     },
   };
