@@ -15,13 +15,15 @@ func plainOperations() []*huma.Operation {
 	}
 	str, list := &huma.Schema{Type: "string"}, &huma.Schema{Type: "array", Items: &huma.Schema{Type: "object"}}
 	open := []map[string][]string{}
+	const sentAt = "When the request is sent by the visitor's clock: seconds or milliseconds since 1970, or RFC 3339. What it differs from the arrival is added to the times of the events, if it is two seconds or more"
 	return []*huma.Operation{
 		{
 			OperationID: "collect", Method: http.MethodPost, Path: "/collect", Tags: []string{"ingest"}, Security: open,
 			Summary:     "Take events of a browser or an app",
 			Description: "Public: the site_id names the source. Any content type; gzip and zstd. Answered when the events are durable.",
 			RequestBody: body("The sender and its events", &huma.Schema{Type: "object", Required: []string{"site_id", "events"}, Properties: map[string]*huma.Schema{
-				"site_id": str, "client_id": str, "session_id": str, "events": list}}),
+				"site_id": str, "client_id": str, "session_id": str, "user_id": str,
+				"sent_at": {Description: sentAt, OneOf: []*huma.Schema{{Type: "number"}, {Type: "string"}}}, "events": list}}),
 			Responses: map[string]*huma.Response{"204": text("durable"), "400": text("malformed"), "404": text("unknown site"), "429": text("over a limit"), "503": text("try again after Retry-After")},
 		},
 		{
@@ -30,6 +32,7 @@ func plainOperations() []*huma.Operation {
 			Parameters: []*huma.Param{
 				{Name: "site_id", In: "query", Required: true, Schema: str},
 				{Name: "events", In: "query", Required: true, Schema: str, Description: "Events as JSON, URL-encoded or base64url"},
+				{Name: "sent_at", In: "query", Schema: str, Description: sentAt},
 			},
 			Responses: map[string]*huma.Response{"200": text("durable; a GIF of one pixel")},
 		},

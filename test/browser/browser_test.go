@@ -58,7 +58,7 @@ func TestScreens(t *testing.T) {
 //	WEIR_NODE_MODULES           the directory with playwright-core and axe-core
 //	WEIR_ARTEFACTS              a directory for screenshots and the like, which stays: bin/browser/NAME
 //
-// More may be given as env. BROWSER_ONLY=NAME runs only the files whose names begin so. A program that is missing is a failure when CI is set, else the test is skipped.
+// More may be given as env. BROWSER_ONLY=NAME runs only the files whose names begin so, BROWSER_TEST=PATTERN only the tests whose names match. A program that is missing is a failure when CI is set, else the test is skipped.
 func suite(t *testing.T, dir string, env ...string) {
 	t.Helper()
 	root, err := harness.Root()
@@ -78,7 +78,11 @@ func suite(t *testing.T, dir string, env ...string) {
 	s := harness.StartT(t, harness.Config{})
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, append([]string{"--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec"}, files...)...)
+	args := []string{"--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec"}
+	if pattern := os.Getenv("BROWSER_TEST"); pattern != "" {
+		args = append(args, "--test-name-pattern="+pattern)
+	}
+	cmd := exec.CommandContext(ctx, node, append(args, files...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "WEIR_URL="+s.URL, "WEIR_ADMIN_TOKEN="+harness.AdminToken, "WEIR_CHROMIUM="+browser,
 		"WEIR_NODE_MODULES="+modules, "WEIR_ARTEFACTS="+artefacts)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { complaints, launch, until } from '../harness.mjs';
-import { exactlyOnce, listIDs, loaded, make, site } from './lib.mjs';
+import { exactlyOnce, listIDs, loaded, make, settled, site } from './lib.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -168,11 +168,6 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
     await until(() => page.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue');
     await make(page, 2);
     await exactlyOnce(s, ids);
-    // One event that is too large for the server is the only one that is missing.
-    const big = await page.evaluate(() => weir.track('big', { text: 'x'.repeat(60000) }));
-    await make(page, 2);
-    await exactlyOnce(s, ids);
-    assert.equal((await s.sql(`SELECT count() AS n FROM events WHERE event_id = '${big}'`))[0].n == 0, true);
   });
 
   test('several tabs share the queue while the server is away', async (t) => {
@@ -199,6 +194,76 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
     await exactlyOnce(s, ids);
     assert.equal(ids.length, 230);
     await until(() => more.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue');
+  });
+
+  for (const [target, type] of [['document', 'visibilitychange'], ['self', 'visibilitychange'], ['self', 'pagehide'], ['self', 'beforeunload']]) {
+    test(`what the page itself says of its end: ${type} of ${target}`, async (t) => {
+      const s = await site(t, {
+        attributes: 'data-cookieless', // no other page sends it
+        headers: { 'Cache-Control': 'no-store' }, // nor this one, from the back-forward cache
+        body: `<script>${target}.addEventListener('${type}', () => {
+          if ('${type}' === 'visibilitychange' && document.visibilityState !== 'hidden') return;
+          for (const n of [1, 2, 3]) weir.track('leave', { n });
+        })</script>`,
+      });
+      const c = await context(t);
+      const page = await c.newPage();
+      await page.goto(`${s.url}/`);
+      await loaded(page);
+      await until(() => s.gate.sent().length > 0, 'the page view');
+      await page.goto('about:blank');
+      const left = () => s.sql("SELECT DISTINCT toUInt8(props_num['n']) AS n, toUInt8(count() OVER ()) AS all FROM events WHERE type = 'leave' ORDER BY n");
+      await until(async () => (await left()).length === 3, 'what the page said');
+      assert.deepEqual(await left(), [1, 2, 3].map((n) => ({ n, all: 3 })));
+      assert.equal(s.gate.sent().filter((e) => e.body.includes('"leave"')).length, 1, 'they go together');
+    });
+  }
+
+  test('a page that is hidden for long sends as before: one request for many events', async (t) => {
+    const s = await site(t, { attributes: 'data-cookieless' });
+    const c = await context(t);
+    const page = await c.newPage();
+    const ids = listIDs(page);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await until(() => s.gate.sent().length > 0, 'the page view');
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await page.evaluate(() => new Promise((done) => setTimeout(done, 100)));
+    await page.evaluate(async () => {
+      for (let i = 0; i < 10; i++) {
+        console.log('made ' + weir.track('behind', { i }));
+        await new Promise((done) => setTimeout(done, 5));
+      }
+    });
+    await exactlyOnce(s, ids);
+    assert.equal(ids.length, 10);
+    const sent = s.gate.sent().filter((e) => e.body.includes('"behind"'));
+    assert.ok(sent.length <= 3, `${sent.length} requests`);
+  });
+
+  test('a denial while a request is on its way: what fails then is not tried as an image', async (t) => {
+    const s = await site(t);
+    const c = await context(t);
+    const page = await c.newPage();
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await until(() => s.gate.sent().length > 0, 'the page view');
+    await settled(page);
+    let release;
+    const held = new Promise((done) => (release = done));
+    await page.route('**/collect', async (route) => (await held, route.abort()));
+    const asked = page.waitForRequest('**/collect');
+    await make(page, 3);
+    await asked;
+    await page.evaluate(() => weir.consent('denied'));
+    const failed = page.waitForEvent('requestfailed');
+    release();
+    await failed;
+    await page.waitForTimeout(1000);
+    assert.deepEqual(s.gate.sent().filter((e) => e.path === '/pixel.gif'), []);
   });
 
   const beacons = {

@@ -106,5 +106,9 @@ export const stored = (page) =>
   }));
 export const nothing = { local: [], session: [], cookies: '', databases: [], caches: [] };
 
+/** Waits until nothing is queued in the browser: all is confirmed, what a beacon took along too. */
+export const settled = (page, ms = 120000) =>
+  until(() => page.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue', ms);
+
 /** Waits until the SDK is there. */
 export const loaded = (page) => page.waitForFunction(() => self.weir && weir.track);

@@ -210,6 +210,34 @@ describe('recording', { concurrency: 5, timeout: 300000 }, () => {
     assert.ok(s.gate.log.some((e) => e.path === '/sdk/config'), 'a client that knows nothing of its site asks');
   });
 
+  test('an event that is too large gets no id; the page hears of it once', async (t) => {
+    const s = await site(t);
+    const page = await open(t);
+    const warnings = [];
+    page.on('console', (m) => m.type() === 'warning' && warnings.push(m.text()));
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    const [ids, early] = await page.evaluate(async ([host, site]) => {
+      const made = [
+        weir.track('big', { text: 'x'.repeat(48000) }),
+        weir.track('big', { text: 'ä'.repeat(25000) }),
+        weir.identify('user-1', { text: 'x'.repeat(60000) }),
+        weir.track('near', { text: 'ä'.repeat(23500) }),
+        weir.track('small'),
+      ];
+      const { init } = await import(`${host}/sdk.mjs`);
+      const other = init({ site, host, consent: 'required', pageviews: false });
+      const held = [other.track('big', { text: 'x'.repeat(48000) }), other.track('held')]; // before a decision, too
+      other.consent('granted');
+      return [made, held];
+    }, [s.gate.url, s.site]);
+    assert.deepEqual(ids.map((id) => !!id), [false, false, false, true, true]);
+    assert.deepEqual(early.map((id) => !!id), [false, true]);
+    await exactlyOnce(s, [ids[3], ids[4], early[1]]);
+    assert.equal(await count(s, `type IN ('big', 'identify')`), 0);
+    assert.deepEqual(warnings, Array(2).fill('weir: an event "big" of over 48 KB was not taken')); // once by each client
+  });
+
   test('an unknown site is said once, and nothing is sent', async (t) => {
     const s = await site(t);
     const gate = await serveGate();
