@@ -39,7 +39,7 @@ export interface Options {
 }
 
 export interface Weir {
-  /** Records an event and returns its id; undefined if none was made: before an opt-out is taken back, after a denial, when it is over 48 KB. */
+  /** Records an event and returns its id; undefined if none was made: after an opt-out or a denial, or when it is over 48 KB. */
   track(type: string, props?: Props): string | undefined;
   /** Records a page view of the current address. */
   pageview(props?: Props): string | undefined;

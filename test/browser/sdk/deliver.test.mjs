@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { complaints, launch, until } from '../harness.mjs';
-import { exactlyOnce, listIDs, loaded, make, settled, site } from './lib.mjs';
+import { exactlyOnce, listIDs, loaded, make, recovered, settled, site } from './lib.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -41,8 +41,7 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
       await page.close();
     }
     s.gate.fault = () => undefined;
-    await visit(c, s);
-    await exactlyOnce(s, ids);
+    await recovered(s, await visit(c, s), ids);
     assert.equal(ids.length, 148);
   });
 
@@ -68,8 +67,7 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
       await until(() => crashed, 'the crash');
     }
     s.gate.fault = () => undefined;
-    await visit(c, s);
-    await exactlyOnce(s, ids);
+    await recovered(s, await visit(c, s), ids);
     assert.equal(ids.length, 80);
   });
 
@@ -137,7 +135,7 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
     await page.waitForTimeout(1000);
     assert.equal(s.gate.sent().filter((e) => e.at - refused < 4990).length, 1); // a busy machine may come here later
     const back = await visit(c, s);
-    await exactlyOnce(s, ids);
+    await recovered(s, back, ids);
     // In one page: the next request comes after the time.
     refused = 0;
     listIDs(back, ids);
@@ -165,7 +163,7 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
     await make(page, 20);
     await exactlyOnce(s, ids);
     await page.evaluate(() => weir.track('poison'));
-    await until(() => page.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue');
+    await settled(page);
     await make(page, 2);
     await exactlyOnce(s, ids);
   });
@@ -191,9 +189,8 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
     const more = await visit(c, s);
     listIDs(more, ids);
     await Promise.all([make(more, 10), make(tabs[3], 10), make(tabs[4], 10)]);
-    await exactlyOnce(s, ids);
+    await recovered(s, more, ids);
     assert.equal(ids.length, 230);
-    await until(() => more.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue');
   });
 
   for (const [target, type] of [['document', 'visibilitychange'], ['self', 'visibilitychange'], ['self', 'pagehide'], ['self', 'beforeunload']]) {
@@ -284,8 +281,7 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
       await make(page, 20);
       await page.goto(`${s.url}/blank`);
       if (how !== 'swallowed by a blocker') await until(() => s.gate.sent().some((e) => e.body.includes(ids[19])), 'what fetch takes along'); // no other page sent it
-      await visit(c, s);
-      await exactlyOnce(s, ids);
+      await recovered(s, await visit(c, s), ids);
     });
   }
 
@@ -353,7 +349,6 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
     await until(() => s.gate.sent().length > before, 'an image on its way');
     s.gate.fault = () => undefined;
     await page.goto(`${s.url}/blank`); // that image ends with the page, and Chromium begins none at the end of such a page
-    await visit(c, s);
-    await exactlyOnce(s, ids);
+    await recovered(s, await visit(c, s), ids);
   });
 });

@@ -106,9 +106,30 @@ export const stored = (page) =>
   }));
 export const nothing = { local: [], session: [], cookies: '', databases: [], caches: [] };
 
+const empty = () => !Object.keys(localStorage).some((k) => k.includes(':q:'));
+
 /** Waits until nothing is queued in the browser: all is confirmed, what a beacon took along too. */
-export const settled = (page, ms = 120000) =>
-  until(() => page.evaluate(() => !Object.keys(localStorage).some((k) => k.includes(':q:'))), 'an empty queue', ms);
+export const settled = (page, ms = 120000) => until(() => page.evaluate(empty), 'an empty queue', ms);
+
+/**
+ * Waits until a page has taken over and delivered what ended pages left, and checks that all is there once. What one of those had itself taken over from another
+ * belongs to it for a minute, and a page looks only when it begins, ten seconds later, and when it is shown: so it is shown again and again.
+ */
+export async function recovered(s, page, ids) {
+  const shown = () => document.dispatchEvent(new Event('visibilitychange'));
+  await until(async () => (await page.evaluate(shown), page.evaluate(empty)), 'an empty queue', 180000);
+  await exactlyOnce(s, ids);
+}
+
+/** Waits until what was on its way has come to the gate: no request for two seconds. */
+export async function quiet(s) {
+  let seen;
+  let since;
+  await until(() => {
+    if (s.gate.log.length !== seen) [seen, since] = [s.gate.log.length, Date.now()];
+    return Date.now() - since > 2000;
+  }, 'no request');
+}
 
 /** Waits until the SDK is there. */
 export const loaded = (page) => page.waitForFunction(() => self.weir && weir.track);

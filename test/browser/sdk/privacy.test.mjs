@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { complaints, launch, until } from '../harness.mjs';
-import { exactlyOnce, listIDs, loaded, make, nothing, site, stored } from './lib.mjs';
+import { exactlyOnce, listIDs, loaded, make, nothing, quiet, settled, site, stored } from './lib.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
@@ -73,6 +73,7 @@ describe('privacy', { concurrency: 8, timeout: 300000 }, () => {
         await loaded(page);
         await make(page, 2);
         await exactlyOnce(s, ids);
+        await settled(page); // what the page before left is sent again ten seconds later: none of it must be on its way when requests are counted
         await page.evaluate(() => weir.consent('denied')); // and withdrawn
       }
       const sent = s.gate.sent().length;
@@ -97,7 +98,7 @@ describe('privacy', { concurrency: 8, timeout: 300000 }, () => {
     assert.deepEqual(await stored(page), nothing);
     await page.evaluate(() => weir.consent('granted'));
     await until(() => s.gate.sent().length > 0, 'what was held back');
-    await page.waitForTimeout(500);
+    await quiet(s);
     assert.deepEqual(await stored(page), nothing);
     // While the server cannot be asked nothing happens; then it goes on.
     config = undefined;
@@ -165,12 +166,13 @@ describe('privacy', { concurrency: 8, timeout: 300000 }, () => {
     await second.goto(`${s.url}/two`);
     await loaded(second);
     await until(() => s.gate.sent().length >= 2, 'the page views');
-    await page.waitForTimeout(500);
+    await settled(page);
     s.gate.fault = (e) => (e.path === '/collect' ? 'drop' : undefined);
     await make(second, 3); // they wait there
     await page.evaluate(() => weir.optOut());
-    await second.waitForTimeout(500); // the storage tells the other tab
+    await until(() => second.evaluate(() => weir.track('probe') === undefined), 'the storage to tell the other tab');
     s.gate.fault = () => undefined;
+    await quiet(s);
     const sent = s.gate.sent().length;
     for (const p of [page, second]) {
       await p.evaluate(() => weir.track('more'));
@@ -215,7 +217,7 @@ describe('privacy', { concurrency: 8, timeout: 300000 }, () => {
     await other.goto(`${free.url}/`);
     await loaded(other);
     await other.evaluate(() => weir.consent('denied'));
-    await other.waitForTimeout(500); // the first page view may be on its way
+    await quiet(free); // the first page view may be on its way
     const sent = free.gate.sent().length;
     await other.goto(`${free.url}/two`);
     await loaded(other);
