@@ -193,6 +193,38 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
     await phone.getByRole('alert').waitFor();
   });
 
+  test('what was changed and not saved is there after a look at another page, until it is saved or discarded', async (t) => {
+    const d = await everything();
+    const page = await on(t, `/${d.id}?edit=1`);
+    const name = page.getByLabel('Name', { exact: true });
+    await name.fill('Half done');
+    await page.getByRole('link', { name: 'SQL', exact: true }).click();
+    await page.getByRole('heading', { name: 'SQL', exact: true }).waitFor();
+    await page.goBack();
+    await until(async () => (await name.inputValue()) === 'Half done', 'the changed name');
+    await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
+    await page.getByRole('link', { name: d.name }).first().click();
+    await page.getByText('You have changed this dashboard and not saved it.').waitFor();
+    await page.getByRole('heading', { name: d.name, exact: true }).waitFor();
+    await settled(page);
+    await sound(page, 'unsaved changes');
+    await page.getByRole('button', { name: 'Go on editing' }).click();
+    await until(async () => (await name.inputValue()) === 'Half done', 'the changed name again');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('heading', { name: 'Half done', exact: true }).waitFor();
+    await until(async () => (await api(`/${d.id}`)).name === 'Half done', 'what is saved');
+    await page.getByRole('button', { name: 'Edit', exact: true }).click();
+    await name.fill('Never');
+    await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
+    await page.getByRole('link', { name: 'Half done' }).first().click();
+    await page.getByRole('button', { name: 'Discard the changes' }).click();
+    await page.reload();
+    await page.getByRole('heading', { name: 'Half done', exact: true }).waitFor();
+    assert.equal(await page.getByText('You have changed this dashboard').count(), 0);
+    await settled(page);
+    assert.deepEqual(page.faults, []);
+  });
+
   test('a panel is embedded into a page of another origin; what else there is cannot be', async (t) => {
     const d = await everything();
     const page = await on(t, `/${d.id}`);
@@ -240,7 +272,8 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
       await alone.getByRole('alert').getByText(text).waitFor();
       assert.ok(alone.faults.splice(0).every((f) => / 401 /.test(f)));
     };
-    await refused('/embed', 'There is no link here');
+    await refused('/embed', "This panel's address is incomplete");
+    assert.doesNotMatch(await alone.locator('main').innerText(), /Authorization|Bearer/);
     await refused('/embed?token=nonsense', 'This link does not open a panel');
     await api(`/${d.id}`, undefined, 'DELETE');
     await refused(new URL(address.replaceAll('&amp;', '&')).pathname + new URL(address.replaceAll('&amp;', '&')).search, 'This panel is not shown any more');

@@ -1,7 +1,7 @@
 // The events explorer on a real access log: numbers, filters by clicks on values, pages, and what comes meanwhile.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { launch, until, weirURL } from '../harness.mjs';
+import { launch, newTenant, until, weirURL } from '../harness.mjs';
 import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
@@ -117,6 +117,52 @@ describe('events', { concurrency: 3, timeout: 300000 }, () => {
     assert.deepEqual(page.faults, []);
     await page.goto(`${weirURL}${events()}?f=nothing:x`);
     await page.getByText('there is no column').first().waitFor();
+  });
+
+  test('a value that turns the direction of text around turns nothing beside it', async (t) => {
+    const other = await newTenant();
+    const turned = '\u202Eabc';
+    const event = { client_id: 'turned', type: `go${turned}`, url: 'http://turned.example/page', props: { aaa: turned, plan: 'forward' } };
+    const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${other.writeKey}` }, body: JSON.stringify([{ ...event, path: `/x${turned}` }]) });
+    assert.ok(res.ok, await res.text());
+    await until(async () => (await other.sql('SELECT 1 FROM events')).length === 1, 'the event');
+    const page = await open(t, browser);
+    // Whether a text is written from left to right, wherever it is.
+    const forward = (text) =>
+      page.evaluate((text) => {
+        const walk = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+        const found = [];
+        for (let n = walk.nextNode(); n; n = walk.nextNode()) {
+          const i = n.data.indexOf(text);
+          if (i < 0 || n.parentElement.checkVisibility() === false) continue;
+          const x = (k) => {
+            const r = document.createRange();
+            r.setStart(n, k);
+            r.setEnd(n, k + 1);
+            return r.getBoundingClientRect().left;
+          };
+          found.push(x(i) < x(i + text.length - 1));
+        }
+        return found;
+      }, text);
+    const all = async (text, what) => {
+      await page.getByText(text).first().waitFor();
+      const found = await forward(text);
+      assert.ok(found.length > 0 && found.every(Boolean), `${what}: ${text} is written ${found}`);
+    };
+    await signIn(page, other.analyst, `/sites/${other.site}/events`);
+    await settled(page);
+    await all('plan: forward', 'the row');
+    await shoot(page, 'events-turned', false);
+    await page.goto(`${weirURL}/sites/${other.site}/sessions`);
+    await settled(page);
+    await page.locator('main a[href*="/sessions/"]').first().click();
+    await all('plan', 'the timeline');
+    await all('forward', 'the properties of the timeline');
+    await page.goto(`${weirURL}/sql?q=${encodeURIComponent("SELECT type, 'forward' AS next FROM events")}`);
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByRole('region', { name: 'Rows of the result' }).waitFor();
+    await all('forward', 'the rows of SQL');
   });
 
   test('dark, and on a phone', async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { ask, launch, until } from '../harness.mjs';
+import { ask, launch, until, weirURL } from '../harness.mjs';
 import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
@@ -35,6 +35,23 @@ function wrong(page) {
 }
 
 describe('SQL', { concurrency: 3, timeout: 300000 }, () => {
+  test('a statement that did not run is there after a look at another page, until one signs out', async (t) => {
+    const page = await on(t);
+    await statement(page).fill('SELECT 7 AS unfinished');
+    await page.getByRole('link', { name: 'Dashboards', exact: true }).click(); // before it stands in the address
+    await page.getByRole('heading', { name: 'Dashboards', exact: true }).waitFor();
+    await page.getByRole('link', { name: 'SQL', exact: true }).click();
+    await statement(page).waitFor();
+    assert.equal(await text(page), 'SELECT 7 AS unfinished');
+    await page.goto(`${weirURL}${address('SELECT 8')}`);
+    await until(async () => (await text(page)) === 'SELECT 8', 'the statement of the address');
+    await settled(page);
+    await page.getByRole('button', { name: /^Account/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('tab', { name: 'Key' }).waitFor();
+    assert.equal(await page.evaluate(() => Object.keys(sessionStorage).filter((k) => k.startsWith('weir.kept')).length), 0);
+  });
+
   test('an estimate first, then rows as the API has them, with what they cost', async (t) => {
     const page = await on(t, address(top));
     await page.getByText(/Will read about .* rows, .*B, and cost about/).waitFor();

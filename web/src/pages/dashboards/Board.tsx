@@ -10,6 +10,7 @@ import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
 import { Dialog } from '../../parts/Dialog';
 import type { Panel } from '../../panels/panel';
 import { asked, presetNames, presets, type Preset } from '../../state/range';
+import { keep, kept } from '../../state/kept';
 import { useFault } from '../../state/faults';
 import { useParam } from '../../state/url';
 import css from './Dashboards.module.css';
@@ -33,6 +34,30 @@ export function Board({ id }: { id: string }) {
 }
 
 type Draft = { name: string; panels: Placed[]; version: number };
+
+/** Whether something that was kept is a draft of a dashboard. */
+function isDraft(v: unknown): v is Draft {
+  const d = (typeof v === 'object' && v !== null ? v : {}) as Partial<Draft>;
+  const isPanel = (p: Partial<Placed> | null) => typeof p?.id === 'string' && typeof p.kind === 'string' && typeof p.question === 'object' && p.question !== null && [p.x, p.y, p.w, p.h].every(Number.isFinite);
+  return typeof d.name === 'string' && Number.isInteger(d.version) && Array.isArray(d.panels) && d.panels.every(isPanel);
+}
+
+/** What somebody has changed of a dashboard and not saved. It is there again when one comes back from another page. */
+function useDraft(saved: Dashboard) {
+  const place = `dashboard.${saved.id}`;
+  const [draft, set] = useState(() => kept(place, isDraft));
+  useEffect(() => void keep(place, draft), [place, draft]);
+  const change = useCallback((c: Partial<Draft>) => set((d) => ({ ...(d ?? draftOf(saved)), ...c })), [saved]);
+  const drop = useCallback(() => set(undefined), []);
+  useEffect(() => {
+    if (!draft) return;
+    const ask = (e: BeforeUnloadEvent) => e.preventDefault();
+    addEventListener('beforeunload', ask);
+    return () => removeEventListener('beforeunload', ask);
+  }, [draft]);
+  return { draft, change, drop };
+}
+
 const draftOf = (d: Dashboard): Draft => ({ name: d.name, panels: placed((d.panels ?? []) as Panel[]), version: d.version });
 
 function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<void> }) {
@@ -40,7 +65,7 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
   const writes = may(me.data, 'analyst');
   const [edit, setEdit] = useParam('edit', '', true);
   const [rangeText, setRange] = useParam('range', '', true);
-  const [draft, setDraft] = useState<Draft>();
+  const { draft, change, drop } = useDraft(saved);
   const [form, openForm] = useState<Placed | 'new'>();
   const [embed, openEmbed] = useState<Placed>();
   const save = useSaveDashboard();
@@ -48,16 +73,9 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
   const shown = editing ? (draft ?? draftOf(saved)) : draftOf(saved);
   const preset = (presets as readonly string[]).includes(rangeText) ? (rangeText as Preset) : undefined;
   useFault(rangeText !== '' && !preset && { name: 'range', text: rangeText, instead: 'ranges as saved' });
-  const change = useCallback((c: Partial<Draft>) => setDraft((d) => ({ ...(d ?? draftOf(saved)), ...c })), [saved]);
   const dirty = draft !== undefined;
-  useEffect(() => {
-    if (!dirty) return;
-    const ask = (e: BeforeUnloadEvent) => e.preventDefault();
-    addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
-  }, [dirty]);
   const end = () => {
-    setDraft(undefined);
+    drop();
     save.reset();
     setEdit('');
   };
@@ -106,6 +124,19 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
           )}
         </div>
       </div>
+      {writes && dirty && !editing && (
+        <div className={css.unsaved} role="status">
+          <span>
+            <strong>You have changed this dashboard and not saved it.</strong> It is shown as it is saved.
+          </span>
+          <button type="button" onClick={() => setEdit('1')}>
+            Go on editing
+          </button>
+          <button type="button" onClick={drop}>
+            Discard the changes
+          </button>
+        </div>
+      )}
       {save.error && !conflict && <ProblemNotice error={save.error} />}
       {shown.panels.length === 0 ? (
         <Notice title="Nothing here yet" action={writes && <Button onClick={() => { setEdit('1'); openForm('new'); }}>Add a panel</Button>}>

@@ -69,7 +69,15 @@ function Row({ event: e, zone, day, opened, onOpen }: { event: Event; zone: stri
             {e.type === 'pageview' ? 'View' : (e.type ?? 'hidden')}
           </span>
           <span className="cut">
-            {path} <span className={css.props}>{props}</span>
+            <bdi>{path}</bdi>
+            {props.map((p, n) => (
+              // a name may be there once only
+              // oxlint-disable-next-line react/no-array-index-key
+              <span key={n} className={css.props}>
+                {n === 0 ? ' ' : ' · '}
+                <bdi>{p}</bdi>
+              </span>
+            ))}
           </span>
           <span className={`mono cut ${css.visitor}`}>{visitor}</span>
           <CountryBadge code={e.country} alone />

@@ -27,7 +27,7 @@ export const label = (column: string, dim: (name: string) => string): string => 
 export const textOf = (v: unknown): string => (typeof v === 'string' ? v : v === null || v === undefined ? '' : JSON.stringify(v));
 
 /** What an event is about, in one line: the path of its page, and the first of its properties. */
-export function subject(e: Event): { path: string; props: string } {
+export function subject(e: Event): { path: string; props: string[] } {
   const props = Object.entries(e.props ?? {}).slice(0, 4);
-  return { path: e.path ?? '', props: props.map(([k, v]) => `${k}: ${textOf(v)}`).join(' · ') };
+  return { path: e.path ?? '', props: props.map(([k, v]) => `${k}: ${textOf(v)}`) };
 }

@@ -8,6 +8,7 @@ import { runStatement, useEstimate, useSavedQueries, useSQLSchema } from '../../
 import { price } from '../../format/money';
 import { bytes, compact, duration, plural } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
+import { keep, kept } from '../../state/kept';
 import { useFault } from '../../state/faults';
 import { useParam } from '../../state/url';
 import { placeIn } from './columns';
@@ -30,10 +31,16 @@ GROUP BY path
 ORDER BY views DESC
 LIMIT 100`;
 
-/** The statement: in the editor at once, in the address when the writer pauses. Addresses that come from elsewhere change the editor. */
+const isText = (v: unknown): v is string => typeof v === 'string' && v !== '';
+
+/**
+ * The statement: in the editor and kept in the tab at once, in the address when the writer pauses. Addresses that come from elsewhere change the editor; one
+ * without a statement shows the one that was written last.
+ */
 function useStatement() {
   const [address, setAddress] = useParam('q', '', true);
-  const [sql, setSQL] = useState(address || begin);
+  const [sql, setSQL] = useState(() => address || (kept('sql', isText) ?? begin));
+  useEffect(() => void keep('sql', sql === begin ? undefined : sql), [sql]);
   const written = useRef(address);
   const set = useRef(setAddress);
   useEffect(() => {
@@ -42,7 +49,7 @@ function useStatement() {
   useEffect(() => {
     if (address === written.current) return;
     written.current = address;
-    setSQL(address || begin);
+    setSQL(address || (kept('sql', isText) ?? begin));
   }, [address]);
   const [calm] = useDebouncedValue(sql, 500);
   const fits = encodeURIComponent(calm).length <= maxAddress;
