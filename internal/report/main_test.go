@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,14 +105,18 @@ func (f *fakeEngine) next(s clickhouse.Statement) fakeAnswer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.got = append(f.got, s)
+	var any []fakeAnswer
 	for _, a := range f.answers {
+		if a.to == "" {
+			any = append(any, a)
+		}
 		for _, v := range s.Params {
 			if a.to != "" && a.to == v {
 				return a
 			}
 		}
 	}
-	return f.answers[min(len(f.got), len(f.answers))-1]
+	return any[min(len(f.got), len(any))-1]
 }
 
 func (f *fakeEngine) Rows(_ context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
@@ -138,4 +143,22 @@ func mustJSON(t testing.TB, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// crowded is an engine without rows that counts how many statements are in it; each waits until it is released.
+type crowded struct {
+	inside, most atomic.Int64
+	release      chan struct{}
+}
+
+func (c *crowded) Rows(ctx context.Context, _ clickhouse.Statement, _ func([]any) error) (clickhouse.Summary, error) {
+	n := c.inside.Add(1)
+	defer c.inside.Add(-1)
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+	select {
+	case <-c.release:
+	case <-ctx.Done():
+	}
+	return clickhouse.Summary{}, ctx.Err()
 }

@@ -83,9 +83,9 @@ func (q Question) values(rows []Row, known map[string]any) map[string]any {
 	return out
 }
 
-// sums says whether the total of a metric is the sum of the rows: of a count, where no group was left out.
+// sums says whether the total of a metric whose total is not known yet is the sum of the rows: of a count, where no group was left out.
 func (q Question) sums(metric string, rows []Row) bool {
-	if len(q.GroupBy) > 0 && (q.Interval != "" || q.Offset > 0 || len(rows) >= q.Limit || q.aspect(metric) != q.aspects()[0]) {
+	if len(q.GroupBy) > 0 && (q.Interval != "" || q.Offset > 0 || len(rows) >= q.Limit) {
 		return false
 	}
 	return slices.Contains(countMetrics, metric)
