@@ -101,6 +101,7 @@ func (q *Question) ofTotals(kind string) {
 		name = ""
 	case "narrowed":
 		name, q.Interval, q.Metrics = "path", "", []string{Events, Visitors}
+		q.Offset, q.Limit = 1, 3
 	}
 	q.GroupBy, q.Filters = nil, nil
 	if name != "" {
