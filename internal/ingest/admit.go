@@ -128,7 +128,7 @@ func (j *job) lookUp(name string) *site {
 	src, t, ok := j.h.deps.Catalog.SourceBySite(name)
 	s := &site{id: src.SiteID, src: src}
 	switch {
-	case !ok || t.ID != j.tenant.ID: // another tenant's site looks like none
+	case !ok || t.ID != j.tenant.ID || j.h.deps.Auth.IsKey(name): // another tenant's site looks like none, and a key is no name
 		s.rej = rejectf(codeSiteUnknown, "site_id", "the site %q does not exist or belongs to somebody else: check site_id", clip(name))
 	case j.bound != "" && src.SiteID != j.bound:
 		s.rej = rejectf(codeSiteForbidden, "site_id", "the request may send events for the site %q only: leave site_id out, or use another key", j.bound)

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,7 @@ func TestBadCloudEvents(t *testing.T) {
 		{"no source", `{"specversion":"1.0","id":"1","type":"t"}`, nil, "field_missing", "source", ""},
 		{"no type", `{"specversion":"1.0","id":"1","source":"s","data":{"type":"x"}}`, nil, "field_missing", "type", ""},
 		{"old version", `{"specversion":"0.3","id":"1","source":"s","type":"t"}`, nil, "invalid_value", "specversion", "0.3"},
+		{"blank type", `{"specversion":"1.0","id":"1","source":"s","type":" ","data":{"name":"x"}}`, nil, "field_missing", "type", "the attribute type"},
 		{"source as number", `{"specversion":"1.0","id":"1","source":1,"type":"t"}`, nil, "invalid_type", "source", ""},
 		{"data twice", `{"specversion":"1.0","id":"1","source":"s","type":"t","data":1,"data":2}`, nil, "duplicate_key", "data", ""},
 		{"attribute twice", `{"specversion":"1.0","id":"1","source":"s","type":"t","x":1,"x":2}`, nil, "duplicate_key", "x", ""},
@@ -161,6 +163,40 @@ func TestPayloadHash(t *testing.T) {
 	}
 	if want != 0x2af7d6c1 {
 		t.Errorf("hash of the base event: %#x; it is stored, so it must never change", want)
+	}
+}
+
+// TestCloudIDs: no two pairs of source and id make one event id; without a '#' in them it is what it always was.
+func TestCloudIDs(t *testing.T) {
+	for _, c := range [][3]string{{"/orders", "eu-1", "/orders#eu-1"}, {"a%23", "1%", "a%23#1%"}, {"/orders", "eu#1", "/orders##eu%231"}, {"/orders#eu", "1", "/orders%23eu##1"}, {"", "#", "##%23"}} {
+		if got := string(appendCloudID([]byte("kept"), []byte(c[0]), []byte(c[1]))); got != "kept"+c[2] {
+			t.Errorf("%q and %q: %q", c[0], c[1], got)
+		}
+	}
+	parts := []string{""}
+	for range 3 {
+		for _, p := range parts {
+			for _, c := range []string{"#", "%", "2", "3", "5"} {
+				parts = append(parts, p+c)
+			}
+		}
+		slices.Sort(parts)
+		parts = slices.Compact(parts)
+	}
+	seen := map[string][2]string{}
+	for _, source := range parts {
+		for _, id := range parts {
+			joined := string(appendCloudID(nil, []byte(source), []byte(id)))
+			if other, there := seen[joined]; there {
+				t.Fatalf("%q, %q and %q have one id %q", source, id, other, joined)
+			}
+			seen[joined] = [2]string{source, id}
+		}
+	}
+	r := newRig(t)
+	r.do("POST", "/ingest", `{"specversion":"1.0","type":"t","source":"/orders","id":"eu#1"}`+"\n"+`{"specversion":"1.0","type":"t","source":"/orders#eu","id":"1"}`, acmeKey)
+	if rows := r.log.all(); len(rows) != 2 || rows[0]["event_id"] == rows[1]["event_id"] || rows[0]["props.id"] != "eu#1" || rows[1]["props.source"] != "/orders#eu" {
+		t.Errorf("%v", rows)
 	}
 }
 

@@ -90,13 +90,13 @@ func (d *decoder) finishCloud() *reject {
 	for _, a := range []struct {
 		name  string
 		value []byte
-	}{{"id", c.id}, {"source", c.source}, {"type", d.typ}} {
+	}{{"id", c.id}, {"source", c.source}, {"type", bytes.TrimSpace(d.typ)}} {
 		if len(a.value) == 0 {
 			return rejectf(codeMissing, a.name, "a CloudEvent needs the attribute %s", a.name)
 		}
 	}
 	n := len(d.arena)
-	d.arena = append(append(append(d.arena, c.source...), '#'), c.id...)
+	d.arena = appendCloudID(d.arena, c.source, c.id)
 	d.id = d.arena[n:len(d.arena):len(d.arena)]
 	d.row.Type = d.typ
 	for _, a := range []struct {
@@ -114,6 +114,29 @@ func (d *decoder) finishCloud() *reject {
 		d.row.ClientID = c.subject
 	}
 	return d.finish()
+}
+
+// appendCloudID appends the event id of a CloudEvent: "source#id". Where source or id itself holds a '#', it is "source##id", and in both parts '%' is written as %25
+// and '#' as %23. So no two pairs have one id: the first form has one '#' and parts as they are, the second has two, side by side, and parts that can be read back.
+func appendCloudID(dst, source, id []byte) []byte {
+	if bytes.IndexByte(source, '#') < 0 && bytes.IndexByte(id, '#') < 0 {
+		return append(append(append(dst, source...), '#'), id...)
+	}
+	return appendEscaped(append(appendEscaped(dst, source), "##"...), id)
+}
+
+func appendEscaped(dst, part []byte) []byte {
+	for _, c := range part {
+		switch c {
+		case '%':
+			dst = append(dst, "%25"...)
+		case '#':
+			dst = append(dst, "%23"...)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
 }
 
 // decodeBinary reads a CloudEvent in binary mode: the attributes are headers, the body is the data.

@@ -43,6 +43,7 @@ type decoder struct {
 	tsMS     int64  // as the sender's clock said
 	skew     int64  // to be added to it
 	hasTS    bool
+	relative bool // the time follows from when the request came
 	remote   bool // the request does not come from the visitor: its address and user agent are not theirs
 	app      bool // the request comes from the visitor's app: its user agent is that of an HTTP client
 	derive   bool // the protocol has no client id: derive one
@@ -98,7 +99,7 @@ func (d *decoder) reset() {
 	d.prefix = d.prefix[:0]
 	d.depth, d.seen, d.origin = 0, 0, fromTop
 	d.typ, d.name, d.evType, d.site, d.ip, d.id = nil, nil, nil, nil, nil, nil
-	d.tsMS, d.skew, d.hasTS, d.remote, d.app, d.derive = 0, 0, false, false, false, false
+	d.tsMS, d.skew, d.hasTS, d.relative, d.remote, d.app, d.derive = 0, 0, false, false, false, false, false
 	d.cloud = cloudEvent{}
 }
 
@@ -463,7 +464,7 @@ func (d *decoder) resolveType() *reject {
 	case len(t) == 0:
 		t = d.name
 	}
-	if len(t) == 0 {
+	if hollow(t) {
 		return rejectf(codeMissing, "type", "the event has no type: give it one, as in \"type\":\"pageview\"")
 	}
 	d.row.Type = t
@@ -478,6 +479,9 @@ func (d *decoder) resolveType() *reject {
 	return nil
 }
 
+// hollow says whether a text shows nothing.
+func hollow(text []byte) bool { return len(bytes.TrimSpace(text)) == 0 }
+
 // hashFields is the part of the payload hash that the known fields make. Fields that the sender did not give do not count.
 func (d *decoder) hashFields() (h uint64) {
 	r := &d.row
@@ -486,7 +490,7 @@ func (d *decoder) hashFields() (h uint64) {
 			h += xxh3.HashSeed(v, uint64(i+1))
 		}
 	}
-	if d.hasTS {
+	if d.hasTS && !d.relative {
 		h += mix(uint64(d.tsMS) ^ 0x9E3779B97F4A7C15)
 	}
 	return h

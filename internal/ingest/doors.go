@@ -477,6 +477,7 @@ func (j *job) countFailed(prob *problem.Problem) {
 		s = j.home
 	}
 	s.accepted, s.rejected = 0, nil // its events are not taken
+	j.accepted, j.rejected = 0, 1
 	s.reject(prob.Code, func(r *Rejection) { j.exemplify(r, s, prob.Field, prob.Detail) })
 	j.countSite(s)
 }

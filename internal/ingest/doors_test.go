@@ -363,6 +363,7 @@ func TestKeysAreNoNames(t *testing.T) {
 	r := newRig(t)
 	const key = "writer:acme:site-1"
 	r.catalog.sources[key] = r.catalog.sources["site-3"] // of globe
+	r.catalog.sources["writer:acme:own"] = r.catalog.sources["site-1"]
 	r.mux.Handle("/any", r.Handle(Door{Name: "any", Methods: []string{http.MethodPost}, Serve: func(q *Request) *problem.Problem {
 		body, prob := q.Body()
 		if prob == nil {
@@ -385,10 +386,12 @@ func TestKeysAreNoNames(t *testing.T) {
 		{"POST", "/any?key=alias.example", "x", 200, "acme"},
 		{"POST", "/any?key=site-3", "x", 200, "globe"},
 		{"POST", "/any?key=viewer:acme:", "x", 403, nil},
+		{"POST", "/ingest", `[{"type":"e","site_id":"writer:acme:own"},{"type":"e","site_id":"site-1"}]`, 200, "acme"},
+		{"POST", "/ingest?site_id=writer:acme:own", `{"type":"e"}`, 404, nil},
 		{"POST", "/collect", `{"site_id":"` + key + `","events":[{"type":"e"}]}`, 404, nil},
 		{"GET", "/pixel.gif?site_id=" + key + "&events=%7B%22type%22%3A%22e%22%7D", "", 404, nil},
 	} {
-		w := r.do(c.method, c.target, c.body)
+		w := r.do(c.method, c.target, c.body, "Authorization: Bearer writer:acme:")
 		rows := r.log.all()
 		r.log.rows = nil
 		switch {

@@ -175,6 +175,8 @@ var badEvents = []struct {
 	{"ts 1e999", `{"type":"a","ts":1e999}`, "ts_out_of_range", "ts", "seconds or milliseconds"},
 	{"no type", `{"ts":1782900000}`, "field_missing", "type", "has no type"},
 	{"empty type", `{"type":""}`, "field_missing", "type", "has no type"},
+	{"blank type", `{"type":" \t\u3000"}`, "field_missing", "type", "has no type"},
+	{"blank name", `{"name":" "}`, "field_missing", "type", "has no type"},
 	{"too deep", `{"type":"a","props":` + nested(16) + `}`, "too_deep", "props." + strings.TrimSuffix(strings.Repeat("a.", 15), "."), "ingest.max_depth"},
 	{"too deep in arrays", `{"type":"a","x":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`, "too_deep", "x", "ingest.max_depth"},
 	{"very deep", `{"type":"a","x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, "too_deep", "x", "ingest.max_depth"},

@@ -57,7 +57,7 @@ func (e *Event) ended(err error) *reject {
 // finish is decoder.finish for an event whose type is known.
 func (e *Event) finish() *reject {
 	d := e.d
-	if len(d.row.Type) == 0 {
+	if hollow(d.row.Type) {
 		return rejectf(codeMissing, "type", "the event has no name")
 	}
 	d.complete()
@@ -110,6 +110,13 @@ func (e *Event) Campaign(part string) *[]byte {
 
 // SetTime sets when it happened by the sender's clock, Unix milliseconds.
 func (e *Event) SetTime(ms int64) { e.d.tsMS, e.d.hasTS = ms, true }
+
+// Ago says how many milliseconds before the request it happened. The sender's clock does not count, and the time is no part of what copies have in common: they arrive
+// at different times.
+func (e *Event) Ago(ms int64) {
+	e.SetTime(e.q.Now() - ms)
+	e.d.skew, e.d.relative = 0, true
+}
 
 // Sent is Request.Sent for this event only.
 func (e *Event) Sent(ms int64) { e.d.skew = e.q.j.skewOf(ms) }

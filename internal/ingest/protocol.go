@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -185,6 +186,25 @@ func (q *Request) Known(name string) bool {
 	return ok
 }
 
+// Source is the site_id of the source that a name stands for; empty: there is none.
+func (q *Request) Source(name string) string {
+	src, _, ok := q.j.h.deps.Catalog.SourceBySite(name)
+	if !ok {
+		return ""
+	}
+	return src.SiteID
+}
+
+// AppendSender appends to dst what tells this sender from others for a day, of a request without a key: the id that a visitor with its address and user agent gets at
+// the source that opened it. Nothing where no ids are derived.
+func (q *Request) AppendSender(dst []byte) []byte {
+	j := q.j
+	if v := j.h.deps.Visitors; v != nil && j.home != nil && j.ip.IsValid() {
+		return v.AppendVisitor(dst, j.home.id, j.ip, cutAgent(j.agent))
+	}
+	return dst
+}
+
 // IsKey says whether a text is a key, or written like one.
 func (q *Request) IsKey(text string) bool { return q.j.h.deps.Auth.IsKey(text) }
 
@@ -337,6 +357,13 @@ func (q *Request) Fail(prob *problem.Problem) *problem.Problem {
 		q.j.countFailed(prob)
 	}
 	return prob
+}
+
+// TellRejected sets the header that says how many events were rejected, for a door that answers as if nothing were wrong.
+func (q *Request) TellRejected() {
+	if q.j.rejected > 0 {
+		q.Writer.Header().Set(rejectedHeader, strconv.Itoa(q.j.rejected))
+	}
 }
 
 // drop rejects all events that were accepted so far because of a limit.

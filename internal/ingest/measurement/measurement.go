@@ -3,6 +3,7 @@
 package measurement
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ func collect(q *ingest.Request) *problem.Problem {
 		if prob.Status >= 500 {
 			return prob
 		}
+		q.TellRejected()
 	}
 	q.Writer.WriteHeader(http.StatusNoContent)
 	return nil
@@ -224,9 +226,10 @@ func (m *reader) read(e *ingest.Event) error {
 	row := e.Row()
 	row.UserAgent = m.agent
 	e.SetIP(m.ip)
-	switch string(m.name) {
-	case "":
+	if len(bytes.TrimSpace(m.name)) == 0 {
 		return ingest.Missing("name", "the event has no name")
+	}
+	switch string(m.name) {
 	case "page_view":
 		row.Type = []byte("pageview")
 	case "user_engagement":

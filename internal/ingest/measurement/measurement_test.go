@@ -67,7 +67,8 @@ func TestKeys(t *testing.T) {
 func TestInvalid(t *testing.T) {
 	r := doorkit.New(t, Register)
 	for b, want := range map[string]string{
-		`{"client_id":"c","events":[{"params":{}}]}`: "field_missing VALUE_REQUIRED events[0].name", `{"events":[{"name":"e"}]}`: "field_missing VALUE_REQUIRED events[0].client_id",
+		`{"client_id":"c","events":[{"name":" \n"}]}`: "field_missing VALUE_REQUIRED events[0].name",
+		`{"client_id":"c","events":[{"params":{}}]}`:  "field_missing VALUE_REQUIRED events[0].name", `{"events":[{"name":"e"}]}`: "field_missing VALUE_REQUIRED events[0].client_id",
 		`{"client_id":"c","events":[{"name":"e","params":{"n":1e999}}]}`: "number_out_of_range VALUE_OUT_OF_BOUNDS events[0].n", `{"client_id":"c","events":[7]}`: "invalid_type VALUE_INVALID events[0]",
 		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                          "ts_out_of_range VALUE_OUT_OF_BOUNDS events[0].ts",
 		`{"client_id":"c","user_properties":{"a":"` + strings.Repeat("x", 60000) + `"},"events":[{"name":"e"}]}`: "event_too_large EXCEEDED_MAX_ENTITIES events[0]",
@@ -76,7 +77,7 @@ func TestInvalid(t *testing.T) {
 		f := strings.SplitN(want, " ", 3)
 		w := r.Do("POST", target, b)
 		rejects := r.Rejects()
-		if w.Code != 204 || w.Body.Len() > 0 || rejects["site-1 "+f[0]]+rejects[f[0]] != 1 || len(r.Take()) > 0 {
+		if w.Code != 204 || w.Header().Get("X-Weir-Rejected") != "1" || w.Body.Len() > 0 || rejects["site-1 "+f[0]]+rejects[f[0]] != 1 || len(r.Take()) > 0 {
 			t.Errorf("%s: %d %s, rejected %v", b, w.Code, w.Body, rejects)
 		}
 		w = r.Do("POST", "/debug"+target, b)
@@ -115,7 +116,7 @@ func TestForbiddenPage(t *testing.T) {
 // A body that could not be read is counted, as the answer says nothing of it; one that did not arrive in time is to be sent again.
 func TestBrokenBody(t *testing.T) {
 	r := doorkit.New(t, Register)
-	if w := r.Do("POST", target, strings.Repeat(" ", 11<<20)); w.Code != 204 || r.Rejects()["site-1 body_too_large"] != 1 {
+	if w := r.Do("POST", target, strings.Repeat(" ", 11<<20)); w.Code != 204 || w.Header().Get("X-Weir-Rejected") != "1" || r.Rejects()["site-1 body_too_large"] != 1 {
 		t.Errorf("a large body: %d", w.Code)
 	}
 	w := httptest.NewRecorder()
@@ -140,7 +141,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("not durable: %d", w.Code)
 	}
 	r.LogErr = eventlog.ErrTooLarge
-	if w := r.Do("POST", target, body); w.Code != 204 || r.Rejects()["site-1 request_too_large"] != 3 {
+	if w := r.Do("POST", target, body); w.Code != 204 || w.Header().Get("X-Weir-Rejected") != "3" || r.Rejects()["site-1 request_too_large"] != 3 {
 		t.Errorf("more than the log ever takes: %d", w.Code)
 	}
 }

@@ -34,6 +34,10 @@ func serve(q *ingest.Request) *problem.Problem {
 	m := readers.Get().(*reader)
 	defer m.done()
 	m.q, m.hash = q, xxh3.Hash128(body)
+	if !q.Keyed() { // two visitors may send the same
+		hash := m.hash.Bytes()
+		m.hash = xxh3.Hash128(q.AppendSender(hash[:]))
+	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")))
 	asJSON := len(text) > 0 && text[0] == '{' || len(text) == 0 && isJSON(q.HTTP.Header)
 	switch {
@@ -176,11 +180,11 @@ func (m *reader) begin(e *ingest.Event) {
 }
 
 // finish names the event, and gives it an id: a record has none of its own unless an attribute says one, but a request that is sent again
-// is the same to the byte.
+// is the same to the byte, and comes from the same sender.
 func (m *reader) finish() error {
 	e := m.e
 	row := e.Row()
-	switch string(m.name) {
+	switch string(bytes.TrimSpace(m.name)) {
 	case "":
 		row.Type = []byte("log")
 	case "browser.page_view", "page_view", "pageview":

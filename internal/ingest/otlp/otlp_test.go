@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -127,6 +128,36 @@ func TestRetryIsTheSame(t *testing.T) {
 	twice := send(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[` + one + `,` + one + `]}]}]}`)
 	if twice[0]["event_id"] == twice[1]["event_id"] {
 		t.Error("two equal records of one request have one id")
+	}
+}
+
+// TestSendersApart: without a key equal requests of two visitors are two events, and one that is sent again is one; with a key the sender does not count. No address is part of an id.
+func TestSendersApart(t *testing.T) {
+	r := doorkit.New(t, Register)
+	send := func(address, target, header string) string {
+		req := httptest.NewRequest("POST", target, strings.NewReader(logsJSON))
+		req.RemoteAddr = address + ":1234"
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+		w := httptest.NewRecorder()
+		r.Mux.ServeHTTP(w, req)
+		rows := r.Take()
+		if w.Code != 200 || len(rows) == 0 || rows[0]["event_id"] == rows[1]["event_id"] {
+			t.Fatalf("%d %s: %v", w.Code, w.Body, rows)
+		}
+		id := rows[0]["event_id"].(string)
+		if strings.Contains(id, address) || len(id) != len("0123456789abcdef0123456789abcdef-0") {
+			t.Errorf("the id is %q", id)
+		}
+		return id
+	}
+	const public, origin = "/v1/logs?site_id=example.com", "Origin: https://example.com"
+	one, again, other := send("203.0.113.1", public, origin), send("203.0.113.1", public, origin), send("203.0.113.2", public, origin)
+	if one != again || one == other {
+		t.Errorf("one visitor: %s, %s; another: %s", one, again, other)
+	}
+	if one, other := send("203.0.113.1", "/v1/logs", key), send("203.0.113.2", "/v1/logs", key); one != other {
+		t.Errorf("with a key: %s, %s", one, other)
 	}
 }
 

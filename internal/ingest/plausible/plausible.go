@@ -5,6 +5,7 @@ package plausible
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -49,8 +50,8 @@ func serve(q *ingest.Request) *problem.Problem {
 		return prob
 	}
 	q.AnySite()
-	for _, d := range domains {
-		m.site = bytes.TrimSpace([]byte(d))
+	for _, d := range distinct(q, domains) {
+		m.site = []byte(d)
 		if prob := q.Add(body, m.onEvent); prob != nil {
 			return q.Fail(prob)
 		}
@@ -66,6 +67,22 @@ func serve(q *ingest.Request) *problem.Problem {
 	}
 	ok(q.Writer)
 	return nil
+}
+
+// distinct are the domains without those that stand for a source, or are a name, that was there before: an event counts once for a source.
+func distinct(q *ingest.Request, domains []string) []string {
+	var names, seen []string
+	for _, d := range domains {
+		d = strings.TrimSpace(d)
+		source := q.Source(d)
+		if source == "" {
+			source = " " + d // no site_id looks like this
+		}
+		if !slices.Contains(seen, source) {
+			names, seen = append(names, d), append(seen, source)
+		}
+	}
+	return names
 }
 
 // open opens the request with the first domain that is known.
@@ -157,7 +174,7 @@ func (m *reader) read(e *ingest.Event) error {
 		return err
 	}
 	row := e.Row()
-	if len(m.name) == 0 {
+	if len(bytes.TrimSpace(m.name)) == 0 {
 		return ingest.Missing("name", "can't be blank")
 	}
 	if len(row.URL) == 0 {

@@ -51,6 +51,26 @@ func TestDomains(t *testing.T) {
 	}
 }
 
+// TestOneSourceOnce: domains that stand for one source are one event, however they are written; so is one that is unknown.
+func TestOneSourceOnce(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for d, want := range map[string]int{"example.com,app-1": 1, "example.com, example.com": 1, "site-1,example.com,shop.example.com,site-2": 2} {
+		w := r.Do("POST", "/api/event", `{"n":"pageview","u":"https://shop.example.com/","d":"`+d+`"}`, ua)
+		if rows, rejects := r.Take(), r.Rejects(); w.Code != 202 || w.Header().Get("X-Plausible-Dropped") != "" || len(rows) != want || len(rejects) > 0 {
+			t.Errorf("%s: %d: %d events, rejected %v", d, w.Code, len(rows), rejects)
+		}
+	}
+	r.Do("POST", "/api/event", `{"n":"pageview","u":"https://x/","d":"example.com,nobody.example, nobody.example,somebody.example"}`, ua)
+	if rows, rejects := r.Take(), r.Rejects(); len(rows) != 1 || rejects["site_unknown"] != 2 {
+		t.Errorf("%d events, rejected %v", len(rows), rejects)
+	}
+	r.Limit = doorkit.OverLimit()
+	r.Do("POST", "/api/event", `{"n":"pageview","u":"https://x/","d":"example.com,app-1"}`, ua)
+	if rejects := r.Rejects(); rejects["site-1 over_limit"] != 1 {
+		t.Errorf("over a limit: rejected %v", rejects)
+	}
+}
+
 func TestDropped(t *testing.T) {
 	r := doorkit.New(t, Register)
 	const page = `{"n":"pageview","u":"https://shop.example.com/","d":"shop.example.com"}`
@@ -94,6 +114,7 @@ func TestInvalid(t *testing.T) {
 	r := doorkit.New(t, Register)
 	for body, want := range map[string]string{
 		`{"u":"https://x/","d":"example.com"}`:                 `{"errors":{"name":["can't be blank"]}}`,
+		`{"n":" \t","u":"https://x/","d":"example.com"}`:       `{"errors":{"name":["can't be blank"]}}`,
 		`{"n":"pageview","d":"example.com"}`:                   `{"errors":{"url":["can't be blank"]}}`,
 		`{"n":"pageview","u":"https://x/"}`:                    `{"errors":{"domain":["can't be blank"]}}`,
 		`{"n":"pageview","u":"https://x/","d":"a,"}`:           `{"errors":{"domain":["can't be blank"]}}`,
@@ -106,7 +127,7 @@ func TestInvalid(t *testing.T) {
 			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
 	}
-	if r.Rejects()["site-1 field_missing"] != 2 {
+	if r.Rejects()["site-1 field_missing"] != 3 {
 		t.Error("invalid events are not counted")
 	}
 }

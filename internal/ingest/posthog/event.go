@@ -2,6 +2,8 @@ package posthog
 
 import (
 	"bytes"
+	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/go-faster/jx"
@@ -27,7 +29,7 @@ type one struct {
 	outer, distinct, device, anon   []byte // distinct_id of the event and of its properties, $device_id, $anon_distinct_id
 	alias, groupType, groupKey, lib []byte
 	width, height                   []byte
-	props, set1, set2               []byte // JSON
+	props, set1, set2, offset       []byte // JSON
 	identified, personless, remote  bool
 	anonymous                       bool
 	prefix                          string // of the names that are read by set
@@ -52,6 +54,7 @@ func (m *reader) read(e *ingest.Event) error {
 	if err := e.Object(m.onField); err != nil {
 		return err
 	}
+	m.ago()
 	if err := m.typed(); err != nil {
 		return err
 	}
@@ -87,6 +90,8 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 		return e.Ident(dec, "distinct_id", &m.outer)
 	case "timestamp":
 		return e.Time(dec, "timestamp")
+	case "offset":
+		return ingest.Raw(dec, &m.offset)
 	case "properties":
 		return ingest.Raw(dec, &m.props)
 	case "$set":
@@ -94,15 +99,29 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 	case "$set_once":
 		return ingest.Raw(dec, &m.set2)
 	}
-	return dec.Skip() // api_key, token, offset, type, library …
+	return dec.Skip() // api_key, token, type, library …
+}
+
+// maxOffset is more milliseconds than lie between any two times that an event can have.
+const maxOffset = 1e15
+
+// ago sets the time of an event that says how many milliseconds ago it happened when it was sent, as browser libraries do: that goes before a timestamp, and the sender's
+// clock does not count. What is no number counts as absent.
+func (m *reader) ago() {
+	ms, err := strconv.ParseFloat(string(m.offset), 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return
+	}
+	m.e.Ago(int64(max(-maxOffset, min(ms, maxOffset))))
 }
 
 // typed makes the event's type of its name.
 func (m *reader) typed() error {
 	row := m.e.Row()
-	switch string(m.name) {
-	case "":
+	if len(bytes.TrimSpace(m.name)) == 0 {
 		return ingest.Missing("event", "the event has no name: set event")
+	}
+	switch string(m.name) {
 	case "$pageview":
 		row.Type = []byte("pageview")
 	case "$screen":

@@ -97,6 +97,39 @@ func TestBrowser(t *testing.T) {
 	doorkit.Check(t, row, map[string]any{"client_id": "derived:site-1:192.0.2.1", "user_id": nil})
 }
 
+// TestOffset: browser libraries say how long ago an event happened; that goes before a timestamp and the sender's clock, and is no difference between copies.
+func TestOffset(t *testing.T) {
+	r := doorkit.New(t, Register)
+	at := func(fields string) any {
+		t.Helper()
+		return r.One(t, 200, "POST", "/e/?_=1782900000000", `{"api_key":"site-1","event":"e","distinct_id":"d","uuid":"u"`+fields+`}`)["ts"]
+	}
+	for fields, want := range map[string]string{
+		``: "2026-07-01T12:00:00Z", `,"offset":null`: "2026-07-01T12:00:00Z", `,"offset":0`: "2026-07-01T12:00:00Z", `,"offset":3000`: "2026-07-01T11:59:57Z", `,"offset":60000.4`: "2026-07-01T11:59:00Z",
+		`,"offset":3000,"timestamp":"2026-06-01T00:00:00Z"`: "2026-07-01T11:59:57Z", `,"timestamp":"2026-06-01T00:00:00Z","offset":3000`: "2026-07-01T11:59:57Z", `,"offset":-1000`: "2026-07-01T12:00:01Z",
+		`,"offset":"3000"`: "2026-07-01T12:00:00Z", `,"offset":[3]`: "2026-07-01T12:00:00Z", `,"offset":true`: "2026-07-01T12:00:00Z",
+	} {
+		if got := at(fields); got != want {
+			t.Errorf("%s: %v, want %s", fields, got, want)
+		}
+	}
+	from := len(r.Hashes())
+	at(`,"offset":1000`)
+	at(`,"offset":2000`) // the same, sent again later
+	if h := r.Hashes()[from:]; h[0] != h[1] {
+		t.Error("copies that arrive at different times are told from each other")
+	}
+	for _, offset := range []string{"1e12", "-1e12", "1e15", "1e999", "-1e999", "9223372036854775807"} {
+		w := r.Do("POST", "/e/", `{"api_key":"site-1","event":"e","distinct_id":"d","offset":`+offset+`}`)
+		if rejects := r.Rejects(); w.Code != 200 || len(r.Take()) > 0 || rejects["site-1 ts_out_of_range"] != 1 {
+			t.Errorf("%s: %d, rejected %v", offset, w.Code, rejects)
+		}
+	}
+	if w := r.Do("POST", "/e/", `{"api_key":"site-1","event":"\t ","distinct_id":"d"}`); w.Code != 200 || r.Rejects()["site-1 field_missing"] != 1 {
+		t.Errorf("a name of blanks: %d", w.Code)
+	}
+}
+
 // The clock of the sender stands in the body or in the address; an event may say that its sender is a server.
 func TestClockAndSender(t *testing.T) {
 	r := doorkit.New(t, Register)

@@ -122,6 +122,14 @@ func TestJitsu(t *testing.T) {
 	doorkit.Check(t, row, map[string]any{"type": "pageview", "path": "/x", "client_id": "a"})
 }
 
+// A name of blanks is none.
+func TestBlankName(t *testing.T) {
+	r := doorkit.New(t, Register)
+	if w := r.Do("POST", "/v1/track", `{"type":"track","event":"\u3000 ","userId":"u","writeKey":"app-1"}`); w.Code != 200 || r.Rejects()["site-1 field_missing"] != 1 || len(r.Take()) > 0 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestKeys(t *testing.T) {
 	r := doorkit.New(t, Register)
 	const msg = `{"type":"track","event":"e","userId":"u"`
