@@ -185,7 +185,7 @@ func count(q Question, events []oracleEvent) []string {
 		return a > b || a == b && order[i] < order[j]
 	})
 	keep := map[string]bool{}
-	for _, g := range order[:min(len(order), max(q.Limit, 1))] {
+	for _, g := range order[min(len(order), q.Offset):min(len(order), q.Offset+max(q.Limit, 1))] {
 		keep[g] = true
 	}
 	if q.Interval != "" && len(q.GroupBy) == 0 {
