@@ -73,7 +73,7 @@ func options(c *Config) []Option {
 		{Key: "http.idle_timeout", Kind: "duration", Help: "How long a connection may be idle between requests.", value: duration(&c.HTTP.IdleTimeout)},
 		{Key: "http.max_header", Kind: "size", Help: "Largest head of a request. Above it the answer is 431.", value: size(&c.HTTP.MaxHeader)},
 		{Key: "http.drain", Kind: "duration", Help: "How long running requests may take to end when the process stops.", value: duration(&c.HTTP.Drain)},
-		{Key: "http.ip_rate", Kind: "number", Help: "Requests a second that one address (of IPv6: one /64) may send to the public doors. Above it the answer is 429. 0: no limit.", value: number(&c.HTTP.IPRate)},
+		{Key: "http.ip_rate", Kind: "number", Help: "Requests a second that one address (of IPv6: one /64) may send to the public doors: weir's own and, without a key, those of SDKs. Above it the answer is 429. 0: no limit.", value: number(&c.HTTP.IPRate)},
 		{Key: "http.ip_burst", Kind: "number", Help: "Requests that one address may send at once, when http.ip_rate is set.", value: number(&c.HTTP.IPBurst)},
 
 		{Key: "engine.memory", Kind: "size", Help: "Memory limit of the embedded engine. 0: 60 % of the machine's memory, leaving at least 1 GiB.", value: size(&c.Engine.Memory)},

@@ -11,6 +11,9 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"weir/internal/catalog"
 	"weir/internal/problem"
 	"weir/internal/usage"
@@ -159,6 +162,21 @@ func TestAddressLimit(t *testing.T) {
 	}
 	if w := r.do("POST", "/ingest", `{"type":"a"}`, acmeKey); w.Code != 200 {
 		t.Errorf("a key's door: %d %s", w.Code, w.Body)
+	}
+	// A protocol's door that is opened with a public name; with a key it has no such limit.
+	r.mux.Handle("/any", r.Handle(Door{Name: "any", Methods: []string{http.MethodPost}, Serve: func(q *Request) *problem.Problem { return q.Open(q.HTTP.URL.Query().Get("key")) }}))
+	for key, want := range map[string]int{"site-1": 429, "alias.example": 429, "writer:acme:site-1": 200} {
+		if w := r.do("POST", "/any?key="+key, "x"); w.Code != want {
+			t.Errorf("opened with %s: %d %s", key, w.Code, w.Body)
+		}
+	}
+	for door, want := range map[string]float64{"pixel": 1, "collect": 1, "any": 2, "ingest": 0} { // nobody is told whose they were: bodies are not read
+		if got := testutil.ToFloat64(r.metrics.requests.WithLabelValues(door, "too_many_requests")); got != want {
+			t.Errorf("%s: %v refusals are measured, want %v", door, got, want)
+		}
+	}
+	if d := cmp.Diff(map[string]int{"acme/site-1 accepted": 2}, r.account.count); d != "" {
+		t.Error(d)
 	}
 	proxied := newRig(t, func(c *Config, d *Deps) {
 		d.Addresses, c.TrustedProxies = addresses, []netip.Prefix{netip.PrefixFrom(peer, 32)}
