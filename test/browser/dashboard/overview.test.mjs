@@ -241,6 +241,35 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     await until(() => page.url().includes('f=path'), 'the filter');
   });
 
+  test('what is typed right after Ctrl+K is in the palette, even while its script is being loaded', async (t) => {
+    const page = await open(t, browser);
+    let held = 0;
+    await page.route(/\/assets\/Palette-[^/]*\.js/, async (r) => {
+      held++;
+      await new Promise((done) => setTimeout(done, 1500));
+      await r.continue();
+    });
+    await signIn(page, site.viewer, overview());
+    await page.getByRole('link', { name: 'Overview', exact: true }).waitFor();
+    await page.keyboard.press('Control+K');
+    await page.keyboard.type('retentionn', { delay: 20 });
+    await page.keyboard.press('Backspace');
+    const box = page.getByRole('combobox', { name: 'Go to' });
+    await box.waitFor();
+    assert.equal(held, 1, 'the script came late');
+    assert.equal(await box.inputValue(), 'retention');
+    await page.keyboard.press('Escape');
+    await box.waitFor({ state: 'detached' });
+    for (const word of ['funnels', 'retention']) {
+      await page.keyboard.press('Control+K'); // now it is there at once
+      await page.keyboard.type(word, { delay: 20 });
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: word[0].toUpperCase() + word.slice(1), exact: true }).waitFor();
+    }
+    await settled(page);
+    assert.deepEqual(page.faults, []);
+  });
+
   test('what goes wrong is said: no such site, no such page, a question that cannot be answered, no server', async (t) => {
     const page = await on(t);
     for (const [address, text] of Object.entries({ '/sites/nobody/overview': 'There is no such site', '/sites/%E0%A4/overview': 'There is no such site', '/nowhere': 'There is no such page' })) {

@@ -1,7 +1,7 @@
 // Paths: where people go from a page, with numbers known beforehand, and on a real access log.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { launch, until, weirURL } from '../harness.mjs';
+import { launch, newTenant, until, weirURL } from '../harness.mjs';
 import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
@@ -36,6 +36,20 @@ const links = (page) => page.locator('table tbody tr').evaluateAll((l) => l.map(
 const shows = (page, want) => until(async () => (await links(page)).slice(0, want.length).join('\n') === want.join('\n') || Promise.reject(new Error((await links(page)).join('; '))), { toString: () => want.join('; ') });
 
 describe('paths', { concurrency: 4, timeout: 300000 }, () => {
+  test('the first page is one that was opened, not one with other events only', async (t) => {
+    const other = await newTenant();
+    const at = (i, type, path) => ({ event_id: `o${i}`, type, client_id: 'one', ts: Date.now() - 60_000 + i, url: `http://other.example${path}` });
+    const events = [...Array.from({ length: 9 }, (_, i) => at(i, 'ping', '/p')), at(20, 'pageview', '/home'), at(21, 'pageview', '/next')];
+    const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${other.writeKey}` }, body: JSON.stringify(events) });
+    assert.equal(res.status, 200, await res.text());
+    await until(async () => (await other.sql('SELECT 1 FROM events')).length === events.length, 'the events');
+    const page = await open(t, browser);
+    await signIn(page, other.viewer, `/sites/${other.site}/paths`);
+    await settled(page);
+    await page.getByRole('heading', { name: 'After /home' }).waitFor();
+    await shows(page, ['/home /next 1', '/next Left 1']);
+  });
+
   test('where people go and come from; a click on a page makes it the anchor', async (t) => {
     const page = await on(t, '?path=%2Fplans');
     await shows(page, ['/plans /signup 8', '/plans Left 4', '/signup /done 5', '/signup Left 3', '/done Left 5']);

@@ -35,6 +35,35 @@ function wrong(page) {
 }
 
 describe('SQL', { concurrency: 3, timeout: 300000 }, () => {
+  test('the list of completions closes when a statement runs, when a dialog opens, and does not open behind one', async (t) => {
+    const page = await on(t);
+    const list = page.locator('.cm-tooltip-autocomplete');
+    const offered = async () => {
+      await statement(page).fill('');
+      await statement(page).pressSequentially('SELECT cou');
+      await list.waitFor();
+    };
+    await offered();
+    await page.keyboard.press('Control+Enter');
+    await list.waitFor({ state: 'detached', timeout: 2000 });
+    await settled(page);
+    for (const way of ['at once', 'later']) {
+      await statement(page).fill('');
+      await page.keyboard.insertText('SELECT path, cou');
+      if (way === 'later') await list.waitFor();
+      await page.keyboard.press('Control+s');
+      await page.getByRole('dialog').waitFor();
+      await page.waitForTimeout(700); // the list comes a moment after what is written
+      assert.equal(await list.count(), 0, `${way}: no list over the dialog`);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
+    await offered();
+    await page.getByRole('button', { name: 'Run', exact: true }).focus();
+    await list.waitFor({ state: 'detached', timeout: 2000 });
+    wrong(page);
+  });
+
   test('a statement that did not run is there after a look at another page, until one signs out', async (t) => {
     const page = await on(t);
     await statement(page).fill('SELECT 7 AS unfinished');

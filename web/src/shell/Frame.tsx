@@ -14,8 +14,10 @@ import css from './Frame.module.css';
 import { addressOf, type Page } from './pages';
 import { ReachNotice } from './ReachNotice';
 import { SitePicker } from './SitePicker';
+import { useTyped } from './typed';
 
-const Palette = lazy(() => import('./Palette'));
+const loadPalette = () => import('./Palette');
+const Palette = lazy(loadPalette);
 
 /** Navigation at the left (a drawer on phones), the head of the page with the controls of its view, and the page. */
 export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; children: ReactNode }) {
@@ -26,6 +28,11 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
     ['mod+K', open],
     ['/', open],
   ]);
+  const typed = useTyped(palette, shut);
+  useEffect(() => {
+    const later = setTimeout(() => void loadPalette().catch(() => undefined), 2000); // when the page has what it needs itself
+    return () => clearTimeout(later);
+  }, []);
   useEffect(close, [path, close]);
   const page = pages.find((p) => {
     const at = addressOf(p, site?.site_id);
@@ -70,7 +77,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
       </main>
       {palette && (
         <Suspense fallback={null}>
-          <Palette me={me} site={site} sites={sites} pages={pages} onClose={shut} />
+          <Palette me={me} site={site} sites={sites} pages={pages} typed={typed} onClose={shut} />
         </Suspense>
       )}
     </div>

@@ -1,5 +1,5 @@
 import { TextInput, useMantineColorScheme } from '@mantine/core';
-import { useId, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useSigning, type Me, type Site } from '../api/session';
 import { Dialog } from '../parts/Dialog';
@@ -7,12 +7,13 @@ import { presetNames, presets } from '../state/range';
 import { carried, parseView, writeView } from '../state/url';
 import css from './Palette.module.css';
 import { addressOf, type Page } from './pages';
+import type { useTyped } from './typed';
 
 type Action = { name: string; kind: string; run: () => void };
 
-/** Everything that can be done from the keyboard: pages, sites, ranges, light and dark, sign out. */
-export default function Palette({ me, site, sites, pages, onClose }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; onClose: () => void }) {
-  const [sought, seek] = useState('');
+/** Everything that can be done from the keyboard: pages, sites, ranges, light and dark, sign out. `typed` is its text, which may have begun before it was there. */
+export default function Palette({ me, site, sites, pages, typed, onClose }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; typed: ReturnType<typeof useTyped>; onClose: () => void }) {
+  const { text: sought, write: seek, entered, field } = typed;
   const [at, move] = useState(0);
   const id = useId();
   const actions = useActions(me, site, sites, pages).filter((a) => `${a.kind} ${a.name}`.toLowerCase().includes(sought.trim().toLowerCase()));
@@ -22,10 +23,19 @@ export default function Palette({ me, site, sites, pages, onClose }: { me: Me; s
     onClose();
     a.run();
   };
+  const first = useRef(() => run(actions[current]));
+  useEffect(() => {
+    first.current = () => run(actions[current]);
+  });
+  useEffect(() => {
+    if (entered) first.current();
+  }, [entered]);
   return (
     <Dialog onClose={onClose} withCloseButton={false} padding={0} yOffset="14vh" size={520} title={<span className="hidden">Go to</span>} styles={{ header: { minHeight: 0, padding: 0 } }}>
       <TextInput
+        ref={field}
         data-autofocus
+        onFocus={(e) => e.currentTarget.setSelectionRange(sought.length, sought.length)}
         variant="unstyled"
         placeholder="Go to a page, a site, a range…"
         aria-label="Go to"

@@ -1,9 +1,10 @@
 import { SegmentedControl, Select } from '@mantine/core';
 import { useMemo } from 'react';
 import { usePaths } from '../../api/paths';
-import { useScope } from '../../api/report';
-import { useValues } from '../../api/values';
+import { text, useReport, useScope } from '../../api/report';
+import { metric } from '../../format/metrics';
 import * as names from '../../format/names';
+import { listed } from '../../format/row';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { EventPicker } from '../../parts/EventPicker';
@@ -19,6 +20,9 @@ const choices = (unit: string, numbers: string[]): Record<string, string> => Obj
 const depths = choices('steps', ['1', '2', '3', '4', '5', '6']);
 const limits = choices('pages a step', ['3', '5', '10', '20']);
 
+/** The page that is looked at before one is chosen, of those that were opened: the first that is one for people. */
+const firstOf = (opened: string[]): string | undefined => opened.find((p) => p !== '' && !/\.(ico|txt|css|js|png|xml)$/.test(p)) ?? opened[0];
+
 /** Where people go from a page, or come from. A click on a page makes it the one that is looked at. */
 export default function Paths() {
   const scope = useScope();
@@ -27,8 +31,8 @@ export default function Paths() {
   const [way, setDirection] = useChoice('direction', directions, 'next');
   const [depth, setDepth] = useChoice('depth', depths, '3');
   const [limit, setLimit] = useChoice('limit', limits, '5');
-  const top = useValues('path', '', !type && !path);
-  const chosen = type || path ? path : (top.data?.find((v) => v.value !== '' && !/\.(ico|txt|css|js|png|xml)$/.test(v.value)) ?? top.data?.[0])?.value;
+  const top = useReport({ ...scope, metric: ['pageviews'], group_by: ['path'], limit: 50, totals: false }, !type && !path);
+  const chosen = type || path ? path : firstOf(listed(top.data?.data ?? [], [metric('pageviews')]).map((r) => text(r, 'path')));
   const question = useMemo(
     () => ({ ...scope, anchor: { type: type || 'pageview', ...(chosen && { path: chosen }) }, direction: way, depth: Number(depth), limit: Number(limit) }),
     [scope, type, chosen, way, depth, limit],

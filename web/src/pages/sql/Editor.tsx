@@ -1,4 +1,4 @@
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, type CompletionSource } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { keywordCompletionSource, SQLDialect } from '@codemirror/lang-sql';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
@@ -78,6 +78,12 @@ function offset(state: EditorState, { line, column }: Place): number | undefined
   return Math.min(l.to, l.from + [...l.text].slice(0, column - 1).join('').length);
 }
 
+/** A source that offers nothing to who has left the editor meanwhile: a dialog may lie over it. */
+const whileWriting =
+  (source: CompletionSource): CompletionSource =>
+  (context) =>
+    context.view && !context.view.hasFocus ? null : source(context);
+
 export type EditorHandle = { insert: (text: string) => void; go: (p: Place) => void; focus: () => void };
 type Keys = { onChange: (text: string) => void; onRun: () => void; onSave: () => void };
 
@@ -91,7 +97,8 @@ export default function Editor({ value, schema, fault: place, ref, ...keys }: { 
   });
   const first = useRef(value);
   useEffect(() => {
-    const did = (what: 'onRun' | 'onSave') => () => {
+    const did = (what: 'onRun' | 'onSave') => (v: EditorView) => {
+      closeCompletion(v);
       now.current.keys[what]();
       return true;
     };
@@ -109,7 +116,8 @@ export default function Editor({ value, schema, fault: place, ref, ...keys }: { 
           highlightActiveLine(),
           EditorView.lineWrapping,
           dialect.extension,
-          autocompletion({ override: [completer(() => now.current.schema), keywordCompletionSource(dialect, true)], icons: false }),
+          autocompletion({ override: [completer(() => now.current.schema), keywordCompletionSource(dialect, true)].map(whileWriting), icons: false }),
+          EditorView.domEventHandlers({ blur: (_, v) => void closeCompletion(v) }),
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
           syntaxHighlighting(colours),
           look,
