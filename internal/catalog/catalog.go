@@ -235,7 +235,7 @@ type Catalog interface {
 	// Imports remembers how far files were imported, for ever.
 	Imports(ctx context.Context, t tenant.ID, site string) ([]Import, error)
 	Import(ctx context.Context, t tenant.ID, site, file string) (Import, error) // ErrNotFound if never seen
-	AdvanceImport(ctx context.Context, im Import) error                         // never moves Lines back
+	AdvanceImport(ctx context.Context, im Import) error                         // never moves Lines or Rejected back
 
 	// Setting and SetSetting keep small values of the installation (its id, its secrets).
 	Setting(ctx context.Context, name string) (string, error)
@@ -251,6 +251,7 @@ type Import struct {
 	File      string // hex SHA-256 of the file's first PrefixLen bytes, and of the format's name
 	PrefixLen int    // 4096, or the file's length when it was first seen if that was less
 	Lines     int64  // lines done, from the start of the file, accepted or rejected
+	Rejected  int64  // of these, rejected
 	Updated   time.Time
 }
 

@@ -21,7 +21,7 @@ type ImportCmd struct {
 	BaseURL    string `help:"Put before the paths of an access log, for example https://www.example.com." name:"base-url"`
 	Salt       string `help:"What client ids of an access log are hashed with. Empty takes the source's own from the server."`
 	ShiftToNow bool   `help:"Move all times so that the last line is now."`
-	Strict     bool   `help:"Fail if a line was rejected."`
+	Strict     bool   `help:"Fail if a line was rejected, now or by an earlier import of the same file."`
 
 	BatchEvents int    `help:"Events in one request." default:"1000"`
 	InFlight    int    `help:"Requests at once." default:"4"`
@@ -61,8 +61,8 @@ func (c *ImportCmd) Run(ctx context.Context, p *Process) error {
 	if sum.Files > 0 {
 		err = errors.Join(err, sum.Write(p.Out))
 	}
-	if err == nil && c.Strict && sum.Rejected > 0 {
-		return fmt.Errorf("%d lines were rejected", sum.Rejected)
+	if err == nil && c.Strict {
+		return sum.Strict()
 	}
 	return err
 }

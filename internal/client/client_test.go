@@ -108,12 +108,12 @@ func TestDo(t *testing.T) {
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 			t.Error(err)
 		}
-		if r.Method != "PUT" || r.URL.Path != "/api/v1/imports/site-1/ab" || in.Lines != 7 || in.PrefixLen != 4096 {
+		if r.Method != "PUT" || r.URL.Path != "/api/v1/imports/site-1/ab" || in.Lines != 7 || in.Rejected != 2 || in.PrefixLen != 4096 {
 			t.Errorf("got %s %s %+v", r.Method, r.URL.Path, in)
 		}
 		w.WriteHeader(204)
 	})
-	if err := c.AdvanceImport(context.Background(), "site-1", ImportEntry{File: "ab", PrefixLen: 4096, Lines: 7}); err != nil {
+	if err := c.AdvanceImport(context.Background(), "site-1", ImportEntry{File: "ab", PrefixLen: 4096, Lines: 7, Rejected: 2}); err != nil {
 		t.Error(err)
 	}
 }

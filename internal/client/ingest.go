@@ -153,7 +153,8 @@ func (c *Client) QueryRows(ctx context.Context, r QueryRequest) (QueryResult, er
 type ImportEntry struct {
 	File      string    `json:"file,omitempty"` // hex SHA-256 of the format's name and the file's first PrefixLen bytes
 	PrefixLen int       `json:"prefix_len"`
-	Lines     int64     `json:"lines"` // lines done from the start of the file
+	Lines     int64     `json:"lines"`              // lines done from the start of the file
+	Rejected  int64     `json:"rejected,omitempty"` // of these, rejected
 	Updated   time.Time `json:"updated,omitzero"`
 }
 
@@ -182,7 +183,8 @@ func (c *Client) AdvanceImport(ctx context.Context, siteID string, e ImportEntry
 	in := struct {
 		PrefixLen int   `json:"prefix_len"`
 		Lines     int64 `json:"lines"`
-	}{e.PrefixLen, e.Lines}
+		Rejected  int64 `json:"rejected,omitempty"` // a server of before knows none
+	}{e.PrefixLen, e.Lines, e.Rejected}
 	return c.Do(ctx, http.MethodPut, importPath(siteID, e.File), in, nil)
 }
 

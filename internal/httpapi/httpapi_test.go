@@ -390,7 +390,17 @@ func TestLedger(t *testing.T) {
 	if got := f.want(200, f.do("GET", "/api/v1/imports/s1/"+sha, f.keys["admin"], "")); got["lines"] != 10. {
 		t.Errorf("got %v", got)
 	}
+	if got := f.want(200, f.do("PUT", path, f.keys["web"], `{"prefix_len":4096,"lines":12,"rejected":2}`)); got["lines"] != 12. || got["rejected"] != 2. {
+		t.Errorf("got %v", got)
+	}
+	f.wantProblem(f.do("PUT", path, f.keys["web"], `{"prefix_len":4096,"lines":12,"rejected":13}`), 422, "invalid_value", "rejected", "13 of 12 lines")
+	if w := f.do("PUT", path, f.keys["web"], `{"prefix_len":4096,"lines":12,"rejected":-1}`); w.Code != 422 && w.Code != 400 {
+		t.Errorf("-1 lines: %d %s", w.Code, w.Body)
+	}
 	list := f.want(200, f.do("GET", "/api/v1/imports?site_id=s1", f.keys["writer"], ""))
+	if first := list["imports"].([]any)[0].(map[string]any); first["rejected"] != 2. {
+		t.Errorf("got %v", first)
+	}
 	again := f.want(200, f.do("GET", "/api/v1/imports?site_id=one.example", f.keys["writer"], ""))
 	if len(list["imports"].([]any)) != 1 || len(list["salt"].(string)) != 64 || list["salt"] != again["salt"] {
 		t.Errorf("got %v and %v", list, again)

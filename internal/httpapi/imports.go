@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"weir/internal/catalog"
+	"weir/internal/problem"
 	"weir/internal/tenant"
 )
 
@@ -23,11 +24,12 @@ type importView struct {
 	File      string    `json:"file" doc:"Hex SHA-256 of the format's name and the file's first prefix_len bytes"`
 	PrefixLen int       `json:"prefix_len"`
 	Lines     int64     `json:"lines" doc:"Lines done from the start of the file"`
+	Rejected  int64     `json:"rejected" doc:"Of lines: how many were rejected"`
 	Updated   time.Time `json:"updated"`
 }
 
 func viewImport(im catalog.Import) importView {
-	return importView{im.File, im.PrefixLen, im.Lines, im.Updated}
+	return importView{im.File, im.PrefixLen, im.Lines, im.Rejected, im.Updated}
 }
 
 type importsInput struct {
@@ -53,6 +55,7 @@ type advanceInput struct {
 	Body struct {
 		PrefixLen int   `json:"prefix_len" minimum:"0" maximum:"4096" doc:"How many bytes of the file its name was made from"`
 		Lines     int64 `json:"lines" minimum:"0" maximum:"9007199254740991" doc:"Lines done from the start of the file; never moves back"`
+		Rejected  int64 `json:"rejected,omitempty" minimum:"0" maximum:"9007199254740991" doc:"Of lines: how many were rejected; never moves back"`
 	}
 }
 
@@ -63,7 +66,7 @@ func (a *API) registerImports() {
 	huma.Register(a.huma, huma.Operation{OperationID: "get-import", Method: http.MethodGet, Path: "/api/v1/imports/{site_id}/{file}",
 		Tags: tags, Summary: "Show how far a file was imported", Errors: []int{401, 403, 404}}, a.showImport)
 	huma.Register(a.huma, huma.Operation{OperationID: "advance-import", Method: http.MethodPut, Path: "/api/v1/imports/{site_id}/{file}",
-		Tags: tags, Summary: "Say how far a file is imported", Errors: []int{400, 401, 403, 404}}, a.advanceImport)
+		Tags: tags, Summary: "Say how far a file is imported", Errors: []int{400, 401, 403, 404, 422}}, a.advanceImport)
 }
 
 // writerTo returns the source if the request may write to it.
@@ -119,7 +122,10 @@ func (a *API) advanceImport(ctx context.Context, in *advanceInput) (*importOutpu
 	if err != nil {
 		return nil, err
 	}
-	err = a.cfg.Catalog.AdvanceImport(ctx, catalog.Import{Tenant: s.Tenant, Site: s.SiteID, File: in.File, PrefixLen: in.Body.PrefixLen, Lines: in.Body.Lines})
+	if in.Body.Rejected > in.Body.Lines {
+		return nil, problem.New(http.StatusUnprocessableEntity, "invalid_value", "rejected is %d of %d lines: it counts those among lines that were rejected", in.Body.Rejected, in.Body.Lines).WithField("rejected")
+	}
+	err = a.cfg.Catalog.AdvanceImport(ctx, catalog.Import{Tenant: s.Tenant, Site: s.SiteID, File: in.File, PrefixLen: in.Body.PrefixLen, Lines: in.Body.Lines, Rejected: in.Body.Rejected})
 	if err != nil {
 		return nil, catalogError(err)
 	}

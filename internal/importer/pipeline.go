@@ -26,6 +26,8 @@ type batch struct {
 	body  []byte
 	items []item
 	raw   []byte // the lines as they were read, for examples
+
+	rejected int64 // of the lines that it covers; its sender adds those that the server rejects
 }
 
 type item struct {
@@ -68,7 +70,8 @@ func (m *importer) importLines(ctx context.Context, src *source, in Input, entry
 			return fmt.Errorf("enter the file into the import ledger: %w", err)
 		}
 	}
-	place := &place{m: m, entry: entry, written: entry.Lines, done: map[int]int64{}, last: time.Now()}
+	m.tally.rejectedBefore(entry.Rejected)
+	place := &place{m: m, entry: entry, written: entry.Lines, done: map[int]*batch{}, last: time.Now()}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(m.o.InFlight)
 	p := &producer{m: m, in: in, shift: shift, id: []byte("imp-" + entry.File[:16] + "-")}
@@ -114,6 +117,9 @@ func (p *producer) read(ctx context.Context, src *source, done int64, emit func(
 		}
 		if err != nil {
 			p.flush(emit)
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return fmt.Errorf("line %d: the compressed content ends too early: the file is cut off; what is whole before is imported, and an import of the whole file goes on there: %w", src.number+1, err)
+			}
 			return fmt.Errorf("line %d: %w", src.number+1, err)
 		}
 		if l.number <= done {
@@ -121,6 +127,7 @@ func (p *producer) read(ctx context.Context, src *source, done int64, emit func(
 			continue
 		}
 		if l.tooLong {
+			p.b.rejected++
 			p.m.tally.reject(p.in.Name, l.number, l.text, rejection{"line_too_long", "", fmt.Sprintf("the line is longer than %d bytes (line-bytes)", p.m.o.LineBytes)})
 			p.b.last = l.number
 			continue
@@ -134,6 +141,7 @@ func (p *producer) read(ctx context.Context, src *source, done int64, emit func(
 			p.flush(emit)
 			return nil
 		case rej != nil:
+			p.b.rejected++
 			p.m.tally.reject(p.in.Name, l.number, l.text, *rej)
 		case ok:
 			p.b.body = append(body, '\n')
@@ -163,23 +171,25 @@ type place struct {
 
 	mu      sync.Mutex
 	entry   client.ImportEntry
-	written int64         // lines that the ledger knows
-	next    int           // the first batch that is not done
-	done    map[int]int64 // batches done out of order: their last lines
-	last    time.Time     // of the last advance
+	written int64          // lines that the ledger knows
+	next    int            // the first batch that is not done
+	done    map[int]*batch // those that are done out of order
+	last    time.Time      // of the last advance
 }
 
 // finish notes that b is acknowledged and advances the ledger over all batches without a gap, not more often than every LedgerEvery.
 func (p *place) finish(ctx context.Context, b *batch) error {
 	p.mu.Lock()
-	p.done[b.seq] = b.last
+	b.body, b.raw, b.items = nil, nil, nil
+	p.done[b.seq] = b
 	for {
-		last, ok := p.done[p.next]
+		d, ok := p.done[p.next]
 		if !ok {
 			break
 		}
 		delete(p.done, p.next)
-		p.entry.Lines = max(p.entry.Lines, last)
+		p.entry.Lines = max(p.entry.Lines, d.last)
+		p.entry.Rejected += d.rejected
 		p.next++
 	}
 	due := p.entry.Lines > p.written && time.Since(p.last) >= p.m.o.LedgerEvery
@@ -229,6 +239,7 @@ func (m *importer) sendItems(ctx context.Context, in Input, b *batch, items []it
 	var p *problem.Problem
 	if errors.As(err, &p) && (p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusBadRequest || p.Status == http.StatusUnprocessableEntity) {
 		if len(items) == 1 {
+			b.rejected++
 			m.tally.reject(in.Name, items[0].line, b.raw[items[0].rawPos:items[0].rawEnd], rejection{p.Code, p.Field, p.Detail})
 			return nil
 		}
@@ -244,6 +255,7 @@ func (m *importer) sendItems(ctx context.Context, in Input, b *batch, items []it
 	if n := res.Accepted + len(res.Rejected) + res.Unlisted; n != len(items) {
 		return fmt.Errorf("send lines %d to %d: the server answered for %d events of %d", items[0].line, items[len(items)-1].line, n, len(items))
 	}
+	b.rejected += int64(len(res.Rejected) + res.Unlisted)
 	for range res.Unlisted {
 		m.tally.reject(in.Name, items[0].line, nil, rejection{"unlisted", "", "the server's list of rejected events was too long for these"})
 	}

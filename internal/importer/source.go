@@ -73,7 +73,7 @@ func openSource(in Input, maxLine int) (*source, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("it begins like gzip but is not: %w", err), s.Close())
 		}
-		s.closers = append(s.closers, z.Close)
+		s.closers = append(s.closers, func() error { _ = z.Close(); return nil }) // its error is the one that reading met
 		s.r = bufio.NewReaderSize(z, 256<<10)
 	case bytes.HasPrefix(magic, zstdMagic):
 		z, err := zstd.NewReader(s.r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
@@ -166,6 +166,7 @@ func remember(l *client.Ledger, e client.ImportEntry) {
 	for i := range l.Imports {
 		if l.Imports[i].File == e.File {
 			l.Imports[i].Lines = max(l.Imports[i].Lines, e.Lines)
+			l.Imports[i].Rejected = max(l.Imports[i].Rejected, e.Rejected)
 			return
 		}
 	}

@@ -24,7 +24,9 @@ type Summary struct {
 	Accepted int64
 	Rejected int64
 	Blank    int64
-	Reasons  []Reason // by count, largest first
+	// RejectedBefore is how many lines of these files earlier imports rejected. They are among Done, and not tried again.
+	RejectedBefore int64
+	Reasons        []Reason // by count, largest first
 	// Incomplete names files whose last line has no end and cannot be read: it is left for the next import.
 	Incomplete []Example
 	Elapsed    time.Duration
@@ -52,7 +54,11 @@ func (s Summary) Write(w io.Writer) error {
 	if sec := s.Elapsed.Seconds(); sec > 0 && s.Lines > 0 {
 		rate = fmt.Sprintf(" (%s lines/s)", humanize.Comma(int64(float64(s.Lines)/sec)))
 	}
-	fmt.Fprintf(&b, "%s imported, %s rejected, %s already done, %s in %s%s\n", plural(s.Accepted, "event"), humanize.Comma(s.Rejected), humanize.Comma(s.Done),
+	before := ""
+	if s.RejectedBefore > 0 {
+		before = fmt.Sprintf(" (%s of them rejected then)", humanize.Comma(s.RejectedBefore))
+	}
+	fmt.Fprintf(&b, "%s imported, %s rejected, %s already done%s, %s in %s%s\n", plural(s.Accepted, "event"), humanize.Comma(s.Rejected), humanize.Comma(s.Done), before,
 		plural(int64(s.Files), "file"), s.Elapsed.Round(10*time.Millisecond), rate)
 	for _, r := range s.Reasons {
 		field := ""
@@ -69,6 +75,27 @@ func (s Summary) Write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Strict is an error that says what to do if a line was rejected, now or by an earlier import of the same files.
+func (s Summary) Strict() error {
+	const advice = "put these lines, corrected, into a file of their own and import that; do not import the corrected file as a whole (docs/IMPORT.md, What is rejected)"
+	switch {
+	case s.Rejected > 0 && s.RejectedBefore > 0:
+		return fmt.Errorf("%s rejected, and %s rejected by an earlier import and not tried again: %s", was(s.Rejected), was(s.RejectedBefore), advice)
+	case s.Rejected > 0:
+		return fmt.Errorf("%s rejected: %s", was(s.Rejected), advice)
+	case s.RejectedBefore > 0:
+		return fmt.Errorf("%s rejected by an earlier import and not tried again: %s. If that is done, import without --strict", was(s.RejectedBefore), advice)
+	}
+	return nil
+}
+
+func was(n int64) string {
+	if n == 1 {
+		return "1 line was"
+	}
+	return plural(n, "line") + " were"
 }
 
 func plural(n int64, what string) string {
@@ -91,9 +118,10 @@ func newTally(examples int) *tally {
 	return &tally{examples: examples, reasons: map[[2]string]*Reason{}}
 }
 
-func (t *tally) file()  { t.add(func(s *Summary) { s.Files++ }) }
-func (t *tally) skip()  { t.add(func(s *Summary) { s.Done++ }) }
-func (t *tally) blank() { t.add(func(s *Summary) { s.Blank++; s.Lines++ }) }
+func (t *tally) file()                  { t.add(func(s *Summary) { s.Files++ }) }
+func (t *tally) skip()                  { t.add(func(s *Summary) { s.Done++ }) }
+func (t *tally) blank()                 { t.add(func(s *Summary) { s.Blank++; s.Lines++ }) }
+func (t *tally) rejectedBefore(n int64) { t.add(func(s *Summary) { s.RejectedBefore += n }) }
 func (t *tally) accept(n int) {
 	t.add(func(s *Summary) { s.Accepted += int64(n); s.Lines += int64(n) })
 }

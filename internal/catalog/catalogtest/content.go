@@ -268,6 +268,17 @@ func testLedger(t *testing.T, s Store) {
 	want("acme", "s1", "f1", 100, 12)
 	want("acme", "s2", "f1", 100, 20)
 	want("other", "s1", "f1", 100, 30)
+	rejected := func(lines, rejected, wantLines, want int64) {
+		t.Helper()
+		noError(t, c.AdvanceImport(t.Context(), catalog.Import{Tenant: "acme", Site: "s3", File: "f1", PrefixLen: 1, Lines: lines, Rejected: rejected}))
+		if got := must[catalog.Import](t)(c.Import(t.Context(), "acme", "s3", "f1")); got.Lines != wantLines || got.Rejected != want {
+			t.Errorf("%d lines, %d of them rejected: the ledger has %d, %d", lines, rejected, got.Lines, got.Rejected)
+		}
+	}
+	rejected(10, 3, 10, 3)
+	rejected(12, 4, 12, 4)
+	rejected(5, 1, 12, 4)  // never back
+	rejected(13, 0, 13, 4) // a client of before says none
 	list := must[[]catalog.Import](t)(c.Imports(t.Context(), "acme", "s1"))
 	if len(list) != 2 || list[0].File != "f0" || list[1].File != "f1" || list[1].Lines != 12 {
 		t.Errorf("Imports = %v", list)
@@ -275,6 +286,11 @@ func testLedger(t *testing.T, s Store) {
 	wantErr(t, c.AdvanceImport(t.Context(), catalog.Import{Tenant: "none", Site: "s", File: "f"}), catalog.ErrNotFound)
 	if err := c.AdvanceImport(t.Context(), catalog.Import{Tenant: "acme", Site: "s", File: "f", Lines: -1}); err == nil {
 		t.Error("negative Lines are accepted")
+	}
+	for _, n := range []int64{-1, 3} {
+		if err := c.AdvanceImport(t.Context(), catalog.Import{Tenant: "acme", Site: "s", File: "f", Lines: 2, Rejected: n}); err == nil {
+			t.Errorf("%d of 2 lines are rejected", n)
+		}
 	}
 }
 

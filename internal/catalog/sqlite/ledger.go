@@ -10,14 +10,14 @@ import (
 	"weir/internal/tenant"
 )
 
-const importColumns = "tenant, site_id, file, prefix_len, lines, updated_ns"
+const importColumns = "tenant, site_id, file, prefix_len, lines, rejected, updated_ns"
 
 func scanImport(row scanner) (catalog.Import, error) {
 	var (
 		im      catalog.Import
 		updated int64
 	)
-	err := row.Scan(&im.Tenant, &im.Site, &im.File, &im.PrefixLen, &im.Lines, &updated)
+	err := row.Scan(&im.Tenant, &im.Site, &im.File, &im.PrefixLen, &im.Lines, &im.Rejected, &updated)
 	im.Updated = fromNanos(updated)
 	return im, err
 }
@@ -52,15 +52,15 @@ func (c *Catalog) Import(ctx context.Context, t tenant.ID, site, file string) (c
 
 // AdvanceImport implements catalog.Catalog. PrefixLen stays what it was first.
 func (c *Catalog) AdvanceImport(ctx context.Context, im catalog.Import) error {
-	if im.File == "" || im.Site == "" || im.Lines < 0 || im.PrefixLen < 0 {
-		return errors.New("catalog: advance import: Site and File must be set, Lines and PrefixLen must not be negative")
+	if im.File == "" || im.Site == "" || im.Lines < 0 || im.PrefixLen < 0 || im.Rejected < 0 || im.Rejected > im.Lines {
+		return errors.New("catalog: advance import: Site and File must be set, Lines and PrefixLen must not be negative, nor Rejected, which is part of Lines")
 	}
 	if _, ok := c.TenantByID(im.Tenant); !ok {
 		return errNoTenant(im.Tenant)
 	}
-	_, err := c.db.ExecContext(ctx, `INSERT INTO imports (`+importColumns+`) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (tenant, site_id, file) DO UPDATE SET lines = max(lines, excluded.lines), updated_ns = excluded.updated_ns`,
-		string(im.Tenant), im.Site, im.File, im.PrefixLen, im.Lines, nanos(c.cfg.Now()))
+	_, err := c.db.ExecContext(ctx, `INSERT INTO imports (`+importColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (tenant, site_id, file) DO UPDATE SET lines = max(lines, excluded.lines), rejected = max(rejected, excluded.rejected), updated_ns = excluded.updated_ns`,
+		string(im.Tenant), im.Site, im.File, im.PrefixLen, im.Lines, im.Rejected, nanos(c.cfg.Now()))
 	if err != nil {
 		return fmt.Errorf("catalog: advance import: %w", err)
 	}
