@@ -2987,6 +2987,11 @@ export interface components {
              * @description How many bytes of the file its name was made from
              */
             prefix_len: number;
+            /**
+             * Format: int64
+             * @description Of lines: how many were rejected; never moves back
+             */
+            rejected?: number;
         };
         AskedExclusion: {
             /**
@@ -4000,6 +4005,11 @@ export interface components {
             lines: number;
             /** Format: int64 */
             prefix_len: number;
+            /**
+             * Format: int64
+             * @description Of lines: how many were rejected
+             */
+            rejected: number;
             /** Format: date-time */
             updated: string;
         };
@@ -14382,8 +14392,11 @@ export interface operations {
                 "application/json": {
                     client_id?: string;
                     events: Record<string, never>[];
+                    /** @description When the request is sent by the visitor's clock: seconds or milliseconds since 1970, or RFC 3339. What it differs from the arrival is added to the times of the events, if it is two seconds or more */
+                    sent_at?: number | string;
                     session_id?: string;
                     site_id: string;
+                    user_id?: string;
                 };
             };
         };
@@ -15620,6 +15633,8 @@ export interface operations {
                 site_id: string;
                 /** @description Events as JSON, URL-encoded or base64url */
                 events: string;
+                /** @description When the request is sent by the visitor's clock: seconds or milliseconds since 1970, or RFC 3339. What it differs from the arrival is added to the times of the events, if it is two seconds or more */
+                sent_at?: string;
             };
             header?: never;
             path?: never;
