@@ -85,7 +85,7 @@ func options(c *Config) []Option {
 
 		{Key: "ingest.max_event", Kind: "size", Help: "Largest event. A tenant's limit event_bytes may be lower.", value: size(&c.Ingest.MaxEvent)},
 		{Key: "ingest.max_body", Kind: "size", Help: "Largest body of a request, after decompression. Above it the answer is 413.", value: size(&c.Ingest.MaxBody)},
-		{Key: "ingest.in_flight", Kind: "size", Help: "Bytes of the requests of one tenant, as they are sent, that may be in work at once. Above it the answer is 503 with Retry-After; a request by itself always may.", value: size(&c.Ingest.InFlight)},
+		{Key: "ingest.in_flight", Kind: "size", Help: "Bytes of the bodies of one tenant that may be in work at once: of /ingest and /api/v1/events as they are sent, of other doors decompressed. Above it the answer is 503 with Retry-After; a request by itself always may.", value: size(&c.Ingest.InFlight)},
 		{Key: "ingest.max_props", Kind: "number", Help: "Most properties of one event, nested ones counted.", value: number(&c.Ingest.MaxProps)},
 		{Key: "ingest.max_depth", Kind: "number", Help: "Deepest nesting of an event's JSON.", value: number(&c.Ingest.MaxDepth)},
 		{Key: "ingest.snowplow_path", Kind: "path", Help: "Where trackers of Snowplow send that have a postPath of their own, for example /com.acme/track, beside /com.snowplowanalytics.snowplow/tp2. Empty: nowhere.", value: text(&c.Ingest.SnowplowPath)},

@@ -120,6 +120,7 @@ func (q *Request) Now() int64 { return q.j.now }
 
 // OpenSite opens a request without a key: name is the site_id of a source or one of its aliases.
 func (q *Request) OpenSite(name string) *problem.Problem {
+	q.dropped, q.j.denied = nil, nil // of a name that was tried before
 	if !q.door.Public {
 		if prob := q.j.h.address(q.HTTP); prob != nil {
 			return prob
@@ -216,6 +217,9 @@ func (q *Request) opening(prob *problem.Problem) *problem.Problem {
 	q.opened = prob == nil
 	return prob
 }
+
+// Forbidden says whether the request is opened, but for a page that the source does not allow: nothing of it is taken, and the client does not hear of it.
+func (q *Request) Forbidden() bool { return q.dropped != nil && q.dropped.Code == codeOrigin }
 
 // AnySite lets events of a request without a key name any source of the tenant, not only the one that opened it.
 func (q *Request) AnySite() { q.j.bound = "" }

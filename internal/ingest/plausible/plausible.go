@@ -85,18 +85,27 @@ func distinct(q *ingest.Request, domains []string) []string {
 	return names
 }
 
-// open opens the request with the first domain that is known.
+// open opens the request with the first domain that is known and takes what the page sends; if there is none, with the first that is known.
 func open(q *ingest.Request, domains []string) (prob *problem.Problem) {
+	forbidden := ""
 	for _, d := range domains {
 		d = strings.TrimSpace(d)
 		if d == "" {
 			return problem.New(http.StatusBadRequest, "field_missing", "can't be blank").WithField("domain")
 		}
-		if p := q.OpenSite(d); p == nil || p.Code != "site_unknown" {
+		switch p := q.OpenSite(d); {
+		case p == nil && q.Forbidden():
+			if forbidden == "" {
+				forbidden = d
+			}
+		case p == nil || p.Code != "site_unknown":
 			return p
-		} else if prob == nil {
+		case prob == nil:
 			prob = p
 		}
+	}
+	if forbidden != "" {
+		return q.OpenSite(forbidden)
 	}
 	return prob
 }

@@ -71,6 +71,22 @@ func TestOneSourceOnce(t *testing.T) {
 	}
 }
 
+// TestForbiddenDomain: of several domains one source may not take the page, wherever it stands among them; the others do.
+func TestForbiddenDomain(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for _, d := range []string{"shop.example.com,example.com", "example.com,shop.example.com", "nobody.example,shop.example.com,example.com"} {
+		w := r.Do("POST", "/api/event", `{"n":"pageview","u":"https://evil.example/","d":"`+d+`"}`, "Origin: https://evil.example", ua)
+		rows, rejects := r.Take(), r.Rejects()
+		if w.Code != 202 || w.Header().Get("X-Plausible-Dropped") != "1" || len(rows) != 1 || rows[0]["site_id"] != "site-1" || rejects["site-2 origin_forbidden"] != 1 {
+			t.Errorf("%s: %d %s: %v, rejected %v", d, w.Code, w.Body, rows, rejects)
+		}
+	}
+	w := r.Do("POST", "/api/event", `{"n":"pageview","u":"https://evil.example/","d":"shop.example.com,nobody.example,site-2"}`, "Origin: https://evil.example", ua)
+	if rows, rejects := r.Take(), r.Rejects(); w.Code != 202 || len(rows) > 0 || rejects["site-2 origin_forbidden"] == 0 {
+		t.Errorf("%d %s: %v, rejected %v", w.Code, w.Body, rows, rejects)
+	}
+}
+
 func TestDropped(t *testing.T) {
 	r := doorkit.New(t, Register)
 	const page = `{"n":"pageview","u":"https://shop.example.com/","d":"shop.example.com"}`
