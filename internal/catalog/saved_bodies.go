@@ -18,7 +18,7 @@ type Segment struct {
 type Cohort struct {
 	Did     *Behaviour      `json:"did,omitempty"`
 	Within  string          `json:"within,omitempty"`   // of Did: how far back from now, such as 30d
-	AtLeast int             `json:"at_least,omitempty"` // of Did: how many such events; 0: 1
+	AtLeast *int            `json:"at_least,omitempty"` // of Did: how many such events; nil: 1
 	Funnel  json.RawMessage `json:"funnel,omitempty"`   // a funnel as it is asked for
 	Step    int             `json:"step,omitempty"`     // of Funnel: those who reached it, 1 for the first
 	People  []string        `json:"people,omitempty"`   // persons by their ids

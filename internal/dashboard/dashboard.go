@@ -106,6 +106,7 @@ func (p *Pages) Built() bool { return p.built }
 // Register adds the page and its files to a mux.
 func (p *Pages) Register(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", http.HandlerFunc(p.ServeHTTP))
+	mux.Handle("GET "+EmbedPath, http.HandlerFunc(p.ServeHTTP)) // whatever Accept says
 	mux.HandleFunc("GET /assets/{name...}", p.asset)
 	for _, name := range []string{"favicon.svg", "manifest.webmanifest"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { p.other(w, r, name) })

@@ -116,6 +116,27 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// TestEmbedIsAPage: the page of a panel is at its address for every client, as the dashboard is at /, by GET and HEAD.
+func TestEmbedIsAPage(t *testing.T) {
+	with := maps.Clone(build)
+	with["dist/app/embed.html"] = "<html>embed"
+	p, err := load(tree(with))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	p.Register(mux)
+	for _, method := range []string{"GET", "HEAD"} {
+		for _, path := range []string{"/", EmbedPath + "?token=t"} {
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, httptest.NewRequest(method, path, nil)) // without Accept
+			if w.Code != 200 || w.Header().Get("Content-Type") != "text/html; charset=utf-8" || w.Header().Get("Content-Security-Policy") == "" {
+				t.Errorf("%s %s: %d %v", method, path, w.Code, w.Header())
+			}
+		}
+	}
+}
+
 func TestWithoutBuild(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"nothing":     {placeholder: build[placeholder]},

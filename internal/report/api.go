@@ -63,7 +63,8 @@ A series without group_by has a row for each interval; with group_by, only where
 A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). With these metrics there are the columns
 entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
 sessions that have an event that matches all of them; negated, those that have none.
-Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
+Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
+in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
 filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.`
 
 // list is a list of words: an array, or one string with commas.
@@ -110,7 +111,7 @@ type reportQuery struct {
 	To       string   `query:"to" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
 	Interval string   `query:"interval" doc:"minute, hour, day, week or month: a series."`
 	GroupBy  []string `query:"group_by" doc:"Columns, and props.<name>." example:"[\"country\"]"`
-	Filter   []string `query:"filter,explode" doc:"May be repeated."`
+	Filter   []string `query:"filter,explode" doc:"column:value, column:a|b, !column:value or column:~text; may be repeated. The description tells what \\ does." example:"[\"country:DE|AT\"]"`
 	Goal     string   `query:"goal" doc:"A saved goal's id, for the metrics conversions and conversion_rate."`
 	Segment  string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots     string   `query:"bots" doc:"exclude (the default), include, or only."`

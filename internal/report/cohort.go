@@ -101,7 +101,7 @@ func (r *Reporter) fillCohort(ctx context.Context, src catalog.Source, c *cohort
 	case set != 1:
 		return problem.New(http.StatusUnprocessableEntity, "invalid_question",
 			`a cohort is one of: {"did": {"type": "purchase"}, "within": "30d", "at_least": 1}, {"funnel": {…}, "step": 2}, {"people": ["id", …]}; the question has %d of did, funnel and people`, set).WithField("question")
-	case body.Did == nil && (body.Within != "" || body.AtLeast != 0):
+	case body.Did == nil && (body.Within != "" || body.AtLeast != nil):
 		return invalid("question.within", "within and at_least belong to did")
 	case body.Funnel == nil && body.Step != 0:
 		return invalid("question.step", "step belongs to funnel")
@@ -142,15 +142,19 @@ func (r *Reporter) fillDid(c *cohort, body catalog.Cohort) *problem.Problem {
 	if !ok || within > maxWithin {
 		return invalid("question.within", "within is %q; write a length such as 12h, 30d or 8w, at most 400d", clip(body.Within)).WithLimit("report.cohort_days", int64(maxWithin/(24*time.Hour)))
 	}
-	if body.AtLeast < 0 || body.AtLeast > maxAtLeast {
-		return invalid("question.at_least", "at_least is %d, it must be between 1 and %d", body.AtLeast, maxAtLeast)
+	atLeast := 1
+	if body.AtLeast != nil {
+		atLeast = *body.AtLeast
+	}
+	if atLeast < 1 || atLeast > maxAtLeast {
+		return invalid("question.at_least", "at_least is %d, it must be between 1 and %d; left out, it is 1", atLeast, maxAtLeast).WithLimit("report.cohort_at_least", maxAtLeast)
 	}
 	bots, p := botsOf("", nil, q.Filters)
 	if p != nil {
 		return p
 	}
 	to := roundUp(r.now(), grain(within))
-	c.did = &did{typ: body.Did.Type, filters: q.Filters, from: to.Add(-within), to: to, atLeast: max(1, body.AtLeast), bots: bots}
+	c.did = &did{typ: body.Did.Type, filters: q.Filters, from: to.Add(-within), to: to, atLeast: atLeast, bots: bots}
 	return nil
 }
 

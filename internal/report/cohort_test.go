@@ -94,7 +94,7 @@ func TestCohortsEqualOracle(t *testing.T) {
 					in[who(deed{user: id})], in[who(deed{client: id})] = true, true
 				}
 			} else {
-				saved.put(t, site, catalog.KindCohort, "x", catalog.Cohort{Did: &catalog.Behaviour{Type: typ, Filter: []string{"country:DE"}}, Within: fmt.Sprint(days, "d"), AtLeast: least})
+				saved.put(t, site, catalog.KindCohort, "x", catalog.Cohort{Did: &catalog.Behaviour{Type: typ, Filter: []string{"country:DE"}}, Within: fmt.Sprint(days, "d"), AtLeast: &least})
 				n := map[string]int{}
 				for _, d := range deeds {
 					if (typ == "" || d.typ == typ) && !d.bot && d.country == "DE" && !d.ts.Before(noon.AddDate(0, 0, -days)) && d.ts.Before(noon) && who(d) != "" {

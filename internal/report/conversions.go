@@ -53,7 +53,7 @@ func (r *Reporter) goal(ctx context.Context, src catalog.Source, field, id strin
 func (q Question) checkGoal() *problem.Problem {
 	for _, m := range []string{Conversions, ConversionRate} {
 		if q.Goal == nil && slices.Contains(q.Metrics, m) {
-			return problem.New(422, "missing_field", "the metric %s needs goal=ID, a saved goal of the site: GET /api/v1/analytics/%s/goals lists them", m, q.Site).WithField("goal")
+			return problem.New(422, "missing_field", "the metric %s needs goal=ID, the id of a saved goal of the site", m).WithField("goal")
 		}
 	}
 	return nil

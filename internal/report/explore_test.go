@@ -125,6 +125,22 @@ func TestEventPages(t *testing.T) {
 	}
 }
 
+// TestExactIntegers: what a double cannot hold is shown with all its digits, by whatever shows properties; other numbers are numbers, and digits that came as text are text.
+func TestExactIntegers(t *testing.T) {
+	texts := map[string]any{"big": "9007199254740993", "minus": "-9007199254740993", "digits": "9007199254740993", "odd": "not the number"}
+	nums := map[string]any{"big": json.Number("9007199254740992"), "minus": "-9007199254740992", "small": json.Number("42"), "odd": json.Number("7")}
+	want := `{"big":"9007199254740993","digits":"9007199254740993","minus":"-9007199254740993","odd":7,"small":42}`
+	if got := mustJSON(t, listing{}.properties(texts, nums)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for mask, want := range map[string]string{"big": `{"minus":"-9007199254740993","odd":7,"small":42}`, "props_num": "{}"} {
+		delete(texts, "digits")
+		if got := mustJSON(t, listing{hidden: []string{mask}}.properties(texts, nums)); got != want {
+			t.Errorf("%s masked: %s, want %s", mask, got, want)
+		}
+	}
+}
+
 // TestEventMasks hides columns and properties, and does not let hidden ones be filtered by.
 func TestEventMasks(t *testing.T) {
 	r, _, ask := explorer(t, "hiding")

@@ -54,7 +54,7 @@ type EventDoc struct{}
 // Schema lists the columns.
 func (EventDoc) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeObject, Description: "An event; null: masked for the role", Properties: map[string]*huma.Schema{
-		"props": {Type: huma.TypeObject, AdditionalProperties: true}}}
+		"props": {Type: huma.TypeObject, AdditionalProperties: true, Description: exactDoc}}}
 	for _, c := range eventColumns {
 		p := &huma.Schema{Type: huma.TypeString, Nullable: true}
 		switch {
@@ -84,7 +84,7 @@ type eventsQuery struct {
 	SiteID  string   `path:"site_id" doc:"The source's site_id or an alias of it."`
 	From    string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default."`
 	To      string   `query:"to" doc:"End, not included; now by default."`
-	Filter  []string `query:"filter,explode" doc:"May be repeated."`
+	Filter  []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Cursor  string   `query:"cursor" doc:"next of the page before."`
@@ -231,7 +231,7 @@ type valuesQuery struct {
 	Prefix string   `query:"prefix" doc:"Only values that begin so; case does not count."`
 	From   string   `query:"from" doc:"Start: a time, a date, or a length back from to; 30d by default."`
 	To     string   `query:"to" doc:"End, not included; now by default."`
-	Filter []string `query:"filter,explode" doc:"May be repeated."`
+	Filter []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Bots   string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Limit  string   `query:"limit" doc:"At most so many; 20 by default, 200 at most."`
 	query  url.Values

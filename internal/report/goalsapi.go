@@ -31,7 +31,7 @@ type goalsQuery struct {
 	Goal    []string `query:"goal,explode" doc:"A saved goal's id; repeated, up to 50."`
 	From    string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default."`
 	To      string   `query:"to" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
-	Filter  []string `query:"filter,explode" doc:"May be repeated."`
+	Filter  []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only."`
 	query   url.Values

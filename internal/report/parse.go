@@ -137,8 +137,8 @@ func dimOf(field, name string) (Dim, *problem.Problem) {
 	return Dim{}, invalid(field, "there is no column %q%s; a property is written props.<name>", name, didYouMean(name, append(slices.Clone(textColumns), sessionDims...)))
 }
 
-// filters reads filters of the form [!]column:value|value, or [!]column:~text for "contains". A backslash takes the meaning
-// from |, \ and a leading ~.
+// filters reads filters of the form [!]column:value|value, or [!]column:~text for "contains". A backslash takes the meaning from the byte behind it: in values
+// from |, \, and a leading ! or ~; in the name of a property from : and \, before others it stands for itself.
 func (a ask) filters(q *Question) *problem.Problem {
 	if len(a.Filter) > maxFilters {
 		return invalid("filter", "there are %d filters, at most %d are allowed", len(a.Filter), maxFilters).WithLimit("report.filters", maxFilters)
@@ -155,11 +155,11 @@ func (a ask) filters(q *Question) *problem.Problem {
 
 func parseFilter(text string) (Filter, *problem.Problem) {
 	var f Filter
-	name, values, ok := strings.Cut(text, ":")
+	text, f.Not = strings.CutPrefix(text, "!")
+	name, values, ok := cutName(text)
 	if !ok {
 		return f, invalid("filter", "the filter %q has no value; write column:value, for example country:DE", text)
 	}
-	name, f.Not = strings.CutPrefix(name, "!")
 	if name == cohortFilter {
 		return parseCohort(values, f.Not)
 	}
@@ -197,6 +197,23 @@ func botValues(f *Filter) *problem.Problem {
 		f.Values[i] = strconv.FormatBool(b)
 	}
 	return nil
+}
+
+// cutName cuts a filter behind its column's name: at the first colon without a backslash before it.
+func cutName(s string) (name, values string, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s) && (s[i+1] == ':' || s[i+1] == '\\'):
+			i++
+			b.WriteByte(s[i])
+		case s[i] == ':':
+			return b.String(), s[i+1:], true
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return "", "", false
 }
 
 func splitValues(s string) []string {

@@ -127,6 +127,9 @@ func TestFilters(t *testing.T) {
 		"is_bot:1":         {Dim: Dim{Column: "is_bot"}, Values: []string{"true"}},
 		"is_bot:F":         {Dim: Dim{Column: "is_bot"}, Values: []string{"false"}},
 		"props.a.b:x":      {Dim: Dim{Prop: "a.b"}, Values: []string{"x"}},
+		`props.a\:b:c:d`:   {Dim: Dim{Prop: "a:b"}, Values: []string{"c:d"}},
+		`!props.\:\\:~:`:   {Dim: Dim{Prop: `:\`}, Values: []string{":"}, Not: true, Contains: true},
+		`props.a\b\|:x\:y`: {Dim: Dim{Prop: `a\b\|`}, Values: []string{"x:y"}},
 		"props.path:~x, y": {Dim: Dim{Prop: "path"}, Values: []string{"x, y"}, Contains: true},
 	} {
 		got, p := parseFilter(text)

@@ -54,7 +54,7 @@ type pathsInput struct {
 	SiteID    string   `path:"site_id" doc:"The source's site_id or an alias of it."`
 	From      string   `query:"from"`
 	To        string   `query:"to"`
-	Filter    []string `query:"filter,explode" doc:"May be repeated."`
+	Filter    []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Segment   string   `query:"segment"`
 	Bots      string   `query:"bots"`
 	Anchor    string   `query:"anchor" doc:"Type of the anchor; pageview by default."`

@@ -37,7 +37,7 @@ func (r *Reporter) object(ctx context.Context, src catalog.Source, kind, field, 
 
 // namedObject is object, and what the catalog says of it beside its body.
 func (r *Reporter) namedObject(ctx context.Context, src catalog.Source, kind, field, id string, body any) (catalog.Saved, *problem.Problem) {
-	unknown := invalid(field, "there is no %s %q for this site; GET /api/v1/analytics/%s/%ss lists them", kind, clip(id), src.SiteID, kind)
+	unknown := invalid(field, "there is no %s %q on this site: it may have been deleted, or belong to another site; choose one of the site's %ss", kind, clip(id), kind)
 	if r.deps.Objects == nil || !utf8.ValidString(id) {
 		return catalog.Saved{}, unknown
 	}
@@ -190,7 +190,7 @@ func (r *Reporter) panelQuestions() map[string]panelQuestion {
 		}
 		return r.postReport(ctx, &in)
 	}}
-	return map[string]panelQuestion{"tile": report, "line": report, "bar": report, "table": report,
+	return map[string]panelQuestion{"tile": report, "line": report, "bar": {r.checkBars, report.answer}, "table": report,
 		"retention": {r.checkRetention, r.answerRetentionPanel},
 		"funnel":    {r.checkFunnel, r.answerFunnelPanel}}
 }
@@ -202,6 +202,21 @@ func (r *Reporter) checkReport(ctx context.Context, src catalog.Source, question
 	}
 	_, p := r.question(ctx, src, in.ask())
 	return p
+}
+
+// checkBars checks the question of a panel of bars, which are groups.
+func (r *Reporter) checkBars(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {
+	var in reportBody
+	if p := strictly(question, &in.Body); p != nil {
+		return p
+	}
+	switch a := in.ask(); {
+	case a.Interval != "":
+		return invalid("interval", "a panel of the kind bar shows groups, not times: leave interval out, or make it a line")
+	case len(unique(a.GroupBy)) == 0:
+		return problem.New(http.StatusUnprocessableEntity, "missing_field", "a panel of the kind bar needs group_by, the column whose values are its bars, such as path; a single number is a tile, a number over time a line").WithField("group_by")
+	}
+	return r.checkReport(ctx, src, question)
 }
 
 // CheckPanel says what is wrong with the question of a panel of a kind.

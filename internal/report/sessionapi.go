@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/session"
 	"weir/internal/tenant"
@@ -95,7 +96,7 @@ type TimelineEvent struct {
 	Host     string         `json:"host"`
 	Path     string         `json:"path"`
 	Referrer string         `json:"referrer"`
-	Props    map[string]any `json:"props" doc:"Without those that are masked for the role."`
+	Props    map[string]any `json:"props" doc:"Without those that are masked for the role. A whole number beyond 2^53 is a text of all its digits."`
 }
 
 // Visitor is what is known of a visitor.
@@ -106,7 +107,7 @@ type Visitor struct {
 	FirstSeen     string         `json:"first_seen"`
 	LastSeen      string         `json:"last_seen"`
 	Sessions      []SessionDoc   `json:"sessions"`
-	Traits        map[string]any `json:"traits"`
+	Traits        map[string]any `json:"traits" doc:"A whole number beyond 2^53 is a text of all its digits."`
 	AsOf          string         `json:"as_of"`
 	CompleteUntil string         `json:"complete_until"`
 }
@@ -115,7 +116,7 @@ type sessionsQuery struct {
 	SiteID  string   `path:"site_id" doc:"The source's site_id or an alias of it."`
 	From    string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default."`
 	To      string   `query:"to" doc:"End, not included; now by default."`
-	Filter  []string `query:"filter,explode" doc:"May be repeated."`
+	Filter  []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Segment string   `query:"segment" doc:"The id of a saved segment, whose filters are added."`
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only: sessions whose first event is a bot's."`
 	Cursor  string   `query:"cursor" doc:"next of the page before."`
@@ -332,6 +333,9 @@ func (r *Reporter) timeline(ctx context.Context, t *tally, l listing, s Session)
 	return rows, err
 }
 
+// exactDoc says how numbers of properties are shown.
+const exactDoc = "Properties by name. A whole number beyond 2^53 is a text of all its digits: as a number of JSON most readers would round it."
+
 // properties puts the maps of an event together, without what is masked.
 func (l listing) properties(texts, nums any) map[string]any {
 	out := map[string]any{}
@@ -341,9 +345,13 @@ func (l listing) properties(texts, nums any) map[string]any {
 			if slices.ContainsFunc(l.hidden, func(mask string) bool { return covers(mask, Dim{Prop: name}) }) {
 				continue
 			}
-			// Digits beside a number are that number's exact text: the number is shown.
-			if f, ok := v.(string); ok && i == 1 {
-				v = json.Number(f)
+			if i == 1 {
+				if digits, ok := out[name].(string); ok && event.LongInteger([]byte(digits)) {
+					continue // the number's exact text
+				}
+				if f, ok := v.(string); ok {
+					v = json.Number(f)
+				}
 			}
 			out[name] = v
 		}

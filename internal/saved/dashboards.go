@@ -40,7 +40,10 @@ var panelKinds = []string{panelTile, panelLine, panelBar, panelTable, panelFunne
 
 // The bounds of a panel.
 const (
-	maxGrid     = 1000 // of x, y, w and h
+	maxX        = 11   // the grid has 12 columns
+	maxWidth    = 12   // columns
+	maxHeight   = 100  // rows: several screens
+	maxY        = 5000 // fifty of the tallest panels, one below the other
 	maxQuestion = 64 << 10
 )
 
@@ -50,13 +53,13 @@ var panelIDPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 type panelView struct {
 	ID       string         `json:"id,omitempty" maxLength:"63" doc:"Unique within the dashboard: 1 to 63 characters of a-z, A-Z, 0-9, '-' and '_'; made when it is empty"`
 	Title    string         `json:"title,omitempty" maxLength:"400"`
-	Kind     string         `json:"kind" doc:"tile, line, bar and table show a report; funnel; retention; sql" example:"line"`
+	Kind     string         `json:"kind" doc:"tile, line, bar and table show a report (bar: by group_by, without interval); funnel; retention; sql" example:"line"`
 	Site     string         `json:"site_id,omitempty" maxLength:"253" doc:"A site of the tenant; sql needs none"`
 	Question map[string]any `json:"question" doc:"What the endpoint of the kind takes as JSON: POST /report, /funnel or /retention of the site; for sql, {\"sql\": …}"`
-	X        int            `json:"x" required:"false" doc:"Its place and size, in cells of a grid"`
-	Y        int            `json:"y" required:"false"`
-	W        int            `json:"w" required:"false"`
-	H        int            `json:"h" required:"false"`
+	X        int            `json:"x" required:"false" doc:"The column that it begins in, 0 to 11, of a grid of 12"`
+	Y        int            `json:"y" required:"false" doc:"The row that it begins in, 0 to 5000"`
+	W        int            `json:"w" required:"false" doc:"Its columns, at most 12; 0: as many as suit its kind"`
+	H        int            `json:"h" required:"false" doc:"Its rows, at most 100; 0: as many as suit its kind"`
 }
 
 type dashboardView struct {
@@ -343,10 +346,8 @@ func (o *Objects) panel(ctx context.Context, who tenant.Principal, t tenant.ID, 
 	case len(p.Question) > maxQuestion:
 		return p, invalid("question", "question has %d bytes, at most %d are allowed", len(p.Question), maxQuestion).WithLimit("saved.question", maxQuestion)
 	}
-	for name, n := range map[string]int{"x": p.X, "y": p.Y, "w": p.W, "h": p.H} {
-		if n < 0 || n > maxGrid {
-			return p, invalid(name, "%s is %d, it must be between 0 and %d", name, n, maxGrid)
-		}
+	if q := placeOf(p, old); q != nil {
+		return p, q
 	}
 	if src, _, ok := o.deps.Catalog.SourceBySite(p.Site); ok && src.Tenant == t {
 		p.Site = src.SiteID
@@ -361,6 +362,24 @@ func (o *Objects) panel(ctx context.Context, who tenant.Principal, t tenant.ID, 
 		}
 	}
 	return p, o.checkQuestion(ctx, who, t, &p)
+}
+
+// placeOf bounds a panel's place and size. What was kept before there were bounds may stay.
+func placeOf(p catalog.Panel, old catalog.Dashboard) *problem.Problem {
+	var was catalog.Panel
+	if i := slices.IndexFunc(old.Panels, func(x catalog.Panel) bool { return x.ID == p.ID }); i >= 0 {
+		was = old.Panels[i]
+	}
+	for _, c := range []struct {
+		name, what   string
+		n, was, most int
+	}{{"x", "the column that it begins in, of 12", p.X, was.X, maxX}, {"y", "the row that it begins in", p.Y, was.Y, maxY},
+		{"w", "its columns, of 12; 0: as many as suit its kind", p.W, was.W, maxWidth}, {"h", "its rows; 0: as many as suit its kind", p.H, was.H, maxHeight}} {
+		if (c.n < 0 || c.n > c.most) && c.n != c.was {
+			return invalid(c.name, "%s is %d, it must be between 0 and %d: %s", c.name, c.n, c.most, c.what).WithLimit("saved.panel_"+c.name, int64(c.most))
+		}
+	}
+	return nil
 }
 
 // checkQuestion checks a panel's site and question.

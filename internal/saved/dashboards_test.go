@@ -80,6 +80,26 @@ func TestDashboardsOfASite(t *testing.T) {
 	f.want(t, 201, bound, "POST", "/api/v1/embeds", `{"dashboard":"`+own+`","panel":"p1"}`)
 }
 
+// A panel that was kept before its place was bounded does not keep its neighbours from being changed, and can be made smaller.
+func TestPanelsFromBeforeBounds(t *testing.T) {
+	f := newFixture(t, Limits{})
+	made := f.want(t, 201, admin, "POST", "/api/v1/dashboards", `{"name":"old","panels":[`+line+`]}`)
+	one := "/api/v1/dashboards/" + text(made["id"])
+	if _, err := f.catalog.UpdateSaved(t.Context(), "acme", catalog.KindDashboard, text(made["id"]), func(s *catalog.Saved) error {
+		s.Body = []byte(strings.Replace(string(s.Body), `"h":2`, `"h":1000`, 1))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(version, h string) string {
+		return `{"name":"old","version":` + version + `,"panels":[` + strings.Replace(line, `"h":2`, `"h":`+h, 1) + `,` + tile + `]}`
+	}
+	f.want(t, 200, admin, "PUT", one, put("2", "1000"))
+	f.want(t, 422, admin, "PUT", one, put("3", "1001"))
+	f.want(t, 200, admin, "PUT", one, put("3", "100"))
+	f.want(t, 422, admin, "PUT", one, put("4", "1000"))
+}
+
 func TestDashboardRefusals(t *testing.T) {
 	f := newFixture(t, Limits{Panels: 2, Dashboards: 1})
 	for _, c := range []struct{ panels, field, detail string }{
@@ -93,8 +113,14 @@ func TestDashboardRefusals(t *testing.T) {
 		{`{"kind":"tile","site_id":"s1","question":{"limit":"x"}}`, "panels[0].question.limit", "cannot be a string"},
 		{`{"kind":"tile","site_id":"s1","question":{"filter":["a"]}}`, "panels[0].question.filter", "no value"},
 		{`{"kind":"tile","site_id":"s1","question":{"segment":"none"}}`, "panels[0].question.segment", "no segment"},
-		{`{"kind":"tile","site_id":"s1","question":{},"w":1001}`, "panels[0].w", "1000"},
-		{`{"kind":"tile","site_id":"s1","question":{},"x":-1}`, "panels[0].x", "1000"},
+		{`{"kind":"tile","site_id":"s1","question":{},"w":13}`, "panels[0].w", "between 0 and 12"},
+		{`{"kind":"tile","site_id":"s1","question":{},"h":1000}`, "panels[0].h", "between 0 and 100"},
+		{`{"kind":"tile","site_id":"s1","question":{},"y":5001}`, "panels[0].y", "between 0 and 5000"},
+		{`{"kind":"tile","site_id":"s1","question":{},"x":-1}`, "panels[0].x", "between 0 and 11"},
+		{`{"kind":"bar","site_id":"s1","question":{"interval":"day"}}`, "panels[0].question.interval", "make it a line"},
+		{`{"kind":"bar","site_id":"s1","question":{"interval":"day","group_by":"path"}}`, "panels[0].question.interval", "groups, not times"},
+		{`{"kind":"bar","site_id":"s1","question":{"group_by":[" "]}}`, "panels[0].question.group_by", "whose values are its bars"},
+		{`{"kind":"bar","site_id":"s1","question":{"group_by":["pth"]}}`, "panels[0].question.group_by", "did you mean path?"},
 		{`{"id":"a b","kind":"tile","site_id":"s1","question":{}}`, "panels[0].id", "63"},
 		{`{"kind":"tile","site_id":"s1","question":{},"title":"` + strings.Repeat("t", 201) + `"}`, "panels[0].title", "200"},
 		{`{"kind":"sql","question":{"sql":" "}}`, "panels[0].question", "SELECT"},

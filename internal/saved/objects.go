@@ -83,7 +83,7 @@ var segments = kindOf[catalog.Segment, segmentView, segmentPatch, segmentList]{
 type cohortQuestion struct {
 	Did     *behaviour      `json:"did,omitempty" doc:"Persons who did an event"`
 	Within  string          `json:"within,omitempty" maxLength:"20" example:"30d" doc:"Of did: how far back from now, in m, h, d or w; 30d by default"`
-	AtLeast int             `json:"at_least,omitempty" doc:"Of did: how many such events; 1 by default"`
+	AtLeast *int            `json:"at_least,omitempty" nullable:"false" doc:"Of did: how many such events, 1 or more; 1 by default"`
 	Funnel  *map[string]any `json:"funnel,omitempty" doc:"A funnel, as POST /funnel takes it: persons who reached a step of it"`
 	Step    int             `json:"step,omitempty" doc:"Of funnel: the step, 1 for the first"`
 	People  []string        `json:"people,omitempty" nullable:"false" doc:"Persons by their ids. Not shown to roles that do not see client_id or user_id."`

@@ -113,6 +113,8 @@ func TestRefusals(t *testing.T) {
 		{"cohorts", `{"name":"a","question":{"did":{},"within":"401d"}}`, "question.within", "400d"},
 		{"cohorts", `{"name":"a","question":{"did":{},"within":"-1d"}}`, "question.within", "30d"},
 		{"cohorts", `{"name":"a","question":{"did":{},"at_least":-1}}`, "question.at_least", "between"},
+		{"cohorts", `{"name":"a","question":{"did":{},"at_least":0}}`, "question.at_least", "between 1 and"},
+		{"cohorts", `{"name":"a","question":{"people":["x"],"at_least":0}}`, "question.within", "belong"},
 		{"cohorts", `{"name":"a","question":{"did":{"filter":["cohort:c_x"]}}}`, "question.did.filter", "another cohort"},
 	} {
 		p := f.want(t, 422, admin, "POST", base+"/"+c.plural, c.body)

@@ -1,4 +1,5 @@
-// Filters of a view, in the grammar of /report: column:value, several values a|b, not: !column:value, contains: column:~text.
+// Filters of a view, in the grammar of /report: column:value, several values a|b, not: !column:value, contains: column:~text. A backslash takes the meaning from |, \ and a leading ~ or !
+// of values, and from : and \ in the name of a property.
 
 export type Filter = { dim: string; not: boolean; contains: boolean; values: string[] };
 
@@ -6,17 +7,16 @@ const escape = (s: string, first: boolean) => s.replace(/[\\|]/g, '\\$&').replac
 
 /** A filter as weir and the address write it. */
 export function writeFilter(f: Filter): string {
-  return `${f.not ? '!' : ''}${f.dim}:${f.contains ? '~' : ''}${f.values.map((v, i) => escape(v, i === 0 && !f.contains)).join('|')}`;
+  return `${f.not ? '!' : ''}${f.dim.replace(/[\\:]/g, '\\$&')}:${f.contains ? '~' : ''}${f.values.map((v, i) => escape(v, i === 0 && !f.contains)).join('|')}`;
 }
 
 /** The filter of its text; undefined if it is none. */
 export function parseFilter(text: string): Filter | undefined {
   let not = text.startsWith('!');
   const rest = not ? text.slice(1) : text;
-  const colon = rest.indexOf(':');
-  if (colon <= 0) return undefined;
-  const dim = rest.slice(0, colon);
-  let value = rest.slice(colon + 1);
+  const [name = '', dim = ''] = /^((?:[^:\\]|\\[\\:]|\\(?![\\:]))+):/.exec(rest) ?? [];
+  if (name === '') return undefined;
+  let value = rest.slice(name.length);
   if (!not && value.startsWith('!')) {
     not = true;
     value = value.slice(1);
@@ -30,7 +30,7 @@ export function parseFilter(text: string): Filter | undefined {
     else if (c === '|') values.push('');
     else values[values.length - 1] += c;
   }
-  return { dim, not, contains, values };
+  return { dim: dim.replace(/\\([\\:])/g, '$1'), not, contains, values };
 }
 
 /** Adds a value to the filter of a dim that keeps values, or takes it away again if it is the only one. */

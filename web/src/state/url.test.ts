@@ -11,6 +11,8 @@ describe('filters', () => {
     [f('country', ['DE', 'AT'], { not: true }), '!country:DE|AT'],
     [f('path', ['/a'], { contains: true }), 'path:~/a'],
     [f('props.plan', ['a|b', 'c\\d']), 'props.plan:a\\|b|c\\\\d'],
+    [f('props.a:b', ['c:d']), 'props.a\\:b:c:d'],
+    [f('props.\\:', [':'], { not: true }), '!props.\\\\\\:::'],
     [f('path', ['~x', '~y']), 'path:\\~x|~y'],
     [f('path', ['!x']), 'path:\\!x'],
     [f('referrer_host', ['']), 'referrer_host:'],
@@ -20,7 +22,7 @@ describe('filters', () => {
     expect(parseFilter(text)).toEqual(filter);
   });
   test('what is no filter', () => {
-    for (const text of ['', 'country', ':DE', '!']) expect(parseFilter(text)).toBeUndefined();
+    for (const text of ['', 'country', ':DE', '!', 'props.a\\:b']) expect(parseFilter(text)).toBeUndefined();
   });
   test('toggle', () => {
     const one = toggle([], 'country', 'DE');

@@ -11,6 +11,9 @@ test('what the form has no field for stays as it was', () => {
   const byTime = { ...table, question: { ...table.question, group_by: undefined } };
   expect(again(byTime)?.question).toEqual({ from: '7d', metric: ['visitors'], interval: 'day', limit: 20 });
   expect(again(table, { group: 'city' })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['city'], limit: 20 });
+  const bars = { ...table, kind: 'bar' as const };
+  expect(again(bars)?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path', 'country'], limit: 20 }); // bars are no times
+  expect(again({ ...bars, question: byTime.question })).toBeUndefined();
   expect(again(table, { kind: 'bar' })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path'], limit: 20 });
 });
 

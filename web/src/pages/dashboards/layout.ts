@@ -4,6 +4,9 @@ import { columns, isKind, sizes, type Panel } from '../../panels/panel';
 /** A panel of a dashboard that is shown or edited: it has an id and a place. */
 export type Placed = Panel & { id: string; x: number; y: number; w: number; h: number };
 
+/** The most rows of a panel, which the server allows. */
+const tallest = 100;
+
 const clamp = (n: number, least: number, most: number) => Math.min(most, Math.max(least, n));
 
 /** Panels with ids and places that fit the grid; those without a place go to the end. */
@@ -12,13 +15,13 @@ export function placed(panels: Panel[]): Placed[] {
   return panels.reduce<Placed[]>((done, p, i) => {
     const size = sizes[isKind(p.kind) ? p.kind : 'line'];
     const w = clamp(p.w || size.w, 1, columns);
-    const h = clamp(p.h || size.h, 1, 100);
+    const h = clamp(p.h || size.h, 1, tallest);
     const known = (p.w ?? 0) > 0 && (p.h ?? 0) > 0;
     return [...done, { ...p, id: p.id || `new-${i}`, w, h, x: known ? clamp(p.x ?? 0, 0, columns - w) : 0, y: known ? (p.y ?? 0) : bottom(done) }];
   }, []);
 }
 
-export const layoutOf = (panels: Placed[]): LayoutItem[] => panels.map((p) => ({ i: p.id, x: p.x, y: p.y, w: p.w, h: p.h, minW: 2, minH: 2 }));
+export const layoutOf = (panels: Placed[]): LayoutItem[] => panels.map((p) => ({ i: p.id, x: p.x, y: p.y, w: p.w, h: p.h, minW: 2, minH: 2, maxH: tallest }));
 
 /** The panels at the places of a layout. */
 export function arranged(panels: Placed[], layout: Layout): Placed[] {
