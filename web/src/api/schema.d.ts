@@ -698,7 +698,8 @@ export interface paths {
          *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). With these metrics there are the columns
          *     entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
          *     sessions that have an event that matches all of them; negated, those that have none.
-         *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
+         *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
+         *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
          */
         get: operations["report"];
@@ -713,7 +714,8 @@ export interface paths {
          *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). With these metrics there are the columns
          *     entry_path, entry_host, exit_path and exit_host; entries and exits by path are the sessions that begin or end there. Filters on what sessions have no column for (path, type, a property) keep
          *     sessions that have an event that matches all of them; negated, those that have none.
-         *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text; \ takes the meaning from | and \.
+         *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
+         *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
          *
          *     The names are those of the GET form; a list may be a JSON array or one string.
@@ -3108,7 +3110,7 @@ export interface components {
         CohortQuestion: {
             /**
              * Format: int64
-             * @description Of did: how many such events; 1 by default
+             * @description Of did: how many such events, 1 or more; 1 by default
              */
             at_least?: number;
             /** @description Persons who did an event */
@@ -3460,6 +3462,7 @@ export interface components {
                 net?: string | null;
                 os?: string | null;
                 path?: string | null;
+                /** @description Properties by name. A whole number beyond 2^53 is a text of all its digits: as a number of JSON most readers would round it. */
                 props?: {
                     [key: string]: unknown;
                 };
@@ -4505,12 +4508,15 @@ export interface components {
             time_zone: string;
         };
         PanelView: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Its rows, at most 100; 0: as many as suit its kind
+             */
             h?: number;
             /** @description Unique within the dashboard: 1 to 63 characters of a-z, A-Z, 0-9, '-' and '_'; made when it is empty */
             id?: string;
             /**
-             * @description tile, line, bar and table show a report; funnel; retention; sql
+             * @description tile, line, bar and table show a report (bar: by group_by, without interval); funnel; retention; sql
              * @example line
              */
             kind: string;
@@ -4521,14 +4527,20 @@ export interface components {
             /** @description A site of the tenant; sql needs none */
             site_id?: string;
             title?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Its columns, at most 12; 0: as many as suit its kind
+             */
             w?: number;
             /**
              * Format: int64
-             * @description Its place and size, in cells of a grid
+             * @description The column that it begins in, 0 to 11, of a grid of 12
              */
             x?: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The row that it begins in, 0 to 5000
+             */
             y?: number;
         };
         Part: {
@@ -5352,7 +5364,7 @@ export interface components {
             event_id: string;
             host: string;
             path: string;
-            /** @description Without those that are masked for the role. */
+            /** @description Without those that are masked for the role. A whole number beyond 2^53 is a text of all its digits. */
             props: {
                 [key: string]: unknown;
             };
@@ -5543,6 +5555,7 @@ export interface components {
             /** @description The person whom identify and alias events join the visitor to; the visitor itself where none does. */
             person: string;
             sessions: components["schemas"]["SessionDoc"][] | null;
+            /** @description A whole number beyond 2^53 is a text of all its digits. */
             traits: {
                 [key: string]: unknown;
             };
@@ -6899,7 +6912,7 @@ export interface operations {
                 from?: string;
                 /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
                 to?: string;
-                /** @description May be repeated. */
+                /** @description As of /report; may be repeated. */
                 filter?: string[] | null;
                 /** @description A saved segment's id: its filters are added. */
                 segment?: string;
@@ -6988,7 +7001,7 @@ export interface operations {
                 from?: string;
                 /** @description End, not included; now by default. */
                 to?: string;
-                /** @description May be repeated. */
+                /** @description As of /report; may be repeated. */
                 filter?: string[] | null;
                 /** @description A saved segment's id: its filters are added. */
                 segment?: string;
@@ -7776,7 +7789,7 @@ export interface operations {
             query?: {
                 from?: string;
                 to?: string;
-                /** @description May be repeated. */
+                /** @description As of /report; may be repeated. */
                 filter?: string[] | null;
                 segment?: string;
                 bots?: string;
@@ -8023,7 +8036,7 @@ export interface operations {
                 interval?: string;
                 /** @description Columns, and props.<name>. */
                 group_by?: string[] | null;
-                /** @description May be repeated. */
+                /** @description column:value, column:a|b, !column:value or column:~text; may be repeated. The description tells what \ does. */
                 filter?: string[] | null;
                 /** @description A saved goal's id, for the metrics conversions and conversion_rate. */
                 goal?: string;
@@ -8605,7 +8618,7 @@ export interface operations {
                 from?: string;
                 /** @description End, not included; now by default. */
                 to?: string;
-                /** @description May be repeated. */
+                /** @description As of /report; may be repeated. */
                 filter?: string[] | null;
                 /** @description The id of a saved segment, whose filters are added. */
                 segment?: string;
@@ -8767,7 +8780,7 @@ export interface operations {
                 from?: string;
                 /** @description End, not included; now by default. */
                 to?: string;
-                /** @description May be repeated. */
+                /** @description As of /report; may be repeated. */
                 filter?: string[] | null;
                 /** @description exclude (the default), include, or only. */
                 bots?: string;
