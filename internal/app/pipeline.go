@@ -69,6 +69,9 @@ func (a *app) openPipeline(ctx context.Context) error {
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Links: a.processor, Merges: a.catalog, Streams: a.engine.Client(), Data: tenantData{a}, Cache: keptReports,
 		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Objects: a.catalog, Health: siteHealth{a.processor}, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
 		Sessions: a.stitcher, Texts: func(t tenant.ID, property string) bool { return a.processor.Texts(string(t), property) },
+		Unseen: func(t tenant.ID, site, property string, here bool) ([]string, bool) {
+			return a.processor.Unseen(string(t), site, property, here)
+		},
 	}, a.log, a.reg); err != nil {
 		return err
 	}

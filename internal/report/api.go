@@ -23,8 +23,10 @@ import (
 const basePath = "/api/v1/analytics/{site_id}"
 
 // Register adds the endpoints to an API. The request's context must carry the principal.
-func Register(api huma.API, r *Reporter) {
+func Register(all huma.API, r *Reporter) {
 	const tag = "analytics"
+	api := huma.NewGroup(all)
+	api.UseMiddleware(gathersUnseen)
 	huma.Register(api, huma.Operation{
 		OperationID: "report", Method: http.MethodGet, Path: basePath + "/report", Tags: []string{tag}, Summary: "Report on a site",
 		Description: reportDoc, Responses: answerOf[Report](api, "Report"),
@@ -65,7 +67,8 @@ entry_path, entry_host, exit_path and exit_host; entries and exits by path are t
 sessions that have an event that matches all of them; negated, those that have none.
 Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
 in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
-filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.`
+filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
+` + unseenDoc
 
 // list is a list of words: an array, or one string with commas.
 type list []string
@@ -173,6 +176,7 @@ type Report struct {
 	Approximate   map[string]float64 `json:"approximate,omitempty" doc:"Metrics of which some numbers are estimated, with the relative error that 95 of 100 such numbers keep. visitors are exact up to 100000; above, a sample of an eighth estimates them."`
 	AsOf          string             `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`
 	CompleteUntil string             `json:"complete_until" doc:"Numbers of times before this are settled; later events may still arrive for those after it."`
+	Unknown       []string           `json:"unknown,omitempty" doc:"Properties of the question that no event has had yet: see Prefer in the description."`
 	Previous      *Part              `json:"previous,omitempty" doc:"The same question about the time just before."`
 }
 
@@ -212,6 +216,9 @@ func (in *reportBody) ask() ask {
 func (r *Reporter) question(ctx context.Context, src catalog.Source, a ask) (Question, *problem.Problem) {
 	q, p := a.question(src, r.now(), r.zone)
 	if p != nil {
+		return q, p
+	}
+	if p := r.asked(ctx, src, "group_by", q.GroupBy...); p != nil {
 		return q, p
 	}
 	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {

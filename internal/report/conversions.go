@@ -42,7 +42,7 @@ func (r *Reporter) goal(ctx context.Context, src catalog.Source, field, id strin
 	if p != nil {
 		return nil, p
 	}
-	filters, p := r.filters(ctx, src, body.Filter, "")
+	filters, p := r.savedFilters(ctx, src, body.Filter)
 	if p != nil {
 		return nil, p.WithField(field)
 	}

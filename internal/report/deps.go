@@ -61,6 +61,7 @@ type Deps struct {
 	Watcher   clickhouse.Watcher             // nil: cancelled statements are charged for what is known when they are
 	Data      Data                           // nil: no answer is kept, no source is strong
 	Texts     Texts                          // nil: every property may hold numbers, and both maps of properties are read
+	Unseen    Unseen                         // nil: a property that no event has had is never refused
 	Cache     Cache                          // nil: no answer is kept
 	Strong    func(tenant.ID) bool           // whether a tenant's reports wait for what was acknowledged before them; nil: none
 	Masks     func(tenant.ID) []catalog.Mask // nil: no column is masked

@@ -151,6 +151,9 @@ func (r *Reporter) checked(ctx context.Context, site string, a ask) (*panel, Que
 	if p != nil {
 		return nil, q, p
 	}
+	if p := r.asked(ctx, src, "group_by", q.GroupBy...); p != nil {
+		return nil, q, p
+	}
 	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
 		return nil, q, p
 	}

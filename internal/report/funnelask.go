@@ -86,6 +86,9 @@ func (r *Reporter) funnelOf(ctx context.Context, src catalog.Source, a FunnelQue
 		if p == nil {
 			p = ofEventsOnly("breakdown", Filter{Dim: d})
 		}
+		if p == nil {
+			p = r.asked(ctx, src, "breakdown", d)
+		}
 		if p != nil {
 			return nil, p
 		}
@@ -224,15 +227,21 @@ func (r *Reporter) stageOf(ctx context.Context, src catalog.Source, field string
 		if _, p := r.object(ctx, src, catalog.KindGoal, field+".goal", s.Goal, &goal); p != nil {
 			return stage{}, p
 		}
-		s.Type, texts = goal.Type, append(slices.Clone(goal.Filter), texts...)
+		s.Type = goal.Type
 	}
 	if p := checkType(field+".type", s.Type, false); p != nil {
 		return stage{}, p
 	}
-	filters, p := r.filters(ctx, src, texts, "")
+	filters, p := r.savedFilters(ctx, src, goal.Filter)
+	if p == nil {
+		var own []Filter
+		own, p = r.filters(ctx, src, texts, "")
+		filters = append(filters, own...)
+	}
 	if p != nil {
 		return stage{}, p.WithField(field + ".filter")
 	}
+	texts = append(slices.Clone(goal.Filter), texts...)
 	for _, f := range filters {
 		if p := ofEventsOnly(field+".filter", f); p != nil {
 			return stage{}, p

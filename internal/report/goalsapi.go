@@ -112,7 +112,7 @@ func (r *Reporter) goalsOf(ctx context.Context, who tenant.Principal, src catalo
 		if p != nil {
 			return nil, p
 		}
-		filters, p := r.filters(ctx, src, body.Filter, "")
+		filters, p := r.savedFilters(ctx, src, body.Filter)
 		if p != nil {
 			return nil, p.WithField("goal")
 		}

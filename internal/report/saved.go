@@ -72,6 +72,9 @@ func (r *Reporter) filters(ctx context.Context, src catalog.Source, texts []stri
 	if p := (ask{Filter: texts}).filters(&q); p != nil {
 		return nil, p
 	}
+	if p := r.asked(ctx, src, "filter", dimsOf(q.Filters)...); p != nil {
+		return nil, p
+	}
 	if segment != "" {
 		var body catalog.Segment
 		if _, p := r.object(ctx, src, catalog.KindSegment, "segment", segment, &body); p != nil {
@@ -81,17 +84,45 @@ func (r *Reporter) filters(ctx context.Context, src catalog.Source, texts []stri
 		if p := (ask{Filter: body.Filter}).filters(&more); p != nil {
 			return nil, p.WithField("segment")
 		}
-		q.Filters = append(q.Filters, more.Filters...)
-	}
-	for i := range q.Filters {
-		if q.Filters[i].Cohort == nil {
-			continue
-		}
-		if p := r.findCohort(ctx, src, q.Filters[i].Cohort); p != nil {
+		if p := r.lookFor(ctx, src, "segment", true, dimsOf(more.Filters)); p != nil {
 			return nil, p
 		}
+		q.Filters = append(q.Filters, more.Filters...)
 	}
-	return q.Filters, nil
+	return q.Filters, r.findCohorts(ctx, src, q.Filters)
+}
+
+// savedFilters reads filters that were saved, of a goal: what they look at may have come no more, or not yet.
+func (r *Reporter) savedFilters(ctx context.Context, src catalog.Source, texts []string) ([]Filter, *problem.Problem) {
+	q := Question{}
+	if p := (ask{Filter: texts}).filters(&q); p != nil {
+		return nil, p
+	}
+	if p := r.lookFor(ctx, src, "filter", true, dimsOf(q.Filters)); p != nil {
+		return nil, p
+	}
+	return q.Filters, r.findCohorts(ctx, src, q.Filters)
+}
+
+func (r *Reporter) findCohorts(ctx context.Context, src catalog.Source, filters []Filter) *problem.Problem {
+	for i := range filters {
+		if filters[i].Cohort == nil {
+			continue
+		}
+		if p := r.findCohort(ctx, src, filters[i].Cohort); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// dimsOf are what filters look at.
+func dimsOf(filters []Filter) []Dim {
+	dims := make([]Dim, len(filters))
+	for i, f := range filters {
+		dims[i] = f.Dim
+	}
+	return dims
 }
 
 func checkType(field, s string, needed bool) *problem.Problem {
@@ -225,7 +256,7 @@ func (r *Reporter) CheckPanel(ctx context.Context, src catalog.Source, kind stri
 	if !ok {
 		return invalid("kind", "a panel of the kind %q asks nothing about a site", clip(kind))
 	}
-	return q.check(ctx, src, question)
+	return q.check(withUnseen(ctx, true), src, question) // its first event may come later
 }
 
 // AnswerPanel answers the question of a panel for the principal in ctx, like the endpoint of that question.
@@ -234,7 +265,7 @@ func (r *Reporter) AnswerPanel(ctx context.Context, src catalog.Source, kind str
 	if !ok {
 		return nil, nil, invalid("kind", "a panel of the kind %q asks nothing about a site", clip(kind))
 	}
-	s, err := q.answer(ctx, src, question)
+	s, err := q.answer(withUnseen(ctx, true), src, question)
 	if err != nil {
 		var p *problem.Problem
 		if !errors.As(err, &p) {

@@ -49,7 +49,8 @@ type kept struct {
 	headMarks  []mark // where a row that may still move is marked, in their order
 	tailMarks  []mark
 	asOf, till time.Time
-	timeless   bool // it has no complete_until
+	timeless   bool   // it has no complete_until
+	unknown    []byte // a field that names what no event has had
 	shape      string
 }
 
@@ -189,7 +190,7 @@ func (k *kept) render(asOf, till time.Time) []byte {
 		b = append(append(b, `,"complete_until":"`...), formatTime(till)...)
 		b = append(b, '"')
 	}
-	return append(append(b, tail...), "}\n"...)
+	return append(append(append(b, tail...), k.unknown...), "}\n"...)
 }
 
 // ask1 admits and runs a question.
@@ -219,7 +220,7 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 		Count: 1, Partial: err != nil}
 	var body []byte
 	if err == nil {
-		k.asOf, k.till, k.shape = asOf, till, expected.Shape
+		k.asOf, k.till, k.shape, k.unknown = asOf, till, expected.Shape, unseenOf(ctx).field()
 		body = k.render(asOf, till)
 		rec.BytesOut = uint64(len(body))
 	}

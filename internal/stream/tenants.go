@@ -21,6 +21,14 @@ func (p *Processor) PropertiesVersion(tenant string) uint64 {
 	return version
 }
 
+// Unseen says whether it is certain that no event of the tenant has had the property (here: none of the site): it is not while the profiles are incomplete. known are the names that there are.
+func (p *Processor) Unseen(tenant, site, property string, here bool) (known []string, unseen bool) {
+	if !p.profiles.Complete() {
+		return nil, false
+	}
+	return p.profiles.Unseen(tenant, site, property, here)
+}
+
 // Texts says whether no event of the tenant has a number as the property: it is false of a property that is not known, and while the profiles are incomplete. Of rows
 // whose insert is under way it knows nothing yet.
 func (p *Processor) Texts(tenant, property string) bool {

@@ -144,6 +144,29 @@ func (s *Set) Texts(tenant, name string) bool {
 	return known && p.left.Values == 0 && q.traits&(event.TraitInt|event.TraitFloat) == 0
 }
 
+// Unseen says whether it is certain that no event of the tenant has had a property of that name, nor the operator declared it; here asks for events of the site only. It is not while
+// names are left out, nor of a tenant without events. known are the names that there are, here those of the site, in no order; nil unless unseen.
+func (s *Set) Unseen(tenant, site, name string, here bool) (known []string, unseen bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.tenants[tenant]
+	if p == nil || p.rows == 0 || p.left.Values > 0 || s.common.traits[name] != 0 {
+		return nil, false
+	}
+	at := slices.Index(p.sites, site)
+	sent := func(q property) bool { return !here || q.more || at >= 0 && q.sites&(1<<at) != 0 }
+	if q, ok := p.props[name]; ok && sent(q) {
+		return nil, false
+	}
+	known = make([]string, 0, len(p.props))
+	for n, q := range p.props {
+		if sent(q) {
+			known = append(known, n)
+		}
+	}
+	return known, true
+}
+
 // mergedLocked is the tenant's properties and the common ones.
 func (s *Set) mergedLocked(p *profile) []event.Property {
 	list := make([]event.Property, 0, len(p.props)+len(s.common.list))

@@ -202,6 +202,33 @@ func props(names ...string) (out []event.Prop) {
 	return out
 }
 
+// TestUnseen: what a tenant has not sent is unseen for sure only once it has sent something; what another site sent is, where only one site is asked for.
+func TestUnseen(t *testing.T) {
+	s, db := open(t, vfs.NewMem())
+	defer func() { db.Close() }()
+	if err := s.SetCommon([]event.Property{{Name: "common", Kind: event.PropInt}}); err != nil {
+		t.Fatal(err)
+	}
+	var o Observer
+	commit(t, s, db, &o, []event.Row{{Tenant: "a", Site: "one", Props: props("plan")}, {Tenant: "a", Site: "two", Props: props("theirs")}, {Tenant: "b", Site: "b"}})
+	for _, c := range []struct {
+		tenant, site, name string
+		here, unseen       bool
+		known              string
+	}{
+		{"a", "one", "plan", false, false, "[]"}, {"a", "one", "plan", true, false, "[]"},
+		{"a", "one", "theirs", false, false, "[]"}, {"a", "one", "theirs", true, true, "[plan]"},
+		{"a", "one", "none", false, true, "[plan theirs]"}, {"a", "two", "none", true, true, "[theirs]"}, {"a", "three", "plan", true, true, "[]"},
+		{"a", "one", "common", true, false, "[]"}, {"b", "b", "plan", false, true, "[]"}, {"nobody", "x", "plan", false, false, "[]"},
+	} {
+		known, unseen := s.Unseen(c.tenant, c.site, c.name, c.here)
+		slices.Sort(known)
+		if unseen != c.unseen || fmt.Sprint(known) != c.known {
+			t.Errorf("%+v: %v %v", c, unseen, known)
+		}
+	}
+}
+
 // TestNameLimit checks that names beyond the limit are counted and shown, are remembered as such, and cost no memory.
 func TestNameLimit(t *testing.T) {
 	fs := vfs.NewMem()
@@ -225,6 +252,9 @@ func TestNameLimit(t *testing.T) {
 		k := s.Schema("a")
 		if k.Names != MaxNames+1 || k.LeftOut != 101 || len(k.Examples) != maxExamples || k.Examples[0] != name(MaxNames) {
 			t.Errorf("%d names, %d values left out, such as %v", k.Names, k.LeftOut, k.Examples)
+		}
+		if _, unseen := s.Unseen("a", "", "other", false); unseen {
+			t.Error("of names beyond the limit nobody knows which they were, and one is said to be none of them")
 		}
 		if k.Names > 0 && s.Texts("a", k.Properties[0].Name) {
 			t.Error("of names beyond the limit nobody knows what they were, and one is said to be of texts only")

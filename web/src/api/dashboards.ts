@@ -64,15 +64,16 @@ export function usePanel(panel: Panel) {
     ...(panel.kind === 'sql' && { staleTime: Infinity, refetchOnWindowFocus: false }), // each run is charged
     queryFn: async ({ signal }) => {
       const params = { path: { site_id: site } };
+      const headers = { Prefer: 'handling=lenient' }; // a property whose first event has not come yet breaks no panel
       switch (panel.kind) {
         case 'sql':
           return runStatement(String(question.sql ?? ''), signal);
         case 'funnel':
-          return answer(client.POST('/api/v1/analytics/{site_id}/funnel', { params, body: question, signal }));
+          return answer(client.POST('/api/v1/analytics/{site_id}/funnel', { params, headers, body: question, signal }));
         case 'retention':
-          return answer(client.POST('/api/v1/analytics/{site_id}/retention', { params, body: question, signal }));
+          return answer(client.POST('/api/v1/analytics/{site_id}/retention', { params, headers, body: question, signal }));
         default:
-          return answer(client.POST('/api/v1/analytics/{site_id}/report', { params, body: question, signal }));
+          return answer(client.POST('/api/v1/analytics/{site_id}/report', { params, headers, body: question, signal }));
       }
     },
   });
