@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -41,6 +42,7 @@ func registerSessions(api huma.API, r *Reporter) {
 		OperationID: "visitor", Method: http.MethodGet, Path: basePath + "/visitors/{visitor}", Tags: []string{tag}, Summary: "What is known of a visitor of a site",
 		Description: "sessions are the last 100; traits are the properties of the last identify event.", Responses: answerOf[Visitor](api, "Visitor"), Errors: []int{403, 404, 422},
 	}, r.getVisitor)
+	registerVisitors(api, r)
 }
 
 const sessionsDoc = `Sessions that began in the range, the latest first: live ones too, as they are by now. They are exact up to as_of: events that come late or out of order join, extend and bridge sessions.
@@ -364,18 +366,21 @@ type visitorInput struct {
 	Visitor string `path:"visitor" doc:"A client id, or the user id of events without one."`
 }
 
-const visitorSessions = 100
+const (
+	visitorSessions = 100
+	maxVisitor      = 512 << 10 // bytes: no event is larger
+)
 
 func (r *Reporter) getVisitor(ctx context.Context, in *visitorInput) (*served, error) {
-	if in.Visitor == "" || len(in.Visitor) > 1024 || strings.ContainsRune(in.Visitor, 0) {
-		return nil, invalid("visitor", "visitor must be a text of 1 to 1024 bytes")
+	if in.Visitor == "" || len(in.Visitor) > maxVisitor || !utf8.ValidString(in.Visitor) || strings.ContainsRune(in.Visitor, 0) {
+		return nil, invalid("visitor", "visitor must be a text of 1 to %d bytes", maxVisitor).WithLimit("report.visitor", maxVisitor)
 	}
 	who, src, l, p := r.listing(ctx, in.SiteID, ask{From: "1971-01-02", To: r.now().Truncate(time.Hour).Add(26 * time.Hour).UTC().Format(time.RFC3339), Limit: visitorSessions})
 	if p != nil {
 		return nil, fail(p)
 	}
 	l.visitor = in.Visitor
-	none := problem.New(http.StatusNotFound, "unknown_visitor", "site %s has no events of a visitor %q", src.SiteID, in.Visitor).WithField("visitor")
+	none := problem.New(http.StatusNotFound, "unknown_visitor", "site %s has no events of a visitor %q", src.SiteID, clip(in.Visitor)).WithField("visitor")
 	return r.serveSessions(ctx, who, src, l, "visitor", []string{in.Visitor}, func(ctx context.Context, t *tally) ([]byte, error) {
 		facts, err := r.factsOf(ctx, t, l)
 		if err != nil {

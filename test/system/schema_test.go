@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"weir/internal/client"
+	"weir/internal/problem"
 	"weir/test/system/harness"
 )
 
@@ -72,6 +74,11 @@ func TestNewProperty(t *testing.T) {
 	}
 	if got := groups(); got != "[map[events:2 props.field0:0.5] map[events:1 props.field0:text]]" {
 		t.Errorf("a property of texts and numbers: %s", got)
+	}
+	var refused *problem.Problem
+	err = srv.Client(two.Analyst).Do(t.Context(), http.MethodGet, "/api/v1/analytics/"+two.SiteID+"/report?group_by=props.feild0", nil, nil)
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnprocessableEntity || refused.Field != "group_by" || !strings.Contains(refused.Detail, "did you mean field0?") {
+		t.Errorf("a property that no event has had: %v", err)
 	}
 	admin := srv.Admin()
 	if err := admin.Do(t.Context(), http.MethodPut, "/api/v1/properties", map[string]any{"properties": []map[string]string{{"name": "revenue", "kind": "float"}}}, nil); err != nil {

@@ -701,6 +701,8 @@ export interface paths {
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
          *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
+         *     A property that no event of the tenant has had yet is refused (422) with the name that was probably meant. With the header "Prefer: handling=lenient", and where a saved goal, segment or cohort names it,
+         *     nothing matches it and the answer's "unknown" tells its name. While it is not certain (more than 2000 names, profiles being rebuilt) it is neither refused nor told.
          */
         get: operations["report"];
         put?: never;
@@ -717,6 +719,8 @@ export interface paths {
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
          *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
+         *     A property that no event of the tenant has had yet is refused (422) with the name that was probably meant. With the header "Prefer: handling=lenient", and where a saved goal, segment or cohort names it,
+         *     nothing matches it and the answer's "unknown" tells its name. While it is not certain (more than 2000 names, profiles being rebuilt) it is neither refused nor told.
          *
          *     The names are those of the GET form; a list may be a JSON array or one string.
          */
@@ -877,6 +881,30 @@ export interface paths {
         get: operations["values"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/{site_id}/visitors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is known of a visitor, whatever the id
+         * @description As /visitors/{visitor}, for ids that no path can have: . and .., and long ones.
+         */
+        get: operations["visitor-named"];
+        put?: never;
+        /**
+         * What is known of a visitor, asked in JSON
+         * @description As /visitors/{visitor}, for ids that no path can have: . and .., and long ones.
+         */
+        post: operations["visitor-post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4837,6 +4865,8 @@ export interface components {
             totals?: {
                 [key: string]: unknown;
             };
+            /** @description Properties of the question that no event has had yet: see Prefer in the description. */
+            unknown?: string[] | null;
         };
         ReportBodyBody: {
             bots?: string;
@@ -5559,6 +5589,10 @@ export interface components {
             traits: {
                 [key: string]: unknown;
             };
+            visitor: string;
+        };
+        VisitorBodyBody: {
+            /** @description A client id, or the user id of events without one. */
             visitor: string;
         };
     };
@@ -8817,6 +8851,141 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "visitor-named": {
+        parameters: {
+            query?: {
+                /** @description A client id, or the user id of events without one. */
+                visitor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Visitor"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "visitor-post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VisitorBodyBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Visitor"];
                 };
             };
             /** @description Forbidden */

@@ -42,7 +42,7 @@ export function useVisitor(visitor: string) {
   const { id: site_id } = useSite();
   return useQuery({
     queryKey: ['visitor', site_id, visitor],
-    queryFn: ({ signal }) => answer(client.GET('/api/v1/analytics/{site_id}/visitors/{visitor}', { params: { path: { site_id, visitor } }, signal })),
+    queryFn: ({ signal }) => answer(client.POST('/api/v1/analytics/{site_id}/visitors', { params: { path: { site_id } }, body: { visitor }, signal })) // any id, also those that no path can have,
   });
 }
 
@@ -52,7 +52,7 @@ export function usePerson(id: string | undefined) {
   return useQuery({
     queryKey: ['person', site_id, id],
     enabled: id !== undefined,
-    queryFn: ({ signal }) => answer(client.GET('/api/v1/analytics/{site_id}/people/{id}', { params: { path: { site_id, id: id ?? '' } }, signal })),
+    queryFn: ({ signal }) => answer(client.GET('/api/v1/analytics/{site_id}/people', { params: { path: { site_id }, query: { id: id ?? '' } }, signal })),
   });
 }
 

@@ -9,6 +9,7 @@ import { toggle } from '../../state/filters';
 import { useView } from '../../state/url';
 import { canFilter, groups, label, others, textOf } from './columns';
 import css from './Events.module.css';
+import { visitorPart } from '../sessions/visitor';
 
 /** All that an event has. A click on a value filters by it. */
 export function Details({ event: e, zone }: { event: Event; zone: string }) {
@@ -42,7 +43,7 @@ export function Details({ event: e, zone }: { event: Event; zone: string }) {
       </div>
       <div className={css.actions}>
         {visits && visitor && (
-          <Link href={`/sites/${encodeURIComponent(id)}/sessions/visitors/${encodeURIComponent(visitor)}`} className={css.link}>
+          <Link href={`/sites/${encodeURIComponent(id)}/sessions/visitors/${visitorPart(visitor)}`} className={css.link}>
             All that this visitor did
           </Link>
         )}

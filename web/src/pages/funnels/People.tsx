@@ -12,6 +12,7 @@ import { Tabs } from '../../parts/Card';
 import { useFocusBack } from '../../parts/focus';
 import { carried } from '../../state/url';
 import css from './People.module.css';
+import { visitorPart } from '../sessions/visitor';
 
 /** Who came to a step, or left before it; each leads to what the person did. */
 export function People({ question, step, dropped, names, onChange, onClose }: { question: FunnelQuestion; step: number; dropped: boolean; names: string[]; onChange: (step: number, dropped: boolean) => void; onClose: () => void }) {
@@ -49,7 +50,7 @@ function PeopleList({ question, step, dropped }: { question: FunnelQuestion; ste
           <ul className={css.list}>
             {l.map((p) => (
               <li key={p.person}>
-                <Link className={css.person} href={`/sites/${encodeURIComponent(id)}/sessions/visitors/${encodeURIComponent(p.client_ids?.[0] ?? p.person)}${query}`}>
+                <Link className={css.person} href={`/sites/${encodeURIComponent(id)}/sessions/visitors/${visitorPart(p.client_ids?.[0] ?? p.person)}${query}`}>
                   <span className={css.who}>
                     <span className="mono cut">{p.person}</span>
                     <small title={moment(p.reached_at, zone)}>

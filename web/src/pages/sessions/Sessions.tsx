@@ -2,6 +2,7 @@ import { useRoute } from 'wouter';
 import { SessionPage } from './SessionPage';
 import { SessionsList } from './SessionsList';
 import { VisitorPage } from './VisitorPage';
+import { visitorOf } from './visitor';
 
 /** The last part of the address. Wouter decodes an address once, but not what is reserved in it, so it is read from where it stands. */
 function lastPart(): string {
@@ -17,7 +18,7 @@ function lastPart(): string {
 export default function Sessions() {
   const [ofVisitor] = useRoute('/sites/:site/sessions/visitors/:visitor');
   const [ofSession] = useRoute('/sites/:site/sessions/:id');
-  if (ofVisitor) return <VisitorPage key={lastPart()} visitor={lastPart()} />;
+  if (ofVisitor) return <VisitorPage key={lastPart()} visitor={visitorOf(lastPart())} />;
   if (ofSession) return <SessionPage key={lastPart()} id={lastPart()} />;
   return <SessionsList />;
 }

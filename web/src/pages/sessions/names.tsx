@@ -4,6 +4,7 @@ import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { carried } from '../../state/url';
 import css from './Sessions.module.css';
+import { visitorPart } from './visitor';
 
 /** Where a session came from: its campaign, its referrer, or how such are called. Columns that are masked are null. */
 export function sourceOf(s: Session): string {
@@ -24,7 +25,7 @@ export function useAddress() {
   return {
     list: base + query,
     session: (s: string) => `${base}/${encodeURIComponent(s)}${query}`,
-    visitor: (v: string) => `${base}/visitors/${encodeURIComponent(v)}${query}`,
+    visitor: (v: string) => `${base}/visitors/${visitorPart(v)}${query}`,
   };
 }
 
