@@ -593,6 +593,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/{site_id}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A person, whatever the id
+         * @description As /people/{id}, for ids that no path can have, such as . and ..
+         */
+        get: operations["person-by-id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/{site_id}/people/merges/{merge}": {
         parameters: {
             query?: never;
@@ -896,13 +916,13 @@ export interface paths {
         };
         /**
          * What is known of a visitor, whatever the id
-         * @description As /visitors/{visitor}, for ids that no path can have: . and .., and long ones.
+         * @description As /visitors/{visitor}, for ids that no path can have, such as . and ..
          */
-        get: operations["visitor-named"];
+        get: operations["visitor-by-id"];
         put?: never;
         /**
          * What is known of a visitor, asked in JSON
-         * @description As /visitors/{visitor}, for ids that no path can have: . and .., and long ones.
+         * @description As /visitors/{visitor}, for any id, however long.
          */
         post: operations["visitor-post"];
         delete?: never;
@@ -7910,6 +7930,64 @@ export interface operations {
             };
         };
     };
+    "person-by-id": {
+        parameters: {
+            query?: {
+                /** @description Any id of the person. */
+                id?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The source's site_id or an alias of it. */
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    "Content-Type"?: string;
+                    "X-Weir-Cache"?: string;
+                    "X-Weir-Cost"?: string;
+                    "X-Weir-Snapshot"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "merge-undo": {
         parameters: {
             query?: never;
@@ -8891,7 +8969,7 @@ export interface operations {
             };
         };
     };
-    "visitor-named": {
+    "visitor-by-id": {
         parameters: {
             query?: {
                 /** @description A client id, or the user id of events without one. */
