@@ -86,6 +86,13 @@ describe('data health', { timeout: 180000 }, () => {
     assert.equal(Number(rows.n), h.totals.stored, 'rows in SQL');
   });
 
+  test('the days of the schema are written alike', async (t) => {
+    const page = await on(t, sick, sick.viewer);
+    const days = await page.getByRole('region', { name: 'Properties of events' }).locator('tbody td.num').allTextContents();
+    assert.ok(days.length > 0);
+    for (const d of days) assert.match(d, /^\d{1,2} [A-Z][a-z]{2,3} \d{4}$/);
+  });
+
   test('reasons open, with what to do and an outline; the address keeps them', async (t) => {
     const page = await on(t, sick, sick.viewer);
     await page.getByText('It adds up, in every hour').waitFor();

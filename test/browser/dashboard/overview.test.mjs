@@ -49,6 +49,9 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await page.getByRole('tab', { name: 'Key' }).waitFor();
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    assert.equal(await page.getByRole('tab', { name: 'Key' }).getAttribute('aria-selected'), 'true', 'what worked last is offered first');
+    await page.getByText('It is kept in this tab only').waitFor();
+    assert.ok(!(await page.evaluate(() => JSON.stringify(localStorage))).includes(site.viewer), 'the key itself is nowhere');
   });
 
   test('numbers are those of SQL, without bots', async (t) => {
@@ -111,6 +114,7 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     await sound(page, 'two filters');
     await page.reload();
     await settled(page);
+    await page.getByText('need not fit each other').waitFor(); // a browser is of visits, too, a page is of events
     assert.equal(await page.locator('[aria-label^="Remove the filter"]').count(), 2);
     await page.getByRole('button', { name: 'Clear' }).click();
     await shows(page, 'Page views', all);

@@ -35,6 +35,8 @@ describe('tenants', { timeout: 300000 }, () => {
     assert.match(await rows(page).first().textContent(), new RegExp(`${busy.id}|Busy`));
     assert.match(await rows(page).first().textContent(), /12\.3K|12,340/);
     assert.equal(await rows(page).count(), 50);
+    await page.getByRole('button', { name: 'A second, mean' }).waitFor();
+    assert.match(await rows(page).first().locator('td').nth(1).getAttribute('title'), / on average, in this hour so far and the one before$/);
     await sound(page, 'tenants');
     await shoot(page, 'tenants-light');
     await page.getByRole('button', { name: /^Show more/ }).click();

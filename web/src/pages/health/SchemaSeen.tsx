@@ -1,5 +1,5 @@
 import type { Seen } from '../../api/health';
-import { ago, dayShort, moment } from '../../format/time';
+import { dayFull, moment } from '../../format/time';
 import { Long } from '../../parts/Long';
 import css from './DataHealth.module.css';
 
@@ -37,9 +37,9 @@ export function SchemaSeen({ list, zone }: { list: Seen[]; zone: string }) {
                 {q.diverges && <span className={css.mark}>Diverges</span>}
               </td>
               <td className="num" title={q.first_seen && moment(q.first_seen, zone)}>
-                {q.first_seen ? ago(q.first_seen, zone) : '–'}
+                {q.first_seen ? dayFull(q.first_seen, zone) : '–'}
               </td>
-              <td className="num">{q.last_seen ? dayShort(q.last_seen.slice(0, 10), zone) : '–'}</td>
+              <td className="num">{q.last_seen ? dayFull(q.last_seen.slice(0, 10), zone) : '–'}</td>
             </tr>
           ))}
         </tbody>

@@ -17,6 +17,7 @@ import { allIntervals, intervals, type Interval } from '../../state/range';
 import { useFault } from '../../state/faults';
 import { useParam, useView } from '../../state/url';
 import { currenciesOf, earned, othersOf, tooLarge } from './goals';
+import { combined } from './combined';
 import css from './Headline.module.css';
 
 const tiles = ['visitors', 'sessions', 'pageviews', 'views_per_session', 'bounce_rate', 'session_duration'].map(metric);
@@ -61,6 +62,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
   useFault(!chosen.startsWith(goalLine) && chosen !== 'revenue' && line.metric.id !== chosen && { name: 'metric', text: chosen, instead: line.title });
   const before = view.compare && !totalsBefore.isPlaceholderData ? totalsBefore.data?.data?.[0] : undefined;
   const missed: unknown = view.compare ? ((totalsBefore.data === undefined || totalsBefore.isPlaceholderData) && totalsBefore.error) || (!results.before && results.failed) : undefined;
+  const note = combined(view.filters);
   const waits = chosen.startsWith(goalLine) && goals === undefined; // not known yet of what the series is
   const gone = chosen.startsWith(goalLine) && goals !== undefined && !goal;
   return (
@@ -77,6 +79,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
           </div>
         )}
       </Answer>
+      {note && <p className={css.note}>{note}</p>}
       {missed ? <Missing error={missed} /> : null}
       {gone ? (
         <Notice title="This goal is gone">Choose one of the numbers above.</Notice>

@@ -8,10 +8,13 @@ import { Tabs } from '../../parts/Card';
 import { Mark } from '../../shell/Frame';
 import css from './SignIn.module.css';
 
+type Way = 'password' | 'key';
+const lastWay = 'weir.sign-in.way'; // the one that worked last in this browser; never what was typed there
+
 /** The ways in: a provider, a password, a key. What was asked for is shown afterwards: the address stays. */
 export default function SignIn() {
   const options = useSignInOptions();
-  const [way, choose] = useState<'password' | 'key'>('password');
+  const [way, choose] = useState<Way>(() => (localStorage.getItem(lastWay) === 'key' ? 'key' : 'password'));
   const here = location.pathname + location.search;
   return (
     <main className={css.page}>
@@ -76,6 +79,7 @@ function Password({ off }: { off: boolean }) {
       onSubmit={attempt(async () => {
         await password(tenant.trim(), email.trim(), secret);
         localStorage.setItem('weir.sign-in.tenant', tenant.trim());
+        localStorage.setItem(lastWay, 'password');
       })}
     >
       <Stack gap="sm">
@@ -96,9 +100,14 @@ function Key() {
   const { busy, attempt, note } = useAttempt();
   const [value, setValue] = useState('');
   return (
-    <form onSubmit={attempt(() => key(value.trim()))}>
+    <form
+      onSubmit={attempt(async () => {
+        await key(value.trim());
+        localStorage.setItem(lastWay, 'key');
+      })}
+    >
       <Stack gap="sm">
-        <PasswordInput label="Key" description="Of a viewer, analyst or admin, or the operator's token. It stays in this tab." autoComplete="off" required value={value} onChange={(e) => setValue(e.currentTarget.value)} />
+        <PasswordInput label="Key" description="Of a viewer, analyst or admin, or the operator's token. It is kept in this tab only: another tab, or this one once it was closed, asks for it again." autoComplete="off" required value={value} onChange={(e) => setValue(e.currentTarget.value)} />
         {note}
         <Button type="submit" size="sm" loading={busy}>
           Open

@@ -12,17 +12,17 @@ import { Tenant } from './Tenant';
 import css from './Tenants.module.css';
 
 type Write = { text: (amount: number) => string; exact: (amount: number) => string };
-type Column = { sort: Sort; name: string; text: (t: TenantRow, money: Write) => string; exact: (t: TenantRow, money: Write) => string };
+type Column = { sort: Sort; name: string; what?: string; text: (t: TenantRow, money: Write) => string; exact: (t: TenantRow, money: Write) => string };
 
 const columns: Column[] = [
   { sort: 'events', name: 'Events today', text: (t) => compact(t.events_today), exact: (t) => exact(t.events_today) },
-  { sort: 'rate', name: 'A second', text: (t) => compact(Number(t.events_per_second.toPrecision(2))), exact: (t) => `${counted(t.events_per_second, 'event')} a second` },
+  { sort: 'rate', name: 'A second, mean', what: 'Events a second on average, in this hour so far and the one before', text: (t) => compact(Number(t.events_per_second.toPrecision(2))), exact: (t) => `${counted(t.events_per_second, 'event')} a second on average, in this hour so far and the one before` },
   { sort: 'rejected', name: 'Rejected', text: (t) => compact(t.rejected_today), exact: (t) => exact(t.rejected_today) },
   { sort: 'stored', name: 'Stored', text: (t) => bytes(t.stored_bytes), exact: (t) => counted(t.stored_bytes, 'byte') },
   { sort: 'amount', name: 'Cost today', text: (t, money) => money.text(t.amount_today), exact: (t, money) => money.exact(t.amount_today) },
 ];
 
-const sorts: Record<Sort, string> = { id: 'by id', name: 'by name', created: 'by age', events: 'by events of today', rejected: 'by rejected events', rate: 'by events a second', stored: 'by what is stored', amount: 'by cost' };
+const sorts: Record<Sort, string> = { id: 'by id', name: 'by name', created: 'by age', events: 'by events of today', rejected: 'by rejected events', rate: 'by events a second on average', stored: 'by what is stored', amount: 'by cost' };
 const orders = { '': 'the usual order', asc: 'ascending', desc: 'descending' };
 
 export const standings: Record<TenantRow['standing'], string> = { well: 'Well', limited: 'At a limit', throttled: 'Throttled', blocked: 'Blocked', suspended: 'Suspended' };
@@ -89,7 +89,7 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
                     <tr>
                       <Head name="Tenant" sort="name" now={sort} down={down} onSort={by} />
                       {columns.map((c) => (
-                        <Head key={c.sort} name={c.name} sort={c.sort} now={sort} down={down} onSort={by} num />
+                        <Head key={c.sort} name={c.name} what={c.what} sort={c.sort} now={sort} down={down} onSort={by} num />
                       ))}
                       <th scope="col">Standing</th>
                     </tr>
@@ -131,11 +131,11 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
   );
 }
 
-function Head({ name, sort, now, down, onSort, num }: { name: string; sort: Sort; now: string; down: boolean; onSort: (s: Sort) => void; num?: boolean }) {
+function Head({ name, what, sort, now, down, onSort, num }: { name: string; what?: string; sort: Sort; now: string; down: boolean; onSort: (s: Sort) => void; num?: boolean }) {
   const mine = sort === now;
   return (
     <th scope="col" className={num ? 'num' : undefined} aria-sort={mine ? (down ? 'descending' : 'ascending') : undefined}>
-      <button type="button" className={css.head} onClick={() => onSort(sort)}>
+      <button type="button" className={css.head} title={what} onClick={() => onSort(sort)}>
         {name}
         {mine && (down ? <IconArrowDown size={13} aria-hidden /> : <IconArrowUp size={13} aria-hidden />)}
       </button>
