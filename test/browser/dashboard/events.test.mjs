@@ -25,8 +25,9 @@ async function on(t, query = '', options) {
   return page;
 }
 
-async function send(...events) {
-  const body = JSON.stringify(events.map((e) => ({ client_id: 'explorer', url: 'http://www.semicomplete.com/explorer', ...e })));
+const send = (...events) => post(JSON.stringify(events.map((e) => ({ client_id: 'explorer', url: 'http://www.semicomplete.com/explorer', ...e }))));
+
+async function post(body) {
   const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'; // Node's own is that of a bot
   const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}`, 'User-Agent': agent }, body });
   assert.ok(res.ok, await res.text());
@@ -106,6 +107,25 @@ describe('events', { concurrency: 3, timeout: 300000 }, () => {
     assert.deepEqual(numbers, Array.from({ length: 120 }, (_, i) => 119 - i));
     await page.getByRole('button', { name: '1 newer event' }).click();
     await until(async () => (await rows(page).first().textContent()).includes('purchase'), 'the newer event');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('numbers keep their digits, and colons of names are no end of a filter', async (t) => {
+    const event = (id, props) => `{"event_id":"${id}","client_id":"explorer","type":"exact","url":"http://www.semicomplete.com/exact","props":${props}}`;
+    await post(`[${event('e1', '{"order:id":"a|b:c","n":9007199254740993}')},${event('e2', '{"order:id":"d","n":9007199254740992}')}]`);
+    await until(async () => (await site.count('count()', "type = 'exact'")) === 2, 'both events');
+    const page = await on(t, '?range=today&f=type:exact');
+    for (const [name, value] of [['order:id', 'a|b:c'], ['n', '9007199254740993']]) {
+      await totals(page, 2);
+      await until(async () => (await rows(page).count()) === 2, 'both events in the list');
+      if (name === 'order:id') await rows(page).filter({ hasText: '9007199254740993' }).click(); // it stays open
+      await page.getByRole('button', { name: value, exact: true }).click();
+      await totals(page, 1);
+      assert.ok((await rows(page).first().textContent()).includes('9007199254740993'));
+      await page.reload(); // the address says the same
+      await totals(page, 1);
+      await page.getByRole('button', { name: new RegExp(`^Remove the filter ${name}`) }).click();
+    }
     assert.deepEqual(page.faults, []);
   });
 
