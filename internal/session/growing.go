@@ -43,7 +43,7 @@ func GrowingSQL(d Stitched, main, late uint64, scope ...string) string {
 	}
 	rows := "(" + strings.Join(behind, " UNION ALL ") + ")"
 	runs := Table + " AS _s WHERE " + on("_s") + g.stitched() + " AND _s.end_time >= fromUnixTimestamp64Milli(first, 'UTC')"
-	return "WITH (SELECT min(at) FROM " + rows + ") AS first\nSELECT '' AS visitor, count() AS since, min(at) AS begin FROM " + rows +
+	return "WITH (SELECT (count(), min(at)) FROM " + rows + ") AS new, tupleElement(new, 2) AS first\nSELECT '' AS visitor, tupleElement(new, 1) AS since, first AS begin" +
 		"\nUNION ALL\nSELECT visitor, toUInt64(since) AS since, least(since, min(start)) AS begin\nFROM (SELECT visitor, min(at) AS since FROM " + rows + " WHERE visitor IN (SELECT _s.visitor FROM " + runs + ") GROUP BY visitor) AS _n" +
 		"\nINNER JOIN (SELECT _s.visitor AS visitor, " + millis + "(_s.start_time) AS start, " + millis + "(_s.end_time) AS end FROM " + runs + ") AS _r USING (visitor)" +
 		"\nWHERE end >= since GROUP BY visitor, since LIMIT " + strconv.Itoa(MaxAnew+1)
