@@ -113,7 +113,11 @@ func TestSentAtStays(t *testing.T) {
 		r.do("POST", "/collect", fmt.Sprintf(`{"site_id":"site-1","events":[{"type":"none","ts":%d}]}`, at))
 		r.do("POST", "/ingest", fmt.Sprintf(`{"type":"none","ts":%d,"sent_at":%d}`, at, at), acmeKey)
 	}
-	for _, row := range r.log.all() {
+	rows := r.log.all()
+	if len(rows) != 9 {
+		t.Fatalf("%d rows, want 9", len(rows))
+	}
+	for _, row := range rows {
 		want := now
 		if row["type"] == "none" {
 			want = now.Add(-3 * time.Hour)

@@ -22,17 +22,20 @@ func TestGrowing(t *testing.T) {
 		anew    int
 		looked  bool
 		growing bool
+		id      string
 	}{
-		{"none is to be made anew", []session.Stitched{stale}, 0, true, true},
-		{"as many as can be", []session.Stitched{past, stale}, session.MaxAnew, true, true},
-		{"too many", []session.Stitched{past, stale}, session.MaxAnew + 1, true, false},
-		{"nothing came", []session.Stitched{fresh}, 0, false, false},
-		{"totals are read", []session.Stitched{past, fresh}, 0, false, false},
+		{"none is to be made anew", []session.Stitched{stale}, 0, true, true, ""},
+		{"as many as can be", []session.Stitched{past, stale}, session.MaxAnew, true, true, ""},
+		{"too long", []session.Stitched{stale}, 3, true, false, strings.Repeat("ü", 10_000)},
+		{"long", []session.Stitched{stale}, 3, true, true, strings.Repeat("ü", 5_000)},
+		{"too many", []session.Stitched{past, stale}, session.MaxAnew + 1, true, false, ""},
+		{"nothing came", []session.Stitched{fresh}, 0, false, false, ""},
+		{"totals are read", []session.Stitched{past, fresh}, 0, false, false, ""},
 	} {
 		var rows []string
 		rows = append(rows, fmt.Sprintf(`["", "9", "%d"]`, noon.UnixMilli()))
 		for i := range c.anew {
-			rows = append(rows, fmt.Sprintf(`["it's %d", "%d", "%d"]`, i, noon.UnixMilli(), noon.UnixMilli()-5))
+			rows = append(rows, fmt.Sprintf(`["it's %d%s", "%d", "%d"]`, i, c.id, noon.UnixMilli(), noon.UnixMilli()-5))
 		}
 		e := &fakeEngine{answers: []fakeAnswer{{rows: "[" + strings.Join(rows, ",") + "]"}, {rows: `[["4", "0", "4"]]`}}}
 		if !c.looked {

@@ -97,6 +97,14 @@ func (r *Reporter) undone(t tenant.ID, site string) []string {
 	return r.deps.Merges.UndoneMerges(t, site)
 }
 
+// keyFor makes the key of an answer depend on whether the caller may see one site only, whose properties are not those of the tenant.
+func keyFor(who tenant.Principal, key [32]byte) [32]byte {
+	if who.Site == "" {
+		return key
+	}
+	return keyOf("one site", string(key[:]))
+}
+
 // keyWithMerges makes the key of an answer depend on which merges are undone.
 func (r *Reporter) keyWithMerges(key [32]byte, src catalog.Source) [32]byte {
 	undone := r.undone(src.Tenant, src.SiteID)

@@ -105,7 +105,7 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 	begin := time.Now()
 	defer usage.Label(ctx, usage.Report, p.src.Tenant)()
 	defer func() { r.metrics.seconds.WithLabelValues(p.endpoint).Observe(time.Since(begin).Seconds()) }()
-	question := p.key
+	question := keyFor(p.who, p.key)
 	p.key = r.keyWithMerges(question, p.src)
 	if prob := r.settle(ctx, p.src.Tenant); prob != nil {
 		return nil, prob

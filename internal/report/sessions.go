@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -94,8 +95,18 @@ func (r *Reporter) growing(ctx context.Context, t *tally, q Question, day sessio
 	if err != nil || len(g.Anew) > session.MaxAnew {
 		return nil, err
 	}
+	size := 0
+	for _, v := range g.Params(clickhouse.ArrayParam) {
+		size += len(url.QueryEscape(v))
+	}
+	if size > maxAnewBytes {
+		return nil, nil
+	}
 	return &g, nil
 }
+
+// maxAnewBytes bounds the parameters about visitors who are made anew, as they are sent: an engine takes no value of more than 128 KiB (http_max_field_value_size).
+const maxAnewBytes = 96 << 10
 
 // aspect is what a part of a question counts: events, or sessions, of which entries and exits see pages in their own way.
 type aspect int

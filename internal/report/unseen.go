@@ -112,6 +112,12 @@ func (r *Reporter) lookFor(ctx context.Context, src catalog.Source, field string
 				continue
 			}
 		}
+		if err == nil { // a masked name is no suggestion
+			hidden := r.maskedNames(who)
+			known = slices.DeleteFunc(slices.Clone(known), func(name string) bool {
+				return slices.ContainsFunc(hidden, func(mask string) bool { return covers(mask, Dim{Prop: name}) })
+			})
+		}
 		return invalid(field, "no event has had the property %q yet%s", clip(d.Prop), meant(d.Prop, known))
 	}
 	return nil

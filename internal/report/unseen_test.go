@@ -101,3 +101,28 @@ func TestUnseenOfStrongSources(t *testing.T) {
 		t.Errorf("asked %d times: %d %s", asked, status, body)
 	}
 }
+
+// TestUnseenSuggestsNothingMasked: the name of a property that is masked for the role is no suggestion; an answer for a key of one site is not kept for others, who are told other names.
+func TestUnseenSuggestsNothingMasked(t *testing.T) {
+	r := newReporter(t, &fakeEngine{answers: []fakeAnswer{{rows: "[]"}}}, clock{asOf: noon, positions: map[string]map[uint16]uint64{}}, Config{})
+	r.deps.Unseen = func(tenant.ID, string, string, bool) ([]string, bool) {
+		return []string{"salary", "health.diagnosis"}, true
+	}
+	for _, masked := range []bool{false, true} {
+		if masked {
+			r.deps.Masks = func(tenant.ID) []catalog.Mask {
+				return []catalog.Mask{{Column: "props.salary", Action: catalog.MaskHide, Roles: []tenant.Role{tenant.RoleViewer}}, {Column: "props.health", Action: catalog.MaskHide, Roles: []tenant.Role{tenant.RoleViewer}}}
+			}
+		}
+		for query, name := range map[string]string{"group_by=props.salaryy": "salary?", "filter=props.health:x": "health.diagnosis"} {
+			status, _, body := call(t, serve(r, acmeViewer), "GET", "/api/v1/analytics/site/report?"+query, "")
+			if status != 422 || strings.Contains(body, name) == masked {
+				t.Errorf("masked %v, %s: %d %s", masked, query, status, body)
+			}
+		}
+	}
+	key := keyOf("a question")
+	if all, one := keyFor(tenant.Principal{}, key), keyFor(tenant.Principal{Site: "site"}, key); all != key || one == key {
+		t.Error("the keys of answers are the same")
+	}
+}

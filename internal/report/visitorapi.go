@@ -19,7 +19,7 @@ func registerVisitors(api huma.API, r *Reporter) {
 		return r.getVisitor(ctx, &visitorInput{in.SiteID, in.Visitor})
 	})
 	op.OperationID, op.Method, op.Summary = "visitor-post", http.MethodPost, "What is known of a visitor, asked in JSON"
-	op.Description = "As /visitors/{visitor}, for any id, however long."
+	op.Description = "As /visitors/{visitor}, for ids that do not fit into an address."
 	huma.Register(api, op, func(ctx context.Context, in *visitorBody) (*served, error) {
 		return r.getVisitor(ctx, &visitorInput{in.SiteID, in.Body.Visitor})
 	})

@@ -111,7 +111,7 @@ func claimNames(ctx context.Context, tx *sql.Tx, s catalog.Source) error {
 	return nil
 }
 
-// refuseKeys refuses names of s that are keys or look like them. Those that it had before stay: no door takes them for a name.
+// refuseKeys refuses names of s that are keys or look like them. Those that it had before stay: what is a key, or has the form of one, no door takes for a name.
 func refuseKeys(ctx context.Context, tx *sql.Tx, s, old catalog.Source) error {
 	refuse := func(field, name string) error {
 		is := catalog.LooksLikeKey(name)

@@ -175,7 +175,7 @@ export const create = (o: Options): Weir => {
     if (out || denied || !type || typeof type !== 'string') return undefined;
     const id = newID();
     const body = JSON.stringify({ event_id: id, type, ts: Date.now(), url: address(), ...fields, props });
-    if (bytes(body) > eventBytes) {
+    if (bytes(body + JSON.stringify([user, ids])) > eventBytes) {
       if (!warned) console.warn(`weir: an event "${type}" of over 48 KB was not taken`);
       warned = true;
       return undefined;

@@ -922,7 +922,7 @@ export interface paths {
         put?: never;
         /**
          * What is known of a visitor, asked in JSON
-         * @description As /visitors/{visitor}, for any id, however long.
+         * @description As /visitors/{visitor}, for ids that do not fit into an address.
          */
         post: operations["visitor-post"];
         delete?: never;
