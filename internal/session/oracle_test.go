@@ -309,10 +309,10 @@ func TestOracle(t *testing.T) {
 			t.Fatalf("with days stitched again %+v (-want +got):\n%s", days, d)
 		}
 	}
-	for rounds := 0; rounds == 0 || rounds < 20 && len(grown) < 2; rounds++ {
+	for rounds := 0; rounds == 0 || rounds < 20 && len(grown) < 2 && !testing.Short(); rounds++ { // rapid makes next to no checks with -short
 		rapid.Check(t, check)
 	}
-	if t.Log("read while they grow:", grown); len(grown) < 2 {
+	if t.Log("read while they grow:", grown); len(grown) < 2 && !testing.Short() {
 		t.Error("too few days grew")
 	}
 }
