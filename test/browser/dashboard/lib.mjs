@@ -64,6 +64,8 @@ export const shoot = (page, name, fullPage = true) => page.screenshot({ path: pa
 
 /** No serious fault for people who use assistive technology, and no complaint of the page. */
 export async function sound(page, what) {
+  // What is being asked anew is faded meanwhile, as what is not in use may be.
+  await page.waitForFunction(() => !document.querySelector('[aria-busy=true]') && !document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === 'running'));
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => self.axe.run(document, { resultTypes: ['violations'] }));
   const serious = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
