@@ -44,7 +44,7 @@ func (m *engineMeter) look(ctx context.Context, e Engine) (w engineWindow, ok bo
 	if e.Generation() != generation { // whose answer this is cannot be told: the next look tells
 		return w, false, nil
 	}
-	if generation != m.generation || u.CPU < m.prev.CPU { // another process
+	if generation != m.generation || u.CPU < m.prev.CPU || m.statements == nil { // another process, or the first look, at one that is just being started
 		if m.generation != 0 {
 			w.lost = max(0, childrenCPU()-m.children-m.prev.CPU.Seconds())
 		}
