@@ -96,7 +96,7 @@ func (r *Reporter) answerAtOnce(ctx context.Context, t *tally, q Question, parts
 		for metric, v := range a.total {
 			total[metric] = v
 		}
-		if i > 0 && len(q.GroupBy) > 0 && len(a.rows) >= maxAlong && len(answers[0].rows) > 0 { // one of the first part's groups may be behind them
+		if i > 0 && len(q.GroupBy) > 0 && m.countGroups(a.rows) >= maxAlong && len(answers[0].rows) > 0 { // one of the first part's groups may be behind them
 			parts[i] = parts[i].only(answers[0].rows)
 			if a, err = r.answerPart(ctx, t, parts[i], aspects[i]); err != nil {
 				return answered{}, err
@@ -190,6 +190,18 @@ func (m *merger) group(values []any) string {
 		values = values[1:]
 	}
 	return fmt.Sprintf("%q", values)
+}
+
+// countGroups is how many groups the rows are of: more rows than that if there are intervals.
+func (m *merger) countGroups(rows []Row) int {
+	if m.q.Interval == "" {
+		return len(rows)
+	}
+	seen := map[string]bool{}
+	for _, row := range rows {
+		seen[m.group(row.values[:m.keys])] = true
+	}
+	return len(seen)
 }
 
 // add adds the rows of a part. Only those of the first part bring in groups.

@@ -34,6 +34,20 @@ func TestGroupsBehindTheFirst(t *testing.T) {
 	}
 }
 
+// TestIntervalsAreNoGroups: a series by day of few groups has many rows, and nothing is behind them.
+func TestIntervalsAreNoGroups(t *testing.T) {
+	var many []string
+	for i := range maxAlong {
+		many = append(many, fmt.Sprintf(`["2026-%02d-%02d", "DE", 5]`, 1+i/28%12, 1+i%28))
+	}
+	e := &fakeEngine{answers: []fakeAnswer{{to: "1000", rows: "[" + strings.Join(many, ",") + `]`}, {rows: `[["2026-03-10", "DE", 30, 0, 50]]`}}}
+	r := newReporter(t, e, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+	q := Question{Tenant: "acme", Site: "site", From: noon.Add(-24 * time.Hour), To: noon, Interval: Day, Metrics: []string{Sessions, Pageviews}, GroupBy: []Dim{{Column: "country"}}, Limit: 2, Location: time.UTC}
+	if _, err := r.Answer(t.Context(), q); err != nil || len(e.got) != 2 {
+		t.Errorf("%d statements, want 2; %v", len(e.got), err)
+	}
+}
+
 // TestAtMostTwoStatements: of the statements of a question no more run at the same time than that.
 func TestAtMostTwoStatements(t *testing.T) {
 	e := &crowded{release: make(chan struct{})}
