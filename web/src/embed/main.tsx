@@ -1,6 +1,7 @@
 // The page of an embedded panel: it has a token in its address and nothing else. No session, no key, no shell, no component library.
 import '@fontsource-variable/ibm-plex-sans/wght.css';
 import '../colors.css';
+import '../bidi.css';
 import './embed.css';
 import { createRoot } from 'react-dom/client';
 import { Embed } from './Embed';
