@@ -60,3 +60,15 @@ func TestGrowing(t *testing.T) {
 		}
 	}
 }
+
+// TestLookedAtOnce: several parts of an answer read the growing day by one look at it.
+func TestLookedAtOnce(t *testing.T) {
+	e := &fakeEngine{answers: []fakeAnswer{{rows: fmt.Sprintf(`[["", "9", "%d"]]`, noon.UnixMilli())}, {rows: `[["/", 4, 0, 4]]`}}}
+	r := newReporter(t, e, clock{asOf: noon, main: 9, late: 1}, Config{})
+	r.deps.Sessions = someDays{timeout: session.DefaultTimeout, days: []session.Stitched{{Day: session.DayOf(noon), Version: 77, Stale: true, Main: 3}}}
+	q := Question{Tenant: "acme", Site: "site", From: noon.Add(-24 * time.Hour), To: noon, Metrics: []string{Entries, Exits}, GroupBy: []Dim{{Column: "path"}}, Limit: 5, Location: time.UTC}
+	got, err := r.Answer(t.Context(), q)
+	if err != nil || mustJSON(t, got) != `[{"path":"/","entries":4,"exits":4}]` || len(e.got) != 3 {
+		t.Errorf("%s, %v after %d statements, want 3", mustJSON(t, got), err, len(e.got))
+	}
+}

@@ -71,6 +71,10 @@ const maxAtOnce = 2
 type tally struct {
 	once   sync.Once
 	places chan struct{}
+
+	looking sync.Mutex                  // held while a day is looked at
+	looked  map[uint64]*session.Growing // by the version of the day; all parts of an answer read it alike
+
 	mu     sync.Mutex
 	cpu    time.Duration
 	memory float64 // byte-seconds

@@ -73,8 +73,25 @@ func (r *Reporter) stitched(ctx context.Context, tl *tally, q Question, from, to
 	return d, nil
 }
 
-// growing looks at what a day has got; nil: too many visitors would have to be made anew.
+// growing is what a day has got, which is looked at once for all parts of an answer; nil: too many visitors would have to be made anew.
 func (r *Reporter) growing(ctx context.Context, t *tally, q Question, day session.Stitched) (*session.Growing, error) {
+	t.looking.Lock()
+	defer t.looking.Unlock()
+	if g, ok := t.looked[day.Version]; ok {
+		return g, nil
+	}
+	g, err := r.look(ctx, t, q, day)
+	if err == nil {
+		if t.looked == nil {
+			t.looked = map[uint64]*session.Growing{}
+		}
+		t.looked[day.Version] = g
+	}
+	return g, err
+}
+
+// look asks what a day has got.
+func (r *Reporter) look(ctx context.Context, t *tally, q Question, day session.Stitched) (*session.Growing, error) {
 	g := session.Growing{Day: day}
 	g.Main, g.Late = r.deps.Positions.Committed()
 	b := &builder{q: q, params: map[string]string{}}
