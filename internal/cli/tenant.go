@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -184,11 +185,17 @@ func (c *TenantResumeCmd) Run(ctx context.Context, p *Process) error {
 type TenantDeleteCmd struct {
 	Server
 	KeepBilling *bool  `negatable:"" help:"Keep its costs by hour, kind and source for the bill, without users and queries; as configured by default (metering.keep_billing). --no-keep-billing on a tenant that is deleted already removes what was kept."`
+	Yes         bool   `help:"Do not ask. Without it a person at a terminal has to repeat the id; a script is not asked."`
 	ID          string `arg:"" help:"Its id."`
 }
 
 // Run deletes a tenant and says which job removes its data.
 func (c *TenantDeleteCmd) Run(ctx context.Context, p *Process) error {
+	if !c.Yes {
+		if err := confirm(p, c.ID, fmt.Sprintf("Tenant %s, its keys, people and all its events will be deleted. This cannot be undone, and the id is never given again.", c.ID)); err != nil {
+			return err
+		}
+	}
 	var j jobInfo
 	path := tenantPath(c.ID)
 	if c.KeepBilling != nil {

@@ -32,6 +32,11 @@ const (
 	CodeAuthenticationFailed = 516
 )
 
+// EngineMemory says whether the memory of the engine as a whole was used up, and not what this statement may take: another one may have it.
+func (e *Error) EngineMemory() bool {
+	return e.Code == CodeMemoryLimitExceeded && strings.Contains(e.Message, "(total)")
+}
+
 // ParseError reads an error of the engine from its text:
 //
 //	Code: 60. DB::Exception: Unknown table … (UNKNOWN_TABLE) (version 26.7.2.1)

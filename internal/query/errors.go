@@ -110,7 +110,7 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 	if e.Code == codeOvertaken { // the answer was under way already, or it would have been sent again
 		return problem.New(http.StatusServiceUnavailable, "rollup_moved_on", "a rollup moved on while it was read; ask again, or read events").WithRetry(time.Second)
 	}
-	if e.Code == clickhouse.CodeMemoryLimitExceeded && strings.Contains(e.Message, "(total)") { // it need not be this statement that takes it
+	if e.EngineMemory() { // it need not be this statement that takes it
 		p := problem.New(http.StatusServiceUnavailable, "engine_memory",
 			"the memory of the engine, which all that runs shares (engine.memory), is used up; try again, and if that does not help group by fewer values or ask the operator to raise it").WithRetry(2 * time.Second)
 		p.Limit = "engine.memory"

@@ -171,6 +171,7 @@ func TestProblems(t *testing.T) {
 		{"", fmt.Errorf("query: %w", clickhouse.ErrUnavailable), 503, `"code":"engine_unavailable"`, "2"},
 		{"", &clickhouse.Error{Code: 159, Name: "TIMEOUT_EXCEEDED"}, 422, `"limit":"query.timeout_ms"`, ""},
 		{"", &clickhouse.Error{Code: 241, Name: "MEMORY_LIMIT_EXCEEDED"}, 422, `"limit":"query.memory"`, ""},
+		{"", &clickhouse.Error{Code: 241, Name: "MEMORY_LIMIT_EXCEEDED", Message: "(total) memory limit exceeded"}, 503, `"limit":"engine.memory"`, "2"},
 		{"", &clickhouse.Error{Code: 47, Message: "Unknown weir.events"}, 500, `"code":"internal"`, ""},
 		{"", errors.New("secret"), 500, `"code":"internal"`, ""},
 	} {
