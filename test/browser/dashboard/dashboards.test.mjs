@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ask, launch, servePages, until, weirURL } from '../harness.mjs';
-import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
+import { looksLikeLink, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -208,6 +208,8 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
     await page.getByRole('heading', { name: d.name, exact: true }).waitFor();
     await settled(page);
     await sound(page, 'unsaved changes');
+    await looksLikeLink(page.getByRole('button', { name: 'Go on editing' }));
+    await looksLikeLink(page.getByRole('button', { name: 'Discard the changes' }));
     await page.getByRole('button', { name: 'Go on editing' }).click();
     await until(async () => (await name.inputValue()) === 'Half done', 'the changed name again');
     await page.getByRole('button', { name: 'Save', exact: true }).click();

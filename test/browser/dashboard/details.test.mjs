@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ask, launch, newTenant, operator, until, weirURL } from '../harness.mjs';
-import { open, settled, shoot, signIn, sound } from './lib.mjs';
+import { looksLikeLink, open, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -127,6 +127,7 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
     await page.getByRole('button', { name: 'Range of dates: Last 7 days' }).waitFor();
     await sound(page, 'an address with faults');
     await shoot(page, 'details-address', false);
+    await looksLikeLink(said.getByRole('button', { name: 'Take them out' }));
     await said.getByRole('button', { name: 'Take them out' }).click();
     await said.waitFor({ state: 'hidden' });
     assert.equal(new URL(page.url()).search, '?f=type%3Apageview', 'what is understood stays');

@@ -73,6 +73,16 @@ export async function sound(page, what) {
   assert.deepEqual(page.faults, [], what);
 }
 
+/** A button looks like a link in its text: of its letters, underlined, without a box. */
+export const looksLikeLink = async (button) =>
+  assert.deepEqual(
+    await button.evaluate((b) => {
+      const [own, around] = [getComputedStyle(b), getComputedStyle(b.parentElement)];
+      return { line: own.textDecorationLine, padding: own.padding, border: own.borderTopWidth, ground: own.backgroundColor, size: own.fontSize === around.fontSize, color: own.color === around.color, cursor: own.cursor };
+    }),
+    { line: 'underline', padding: '0px', border: '0px', ground: 'rgba(0, 0, 0, 0)', size: true, color: true, cursor: 'pointer' },
+  );
+
 /** The exact number of a tile of the headline. */
 export async function tile(page, name) {
   const title = await page.locator('section[aria-label="Headline numbers"] button[aria-pressed]').filter({ hasText: name }).first().getAttribute('title');

@@ -54,7 +54,7 @@ function StaleNote({ error, at, retry }: { error: unknown; at: number; retry: ()
       <span>
         As of {new Date(at).toLocaleTimeString('en-GB')}: {p.detail}
       </span>
-      <button type="button" onClick={retry}>
+      <button type="button" className="as-link" onClick={retry}>
         Try again
       </button>
     </div>

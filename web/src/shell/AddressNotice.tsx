@@ -25,7 +25,7 @@ export function AddressNotice({ reads }: { reads: readonly ('range' | 'compare' 
           ))}
         </ul>
       </div>
-      <button type="button" onClick={() => go(location.pathname + without(location.search, faults), { replace: true })}>
+      <button type="button" className="as-link" onClick={() => go(location.pathname + without(location.search, faults), { replace: true })}>
         Take {plural(faults.length, 'it', 'them')} out
       </button>
     </div>

@@ -12,7 +12,7 @@ export function ReachNotice() {
       <div>
         <strong>{state === 'lost' ? 'weir cannot be reached.' : 'weir is starting.'}</strong> What you see is of before; nothing new comes until {state === 'lost' ? 'the server answers' : 'it is ready'}. It is tried again every few seconds.
       </div>
-      <button type="button" onClick={() => void reach.probe()}>
+      <button type="button" className="as-link" onClick={() => void reach.probe()}>
         Try now
       </button>
     </div>

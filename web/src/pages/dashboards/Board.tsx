@@ -129,10 +129,10 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
           <span>
             <strong>You have changed this dashboard and not saved it.</strong> It is shown as it is saved.
           </span>
-          <button type="button" onClick={() => setEdit('1')}>
+          <button type="button" className="as-link" onClick={() => setEdit('1')}>
             Go on editing
           </button>
-          <button type="button" onClick={drop}>
+          <button type="button" className="as-link" onClick={drop}>
             Discard the changes
           </button>
         </div>
