@@ -221,6 +221,8 @@ type Catalog interface {
 	// UserByEmail finds a tenant's user; without a tenant, an operator.
 	UserByEmail(t tenant.ID, email string) (User, bool)
 	UserByID(t tenant.ID, id string) (User, bool)
+	// HasUsers says whether there is any user at all, of a tenant or an operator.
+	HasUsers() bool
 
 	// PutLookup makes a version of a lookup table the current one, and returns the one that it replaces (the zero Table if there was none). Updated is filled.
 	// ErrFull when the table is new and the tenant has most of them already.

@@ -27,6 +27,7 @@ type sitesOutput struct {
 type signInOptions struct {
 	Body struct {
 		Password  bool     `json:"password" doc:"People can sign in with an address and a password"`
+		Accounts  bool     `json:"accounts" doc:"There is at least one account with a password on this server. False on a new one: a key is the way in"`
 		Providers []string `json:"providers" doc:"Names of the identity providers of /auth/login?issuer="`
 	}
 }
@@ -71,6 +72,7 @@ func (a *API) listSites(ctx context.Context, _ *struct{}) (*sitesOutput, error) 
 func (a *API) signInOptions(context.Context, *struct{}) (*signInOptions, error) {
 	out := &signInOptions{}
 	out.Body.Password = a.cfg.Sessions != nil && a.cfg.Passwords != nil
+	out.Body.Accounts = out.Body.Password && a.cfg.Catalog.HasUsers()
 	out.Body.Providers = []string{}
 	if a.cfg.Sessions != nil && a.cfg.Logins != nil {
 		out.Body.Providers = a.cfg.Logins.Names()

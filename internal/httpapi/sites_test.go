@@ -31,9 +31,22 @@ func TestSites(t *testing.T) {
 	f.wantProblem(f.do("GET", "/api/v1/sites", operator, ""), 422, "tenant_required", "X-Weir-Tenant", "")
 	f.wantProblem(f.do("GET", "/api/v1/sites", f.keys["web"], ""), 403, "forbidden", "", "")
 	f.wantProblem(f.do("GET", "/api/v1/sites", "", ""), 401, "missing_key", "", "")
-	if d := cmp.Diff(map[string]any{"password": true, "providers": []any{}}, f.want(200, f.do("GET", "/api/v1/sign-in", "", ""))); d != "" {
-		t.Error(d)
+}
+
+// TestSignInOptions: whoever asks learns whether a password can be of use, and nothing of whose.
+func TestSignInOptions(t *testing.T) {
+	f := newFixture(t)
+	want := func(accounts bool) {
+		t.Helper()
+		if d := cmp.Diff(map[string]any{"password": true, "accounts": accounts, "providers": []any{}}, f.want(200, f.do("GET", "/api/v1/sign-in", "", ""))); d != "" {
+			t.Error(d)
+		}
 	}
+	want(false)
+	id := f.want(201, f.do("POST", "/api/v1/tenants/acme/users", f.keys["admin"], `{"email":"ann@example.com","name":"Ann","role":"viewer","password":"correct horse"}`))["id"].(string)
+	want(true)
+	f.want(204, f.do("DELETE", "/api/v1/tenants/acme/users/"+id, f.keys["admin"], ""))
+	want(false)
 }
 
 // TestPages: browsers get the page where there is nothing else; programs, and what lies under /api/, get a problem.

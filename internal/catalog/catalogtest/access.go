@@ -79,6 +79,9 @@ func testOperators(t *testing.T, s Store) {
 		t.Error("a key without a tenant may be an admin's")
 	}
 	u := must[catalog.User](t)(c.CreateUser(t.Context(), catalog.User{Role: tenant.RoleOperator, Email: "op@example.com"}))
+	if !c.HasUsers() {
+		t.Error("an operator is no user")
+	}
 	diff(t, must[[]catalog.User](t)(c.Users(t.Context(), "")), []catalog.User{u})
 	eventually(t, "another process sees the operator", func() bool {
 		_, _, key := second.KeyByHash(hash("op"))
@@ -102,6 +105,9 @@ func testUsers(t *testing.T, s Store) {
 	c := s.Open(t)
 	newTenant(t, c, "acme")
 	newTenant(t, c, "other")
+	if c.HasUsers() {
+		t.Error("there are users before the first one")
+	}
 	u := must[catalog.User](t)(c.CreateUser(t.Context(), catalog.User{Tenant: "acme", ID: "mine", Role: tenant.RoleAnalyst, Name: "Ann", Email: "Ann@Example.com", Password: "$hash"}))
 	if u.ID == "" || u.ID == "mine" || u.Created.IsZero() {
 		t.Errorf("user = %v", u)

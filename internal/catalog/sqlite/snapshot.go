@@ -128,6 +128,10 @@ func (t *table[K, V]) lookup(k K) (V, bool) {
 	return v, ok
 }
 
+func (t *table[K, V]) empty() bool {
+	return !slices.ContainsFunc(t.shard[:], func(m map[K]V) bool { return len(m) > 0 })
+}
+
 // edit begins a changed copy of the table.
 func (t *table[K, V]) edit() *tableEdit[K, V] { return &tableEdit[K, V]{table: *t} }
 

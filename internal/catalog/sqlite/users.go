@@ -100,6 +100,9 @@ func (c *Catalog) UserByEmail(t tenant.ID, email string) (catalog.User, bool) {
 	return catalog.User{}, false
 }
 
+// HasUsers implements catalog.Catalog.
+func (c *Catalog) HasUsers() bool { return !c.snap.Load().emails.empty() }
+
 // Users implements catalog.Catalog.
 func (c *Catalog) Users(_ context.Context, t tenant.ID) ([]catalog.User, error) {
 	e, ok := c.snap.Load().of(t)

@@ -27,8 +27,10 @@ async function on(t, query = '', options) {
 describe('overview', { concurrency: 4, timeout: 300000 }, () => {
   test('a key opens the page that was wanted; a wrong one does not', async (t) => {
     const page = await open(t, browser);
+    await page.route('**/api/v1/sign-in', async (r) => r.fulfill({ json: { ...(await (await r.fetch()).json()), accounts: true } })); // of other suites, or none
     await page.goto(`${weirURL}${overview()}?range=30d`);
     await page.getByRole('tab', { name: 'Key' }).waitFor();
+    assert.equal(await page.getByRole('tab', { name: 'Password' }).getAttribute('aria-selected'), 'true', 'there are accounts');
     await settled(page);
     refused(page, 'nobody is signed in');
     await sound(page, 'sign-in');
@@ -52,6 +54,24 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     assert.equal(await page.getByRole('tab', { name: 'Key' }).getAttribute('aria-selected'), 'true', 'what worked last is offered first');
     await page.getByText('It is kept in this tab only').waitFor();
     assert.ok(!(await page.evaluate(() => JSON.stringify(localStorage))).includes(site.viewer), 'the key itself is nowhere');
+  });
+
+  test('sign-in opens with the key where nobody has an account, and else with the password', async (t) => {
+    for (const [said, way] of [[{ accounts: false }, 'Key'], [{ accounts: true }, 'Password'], [{ accounts: false, providers: ['Okta'] }, 'Password']]) {
+      const page = await open(t, browser);
+      await page.route('**/api/v1/sign-in', async (r) => {
+        const real = await (await r.fetch()).json();
+        assert.equal(typeof real.accounts, 'boolean');
+        assert.equal(real.password, true);
+        await r.fulfill({ json: { ...real, ...said } });
+      });
+      await page.goto(weirURL + overview());
+      await page.getByRole('tab', { name: way, selected: true }).waitFor();
+      assert.equal(await page.getByLabel(/^Key /).count(), way === 'Key' ? 1 : 0);
+      await settled(page);
+      refused(page, 'nobody is signed in');
+      await sound(page, `sign-in by ${way}`);
+    }
   });
 
   test('numbers are those of SQL, without bots', async (t) => {

@@ -5220,6 +5220,8 @@ export interface components {
             session_timeout?: string;
         };
         SignInOptionsBody: {
+            /** @description There is at least one account with a password on this server. False on a new one: a key is the way in */
+            accounts: boolean;
             /** @description People can sign in with an address and a password */
             password: boolean;
             /** @description Names of the identity providers of /auth/login?issuer= */

@@ -6,15 +6,20 @@ import { useSigning, useSignInOptions } from '../../api/session';
 import { Notice } from '../../parts/Answer';
 import { Tabs } from '../../parts/Card';
 import { Mark } from '../../shell/Frame';
+import { firstWay, type Way } from './ways';
 import css from './SignIn.module.css';
 
-type Way = 'password' | 'key';
 const lastWay = 'weir.sign-in.way'; // the one that worked last in this browser; never what was typed there
+const kept = (): Way | undefined => {
+  const way = localStorage.getItem(lastWay);
+  return way === 'key' || way === 'password' ? way : undefined;
+};
 
 /** The ways in: a provider, a password, a key. What was asked for is shown afterwards: the address stays. */
 export default function SignIn() {
   const options = useSignInOptions();
-  const [way, choose] = useState<Way>(() => (localStorage.getItem(lastWay) === 'key' ? 'key' : 'password'));
+  const [chosen, choose] = useState<Way | undefined>(kept);
+  const way = chosen ?? firstWay(options.data, options.isPending);
   const here = location.pathname + location.search;
   return (
     <main className={css.page}>
@@ -31,10 +36,14 @@ export default function SignIn() {
             Continue with {name}
           </Button>
         ))}
-        <div className={css.tabs}>
-          <Tabs label="Ways to sign in" value={way} onChange={choose} tabs={[['password', 'Password'], ['key', 'Key']]} />
-        </div>
-        {way === 'password' ? <Password off={options.data?.password === false} /> : <Key />}
+        {way && (
+          <>
+            <div className={css.tabs}>
+              <Tabs label="Ways to sign in" value={way} onChange={choose} tabs={[['password', 'Password'], ['key', 'Key']]} />
+            </div>
+            {way === 'password' ? <Password off={options.data?.password === false} /> : <Key />}
+          </>
+        )}
       </div>
     </main>
   );
