@@ -227,6 +227,41 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('a panel about a property that no event has had says so, here and embedded', async (t) => {
+    const d = await api('', {
+      name: `Never seen ${++made}`,
+      panels: [
+        report('tile', 'Of a plan', 'tile', { metric: ['pageviews'], filter: ['props.plan:pro'] }, { x: 0, y: 0, w: 3, h: 2 }),
+        report('bar', 'By plan', 'bar', { metric: ['pageviews'], group_by: ['props.plan'] }, { x: 3, y: 0, w: 4, h: 5 }),
+        report('funnel', 'Steps', 'funnel', { window: '24h', steps: [{ type: 'pageview' }, { type: 'pageview', filter: ['props.a_very_long_name_of_a_property:1', 'props.plan:1'] }] }, { x: 7, y: 0, w: 5, h: 5 }),
+        report('seen', 'All', 'tile', { metric: ['pageviews'] }, { x: 0, y: 2, w: 3, h: 2 }),
+      ],
+    });
+    const page = await on(t, `/${d.id}`);
+    for (const title of ['Of a plan', 'By plan']) {
+      const hint = card(page, title).getByText('Never seen in events: plan', { exact: true });
+      await hint.waitFor();
+      const [line, around] = [await hint.boundingBox(), await card(page, title).boundingBox()];
+      assert.ok(line.y + line.height <= around.y + around.height && line.height > 12, `${title}: it is within the panel`);
+    }
+    assert.equal(await number(page, 'Of a plan'), 0);
+    const value = await card(page, 'Of a plan').locator('div[title] > span').first().boundingBox();
+    const tileBox = await card(page, 'Of a plan').boundingBox();
+    assert.ok(value.y + value.height <= tileBox.y + tileBox.height, 'the number has its place, too');
+    await card(page, 'Steps').getByRole('button', { name: 'Never seen in events: a_very_long_name_of_a_property, plan' }).click();
+    await page.getByRole('dialog', { name: 'Properties that no event has had' }).waitFor();
+    await page.keyboard.press('Escape');
+    assert.equal(await card(page, 'All').getByText(/Never seen/).count(), 0);
+    await sound(page, 'panels of what was never seen');
+    await shoot(page, 'dashboard-unseen', false);
+    const { url } = await ask(site.analyst, '/api/v1/embeds', { dashboard: d.id, panel: 'tile', expires: '10m' });
+    const guest = await open(t, browser, { viewport: { width: 390, height: 240 } });
+    await guest.goto(new URL(url, weirURL).href);
+    await guest.getByText('Never seen in events: plan', { exact: true }).waitFor();
+    await sound(guest, 'an embedded panel of what was never seen');
+    await shoot(guest, 'embed-unseen', false);
+  });
+
   test('a panel is embedded into a page of another origin; what else there is cannot be', async (t) => {
     const d = await everything();
     const page = await on(t, `/${d.id}`);

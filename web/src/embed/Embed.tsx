@@ -3,6 +3,8 @@ import { clock } from '../format/time';
 import { PanelView } from '../panels/PanelView';
 import { rangeOf } from '../panels/panel';
 import { ask, type Opened, type Refusal } from './ask';
+import { Long } from '../parts/Long';
+import { saysUnseen, unseenIn } from '../parts/unseen';
 import css from './Embed.module.css';
 
 const again = 60_000; // ms between two questions
@@ -65,6 +67,7 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
     watch.observe(el);
     return () => watch.disconnect();
   }, []);
+  const unseen = saysUnseen(unseenIn(answer));
   const asOf = typeof answer.as_of === 'string' ? answer.as_of : undefined;
   return (
     <>
@@ -78,6 +81,11 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
       <footer className={css.foot} data-stale={stale !== undefined || undefined} role={stale ? 'status' : undefined}>
         {asOf && `As of ${clock(asOf, zone)}, ${zone}`}
         {stale && `: ${stale.detail}`}
+        {unseen && (
+          <p>
+            <Long text={unseen} label="Properties that no event has had" />
+          </p>
+        )}
       </footer>
     </>
   );

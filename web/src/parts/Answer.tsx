@@ -2,6 +2,8 @@ import { Button, Skeleton } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { asProblem } from '../api/problem';
+import { Long } from './Long';
+import { saysUnseen, unseenIn } from './unseen';
 import css from './Answer.module.css';
 
 /** What of a question's state is shown; that of a list that is read page by page fits, too. */
@@ -9,7 +11,8 @@ export type Asked<T> = Pick<UseQueryResult<T>, 'error' | 'isPending' | 'isFetchi
 
 /**
  * Shows the answer to a question in each of its states, in one place: a skeleton of `height` until the first answer; a problem with what to do; an
- * answer that is older than its question, dimmed; an answer that could not be renewed, with a note; an empty answer; else `children` of the data.
+ * answer that is older than its question, dimmed; an answer that could not be renewed, with a note; one to a question that names a property that was never
+ * seen, with a line that says so; an empty answer; else `children` of the data.
  */
 export function Answer<T>({ query, height, empty, children }: { query: Asked<T>; height: number | string; empty?: (data: T) => ReactNode | false; children: (data: T) => ReactNode }) {
   const { data, error, isPending, isFetching, isPlaceholderData } = query;
@@ -22,9 +25,15 @@ export function Answer<T>({ query, height, empty, children }: { query: Asked<T>;
     );
   }
   const nothing = empty?.(data);
+  const unseen = saysUnseen(unseenIn(data));
   return (
     <div className={css.answer} aria-busy={isPlaceholderData} data-old={isPlaceholderData || undefined}>
       {error && <StaleNote error={error} at={query.dataUpdatedAt} retry={() => void query.refetch()} />}
+      {unseen && (
+        <p className={css.unseen}>
+          <Long text={unseen} label="Properties that no event has had" />
+        </p>
+      )}
       {nothing ? (
         <div className={css.empty} style={{ minHeight: height }}>
           {nothing}
@@ -35,6 +44,9 @@ export function Answer<T>({ query, height, empty, children }: { query: Asked<T>;
     </div>
   );
 }
+
+/** The height in pixels of the line about properties that were never seen. */
+export const unseenLine = 22;
 
 /** What went wrong and what to do about it. */
 export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {

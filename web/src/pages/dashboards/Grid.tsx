@@ -6,9 +6,10 @@ import { GridLayout } from 'react-grid-layout';
 import 'react-grid-layout/css/styles.css';
 import { usePanel, within } from '../../api/dashboards';
 import { may, useMe, useSites } from '../../api/session';
-import { Answer } from '../../parts/Answer';
+import { Answer, unseenLine } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { ErrorBoundary } from '../../parts/ErrorBoundary';
+import { unseenIn } from '../../parts/unseen';
 import { PanelView } from '../../panels/PanelView';
 import { columns, filtersIn, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
 import { useToday } from '../../state/today';
@@ -131,13 +132,14 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
 export function PanelBody({ panel: saved, zone, range, height }: { panel: Placed | Parameters<typeof usePanel>[0]; zone: string; range?: { from: string; to?: string }; height: number }) {
   const panel = within(saved, range);
   const query = usePanel(panel);
+  const left = unseenIn(query.data).length > 0 ? height - unseenLine : height;
   return (
     <div className={css.body} style={{ height }}>
       <Answer query={query} height={height}>
         {(d) => (
-          <div style={{ height }}>
+          <div style={{ height: left }}>
             <ErrorBoundary reset={`${panel.kind} ${query.dataUpdatedAt} ${JSON.stringify(panel.question)}`}>
-              <PanelView panel={panel} answer={d} zone={zone} height={height} />
+              <PanelView panel={panel} answer={d} zone={zone} height={left} />
             </ErrorBoundary>
           </div>
         )}
