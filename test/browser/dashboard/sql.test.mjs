@@ -216,6 +216,19 @@ describe('SQL', { concurrency: 3, timeout: 300000 }, () => {
     wrong(page);
   });
 
+  test('a CSV file has every value as it is; the statement of the documentation quotes what a spreadsheet would take for a formula', async (t) => {
+    const quoted = /select `(if\(match\(x, .*?)`, which puts/.exec(await readFile('docs/QUERY.md', 'utf8'))[1];
+    const values = `arrayJoin(['=1+1', '+1', '-1', '@a', '\\t=1', '\\r=1', 'a=1', '1-1'])`;
+    const page = await on(t, address(`SELECT x, ${quoted} AS y FROM (SELECT ${values} AS x FROM events LIMIT 8)`));
+    await run(page);
+    await grid(page).waitFor();
+    await page.getByRole('button', { name: 'Export' }).click();
+    const [got] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: /^CSV Values as they are: import them as text/ }).click()]);
+    const lines = (await readFile(await got.path())).toString().trimEnd().split('\n').slice(1).sort();
+    assert.deepEqual(lines, ['"=1+1","\'=1+1"', '"+1","\'+1"', '"-1","\'-1"', '"@a","\'@a"', '"\t=1","\'\t=1"', '"\r=1","\'\r=1"', '"a=1","a=1"', '"1-1","1-1"'].sort());
+    wrong(page);
+  });
+
   test('saved: under a name, changed, opened by another, deleted', async (t) => {
     const page = await on(t, address(top));
     await statement(page).click();

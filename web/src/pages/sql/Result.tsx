@@ -67,7 +67,7 @@ function Stats({ result: { seconds, cost, cached, asOf } }: { result: Got }) {
 }
 
 const files = [
-  ['CSV', 'CSVWithNames', 'csv', 'Text with a line of names'],
+  ['CSV', 'CSVWithNames', 'csv', 'Values as they are: import them as text into a spreadsheet'],
   ['Parquet', 'Parquet', 'parquet', 'Typed columns, compressed'],
 ] as const;
 
