@@ -1,7 +1,7 @@
 // Saved dashboards, made and changed by clicks and keys, two people at once, and panels embedded into a page of another origin.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ask, launch, servePages, until, weirURL } from '../harness.mjs';
+import { ask, launch, newTenant, servePages, until, weirURL } from '../harness.mjs';
 import { looksLikeLink, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
@@ -260,6 +260,46 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
     await guest.getByText('Never seen in events: plan', { exact: true }).waitFor();
     await sound(guest, 'an embedded panel of what was never seen');
     await shoot(guest, 'embed-unseen', false);
+  });
+
+  test('panels of revenue do not add up amounts of different currencies', async (t) => {
+    const shop = await newTenant({ name: 'Shop', time_zone: 'UTC' });
+    const ts = Date.now() - 60_000;
+    const sale = (i, path, revenue, currency) => ({ event_id: `s${i}`, type: 'purchase', client_id: `c${i}`, ts, url: `https://shop.example${path}`, props: { revenue, ...(currency && { currency }) } });
+    const events = [sale(1, '/a', 100, 'EUR'), sale(2, '/b', 50.5, 'eur'), sale(3, '/a', 20, 'USD'), sale(4, '/c', 5)];
+    const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${shop.writeKey}` }, body: JSON.stringify(events) });
+    assert.equal(res.status, 200, await res.text());
+    await until(async () => (await shop.sql('SELECT 1 FROM events')).length === events.length, 'the events');
+    const of = (id, title, kind, question, at) => ({ ...report(id, title, kind, question, at), site_id: shop.site });
+    const d = await ask(shop.analyst, '/api/v1/dashboards', {
+      name: 'Money',
+      panels: [
+        of('tile', 'Earned', 'tile', { metric: ['revenue'], compare: 'previous' }, { x: 0, y: 0, w: 4, h: 3 }),
+        of('one', 'Earned in dollars', 'tile', { metric: ['revenue'], filter: ['props.currency:USD'] }, { x: 4, y: 0, w: 4, h: 3 }),
+        of('page', 'Earned with b', 'tile', { metric: ['revenue'], filter: ['path:/b'] }, { x: 8, y: 0, w: 4, h: 3 }),
+        of('bar', 'By page', 'bar', { metric: ['revenue'], group_by: ['path'] }, { x: 0, y: 3, w: 6, h: 5 }),
+        of('table', 'Pages and money', 'table', { metric: ['events', 'revenue'], group_by: ['path'] }, { x: 6, y: 3, w: 6, h: 5 }),
+      ],
+    });
+    const page = await open(t, browser);
+    await signIn(page, shop.viewer, `/dashboards/${d.id}`);
+    await settled(page);
+    const value = (title) => card(page, title).locator('div[title] > span').first().textContent();
+    assert.equal(await value('Earned'), '€150.50');
+    await card(page, 'Earned').getByText('EUR only. Besides: $20.00, 5 without a currency').first().waitFor();
+    assert.equal(await value('Earned in dollars'), '$20.00');
+    assert.equal(await value('Earned with b'), '€50.50');
+    for (const title of ['Earned in dollars', 'Earned with b']) assert.equal(await card(page, title).getByText(/Besides|added up/).count(), 0, title);
+    assert.deepEqual((await card(page, 'By page').locator('li').allTextContents()).map((l) => l.replaceAll(/[^/abc\d.]/g, '')).sort(), ['/a100', '/b50.5']);
+    assert.deepEqual((await card(page, 'Pages and money').locator('tbody tr').evaluateAll((l) => l.map((r) => [...r.cells].map((c) => c.textContent).join(' ')))).sort(), ['/a 2 –', '/b 1 –', '/c 1 –']);
+    await card(page, 'Pages and money').getByText('Revenue is in several currencies and not added up: €150.50, $20.00, 5 without a currency').first().waitFor();
+    await sound(page, 'panels of revenue');
+    await shoot(page, 'dashboard-revenue', false);
+    const { url } = await ask(shop.analyst, '/api/v1/embeds', { dashboard: d.id, panel: 'tile', expires: '10m' });
+    const guest = await open(t, browser, { viewport: { width: 390, height: 240 } });
+    await guest.goto(new URL(url, weirURL).href);
+    await guest.getByText('Revenue is added up whatever its currency').first().waitFor();
+    await sound(guest, 'an embedded panel of revenue');
   });
 
   test('a panel is embedded into a page of another origin; what else there is cannot be', async (t) => {

@@ -1,7 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { Panel } from '../panels/panel';
+import type { Money } from '../format/currencies';
 import type { PanelData } from '../panels/PanelView';
+import { aboutMoney, inOneCurrency, mixes } from '../panels/revenue';
 import { answer, client } from './client';
+import { asProblem } from './problem';
 import type { components } from './schema';
 import { runStatement } from './sql';
 
@@ -52,7 +55,22 @@ export const useMakeEmbed = () =>
 /** A panel as it is asked: `range` replaces its question's own. */
 export const within = (panel: Panel, range?: { from: string; to?: string }): Panel => (range && panel.kind !== 'sql' ? { ...panel, question: { ...panel.question, to: undefined, ...range } } : panel);
 
-/** The answer to a panel's question. */
+/** The revenue by currency of what a panel is about; undefined where that cannot be asked: its filters may be of visits. */
+async function moneyOf(panel: Panel, signal: AbortSignal): Promise<Money[] | undefined> {
+  const asked = client.POST('/api/v1/analytics/{site_id}/conversions', { params: { path: { site_id: panel.site_id ?? '' } }, headers: lenient, body: aboutMoney(panel.question), signal });
+  return answer(asked).then(
+    (a) => a.revenue ?? [],
+    (e: unknown) => {
+      if (asProblem(e).status === 422) return undefined;
+      throw e;
+    },
+  );
+}
+
+/** A property whose first event has not come yet breaks no panel. */
+const lenient = { Prefer: 'handling=lenient' };
+
+/** The answer to a panel's question; of revenue in several currencies, that of the largest one. */
 export function usePanel(panel: Panel) {
   const site = panel.site_id ?? '';
   const question = panel.question;
@@ -64,16 +82,18 @@ export function usePanel(panel: Panel) {
     ...(panel.kind === 'sql' && { staleTime: Infinity, refetchOnWindowFocus: false }), // each run is charged
     queryFn: async ({ signal }) => {
       const params = { path: { site_id: site } };
-      const headers = { Prefer: 'handling=lenient' }; // a property whose first event has not come yet breaks no panel
       switch (panel.kind) {
         case 'sql':
           return runStatement(String(question.sql ?? ''), signal);
         case 'funnel':
-          return answer(client.POST('/api/v1/analytics/{site_id}/funnel', { params, headers, body: question, signal }));
+          return answer(client.POST('/api/v1/analytics/{site_id}/funnel', { params, headers: lenient, body: question, signal }));
         case 'retention':
-          return answer(client.POST('/api/v1/analytics/{site_id}/retention', { params, headers, body: question, signal }));
-        default:
-          return answer(client.POST('/api/v1/analytics/{site_id}/report', { params, headers, body: question, signal }));
+          return answer(client.POST('/api/v1/analytics/{site_id}/retention', { params, headers: lenient, body: question, signal }));
+        default: {
+          const money = mixes(panel) ? await moneyOf(panel, signal) : undefined;
+          const got = await answer(client.POST('/api/v1/analytics/{site_id}/report', { params, headers: lenient, body: inOneCurrency(panel, money).question, signal }));
+          return { ...got, ...(money && { money }) };
+        }
       }
     },
   });

@@ -3,7 +3,8 @@ import { clock } from '../format/time';
 import { PanelView } from '../panels/PanelView';
 import { rangeOf } from '../panels/panel';
 import { ask, type Opened, type Refusal } from './ask';
-import { Long } from '../parts/Long';
+import { saysCurrencies } from '../panels/revenue';
+import { Hint } from '../parts/Hint';
 import { saysUnseen, unseenIn } from '../parts/unseen';
 import css from './Embed.module.css';
 
@@ -68,6 +69,7 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
     return () => watch.disconnect();
   }, []);
   const unseen = saysUnseen(unseenIn(answer));
+  const currencies = saysCurrencies(panel, answer.money);
   const asOf = typeof answer.as_of === 'string' ? answer.as_of : undefined;
   return (
     <>
@@ -81,11 +83,8 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
       <footer className={css.foot} data-stale={stale !== undefined || undefined} role={stale ? 'status' : undefined}>
         {asOf && `As of ${clock(asOf, zone)}, ${zone}`}
         {stale && `: ${stale.detail}`}
-        {unseen && (
-          <p>
-            <Long text={unseen} label="Properties that no event has had" />
-          </p>
-        )}
+        {unseen && <Hint text={unseen} label="Properties that no event has had" />}
+        {currencies && <Hint text={currencies} label="Currencies" />}
       </footer>
     </>
   );

@@ -1,4 +1,5 @@
 import { lazy, Suspense, type ReactNode } from 'react';
+import type { Money } from '../format/currencies';
 import { showAs } from '../format/metrics';
 import * as names from '../format/names';
 import { listed, number, text, type Row } from '../format/row';
@@ -7,12 +8,13 @@ import { axis, dayShort } from '../format/time';
 import { Long } from '../parts/Long';
 import { BarList } from '../parts/BarList';
 import { groupsOf, metricsOf, textIn, type Panel } from './panel';
+import { untold } from './revenue';
 import css from './PanelView.module.css';
 
 const SeriesChart = lazy(() => import('../parts/SeriesChart').then((m) => ({ default: m.SeriesChart })));
 
-/** What the endpoint of a kind answers, as far as panels show it. */
-export type PanelData = Record<string, unknown>;
+/** What the endpoint of a kind answers, as far as panels show it; `money` is the revenue by currency, where the panel shows revenue and it is known. */
+export type PanelData = Record<string, unknown> & { money?: Money[] };
 
 /** A panel's answer, in its kind's shape; `height` is what there is. Nothing in it can be picked. */
 export function PanelView({ panel, answer, zone, height }: { panel: Panel; answer: PanelData; zone: string; height: number }) {
@@ -25,7 +27,7 @@ export function PanelView({ panel, answer, zone, height }: { panel: Panel; answe
     case 'bar':
       return <Bars panel={panel} rows={rows} />;
     case 'table':
-      return <Table panel={panel} rows={rows} zone={zone} />;
+      return <Table panel={panel} rows={rows} zone={zone} without={untold(panel, answer.money) ? 'revenue' : undefined} />;
     case 'funnel':
       return <Funnel answer={answer} />;
     case 'retention':
@@ -100,7 +102,8 @@ function Scroll({ label, children }: { label: string; children: ReactNode }) {
   );
 }
 
-function Table({ panel, rows, zone }: { panel: Panel; rows: Row[]; zone: string }) {
+/** `without` is a metric that has no number. */
+function Table({ panel, rows, zone, without }: { panel: Panel; rows: Row[]; zone: string; without?: string }) {
   const metrics = metricsOf(panel.question);
   const dims = groupsOf(panel.question);
   const by = textIn(panel.question, 'interval');
@@ -135,7 +138,7 @@ function Table({ panel, rows, zone }: { panel: Panel; rows: Row[]; zone: string 
               ))}
               {metrics.map((m) => (
                 <td key={m.id} className="num">
-                  {showAs(m, number(r, m.id))}
+                  {showAs(m, m.id === without ? undefined : number(r, m.id))}
                 </td>
               ))}
             </tr>

@@ -2,7 +2,7 @@ import { Button, Skeleton } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { asProblem } from '../api/problem';
-import { Long } from './Long';
+import { Hint } from './Hint';
 import { saysUnseen, unseenIn } from './unseen';
 import css from './Answer.module.css';
 
@@ -29,11 +29,7 @@ export function Answer<T>({ query, height, empty, children }: { query: Asked<T>;
   return (
     <div className={css.answer} aria-busy={isPlaceholderData} data-old={isPlaceholderData || undefined}>
       {error && <StaleNote error={error} at={query.dataUpdatedAt} retry={() => void query.refetch()} />}
-      {unseen && (
-        <p className={css.unseen}>
-          <Long text={unseen} label="Properties that no event has had" />
-        </p>
-      )}
+      {unseen && <Hint text={unseen} label="Properties that no event has had" />}
       {nothing ? (
         <div className={css.empty} style={{ minHeight: height }}>
           {nothing}
@@ -44,9 +40,6 @@ export function Answer<T>({ query, height, empty, children }: { query: Asked<T>;
     </div>
   );
 }
-
-/** The height in pixels of the line about properties that were never seen. */
-export const unseenLine = 22;
 
 /** What went wrong and what to do about it. */
 export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {

@@ -6,10 +6,12 @@ import { GridLayout } from 'react-grid-layout';
 import 'react-grid-layout/css/styles.css';
 import { usePanel, within } from '../../api/dashboards';
 import { may, useMe, useSites } from '../../api/session';
-import { Answer, unseenLine } from '../../parts/Answer';
+import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { ErrorBoundary } from '../../parts/ErrorBoundary';
+import { Hint, hintHeight } from '../../parts/Hint';
 import { unseenIn } from '../../parts/unseen';
+import { inOneCurrency, saysCurrencies } from '../../panels/revenue';
 import { PanelView } from '../../panels/PanelView';
 import { columns, filtersIn, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
 import { useToday } from '../../state/today';
@@ -132,16 +134,20 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
 export function PanelBody({ panel: saved, zone, range, height }: { panel: Placed | Parameters<typeof usePanel>[0]; zone: string; range?: { from: string; to?: string }; height: number }) {
   const panel = within(saved, range);
   const query = usePanel(panel);
-  const left = unseenIn(query.data).length > 0 ? height - unseenLine : height;
+  const currencies = query.data && saysCurrencies(panel, query.data.money);
+  const left = height - (unseenIn(query.data).length > 0 ? hintHeight : 0) - (currencies ? hintHeight : 0);
   return (
     <div className={css.body} style={{ height }}>
       <Answer query={query} height={height}>
         {(d) => (
-          <div style={{ height: left }}>
-            <ErrorBoundary reset={`${panel.kind} ${query.dataUpdatedAt} ${JSON.stringify(panel.question)}`}>
-              <PanelView panel={panel} answer={d} zone={zone} height={left} />
-            </ErrorBoundary>
-          </div>
+          <>
+            {currencies && <Hint text={currencies} label="Currencies" />}
+            <div style={{ height: left }}>
+              <ErrorBoundary reset={`${panel.kind} ${query.dataUpdatedAt} ${JSON.stringify(panel.question)}`}>
+                <PanelView panel={inOneCurrency(panel, d.money)} answer={d} zone={zone} height={left} />
+              </ErrorBoundary>
+            </div>
+          </>
         )}
       </Answer>
     </div>

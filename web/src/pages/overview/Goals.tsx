@@ -4,13 +4,14 @@ import { lazy, Suspense, useState } from 'react';
 import { mostGoals, type Conversions, type GoalCount } from '../../api/conversions';
 import { useDeleteSaved, type Goal } from '../../api/saved';
 import { may, useMe } from '../../api/session';
+import { tooLarge } from '../../format/currencies';
 import { amount } from '../../format/money';
 import { change, compact, exact, percent, show, signed } from '../../format/numbers';
 import { Answer, type Asked } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
 import { useParam, useView } from '../../state/url';
-import { filteredBy, toggleGoal, tooLarge } from './goals';
+import { filteredBy, toggleGoal } from './goals';
 import css from './Goals.module.css';
 import { lineOfGoal } from './Headline';
 

@@ -1,11 +1,11 @@
 import { SegmentedControl, Select } from '@mantine/core';
-import type { Conversions, Money } from '../../api/conversions';
+import type { Conversions } from '../../api/conversions';
 import { number, useReport, useScope, type Row } from '../../api/report';
 import { asProblem } from '../../api/problem';
 import type { Goal } from '../../api/saved';
 import { useSite } from '../../api/site';
+import { currenciesOf, othersOf, tooLarge, written, type Money } from '../../format/currencies';
 import { metric, showAs, type Metric } from '../../format/metrics';
-import { amount } from '../../format/money';
 import { change, signed } from '../../format/numbers';
 import { Answer, Notice } from '../../parts/Answer';
 import { SeriesChart } from '../../parts/SeriesChart';
@@ -16,7 +16,7 @@ import { writeFilter } from '../../state/filters';
 import { allIntervals, intervals, type Interval } from '../../state/range';
 import { useFault } from '../../state/faults';
 import { useParam, useView } from '../../state/url';
-import { currenciesOf, earned, othersOf, tooLarge } from './goals';
+import { earned } from './goals';
 import { combined } from './combined';
 import css from './Headline.module.css';
 
@@ -158,9 +158,6 @@ function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
   const question = { metric: ask.metric, ...(ask.goal && { goal: ask.goal }), ...(m.currency && { filter: [writeFilter({ dim: 'props.currency', not: false, contains: false, values: casesOf(m.currency) })] }), ...(compare && { compare: 'previous' }) };
   return { title, choices: [{ kind: 'line', label: 'Line', question }, { kind: 'tile', label: 'Number', question }] };
 }
-
-/** An amount with its currency; of those that have none, that they have none. */
-const written = (m: Money, long: boolean) => m.amount === null && long ? `${m.currency} ${tooLarge.toLowerCase()}`.trim() : `${amount(m.amount, m.currency, long)}${m.currency === '' ? ' without a currency' : ''}`;
 
 /** A number, beside that of the time before: undefined as long as that is not known, null if there is none. Of money, with the amounts of `others`, the currencies that are not in it. */
 function Tile({ metric: m, value, others = [], before, compared, chosen, onChoose }: { metric: Metric; value: number | null | undefined; others?: Money[]; before: number | null | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {

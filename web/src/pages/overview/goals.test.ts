@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Goal } from '../../api/saved';
+import { currenciesOf } from '../../format/currencies';
 import { casesOf, currencyFilter, currencyOf } from '../../state/currency';
 import { parseFilter, writeFilter } from '../../state/filters';
-import { currenciesOf, earned, filteredBy, inCurrency, toggleGoal } from './goals';
+import { earned, filteredBy, inCurrency, toggleGoal } from './goals';
 
 const goal = (id: string, type: string, ...filter: string[]) => ({ id, name: id, type, filter }) as Goal;
 const all = [goal('signup', 'signup'), goal('pro', 'signup', 'props.plan:pro'), goal('thanks', 'pageview', 'path:/thanks')];

@@ -1,5 +1,5 @@
-import type { Money } from '../../api/conversions';
 import type { Goal } from '../../api/saved';
+import type { Money } from '../../format/currencies';
 import { parseFilter, writeFilter, type Filter } from '../../state/filters';
 
 /** The filters that keep the events that are a goal. */
@@ -31,12 +31,3 @@ export const earned = (c: { revenue?: Money[] | null } | undefined, currency: st
   const sum = inCurrency(c?.revenue, currency);
   return sum === undefined ? 0 : sum;
 };
-
-/** Said of an amount that is null. */
-export const tooLarge = 'More than a number can be (1.8e308)';
-
-/** The currencies in which there was money, the largest first: now, then those of the time before. */
-export const currenciesOf = (...answers: (Money[] | null | undefined)[]): string[] => [...new Set(answers.flatMap((a) => a ?? []).filter((m) => m.amount !== 0).map((m) => m.currency))];
-
-/** The amounts of the other currencies, the largest first as they came. */
-export const othersOf = (money: Money[] | null | undefined, currency: string): Money[] => (money ?? []).filter((m) => m.currency !== currency && m.amount !== 0);
