@@ -87,8 +87,8 @@ describe('paths', { concurrency: 4, timeout: 300000 }, () => {
     await shoot(page, 'paths-light');
     // The pages of the first step are in the middle of the picture: one of them is met.
     const box = await picture.boundingBox();
-    for (let y = 12; y < box.height && (await heading.textContent()) === `After ${anchor}`; y += 16) await picture.click({ position: { x: Math.round(4 + (box.width - 174 - 12) / 4 + 6), y } });
-    for (const x of [3, 2]) for (let y = 12; y < box.height && (await heading.textContent()) === `After ${anchor}`; y += 16) await picture.click({ position: { x: Math.round(4 + (box.width - 174 - 12) / x + 6), y } });
+    for (let y = 12; y < box.height && (await heading.textContent()) === `After ${anchor}`; y += 16) await picture.click({ position: { x: Math.round(4 + (box.width - 194 - 12) / 4 + 6), y } });
+    for (const x of [3, 2]) for (let y = 12; y < box.height && (await heading.textContent()) === `After ${anchor}`; y += 16) await picture.click({ position: { x: Math.round(4 + (box.width - 194 - 12) / x + 6), y } });
     assert.notEqual(await heading.textContent(), `After ${anchor}`);
     await settled(page);
     assert.deepEqual(page.faults, []);

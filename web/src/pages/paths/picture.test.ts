@@ -47,6 +47,9 @@ test('labels of a step leave room for the next one; where they would not, the la
   const labels = drawn(pages.flat(), links, picture.leastWidth(pages.flat()));
   expect(overlaps(labels)).toEqual([]);
   expect(labels.filter((l) => l.name.startsWith('/a-pa')).length).toBe(7);
+  expect(labels.filter((l) => l.end > picture.leastWidth(pages.flat()))).toEqual([]);
+  const three = drawn(pages.slice(0, 4).flat(), links.filter((l) => Number(l.target[0]) < 4), 760);
+  expect(three.filter((l) => l.end > 760)).toEqual([]);
   const narrow = drawn(pages.flat(), links, 600);
   expect(overlaps(narrow)).toEqual([]);
   expect(narrow.length).toBeLessThan(pages.flat().length);

@@ -10,7 +10,7 @@ const short = (s: string, most: number) => (s.length > most ? `${s.slice(0, Math
 export const heightOf = (nodes: PathNode[]): number => Math.max(380, 38 * Math.max(...[0, 1, 2, 3, 4, 5, 6].map((s) => nodes.filter((n) => n.step === s).length)));
 
 /** The least width in pixels in which the names of all steps have room beside each other. */
-export const leastWidth = (nodes: PathNode[]): number => Math.max(760, 170 + 150 * Math.max(...nodes.map((n) => n.step), 0));
+export const leastWidth = (nodes: PathNode[]): number => Math.max(760, 190 + 150 * Math.max(...nodes.map((n) => n.step), 0));
 
 /**
  * The ways as a Sankey. The more steps, the shorter names are cut; of those that would lie over each other still, the larger node's is shown. A name that is
@@ -19,7 +19,7 @@ export const leastWidth = (nodes: PathNode[]): number => Math.max(760, 170 + 150
 export function picture(nodes: PathNode[], links: NonNullable<Paths['links']>, previous: boolean, c: Colors): EChartsCoreOption {
   const byId = new Map(nodes.map((n) => [n.id, n]));
   const depth = Math.max(...nodes.map((n) => n.step), 0);
-  const most = Math.floor(81 / Math.max(3, depth));
+  const most = Math.floor(72 / Math.max(3, depth));
   const name = (id: string) => {
     const n = byId.get(id);
     return n ? nameOf(n) : id;
@@ -37,7 +37,7 @@ export function picture(nodes: PathNode[], links: NonNullable<Paths['links']>, p
       {
         type: 'sankey',
         left: 4,
-        right: previous ? 120 : 170,
+        right: 190,
         top: 8,
         bottom: 8,
         nodeWidth: 12,
