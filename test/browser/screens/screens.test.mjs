@@ -150,10 +150,10 @@ test('SQL', async () => {
 
 test('live', async () => {
   let on = true;
+  const clients = Array.from({ length: 140 }, (_, i) => ({ id: `live${i}`, user: `customer-${i}`, agent: pick(agents), ip: pick(addresses) }));
   const sending = (async () => {
     for (let i = 0; on; i++) {
-      const client = { id: `live${i % 60}`, user: `customer-${i}`, agent: pick(agents), ip: pick(addresses) };
-      const events = visit(client, Date.now()).map((e) => ({ ...e, ts: Date.now() }));
+      const events = visit(clients[i % clients.length], Date.now()).map((e) => ({ ...e, ts: Date.now() }));
       await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}` }, body: events.map((e) => JSON.stringify(e)).join('\n') });
       await new Promise((done) => setTimeout(done, 60));
     }
