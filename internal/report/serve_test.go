@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,6 +98,7 @@ func newCache(t testing.TB) *cache.Cache {
 
 // counting answers every statement, and says what it used.
 type counting struct {
+	mu     sync.Mutex // statements of one question run at once
 	ran    []clickhouse.Statement
 	rows   string
 	err    error
@@ -104,7 +106,9 @@ type counting struct {
 }
 
 func (e *counting) Rows(_ context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
+	e.mu.Lock()
 	e.ran = append(e.ran, s)
+	e.mu.Unlock()
 	if e.during != nil {
 		e.during()
 	}
