@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,11 +19,11 @@ import (
 // tallied counts the statements that go to the engine.
 type tallied struct {
 	Engine
-	n int
+	n atomic.Int64 // several may be asked at once
 }
 
 func (c *tallied) Rows(ctx context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
-	c.n++
+	c.n.Add(1)
 	return c.Engine.Rows(ctx, s, fn)
 }
 
@@ -54,13 +55,13 @@ SELECT 'border', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + (number
 		rep.counted = time.Now()
 		ask := func(q Question, statements int) []Row {
 			t.Helper()
-			before := e.n
+			before := e.n.Load()
 			rows, err := rep.Answer(context.Background(), q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if e.n-before != statements {
-				t.Errorf("%d rollups, %v: %d statements, want %d", len(list), q, e.n-before, statements)
+			if n := e.n.Load() - before; n != int64(statements) {
+				t.Errorf("%d rollups, %v: %d statements, want %d", len(list), q, n, statements)
 			}
 			return rows
 		}
@@ -137,13 +138,13 @@ func TestVisitorsByDay(t *testing.T) {
 		rep := newReporter(t, e, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
 		q := Question{Tenant: "bydays", Site: "site", Metrics: []string{Events, Visitors}, Interval: Day, From: from, To: from.AddDate(0, 0, x.days).Add(-time.Hour), Location: time.UTC, FirstDay: 1, Limit: 10}
 		for _, statements := range []int{x.statements, x.again} {
-			before := e.n
+			before := e.n.Load()
 			rows, err := rep.Answer(context.Background(), q)
 			if err != nil || len(rows) != x.days+1 {
 				t.Fatalf("%d rows, %v", len(rows), err)
 			}
-			if e.n-before != statements {
-				t.Errorf("%d days: %d statements, want %d", x.days, e.n-before, statements)
+			if n := e.n.Load() - before; n != int64(statements) {
+				t.Errorf("%d days: %d statements, want %d", x.days, n, statements)
 			}
 			for i, n := range sizes[:x.days] {
 				events, visitors := countOf(rows[i].values[1]), countOf(rows[i].values[2])

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,13 +24,13 @@ import (
 // listener is an engine that refuses every statement and looks at what it is sent: statements of a tenant name it by a parameter, and no text of a caller stands in them.
 type listener struct {
 	t *testing.T
-	n int
+	n atomic.Int64 // several may be asked at once
 }
 
 var errListener = errors.New("the engine of this test answers nothing")
 
 func (l *listener) hear(s clickhouse.Statement) {
-	l.n++
+	l.n.Add(1)
 	if strings.Contains(s.SQL, "zzq") || strings.Contains(s.SQL, "acme") {
 		l.t.Errorf("a text stands in the statement itself: %s", s.SQL)
 	}
@@ -77,12 +78,12 @@ func FuzzQuestions(f *testing.F) {
 		engine.t = t
 		check := func(method, target, body string) {
 			t.Helper()
-			before := engine.n
+			before := engine.n.Load()
 			status, _, text := call(t, h, method, target, body)
 			switch status {
 			case 200, 400, 404, 413, 415, 422:
 			case 500, 502, 503:
-				if engine.n == before {
+				if engine.n.Load() == before {
 					t.Errorf("%s %s: %d without a statement: %s", method, target, status, text)
 				}
 			default:
