@@ -6,7 +6,6 @@ import { useSite } from './site';
 
 export type Conversions = components['schemas']['Goals'];
 export type GoalCount = components['schemas']['GoalCount'];
-export type Money = components['schemas']['Money'];
 
 /** How many goals one question takes. */
 export const mostGoals = 50;
