@@ -26,6 +26,10 @@ const (
 func (j *job) commit(ctx context.Context) (token.Token, *problem.Problem) {
 	var tok token.Token
 	if prob := j.takeLimits(); prob != nil {
+		if j.never(prob) {
+			j.drop(prob)
+			j.count()
+		}
 		return nil, prob
 	}
 	if j.accepted > 0 {
@@ -41,6 +45,11 @@ func (j *job) commit(ctx context.Context) (token.Token, *problem.Problem) {
 	}
 	j.count()
 	return tok, nil
+}
+
+// never says whether what is too large for the tenant's limits is one event: then nobody can send it in smaller requests.
+func (j *job) never(prob *problem.Problem) bool {
+	return prob.Status == http.StatusRequestEntityTooLarge && j.index <= 1
 }
 
 // append appends every batch to its partition and waits for all.

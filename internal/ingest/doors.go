@@ -177,15 +177,18 @@ func Pixel(w http.ResponseWriter) {
 // pixel takes its events from the query: an event or an array, URL-encoded or base64url.
 func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem.Problem {
 	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return problem.New(http.StatusBadRequest, codeMalformed, "the query of the address cannot be read: percent-encode its values")
-	}
 	body, prob := pixelEvents(q.Get("events"))
-	if prob != nil {
-		return prob
+	switch {
+	case err != nil:
+		prob = problem.New(http.StatusBadRequest, codeMalformed, "the query of the address cannot be read: percent-encode its values")
+	case prob == nil && len(body) > h.cfg.MaxBodyBytes:
+		prob = h.tooLarge("query")
 	}
-	if len(body) > h.cfg.MaxBodyBytes {
-		return h.tooLarge("query")
+	if prob != nil {
+		if j.openSite(r, []byte(q.Get("site_id"))) == nil { // it is known whose loss it is
+			j.countFailed(prob)
+		}
+		return prob
 	}
 	if prob := j.share.reach(len(body)); prob != nil {
 		return prob
@@ -198,7 +201,9 @@ func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem
 	for name, to := range map[string]*[]byte{"client_id": &ids.client, "user_id": &ids.user, "session_id": &ids.session} {
 		*to = []byte(q.Get(name))
 		if !utf8.Valid(*to) || bytes.IndexByte(*to, 0) >= 0 {
-			return badRequest(rejectf(codeUTF8, name, "%s is not valid UTF-8 text", name))
+			prob := badRequest(rejectf(codeUTF8, name, "%s is not valid UTF-8 text", name))
+			j.countFailed(prob)
+			return prob
 		}
 	}
 	j.sent([]byte(q.Get("sent_at")))

@@ -209,6 +209,13 @@ func TestPixel(t *testing.T) {
 	} {
 		r := newRig(t)
 		wantProblem(t, r.do("GET", "/pixel.gif?"+tt.query, ""), tt.status, tt.code, tt.field, tt.message)
+		var lost map[string]int
+		if strings.HasPrefix(tt.query, "site_id=site-1") { // it is known whose
+			lost = map[string]int{"acme/site-1 " + tt.code: 1}
+		}
+		if d := cmp.Diff(lost, r.account.count); d != "" {
+			t.Errorf("%s: counted: %s", tt.query, d)
+		}
 	}
 }
 

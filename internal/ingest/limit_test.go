@@ -96,6 +96,24 @@ func TestOverLimit(t *testing.T) {
 	}
 }
 
+// What is more than may come at once can be sent in smaller requests: nothing is counted. One event cannot, and is lost.
+func TestOverBurst(t *testing.T) {
+	l := &fakeLimiter{late: problem.New(http.StatusRequestEntityTooLarge, "over_burst", "too much at once").WithLimit("limits.bytes_per_second", 10)}
+	for n, want := range map[int]map[string]int{1: {"acme/site-1 over_burst": 1}, 2: nil} {
+		events := strings.Repeat(`,{"type":"a"}`, n)[1:]
+		for _, req := range [][]string{
+			{"POST", "/ingest", "[" + events + "]", acmeKey}, {"POST", "/collect", `{"site_id":"site-1","events":[` + events + `]}`},
+			{"GET", `/pixel.gif?site_id=site-1&events=[` + events + `]`, ""},
+		} {
+			r := newRig(t, func(_ *Config, d *Deps) { d.Limiter = l })
+			w := r.do(req[0], req[1], req[2], req[3:]...)
+			if d := cmp.Diff(want, r.account.count); w.Code != 413 || len(r.log.all()) != 0 || d != "" {
+				t.Errorf("%s, %d events: %d %s, counted: %s", req[1], n, w.Code, w.Body, d)
+			}
+		}
+	}
+}
+
 // What a request held is taken once, whatever became of it; what it did not come to is given back.
 func TestLimitsAreTaken(t *testing.T) {
 	l := &fakeLimiter{}

@@ -303,12 +303,12 @@ type Result struct {
 func (q *Request) Commit() (Result, *problem.Problem) {
 	j := q.j
 	if prob := j.takeLimits(); prob != nil {
-		retried := prob.Status == http.StatusTooManyRequests && !q.door.Drops || prob.Status == http.StatusRequestEntityTooLarge && q.door.Splits
-		if retried {
+		splits := prob.Status == http.StatusRequestEntityTooLarge && q.door.Splits
+		if retried := prob.Status == http.StatusTooManyRequests && !q.door.Drops || splits && !j.never(prob); retried {
 			return Result{}, prob
 		}
 		j.drop(prob)
-		if !q.door.Drops {
+		if splits || !q.door.Drops {
 			j.count()
 			return Result{}, prob
 		}

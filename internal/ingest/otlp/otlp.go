@@ -24,12 +24,12 @@ func Register(mux *http.ServeMux, h *ingest.Handler) {
 
 // serve takes an ExportLogsServiceRequest and answers in the encoding that it has.
 func serve(q *ingest.Request) *problem.Problem {
-	body, prob := q.Binary()
-	if prob != nil {
-		return prob
-	}
+	body, broken := q.Binary()
 	if prob := open(q); prob != nil {
 		return prob
+	}
+	if broken != nil { // now it is known whose loss it is
+		return q.Fail(broken)
 	}
 	m := readers.Get().(*reader)
 	defer m.done()
@@ -40,6 +40,7 @@ func serve(q *ingest.Request) *problem.Problem {
 	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")))
 	asJSON := len(text) > 0 && text[0] == '{' || len(text) == 0 && isJSON(q.HTTP.Header)
+	var prob *problem.Problem
 	switch {
 	case len(text) == 0 && asJSON:
 		prob = problem.New(http.StatusBadRequest, "empty_body", "the request has no body")

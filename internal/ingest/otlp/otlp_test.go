@@ -237,6 +237,20 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	r.Rejects()
+	for _, c := range []struct {
+		body, coding, code string
+		status             int
+	}{{strings.Repeat(" ", 11<<20), "", "body_too_large", 413}, {"\x1f\x8b\x08broken", "gzip", "invalid_encoding", 400}, {"{}", "deflate", "unsupported_encoding", 415}} {
+		for _, target := range []string{"/v1/logs", "/v1/logs?site_id=app-1"} {
+			headers := []string{"Content-Encoding: " + c.coding}
+			if target == "/v1/logs" {
+				headers = append(headers, key)
+			}
+			if w := r.Do("POST", target, c.body, headers...); w.Code != c.status || r.Rejects()["site-1 "+c.code] != 1 {
+				t.Errorf("%s: a body that cannot be read: %d, want %d, and %s to be counted: the exporter gives up", target, w.Code, c.status, c.code)
+			}
+		}
+	}
 	r.Limit = doorkit.OverLimit()
 	w := r.Do("POST", "/v1/logs", string(logsBinary()), key, "Content-Type: application/x-protobuf")
 	if w.Code != 429 || w.Header().Get("Retry-After") != "3" || !strings.HasPrefix(w.Body.String(), "\x08\x08\x12") || len(r.Rejects()) > 0 {

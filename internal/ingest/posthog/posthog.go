@@ -34,16 +34,16 @@ func Register(mux *http.ServeMux, h *ingest.Handler) {
 
 // serve takes {"api_key","batch":[…],"sent_at"}, an array of events, or one event.
 func serve(q *ingest.Request) *problem.Problem {
-	body, prob := read(q)
-	if prob != nil {
-		return prob
-	}
 	m := readers.Get().(*reader)
 	m.reset(q)
 	defer func() {
 		m.reset(nil)
 		readers.Put(m)
 	}()
+	body, prob := read(q)
+	if prob != nil {
+		return q.FailOf(m.key(), prob)
+	}
 	array := len(body) > 0 && body[0] == '['
 	if array {
 		m.batch = body

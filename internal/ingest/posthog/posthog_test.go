@@ -182,6 +182,13 @@ func TestPacking(t *testing.T) {
 	if w := r.Do("POST", "/e/", `{"api_key":"wk_site_1","batch":[{"event":"e"}5]}`); w.Code != 400 || r.Rejects()["site-1 malformed_json"] != 1 {
 		t.Errorf("no JSON of a known sender: %d", w.Code)
 	}
+	for _, target := range []string{"/e/?token=phc_alias", "/e/?api_key=wk_site_1"} {
+		for _, body := range []string{"!!!", "data=%zz", "\x1f\x8b\x08broken"} {
+			if w := r.Do("POST", target, body); w.Code != 400 || r.Rejects()["site-1 invalid_encoding"] != 1 {
+				t.Errorf("%s: a body that cannot be unpacked: %d: the library gives up", target, w.Code)
+			}
+		}
+	}
 	bomb := pack(strings.Repeat(" ", 11<<20))
 	for _, body := range []string{bomb, base64.StdEncoding.EncodeToString([]byte(bomb))} {
 		if w := r.Do("POST", "/e/", body); w.Code != 413 {
@@ -224,6 +231,9 @@ func TestLimits(t *testing.T) {
 	r.LimitAfter = problem.New(http.StatusRequestEntityTooLarge, "over_burst", "too many at once")
 	if w = r.Do("POST", "/batch/", nodeBatch); w.Code != 413 || len(r.Rejects()) > 0 || len(r.Take()) > 0 {
 		t.Errorf("too many at once: %d: the client sends them again in halves", w.Code)
+	}
+	if w = r.Do("POST", "/batch/", `{"api_key":"wk_site_1","batch":[{"event":"e","distinct_id":"u"}]}`); w.Code != 413 || r.Rejects()["site-1 over_burst"] != 1 {
+		t.Errorf("one event that is too large: %d: there are no halves of it", w.Code)
 	}
 	r.LimitAfter, r.LogErr = nil, http.ErrAbortHandler
 	if w = r.Do("POST", "/batch/", nodeBatch); w.Code != 503 {

@@ -39,16 +39,16 @@ var kinds = []string{"track", "identify", "page", "screen", "group", "alias"}
 
 // serve takes one message, or {"batch":[…],"writeKey","sentAt","context"}. kind is what the path says the message is.
 func serve(q *ingest.Request, kind string) *problem.Problem {
-	body, prob := q.Body()
-	if prob != nil {
-		return prob
-	}
 	m := readers.Get().(*reader)
 	m.reset(q, kind)
 	defer func() {
 		m.reset(nil, "")
 		readers.Put(m)
 	}()
+	body, prob := q.Body()
+	if prob != nil {
+		return q.FailOf(m.writeKey(), prob)
+	}
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
 		return q.FailOf(m.writeKey(), prob)
 	}

@@ -234,6 +234,17 @@ func TestWholeRequest(t *testing.T) {
 	if w := r.Do("POST", "/v1/batch", `{"batch":7}`, basic(doorkit.WriteKey)); w.Code != 400 || r.Rejects()["site-1 invalid_type"] != 1 || len(r.Take()) > 0 {
 		t.Errorf("no batch: %d", w.Code)
 	}
+	for _, c := range []struct {
+		body, coding, code string
+		status             int
+	}{{strings.Repeat(" ", 11<<20), "", "body_too_large", 413}, {"\x1f\x8b\x08broken", "", "invalid_encoding", 400}, {"{}", "br", "unsupported_encoding", 415}} {
+		if w := r.Do("POST", "/v1/batch", c.body, basic(doorkit.WriteKey), "Content-Encoding: "+c.coding); w.Code != c.status || r.Rejects()["site-1 "+c.code] != 1 {
+			t.Errorf("a body that cannot be read, of a key in the headers: %d, want %d, and %s to be counted", w.Code, c.status, c.code)
+		}
+		if w := r.Do("POST", "/v1/batch", c.body, basic("nobody"), "Content-Encoding: "+c.coding); w.Code != c.status || len(r.Rejects()) > 0 {
+			t.Errorf("a body that cannot be read, of nobody: %d, want %d", w.Code, c.status)
+		}
+	}
 	one := `{"type":"track","event":"e","userId":"u"}`
 	r.Do("POST", "/v1/batch", `{"context":{"x":"`+strings.Repeat("x", 60000)+`"},"batch":[`+one+`,`+one+`]}`, basic(doorkit.WriteKey))
 	if got := r.Rejects(); got["site-1 event_too_large"] != 2 || len(r.Take()) > 0 {

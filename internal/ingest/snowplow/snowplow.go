@@ -82,7 +82,7 @@ func pixel(q *ingest.Request) *problem.Problem {
 	}
 	values, err := url.ParseQuery(string(raw))
 	if err != nil {
-		return problem.New(http.StatusBadRequest, "malformed_query", "the query of the address cannot be read: percent-encode its values")
+		return q.FailOf(values.Get("aid"), problem.New(http.StatusBadRequest, "malformed_query", "the query of the address cannot be read: percent-encode its values"))
 	}
 	m := take(q)
 	defer m.done()

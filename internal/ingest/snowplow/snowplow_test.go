@@ -149,6 +149,10 @@ func TestBadEvents(t *testing.T) {
 			t.Errorf("%.60s: %d %s, want %d", body, w.Code, w.Body, status)
 		}
 	}
+	r.Rejects()
+	if w := r.Do("GET", "/i?e=pv&aid=app-1&page=%zz", ""); w.Code != 400 || r.Rejects()["site-1 malformed_query"] != 1 {
+		t.Errorf("a query that cannot be read: %d: the tracker gives up", w.Code)
+	}
 }
 
 func TestLimits(t *testing.T) {
