@@ -255,13 +255,34 @@ func (m *reader) column(key []byte) *[]byte {
 // address says whether an attribute holds an address of who sent, by the conventions of today or of before: it becomes no property. own: it is the visitor's.
 func address(key []byte) (is, own bool) {
 	switch string(key) {
-	case "client.address", "http.client_ip":
+	case "client.address", "http.client_ip", "client.ip":
 		return true, true
-	case "network.peer.address", "net.sock.peer.addr", "net.peer.ip", "source.address", "http.request.header.x-forwarded-for", "http.request.header.x-real-ip", "http.request.header.forwarded":
+	case "network.peer.address", "net.sock.peer.addr", "net.peer.ip", "source.address", "source.ip", "client.socket.address":
 		return true, false
 	}
-	return false, false
+	name, ok := bytes.CutPrefix(key, headerPrefix)
+	if !ok || len(name) > maxAddressHeader {
+		return false, false
+	}
+	var buf [maxAddressHeader]byte
+	for i, c := range name { // older instrumentation writes _ for -
+		if c == '_' {
+			c = '-'
+		}
+		buf[i] = c
+	}
+	return addressHeaders[string(buf[:len(name)])], false
 }
+
+var headerPrefix = []byte("http.request.header.")
+
+// addressHeaders are the request headers by which proxies tell the address of who sent; none has a longer name than maxAddressHeader.
+var addressHeaders = map[string]bool{
+	"x-forwarded-for": true, "x-real-ip": true, "forwarded": true, "x-client-ip": true, "x-cluster-client-ip": true, "true-client-ip": true,
+	"cf-connecting-ip": true, "cf-connecting-ipv6": true, "fastly-client-ip": true, "x-original-forwarded-for": true,
+}
+
+const maxAddressHeader = 32
 
 // text takes an attribute whose value is text.
 func (m *reader) text(key, v []byte) error {

@@ -308,13 +308,18 @@ func TestAddresses(t *testing.T) {
 		return string(msg(1, msg(2, msg(2, str(12, "e"), kv(6, key, value)))))
 	}
 	const ip = "203.0.113.9"
-	for body, counts := range map[string]bool{
+	bodies := map[string]bool{
+		jsonOf("client.ip", `{"stringValue":"203.0.113.9"}`):      true,
 		jsonOf("client.address", `{"stringValue":"203.0.113.9"}`): true, binary("client.address", str(1, ip)): true,
 		jsonOf("http.client_ip", `{"stringValue":"203.0.113.9"}`): true, binary("client", msg(6, kv(1, "address", str(1, ip)))): true,
 		jsonOf("client.address", `{"arrayValue":{"values":[{"stringValue":"203.0.113.9"}]}}`): false, binary("client.address", msg(5, msg(1, str(1, ip)))): false,
 		jsonOf("client.address", `{"intValue":3405803785}`): false, binary("client.address", varint(3, 3405803785)): false,
 		jsonOf("network.peer.address", `{"stringValue":"203.0.113.9"}`): false, binary("http.request.header.x-forwarded-for", msg(5, msg(1, str(1, ip)))): false,
-	} {
+	}
+	for _, name := range []string{"client.socket.address", "source.ip", "http.request.header.x_forwarded_for", "http.request.header.cf-connecting-ip", "http.request.header.true-client-ip", "http.request.header.x-client-ip"} {
+		bodies[jsonOf(name, `{"stringValue":"203.0.113.9"}`)], bodies[binary(name, msg(5, msg(1, str(1, ip))))] = false, false
+	}
+	for body, counts := range bodies {
 		row := r.One(t, 200, "POST", "/v1/logs", body, key)
 		if (row["ip"] == ip) != counts {
 			t.Errorf("%q: address %v", body, row["ip"])
