@@ -147,13 +147,14 @@ export const create = (o: Options): Weir => {
     if (sender || out || denied || (document as any).prerendering) return;
     if (needed && !granted) {
       granted = !cookieless && store.get('ok') === '1';
-      if (!granted) return;
+      if (!granted) return purge(); // what is there was stored before consent was required
     }
     if (!known) return ask();
     if (cookieless) purge();
     else {
       visitor = kept();
       user = user || clean(store.get('user') || '') || undefined;
+      if (user) store.set('user', user);
       if (granted) store.set('ok', '1');
       if (!/^[\w-]{8,64}$/.test(visitor)) newVisitor(); // what others have put there must not spoil every event
     }
@@ -181,7 +182,7 @@ export const create = (o: Options): Weir => {
       return undefined;
     }
     if (sender) send(id, body, ids);
-    else held = held.concat([[id, body, ids]]).slice(-maxHeld);
+    else held = held.concat([[id, body, user ? { user_id: user, ...ids } : ids]]).slice(-maxHeld);
     return id;
   };
 
@@ -210,6 +211,7 @@ export const create = (o: Options): Weir => {
         store.del('user');
         if (sender && !cookieless) newVisitor();
         else forgetVisitor();
+        held.forEach((h) => (h[2] = { client_id: undefined, user_id: undefined, ...h[2] })); // they are not of who comes now
       });
     },
     consent(decision) {

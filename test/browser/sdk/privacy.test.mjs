@@ -55,6 +55,13 @@ describe('privacy', { concurrency: 8, timeout: 300000 }, () => {
       const page = await open(t);
       await page.goto(`${s.url}/`);
       await loaded(page);
+      await page.evaluate((site) => {
+        localStorage.setItem(`weir:${site}:id`, 'from-before-it-was-required');
+        localStorage.setItem(`weir:${site}:user`, 'user-0');
+        document.cookie = `_weir_${site}=from-before-it-was-required;path=/`;
+      }, s.site);
+      await page.reload();
+      await loaded(page);
       await use(s, page);
       assert.deepEqual(talk(s), []);
       assert.deepEqual(await stored(page), nothing);

@@ -136,6 +136,41 @@ describe('recording', { concurrency: 5, timeout: 300000 }, () => {
     assert.deepEqual(await s.sql(`SELECT user_id, client_id = (SELECT any(client_id) FROM events WHERE type = 'first') AS same FROM events WHERE type = 'second'`).then((r) => r.map((x) => [x.user_id, Number(x.same)])), [['', 0]]);
   });
 
+  test('who is identified before the settings are known, or before consent, is so on the next page', async (t) => {
+    const known = await site(t, { query: false });
+    const asked = await site(t, { attributes: 'data-consent="required"' });
+    for (const s of [known, asked]) {
+      const page = await open(t);
+      await page.goto(`${s.url}/blank`);
+      await page.setContent(
+        `<!doctype html><title>o</title><script>window.weir=[["identify","user-1"],["consent","granted"]]</script><script src="${s.gate.url}/sdk.js" data-site="${s.site}" ${s === asked ? 'data-consent="required"' : ''}></script>`,
+      );
+      await until(() => count(s, `type = 'identify'`), 'the event');
+      await page.goto(`${s.url}/two`);
+      await until(() => count(s, `type = 'pageview' AND path = '/two' AND user_id = 'user-1'`), 'the page view of who was identified');
+    }
+  });
+
+  test('what was held back before a reset is not of who came after it', async (t) => {
+    const s = await site(t, { attributes: 'data-consent="required"' });
+    const page = await open(t);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await page.evaluate(() => {
+      weir.identify('user-1');
+      weir.track('first');
+      weir.reset();
+      weir.track('second');
+      weir.consent('granted');
+      weir.track('third');
+    });
+    await until(() => count(s, `type = 'third'`), 'the events');
+    const who = Object.fromEntries((await s.sql(`SELECT type, user_id, client_id FROM events`)).map((r) => [r.type, r]));
+    assert.deepEqual([who.identify.user_id, who.first.user_id, who.second.user_id], ['user-1', 'user-1', '']);
+    assert.equal(who.second.client_id, who.third.client_id);
+    assert.ok(who.second.client_id && who.first.client_id !== who.second.client_id && who.identify.client_id !== who.second.client_id);
+  });
+
   test('hash routes, switched off parts, the visitor in a cookie', async (t) => {
     const s = await site(t, { attributes: 'data-hash data-clicks="false" data-engagement="false" data-storage="cookie" data-cookie-days="30"', body: '<button id="b">b</button>' });
     const page = await open(t);
