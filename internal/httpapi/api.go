@@ -198,7 +198,7 @@ const publicKey = "public"
 // authenticate is the huma middleware that lets nobody in without a principal.
 func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
-	ctx = lenient{huma.WithValue(ctx, logKey{}, a.log)}
+	ctx = lenient{huma.WithValue(huma.WithValue(ctx, logKey{}, a.log), schemasKey{}, a.huma.OpenAPI().Components.Schemas)}
 	w.Header().Set("Cache-Control", "no-store")
 	if public, _ := ctx.Operation().Metadata[publicKey].(bool); public {
 		next(ctx)

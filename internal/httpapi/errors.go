@@ -22,14 +22,15 @@ var installOnce sync.Once
 func installErrors() {
 	installOnce.Do(func() {
 		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-			return newError(slog.New(slog.DiscardHandler), status, msg, errs)
+			return newError(slog.New(slog.DiscardHandler), known{}, status, msg, errs)
 		}
 		huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 			log, ok := ctx.Context().Value(logKey{}).(*slog.Logger)
 			if !ok {
 				log = slog.New(slog.DiscardHandler)
 			}
-			return newError(log.With("method", ctx.Method(), "path", ctx.Operation().Path), status, msg, errs)
+			schemas, _ := ctx.Context().Value(schemasKey{}).(huma.Registry)
+			return newError(log.With("method", ctx.Method(), "path", ctx.Operation().Path), known{ctx.Operation(), schemas}, status, msg, errs)
 		}
 		huma.ValidateStrictCasing = true
 	})
@@ -37,9 +38,12 @@ func installErrors() {
 
 type logKey struct{}
 
+// schemasKey has the huma.Registry of the API's schemas.
+type schemasKey struct{}
+
 // newError turns an error of huma into a problem. An error of a handler that is no problem comes here with
 // status 500: it is logged, and the caller is not told its text.
-func newError(log *slog.Logger, status int, msg string, errs []error) *problem.Problem {
+func newError(log *slog.Logger, k known, status int, msg string, errs []error) *problem.Problem {
 	for _, err := range errs {
 		var p *problem.Problem
 		if errors.As(err, &p) {
@@ -62,11 +66,11 @@ func newError(log *slog.Logger, status int, msg string, errs []error) *problem.P
 	case status == http.StatusBadRequest && len(errs) == 0:
 		return problem.New(status, "body_missing", "the request needs a body, a JSON object; see /docs")
 	}
-	return validationError(status, msg, errs)
+	return validationError(k, status, msg, errs)
 }
 
 // validationError describes what is wrong with a body or a parameter: the field of the first error, the text of all.
-func validationError(status int, msg string, errs []error) *problem.Problem {
+func validationError(k known, status int, msg string, errs []error) *problem.Problem {
 	p := problem.New(status, "invalid_field", "%s", msg)
 	if status == http.StatusBadRequest {
 		p.Code = "malformed_json"
@@ -79,7 +83,7 @@ func validationError(status int, msg string, errs []error) *problem.Problem {
 		if errors.As(err, &detailer) {
 			d = detailer.ErrorDetail()
 		}
-		code, field, text := explain(d)
+		code, field, text := explain(k, d)
 		if i == 0 {
 			p.Field = field
 			if code != "" && status == http.StatusUnprocessableEntity {
@@ -98,7 +102,7 @@ func validationError(status int, msg string, errs []error) *problem.Problem {
 	return p
 }
 
-func explain(d *huma.ErrorDetail) (code, field, text string) {
+func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 	_, field, _ = strings.Cut(d.Location, ".") // "body.limits.x", "query.from"
 	var missing string
 	if n, _ := fmt.Sscanf(d.Message, "expected required property %s to be present", &missing); n == 1 {
@@ -107,9 +111,9 @@ func explain(d *huma.ErrorDetail) (code, field, text string) {
 	}
 	switch {
 	case d.Message == "unexpected property":
-		return "unknown_field", field, fmt.Sprintf("field %s is not known: remove it or check its spelling, see /docs", field)
+		return "unknown_field", field, fmt.Sprintf("field %s is not known%s: remove it or check its spelling, see /docs", field, k.likeField(field))
 	case d.Message == "unknown query parameter":
-		return "unknown_parameter", field, fmt.Sprintf("parameter %s is not known: remove it or check its spelling, see /docs", field)
+		return "unknown_parameter", field, fmt.Sprintf("parameter %s is not known%s: remove it or check its spelling, see /docs", field, k.likeParameter(field))
 	case strings.HasPrefix(d.Message, "required ") && strings.HasSuffix(d.Message, " is missing"):
 		return "missing_parameter", field, fmt.Sprintf("parameter %s is missing", field)
 	case strings.HasPrefix(d.Message, "invalid date/time for format "): // which is one of Go's layouts

@@ -1,5 +1,7 @@
 package problem
 
+import "strings"
+
 // Edits is the number of single-byte edits, and swaps of neighbours, that turn a into b:
 // what suggestions of the name that was probably meant are chosen by.
 func Edits(a, b string) int {
@@ -22,4 +24,24 @@ func Edits(a, b string) int {
 		prev2, prev, cur = prev, cur, prev2
 	}
 	return prev[len(b)]
+}
+
+// DidYouMean is a suggestion, " (did you mean country?)", of the name that was probably meant by one that there is not: the first that begins with it, else the one
+// that it differs from least. Empty if none is near.
+func DidYouMean(name string, names []string) string {
+	name = strings.ToLower(name)
+	best, least := "", len(name)/2+1
+	for _, n := range names {
+		if len(name) > 2 && strings.HasPrefix(n, name) {
+			best = n
+			break
+		}
+		if d := Edits(name, n); d < least {
+			best, least = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " (did you mean " + best + "?)"
 }

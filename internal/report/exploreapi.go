@@ -286,6 +286,9 @@ func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, err
 	if p != nil {
 		if p.Field == "group_by" {
 			p = p.WithField("dim")
+			if p.Code == "invalid_group_by" {
+				p.Code = "invalid_dim"
+			}
 		}
 		return nil, fail(p)
 	}

@@ -354,7 +354,7 @@ func TestFunnelRefusals(t *testing.T) {
 	check("funnel", `{`+two+`,"window":"-1d"}`, 422, "window", "at most 366d")
 	check("funnel", `{`+two+`,"window":"d"}`, 422, "window", "such as")
 	check("funnel", `{`+two+`,"order":"stric"}`, 422, "order", "did you mean strict?")
-	check("funnel", `{`+two+`,"from":"2026-03-05","to":"2026-03-01"}`, 422, "from", "must be before")
+	check("funnel", `{`+two+`,"from":"2026-03-05","to":"2026-03-01"}`, 422, "from", "exchange them")
 	check("funnel", `{`+two+`,"filter":["pth:/"]}`, 422, "filter", "did you mean path?")
 	check("funnel", `{`+two+`,"bots":"exclud"}`, 422, "bots", "did you mean exclude?")
 	check("funnel", `{`+two+`,"breakdown":"browsr"}`, 422, "breakdown", "did you mean browser?")

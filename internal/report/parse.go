@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -134,7 +133,8 @@ func dimOf(field, name string) (Dim, *problem.Problem) {
 	case "props", "props_num":
 		return Dim{}, invalid(field, "%s is a set of properties; name one: props.<name>", name)
 	}
-	return Dim{}, invalid(field, "there is no column %q%s; a property is written props.<name>", name, didYouMean(name, append(slices.Clone(textColumns), sessionDims...)))
+	name = clip(name)
+	return Dim{}, invalid(field, "there is no column %q%s; a property of that name is written %s%s", name, didYouMean(name, append(slices.Clone(textColumns), sessionDims...)), propPrefix, name)
 }
 
 // filters reads filters of the form [!]column:value|value, or [!]column:~text for "contains". A backslash takes the meaning from the byte behind it: in values
@@ -234,6 +234,18 @@ func splitValues(s string) []string {
 	return append(out, cur.String())
 }
 
+// inOrder refuses a range that is empty or the wrong way round.
+func inOrder(from, to time.Time) *problem.Problem {
+	if from.Before(to) {
+		return nil
+	}
+	what := "they are the wrong way round, exchange them"
+	if from.Equal(to) {
+		what = "choose a later to"
+	}
+	return invalid("from", "from (%s) must be before to (%s): %s", from.Format(time.RFC3339), to.Format(time.RFC3339), what)
+}
+
 // times reads the range. A date stands for the whole day of the source's zone: as `from` its start, as `to` its end.
 func (a ask) times(q *Question, now time.Time) *problem.Problem {
 	if p := a.span(q, now); p != nil {
@@ -244,8 +256,8 @@ func (a ask) times(q *Question, now time.Time) *problem.Problem {
 			return p
 		}
 	}
-	if !q.From.Before(q.To) {
-		return invalid("from", "from (%s) must be before to (%s)", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+	if p := inOrder(q.From, q.To); p != nil {
+		return p
 	}
 	if q.Interval == "" {
 		return nil
@@ -367,15 +379,4 @@ func unique(list []string) []string {
 }
 
 // didYouMean suggests the name most like s.
-func didYouMean(s string, names []string) string {
-	best, dist := "", len(s)/2+1
-	for _, n := range names {
-		if d := problem.Edits(strings.ToLower(s), n); d < dist || strings.HasPrefix(n, strings.ToLower(s)) && len(s) > 2 && best == "" {
-			best, dist = n, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", best)
-}
+func didYouMean(s string, names []string) string { return problem.DidYouMean(s, names) }

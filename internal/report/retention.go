@@ -137,8 +137,8 @@ func (x *Retention) times(a retentionAsk, now time.Time) *problem.Problem {
 	if x.q.From, p = parseTime("from", a.From, back, x.q.To, x.q.Location); p != nil {
 		return p
 	}
-	if !x.q.From.Before(x.q.To) {
-		return invalid("from", "from (%s) must be before to (%s)", x.q.From.Format(time.RFC3339), x.q.To.Format(time.RFC3339))
+	if p := inOrder(x.q.From, x.q.To); p != nil {
+		return p
 	}
 	x.q.From = x.q.bucketStart(x.q.From)
 	if n := len(x.starts(maxCohorts + 1)); n > maxCohorts {

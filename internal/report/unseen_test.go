@@ -35,6 +35,7 @@ func TestUnseenProperties(t *testing.T) {
 		{"report?filter=props.a:b:x", "", "filter", `there is a:b: in a filter, a colon of a name is written \\:`},
 		{"events?filter=props.plam:x", "", "filter", "plan"},
 		{"values?dim=props.plam", "", "dim", "plan"},
+		{"values?dim=props.plam", "", "dim", `"code":"invalid_dim"`},
 		{"sessions?filter=props.plam:x", "", "filter", "plan"},
 		{"conversions?filter=props.plam:x", "", "filter", "plan"},
 		{"funnel", steps, "steps[1].filter", "plan"},
