@@ -22,7 +22,7 @@ type door struct {
 var (
 	segmentAnswers  = map[string]string{"200": `{"success":true}, also when messages were rejected`, "400": "no JSON", "401": "no such key", "403": "not allowed, or the tenant is suspended", "413": "too large", "429": "over a limit: sent again", "503": "sent again"}
 	posthogAnswers  = map[string]string{"200": `{"status":1}; over a limit with "quota_limited"`, "400": "no JSON", "401": "no such key", "403": "not allowed, or the tenant is suspended", "413": "sent again in halves", "503": "sent again"}
-	snowplowAnswers = map[string]string{"200": "taken, whatever becomes of single events", "400": "never to be taken", "401": "no such app", "403": "not allowed, or the tenant is suspended", "422": "never to be taken", "503": "sent again"}
+	snowplowAnswers = map[string]string{"200": "taken, whatever becomes of single events", "400": "never to be taken", "401": "no such app", "403": "not allowed, or the tenant is suspended", "422": "never to be taken", "429": "over a limit: sent again", "503": "sent again"}
 	settingAnswers  = map[string]string{"200": "what the library asks for"}
 )
 

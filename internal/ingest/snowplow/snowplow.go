@@ -28,8 +28,9 @@ func RegisterPath(mux *http.ServeMux, h *ingest.Handler, path string) {
 	}
 }
 
+// door makes a handler. Trackers send a POST again that is over a limit; a pixel may be an image of a page, which nobody sends again.
 func door(h *ingest.Handler, method string, serve func(*ingest.Request) *problem.Problem) http.Handler {
-	return h.Handle(ingest.Door{Name: "snowplow", Methods: []string{method}, Drops: true, Silent: true, Serve: serve, Refuse: refuse})
+	return h.Handle(ingest.Door{Name: "snowplow", Methods: []string{method}, Drops: method == http.MethodGet, Silent: true, Serve: serve, Refuse: refuse})
 }
 
 // refuse answers a request that is refused. Trackers send again whatever is not one of 400, 401, 403, 410 and 422: what would never be taken gets one of these.

@@ -158,9 +158,14 @@ func TestBadEvents(t *testing.T) {
 func TestLimits(t *testing.T) {
 	r := doorkit.New(t, Register)
 	r.Limit = doorkit.OverLimit()
-	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"app-1"}`, `{"e":"pv","aid":"app-1"}`)); w.Code != 200 || r.Rejects()["site-1 over_limit"] != 2 || len(r.Take()) > 0 {
-		t.Errorf("over a limit: %d", w.Code)
+	two := payload(`{"e":"pv","aid":"app-1"}`, `{"e":"pv","aid":"app-1"}`)
+	overLimit := func(when string) {
+		t.Helper()
+		if w := r.Do("POST", tp2, two); w.Code != 429 || w.Header().Get("Retry-After") != "3" || len(r.Rejects()) > 0 || len(r.Take()) > 0 {
+			t.Errorf("over a limit that shows %s: %d: the tracker sends again", when, w.Code)
+		}
 	}
+	overLimit("before the events are read")
 	if w := r.Do("GET", "/i?e=pv&aid=app-1", ""); w.Code != 200 || r.Rejects()["site-1 over_limit"] != 1 || len(r.Take()) > 0 {
 		t.Errorf("over a limit, pixel: %d", w.Code)
 	}
@@ -168,7 +173,13 @@ func TestLimits(t *testing.T) {
 	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"app-1"}`)); w.Code != 503 || w.Header().Get("Retry-After") != "1" || len(r.Rejects()) > 0 {
 		t.Errorf("too much in work: %d %v: it is sent again", w.Code, w.Header())
 	}
-	r.Limit, r.LogErr = nil, http.ErrAbortHandler
+	r.Limit, r.LimitAfter = nil, doorkit.OverLimit()
+	overLimit("after that")
+	r.LimitAfter = problem.New(http.StatusRequestEntityTooLarge, "over_burst", "too many at once")
+	if w := r.Do("POST", tp2, two); w.Code != 422 || r.Rejects()["site-1 over_burst"] != 2 || len(r.Take()) > 0 {
+		t.Errorf("more than may ever come at once: %d: the tracker gives up", w.Code)
+	}
+	r.LimitAfter, r.LogErr = nil, http.ErrAbortHandler
 	if w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"app-1"}`)); w.Code != 503 {
 		t.Errorf("not durable: %d: the tracker sends again", w.Code)
 	}

@@ -14749,6 +14749,13 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description over a limit: sent again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description sent again */
             503: {
                 headers: {
@@ -15268,6 +15275,13 @@ export interface operations {
             };
             /** @description never to be taken */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description over a limit: sent again */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
