@@ -112,16 +112,25 @@ func (a *asking) tooMuch(e usage.Estimate) *problem.Problem {
 
 // measure asks the engine what it would read: EXPLAIN ESTIMATE counts the rows of the marks that its index leaves. It runs as the tenant, like the
 // statement itself. Bytes are those rows' share of what the gate knows of the columns.
+//
+// What a tenant has the engine compute for its plan (a constant, for example) is work like any other, and waits for its turn. A query within an
+// expression would be run, and read, for the plan: of such a statement only the statistics are asked.
 func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Problem {
-	if a.checked.Kind != KindSelect {
+	if a.checked.Kind != KindSelect || a.checked.Nested && a.deps.Gate != nil {
 		return nil
 	}
-	st := clickhouse.Statement{SQL: "EXPLAIN ESTIMATE " + a.checked.SQL, Params: a.params(), Settings: a.settings, Format: "TSVWithNames", QueryID: newEngineID(),
+	ask := usage.Question{Subject: q.Subject, Kind: q.Kind}
+	ask.Shape = "plan/" + ask.Shape // planning has a cost of its own
+	b, p := a.admit(ctx, ask)
+	if p != nil {
+		return p
+	}
+	b.subject, b.kind = q.Subject, usage.KindQuery
+	st := clickhouse.Statement{SQL: "EXPLAIN ESTIMATE " + a.checked.SQL, Params: a.params(), Settings: a.settings, Format: "TSVWithNames", QueryID: b.engineID,
 		Comment: "explain/" + string(a.scope.Tenant)}
 	a.confine(&st)
 	run, cancel := context.WithTimeout(ctx, a.cfg.MaxTime)
 	defer cancel()
-	b := &bill{Service: a.Service, subject: q.Subject, kind: usage.KindQuery, engineID: st.QueryID, begin: time.Now()}
 	res, err := a.deps.Engine.Query(run, st)
 	if err != nil {
 		b.failed(err)

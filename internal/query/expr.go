@@ -49,6 +49,7 @@ func (w *walker) expr(e ast.Expression, depth int) {
 		w.replaces(x.Replace, depth)
 		w.applies(x.Apply, x.Position)
 	case *ast.Subquery:
+		w.nested = w.nested || !w.own
 		w.subqueryAlias(x.Alias, x.Position)
 		w.query(x.Query, depth)
 	case *ast.BinaryExpr:
@@ -127,6 +128,7 @@ func (w *walker) compound(e ast.Expression, depth int) {
 		w.expr(x.Expr, depth)
 		w.expr(x.Pattern, depth)
 	case *ast.ExistsExpr:
+		w.nested = w.nested || !w.own
 		w.query(x.Query, depth)
 	case nil:
 		w.fail(token.Position{}, "an expression is missing").as(CodeSyntax)
@@ -179,10 +181,12 @@ func (w *walker) in(x *ast.InExpr, depth int) {
 	}
 	w.expr(x.Expr, depth)
 	if x.Query != nil {
+		w.nested = w.nested || !w.own
 		w.query(x.Query, depth)
 	}
 	if len(x.List) == 1 {
 		if id, ok := x.List[0].(*ast.Identifier); ok && len(id.Parts) > 0 {
+			w.nested = w.nested || !w.own
 			w.heads = append(w.heads, nameRef{id.Parts[0], id.Position})
 			if len(id.Parts) == 1 {
 				w.lookupTable(id.Parts[0])

@@ -175,6 +175,7 @@ func (s *statement) tell(c *Checked) {
 	c.ReadsEvents = w.readsEvents
 	c.Rollups = slices.Sorted(maps.Keys(w.rollups))
 	c.Sessions = w.sessions
+	c.Nested = w.nested
 	if !w.readsEvents && !w.sessions {
 		return
 	}

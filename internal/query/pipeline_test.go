@@ -338,6 +338,37 @@ func TestBoundsOfTheQuestion(t *testing.T) {
 	}
 }
 
+// A plan waits for its turn like a statement, and nothing is run for it.
+func TestPlanningIsAdmitted(t *testing.T) {
+	for _, body := range []string{`{"sql":"SELECT path FROM events","dry_run":true}`, `{"sql":"SELECT path FROM events","max_bytes":1000000}`} {
+		d, e := &desk{}, &fakeEngine{body: "rows\n10\n"}
+		w := post(newService(t, Config{}, d.deps(e)), analyst, body)
+		if w.Code/100 == 4 || len(d.asked) == 0 || !strings.HasPrefix(d.asked[0].Shape, "plan/") || d.asked[0].Columns != nil || d.open != 0 || strings.Contains(d.records[0].Shape, "/") {
+			t.Errorf("%s: %d %s; admitted %+v, %d open, records %+v", body, w.Code, w.Body, d.asked, d.open, d.records)
+		}
+		d, e = &desk{refuse: problem.New(429, "over_limit", "full").WithLimit("limits.queries", 1)}, &fakeEngine{}
+		if w := post(newService(t, Config{}, d.deps(e)), analyst, body); w.Code != 429 || len(e.got) != 0 {
+			t.Errorf("%s: %d %s; %d statements ran", body, w.Code, w.Body, len(e.got))
+		}
+	}
+	for _, sql := range []string{"SELECT (SELECT uniq(path) FROM events)", "SELECT count() FROM events WHERE path IN (SELECT path FROM events)", "SELECT 1 WHERE EXISTS (SELECT 1 FROM events)",
+		"WITH x AS (SELECT path FROM events) SELECT count() FROM events WHERE path IN x", "WITH (SELECT max(ts) FROM events) AS m SELECT m", "WITH x AS (SELECT (SELECT 1 FROM events) AS y) SELECT y FROM x"} {
+		d, e := &desk{estimate: usage.Estimate{Bytes: 1000}}, &fakeEngine{body: "rows\n10\n"}
+		h := newService(t, Config{}, d.deps(e))
+		if w := post(h, analyst, `{"sql":"`+sql+`","dry_run":true}`); w.Code != 200 || len(e.got) != 0 || !strings.Contains(w.Body.String(), `"measured":false`) {
+			t.Errorf("%s: %d %s; %d statements ran", sql, w.Code, w.Body, len(e.got))
+		}
+		if w := post(h, analyst, `{"sql":"`+sql+`","max_bytes":999}`); w.Code != 422 || len(e.got) != 0 {
+			t.Errorf("%s: %d %s; %d statements ran", sql, w.Code, w.Body, len(e.got))
+		}
+	}
+	for _, sql := range []string{"WITH x AS (SELECT path FROM events) SELECT path FROM x", "SELECT path FROM (SELECT path FROM events)", "SELECT path FROM events WHERE path IN ('a', 'b')", "SELECT * FROM sessions"} {
+		if c, err := NewGuard().Check(sql, Scope{Tenant: "acme"}); err != nil || c.Nested {
+			t.Errorf("%s: nested %v, %v", sql, c.Nested, err)
+		}
+	}
+}
+
 func TestDryRun(t *testing.T) {
 	d, e := &desk{}, &fakeEngine{body: "database\ttable\tparts\trows\tmarks\nweir\tevents\t3\t1000\t5\n"}
 	deps := d.deps(e)

@@ -66,6 +66,8 @@ type Checked struct {
 	Sessions bool
 	// Lookups are the lookup tables that the statement reads, in the version that it was written for.
 	Lookups []lookup.Table
+	// Nested says that an expression holds a query, as in IN (SELECT …): the engine runs it before it knows what the statement reads.
+	Nested bool
 	// Volatile says that the answer depends on the clock or on chance: now(), rand(), generateUUIDv4().
 	Volatile bool
 }

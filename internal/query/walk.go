@@ -30,6 +30,7 @@ type walker struct {
 	metadata    map[string]bool // relations of metadata that it reads
 	rollups     map[string]bool // rollups that it reads
 	sessions    bool            // it reads sessions
+	nested      bool            // an expression of the statement holds a query
 	lookups     map[string]bool // lookup tables that it names
 	columns     map[string]bool // and their columns
 	values      map[string]ast.Expression
@@ -258,16 +259,18 @@ func (w *walker) with(e ast.Expression, depth int) {
 		w.own = false
 		return
 	}
-	if _, sub := x.Query.(*ast.Subquery); sub && !x.ScalarWith {
+	if sub, ok := x.Query.(*ast.Subquery); ok && !x.ScalarWith {
 		w.defineRelation(x.Name, x.Position)
 		w.relations[x.Name] = true
-	} else {
-		if ownLike(x.Name) {
-			w.defineRelation(x.Name, x.Position)
-		}
-		w.define(x.Name, x.Position)
-		w.values[x.Name] = x.Query
+		w.subqueryAlias(sub.Alias, sub.Position)
+		w.query(sub.Query, depth)
+		return
 	}
+	if ownLike(x.Name) {
+		w.defineRelation(x.Name, x.Position)
+	}
+	w.define(x.Name, x.Position)
+	w.values[x.Name] = x.Query
 	w.expr(x.Query, depth)
 }
 

@@ -158,6 +158,14 @@ type statementCPU struct {
 	mu     sync.Mutex
 	cursor uint64
 	sums   map[string]*statementSum
+	total  time.Duration
+}
+
+// all is the sum over all comments.
+func (s *statementCPU) all() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
 }
 
 type statementSum struct {
@@ -182,6 +190,7 @@ func (s *statementCPU) add(comment string, d time.Duration) {
 		s.sums[comment] = sum
 	}
 	sum.cpu += d
+	s.total += d
 	sum.changed = s.cursor + 1
 }
 

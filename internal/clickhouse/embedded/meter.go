@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -102,38 +103,60 @@ func (c *call) kill() {
 // sampleBeforeEnd samples a stream that may have given its last piece (likely says
 // that it has): until the next is asked for the statement is still listed. The library's own
 // count of rows read misses what is read between two pieces.
+//
+// Samples of the timer do not count: threads tell what they have used when they read a table and when they leave the statement, so that
+// while one only computes a sample shows next to nothing of it. One that has just made the last piece is about to leave: where much is missing, it
+// is waited for.
 func (c *call) sampleBeforeEnd(likely bool) {
 	age := time.Since(c.begin)
-	c.mu.Lock()
-	last := c.last.at
-	c.mu.Unlock()
-	if likely || age >= sampleAfter && age-last >= max(sampleAfter, age/20) {
-		c.sample()
+	if !likely && (age < sampleAfter || age-c.looked < max(sampleAfter, age/20)) || !c.sample() {
+		return
+	}
+	c.looked = age
+	for wait := time.Millisecond; wait <= min(age/leaveWaits, maxLeaveWait) && c.misses(age); wait *= 2 {
+		time.Sleep(wait)
+		if !c.sample() {
+			return
+		}
 	}
 }
 
-// sample reads the statement's CPU and memory from the list of running statements.
-func (c *call) sample() {
+// How long the threads of a statement are waited for: a part of its age so far at most, and never longer than that.
+const (
+	leaveWaits   = 20
+	maxLeaveWait = 16 * time.Millisecond
+)
+
+// misses says whether samples show so little that most of it may be missing. What a busy machine makes slow looks the same.
+func (c *call) misses(age time.Duration) bool {
+	c.mu.Lock()
+	known := c.last.CPU
+	c.mu.Unlock()
+	return 4*known < min(age, c.unsaid(age))
+}
+
+// sample reads the statement's CPU and memory from the list of running statements. It reports whether the statement is there.
+func (c *call) sample() bool {
 	sess, err := c.pool.take(context.Background(), "", nil)
 	if err != nil {
-		return
+		return false
 	}
 	at := time.Since(c.begin)
 	out, _, err := sess.conn.Query("SELECT ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds'],"+
 		" greatest(peak_memory_usage, 0), read_rows, read_bytes FROM system.processes WHERE Settings['log_comment'] = "+quote(c.sess.mark), "TSV")
 	if err != nil {
 		sess.conn.Close()
-		return
+		return false
 	}
 	c.pool.give(sess)
 	var v [4]uint64
 	fields := bytes.Fields(out)
 	if len(fields) != len(v) {
-		return // it is not listed (any more)
+		return false // it is not listed (any more)
 	}
 	for i := range v {
 		if v[i], err = strconv.ParseUint(string(fields[i]), 10, 64); err != nil {
-			return
+			return false
 		}
 	}
 	c.mu.Lock()
@@ -144,6 +167,21 @@ func (c *call) sample() {
 	}
 	u.PeakMemory, u.ReadRows, u.ReadBytes = max(u.PeakMemory, v[1]), max(u.ReadRows, v[2]), max(u.ReadBytes, v[3])
 	c.chargeLocked(u.CPU)
+	return true
+}
+
+// unsaid is what statements have used since this one began and no other one has said: the most that this one can have used, if the others
+// have said all of theirs.
+func (c *call) unsaid(elapsed time.Duration) time.Duration {
+	c.mu.Lock()
+	own := c.charged
+	c.mu.Unlock()
+	rest := c.threads.statements() - c.from - (c.statements.all() - c.said - own)
+	threads := runtime.NumCPU()
+	if n, err := strconv.Atoi(c.req.settings["max_threads"]); err == nil && n > 0 {
+		threads = min(threads, n)
+	}
+	return min(rest, elapsed*time.Duration(threads))
 }
 
 // charge makes the statement's part of server.statements total.
@@ -163,16 +201,23 @@ func (c *call) chargeLocked(total time.Duration) {
 // usage returns what the whole statement used. The engine counts the threads
 // of its pipeline and this thread's time inside the library; what came after the last
 // sample is reckoned at the rate before it. This thread's time outside the library (reading and writing the socket) is added.
+//
+// Nobody could look at the end of a statement whose answer was made in one, or that ended before its first piece: it is given what the process
+// used meanwhile and no other statement said.
 func (c *call) usage() usage {
+	elapsed, unsaid := time.Since(c.begin), time.Duration(0)
+	if c.looked == 0 && c.req.data == nil && elapsed >= firstSample {
+		unsaid = c.unsaid(elapsed)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.last
-	u.Elapsed = time.Since(c.begin)
+	u.Elapsed = elapsed
 	thread := threadCPU() - c.thread
 	if u.at > 0 {
 		u.CPU += time.Duration(float64(u.Elapsed-u.at)*float64(u.CPU)/float64(u.at)) + max(0, thread-c.inside)
 	}
-	u.CPU = max(u.CPU, thread)
+	u.CPU = max(u.CPU, thread, unsaid)
 	st := c.stats
 	u.ReadRows, u.ReadBytes = max(u.ReadRows, st.ReadRows), max(u.ReadBytes, st.ReadBytes)
 	u.WrittenRows, u.WrittenBytes = st.WrittenRows, st.WrittenBytes

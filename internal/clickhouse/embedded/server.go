@@ -91,7 +91,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	// The library keeps state of a running statement with the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	early, c := threadCPU(), &call{server: s, req: req}
+	early, c := threadCPU(), &call{server: s, req: req, said: s.statements.all()}
 	known := func() time.Duration { return threadCPU() - early }
 	s.solos.begin(c)
 	defer func() { c.charge(s.solos.end(c, known())) }()
@@ -219,8 +219,9 @@ type call struct {
 	dirty bool // the session must not be used again
 
 	alone          bool          // no other statement has run beside it; solos.mu guards it
-	from           time.Duration // the process's CPU for statements at its begin
+	from, said     time.Duration // the process's CPU for statements at its begin, and what of it statements had said
 	charged        time.Duration // CPU that server.statements has
+	looked         time.Duration // after its begin: the latest sample between two pieces, 0 if none
 	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since
 
 	stopTimer, stopAfter func() bool

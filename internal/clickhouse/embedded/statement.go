@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded/libchdb"
@@ -72,7 +73,9 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 		c.library(func() { piece, stats, more, err = st.Next(buf[:0]) })
 		c.stats.Add(stats)
 		if err != nil {
-			c.sample() // its threads have left it, and it is still listed
+			if c.sample() { // its threads have left it, and it is still listed
+				c.looked = time.Since(c.begin)
+			}
 			return err
 		}
 		if !more {
