@@ -142,7 +142,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 	if err != nil {
 		cancel()
 		b.failed(err)
-		a.q.failed = &b.final
+		a.q.spent = &b.final
 		return nil, a.problem(ctx, err)
 	}
 	body := &answerBody{ReadCloser: res.Body, bill: b, limit: a.resultLimit(), cancel: cancel, summary: res.Summary}

@@ -27,8 +27,8 @@ func (s *Service) audit(ctx context.Context, q *Question, ans *Answer, p *proble
 	}
 	if p != nil {
 		e.Outcome = p.Code
-		if q.failed != nil {
-			e.Cost = auditCost(*q.failed)
+		if q.spent != nil {
+			e.Cost = auditCost(*q.spent)
 		}
 		s.deps.Audit.Record(e)
 		return

@@ -126,6 +126,7 @@ func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Proble
 		return p
 	}
 	b.subject, b.kind = q.Subject, usage.KindQuery
+	a.q.spent = &b.final
 	st := clickhouse.Statement{SQL: "EXPLAIN ESTIMATE " + a.checked.SQL, Params: a.params(), Settings: a.settings, Format: "TSVWithNames", QueryID: b.engineID,
 		Comment: "explain/" + string(a.scope.Tenant)}
 	a.confine(&st)

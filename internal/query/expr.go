@@ -204,7 +204,7 @@ var (
 
 func (w *walker) function(x *ast.FunctionCall, depth int) {
 	if !allowedFunction(x.Name) && !comparison(x) && !(w.own && x.Name == "throwIf") {
-		w.fail(x.Position, "the function %s is not allowed", x.Name).near(nearest(x.Name, allFunctions()))
+		w.failFunction(x.Position, x.Name)
 		return
 	}
 	w.settings(x.Settings)
@@ -221,7 +221,7 @@ func (w *walker) function(x *ast.FunctionCall, depth int) {
 		w.literalArgument(x, 0, func(s string) error {
 			name, _, _ := strings.Cut(s, "(")
 			if !allowedAggregate(strings.TrimSpace(name)) {
-				return w.fail(x.Position, "the function %s is not allowed", name).near(nearest(name, allFunctions()))
+				return w.failFunction(x.Position, name)
 			}
 			return nil
 		})
@@ -353,7 +353,7 @@ func (w *walker) replaces(all []*ast.ReplaceExpr, depth int) {
 func (w *walker) applies(names []string, pos token.Position) {
 	for _, n := range names {
 		if !allowedFunction(n) {
-			w.fail(pos, "the function %s is not allowed", n).near(nearest(n, allFunctions()))
+			w.failFunction(pos, n)
 		}
 	}
 }

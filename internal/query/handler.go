@@ -62,18 +62,23 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) *problem.Problem
 	}
 	a, p := h.Ask(r.Context(), ask)
 	if p != nil {
-		if ask.failed != nil {
-			w.Header().Set(headerCost, costHeader(*ask.failed))
-		}
+		tellSpent(w, ask)
 		return p
 	}
 	defer a.Body.Close()
 	return h.answer(w, r, a)
 }
 
+func tellSpent(w http.ResponseWriter, q *Question) {
+	if c := q.Spent(); c != nil {
+		w.Header().Set(headerCost, costHeader(*c))
+	}
+}
+
 // plan answers a dry run.
 func (h *Handler) plan(w http.ResponseWriter, r *http.Request, ask *Question) *problem.Problem {
 	plan, p := h.Plan(r.Context(), ask)
+	tellSpent(w, ask)
 	if p != nil {
 		return p
 	}

@@ -343,6 +343,9 @@ func TestPlanningIsAdmitted(t *testing.T) {
 	for _, body := range []string{`{"sql":"SELECT path FROM events","dry_run":true}`, `{"sql":"SELECT path FROM events","max_bytes":1000000}`} {
 		d, e := &desk{}, &fakeEngine{body: "rows\n10\n"}
 		w := post(newService(t, Config{}, d.deps(e)), analyst, body)
+		if strings.Contains(body, "dry_run") && !strings.Contains(w.Header().Get(headerCost), `"cpu_seconds":1.5`) {
+			t.Errorf("%s: cost %q", body, w.Header().Get(headerCost))
+		}
 		if w.Code/100 == 4 || len(d.asked) == 0 || !strings.HasPrefix(d.asked[0].Shape, "plan/") || d.asked[0].Columns != nil || d.open != 0 || strings.Contains(d.records[0].Shape, "/") {
 			t.Errorf("%s: %d %s; admitted %+v, %d open, records %+v", body, w.Code, w.Body, d.asked, d.open, d.records)
 		}

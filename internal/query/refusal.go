@@ -68,3 +68,19 @@ func nearest(s string, names func(yield func(string) bool)) string {
 	}
 	return best
 }
+
+// noFunction says why a function is refused, and what may be called in its place.
+func noFunction(name string) (what, near string) {
+	near = nearest(name, allFunctions())
+	what = fmt.Sprintf("the function %s is not allowed: only those that read nothing but their arguments are", name)
+	if near == "" {
+		what += "; SELECT name FROM system.functions lists them"
+	}
+	return what, near
+}
+
+// refuseFunction refuses the function whose name stands there.
+func (s *statement) refuseFunction(l lexeme) *Refusal {
+	what, near := noFunction(l.text)
+	return s.refuse(l.start, "%s", what).near(near)
+}

@@ -110,8 +110,11 @@ type Question struct {
 	// Running, if set, is told the id under which the engine runs the statement, and what it is expected to read, before it starts.
 	Running func(engineID string, expected usage.Estimate)
 
-	failed *usage.Cost // of a statement that ran and gave no answer
+	spent *usage.Cost // see Spent
 }
+
+// Spent is what a question has cost that gave no answer, or that was only planned; nil: nothing was run for it.
+func (q *Question) Spent() *usage.Cost { return q.spent }
 
 // The doors.
 const (

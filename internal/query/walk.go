@@ -67,6 +67,12 @@ func (w *walker) fail(pos token.Position, format string, args ...any) *Refusal {
 	return r
 }
 
+// failFunction refuses a function.
+func (w *walker) failFunction(pos token.Position, name string) *Refusal {
+	what, near := noFunction(name)
+	return w.fail(pos, "%s", what).near(near)
+}
+
 // deep refuses a tree that is too deep and reports whether to go on.
 func (w *walker) deep(depth int) bool {
 	if depth > maxTree {

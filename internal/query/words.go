@@ -41,7 +41,7 @@ func (s *statement) word(i int, w *walker) error {
 		return nil // a field; what stands before the first dot is checked below
 	case l.kind == word && s.applied(i):
 		if !allowedFunction(l.text) && !next.is("->") {
-			return s.refuse(l.start, "the function %s is not allowed", l.text).near(nearest(l.text, allFunctions()))
+			return s.refuseFunction(l)
 		}
 		return nil
 	case next.is("."):
@@ -82,7 +82,7 @@ func (s *statement) called(i int, w *walker) error {
 	case hints[upper] != "":
 		return s.refuse(l.start, "%s is not allowed; %s", upper, hints[upper])
 	}
-	return s.refuse(l.start, "the function %s is not allowed", l.text).near(nearest(l.text, allFunctions()))
+	return s.refuseFunction(l)
 }
 
 // applied says whether the word is what APPLY applies.

@@ -98,7 +98,7 @@ func (o *answer) start() error {
 // end ends an answer that is whole.
 func (o *answer) end(a *query.Answer) error {
 	h := o.c.w.Header()
-	summary, cost := clickhouse.EncodeSummary(a.Summary()), costHeader(a)
+	summary, cost := clickhouse.EncodeSummary(a.Summary()), costHeader(a.Cost())
 	if !o.started {
 		h.Set(clickhouse.HeaderSummary, summary)
 		h.Set("X-Weir-Cost", cost)

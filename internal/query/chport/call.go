@@ -45,11 +45,15 @@ func (c *call) serve() *exception {
 		plain(c.w, http.StatusOK, "")
 		return nil
 	}
-	a, p := c.port.cfg.Asker.Ask(c.r.Context(), &query.Question{
+	ask := &query.Question{
 		Who: c.q.who, Door: query.DoorClickHouse, From: c.r.RemoteAddr, SQL: c.q.sql, Params: c.q.params, Format: c.q.format, QueryID: c.q.queryID,
 		Settings: c.q.settings, AnyFormat: true,
-	})
+	}
+	a, p := c.port.cfg.Asker.Ask(c.r.Context(), ask)
 	if p != nil {
+		if cost := ask.Spent(); cost != nil {
+			c.w.Header().Set("X-Weir-Cost", costHeader(*cost))
+		}
 		return c.q.explain(exceptionOf(p))
 	}
 	defer a.Body.Close()
@@ -149,8 +153,8 @@ func (c *call) fail(e *exception) {
 }
 
 // costHeader is the value of X-Weir-Cost.
-func costHeader(a *query.Answer) string {
-	b, err := json.Marshal(a.Cost())
+func costHeader(c usage.Cost) string {
+	b, err := json.Marshal(c)
 	if err != nil { // an amount that is no number
 		return "{}"
 	}

@@ -172,7 +172,7 @@ var refusals = []struct {
 	{regexp.MustCompile(`there is no database|is not your database`), codeUnknownDatabase},
 	{regexp.MustCompile(`there is no (column|property|name)|is neither a column nor`), codeUnknownIdentifier},
 	{regexp.MustCompile(`only (SELECT|one statement)`), codeDisabled},
-	{regexp.MustCompile(`(?i)\bsettings? .*not allowed`), codeConstraint},
+	{regexp.MustCompile(`^(line \d+, column \d+: )?(the setting \S+|SETTINGS)\b.* not allowed`), codeConstraint},
 	{regexp.MustCompile(`^(line \d+, column \d+: )?format `), codeUnknownFormat},
 }
 

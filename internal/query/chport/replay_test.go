@@ -133,6 +133,7 @@ func TestEngineErrors(t *testing.T) {
 		{"/", "SELECT 1 FORMAT Nix", 404, codeUnknownFormat, "Nix"},
 		{"/", "SELECT 1 FORMAT Template", 404, codeUnknownFormat, "Template"},
 		{"/", "SELECT (SELECT 1 SETTINGS max_threads=1)", 400, codeConstraint, "max_threads"},
+		{"/", "SHOW SETTINGS LIKE 'x'", 403, codeAccessDenied, "SHOW SETTINGS"},
 		{"/", "SELECT toUInt8('x')", 400, 6, ""},
 		{"/", "SELECT {x:UInt8}", 400, 0, "x"},
 		{"/?param_x=abc", "SELECT {x:UInt8}", 400, 0, "x"},
@@ -151,6 +152,9 @@ func TestEngineErrors(t *testing.T) {
 			continue
 		}
 		wantException(t, c.url+" "+c.sql, w, c.status, c.code, c.text)
+	}
+	if w := do(p, "POST", "/", "SELECT sum(toUInt8(path)) FROM events"); w.Code != 400 || !strings.Contains(w.Header().Get("X-Weir-Cost"), "cpu_seconds") {
+		t.Errorf("what failed has no cost: %d %v", w.Code, w.Header())
 	}
 	// With break the answer ends where the limit is, as ClickHouse does it: at the end of a block.
 	if w := do(p, "POST", "/?max_result_rows=10&result_overflow_mode=break", "SELECT x FROM (SELECT arrayJoin(range(60000)) AS x) AS a CROSS JOIN (SELECT arrayJoin(range(10)) AS y) AS b"); w.Code != 200 || strings.Count(w.Body.String(), "\n") < 10 || strings.Count(w.Body.String(), "\n") >= 600_000 {
