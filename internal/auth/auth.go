@@ -89,7 +89,7 @@ func (a *Authenticator) NewKey(role tenant.Role) (key string, hash [32]byte, err
 // Hash is what is stored of a key.
 func Hash(key string) [32]byte { return sha256.Sum256([]byte(key)) }
 
-// Authenticate returns who makes the request, or a problem of status 401 (no key, a wrong or an expired one), 403 (a key of
+// Authenticate returns who makes the request, or a problem of status 401 (no key, a wrong or an expired one: then with whose it was), 403 (a key of
 // another tenant than the one named, or of one that is suspended: then with whose it is) or 404 (the operator named a tenant that does not exist).
 func (a *Authenticator) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
 	return a.counted(r, a.cfg.Sessions)
@@ -141,14 +141,18 @@ func (a *Authenticator) standing(p tenant.Principal, prob *problem.Problem) (ten
 	return p, prob
 }
 
-// noted counts a refusal, and hides from the caller whose credentials were refused, unless it is because the tenant is suspended: whose loss that is must be known.
+// noted counts a refusal, and hides from the caller whose credentials were refused, unless it is because the tenant is suspended or the key has expired: whose loss that is must be known.
 func (a *Authenticator) noted(r *http.Request, p tenant.Principal, prob *problem.Problem) (tenant.Principal, *problem.Problem) {
 	if prob != nil {
 		a.refused.WithLabelValues(prob.Code).Inc()
-		if a.cfg.Refused != nil {
-			a.cfg.Refused(r, p, prob)
+		of := p
+		if prob.Code == tenant.CodeExpired {
+			of = tenant.Principal{} // who has no more than an old key is nobody
 		}
-		if prob.Code == tenant.CodeSuspended {
+		if a.cfg.Refused != nil {
+			a.cfg.Refused(r, of, prob)
+		}
+		if prob.Code == tenant.CodeSuspended || prob.Code == tenant.CodeExpired {
 			return p, prob
 		}
 		return tenant.Principal{}, prob
@@ -196,7 +200,7 @@ func (a *Authenticator) byKey(r *http.Request, user, key string) (tenant.Princip
 			"the key is not known here: check for a typing error, or create one with `weir key create`; a deleted key or one of a deleted tenant does not work any more")
 	}
 	if !k.Expires.IsZero() && !a.cfg.Now().Before(k.Expires) {
-		return tenant.Principal{}, problem.New(http.StatusUnauthorized, "key_expired",
+		return tenant.Principal{Tenant: t.ID, Site: k.Site}, problem.New(http.StatusUnauthorized, tenant.CodeExpired,
 			"the key %s%s expired at %s: create a new one with `weir key create`", k.ID, ofTenant(t.ID), k.Expires.Format(time.RFC3339))
 	}
 	a.uses.note(&k, a.cfg.Now())

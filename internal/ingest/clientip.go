@@ -12,5 +12,10 @@ func (h *Handler) clientIP(r *http.Request) netip.Addr {
 	return from.Proxies(h.cfg.TrustedProxies).Of(r)
 }
 
+// unaddressed is a request for who decides about its key: what is refused is noted without its address, for those of senders never reach a disk.
+func unaddressed(r *http.Request) *http.Request {
+	return r.WithContext(from.With(r.Context(), from.Origin{}))
+}
+
 // parseIP reads an address, with or without a port.
 func parseIP(s string) (netip.Addr, bool) { return from.Parse(s) }

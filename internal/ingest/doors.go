@@ -277,7 +277,7 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request, j *job) *proble
 
 // keyed reads the request of a sender with a key.
 func (h *Handler) keyed(w http.ResponseWriter, r *http.Request, j *job, events func(*http.Request, []byte) *problem.Problem) *problem.Problem {
-	who, prob := h.deps.Auth.Authenticate(r)
+	who, prob := h.deps.Auth.Authenticate(unaddressed(r))
 	if prob != nil {
 		return j.unopened(who, prob)
 	}
@@ -310,7 +310,11 @@ func (j *job) openKey(r *http.Request, who tenant.Principal) (home string, prob 
 	switch who.Role {
 	case tenant.RoleWriter, tenant.RoleAdmin, tenant.RoleOperator:
 	default:
-		return "", problem.New(http.StatusForbidden, "forbidden", "a key of the role %s cannot send events: use the write key of a source, or a key of the role writer or admin", who.Role)
+		prob := problem.New(http.StatusForbidden, "forbidden", "a key of the role %s cannot send events: use the write key of a source, or a key of the role writer or admin", who.Role)
+		if t, ok := j.h.deps.Catalog.TenantByID(who.Tenant); ok {
+			j.tenant, j.barred = t, prob
+		}
+		return "", prob
 	}
 	if who.Tenant == "" {
 		return "", problem.New(http.StatusForbidden, "tenant_missing", "the operator must name the tenant whose events these are, with the header %s", tenant.Header).WithField(tenant.Header)
@@ -328,13 +332,16 @@ func (j *job) openKey(r *http.Request, who tenant.Principal) (home string, prob 
 	return who.Site, nil
 }
 
-// unopened notes whose loss it is when a key is refused because its tenant is suspended.
+// unopened notes whose loss it is when a key is refused because its tenant is suspended, or because it has expired.
 func (j *job) unopened(who tenant.Principal, prob *problem.Problem) *problem.Problem {
-	if prob.Code != tenant.CodeSuspended || who.Tenant == "" {
+	if prob.Code != tenant.CodeSuspended && prob.Code != tenant.CodeExpired || who.Tenant == "" {
 		return prob
 	}
 	if t, ok := j.h.deps.Catalog.TenantByID(who.Tenant); ok {
 		j.tenant = t
+		if prob.Code == tenant.CodeExpired {
+			j.barred = prob
+		}
 		if s := j.lookUp(who.Site); s.rej == nil {
 			j.home = s
 		}
@@ -358,6 +365,17 @@ func (j *job) countSuspended(prob *problem.Problem) {
 func (j *job) countDenied() {
 	s := j.denied
 	s.reject(codeOrigin, func(r *Rejection) { j.exemplify(r, s, s.rej.field, s.rej.message) })
+	j.countSite(s)
+}
+
+// countBarred counts a request whose key may not send what it asks for, or no more, as one rejected event: whose loss it is is known, and its clients may look at no answer.
+func (j *job) countBarred() {
+	s := &j.unsited
+	if j.home != nil {
+		s = j.home
+	}
+	s.accepted, s.rejected = 0, nil
+	s.reject(j.barred.Code, func(r *Rejection) { j.exemplify(r, s, j.barred.Field, j.barred.Detail) })
 	j.countSite(s)
 }
 
@@ -400,7 +418,11 @@ func (j *job) openHome(name string) *problem.Problem {
 	case codeOrigin:
 		j.denied = s
 	}
-	return problem.New(status, s.rej.code, "%s", s.rej.message).WithField(s.rej.field)
+	prob := problem.New(status, s.rej.code, "%s", s.rej.message).WithField(s.rej.field)
+	if j.denied == nil {
+		j.barred = prob
+	}
+	return prob
 }
 
 // events reads the events of a body by its shape: a CloudEvent in binary mode, an array, or one event on each line.

@@ -191,6 +191,9 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do
 	if prob != nil && j.denied != nil {
 		j.countDenied()
 	}
+	if prob != nil && j.barred != nil {
+		j.countBarred()
+	}
 	return prob, j.share.body
 }
 
@@ -231,8 +234,9 @@ type job struct {
 	agent     []byte // of the request
 	own       []byte // copies that must outlive the decoding of an event
 
-	home    *site // of events without a site_id
-	denied  *site // to which the page that sends may not send: the request is refused, and nothing of it is counted yet
+	home    *site            // of events without a site_id
+	denied  *site            // to which the page that sends may not send: the request is refused, and nothing of it is counted yet
+	barred  *problem.Problem // why a known key may not send: so likewise
 	sites   map[string]*site
 	last    *site // the latest found, and how it was written
 	lastKey []byte

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	from "weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 )
@@ -142,8 +141,7 @@ func (q *Request) OpenKey(key, site string) *problem.Problem {
 	if key != "" {
 		who = func(r *http.Request) (tenant.Principal, *problem.Problem) { return auth.AuthenticateKey(r, key) }
 	}
-	// What is refused is noted without its address: those of senders never reach a disk.
-	p, prob := who(q.HTTP.WithContext(from.With(q.HTTP.Context(), from.Origin{})))
+	p, prob := who(unaddressed(q.HTTP))
 	if prob != nil {
 		return j.unopened(p, prob)
 	}

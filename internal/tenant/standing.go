@@ -17,6 +17,9 @@ type Standing struct {
 // CodeSuspended is the code of every refusal because a tenant is suspended.
 const CodeSuspended = "tenant_suspended"
 
+// CodeExpired is the code of every refusal because a key has expired.
+const CodeExpired = "key_expired"
+
 // Suspended is the answer to whoever asks or sends for a suspended tenant. 403 is what the clients of all protocols take for final: they keep nothing to send
 // it again, which after days would be more than a tenant may send at once. reason is shown only to those who have shown who they are; it may be empty.
 func Suspended(id ID, reason string) *problem.Problem {

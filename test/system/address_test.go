@@ -39,6 +39,8 @@ func TestNoAddressOnDisk(t *testing.T) {
 			{"POST", "/ingest", tn.WriteKey, `{`}, // refused
 			{"POST", "/collect", "", `{"site_id":"nobody","events":[{"type":"x"}]}`},
 			{"POST", "/ingest", "wk_w_abcdefghijklmnopqrstuvwxyz234567", `{"type":"x"}`},
+			{"POST", "/api/v1/events", "wk_w_abcdefghijklmnopqrstuvwxyz234567", `{"specversion":"1.0","id":"1","source":"s","type":"x"}`},
+			{"POST", "/v1/logs", "wk_w_abcdefghijklmnopqrstuvwxyz234567", `{}`},
 			{"POST", "/ingest", tn.WriteKey, `{"specversion":"1.0","id":"` + ip[:7] + `","source":"s","type":"cloud","data":{"ip":"` + ip + `"}}`},
 			{"POST", "/v1/track", tn.WriteKey, `{"event":"e","userId":"u","context":{"ip":"` + ip + `"}}`},
 			{"POST", "/v1/track", tn.WriteKey, `{"event":"e","userId":"u","context":{"ip":["` + ip + `"]}}`},
