@@ -40,6 +40,7 @@ func (j *job) commit(ctx context.Context) (token.Token, *problem.Problem) {
 		defer cancel()
 		var err error
 		if tok, err = j.append(ctx); err != nil {
+			j.untaken = len(tok) == 1 && (errors.Is(err, eventlog.ErrFull) || errors.Is(err, eventlog.ErrOverloaded) || errors.Is(err, eventlog.ErrClosed))
 			return nil, j.h.appendProblem(err)
 		}
 	}

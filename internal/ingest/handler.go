@@ -171,9 +171,12 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do
 		w.Header().Set("Allow", methods+", OPTIONS")
 		return problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "%s takes %s, not %s", clip(r.URL.Path), methods, clip(r.Method)), bodyUntouched
 	}
+	var behind *problem.Problem
 	if h.deps.Backlog != nil {
 		if err := h.deps.Backlog.Backlog(); err != nil {
-			return h.behind(err), bodyUntouched
+			if behind = h.behind(err); !door.Once {
+				return behind, bodyUntouched
+			}
 		}
 	}
 	if door.Public {
@@ -183,6 +186,7 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, door *Door, do
 	}
 	defer usage.Label(r.Context(), usage.Door, "")() // until the tenant is known
 	j := h.job(door.Name)
+	j.behind = behind
 	defer h.release(j)
 	prob = do(w, r, j)
 	if prob != nil && prob.Code == tenant.CodeSuspended && j.tenant.ID != "" {
@@ -237,6 +241,8 @@ type job struct {
 	home    *site            // of events without a site_id
 	denied  *site            // to which the page that sends may not send: the request is refused, and nothing of it is counted yet
 	barred  *problem.Problem // why a known key may not send: so likewise
+	behind  *problem.Problem // why nothing is taken at the moment, of a door whose clients send nothing again: the request is read so that it is known whose loss it is
+	untaken bool             // the log refused the events outright: none of them is stored, nor will be
 	sites   map[string]*site
 	last    *site // the latest found, and how it was written
 	lastKey []byte

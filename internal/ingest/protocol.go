@@ -20,7 +20,7 @@ type Door struct {
 	Public  bool     // for senders without a key: the limit of addresses holds before the body is read. Otherwise it holds where a request is opened without a key
 	Drops   bool     // the client does not send again what is over a limit of the tenant: its events count as rejected, and the request succeeds
 	Silent  bool     // nor does it hear that a page may not send events: they are rejected like those over a limit
-	Once    bool     // the client sends nothing again, whatever the answer: nor does it hear that too much of the tenant is in work
+	Once    bool     // the client sends nothing again, whatever the answer: nor does it hear that too much of the tenant is in work; what is refused outright because the server is behind or full is counted
 	Splits  bool     // the client sends again, in smaller requests, what was too large (413)
 
 	// Serve answers a request, or returns why it cannot.
@@ -300,6 +300,11 @@ type Result struct {
 // Commit makes the accepted events durable and counts all. The headers that every success carries are set.
 func (q *Request) Commit() (Result, *problem.Problem) {
 	j := q.j
+	if j.behind != nil {
+		j.drop(j.behind)
+		j.count()
+		return Result{}, j.behind
+	}
 	if prob := j.takeLimits(); prob != nil {
 		splits := prob.Status == http.StatusRequestEntityTooLarge && q.door.Splits
 		if retried := prob.Status == http.StatusTooManyRequests && !q.door.Drops || splits && !j.never(prob); retried {
@@ -314,7 +319,7 @@ func (q *Request) Commit() (Result, *problem.Problem) {
 	}
 	tok, prob := j.commit(q.HTTP.Context())
 	if prob != nil {
-		if prob.Status == http.StatusRequestEntityTooLarge && !q.door.Splits { // it will not come again
+		if prob.Status == http.StatusRequestEntityTooLarge && !q.door.Splits || j.untaken && q.door.Once { // it will not come again
 			j.drop(prob)
 			j.count()
 		}

@@ -140,7 +140,18 @@ func TestLimits(t *testing.T) {
 	if w := r.Do("POST", target, body); w.Code != 503 || len(r.Rejects()) > 0 {
 		t.Errorf("not durable: %d", w.Code)
 	}
-	r.LogErr = eventlog.ErrTooLarge
+	r.LogErr = &eventlog.OverloadError{Limit: 1}
+	if w := r.Do("POST", target, body); w.Code != 503 || r.Rejects()["site-1 overloaded"] != 3 {
+		t.Errorf("the disk is behind: %d: nobody sends it again", w.Code)
+	}
+	r.LogErr, r.Behind = nil, http.ErrAbortHandler
+	if w := r.Do("POST", target, body); w.Code != 503 || r.Rejects()["site-1 overloaded"] != 3 || len(r.Take()) > 0 {
+		t.Errorf("the server is behind: %d: nobody sends it again", w.Code)
+	}
+	if w := r.Do("POST", "/debug"+target, body); w.Code != 503 || len(r.Rejects()) > 0 {
+		t.Errorf("/debug while the server is behind: %d", w.Code)
+	}
+	r.Behind, r.LogErr = nil, eventlog.ErrTooLarge
 	if w := r.Do("POST", target, body); w.Code != 204 || w.Header().Get("X-Weir-Rejected") != "3" || r.Rejects()["site-1 request_too_large"] != 3 {
 		t.Errorf("more than the log ever takes: %d", w.Code)
 	}

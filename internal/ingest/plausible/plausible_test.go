@@ -1,11 +1,13 @@
 package plausible
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 
+	"weir/internal/eventlog"
 	"weir/internal/problem"
 	"weir/internal/testkit/doorkit"
 )
@@ -117,9 +119,19 @@ func TestDropped(t *testing.T) {
 		t.Errorf("one that counts: %d %v", w.Code, w.Header())
 	}
 	r.LogErr = http.ErrAbortHandler
-	if w := r.Do("POST", "/api/event", page); w.Code != 503 {
-		t.Errorf("not durable: %d", w.Code)
+	if w := r.Do("POST", "/api/event", page); w.Code != 503 || len(r.Rejects()) > 0 {
+		t.Errorf("not known to be durable: %d", w.Code)
 	}
+	r.LogErr = fmt.Errorf("append: %w", eventlog.ErrFull)
+	if w := r.Do("POST", "/api/event", page); w.Code != 503 || r.Rejects()["site-2 log_full"] != 1 {
+		t.Errorf("no room: %d: nobody sends it again", w.Code)
+	}
+	r.Take()
+	r.LogErr, r.Behind = nil, http.ErrAbortHandler
+	if w := r.Do("POST", "/api/event", page); w.Code != 503 || r.Rejects()["site-2 overloaded"] != 1 || len(r.Take()) > 0 {
+		t.Errorf("the server is behind: %d: nobody sends it again", w.Code)
+	}
+	r.Behind = nil
 	r.AddressLimit = problem.New(429, "over_ip_limit", "too many")
 	if w := r.Do("POST", "/api/event", page); w.Code != 429 {
 		t.Errorf("an address over its limit: %d", w.Code)

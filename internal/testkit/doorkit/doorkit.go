@@ -45,6 +45,7 @@ type Rig struct {
 	Limit, LimitAfter *problem.Problem
 	AddressLimit      *problem.Problem
 	LogErr            error
+	Behind            error // what lies behind the log does not keep up
 
 	mu      sync.Mutex
 	rows    []map[string]any
@@ -63,7 +64,7 @@ func New(t testing.TB, register func(*http.ServeMux, *ingest.Handler)) *Rig {
 	r.sources = map[string]catalog.Source{"site-1": one, "example.com": one, "app-1": one, "phc_alias": one, "G-ALIAS": one,
 		"site-2": two, "shop.example.com": two, "site-3": other, "other.example": other, WriteKey: other, "theirs": other, "theirs:" + WriteKey: other}
 	h, err := ingest.New(ingest.Config{}, ingest.Deps{Catalog: r, Auth: r, Enricher: r, Gatherer: r, Partitions: 8, Account: r, Limiter: limiter{r}, Addresses: addresses{r},
-		Visitors: r, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return Now }})
+		Visitors: r, Backlog: backlog{r}, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return Now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,6 +262,11 @@ func (l limiter) Take(*catalog.Tenant, usage.Reserve, int, int) *problem.Problem
 func (r *Rig) Cancel(*catalog.Tenant, usage.Reserve) {}
 
 type limiter struct{ *Rig }
+
+type backlog struct{ *Rig }
+
+// Backlog implements ingest.Backlog.
+func (b backlog) Backlog() error { return b.Behind }
 
 type addresses struct{ r *Rig }
 
