@@ -24,6 +24,12 @@ func (g *Gate) Estimate(q usage.Question) usage.Estimate {
 // costs that. It decides where the query waits, not what it is said to cost.
 const unknownFactor = 4
 
+// unproven says whether nothing is known of what a query computes. It may read next to nothing and keep a core busy until its time is over, and each
+// of a burst may be a new one: until it has run once it counts as one that is not small. What it is said to cost stays what is expected.
+func unproven(q *usage.Question, e usage.Estimate) bool {
+	return !e.Learned && q.Kind != usage.KindReport && (q.Measured == nil || q.Measured.CPU == 0)
+}
+
 // estimate also returns the bytes that the statistics expect, which is what the history learns by.
 func (g *Gate) estimate(q *usage.Question) (e usage.Estimate, expected uint64) {
 	if q.Measured != nil {

@@ -99,6 +99,9 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 		return nil, g.refuse(g.budgetSpent(q.Tenant, now))
 	}
 	t := &ticket{gate: g, subject: q.Subject, kind: q.Kind, class: e.Class, cpu: e.CPU, bytes: e.Bytes, expected: expected, since: now, last: action == catalog.BudgetThrottle && q.Kind != usage.KindReport}
+	if unproven(&q, e) {
+		t.cpu = max(t.cpu, smallBelow)
+	}
 	limits := g.Limits(q.Tenant)
 	g.mu.Lock()
 	t.party = g.party(q.Tenant, now)

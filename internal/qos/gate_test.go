@@ -348,6 +348,63 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// Statements that never ran may compute for long whatever they read: a burst of them proves itself a few at a time, behind what others ask. Those that
+// have run are taken for what they are.
+func TestUnprovenMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, newWorld(), Config{MaxWait: time.Minute})
+		of := func(id tenant.ID, kind usage.Kind, shape string) usage.Question {
+			return usage.Question{Subject: usage.Subject{Tenant: id, Role: tenant.RoleAnalyst, User: "key:1", Shape: shape}, Kind: kind}
+		}
+		admit(t, g, of("b", usage.KindQuery, "panel")).Done(usage.Record{CPU: short})
+		var burst []chan outcome
+		for n := range 20 {
+			burst = append(burst, later(g, of("a", usage.KindQuery, fmt.Sprint("new ", n)), nil))
+		}
+		synctest.Wait()
+		var running []usage.Ticket
+		for _, c := range burst {
+			if !waiting(c) {
+				o := <-c
+				running = append(running, o.ticket)
+				if s := o.ticket.(usage.Tuned).Settings(); s["priority"] != "3" || s["max_threads"] != "1" {
+					t.Errorf("settings %v", s)
+				}
+			}
+		}
+		if len(running) == 0 || len(running) > 3 {
+			t.Errorf("%d statements that never ran at once, on two cores", len(running))
+		}
+		for _, q := range []usage.Question{of("b", usage.KindQuery, "panel"), of("b", usage.KindReport, "report")} {
+			ticket := admit(t, g, q)
+			if s := ticket.(usage.Tuned).Settings(); ticket.Waited() != 0 || s["priority"] != "1" {
+				t.Errorf("%s: waited %v, %v", q.Shape, ticket.Waited(), s)
+			}
+			ticket.Done(usage.Record{CPU: short})
+		}
+		if e := g.Estimate(of("a", usage.KindQuery, "new again")); e.CPU > short || e.Class != usage.Cheap {
+			t.Errorf("estimate %+v", e)
+		}
+		time.Sleep(time.Minute + time.Second)
+		waited := 0
+		for _, c := range burst {
+			if !waiting(c) {
+				if o := <-c; o.p != nil {
+					if waited++; !strings.Contains(o.p.Detail, "of one tenant") || o.p.Limit != "query.concurrent" {
+						t.Errorf("%+v", o.p)
+					}
+				}
+			}
+		}
+		if waited == 0 {
+			t.Error("nobody was told why it waited in vain")
+		}
+		for _, ticket := range running {
+			ticket.Done(usage.Record{CPU: 15 * time.Second, Partial: true})
+		}
+	})
+}
+
 // How the engine is told to run a query follows from its class, and from what its tenant had of late.
 func TestSettings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

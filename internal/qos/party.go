@@ -157,6 +157,8 @@ func (g *Gate) waitsFor(t *ticket) (name string, value int64, why string) {
 		return "limits.queries", lim.Queries, "as many of the tenant's queries run as may (limits.queries)"
 	case n == expensive && lim.ExpensiveQueries > 0 && int64(p.running[n]) >= lim.ExpensiveQueries:
 		return "limits.expensive_queries", lim.ExpensiveQueries, "as many of the tenant's expensive queries run as may (limits.expensive_queries)"
+	case n == cheap && !p.mayRun(n, l, g.cfg.Cores):
+		return "query.concurrent", int64(l.places), "as many cheap queries of one tenant run as may, so that others find a place; statements that it never asked before count for more than small ones"
 	case n == cheap:
 		return "query.concurrent", int64(l.places), "the machine runs as many cheap queries as it can"
 	}
