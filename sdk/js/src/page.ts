@@ -66,9 +66,10 @@ export const observe = (
 
   /** Records a click. One that leads to another host is outbound, one on a file a download, an element with data-weir has a name of its own. */
   const click = (e: MouseEvent) => {
-    const target = e.target as Element;
-    if ((e.type === 'auxclick' && e.button !== 1) || !target.closest || target.closest('[data-weir-ignore]')) return;
-    const el = target.closest<HTMLElement>('[data-weir],a[href],area[href],button,[role=button],input[type=submit],input[type=button],summary');
+    const path = e.composedPath() as Element[]; // it leads out of shadow trees, which closest does not
+    const near = <T>(what: string): T | undefined => path.find((n) => n.matches && n.matches(what)) as any;
+    if ((e.type === 'auxclick' && e.button !== 1) || near('[data-weir-ignore]')) return;
+    const el = near<HTMLElement>('[data-weir],a[href],area[href],button,[role=button],input[type=submit],input[type=button],summary');
     if (!el) return;
     const data = el.dataset;
     const props: Props = {};
@@ -76,7 +77,7 @@ export const observe = (
       for (const k in data) if (/^weir./.test(k)) props[k[4].toLowerCase() + k.slice(5)] = data[k];
       record(data.weir, props);
     }
-    const link = target.closest<HTMLAnchorElement>('a[href],area[href]');
+    const link = near<HTMLAnchorElement>('a[href],area[href]');
     const web = link && /^https?:$/.test(link.protocol);
     props.tag = el.tagName.toLowerCase();
     props.id = el.id || undefined;

@@ -85,6 +85,29 @@ describe('recording', { concurrency: 5, timeout: 300000 }, () => {
     assert.deepEqual([last.user_id, Number(last.same)], ['', 0]);
   });
 
+  test('clicks inside of web components are those of what was clicked', async (t) => {
+    const s = await site(t, {
+      body:
+        '<a id="around" href="#part"><x-box id="one"></x-box></a><div data-weir-ignore><x-box id="two"></x-box></div><x-box id="three"></x-box>' +
+        `<script>
+          customElements.define('x-box', class extends HTMLElement {
+            connectedCallback() {
+              this.attachShadow({ mode: 'open' }).innerHTML = '<p>plain</p><button id="inner"><b>Pay</b></button><a href="http://other.example/x">away</a>';
+            }
+          });
+          addEventListener('click', (e) => e.preventDefault());
+        </script>`,
+    });
+    const page = await open(t);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    for (const what of ['#one p', '#two button', '#two a', '#three p', '#three b', '#three a']) await page.click(what);
+    await page.evaluate(() => (weir.track('end'), weir.flush()));
+    await until(() => count(s, `type = 'end'`), 'the events');
+    const rows = await s.sql(`SELECT type, props['id'] AS id, props['text'] AS text FROM events WHERE type NOT IN ('pageview', 'end', 'engagement') ORDER BY event_id`);
+    assert.deepEqual(rows, [{ type: 'click', id: 'around', text: '' }, { type: 'click', id: 'inner', text: 'Pay' }, { type: 'outbound', id: '', text: 'away' }]);
+  });
+
   test('page views made by hand have their referrer; the mouse costs no layout; what nobody saw was not read', async (t) => {
     const s = await site(t, { attributes: 'data-pageviews="false"' });
     const page = await open(t);
