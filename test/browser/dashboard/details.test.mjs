@@ -56,6 +56,19 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('every page of numbers says up to when they are whole; what is over is not still coming in', async (t) => {
+    const page = await on(t, of('overview'));
+    for (const name of ['overview', 'events', 'sessions', 'paths']) {
+      for (const [range, coming] of [['', 1], ['?range=2026-01-01~2026-01-02', 0]]) {
+        await page.goto(weirURL + '/' + of(name).slice(1) + range);
+        await settled(page);
+        await page.getByText(/Counts everything received up to .* Final before/).waitFor();
+        assert.equal(await page.getByText('Still coming in').count(), coming, `${name}${range}`);
+      }
+    }
+    assert.deepEqual(page.faults, []);
+  });
+
   test('one is one', async (t) => {
     const page = await on(t, of('sessions'), phone);
     const words = await page.locator('tbody td[data-label]').evaluateAll((cells) => cells.map((c) => `${c.textContent} ${c.dataset.label}`.trim()).filter((s) => /view|event/.test(s)));

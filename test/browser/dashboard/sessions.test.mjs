@@ -21,10 +21,11 @@ before(async () => {
     { event_id: 's7', type: 'pageview', client_id: 'anon-3', ts: now - 3 * 86400000, url: on('/') },
     { event_id: 's8', type: 'identify', client_id: 'anon-3', user_id: 'bea', ts: now - 3 * 86400000 + 1000, url: on('/') },
     { event_id: 's9', type: 'identify', client_id: 'anon-4', user_id: 'bea', ts: now - 3 * 86400000 + 2000, url: on('/') },
+    { event_id: 's10', type: 'identify', client_id: 'anon-4', user_id: 'cyd', ts: now - 3 * 86400000 + 3000, url: on('/') },
   ];
   const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}` }, body: JSON.stringify(events) });
   assert.equal(res.status, 200, await res.text());
-  await until(async () => (await site.count('count()', `(user_id != '' OR client_id LIKE 'anon%')`)) === 9, 'the events');
+  await until(async () => (await site.count('count()', `(user_id != '' OR client_id LIKE 'anon%')`)) === 10, 'the events');
 });
 after(() => browser.close());
 
@@ -55,6 +56,15 @@ describe('sessions', { concurrency: 4, timeout: 300000 }, () => {
     const [longest] = await site.sql(`SELECT toString(max(pageviews)) AS n FROM (SELECT pageviews FROM sessions WHERE NOT is_bot ORDER BY start_time DESC LIMIT 200)`);
     const views = await rows(page).evaluateAll((l) => l.map((r) => Number(r.querySelector('[data-label^=view]').textContent.replace(',', ''))));
     assert.equal(Math.max(...views), Number(longest.n));
+    const ways = await page.evaluate(() =>
+      [...document.querySelectorAll('main td span[aria-hidden]')].filter((s) => s.textContent === '→').map((arrow) => {
+        const text = document.createRange();
+        text.selectNodeContents(arrow.previousElementSibling);
+        return [arrow.previousElementSibling.textContent, arrow.getBoundingClientRect().left - text.getBoundingClientRect().right];
+      }),
+    );
+    assert.ok(ways.some(([path]) => path === '/'), 'a way from the front page');
+    assert.deepEqual(ways.filter(([path, gap]) => path.length <= 3 && gap > 8), [], 'the arrow is right behind a short path');
     assert.deepEqual(page.faults, []);
   });
 
@@ -112,6 +122,9 @@ describe('sessions', { concurrency: 4, timeout: 300000 }, () => {
     const page = await on(t, sessions(`/visitors/${encodeURIComponent('anon-3')}`), {}, site.analyst);
     const ids = () => page.locator('ul').first().locator('li').allTextContents();
     await until(async () => (await ids()).length === 3, 'three ids');
+    const merge = (pair) => page.locator('li', { hasText: pair }).last();
+    assert.match(await merge('anon-4 → cyd').textContent(), /, not in effect: an earlier one holds/);
+    assert.doesNotMatch(await merge('anon-4 → bea').textContent(), /not in effect/);
     await page.getByRole('button', { name: 'Undo the merge of anon-3 and bea' }).click();
     await page.getByRole('button', { name: 'Restore the merge of anon-3 and bea' }).waitFor();
     await until(async () => (await ids()).join() === 'anon-3', 'the one id');

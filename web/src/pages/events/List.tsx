@@ -7,6 +7,7 @@ import { clockSeconds, dayShort, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
+import { Freshness } from '../../parts/Freshness';
 import { useParam, useView } from '../../state/url';
 import { subject } from './columns';
 import { Details } from './Details';
@@ -23,33 +24,36 @@ export function List({ question }: { question: EventScope }) {
   const newer = useNewer(question, first, question.to === undefined);
   const all = events.data?.pages.flatMap((p) => p.events ?? []) ?? [];
   return (
-    <Card title="Latest" aside={<span className={css.shown}>{all.length > 0 && `${exact(all.length)}${events.hasNextPage ? ' shown' : ', all of them'}`}</span>} className={css.list}>
-      <div role="status" className={css.newer}>
-        {newer.count > 0 && (
-          <Button size="compact-xs" variant="light" leftSection={<IconArrowUp size={13} aria-hidden />} onClick={newer.show}>
-            {newer.more ? `More than ${exact(newer.count)} newer events` : counted(newer.count, 'newer event')}
-          </Button>
-        )}
-      </div>
-      <Answer query={events} height={520} empty={() => all.length === 0 && `No events in this time${view.filters.length > 0 ? ' that these filters let through' : ''}.`}>
-        {() => (
-          <>
-            <ul className={css.events}>
-              {all.map((e, i) => {
-                const key = keyOf(e);
-                return <Row key={`${key} ${i}`} event={e} zone={zone} day={i === 0 || dayShort(e.ts ?? '', zone) !== dayShort(all[i - 1]?.ts ?? '', zone)} opened={opened === key} onOpen={() => open(opened === key ? '' : key)} />;
-              })}
-            </ul>
-            {events.isFetchNextPageError && <ProblemNotice error={events.error} retry={() => void events.fetchNextPage()} />}
-            {events.hasNextPage && (
-              <Button variant="default" fullWidth mt="sm" loading={events.isFetchingNextPage} onClick={() => void events.fetchNextPage()}>
-                Earlier events
-              </Button>
-            )}
-          </>
-        )}
-      </Answer>
-    </Card>
+    <div className={css.main}>
+      <Card title="Latest" aside={<span className={css.shown}>{all.length > 0 && `${exact(all.length)}${events.hasNextPage ? ' shown' : ', all of them'}`}</span>} className={css.list}>
+        <div role="status" className={css.newer}>
+          {newer.count > 0 && (
+            <Button size="compact-xs" variant="light" leftSection={<IconArrowUp size={13} aria-hidden />} onClick={newer.show}>
+              {newer.more ? `More than ${exact(newer.count)} newer events` : counted(newer.count, 'newer event')}
+            </Button>
+          )}
+        </div>
+        <Answer query={events} height={520} empty={() => all.length === 0 && `No events in this time${view.filters.length > 0 ? ' that these filters let through' : ''}.`}>
+          {() => (
+            <>
+              <ul className={css.events}>
+                {all.map((e, i) => {
+                  const key = keyOf(e);
+                  return <Row key={`${key} ${i}`} event={e} zone={zone} day={i === 0 || dayShort(e.ts ?? '', zone) !== dayShort(all[i - 1]?.ts ?? '', zone)} opened={opened === key} onOpen={() => open(opened === key ? '' : key)} />;
+                })}
+              </ul>
+              {events.isFetchNextPageError && <ProblemNotice error={events.error} retry={() => void events.fetchNextPage()} />}
+              {events.hasNextPage && (
+                <Button variant="default" fullWidth mt="sm" loading={events.isFetchingNextPage} onClick={() => void events.fetchNextPage()}>
+                  Earlier events
+                </Button>
+              )}
+            </>
+          )}
+        </Answer>
+      </Card>
+      {first && <Freshness answer={first} open={question.to === undefined} />}
+    </div>
   );
 }
 

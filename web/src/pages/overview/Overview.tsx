@@ -1,10 +1,9 @@
 import { mostGoals, useConversions } from '../../api/conversions';
+import { useScope } from '../../api/report';
 import { useGoals } from '../../api/saved';
-import { useSite } from '../../api/site';
-import type { Report } from '../../api/report';
-import { ago, moment } from '../../format/time';
 import { percent } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
+import { Freshness } from '../../parts/Freshness';
 import { useView } from '../../state/url';
 import { Goals } from './Goals';
 import { Headline, useTotals } from './Headline';
@@ -14,7 +13,9 @@ import { TopLists } from './TopLists';
 /** What happened on a site: headline numbers over a series, and what they consist of. A click on anything filters everything. */
 export default function Overview() {
   const [view] = useView();
+  const open = useScope().to === undefined;
   const totals = useTotals();
+  const error = totals.data?.approximate?.visitors;
   const goals = useGoals();
   const ids = (goals.data ?? []).slice(0, mostGoals).map((g) => g.id);
   const known = goals.data !== undefined || goals.isError; // the money is asked for with the goals, and without them when they cannot be had
@@ -27,19 +28,11 @@ export default function Overview() {
       <Headline totals={totals} results={{ now: results.data, before, failed: resultsBefore.error }} goals={goals.data} />
       <TopLists />
       <Goals goals={goals} results={results} before={before} />
-      {totals.data && <Freshness report={totals.data} />}
+      {totals.data && (
+        <Freshness answer={totals.data} open={open}>
+          Bots do not count.{error !== undefined && ` Visitors are so many that they are estimated, to within about ${percent(error)}.`}
+        </Freshness>
+      )}
     </div>
-  );
-}
-
-/** Up to when the numbers are whole, and how exact. */
-function Freshness({ report }: { report: Report }) {
-  const { zone } = useSite();
-  const error = report.approximate?.visitors;
-  return (
-    <p className={css.fresh}>
-      Counts everything received up to {moment(report.as_of, zone)} ({ago(report.as_of, zone)}). Final before {moment(report.complete_until, zone)}; later events may still change what is after it. Times are those of {zone}. Bots do not
-      count.{error !== undefined && ` Visitors are so many that they are estimated, to within about ${percent(error)}.`}
-    </p>
   );
 }

@@ -103,15 +103,18 @@ function Route({ session: s }: { session: Session }) {
   if (!s.entry_path) return <span className={css.faint}>No page view</span>;
   return (
     <span className={css.route}>
-      <span className="cut">{s.entry_path}</span>
+      <Path of={s.entry_path} />
       {s.pageviews > 1 && s.exit_path && s.exit_path !== s.entry_path && (
         <>
           <span className={css.faint} aria-hidden>
             →
           </span>
-          <span className="cut">{s.exit_path}</span>
+          <Path of={s.exit_path} />
         </>
       )}
     </span>
   );
 }
+
+/** A page's path, cut where there is no place for it; one of a few letters never is. */
+const Path = ({ of: path }: { of: string }) => <span className={path.length > 3 ? 'cut' : css.few}>{path}</span>;

@@ -93,7 +93,7 @@ function Ids({ person, visitor }: { person: Person; visitor: string }) {
           <h3 className={css.sub}>Joined by</h3>
           <ul className={css.merges}>
             {merges.map((m) => (
-              <MergeRow key={m.id} merge={m} />
+              <MergeRow key={m.id} merge={m} joins={ids.includes(fromOf(m)) && ids.includes(m.user_id)} />
             ))}
           </ul>
         </>
@@ -102,11 +102,14 @@ function Ids({ person, visitor }: { person: Person; visitor: string }) {
   );
 }
 
-function MergeRow({ merge: m }: { merge: Merge }) {
+const fromOf = (m: Merge) => (m.kind === 'alias' ? m.previous_id : m.client_id) ?? '';
+
+/** A merge; it joins nothing where an earlier one has its first id. */
+function MergeRow({ merge: m, joins }: { merge: Merge; joins: boolean }) {
   const { zone } = useSite();
   const me = useMe();
   const change = useChangeMerge();
-  const from = m.kind === 'alias' ? m.previous_id : m.client_id;
+  const from = fromOf(m);
   return (
     <li data-undone={m.undone || undefined}>
       <div className={css.merge}>
@@ -115,7 +118,7 @@ function MergeRow({ merge: m }: { merge: Merge }) {
         </span>
         <small title={moment(m.at, zone)}>
           {m.kind === 'alias' ? 'Alias' : 'Identified'} {dayFull(m.at, zone)}
-          {m.undone && ', undone'}
+          {m.undone ? ', undone' : !joins && ', not in effect: an earlier one holds'}
         </small>
       </div>
       {may(me.data, 'analyst') && (
