@@ -262,16 +262,13 @@ func (t *ticket) Done(r usage.Record) {
 func (g *Gate) budgetSpent(id tenant.ID, now time.Time) *problem.Problem {
 	t, _ := g.deps.Tenants.TenantByID(id)
 	amount := t.Policy.Budget.Amount
-	spent, currency := amount, ""
+	currency := ""
 	if g.deps.Pricer != nil {
 		_, currency = g.deps.Pricer.Price(usage.Record{})
-		if left, ok := g.deps.Pricer.Remaining(id); ok {
-			spent = amount - left
-		}
 	}
 	y, m, _ := now.UTC().Date()
 	return problem.New(http.StatusTooManyRequests, "budget_spent",
-		"the tenant used %.6g of its budget of %.6g %s for this month, and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
-			"An operator can raise budget.amount in the tenant's policy, or set budget.action to notify or throttle", spent, amount, currency).
+		"the tenant has used up its budget of %.6g %s for this month (GET /api/v1/budget), and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
+			"An operator can raise budget.amount in the tenant's policy, or set budget.action to notify or throttle", amount, currency).
 		WithLimit("budget.amount", int64(amount)).WithRetry(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
 }

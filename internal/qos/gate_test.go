@@ -284,7 +284,7 @@ func TestBudgets(t *testing.T) {
 		w.actions["blocked"], w.actions["slow"] = catalog.BudgetBlock, catalog.BudgetThrottle
 		g := newGate(t, w, Config{Cores: 8, MaxWait: time.Hour})
 		_, p := g.Admit(ask("blocked", short), nil)
-		if p == nil || p.Status != 429 || p.Code != "budget_spent" || p.RetryAfter <= 0 {
+		if p == nil || p.Status != 429 || p.Code != "budget_spent" || p.RetryAfter <= 0 || !strings.Contains(p.Detail, "used up its budget") {
 			t.Errorf("blocked: %+v", p)
 		}
 		report := ask("blocked", short)

@@ -36,6 +36,11 @@ func (s *Service) audit(ctx context.Context, q *Question, ans *Answer, p *proble
 	ans.Body = &auditedBody{ReadCloser: ans.Body, service: s, entry: e, cached: ans.Cached, cost: ans.Cost}
 }
 
+// Refused records a question that its door has refused, so that it never came to be asked.
+func (s *Service) Refused(ctx context.Context, q *Question, p *problem.Problem) {
+	s.audit(ctx, q, nil, p)
+}
+
 func auditText(q *Question) string {
 	text := audit.Cut(q.SQL)
 	if len(q.Params) > 0 {

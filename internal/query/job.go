@@ -89,6 +89,11 @@ func (h *Handler) queueJob(ctx context.Context, q *Question) (accept func(w http
 	if p != nil {
 		return nil, p
 	}
+	if b, ok := a.deps.Gate.(Blocker); ok {
+		if p := b.Blocked(usage.Subject{Tenant: a.scope.Tenant}, usage.KindJob); p != nil {
+			return nil, p
+		}
+	}
 	switch p := a.prepare(); {
 	case p == nil:
 	case p.Code == CodeUnknownColumn && len(a.min) > 0 && !a.deps.Visibility.VisibleTo(a.scope.Tenant, a.min): // it may be that of a property that the token's events bring
@@ -97,6 +102,7 @@ func (h *Handler) queueJob(ctx context.Context, q *Question) (accept func(w http
 	}
 	if a.checked != nil && (q.MaxCost > 0 || q.MaxBytes > 0) {
 		expected := a.expected()
+		expected.Kind = usage.KindQuery // somebody waits for this plan
 		if p := a.bounded(ctx, &expected); p != nil {
 			return nil, p
 		}

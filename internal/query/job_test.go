@@ -94,6 +94,12 @@ func TestAsync(t *testing.T) {
 	if rec.Code != 202 || j.n != 2 {
 		t.Errorf("Prefer: %d", rec.Code)
 	}
+	d := &desk{blocked: problem.New(429, "budget_spent", "spent")}
+	blocked := newService(t, Config{}, d.deps(e))
+	blocked.Jobs = &jobs{}
+	if w := post(blocked, analyst, `{"sql":"SELECT 1","async":true}`); w.Code != 429 || blocked.Jobs.(*jobs).n != 0 {
+		t.Errorf("a tenant that may not ask: %d %s", w.Code, w.Body)
+	}
 	// A name that nobody knows yet may be that of a property that the token's events bring.
 	a := &arriving{}
 	waits := newService(t, Config{}, Deps{Engine: e, Data: &data{}, Visibility: a, Properties: a})

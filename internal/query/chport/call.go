@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"weir/internal/clickhouse"
+	"weir/internal/problem"
 	"weir/internal/query"
 	"weir/internal/query/chport/native"
 	"weir/internal/usage"
@@ -37,6 +38,9 @@ func (c *call) serve() *exception {
 	}
 	done, e := c.prepare()
 	if e != nil {
+		if strings.TrimSpace(c.q.sql) != "" {
+			c.port.cfg.Asker.Refused(c.r.Context(), c.question(), problem.New(e.status, query.CodeRefused, "%s", e.text))
+		}
 		return e
 	}
 	c.headers()
@@ -45,10 +49,7 @@ func (c *call) serve() *exception {
 		plain(c.w, http.StatusOK, "")
 		return nil
 	}
-	ask := &query.Question{
-		Who: c.q.who, Door: query.DoorClickHouse, From: c.r.RemoteAddr, SQL: c.q.sql, Params: c.q.params, Format: c.q.format, QueryID: c.q.queryID,
-		Settings: c.q.settings, AnyFormat: true,
-	}
+	ask := c.question()
 	a, p := c.port.cfg.Asker.Ask(c.r.Context(), ask)
 	if p != nil {
 		if cost := ask.Spent(); cost != nil {
@@ -58,6 +59,14 @@ func (c *call) serve() *exception {
 	}
 	defer a.Body.Close()
 	return c.answer(a)
+}
+
+// question is what the request asks the service.
+func (c *call) question() *query.Question {
+	return &query.Question{
+		Who: c.q.who, Door: query.DoorClickHouse, From: c.r.RemoteAddr, SQL: c.q.sql, Params: c.q.params, Format: c.q.format, QueryID: c.q.queryID,
+		Settings: c.q.settings, AnyFormat: true,
+	}
 }
 
 // headers sets what every answer has.

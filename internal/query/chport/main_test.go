@@ -64,6 +64,7 @@ type fakeAsker struct {
 
 	mu     sync.Mutex
 	got    []*query.Question
+	told   []string // statements that the port refused, by role
 	gone   chan struct{}
 	closed int
 }
@@ -98,6 +99,10 @@ func (f *fakeAsker) Problem(_ context.Context, err error) *problem.Problem {
 		return problem.New(http.StatusUnprocessableEntity, "query_memory", "the query needs more memory")
 	}
 	return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine is restarting").WithRetry(2 * time.Second)
+}
+
+func (f *fakeAsker) Refused(_ context.Context, q *query.Question, p *problem.Problem) {
+	f.told = append(f.told, string(q.Who.Role)+" "+q.Door+" "+p.Code+" "+q.SQL)
 }
 
 func (f *fakeAsker) last() *query.Question { return f.got[len(f.got)-1] }

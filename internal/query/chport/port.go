@@ -25,6 +25,8 @@ import (
 type Asker interface {
 	Ask(ctx context.Context, q *query.Question) (*query.Answer, *problem.Problem)
 	Problem(ctx context.Context, err error) *problem.Problem
+	// Refused is told of a statement that the port itself refuses: an audit log has those, too.
+	Refused(ctx context.Context, q *query.Question, p *problem.Problem)
 }
 
 // Authenticator finds out who makes a request. It is given a request without body and query, with the header Authorization.

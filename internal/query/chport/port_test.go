@@ -6,6 +6,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -222,6 +223,11 @@ func TestRefusedHere(t *testing.T) {
 	}
 	if len(a.got) > 0 {
 		t.Errorf("%d were asked, such as %+v", len(a.got), a.got[0])
+	}
+	for _, want := range []string{"DROP TABLE events", "INSERT INTO events VALUES (1)", "KILL QUERY WHERE 1", "USE victim", "SELECT 1 SETTINGS no_such=1"} {
+		if !slices.Contains(a.told, "analyst clickhouse query_refused "+want) {
+			t.Errorf("%s is not told to the audit log: %q", want, a.told)
+		}
 	}
 	for _, sql := range []string{"USE acme", "USE `default`", "SET max_threads = 1, session_timezone = 'UTC'", "SET ROLE NONE", "set role default"} {
 		if w := do(p, "POST", "/", sql); w.Code != 200 || w.Body.Len() > 0 {
