@@ -262,6 +262,31 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
     await shoot(guest, 'embed-unseen', false);
   });
 
+  test('a panel whose visitors are estimated says so, here and embedded', async (t) => {
+    const d = await api('', { name: `Many ${++made}`, panels: [report('tile', 'Many', 'tile', { metric: ['visitors'] }, { x: 0, y: 0, w: 3, h: 2 })] });
+    const many = async (p) => // as the server answers of more than 100 000 visitors
+      p.route(/\/(report|embeds\/panel)(\?|$)/, async (route) => {
+        const response = await route.fetch();
+        const body = await response.json();
+        (body.answer ?? body).approximate = { visitors: 0.017 };
+        await route.fulfill({ response, json: body });
+      });
+    const page = await on(t, '');
+    await many(page);
+    await page.goto(`${weirURL}/dashboards/${d.id}`);
+    const hint = card(page, 'Many').getByText('Estimated: visitors, to within about 1.7%', { exact: true });
+    await hint.waitFor();
+    const [line, around] = [await hint.boundingBox(), await card(page, 'Many').boundingBox()];
+    assert.ok(line.y + line.height <= around.y + around.height, 'it is within the panel');
+    await sound(page, 'a panel of estimates');
+    const { url } = await ask(site.analyst, '/api/v1/embeds', { dashboard: d.id, panel: 'tile', expires: '10m' });
+    const guest = await open(t, browser, { viewport: { width: 390, height: 240 } });
+    await many(guest);
+    await guest.goto(new URL(url, weirURL).href);
+    await guest.getByText('Estimated: visitors, to within about 1.7%', { exact: true }).waitFor();
+    assert.deepEqual(guest.faults, []);
+  });
+
   test('panels of revenue do not add up amounts of different currencies', async (t) => {
     const shop = await newTenant({ name: 'Shop', time_zone: 'UTC' });
     const ts = Date.now() - 60_000;

@@ -63,6 +63,15 @@ describe('sessions', { concurrency: 4, timeout: 300000 }, () => {
         return [arrow.previousElementSibling.textContent, arrow.getBoundingClientRect().left - text.getBoundingClientRect().right];
       }),
     );
+    const badges = await page.evaluate(() =>
+      [...document.querySelectorAll('main td span[aria-hidden]')].filter((s) => /^[A-Z]{2}$/.test(s.textContent)).map((badge) => {
+        const text = document.createRange();
+        text.selectNodeContents(badge.nextSibling);
+        const middle = (box) => box.top + box.height / 2;
+        return middle(badge.getBoundingClientRect()) - middle(text.getBoundingClientRect());
+      }),
+    );
+    assert.ok(badges.length > 0 && badges.every((off) => Math.abs(off) < 2.5), `a country's letters stand in the line of its name: ${badges[0]}`);
     assert.ok(ways.some(([path]) => path === '/'), 'a way from the front page');
     assert.deepEqual(ways.filter(([path, gap]) => path.length <= 3 && gap > 8), [], 'the arrow is right behind a short path');
     assert.deepEqual(page.faults, []);

@@ -3,6 +3,7 @@ import { clock } from '../format/time';
 import { PanelView } from '../panels/PanelView';
 import { rangeOf } from '../panels/panel';
 import { ask, type Opened, type Refusal } from './ask';
+import { saysEstimated } from '../panels/estimated';
 import { saysCurrencies } from '../panels/revenue';
 import { Hint } from '../parts/Hint';
 import { saysUnseen, unseenIn } from '../parts/unseen';
@@ -70,6 +71,7 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
   }, []);
   const unseen = saysUnseen(unseenIn(answer));
   const currencies = saysCurrencies(panel, answer.money);
+  const estimated = saysEstimated(answer);
   const asOf = typeof answer.as_of === 'string' ? answer.as_of : undefined;
   return (
     <>
@@ -85,6 +87,7 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
         {stale && `: ${stale.detail}`}
         {unseen && <Hint text={unseen} label="Properties that no event has had" />}
         {currencies && <Hint text={currencies} label="Currencies" />}
+        {estimated && <Hint text={estimated} label="Estimates" />}
       </footer>
     </>
   );

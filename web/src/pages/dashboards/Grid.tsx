@@ -11,6 +11,7 @@ import { Card } from '../../parts/Card';
 import { ErrorBoundary } from '../../parts/ErrorBoundary';
 import { Hint, hintHeight } from '../../parts/Hint';
 import { unseenIn } from '../../parts/unseen';
+import { saysEstimated } from '../../panels/estimated';
 import { inOneCurrency, saysCurrencies } from '../../panels/revenue';
 import { PanelView } from '../../panels/PanelView';
 import { columns, filtersIn, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
@@ -135,13 +136,15 @@ export function PanelBody({ panel: saved, zone, range, height }: { panel: Placed
   const panel = within(saved, range);
   const query = usePanel(panel);
   const currencies = query.data && saysCurrencies(panel, query.data.money);
-  const left = height - (unseenIn(query.data).length > 0 ? hintHeight : 0) - (currencies ? hintHeight : 0);
+  const estimated = saysEstimated(query.data);
+  const left = height - hintHeight * [unseenIn(query.data).length > 0, currencies, estimated].filter(Boolean).length;
   return (
     <div className={css.body} style={{ height }}>
       <Answer query={query} height={height}>
         {(d) => (
           <>
             {currencies && <Hint text={currencies} label="Currencies" />}
+            {estimated && <Hint text={estimated} label="Estimates" />}
             <div style={{ height: left }}>
               <ErrorBoundary reset={`${panel.kind} ${query.dataUpdatedAt} ${JSON.stringify(panel.question)}`}>
                 <PanelView panel={inOneCurrency(panel, d.money)} answer={d} zone={zone} height={left} />
