@@ -35,16 +35,17 @@ func (a *answer) write(p []byte) error {
 	if a.err != nil {
 		return a.err
 	}
-	if a.started {
-		_, a.err = a.w.Write(p)
-		return a.err
-	}
-	a.buf = append(a.buf, p...)
-	switch {
-	case a.req.wholeEnd && int64(len(a.buf)) > a.limit:
+	switch size := len(a.buf) + len(p); {
+	case !a.started && a.req.wholeEnd && int64(size) > a.limit:
 		return tooLarge(a.limit)
-	case !a.req.wholeEnd && len(a.buf) > holdBack:
+	case !a.started && (a.req.wholeEnd || size <= holdBack):
+		a.buf = append(a.buf, p...)
+		return nil
+	case !a.started:
 		a.start()
+	}
+	if a.err == nil {
+		_, a.err = a.w.Write(p) // however large: it is not held twice
 	}
 	return a.err
 }

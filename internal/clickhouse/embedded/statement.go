@@ -64,13 +64,12 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 	defer st.Close()
 	obj := objectWriter{out: c.out}
 	head := headWriter{out: c.out}
-	var buf []byte
 	pieces := 0
 	for {
 		var piece []byte
 		var stats libchdb.Stats
 		var more bool
-		c.library(func() { piece, stats, more, err = st.Next(buf[:0]) })
+		c.library(func() { piece, stats, more, err = st.Next() })
 		c.stats.Add(stats)
 		if err != nil {
 			if c.sample() { // its threads have left it, and it is still listed
@@ -87,7 +86,6 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 			c.dirty = true
 			return over
 		}
-		buf = piece
 		pieces++
 		c.sampleBeforeEnd(pieces > 1 && stats.ResultRows < fullBlock)
 		switch sh {

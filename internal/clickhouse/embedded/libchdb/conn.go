@@ -88,16 +88,23 @@ func (c *Conn) Query(sql, format string, ps ...Param) ([]byte, Stats, error) {
 
 // take reads a result: its bytes are appended to buf.
 func (l *Library) take(r unsafe.Pointer, buf []byte) ([]byte, Stats, error) {
+	piece, st, err := l.look(r)
+	return append(buf, piece...), st, err
+}
+
+// look reads a result: its bytes are its own, until it is destroyed.
+func (l *Library) look(r unsafe.Pointer) ([]byte, Stats, error) {
 	if r == nil {
-		return buf, Stats{}, errors.New("libchdb: no result")
+		return nil, Stats{}, errors.New("libchdb: no result")
 	}
 	if text, failed := cstring(l.fn.resultError(r)); failed {
-		return buf, Stats{}, &Error{Text: text}
+		return nil, Stats{}, &Error{Text: text}
 	}
+	var piece []byte
 	if n := l.fn.resultLength(r); n > 0 {
-		buf = append(buf, unsafe.Slice((*byte)(l.fn.resultBuffer(r)), n)...)
+		piece = unsafe.Slice((*byte)(l.fn.resultBuffer(r)), n)
 	}
-	return buf, Stats{
+	return piece, Stats{
 		Seconds:  l.fn.resultElapsed(r),
 		ReadRows: l.fn.resultStorageRows(r), ReadBytes: l.fn.resultStorageBytes(r),
 		ResultRows: l.fn.resultRows(r), ResultBytes: l.fn.resultBytes(r),

@@ -10,6 +10,7 @@ import (
 type Stream struct {
 	conn   *Conn
 	handle unsafe.Pointer
+	piece  unsafe.Pointer // the result whose bytes the caller has; nil: it has none
 	done   bool
 }
 
@@ -39,19 +40,27 @@ func (c *Conn) Stream(sql, format string, ps ...Param) (*Stream, error) {
 	return &Stream{conn: c, handle: r}, nil
 }
 
-// Next appends the next piece to buf; more is false at the end of the answer. After an error the connection must be closed.
-func (s *Stream) Next(buf []byte) (out []byte, st Stats, more bool, err error) {
+// Next returns the next piece; more is false at the end of the answer. The piece is the library's memory and holds until the next call or Close: a piece is as large as a
+// row can be, and a copy of it would be memory that no limit of the statement counts. After an error the connection must be closed.
+func (s *Stream) Next() (piece []byte, st Stats, more bool, err error) {
+	s.release()
 	if s.done {
-		return buf, Stats{}, false, nil
+		return nil, Stats{}, false, nil
 	}
 	l := s.conn.lib
-	r := l.fn.streamFetch(s.conn.ptr(), s.handle)
-	defer l.fn.destroyResult(r)
-	out, st, err = l.take(r, buf)
-	if err != nil || len(out) == len(buf) {
+	s.piece = l.fn.streamFetch(s.conn.ptr(), s.handle)
+	piece, st, err = l.look(s.piece)
+	if err != nil || len(piece) == 0 {
 		s.done = true
 	}
-	return out, st, !s.done, err
+	return piece, st, !s.done, err
+}
+
+func (s *Stream) release() {
+	if s.piece != nil {
+		s.conn.lib.fn.destroyResult(s.piece)
+		s.piece = nil
+	}
 }
 
 // Close cancels what is not read and frees the stream.
@@ -59,6 +68,7 @@ func (s *Stream) Close() {
 	if s.handle == nil {
 		return
 	}
+	s.release()
 	if !s.done {
 		s.conn.lib.fn.streamCancel(s.conn.ptr(), s.handle)
 	}
