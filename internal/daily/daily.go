@@ -72,11 +72,14 @@ func DropFormerSQL() []string {
 	return out
 }
 
-// EngineTables are all tables of the package, as the engine names them.
-var EngineTables = []string{EngineTable, VisitsEngineTable, SessionsEngineTable}
+// EngineTables are all tables of the package, as the engine names them; DayTables those of which a day (UTC, by time) is a partition, under the version of its sessions.
+var (
+	EngineTables = append([]string{SeamsEngineTable}, DayTables...)
+	DayTables    = []string{EngineTable, VisitsEngineTable, SessionsEngineTable}
+)
 
 // CreateSQL are the statements that create the tables unless they exist.
-func CreateSQL() []string { return []string{totalsSQL(), visitsSQL(), sessionsSQL()} }
+func CreateSQL() []string { return []string{totalsSQL(), visitsSQL(), sessionsSQL(), seamsSQL()} }
 
 // WriteSQL are the statements that write what the tables hold of a tenant's day, which begins at start (UTC) and whose sessions are stitched under the version: of
 // the rows that the writers inserted up to the positions main and late. All rows of a statement are of one partition of its table.

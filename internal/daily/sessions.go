@@ -39,24 +39,29 @@ var SessionSums = []struct{ Name, SQL string }{
 
 // sessionsSQL is the statement that makes the table: a row for each value of a dim and step of it, in which the sessions began. Values stand before times in the key, so that those of a few are read without the others.
 func sessionsSQL() string {
+	return "CREATE TABLE IF NOT EXISTS " + SessionsTable + sessionColumns("") + `
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(time)
+ORDER BY (tenant, site_id, dim, value, time)
+SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
+}
+
+// sessionColumns are the columns of a table of totals of sessions; more are those before the last, each on a line of its own.
+func sessionColumns(more string) string {
 	var sums strings.Builder
 	for _, s := range SessionSums {
 		sums.WriteString("\n    " + s.Name + " Int64,")
 	}
-	return "CREATE TABLE IF NOT EXISTS " + SessionsTable + `
+	return `
 (
     tenant LowCardinality(String),
     site_id LowCardinality(String),
     dim LowCardinality(String),
     value String,
     time DateTime('UTC'),
-    is_bot Bool,` + sums.String() + `
+    is_bot Bool,` + sums.String() + more + `
     _version UInt64
-)
-ENGINE = MergeTree
-PARTITION BY toYYYYMMDD(time)
-ORDER BY (tenant, site_id, dim, value, time)
-SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
+)`
 }
 
 // SessionTotalSQL writes the totals of a tenant's day from its stitched sessions of the version.

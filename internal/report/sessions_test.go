@@ -185,9 +185,12 @@ func newSessionWorld(t testing.TB) *sessionWorld {
 	const name = "visits"
 	c := testkit.Engine(t)
 	d := someDays{timeout: session.DefaultTimeout}
-	for _, x := range []session.Stitched{{Day: 0}, {Day: 1, Totals: true}, {Day: 2, Totals: true}, {Day: 4, Totals: true, Stale: true}, {Day: 5, Totals: true, Stale: true}, {Day: 6, Stale: true}, {Day: 8, Totals: true}} {
+	for _, x := range []session.Stitched{{Day: 0}, {Day: 1, Totals: true}, {Day: 2, Totals: true}, {Day: 3, Totals: true}, {Day: 4, Totals: true, Stale: true}, {Day: 5, Totals: true, Stale: true}, {Day: 6, Stale: true}, {Day: 8, Totals: true}} {
 		x.Day += session.DayOf(sessionStart)
 		x.Version, x.Main = uint64(x.Day), 1
+		if day := x.Day - session.DayOf(sessionStart); day == 1 || day == 2 { // the midnights between three days that are not stale
+			x.Seam = session.Seam{Version: 40_000 + uint64(x.Day), Open: true}
+		}
 		d.days = append(d.days, x)
 	}
 	if storedSessions == nil {
@@ -212,6 +215,9 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 	before := moved
 	before.at, before.country, before.n = moved.at.Add(-time.Minute), "DE", 5001
 	w.steps = append(w.steps, moved, before)
+	for at := w.start.AddDate(0, 0, 3).Add(-2 * time.Hour); at.Before(w.start.AddDate(0, 0, 4).Add(time.Hour)); at = at.Add(25 * time.Minute) { // one who is there all of the third day
+		w.steps = append(w.steps, step{at: at, client: "always", typ: "pageview", host: "a.example", path: "/always", country: "FR", n: 6000 + len(w.steps)})
+	}
 	w.visits = visitsOf(w.steps, session.DefaultTimeout)
 	stale := map[int32]bool{}
 	for _, x := range d.days {
@@ -236,6 +242,18 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 			}
 		}
 	}
+	for _, x := range d.days {
+		if x.Seam.Version == 0 {
+			continue
+		}
+		testkit.Exec(t, c, daily.SeamSQL(name, session.Start(x.Day), d.timeout, x.Version, x.Version+1, x.Seam.Version))
+		got := testkit.Rows(t, c, daily.SeamCountSQL(name, session.Start(x.Day), d.timeout, x.Version, x.Version+1, x.Seam.Version))
+		var sessions, out, want int
+		if n, err := fmt.Sscan(strings.Join(got, " "), &sessions, &out, &want); n != 3 || err != nil || sessions != want || sessions == 0 || (out > 0) != x.Seam.Open {
+			t.Errorf("the midnight behind %v has %q", session.Start(x.Day), got)
+		}
+	}
+	testkit.Exec(t, c, "INSERT INTO "+daily.SeamsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SeamsTable)
 	testkit.Exec(t, c, "INSERT INTO "+daily.SessionsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SessionsTable) // versions that nobody reads
 	storeSteps(t, c, name, "site", 2, late)
 	return w

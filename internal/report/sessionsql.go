@@ -58,6 +58,9 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	for _, t := range s.totals {
 		sq.Totalled = append(sq.Totalled, session.Span{From: t.from, To: t.to})
 	}
+	for _, d := range seams(s.totals) {
+		sq.Seams = append(sq.Seams, d.Day)
+	}
 	sq.Within(s.from.Add(-s.timeout), s.horizon, s.read.days, scope...)
 	where := fmt.Sprintf("start_time >= %s AND start_time < %s", b.millis("sfrom", s.from), b.millis("sto", s.to)) + b.conditions("f", own) + bots + conditions
 	joins := ""
@@ -218,7 +221,19 @@ func (b *builder) fromSessionTotals(days []totalled) string {
 	scope := "tenant = " + b.text("tenant", b.q.Tenant) + " AND site_id = " + b.text("site", b.q.Site)
 	b.inTotals = true
 	defer func() { b.inTotals = false }()
-	return "SELECT " + b.sums("time", sessionSums, "sum(%s)") + ", 0 AS ends\nFROM " + daily.SessionsTable + "\nWHERE " + b.ofTotals(scope, dim, days) + b.filters() + botsCondition(b.q.Bots) + b.groupBy()
+	of := func(table, where string) string {
+		return "SELECT " + b.sums("time", sessionSums, "sum(%s)") + ", 0 AS ends\nFROM " + table + "\nWHERE " + where + b.filters() + botsCondition(b.q.Bots) + b.groupBy()
+	}
+	sql := of(daily.SessionsTable, b.ofTotals(scope, dim, days))
+	if list := seams(days); len(list) > 0 {
+		versions := make([]string, len(list))
+		for i, d := range list {
+			versions[i] = strconv.FormatUint(d.Seam.Version, 10)
+		}
+		sql += "\nUNION ALL\n" + of(daily.SeamsTable, fmt.Sprintf("%s AND dim = %s AND day >= '%s' AND day <= '%s' AND _version IN (%s)", scope, b.text("totals", dim.Name),
+			session.Start(list[0].Day).Format(time.DateOnly), session.Start(list[len(list)-1].Day).Format(time.DateOnly), strings.Join(versions, ", ")))
+	}
+	return sql
 }
 
 // pagesOnly says that the question counts sessions by a page that they must have.

@@ -98,6 +98,20 @@ func (q Question) sessionTotals(days []session.Stitched) []totalled {
 	return out
 }
 
+// seams are those of the days of which the sessions near the midnight behind them are totalled too: where both days beside it are read as a whole.
+func seams(days []totalled) []session.Stitched {
+	all := func(t totalled) bool {
+		return t.from.Equal(session.Start(t.day.Day)) && t.to.Equal(session.Start(t.day.Day+1))
+	}
+	var out []session.Stitched
+	for i := 1; i < len(days); i++ {
+		if t, next := days[i-1], days[i]; t.day.Seam.Version != 0 && next.day.Day == t.day.Day+1 && all(t) && all(next) {
+			out = append(out, t.day)
+		}
+	}
+	return out
+}
+
 // within is the part of a day that lies in a range; ok is false if nothing does.
 func within(d session.Stitched, from, to time.Time) (t totalled, ok bool) {
 	t = totalled{span{session.Start(d.Day), session.Start(d.Day + 1)}, d}

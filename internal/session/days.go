@@ -35,6 +35,8 @@ type Stitched struct {
 	Main, Late uint64
 	// Totals says that the day's totals (package daily) stand under the version too: of the rows that are not behind it.
 	Totals bool
+	// Seam is of the midnight behind the day. It is only there if this day and the next are not stale and have totals.
+	Seam Seam
 }
 
 // StitchSQL is the statement that writes the runs of a tenant's day, marked with the version. tenant needs no escaping: the alphabet of ids has no
@@ -106,7 +108,9 @@ func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 		raw = append(raw, anyOf("_e.ts", spans))
 	}
 	read := func(s stretch, more string) {
-		edges = append(edges, s.condition(s.spans)+more)
+		if spans, beside := q.besideSeams(s, conditions); len(spans) > 0 {
+			edges = append(edges, s.condition(spans)+beside+more)
+		}
 		if spans := without(s.spans, q.Totalled); len(spans) > 0 {
 			inner = append(inner, s.condition(spans)+more)
 		}

@@ -156,6 +156,39 @@ func askedTotalled(t failer, c *clickhouse.Client, q session.Query, tenant strin
 	return out
 }
 
+// askedSeams is asked of a query that leaves to totals the days that are fresh, and the midnights between them, with what these are made of. open says whether it left out visitors; nil: there was no such midnight.
+func askedSeams(t failer, c *clickhouse.Client, q session.Query, tenant string, from, to time.Time, days []session.Stitched, scope string) (out []string, open *bool) {
+	t.Helper()
+	q.Columns = checked
+	days = slices.Clone(days)
+	for i, d := range days {
+		if d.Stale {
+			continue
+		}
+		q.Totalled = append(q.Totalled, session.Span{From: session.Start(d.Day), To: session.Start(d.Day + 1)})
+		inner := session.Query{Timeout: q.Timeout, Columns: checked, Inner: []string{"_s.tenant = '" + tenant + "'", fmt.Sprintf("_s._version = %d", d.Version)}}
+		out = append(out, asked(t, c, inner)...)
+		if i+1 == len(days) || days[i+1].Day != d.Day+1 || days[i+1].Stale {
+			continue
+		}
+		left := 0
+		if _, err := c.Rows(context.Background(), clickhouse.Statement{SQL: session.LeftOutSQL(tenant, d.Day, q.Timeout, d.Version, days[i+1].Version)}, func([]any) error { left++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		days[i].Seam = session.Seam{Version: 1, Open: left > 0}
+		q.Seams = append(q.Seams, d.Day)
+		if open == nil {
+			open = new(bool)
+		}
+		*open = *open || left > 0
+		out = append(out, askedSQL(t, c, session.SeamSQL(tenant, d.Day, q.Timeout, d.Version, days[i+1].Version), nil)...)
+	}
+	q.Within(from, to, days, scope)
+	out = append(out, asked(t, c, q)...)
+	slices.Sort(out)
+	return out, open
+}
+
 func askedSQL(t failer, c *clickhouse.Client, from string, g *session.Growing) []string {
 	t.Helper()
 	var out []string
@@ -308,12 +341,19 @@ func TestOracle(t *testing.T) {
 		if d := diff.Diff(want, asked(t, c, q)); d != "" {
 			t.Fatalf("with days stitched again %+v (-want +got):\n%s", days, d)
 		}
+		got, open := askedSeams(t, c, q, tenant, from, to, days, scope)
+		if d := diff.Diff(want, got); d != "" {
+			t.Fatalf("with the midnights of days stitched again %+v (-want +got):\n%s", days, d)
+		}
+		if open != nil {
+			grown[fmt.Sprint("midnights, open ", *open)]++
+		}
 	}
-	for rounds := 0; rounds == 0 || rounds < 20 && len(grown) < 2 && !testing.Short(); rounds++ { // rapid makes next to no checks with -short
+	for rounds := 0; rounds == 0 || rounds < 20 && len(grown) < 4 && !testing.Short(); rounds++ { // rapid makes next to no checks with -short
 		rapid.Check(t, check)
 	}
-	if t.Log("read while they grow:", grown); len(grown) < 2 && !testing.Short() {
-		t.Error("too few days grew")
+	if t.Log("read while they grow:", grown); len(grown) < 4 && !testing.Short() {
+		t.Error("too few days grew, or too few midnights were totalled")
 	}
 }
 

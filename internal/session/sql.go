@@ -31,6 +31,8 @@ type Query struct {
 	Edges, Inner []string
 	// Totalled are stretches of time whose stitched rows away from midnight Within leaves out, for their totals (package daily) are read: in order, apart.
 	Totalled []Span
+	// Seams are the days, of those given to Within, whose Seam is read too: no edge that is totalled there is read. Both days beside such a midnight must be in Totalled as a whole.
+	Seams []int32
 	// Outdated are the conditions on those of these rows that do not hold any more, because their visitors have rows behind the stitched ones: to be taken from the
 	// totals. none: there are none. Within sets it.
 	Outdated []string

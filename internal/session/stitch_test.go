@@ -37,10 +37,11 @@ type history struct {
 	meant   func() // called when the stitcher has read the positions, and not yet the counts
 	totals  uint64 // rows from which on a day is totalled; 0: the default
 
-	events     []made
-	rows       map[int32]uint64
-	main, late uint64
-	s          *stitch.Stitcher
+	events      []made
+	seams, open int // midnights that were totalled when readers were looked at, and those of them that left out visitors
+	rows        map[int32]uint64
+	main, late  uint64
+	s           *stitch.Stitcher
 }
 
 func newHistory(t *testing.T, name string) *history {
@@ -172,6 +173,7 @@ func (h *history) check(what string) (days []session.Stitched) {
 		}
 	}
 	h.checkTotals(what, days)
+	h.seams, h.open = h.checkSeams(what, q, from, to, days)
 	return days
 }
 
@@ -210,7 +212,7 @@ func (h *history) clean() {
 	}
 	for busy := true; busy; {
 		busy = false
-		if _, err := h.c.Rows(context.Background(), clickhouse.Statement{SQL: "SELECT count() FROM system.mutations WHERE table IN ('" + session.EngineTable + "', '" + daily.EngineTable + "') AND NOT is_done"}, func(row []any) error {
+		if _, err := h.c.Rows(context.Background(), clickhouse.Statement{SQL: "SELECT count() FROM system.mutations WHERE table IN ('" + session.EngineTable + "', '" + daily.EngineTable + "', '" + daily.SeamsEngineTable + "') AND NOT is_done"}, func(row []any) error {
 			busy = fmt.Sprint(row[0]) != "0"
 			return nil
 		}); err != nil {
@@ -227,7 +229,7 @@ func TestHistories(t *testing.T) {
 		h := newHistory(t, fmt.Sprint("history", seed))
 		kinds := 3
 		if seed == 1 { // with totals
-			h.totals, kinds = 15, 5
+			h.totals, kinds = 15, 6
 			h.restart()
 		}
 		seen := map[string]int{}
@@ -248,7 +250,7 @@ func TestHistories(t *testing.T) {
 			case 0:
 				h.timeout = []time.Duration{session.MinTimeout, session.DefaultTimeout, 12 * time.Hour}[rnd.IntN(3)]
 			case 1:
-				h.crash = []string{"session-stitched", "session-totalled", "session-switched"}[rnd.IntN(3)]
+				h.crash = []string{"session-stitched", "session-totalled", "session-switched", "session-seamed"}[rnd.IntN(4)]
 			case 2:
 				h.restart()
 			case 3:
@@ -266,6 +268,9 @@ func TestHistories(t *testing.T) {
 				if d.Totals {
 					seen[fmt.Sprint("totals, stale: ", d.Stale)]++
 				}
+			}
+			if h.seams > 0 {
+				seen["midnights"]++
 			}
 		}
 		if len(seen) < kinds {

@@ -62,6 +62,74 @@ func (h *history) checkTotals(what string, days []session.Stitched) {
 	}
 }
 
+// checkSeams compares sessions by entry page with those of the events: of totals of days and midnights, and of what is left when these are read. It returns how many midnights there were, and how many of them left out visitors.
+func (h *history) checkSeams(what string, q session.Query, from, to time.Time, days []session.Stitched) (seams, open int) {
+	h.t.Helper()
+	var versions, beside []string
+	for _, d := range days {
+		if !d.Totals || d.Stale {
+			continue
+		}
+		versions = append(versions, strconv.FormatUint(d.Version, 10))
+		q.Totalled = append(q.Totalled, session.Span{From: session.Start(d.Day), To: session.Start(d.Day + 1)})
+		if d.Seam.Version == 0 {
+			continue
+		}
+		beside = append(beside, strconv.FormatUint(d.Seam.Version, 10))
+		q.Seams = append(q.Seams, d.Day)
+		if seams++; d.Seam.Open {
+			open++
+		}
+	}
+	if seams == 0 {
+		return 0, 0
+	}
+	q.Columns = []string{"entry_path"}
+	q.Within(from, to, days, "%s.tenant = '"+h.tenant+"'")
+	of := func(table string, versions []string) string {
+		return fmt.Sprintf("SELECT value AS path, sessions AS n, lasted AS ms, pageviews AS views, bounced AS b FROM %s WHERE tenant = '%s' AND dim = 'entry_path' AND _version IN (%s)", table, h.tenant, strings.Join(versions, ", "))
+	}
+	sql := "SELECT entry_path AS path, toInt64(1) AS n, toInt64(end_time - start_time) AS ms, toInt64(pageviews) AS views, toInt64(actions = 1) AS b FROM (\n" + q.SQL() + "\n) UNION ALL " +
+		of(daily.SessionsTable, versions) + " UNION ALL " + of(daily.SeamsTable, beside)
+	var want []string
+	by := map[string]*[4]int64{}
+	for _, line := range oracle(h.events, h.timeout) {
+		f := strings.Split(line, "|")
+		path := f[10] // as describe writes them
+		if by[path] == nil {
+			by[path] = new([4]int64)
+		}
+		n := func(at int) int64 {
+			n, err := strconv.ParseInt(f[at], 10, 64)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			return n
+		}
+		sums := by[path]
+		sums[0], sums[1], sums[2] = sums[0]+1, sums[1]+n(3)-n(2), sums[2]+n(5)
+		if n(6) == 1 {
+			sums[3]++
+		}
+	}
+	for path, sums := range by {
+		want = append(want, fmt.Sprint(path, " ", *sums))
+	}
+	var got []string
+	if _, err := h.c.Rows(context.Background(), clickhouse.Statement{SQL: "SELECT concat(path, ' [', toString(sum(n)), ' ', toString(sum(ms)), ' ', toString(sum(views)), ' ', toString(sum(b)), ']') FROM (" + sql + ") GROUP BY path"}, func(row []any) error {
+		got = append(got, row[0].(string))
+		return nil
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := diff.Diff(want, got); d != "" {
+		h.t.Fatalf("%s, midnights of %+v (-events +totals):\n%s", what, days, d)
+	}
+	return seams, open
+}
+
 // one returns the only stitched day.
 func (h *history) one(what string) session.Stitched {
 	h.t.Helper()

@@ -7,8 +7,8 @@ import (
 )
 
 type metrics struct {
-	stitched, totalled, rows, failures, removed prometheus.Counter
-	seconds                                     prometheus.Histogram
+	stitched, totalled, seams, rows, failures, removed prometheus.Counter
+	seconds                                            prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer, s *Stitcher) (*metrics, error) {
@@ -18,6 +18,7 @@ func newMetrics(reg prometheus.Registerer, s *Stitcher) (*metrics, error) {
 	m := &metrics{
 		stitched: counter("stitched_days_total", "Versions of tenants' days that were stitched."),
 		totalled: counter("totalled_days_total", "Of these, the ones that have totals."),
+		seams:    counter("totalled_midnights_total", "Midnights between days with totals whose sessions were totalled."),
 		rows:     counter("stitched_events_total", "Events that they were made of."),
 		failures: counter("failures_total", "Days that could not be stitched or totalled; they are tried again."),
 		removed:  counter("removed_versions_total", "Old versions that were removed."),
@@ -33,7 +34,7 @@ func newMetrics(reg prometheus.Registerer, s *Stitcher) (*metrics, error) {
 		return float64(n)
 	})
 	var errs []error
-	for _, c := range []prometheus.Collector{m.stitched, m.totalled, m.rows, m.failures, m.removed, m.seconds, days} {
+	for _, c := range []prometheus.Collector{m.stitched, m.totalled, m.seams, m.rows, m.failures, m.removed, m.seconds, days} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

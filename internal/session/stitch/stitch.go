@@ -104,6 +104,7 @@ type Stitcher struct {
 // known is what is known of a tenant's days.
 type known struct {
 	days  []record // in order
+	seams []seam   // in order
 	asked time.Time
 	took  time.Duration // to stitch a day the last time
 }
@@ -125,6 +126,7 @@ type retired struct {
 	day     int32
 	version uint64
 	since   time.Time
+	seam    bool // of a midnight: no other table has it
 }
 
 // New reads the records. It asks the engine nothing.
@@ -161,10 +163,18 @@ func (s *Stitcher) Stitched(t tenant.ID, from, to int32, timeout time.Duration) 
 	k.asked = s.now()
 	at, _ := slices.BinarySearchFunc(k.days, from, compareDay)
 	var list []record
+	seams := map[int32]session.Seam{} // by the day before
 	for ; at < len(k.days) && k.days[at].day <= to; at++ {
-		if r := k.days[at]; r.timeout == timeout && r.layout == session.Layout {
-			list = append(list, r)
+		r := k.days[at]
+		if r.timeout != timeout || r.layout != session.Layout {
+			continue
 		}
+		if n := len(list); n > 0 {
+			if m, ok := k.seamOf(list[n-1], r); ok {
+				seams[m.day] = session.Seam{Version: m.version, Open: m.open}
+			}
+		}
+		list = append(list, r)
 	}
 	s.mu.Unlock()
 	if len(list) == 0 {
@@ -187,6 +197,11 @@ func (s *Stitcher) Stitched(t tenant.ID, from, to int32, timeout time.Duration) 
 			out = append(out, session.Stitched{Day: day, Version: r.version, Stale: true, Main: r.main, Late: r.late, Totals: r.totals == daily.Layout})
 		}
 	})
+	for i := 1; i < len(out); i++ {
+		if d, next := &out[i-1], out[i]; d.Day+1 == next.Day && d.Totals && next.Totals && !d.Stale && !next.Stale {
+			d.Seam = seams[d.Day]
+		}
+	}
 	return out
 }
 
@@ -233,17 +248,30 @@ func (s *Stitcher) Pass(ctx context.Context) error {
 		return err
 	}
 	var errs []error
+	failed := func(err error) {
+		s.metrics.failures.Inc()
+		errs = append(errs, err)
+	}
 	for _, t := range list {
-		for _, day := range s.due(t) {
+		days := s.due(t)
+		for i := 0; ; i++ {
 			if s.deps.Full != nil && s.deps.Full() {
 				return errors.Join(errs...)
 			}
-			if err := s.stitch(ctx, t, day); err != nil {
+			if err := s.seams(ctx, t); err != nil { // of the days that are there: all days of an import take their time
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				s.metrics.failures.Inc()
-				errs = append(errs, err)
+				failed(err)
+			}
+			if i == len(days) {
+				break
+			}
+			if err := s.stitch(ctx, t, days[i]); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				failed(err)
 				break // of this tenant; the others have their turn
 			}
 		}

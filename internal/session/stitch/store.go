@@ -15,12 +15,14 @@ import (
 // Keys in the state store:
 //
 //	visits/d <tenant> 0 <day 4>   the version of a stitched day
+//	visits/s <tenant> 0 <day 4>   the totals of the midnight behind a stitched day
 //	visits/v                      versions below it may have been used, 8 bytes
 //
 // Integers are big endian. A tenant's id holds no zero byte.
 const (
 	prefix     = "visits/"
 	keyDay     = prefix + "d"
+	keySeam    = prefix + "s"
 	keyVersion = prefix + "v"
 )
 
@@ -51,11 +53,15 @@ func decodeRecord(day int32, b []byte) (r record, err error) {
 		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0), totals: binary.BigEndian.Uint32(b[49:])}, nil
 }
 
-func dayKey(t tenant.ID, day int32) []byte {
-	return binary.BigEndian.AppendUint32(append([]byte(keyDay+string(t)), 0), uint32(day))
+func dayKey(t tenant.ID, day int32) []byte { return keyOf(keyDay, t, day) }
+
+func seamKey(t tenant.ID, day int32) []byte { return keyOf(keySeam, t, day) }
+
+func keyOf(kind string, t tenant.ID, day int32) []byte {
+	return binary.BigEndian.AppendUint32(append([]byte(kind+string(t)), 0), uint32(day))
 }
 
-// decodeKey takes a key behind keyDay apart.
+// decodeKey takes a key behind keyDay or keySeam apart.
 func decodeKey(key []byte) (t tenant.ID, day int32, ok bool) {
 	name, rest, found := bytes.Cut(key, []byte{0})
 	if !found || len(rest) != 4 {
@@ -78,27 +84,48 @@ func (s *Stitcher) load() error {
 	}
 	s.next = max(1, s.limit)
 	s.limit = s.next
-	it, err := s.deps.State.NewIter(&pebble.IterOptions{LowerBound: []byte(keyDay), UpperBound: []byte(prefix + "e")})
+	if err := s.each(keyDay, func(k *known, day int32, value []byte) error {
+		r, err := decodeRecord(day, value)
+		if err == nil {
+			k.days = append(k.days, r) // keys are in order of the days
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	return s.each(keySeam, func(k *known, day int32, value []byte) error {
+		m, err := decodeSeam(day, value)
+		if err == nil {
+			k.seams = append(k.seams, m)
+		}
+		return err
+	})
+}
+
+// each reads all records of a kind, with what is known of their tenants. Those that add cannot read are of a version of weir that is not this one: what they stand for is
+// made of events, and again.
+func (s *Stitcher) each(kind string, add func(k *known, day int32, value []byte) error) error {
+	end := []byte(kind)
+	end[len(end)-1]++
+	it, err := s.deps.State.NewIter(&pebble.IterOptions{LowerBound: []byte(kind), UpperBound: end})
 	if err != nil {
 		return err
 	}
 	for ok := it.First(); ok; ok = it.Next() {
-		t, day, ok := decodeKey(it.Key()[len(keyDay):])
 		v, err := it.ValueAndErr()
 		if err != nil {
 			return errors.Join(err, it.Close())
 		}
-		r, err := decodeRecord(day, v)
-		if !ok || err != nil { // of a version of weir that is not this one: the day is made of events, and stitched again
-			s.log.Warn("a record of a stitched day cannot be read and is left out", "key", fmt.Sprintf("%q", it.Key()))
-			continue
-		}
+		t, day, ok := decodeKey(it.Key()[len(kind):])
 		k := s.tenants[t]
 		if k == nil {
 			k = &known{}
-			s.tenants[t] = k
 		}
-		k.days = append(k.days, r) // keys are in order of the days
+		if !ok || add(k, day, v) != nil {
+			s.log.Warn("a record of a stitched day cannot be read and is left out", "key", fmt.Sprintf("%q", it.Key()))
+			continue
+		}
+		s.tenants[t] = k
 	}
 	return it.Close()
 }
@@ -132,9 +159,11 @@ func (s *Stitcher) store(t tenant.ID, r record) error {
 func (s *Stitcher) drop(t tenant.ID, days []int32) error {
 	b := s.deps.State.NewBatch()
 	if days == nil {
-		end := append([]byte(keyDay+string(t)), 1)
-		if err := b.DeleteRange(append([]byte(keyDay+string(t)), 0), end, nil); err != nil {
-			return fmt.Errorf("forget stitched days: %w", err)
+		for _, kind := range []string{keyDay, keySeam} {
+			end := append([]byte(kind+string(t)), 1)
+			if err := b.DeleteRange(append([]byte(kind+string(t)), 0), end, nil); err != nil {
+				return fmt.Errorf("forget stitched days: %w", err)
+			}
 		}
 	}
 	for _, day := range days {

@@ -10,6 +10,7 @@ import (
 func FuzzRecord(f *testing.F) {
 	r := record{day: 20000, version: 1, rows: 2, main: 3, late: 4, timeout: 30 * time.Minute, layout: 5, at: time.Unix(1_700_000_000, 0)}
 	f.Add(dayKey("acme", 20000)[len(keyDay):], r.encode())
+	f.Add(seamKey("acme", 20000)[len(keySeam):], seam{day: 20000, version: 1, dayOf: 2, nextOf: 3, open: true, layout: 4}.encode())
 	f.Add([]byte("acme"), []byte{})
 	f.Add([]byte{}, []byte{recordVersion})
 	f.Fuzz(func(t *testing.T, key, value []byte) {
@@ -18,6 +19,9 @@ func FuzzRecord(f *testing.F) {
 		}
 		if r, err := decodeRecord(7, value); err == nil && !bytes.Equal(r.encode(), value) {
 			t.Errorf("the record %x is written back as %x", value, r.encode())
+		}
+		if m, err := decodeSeam(7, value); err == nil && !bytes.Equal(m.encode(), value) {
+			t.Errorf("the seam %x is written back as %x", value, m.encode())
 		}
 	})
 }

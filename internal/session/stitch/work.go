@@ -46,13 +46,13 @@ func (s *Stitcher) stitch(ctx context.Context, t tenant.ID, day int32) error {
 	}
 	begin := time.Now()
 	if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: session.StitchSQL(string(t), day, r.timeout, r.version), Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
-		s.retire(retired{day, r.version, s.now()}) // it may be there all the same
+		s.retire(retired{day: day, version: r.version, since: s.now()}) // it may be there all the same
 		return fmt.Errorf("stitch the sessions of %s of %s: %w", t, session.Start(day).Format(time.DateOnly), err)
 	}
 	s.fault("stitched")
 	if err := s.total(ctx, t, &r); err != nil {
 		if ctx.Err() != nil {
-			s.retire(retired{day, r.version, s.now()})
+			s.retire(retired{day: day, version: r.version, since: s.now()})
 			return err
 		}
 		s.metrics.failures.Inc()
@@ -60,7 +60,7 @@ func (s *Stitcher) stitch(ctx context.Context, t tenant.ID, day int32) error {
 	}
 	s.fault("totalled")
 	if err := s.store(t, r); err != nil {
-		s.retire(retired{day, r.version, s.now()})
+		s.retire(retired{day: day, version: r.version, since: s.now()})
 		return err
 	}
 	s.fault("switched")
@@ -111,7 +111,7 @@ func (s *Stitcher) put(t tenant.ID, r record, took time.Duration) {
 	k.took = took
 	at, found := slices.BinarySearchFunc(k.days, r.day, compareDay)
 	if found {
-		s.old = append(s.old, retired{r.day, k.days[at].version, s.now()})
+		s.old = append(s.old, retired{day: r.day, version: k.days[at].version, since: s.now()})
 		k.days[at] = r
 	} else {
 		k.days = slices.Insert(k.days, at, r)
@@ -207,7 +207,7 @@ func (s *Stitcher) Invalidate(ctx context.Context, t tenant.ID, days ...int32) e
 	defer s.mu.Unlock()
 	k.days = slices.DeleteFunc(k.days, func(r record) bool { return slices.Contains(list, r.day) })
 	for _, r := range gone {
-		s.old = append(s.old, retired{r.day, r.version, s.now()})
+		s.old = append(s.old, retired{day: r.day, version: r.version, since: s.now()})
 	}
 	return nil
 }
@@ -230,7 +230,8 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 	defer s.release()
 	var found []retired
 	sql := "SELECT DISTINCT toString(toInt32(toDate(start_time))), toString(_version) FROM " + session.Table
-	for _, table := range daily.EngineTables {
+	sql += "\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(day)), toString(_version) FROM " + daily.SeamsTable
+	for _, table := range daily.DayTables {
 		sql += "\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + rollup.Database + "." + table
 	}
 	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"max_threads": "1"}, Comment: "sessions"}, func(row []any) error {
@@ -244,7 +245,7 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 			return err
 		}
 		v, err := strconv.ParseUint(version, 10, 64)
-		found = append(found, retired{int32(d), v, s.now()})
+		found = append(found, retired{day: int32(d), version: v, since: s.now()})
 		return err
 	}); err != nil {
 		return fmt.Errorf("list versions of stitched days: %w", err)
@@ -255,6 +256,9 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 	for _, k := range s.tenants {
 		for _, r := range k.days {
 			named[r.version] = true
+		}
+		for _, m := range k.seams {
+			named[m.version] = true
 		}
 	}
 	for _, r := range s.old {
@@ -271,16 +275,25 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 // sweep removes versions that nobody can be reading any more. The mutations that it begins are durable and end by themselves.
 func (s *Stitcher) sweep(ctx context.Context) error {
 	s.mu.Lock()
-	byDay := map[int32][]string{}
+	type place struct {
+		day  int32
+		seam bool
+	}
+	at := map[place][]string{}
 	for _, r := range s.old {
 		if s.now().Sub(r.since) >= s.cfg.Grace {
-			byDay[r.day] = append(byDay[r.day], strconv.FormatUint(r.version, 10))
+			p := place{r.day, r.seam}
+			at[p] = append(at[p], strconv.FormatUint(r.version, 10))
 		}
 	}
 	s.mu.Unlock()
-	for day, versions := range byDay {
-		for _, table := range append([]string{session.EngineTable}, daily.EngineTables...) {
-			sql := fmt.Sprintf("ALTER TABLE %s.%s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", rollup.Database, table, session.Start(day).Format("20060102"), strings.Join(versions, ", "))
+	for p, versions := range at {
+		tables := append([]string{session.EngineTable, daily.SeamsEngineTable}, daily.DayTables...)
+		if p.seam {
+			tables = []string{daily.SeamsEngineTable}
+		}
+		for _, table := range tables {
+			sql := fmt.Sprintf("ALTER TABLE %s.%s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", rollup.Database, table, session.Start(p.day).Format("20060102"), strings.Join(versions, ", "))
 			if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"mutations_sync": "0"}, Comment: "sessions"}); err != nil {
 				return fmt.Errorf("remove old versions of stitched days: %w", err)
 			}
@@ -288,7 +301,7 @@ func (s *Stitcher) sweep(ctx context.Context) error {
 		s.metrics.removed.Add(float64(len(versions)))
 		s.mu.Lock()
 		s.old = slices.DeleteFunc(s.old, func(r retired) bool {
-			return r.day == day && slices.Contains(versions, strconv.FormatUint(r.version, 10))
+			return r.day == p.day && r.seam == p.seam && slices.Contains(versions, strconv.FormatUint(r.version, 10))
 		})
 		s.mu.Unlock()
 	}
