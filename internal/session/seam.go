@@ -80,9 +80,9 @@ func (q *Query) besideSeams(s stretch, conditions func(alias string, any []strin
 			versions = append(versions, strconv.FormatUint(d.Version, 10))
 		}
 	}
-	e, l := early("_s", q.timeout()), late("_s", q.timeout())
-	midnight := fmt.Sprintf("toInt32(intDiv(%s(_s.start_time), %d)) - if(%s, 0, 1)", millis, dayMillis, l) // as the day before it
-	any := []string{e + " AND " + l, midnight + " NOT IN (" + strings.Join(all, ", ") + ")"}
+	// A row near both midnights counts as one near the later.
+	midnight := fmt.Sprintf("toInt32(intDiv(%s(_s.start_time), %d)) - if(%s, 0, 1)", millis, dayMillis, late("_s", q.timeout())) // as the day before it
+	any := []string{midnight + " NOT IN (" + strings.Join(all, ", ") + ")"}
 	if len(open) > 0 {
 		// Whoever has a run over a whole day is left out at both ends of it.
 		where := conditions("_x", []string{anyOf("_x.start_time", opened)})
