@@ -66,7 +66,7 @@ func TestSeams(t *testing.T) {
 	h.checkMidnights("after a restart", 2, 2)
 	h.pass()
 	h.holdSeams("after a second pass", 2)
-	h.commit(2, at(2*24*60+700, "noon1", "/late"))
+	h.commit(2, at(2*24*60+8, "across", "/late"))
 	h.checkMidnights("the last day has got a row", 1, 1)
 	h.now = h.now.Add(time.Hour)
 	h.pass()
