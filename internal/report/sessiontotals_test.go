@@ -95,3 +95,32 @@ func TestSessionTotalsEqualEvents(t *testing.T) {
 		t.Errorf("too few questions used %q", m)
 	}
 }
+
+// TestMidnightsOfWholeDays: totals of a midnight are read where both days beside it are: not if the range begins or ends within one of them, whose hours are totalled.
+func TestMidnightsOfWholeDays(t *testing.T) {
+	w, raw := newSessionWorld(t), newSessionWorld(t).r
+	raw.deps.Sessions = someDays{timeout: session.DefaultTimeout}
+	days := w.r.deps.Sessions.(someDays).days
+	day := func(n, hours int) time.Time { return sessionStart.AddDate(0, 0, n).Add(time.Duration(hours) * time.Hour) }
+	used := 0
+	for _, r := range []span{{day(1, 23), day(3, 0)}, {day(1, 22), day(4, 0)}, {day(1, 0), day(3, 1)}, {day(1, 0), day(2, 2)}, {day(1, 0), day(4, 0)}, {day(2, 1), day(4, 0)}, {day(1, 1), day(3, 23)}} {
+		q := Question{Tenant: "visits", Site: "site", Location: time.UTC, FirstDay: 1, Limit: 10, Bots: BotsInclude, From: r.from, To: r.to, Metrics: []string{Sessions, BounceRate, SessionDuration, ViewsPerSession}}
+		if strings.Contains(buildSessions(q, session.DefaultTimeout, q.horizon(session.DefaultTimeout), readDays{days: days}).sql, daily.SeamsTable) {
+			used++
+		}
+		want, err := raw.Answer(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.r.Answer(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(want) != 1 || len(got) != 1 || fmt.Sprint(want[0].values) != fmt.Sprint(got[0].values) {
+			t.Errorf("%v to %v: %v with totals, %v of events", r.from, r.to, got, want)
+		}
+	}
+	if used != 4 {
+		t.Errorf("totals of midnights were read in %d of the ranges, want 4", used)
+	}
+}
