@@ -341,7 +341,7 @@ func TestFunnelRefusals(t *testing.T) {
 	}
 	check("funnel", `{}`, 422, "steps", "it must have 2 to 32")
 	check("funnel", `{"steps":[]}`, 422, "steps", "for example")
-	check("funnel", `{"steps":[{"type":"a"}]}`, 422, "steps", "1 steps")
+	check("funnel", `{"steps":[{"type":"a"}]}`, 422, "steps", "has 1 step, it must")
 	check("funnel", `{"steps":[`+strings.TrimSuffix(many, ",")+`]}`, 422, "steps", "33 steps")
 	check("funnel", `{"steps":[{"type":"a"},{}]}`, 422, "steps[1].type", "give it a type")
 	check("funnel", `{"steps":[{"type":"a"},{"type":"b","filter":["contry:DE"]}]}`, 422, "steps[1].filter", "did you mean country?")

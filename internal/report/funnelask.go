@@ -169,8 +169,12 @@ func windowOf(s string) (time.Duration, bool) {
 
 func (r *Reporter) funnelSteps(ctx context.Context, src catalog.Source, f *funnelQuestion, steps []askedStep) *problem.Problem {
 	if len(steps) < minSteps || len(steps) > funnel.MaxSteps {
-		return invalid("steps", `the funnel has %d steps, it must have %d to %d; for example "steps": [{"type": "pageview", "filter": ["path:/pricing"]}, {"type": "signup"}]`,
-			len(steps), minSteps, funnel.MaxSteps).WithLimit("report.funnel_steps", funnel.MaxSteps)
+		plural := "s"
+		if len(steps) == 1 {
+			plural = ""
+		}
+		return invalid("steps", `the funnel has %d step%s, it must have %d to %d; for example "steps": [{"type": "pageview", "filter": ["path:/pricing"]}, {"type": "signup"}]`,
+			len(steps), plural, minSteps, funnel.MaxSteps).WithLimit("report.funnel_steps", funnel.MaxSteps)
 	}
 	for i, s := range steps {
 		field := "steps[" + strconv.Itoa(i) + "]"

@@ -84,6 +84,43 @@ describe('retention', { concurrency: 4, timeout: 300000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('a range is chosen and stands in the address; without one the last periods are shown', async (t) => {
+    const page = await on(t);
+    const asks = (text) => page.getByRole('button', { name: `Range of dates: ${text}` });
+    await asks('Last periods').waitFor();
+    const weeks = await page.locator('table tbody tr').count();
+    const answer = (from) => page.waitForResponse((r) => r.url().endsWith('/retention') && r.request().method() === 'POST' && (JSON.parse(r.request().postData()).from !== undefined) === from);
+    const pick = async (text, from) => {
+      await page.getByRole('button', { name: /^Range of dates: / }).click();
+      const [got] = await Promise.all([answer(from), page.getByRole('button', { name: text, exact: true }).click()]);
+      await settled(page);
+      return (await got.json()).cohorts.length;
+    };
+    assert.equal(await pick('Today', true), 1);
+    assert.match(page.url(), /range=today/);
+    await page.getByText('The range lies within one week, which is shown whole.').waitFor();
+    assert.equal(await page.locator('table tbody tr').count(), 2, 'the average and one week');
+    assert.ok((await pick('Last 7 days', true)) <= 2);
+    assert.match(page.url(), /range=7d/, 'the default of other pages is none here');
+    await page.getByText('Day', { exact: true }).click();
+    await asks('Last 7 days').waitFor();
+    await page.getByText('Each day that the range touches is shown whole.').waitFor();
+    assert.match(page.url(), /range=7d/, 'a range stays when something else is changed');
+    await sound(page, 'a range');
+    await page.getByText('Week', { exact: true }).click();
+    await page.reload();
+    await asks('Last 7 days').waitFor();
+    await page.getByRole('button', { name: /^Range of dates: / }).click();
+    await page.getByRole('button', { name: 'Last periods', exact: true }).click();
+    await asks('Last periods').waitFor();
+    await settled(page);
+    assert.doesNotMatch(page.url(), /range=/);
+    assert.equal(await page.locator('table tbody tr').count(), weeks);
+    await page.goto(`${weirURL}${retention('?range=never')}`);
+    await page.getByText('Shown instead: the last periods.').waitFor();
+    assert.deepEqual(page.faults, []);
+  });
+
   test('what cannot be answered is said; dark; phone', async (t) => {
     const page = await on(t, '?period=day', { colorScheme: 'dark' });
     await sound(page, 'dark');

@@ -2,11 +2,11 @@ import { IconAlertTriangle } from '@tabler/icons-react';
 import { useLocation } from 'wouter';
 import { plural } from '../format/numbers';
 import { useFaults, type Fault } from '../state/faults';
-import { faultsOf, useQueryText, without } from '../state/url';
+import { faultsOf, useQueryText, without, type Part } from '../state/url';
 import css from './AddressNotice.module.css';
 
 /** What of the address was not understood, and what is shown in place of it; a button takes it out of the address. `reads` says which parts of the view the page shows. */
-export function AddressNotice({ reads }: { reads: readonly ('range' | 'compare' | 'filters')[] }) {
+export function AddressNotice({ reads }: { reads: readonly Part[] }) {
   const search = useQueryText();
   const [, go] = useLocation();
   const seen = new Set<string>();

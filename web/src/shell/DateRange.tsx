@@ -4,8 +4,8 @@ import { IconCalendar } from '@tabler/icons-react';
 import { lazy, Suspense } from 'react';
 import { useSite } from '../api/site';
 import { dayFull, dayShort } from '../format/time';
-import { daysOf, presetNames, presets, today, type Range } from '../state/range';
-import { useView } from '../state/url';
+import { daysOf, defaultRange, presetNames, presets, today, type Range } from '../state/range';
+import { isRanged, useView } from '../state/url';
 import css from './DateRange.module.css';
 
 const Calendar = lazy(() => import('./Calendar'));
@@ -19,28 +19,44 @@ export function nameOf(r: Range, zone: string): string {
   return from === to ? day(from, zone) : `${day(from, zone)} – ${day(to, zone)}`;
 }
 
-/** The range of dates of the view: one of the usual ones, or days of a calendar. */
-export function DateRange() {
+/** The range of dates of the view: one of the usual ones, or days of a calendar. `otherwise` is what the page shows when none is chosen, if that is not the default range. */
+export function DateRange({ otherwise }: { otherwise?: string }) {
   const { zone } = useSite();
   const [view, change] = useView();
   const [opened, { close, toggle, open }] = useDisclosure(false);
   const pick = (range: Range) => {
-    change({ range });
+    change({ range, ranged: otherwise !== undefined });
     close();
   };
+  const none = otherwise !== undefined && !isRanged(view);
+  const name = none ? otherwise : nameOf(view.range, zone);
   return (
     <Popover opened={opened} onChange={(o) => (o ? open() : close())} position="bottom-end" trapFocus returnFocus>
       <Popover.Target>
-        <Button variant="default" leftSection={<IconCalendar size={15} stroke={1.6} aria-hidden />} onClick={toggle} aria-label={`Range of dates: ${nameOf(view.range, zone)}`}>
-          {nameOf(view.range, zone)}
+        <Button variant="default" leftSection={<IconCalendar size={15} stroke={1.6} aria-hidden />} onClick={toggle} aria-label={`Range of dates: ${name}`}>
+          {name}
         </Button>
       </Popover.Target>
       <Popover.Dropdown p={0}>
         <div className={css.drop}>
           <ul className={css.presets}>
+            {otherwise !== undefined && (
+              <li>
+                <button
+                  type="button"
+                  aria-current={none || undefined}
+                  onClick={() => {
+                    change({ range: defaultRange, ranged: false });
+                    close();
+                  }}
+                >
+                  {otherwise}
+                </button>
+              </li>
+            )}
             {presets.map((p) => (
               <li key={p}>
-                <button type="button" aria-current={'preset' in view.range && view.range.preset === p ? true : undefined} onClick={() => pick({ preset: p })}>
+                <button type="button" aria-current={!none && 'preset' in view.range && view.range.preset === p ? true : undefined} onClick={() => pick({ preset: p })}>
                   {presetNames[p]}
                 </button>
               </li>

@@ -66,6 +66,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
                   {page.controls.includes('filters') && <Filters />}
                   {page.controls.includes('compare') && <Compare />}
                   {page.controls.includes('range') && <DateRange />}
+                  {page.controls.includes('periods') && <DateRange otherwise="Last periods" />}
                 </div>
               </SiteProvider>
             )}

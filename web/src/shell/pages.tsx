@@ -1,6 +1,7 @@
 import { IconActivity, IconArrowsSplit2, IconBuildings, IconCalendarRepeat, IconChartAreaLine, IconFilterDown, IconHeartbeat, IconLayoutDashboard, IconListDetails, IconReceipt, IconSettings, IconSql, IconUsers, type IconProps } from '@tabler/icons-react';
 import { lazy, type ComponentType, type FC } from 'react';
 import type { Role } from '../api/session';
+import type { Part } from '../state/url';
 
 /**
  * A page of the dashboard. `path` is below /sites/:site for pages of a site (`of: 'site'`), else the address itself; `more` are further addresses of the same
@@ -16,7 +17,7 @@ export type Page = {
   icon: FC<IconProps>;
   /** Further addresses show one thing, which no range or filter changes: their head has no controls. */
   bare?: true;
-  controls: ('range' | 'compare' | 'filters')[];
+  controls: Part[];
   view: ComponentType;
 };
 
@@ -80,7 +81,7 @@ export const pages: Page[] = [
     of: 'site',
     least: 'viewer',
     icon: IconCalendarRepeat,
-    controls: ['filters'],
+    controls: ['periods', 'filters'],
     view: lazy(() => import('../pages/retention/Retention')),
   },
   {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseFilter, toggle, writeFilter, type Filter } from './filters';
 import { addDays, asked, askedBefore, daysOf, intervals, isDay, lengthOf, readRange, today, writeRange } from './range';
-import { carried, faultsOf, parseView, without, writeView } from './url';
+import { carried, faultsOf, isRanged, parseView, without, writeView } from './url';
 
 const f = (dim: string, values: string[], more: Partial<Filter> = {}): Filter => ({ dim, values, not: false, contains: false, ...more });
 
@@ -30,6 +30,15 @@ describe('filters', () => {
     expect(two).toEqual([f('country', ['DE', 'AT'])]);
     expect(toggle(toggle(two, 'country', 'DE'), 'country', 'AT')).toEqual([]);
     expect(toggle([f('country', ['DE'], { not: true })], 'country', 'DE')).toHaveLength(2);
+  });
+});
+
+describe('a chosen range', () => {
+  test('that is the default one stays in the address once it is there', () => {
+    expect(writeView('', parseView('?range=7d&f=country:DE'))).toBe('range=7d&f=country%3ADE');
+    expect(writeView('', parseView('?f=country:DE'))).toBe('f=country%3ADE');
+    expect([isRanged(parseView('?range=7d')), isRanged(parseView('?range=30d')), isRanged(parseView('?range=x')), isRanged(parseView(''))]).toEqual([true, true, false, false]);
+    expect(faultsOf('?range=x', ['periods'])).toEqual([{ name: 'range', text: 'x', instead: 'the last periods' }]);
   });
 });
 

@@ -5,25 +5,34 @@ import { parseFilter, writeFilter, type Filter } from './filters';
 import { useFault, type Fault } from './faults';
 import { defaultRange, presetNames, readRange, writeRange, type Range } from './range';
 
-export type View = { range: Range; compare: boolean; filters: Filter[]; segment: string | undefined };
+/** `ranged`: the address names the range although it is the default one. Pages with a default of their own need it. */
+export type View = { range: Range; ranged?: boolean | undefined; compare: boolean; filters: Filter[]; segment: string | undefined };
 
 /** The view of the query of an address. What cannot be read is left out; faultsOf says what that is. */
 export function parseView(search: string): View {
   const q = new URLSearchParams(search);
   return {
     range: readRange(q.get('range')) ?? defaultRange,
+    ...(q.get('range') === writeRange(defaultRange) && { ranged: true }),
     compare: q.get('compare') === '1',
     filters: q.getAll('f').flatMap((t) => parseFilter(t) ?? []),
     segment: q.get('segment') || undefined,
   };
 }
 
+/** Whether a range was chosen. */
+export const isRanged = (v: View): boolean => v.ranged === true || writeRange(v.range) !== writeRange(defaultRange);
+
+/** The parts of a view that a page can show; periods are a range that is the last periods of the page unless one is chosen. */
+export type Part = 'range' | 'periods' | 'compare' | 'filters';
+
 /** What of a view could not be read, of those parts that a page shows; a name that others use for filters is none of weir's. */
-export function faultsOf(search: string, reads: readonly ('range' | 'compare' | 'filters')[]): Fault[] {
+export function faultsOf(search: string, reads: readonly Part[]): Fault[] {
   const q = new URLSearchParams(search);
   const all = (name: string, wrong: (text: string) => boolean, instead: string) => q.getAll(name).filter(wrong).map((text): Fault => ({ name, text, instead }));
   return [
     ...(reads.includes('range') ? all('range', (t) => !readRange(t), 'preset' in defaultRange ? presetNames[defaultRange.preset].toLowerCase() : '') : []),
+    ...(reads.includes('periods') ? all('range', (t) => !readRange(t), 'the last periods') : []),
     ...(reads.includes('compare') ? all('compare', (t) => t !== '1', 'no comparison') : []),
     ...(reads.includes('filters')
       ? [...all('f', (t) => !parseFilter(t), 'everything, without this filter (one is written column:value)'), ...['filter', 'filters'].flatMap((n) => all(n, () => true, 'everything, without this filter (one is written f=column:value)'))]
@@ -43,7 +52,7 @@ export function without(search: string, faults: Fault[]): string {
 export function writeView(search: string, v: View): string {
   const q = new URLSearchParams(search);
   for (const name of ['range', 'compare', 'f', 'segment']) q.delete(name);
-  if (writeRange(v.range) !== writeRange(defaultRange)) q.set('range', writeRange(v.range));
+  if (isRanged(v)) q.set('range', writeRange(v.range));
   if (v.compare) q.set('compare', '1');
   for (const f of v.filters) q.append('f', writeFilter(f));
   if (v.segment) q.set('segment', v.segment);

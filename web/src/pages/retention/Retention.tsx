@@ -1,6 +1,7 @@
 import { SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
 import { useScope } from '../../api/report';
+import { useSite } from '../../api/site';
 import { useRetention } from '../../api/retention';
 import * as names from '../../format/names';
 import { Answer } from '../../parts/Answer';
@@ -11,7 +12,8 @@ import { Freshness } from '../../parts/Freshness';
 import { AddPanel } from '../../panels/AddPanel';
 import type { Offer } from '../../panels/offer';
 import { parseFilter } from '../../state/filters';
-import { useChoice, useParam } from '../../state/url';
+import { lengthOf } from '../../state/range';
+import { isRanged, useChoice, useParam, useView } from '../../state/url';
 import { useFault } from '../../state/faults';
 import { Heat } from './Heat';
 import css from './Retention.module.css';
@@ -54,9 +56,15 @@ function nameOf(b: Behaviour): string {
   return [b.type ? names.event(b.type) : 'Any event', ...filters.map((f) => `${names.dim(f.dim).toLowerCase()} ${sentence(f)}`)].join(', ');
 }
 
+/** What became of a range: periods are whole, also where it is shorter than one. */
+const widened = (n: number, p: Period): string => (n === 1 ? `The range lies within one ${p}, which is shown whole.` : `Each ${p} that the range touches is shown whole.`);
+
 /** Who comes back: a row for each period's people, a column for each period after it. */
 export default function Retention() {
-  const { filter, segment } = useScope();
+  const { zone } = useSite();
+  const { filter, segment, from, to } = useScope();
+  const [view] = useView();
+  const ranged = isRanged(view);
   const [p, setPeriod] = useChoice('period', periodNames, 'week');
   const [m, setMode] = useChoice('mode', modes, 'first_time');
   const [start, setStart] = useParam('start');
@@ -68,13 +76,15 @@ export default function Retention() {
       const b = parse(text);
       return { ...(b.type && { type: b.type }), ...(b.filter.length > 0 && { filter: b.filter }) };
     };
-    return { period: p, periods: counts[p], mode: m, start: ask(start), return: ask(back), ...(filter && { filter }), ...(segment && { segment }) };
-  }, [p, m, start, back, filter, segment]);
+    return { period: p, periods: counts[p], mode: m, start: ask(start), return: ask(back), ...(ranged && { from, ...(to && { to }) }), ...(filter && { filter }), ...(segment && { segment }) };
+  }, [p, m, start, back, filter, segment, ranged, from, to]);
   const retention = useRetention(question);
   const offer = useMemo((): Offer => {
-    const { filter: _f, segment: _s, ...own } = question; // the dialog adds those of the view
-    return { title: `Retention by ${p}`, range: false, choices: [{ kind: 'retention', label: 'Retention', question: { ...own, from: panelRange[p] } }] };
-  }, [question, p]);
+    const { filter: _f, segment: _s, from: _from, to: _to, ...own } = question; // the dialog adds those of the view
+    const time = !ranged ? { from: panelRange[p] } : to ? { from, to } : { from: `${lengthOf(view.range, zone)}d` }; // a range that ends today goes on with time
+    return { title: `Retention by ${p}`, range: false, choices: [{ kind: 'retention', label: 'Retention', question: { ...own, ...time } }] };
+  }, [question, p, ranged, view.range, zone, from, to]);
+  const open = (retention.data?.cohorts ?? []).some((c) => (c.values ?? []).includes(null));
   return (
     <div className={css.page}>
       <Card>
@@ -109,8 +119,9 @@ export default function Retention() {
         </Answer>
       </Card>
       {retention.data && (
-        <Freshness answer={retention.data} open>
-          Hatched cells are of a {p} that is not over.
+        <Freshness answer={retention.data} open={open}>
+          {open && `Hatched cells are of a ${p} that is not over. `}
+          {ranged && `${widened(retention.data.cohorts?.length ?? 0, p)} Coming back is looked for in ${counts[p]} ${p}s from each on, also after the range.`}
         </Freshness>
       )}
     </div>

@@ -202,7 +202,7 @@ export default function Sql() {
         </div>
       )}
       {query.data && <Result result={query.data} run={run?.n ?? 0} />}
-      {!run && <p className={css.hint}>Run the statement to see its rows. Names of columns complete as you write; the list at its side has all of them.</p>}
+      {!run && <p className={css.hint}>Run the statement to see its rows. Names of columns complete as you write; the list of columns has all of them.</p>}
     </div>
   );
 }
