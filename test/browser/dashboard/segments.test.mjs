@@ -130,6 +130,72 @@ describe('segments', { concurrency: 1, timeout: 170000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('cohorts are made of what people did, chosen as filters, renamed and deleted by clicks', async (t) => {
+    const page = await on(t, 'overview');
+    const all = await tile(page, 'Visitors');
+    const cohorts = async () => (await ask(site.analyst, `/api/v1/analytics/${site.site}/cohorts`)).cohorts;
+    await openMenu(page);
+    const menu = page.getByRole('region', { name: 'Cohorts' });
+    await menu.getByText('No cohort yet').waitFor();
+    await menu.getByRole('button', { name: 'New cohort of what people did…' }).click();
+    const form = page.getByRole('dialog', { name: 'New cohort' });
+    await form.getByRole('button', { name: 'Make the cohort' }).click();
+    await form.getByText('A cohort needs a name.').waitFor();
+    await form.getByText('Choose what people of the cohort did.').waitFor();
+    await form.getByLabel('Name').fill('Readers');
+    await form.getByRole('button', { name: /^Event/ }).click();
+    await page.getByRole('combobox', { name: 'Event: search' }).fill('Page view');
+    await page.getByRole('option', { name: /^Page view/ }).click();
+    await form.getByLabel('How often at least').fill('5');
+    await form.getByLabel('In the last days').fill('400');
+    await page.waitForTimeout(300);
+    await sound(page, 'the form of a cohort');
+    await shoot(page, 'cohort-form', false);
+    await form.getByRole('button', { name: 'Make the cohort' }).click();
+    await form.waitFor({ state: 'detached' });
+    const [made] = await cohorts();
+    assert.deepEqual([made.name, made.question], ['Readers', { did: { type: 'pageview' }, at_least: 5, within: '400d' }]);
+
+    // Chosen, it is a filter; chosen again, it is none.
+    await openMenu(page);
+    await menu.getByText('Page view 5 times or more in the last 400 days').waitFor();
+    await page.waitForTimeout(300);
+    await sound(page, 'the menu with cohorts');
+    await shoot(page, 'cohorts', false);
+    await menu.getByRole('button', { name: /^Readers/ }).click();
+    await until(() => query(page).get('f') === `cohort:${made.id}`, 'the filter in the address');
+    await settled(page);
+    const readers = await site.count('uniqExact(client_id)', `client_id IN (SELECT client_id FROM events WHERE NOT is_bot AND type = 'pageview' GROUP BY client_id HAVING count() >= 5)`);
+    assert.ok(readers > 0);
+    await shows(page, 'Visitors', readers);
+
+    await openMenu(page);
+    await menu.getByRole('button', { name: 'Rename Readers' }).click();
+    const rename = page.getByRole('dialog', { name: 'Rename Readers' });
+    assert.equal(await rename.getByLabel('How often at least').count(), 0);
+    await rename.getByLabel('Name').fill('Keen readers');
+    await rename.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('button', { name: 'Remove the filter Cohort is Keen readers' }).waitFor();
+    assert.deepEqual((await cohorts()).map((c) => [c.name, c.question]), [['Keen readers', made.question]]);
+
+    await openMenu(page);
+    await menu.getByRole('button', { name: 'Delete Keen readers' }).click();
+    await page.getByRole('dialog', { name: /^Delete/ }).getByText('No event is lost').waitFor();
+    await page.getByRole('button', { name: 'Delete the cohort' }).click();
+    await until(() => !query(page).get('f'), 'the filter to be gone from the view');
+    await shows(page, 'Visitors', all);
+    assert.deepEqual(await cohorts(), []);
+    assert.deepEqual(page.faults, []);
+
+    // Who only looks changes nothing.
+    await ask(site.analyst, `/api/v1/analytics/${site.site}/cohorts`, { name: 'Somebody', question: { people: ['a', 'b'] } });
+    const viewer = await on(t, 'overview', site.viewer);
+    await openMenu(viewer);
+    const seen = viewer.getByRole('region', { name: 'Cohorts' });
+    await seen.getByText('2 people of a list').waitFor();
+    assert.equal(await seen.getByRole('button').count(), 1);
+  });
+
   test('a viewer chooses by the keyboard and changes nothing; many are searched; dark, on a phone', async (t) => {
     for (let i = 0; i < 9; i++) await api('', { name: `Country ${i}`, filter: [`country:${['DE', 'US', 'FR', 'GB', 'NL', 'IN', 'CN', 'BR', 'CA'][i]}`] });
     const page = await on(t, 'overview', site.viewer, { colorScheme: 'dark' });

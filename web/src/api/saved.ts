@@ -84,12 +84,14 @@ export function useSaveSegment() {
   });
 }
 
-/** Saves people as a cohort. */
+/** Saves people as a cohort, or changes one that has an id. What names it is asked anew. */
 export function useSaveCohort() {
   const { id: site_id } = useSite();
-  const queries = useQueryClient();
   return useMutation({
-    mutationFn: (body: { name: string; question: Cohort['question'] }) => answer(client.POST('/api/v1/analytics/{site_id}/cohorts', { params: { path: { site_id } }, body })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['cohorts', site_id] }),
+    mutationFn: ({ id, ...body }: { id?: string; name: string; question?: Cohort['question'] }) =>
+      id === undefined
+        ? answer(client.POST('/api/v1/analytics/{site_id}/cohorts', { params: { path: { site_id } }, body }))
+        : answer(client.PATCH('/api/v1/analytics/{site_id}/cohorts/{id}', { params: { path: { site_id, id } }, body })),
+    onSuccess: useAnew(),
   });
 }

@@ -1,7 +1,7 @@
 import { ActionIcon, Button, Popover, TextInput } from '@mantine/core';
 import { IconBookmark, IconDeviceFloppy, IconPencil, IconTrash, IconX } from '@tabler/icons-react';
 import { lazy, Suspense, useState } from 'react';
-import { useDeleteSaved, useSegments, type Segment } from '../api/saved';
+import { useDeleteSaved, useSegments, type Cohort, type Segment } from '../api/saved';
 import { may, useMe } from '../api/session';
 import * as names from '../format/names';
 import { Answer } from '../parts/Answer';
@@ -10,9 +10,11 @@ import chips from '../parts/FilterChips.module.css';
 import { sentence } from '../parts/filters';
 import { parseFilter, writeFilter } from '../state/filters';
 import { useView } from '../state/url';
+import { asksFor, Cohorts } from './Cohorts';
 import css from './Segments.module.css';
 
 const SegmentForm = lazy(() => import('./SegmentForm'));
+const CohortForm = lazy(() => import('./CohortForm'));
 const Confirm = lazy(() => import('../parts/Confirm').then((m) => ({ default: m.Confirm })));
 
 /** From how many segments on there is a field to search them. */
@@ -25,7 +27,7 @@ const summary = (s: Segment): string =>
     .map((f) => `${names.dim(f.dim)} ${f.dim === 'cohort' ? (f.not ? 'is not one of some' : 'is one of some') : sentence(f)}`)
     .join(', ');
 
-/** The segment of the view: chosen among those that are saved, made of the present filters, renamed, changed, deleted. */
+/** The segment of the view: chosen among those that are saved, made of the present filters, renamed, changed, deleted. Below them stand the cohorts, which are chosen as filters. */
 export function Segments() {
   const me = useMe();
   const writes = may(me.data, 'analyst');
@@ -35,11 +37,16 @@ export function Segments() {
   const [form, edit] = useState<Segment | 'new'>();
   const [doomed, doom] = useState<Segment>();
   const remove = useDeleteSaved('segments');
+  const [cohort, editCohort] = useState<Cohort | 'new'>();
+  const [doomedCohort, doomCohort] = useState<Cohort>();
+  const removeCohort = useDeleteSaved('cohorts');
   const segments = useSegments(opened || view.segment !== undefined);
   const current = segments.data?.find((s) => s.id === view.segment);
   const name = current?.name ?? (segments.data ? 'that is gone' : '…');
   const found = (segments.data ?? []).filter((s) => `${s.name} ${summary(s)}`.toLowerCase().includes(sought.trim().toLowerCase()));
   const choose = (s: Segment) => change({ segment: s.id === view.segment ? undefined : s.id });
+  const without = (id: string) => view.filters.filter((f) => !asksFor([f], id));
+  const filterBy = (c: Cohort) => change({ filters: asksFor(view.filters, c.id) ? without(c.id) : [...view.filters, { dim: 'cohort', not: false, contains: false, values: [c.id] }] });
   const then = (f: () => void) => {
     open(false);
     f();
@@ -47,7 +54,7 @@ export function Segments() {
   return (
     <>
       <span className={view.segment ? chips.chip : css.plain}>
-        <Popover opened={opened} onChange={open} onClose={() => seek('')} position="bottom-end" width={320} trapFocus returnFocus={!form && !doomed}>
+        <Popover opened={opened} onChange={open} onClose={() => seek('')} position="bottom-end" width={320} trapFocus returnFocus={!form && !doomed && !cohort && !doomedCohort}>
           <Popover.Target>
             {view.segment ? (
               <button type="button" className={chips.what} title={current ? `Segment ${name}: ${summary(current)}` : `Segment ${name}`} onClick={() => open(!opened)}>
@@ -94,6 +101,7 @@ export function Segments() {
                 {view.filters.length === 0 ? 'Add a filter to save it as a segment' : view.segment ? 'Save this segment and the filters as a new one…' : `Save ${view.filters.length === 1 ? 'the filter' : 'the filters'} as a segment…`}
               </button>
             )}
+            <Cohorts filters={view.filters} writes={writes} onPick={(c) => then(() => filterBy(c))} onEdit={(c) => then(() => editCohort(c))} onDelete={(c) => then(() => doomCohort(c))} />
             </Entries>
           </Popover.Dropdown>
         </Popover>
@@ -126,6 +134,21 @@ export function Segments() {
             onClose={() => doom(undefined)}
           >
             Links and panels that use <b>{doomed.name}</b> say then that there is no such segment. No event is lost.
+          </Confirm>
+        )}
+        {cohort && <CohortForm cohort={cohort === 'new' ? undefined : cohort} onClose={() => editCohort(undefined)} />}
+        {doomedCohort && (
+          <Confirm
+            title={`Delete “${doomedCohort.name}”?`}
+            what={doomedCohort.name}
+            action="Delete the cohort"
+            onConfirm={async () => {
+              await removeCohort.mutateAsync(doomedCohort.id);
+              if (asksFor(view.filters, doomedCohort.id)) change({ filters: without(doomedCohort.id) });
+            }}
+            onClose={() => doomCohort(undefined)}
+          >
+            Links, segments and panels that use <b>{doomedCohort.name}</b> say then that there is no such cohort. No event is lost.
           </Confirm>
         )}
       </Suspense>

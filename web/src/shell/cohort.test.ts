@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { lengthOf, saysWho } from './cohort';
+
+test('who is in a cohort, in words', () => {
+  expect(saysWho({ did: { type: 'signup' }, at_least: 1, within: '30d' })).toBe('signup in the last 30 days');
+  expect(saysWho({ did: { type: 'pageview', filter: ['path:/pricing'] }, at_least: 3, within: '1w' })).toBe('Page view, Page is /pricing 3 times or more in the last week');
+  expect(saysWho({ did: {} })).toBe('Anything in the last 30 days');
+  expect(saysWho({ funnel: { steps: [] }, step: 2 })).toBe('Came to step 2 of a funnel');
+  expect(saysWho({ people: ['a'], people_count: 1 })).toBe('1 person of a list');
+  expect(saysWho({ people_count: 1200 })).toBe('1,200 people of a list');
+  expect(lengthOf('90m')).toBe('90 minutes');
+  expect(lengthOf('odd')).toBe('odd');
+});
