@@ -146,8 +146,8 @@ describe('segments', { concurrency: 1, timeout: 170000 }, () => {
     await form.getByRole('button', { name: /^Event/ }).click();
     await page.getByRole('combobox', { name: 'Event: search' }).fill('Page view');
     await page.getByRole('option', { name: /^Page view/ }).click();
-    await form.getByLabel('How often at least').fill('5');
-    await form.getByLabel('In the last days').fill('400');
+    await form.getByLabel('Times, at least').fill('5');
+    await form.getByLabel('Days back').fill('400');
     await page.waitForTimeout(300);
     await sound(page, 'the form of a cohort');
     await shoot(page, 'cohort-form', false);
@@ -172,7 +172,7 @@ describe('segments', { concurrency: 1, timeout: 170000 }, () => {
     await openMenu(page);
     await menu.getByRole('button', { name: 'Rename Readers' }).click();
     const rename = page.getByRole('dialog', { name: 'Rename Readers' });
-    assert.equal(await rename.getByLabel('How often at least').count(), 0);
+    assert.equal(await rename.getByLabel('Times, at least').count(), 0);
     await rename.getByLabel('Name').fill('Keen readers');
     await rename.getByRole('button', { name: 'Save', exact: true }).click();
     await page.getByRole('button', { name: 'Remove the filter Cohort is Keen readers' }).waitFor();

@@ -41,8 +41,8 @@ export default function CohortForm({ cohort, onClose }: { cohort?: Cohort; onClo
             />
           </Field>
           <Group gap="sm" grow>
-            <NumberInput label="How often at least" min={1} max={1_000_000} allowDecimal={false} value={atLeast} onChange={setAtLeast} />
-            <NumberInput label="In the last days" min={1} max={400} allowDecimal={false} value={days} onChange={setDays} />
+            <NumberInput label="Times, at least" min={1} max={1_000_000} allowDecimal={false} value={atLeast} onChange={setAtLeast} />
+            <NumberInput label="Days back" min={1} max={400} allowDecimal={false} value={days} onChange={setDays} />
           </Group>
         </>
       )}

@@ -10,9 +10,10 @@ import css from './Segments.module.css';
 /** Whether the filters ask for the people of a cohort. */
 export const asksFor = (filters: Filter[], id: string) => filters.some((f) => f.dim === 'cohort' && !f.not && f.values.length === 1 && f.values[0] === id);
 
-/** The saved cohorts: chosen as a filter, renamed, deleted, and made of what people did. `writes`: whether who looks may change them. */
-export function Cohorts({ filters, writes, onPick, onEdit, onDelete }: { filters: Filter[]; writes: boolean; onPick: (c: Cohort) => void; onEdit: (c: Cohort | 'new') => void; onDelete: (c: Cohort) => void }) {
+/** The saved cohorts: chosen as a filter, renamed, deleted, and made of what people did. Those that hold `sought` are shown; `writes`: whether who looks may change them. */
+export function Cohorts({ filters, sought, writes, onPick, onEdit, onDelete }: { filters: Filter[]; sought: string; writes: boolean; onPick: (c: Cohort) => void; onEdit: (c: Cohort | 'new') => void; onDelete: (c: Cohort) => void }) {
   const cohorts = useCohorts();
+  const has = (c: Cohort) => `${c.name} ${saysWho(c.question)}`.toLowerCase().includes(sought.trim().toLowerCase());
   return (
     <section aria-label="Cohorts" className={css.section}>
       <h2 className={css.heading}>Cohorts</h2>
@@ -23,7 +24,7 @@ export function Cohorts({ filters, writes, onPick, onEdit, onDelete }: { filters
       >
         {(l) => (
           <EntryList>
-            {l.map((c) => (
+            {l.filter(has).map((c) => (
               <Entry key={c.id} name={c.name} says={saysWho(c.question)} current={asksFor(filters, c.id)} onPick={() => onPick(c)}>
                 {writes && (
                   <>
@@ -37,6 +38,7 @@ export function Cohorts({ filters, writes, onPick, onEdit, onDelete }: { filters
                 )}
               </Entry>
             ))}
+            {!l.some(has) && <li><NoEntry>No cohort is called so.</NoEntry></li>}
           </EntryList>
         )}
       </Answer>

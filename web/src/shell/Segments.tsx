@@ -101,7 +101,7 @@ export function Segments() {
                 {view.filters.length === 0 ? 'Add a filter to save it as a segment' : view.segment ? 'Save this segment and the filters as a new one…' : `Save ${view.filters.length === 1 ? 'the filter' : 'the filters'} as a segment…`}
               </button>
             )}
-            <Cohorts filters={view.filters} writes={writes} onPick={(c) => then(() => filterBy(c))} onEdit={(c) => then(() => editCohort(c))} onDelete={(c) => then(() => doomCohort(c))} />
+            <Cohorts filters={view.filters} sought={sought} writes={writes} onPick={(c) => then(() => filterBy(c))} onEdit={(c) => then(() => editCohort(c))} onDelete={(c) => then(() => doomCohort(c))} />
             </Entries>
           </Popover.Dropdown>
         </Popover>
