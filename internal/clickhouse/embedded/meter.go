@@ -113,7 +113,8 @@ func (c *call) sampleBeforeEnd(likely bool) {
 		return
 	}
 	c.looked = age
-	for wait := time.Millisecond; wait <= min(age/leaveWaits, maxLeaveWait) && c.misses(age); wait *= 2 {
+	for wait := time.Millisecond; wait <= min(age/leaveWaits-c.waited, maxLeaveWait) && c.misses(age); wait *= 2 {
+		c.waited += wait
 		time.Sleep(wait)
 		if !c.sample() {
 			return
@@ -121,7 +122,7 @@ func (c *call) sampleBeforeEnd(likely bool) {
 	}
 }
 
-// How long the threads of a statement are waited for: a part of its age so far at most, and never longer than that.
+// How long the threads of a statement are waited for: a part of its age so far at most, in all its pieces together (any small one may be the last), and never longer than that at a time.
 const (
 	leaveWaits   = 20
 	maxLeaveWait = 16 * time.Millisecond

@@ -222,6 +222,7 @@ type call struct {
 	from, said     time.Duration // the process's CPU for statements at its begin, and what of it statements had said
 	charged        time.Duration // CPU that server.statements has
 	looked         time.Duration // after its begin: the latest sample between two pieces, 0 if none
+	waited         time.Duration // for its threads to leave it
 	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since
 
 	stopTimer, stopAfter func() bool
