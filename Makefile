@@ -116,6 +116,7 @@ ci: check build gen-check test race clients browser ## what CI runs
 
 nightly: ci system ## before a release
 	$(MAKE) fuzz FUZZTIME=5m
+	$(MAKE) fuzz-isolation FUZZTIME=15m
 
 clean: ## remove what was built and fetched; data stays
 	rm -rf bin .cache sdk/js/node_modules sdk/js/dist internal/sdk/dist/sdk.* web/node_modules internal/dashboard/dist/app
