@@ -15,6 +15,10 @@ import (
 // maxTree is the deepest tree of expressions. A chain of a thousand ANDs is that deep.
 const maxTree = 1000
 
+// maxSelects is how many SELECTs a statement may have: the engine analyses each anew, a WITH query each time that it is named, in 4 ms and more. So a text of some
+// hundred bytes could keep it busy until its time is over, for WITH queries may name each other twice.
+const maxSelects = 200
+
 // walker visits every node of a statement. Each switch is exhaustive: what it does not know, it refuses.
 type walker struct {
 	s         *statement
@@ -23,6 +27,8 @@ type walker struct {
 	err       error
 	names     map[string]bool // what the statement defines: aliases, WITH, lambda parameters, windows
 	relations map[string]bool // names of WITH queries
+	selects   int             // SELECTs that the engine will analyse
+	weights   map[string]int  // those of WITH queries, by name
 	tables    []tableRef
 	heads     []nameRef // first parts of qualified names
 	qualified []string  // tables named with their database (only in sent)
@@ -52,7 +58,7 @@ type tableRef struct {
 type nameRef = tableRef
 
 func newWalker(s *statement) *walker {
-	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
+	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, weights: map[string]int{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
 		values: map[string]ast.Expression{}, sel: &selection{}}
 }
 
@@ -79,6 +85,17 @@ func (w *walker) deep(depth int) bool {
 		w.fail(token.Position{}, "the statement is nested deeper than %d", maxTree)
 	}
 	return w.err == nil
+}
+
+// analyses counts SELECTs, and refuses the statement where they become too many.
+func (w *walker) analyses(n int, pos token.Position) {
+	if w.sent != nil {
+		return // what we have written is counted already, or ours
+	}
+	if w.selects += n; w.selects > maxSelects {
+		w.fail(pos, "the statement has more than %d SELECTs, those of UNION and of subqueries among them, and those of a WITH query each time that it is named; "+
+			"ask for less at once, or name each WITH query once", maxSelects)
+	}
 }
 
 // define records a name that the statement gives to a value.
@@ -180,6 +197,7 @@ func (w *walker) query(q ast.Statement, depth int) {
 			w.fail(token.Position{}, "only SELECT is allowed").as(CodeSyntax)
 			return
 		}
+		w.analyses(1, x.Position)
 		w.selectQuery(x, depth+1)
 	default:
 		name := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", q), "*ast."), "Query")
@@ -269,7 +287,10 @@ func (w *walker) with(e ast.Expression, depth int) {
 		w.defineRelation(x.Name, x.Position)
 		w.relations[x.Name] = true
 		w.subqueryAlias(sub.Alias, sub.Position)
+		counted := w.selects
+		w.selects = 0 // it is analysed where it is named
 		w.query(sub.Query, depth)
+		w.weights[x.Name], w.selects = max(w.weights[x.Name], w.selects), counted
 		return
 	}
 	if ownLike(x.Name) {
@@ -371,6 +392,7 @@ func (w *walker) tableName(t *ast.TableIdentifier, alias string) {
 		w.lookupTable(t.Table)
 		w.defineRelation(t.Alias, t.Position)
 		w.tables = append(w.tables, tableRef{t.Table, t.Position})
+		w.analyses(w.weights[t.Table], t.Position)
 	}
 }
 
