@@ -3,6 +3,7 @@ package qos
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,8 @@ type world struct {
 	limits  map[tenant.ID]catalog.Limits
 	bytes   map[tenant.ID]uint64
 	actions map[tenant.ID]string
+
+	mu      sync.Mutex
 	columns []string // that statistics were last asked about
 }
 
@@ -29,7 +32,9 @@ func (w *world) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
 }
 
 func (w *world) Reads(t string, _, _ time.Time, columns []string) (rows, bytes uint64) {
+	w.mu.Lock()
 	w.columns = columns
+	w.mu.Unlock()
 	return w.bytes[tenant.ID(t)] / 100, w.bytes[tenant.ID(t)]
 }
 
