@@ -159,3 +159,26 @@ func TestSeamsLayout(t *testing.T) {
 	h.clean()
 	h.holdSeams("swept", 2)
 }
+
+// TestSeamsOfDaysForgotten: a weir that knows nothing of midnights forgets a tenant's days and leaves the midnights: they go when one that knows them starts, though the tenant has none of its work any more.
+func TestSeamsOfDaysForgotten(t *testing.T) {
+	h, _ := newSeams(t, "seamsforgotten")
+	h.pass()
+	h.holdSeams("before", 2)
+	if err := h.db.DeleteRange([]byte("visits/d"), []byte("visits/e"), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	h.restart()
+	h.clean()
+	h.holdSeams("after", 0)
+	it, err := h.db.NewIter(&pebble.IterOptions{LowerBound: []byte("visits/s"), UpperBound: []byte("visits/t")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if it.First() {
+		t.Errorf("the record %q stays", it.Key())
+	}
+	if err := it.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

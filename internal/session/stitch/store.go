@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -93,13 +94,21 @@ func (s *Stitcher) load() error {
 	}); err != nil {
 		return err
 	}
-	return s.each(keySeam, func(k *known, day int32, value []byte) error {
+	if err := s.each(keySeam, func(k *known, day int32, value []byte) error {
 		m, err := decodeSeam(day, value)
 		if err == nil {
 			k.seams = append(k.seams, m)
 		}
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	for t := range s.tenants { // a weir that knows nothing of seams may have forgotten the days, or the tenant
+		if err := s.unseam(context.Background(), t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // each reads all records of a kind, with what is known of their tenants. Those that add cannot read are of a version of weir that is not this one: what they stand for is
