@@ -5,6 +5,7 @@ import * as names from '../format/names';
 import { EventPicker } from '../parts/EventPicker';
 import { Field } from '../parts/Field';
 import { NameField, refusalOf, SavedForm } from '../parts/SavedForm';
+import { parseFilter } from '../state/filters';
 
 const fields = ['name', 'question'];
 
@@ -23,7 +24,7 @@ export default function CohortForm({ cohort, onClose }: { cohort?: Cohort; onClo
     const question = did && { did, at_least: Number(atLeast) || 1, within: `${Number(days) || 30}d` };
     save.mutate({ id: cohort?.id, name: name.trim(), ...(question && { question }) }, { onSuccess: onClose });
   };
-  const page = did?.filter?.[0]?.replace(/^path:/, '');
+  const page = did?.filter && parseFilter(did.filter[0] ?? '')?.values.join(' or ');
   return (
     <SavedForm title={cohort ? `Rename ${cohort.name}` : 'New cohort'} action={cohort ? 'Save' : 'Make the cohort'} save={save} fields={fields} onSubmit={submit} onClose={onClose}>
       <NameField description="Everybody who sees this site can filter by it." placeholder={cohort ? undefined : 'Buyers'} value={name} onChange={setName} save={save} wrong={tried && name.trim() === '' && 'A cohort needs a name.'} />
