@@ -15,7 +15,7 @@ import (
 // maxTree is the deepest tree of expressions. A chain of a thousand ANDs is that deep.
 const maxTree = 1000
 
-// maxSelects is how many SELECTs a statement may have: the engine analyses each anew, a WITH query each time that it is named, in 4 ms and more. So a text of some
+// maxSelects is how many SELECTs a statement may have: the engine analyses each anew, a WITH query each time that it is named, for some milliseconds. So a text of some
 // hundred bytes could keep it busy until its time is over, for WITH queries may name each other twice.
 const maxSelects = 200
 
