@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lengthOf, saysWho } from './cohort';
+import { lengthInWords, saysWho } from './cohort';
 
 test('who is in a cohort, in words', () => {
   expect(saysWho({ did: { type: 'signup' }, at_least: 1, within: '30d' })).toBe('signup in the last 30 days');
@@ -8,6 +8,6 @@ test('who is in a cohort, in words', () => {
   expect(saysWho({ funnel: { steps: [] }, step: 2 })).toBe('Came to step 2 of a funnel');
   expect(saysWho({ people: ['a'], people_count: 1 })).toBe('1 person of a list');
   expect(saysWho({ people_count: 1200 })).toBe('1,200 people of a list');
-  expect(lengthOf('90m')).toBe('90 minutes');
-  expect(lengthOf('odd')).toBe('odd');
+  expect(lengthInWords('90m')).toBe('90 minutes');
+  expect(lengthInWords('odd')).toBe('odd');
 });

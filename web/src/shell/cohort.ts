@@ -7,7 +7,7 @@ import { parseFilter } from '../state/filters';
 const units: Record<string, string> = { m: 'minute', h: 'hour', d: 'day', w: 'week' };
 
 /** A length of time as weir writes it, such as 30d, in words. */
-export function lengthOf(text: string): string {
+export function lengthInWords(text: string): string {
   const [, n, unit] = /^(\d+)([mhdw])$/.exec(text) ?? [];
   return n && unit ? (n === '1' ? `${units[unit]}` : `${n} ${units[unit]}s`) : text;
 }
@@ -18,7 +18,7 @@ export function saysWho({ did, at_least, within, funnel, step, people_count }: C
     const what = did.type ? names.event(did.type) : 'Anything';
     const filters = (did.filter ?? []).flatMap((t) => parseFilter(t) ?? []).map((f) => `${names.dim(f.dim)} ${sentence(f)}`);
     const times = (at_least ?? 1) > 1 ? ` ${exact(at_least)} times or more` : '';
-    return `${[what, ...filters].join(', ')}${times} in the last ${lengthOf(within || '30d')}`;
+    return `${[what, ...filters].join(', ')}${times} in the last ${lengthInWords(within || '30d')}`;
   }
   if (funnel) return `Came to step ${step ?? 1} of a funnel`;
   return people_count === undefined ? 'People of a list' : `${counted(people_count, 'person', 'people')} of a list`;
