@@ -138,9 +138,13 @@ func (d tenantData) Acknowledged(t tenant.ID) token.Token {
 	return d.processor.Acknowledged(d.rangeOf(t))
 }
 
-func (d tenantData) Distance(t tenant.ID, to token.Token) (records uint64, late int, lag time.Duration, unknown bool) {
+func (d tenantData) Given(t tenant.ID, to token.Token) bool {
+	return d.processor.Given(d.rangeOf(t), to)
+}
+
+func (d tenantData) Distance(t tenant.ID, to token.Token) (records uint64, late int, lag time.Duration) {
 	x := d.processor.Distance(string(t), to)
-	return x.Records, x.LateRows, x.Lag, x.Unknown
+	return x.Records, x.LateRows, x.Lag
 }
 
 func (d tenantData) Properties(t tenant.ID) []event.Property {

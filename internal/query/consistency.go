@@ -13,14 +13,14 @@ import (
 // readTokens reads min_token and as_of, and what a strong source demands.
 func (a *asking) readTokens() *problem.Problem {
 	if a.q.MinToken != "" {
-		t, p := readToken("min_token", a.q.MinToken)
+		t, p := a.readToken("min_token", a.q.MinToken)
 		if p != nil {
 			return p
 		}
 		a.min = t
 	}
 	if a.q.AsOf != "" {
-		t, p := readToken("as_of", a.q.AsOf)
+		t, p := a.readToken("as_of", a.q.AsOf)
 		if p != nil {
 			return p
 		}
@@ -36,10 +36,14 @@ func (a *asking) readTokens() *problem.Problem {
 	return nil
 }
 
-func readToken(field, text string) (token.Token, *problem.Problem) {
+// readToken reads a token that the log has given away for events of the tenant. Waiting for another would be in vain, or tell how much others send.
+func (a *asking) readToken(field, text string) (token.Token, *problem.Problem) {
 	t, err := token.Parse(text)
 	if err != nil {
 		return nil, problem.New(http.StatusUnprocessableEntity, "bad_token", "%s: %v", field, err).WithField(field)
+	}
+	if a.deps.Data != nil && !a.deps.Data.Given(a.scope.Tenant, t) {
+		return nil, problem.New(http.StatusUnprocessableEntity, "unknown_token", "%s names events that this log does not have for this tenant; use a token that was returned to it", field).WithField(field)
 	}
 	return t, nil
 }
@@ -81,9 +85,6 @@ func (a *asking) settle(ctx context.Context) *problem.Problem {
 	if p := a.prepare(); p != nil && p.Code != CodeUnknownColumn {
 		return p
 	}
-	if p := a.known(); p != nil {
-		return p
-	}
 	a.checked = nil // properties may come, or widen, meanwhile
 	wait, cancel := context.WithTimeout(ctx, a.cfg.TokenWait)
 	defer cancel()
@@ -94,18 +95,6 @@ func (a *asking) settle(ctx context.Context) *problem.Problem {
 		return gone()
 	}
 	return a.tooFar()
-}
-
-// known refuses a token that names what this log has never given away: waiting for it is in vain.
-func (a *asking) known() *problem.Problem {
-	if a.deps.Data == nil {
-		return nil
-	}
-	if _, _, _, unknown := a.deps.Data.Distance(a.scope.Tenant, a.min); !unknown {
-		return nil
-	}
-	field := a.waitsFor()
-	return problem.New(http.StatusUnprocessableEntity, "unknown_token", "%s names events that this log does not have; use a token that this installation returned", field).WithField(field)
 }
 
 // waitsFor names what demands the wait: a field of the request, or the source's.
@@ -132,7 +121,7 @@ func (a *asking) tooFar() *problem.Problem {
 	}
 	far := ""
 	if a.deps.Data != nil {
-		records, late, lag, _ := a.deps.Data.Distance(a.scope.Tenant, a.min)
+		records, late, lag := a.deps.Data.Distance(a.scope.Tenant, a.min)
 		far = fmt.Sprintf(" (%d log records and %d late rows are to come, the oldest is %.1f seconds behind)", records, late, lag.Seconds())
 	}
 	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",

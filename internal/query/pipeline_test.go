@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -92,11 +93,12 @@ func (d *data) DataVersion(tenant.ID) (uint64, bool) {
 	return d.version, !d.busy
 }
 
-func (d *data) Distance(_ tenant.ID, to token.Token) (records uint64, late int, lag time.Duration, unknown bool) {
-	for _, p := range to {
-		unknown = unknown || p.Offset > 1000
-	}
-	return 16, 3, 1500 * time.Millisecond, unknown
+func (d *data) Given(_ tenant.ID, to token.Token) bool {
+	return !slices.ContainsFunc(to, func(p token.Pair) bool { return p.Offset > 1000 })
+}
+
+func (d *data) Distance(tenant.ID, token.Token) (records uint64, late int, lag time.Duration) {
+	return 16, 3, 1500 * time.Millisecond
 }
 
 func (d *data) set(version uint64, busy bool) {

@@ -43,9 +43,10 @@ type Data interface {
 	Snapshot(t tenant.ID) token.Token
 	// Acknowledged names what was acknowledged until now.
 	Acknowledged(t tenant.ID) token.Token
-	// Distance is how far a token is from visible: log records and late rows that are to come, and for how long the oldest has waited. unknown says that
-	// it names what this log has never given away.
-	Distance(t tenant.ID, to token.Token) (records uint64, late int, lag time.Duration, unknown bool)
+	// Given says whether the log has given away all that a token names, in partitions in which the tenant's events may lie.
+	Given(t tenant.ID, to token.Token) bool
+	// Distance is how far a token is from visible: log records and late rows that are to come, and for how long the oldest has waited.
+	Distance(t tenant.ID, to token.Token) (records uint64, late int, lag time.Duration)
 }
 
 // Tenants knows tenants, without I/O.

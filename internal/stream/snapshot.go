@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"weir/internal/catalog"
@@ -95,8 +96,21 @@ type Distance struct {
 	Records  uint64        // of the log, up to the token, that wait to be processed
 	LateRows int           // of the tenant that wait in the late stream
 	Lag      time.Duration // how long ago the time lies up to which the token's partitions are processed
-	// Unknown says that the token names offsets that the log has not given away: it comes from elsewhere, and waiting is in vain.
-	Unknown bool
+}
+
+// Given says whether the log has given away every offset that the token names, and in partitions in which rows of a tenant with this range may lie. A token of
+// which that is not so comes from elsewhere.
+func (p *Processor) Given(r catalog.Range, t token.Token) bool {
+	parts := p.partitionsOf(r)
+	for _, pair := range t {
+		if !slices.Contains(parts, pair.Partition) {
+			return false
+		}
+		if _, end := p.cfg.Log.Bounds(pair.Partition); pair.Offset >= end {
+			return false
+		}
+	}
+	return true
 }
 
 // Distance returns how far a token is from visible to the tenant; zero when it is.
@@ -107,11 +121,7 @@ func (p *Processor) Distance(tenant string, t token.Token) Distance {
 	defer p.mu.Unlock()
 	for _, pair := range t {
 		if int(pair.Partition) >= len(p.next) {
-			d.Unknown = true
 			continue
-		}
-		if _, end := p.cfg.Log.Bounds(pair.Partition); pair.Offset >= end {
-			d.Unknown = true
 		}
 		if at := p.next[pair.Partition]; pair.Offset >= at {
 			d.Records += pair.Offset + 1 - at

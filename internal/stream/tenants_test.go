@@ -73,7 +73,7 @@ func TestSnapshot(t *testing.T) {
 	if len(acked) != 1 || acked[0] != (token.Pair{Partition: 0, Offset: 2}) {
 		t.Errorf("acknowledged: %v", acked)
 	}
-	if d := r.p.Distance("t1", acked); d.Records != 3 || d.Unknown {
+	if d := r.p.Distance("t1", acked); d.Records != 3 {
 		t.Errorf("before the commit: %+v", d)
 	}
 	commit(t, r)
@@ -95,8 +95,24 @@ func TestSnapshot(t *testing.T) {
 	if got := r.p.Snapshot("t2", all); len(got) != 1 || got[0].Offset != 2 || r.p.Distance("t2", acked) != (Distance{}) {
 		t.Errorf("t2 in the end: %v, %+v", got, r.p.Distance("t2", acked))
 	}
-	if d := r.p.Distance("t1", token.Token{{Partition: 0, Offset: 3}}); !d.Unknown {
-		t.Errorf("an offset that was never given away: %+v", d)
+	for _, c := range []struct {
+		t    token.Token
+		of   catalog.Range
+		want bool
+	}{
+		{acked, all, true},
+		{token.Token{}, all, true},
+		{token.Token{{Partition: 0, Offset: 3}}, all, false}, // never given away
+		{token.Token{{Partition: 0, Offset: 2}, {Partition: 1, Offset: 0}}, all, false},                  // 1 is others'
+		{token.Token{{Partition: 1, Offset: 0}}, catalog.Range{First: 2, Count: 2, Epoch: 1}, true},      // was its own, perhaps
+		{token.Token{{Partition: 1, Offset: 0}}, catalog.Range{}, true},                                  // an operator
+		{token.Token{{Partition: 3, Offset: 0}}, catalog.Range{}, false},                                 // there is none
+		{token.Token{{Partition: 0, Offset: 2}, {Partition: 2, Offset: 0}}, all, false},                  // 2 is empty
+		{token.Token{{Partition: 65535, Offset: 0}}, catalog.Range{First: 2, Count: 2, Epoch: 1}, false}, // there is none
+	} {
+		if got := r.p.Given(c.of, c.t); got != c.want {
+			t.Errorf("%v of %+v: given %v, want %v", c.t, c.of, got, c.want)
+		}
 	}
 	if got := r.p.Snapshot("t1", catalog.Range{First: 2, Count: 2, Epoch: 1}); len(got) != 2 {
 		t.Errorf("a range that was moved: %v", got)
