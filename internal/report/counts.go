@@ -17,7 +17,11 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 		return q.filled(rows), overtaken, err
 	}
 	key := q.kind()
-	how := r.large.of(key)
+	known := r.large.of(key)
+	if small, others, ok := q.apart(known); ok {
+		return r.countsApart(ctx, t, q, p, small, others)
+	}
+	how := known.how
 	if how == countRough {
 		rough, overtaken, err := r.ask(ctx, t, q.widened(), p, roughly)
 		if err != nil || overtaken {
@@ -26,7 +30,11 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 		c := sampled{q: q, rows: rough, column: len(q.names()) - len(q.Metrics) + at}
 		parts, ok := c.parts()
 		if ok {
-			r.large.set(key, c.hint())
+			var few []string
+			if q.asked != nil {
+				few = c.few()
+			}
+			r.large.set(key, c.hint(), few...)
 			for _, part := range parts {
 				again, overtaken, err := r.ask(ctx, t, part, r.planAgain(part, p), exactly)
 				if err != nil || overtaken {

@@ -92,7 +92,7 @@ SELECT 'border', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + (number
 				statements = 1
 			}
 			check(t, country, ask(one, statements)[0].values[0], n)
-			if known := rep.large.of(one.kind()) == countRough; known != (n >= 150_000) {
+			if known := rep.large.of(one.kind()).how == countRough; known != (n >= 150_000) {
 				t.Errorf("%s: known as large: %v", country, known)
 			}
 			rows := ask(one, 1)
@@ -122,6 +122,88 @@ SELECT 'border', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + (number
 				t.Errorf("%d groups behind %d: %v, want %s", c.limit, c.offset, got, c.want)
 			}
 		}
+	}
+}
+
+// TestVisitorsApart counts the visitors of groups that are shown: what was small the time before is counted exactly while the others are counted by the sample, and what is known wrongly costs a statement.
+func TestVisitorsApart(t *testing.T) {
+	c := testkit.Engine(t)
+	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	sizes := map[string]int{"/large": 150_000, "/larger": 180_000, "/border": ExactVisitors, "/small": 70, "/tiny": 1}
+	insert := func(path string, n int) {
+		testkit.Exec(t, c, fmt.Sprintf("INSERT INTO weir.events (tenant, site_id, ts, type, path, client_id, _writer, _seq) SELECT 'apart', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number %% 80000, 'pageview', '%s', concat('c', toString(number)), 1, 1 FROM numbers(%d)", path, n))
+	}
+	for path, n := range sizes {
+		insert(path, n)
+	}
+	e := &tallied{Engine: c}
+	rep := newReporter(t, e, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+	asked := Question{Tenant: "apart", Site: "site", Metrics: []string{Events, Visitors}, GroupBy: []Dim{{Column: "path"}}, From: from, To: from.AddDate(0, 0, 1), Location: time.UTC, FirstDay: 1, Limit: 10}
+	ask := func(what string, statements int, paths ...string) {
+		t.Helper()
+		var shown []Row
+		for _, path := range paths {
+			shown = append(shown, Row{asked.names(), []any{path, "0", "0"}})
+		}
+		before := e.n.Load()
+		rows, err := rep.Answer(context.Background(), asked.narrowed(shown))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := e.n.Load() - before; n != int64(statements) {
+			t.Errorf("%s: %d statements, want %d", what, n, statements)
+		}
+		got := map[string]int{}
+		for _, row := range rows {
+			path, n := row.values[0].(string), int(countOf(row.values[1]))
+			want := sizes[path]
+			if got[path]++; want <= ExactVisitors && n != want || want > ExactVisitors && math.Abs(float64(n)/float64(want)-1) > 2*visitorsError {
+				t.Errorf("%s: %s has %d visitors, want %d", what, path, n, want)
+			}
+		}
+		for _, path := range paths {
+			if got[path] != 1 {
+				t.Errorf("%s: %d rows of %s", what, got[path], path)
+			}
+		}
+		if len(got) != len(paths) {
+			t.Errorf("%s: groups %v, want %v", what, got, paths)
+		}
+	}
+	known := func(want ...string) {
+		t.Helper()
+		k := rep.large.of(asked.kind())
+		if k.how != countRough || len(k.small) != len(want) {
+			t.Errorf("%d small groups are known (%v), want %v", len(k.small), k.how, want)
+		}
+		for _, path := range want {
+			if !k.small[nameOf(path)] {
+				t.Errorf("%s is not known to be small", path)
+			}
+		}
+	}
+	ask("the first time", 2, "/large", "/larger", "/border", "/small")
+	known("/border", "/small")
+	ask("then", 2, "/large", "/larger", "/border", "/small")
+	ask("one more, which is small", 3, "/large", "/border", "/small", "/tiny")
+	known("/border", "/small", "/tiny")
+	ask("and then", 2, "/large", "/border", "/small", "/tiny")
+	ask("large ones only", 1, "/large", "/larger")
+	known()
+	ask("again", 2, "/large", "/larger", "/small")
+	known("/small")
+	insert("/small", 160_000) // of whom 70 were there before
+	sizes["/small"] = 160_000
+	ask("one has grown", 2, "/large", "/larger", "/small")
+	known()
+	ask("the last of them", 1, "/large", "/larger", "/small")
+	rep.large.set(asked.kind(), countRough, "/large", "/tiny") // wrong
+	ask("misled", 3, "/large", "/border", "/tiny")
+	known("/border", "/tiny")
+	rep.large.set(asked.kind(), countRough, "/tiny")
+	ask("small ones only", 3, "/border", "/tiny")
+	if k := rep.large.of(asked.kind()); k.how != countExact {
+		t.Errorf("of small ones only: %+v", k)
 	}
 }
 

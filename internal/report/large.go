@@ -1,6 +1,9 @@
 package report
 
-import "sync"
+import (
+	"hash/maphash"
+	"sync"
+)
 
 // hint is how the visitors of a question are counted.
 type hint int
@@ -11,36 +14,58 @@ const (
 	countAll               // the same, for what is small cannot be told apart in a cheaper way
 )
 
-// maxLarge bounds the questions of which it is remembered.
-const maxLarge = 16384
+// Bounds of what is remembered: so many questions, and of each so many small groups.
+const (
+	maxLarge = 16384
+	maxSmall = 64
+)
 
 // large remembers how the visitors of a question are counted best. It is a hint: a wrong one costs a statement.
 type large struct {
 	mu    sync.Mutex
-	hints map[[32]byte]hint // those that are not countRough
+	hints map[[32]byte]remembered
 }
 
-func (l *large) of(key [32]byte) hint {
+// remembered is what is known of a question.
+type remembered struct {
+	how   hint
+	small map[uint64]bool // of countRough: groups that were small, by nameOf
+}
+
+var nameSeed = maphash.MakeSeed()
+
+// nameOf stands for the name of a group.
+func nameOf(group string) uint64 { return maphash.String(nameSeed, group) }
+
+func (l *large) of(key [32]byte) remembered {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.hints[key]
 }
 
-func (l *large) set(key [32]byte, how hint) {
+// set remembers how, and of countRough which groups were small: too many are not remembered.
+func (l *large) set(key [32]byte, how hint, small ...string) {
+	k := remembered{how: how}
+	if len(small) > 0 && len(small) <= maxSmall {
+		k.small = make(map[uint64]bool, len(small))
+		for _, name := range small {
+			k.small[nameOf(name)] = true
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if how == countRough {
+	if how == countRough && k.small == nil {
 		delete(l.hints, key)
 		return
 	}
 	if l.hints == nil {
-		l.hints = map[[32]byte]hint{}
+		l.hints = map[[32]byte]remembered{}
 	}
-	if _, known := l.hints[key]; !known && len(l.hints) >= maxLarge {
+	if _, have := l.hints[key]; !have && len(l.hints) >= maxLarge {
 		for some := range l.hints {
 			delete(l.hints, some)
 			break
 		}
 	}
-	l.hints[key] = how
+	l.hints[key] = k
 }

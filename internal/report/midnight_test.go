@@ -106,11 +106,11 @@ func TestHintsAreFew(t *testing.T) {
 	}
 	kept := 0
 	for i := range maxLarge + 10 {
-		if l.of(key(i)) == countExact {
+		if l.of(key(i)).how == countExact {
 			kept++
 		}
 	}
-	if kept != maxLarge || l.of(key(maxLarge+9)) != countExact {
+	if kept != maxLarge || l.of(key(maxLarge+9)).how != countExact {
 		t.Errorf("%d of %d hints are left", kept, maxLarge)
 	}
 }
