@@ -413,6 +413,11 @@ func TestAuditRead(t *testing.T) {
 	if f.audit.asked.All || f.audit.asked.Tenant != "other" {
 		t.Errorf("asked %+v", f.audit.asked)
 	}
+	for _, path := range []string{"/api/v1/audit", "/api/v1/audit/export"} {
+		for _, to := range []string{"2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"} { // before it, and equal
+			f.wantProblem(f.do("GET", path+"?from=2026-01-02T00:00:00Z&to="+to, f.keys["admin"], ""), 422, "invalid_field", "from", "is not before to, "+to)
+		}
+	}
 	for _, key := range []string{f.keys["analyst"], f.keys["viewer"], f.keys["writer"]} {
 		for _, path := range []string{"/api/v1/audit", "/api/v1/audit/export"} {
 			f.wantProblem(f.do("GET", path, key, ""), 403, "forbidden", "", "admin")

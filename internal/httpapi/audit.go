@@ -259,8 +259,11 @@ type AuditFilter struct {
 	Target  string    `query:"target" maxLength:"500" doc:"What it was done to, by its beginning"`
 }
 
-func (f AuditFilter) question(p tenant.Principal) audit.Question {
-	return audit.Question{Tenant: p.Tenant, All: p.Tenant == "", From: f.From, To: f.To, Actor: f.Actor, Action: f.Action, Outcome: f.Outcome, Target: f.Target}
+func (f AuditFilter) question(p tenant.Principal) (audit.Question, error) {
+	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
+		return audit.Question{}, invalid("from", "%s is not before to, %s; exchange them if they are the wrong way round", f.From.Format(time.RFC3339), f.To.Format(time.RFC3339))
+	}
+	return audit.Question{Tenant: p.Tenant, All: p.Tenant == "", From: f.From, To: f.To, Actor: f.Actor, Action: f.Action, Outcome: f.Outcome, Target: f.Target}, nil
 }
 
 type auditInput struct {
@@ -320,7 +323,10 @@ func (a *API) listAudit(ctx context.Context, in *auditInput) (*auditOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	q := in.question(p)
+	q, err := in.question(p)
+	if err != nil {
+		return nil, err
+	}
 	q.Limit, q.Before = in.Limit, in.Before
 	page, err := a.cfg.Audit.List(ctx, q)
 	if err != nil {
@@ -352,7 +358,10 @@ func (a *API) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.Stre
 	if err != nil {
 		return nil, err
 	}
-	q := in.question(p)
+	q, err := in.question(p)
+	if err != nil {
+		return nil, err
+	}
 	first, err := a.cfg.Audit.List(ctx, q)
 	if err != nil {
 		return nil, err

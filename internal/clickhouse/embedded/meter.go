@@ -33,16 +33,23 @@ func (c *call) watch(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var t *time.Timer
+	c.sampling.Add(1)
 	t = time.AfterFunc(wait, func() {
 		c.sample()
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !c.over {
-			wait = min(2*wait, sampleEvery)
-			t.Reset(wait)
+		if c.over {
+			c.sampling.Done()
+			return
 		}
+		wait = min(2*wait, sampleEvery)
+		t.Reset(wait)
 	})
-	c.stopTimer = t.Stop
+	c.stopTimer = func() {
+		if t.Stop() { // else it samples, and will see that the statement is over
+			c.sampling.Done()
+		}
+	}
 	cancel := context.CancelFunc(func() {})
 	if d := c.req.timeLimit(); d > 0 {
 		ctx, cancel = context.WithTimeout(ctx, d+time.Second)

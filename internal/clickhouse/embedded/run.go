@@ -97,7 +97,22 @@ func (s *server) serve(ctx context.Context) error {
 			return fmt.Errorf("engine: stop: statements did not end: %w", err)
 		}
 	}
+	s.awaitSamples()
 	return nil
+}
+
+// awaitSamples waits until no timer uses a connection any more: one that samples a statement goes on when that has just ended, and the library does not survive a connection that is
+// used while it stops.
+func (s *server) awaitSamples() {
+	done := make(chan struct{})
+	go func() {
+		s.sampling.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(2 * time.Second): // the handler of a statement has panicked, perhaps
+	}
 }
 
 // listen makes the socket, in place of one that a dead child left. The lock of the data directory is held.

@@ -33,6 +33,7 @@ type server struct {
 	threads    threadCPUs
 	solos      solos
 	processes  *processes
+	sampling   sync.WaitGroup // timers that sample statements, or may yet
 }
 
 // ServeHTTP serves GET /ping, GET /usage and statements on /.
@@ -225,9 +226,10 @@ type call struct {
 	waited         time.Duration // for its threads to leave it
 	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since
 
-	stopTimer, stopAfter func() bool
-	killing              sync.WaitGroup
-	mu                   sync.Mutex
-	over, killed         bool
-	last                 usage // the latest sample
+	stopTimer    func()
+	stopAfter    func() bool
+	killing      sync.WaitGroup
+	mu           sync.Mutex
+	over, killed bool
+	last         usage // the latest sample
 }
