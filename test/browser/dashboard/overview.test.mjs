@@ -319,6 +319,31 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     assert.deepEqual(await alerts(page), []);
   });
 
+  test('a site without events leads to its snippet, until the first one is there', async (t) => {
+    const empty = await newTenant({ time_zone: zone });
+    const page = await open(t, browser);
+    const note = page.getByText('No event has come from this site yet');
+    await signIn(page, empty.viewer, `/sites/${empty.site}/overview`);
+    await note.waitFor();
+    await page.getByText('An admin of the workspace finds its snippet').waitFor();
+    assert.equal(await page.getByRole('link', { name: /snippet/ }).count(), 0, 'a viewer has no settings');
+    const other = await open(t, browser);
+    await signIn(other, empty.admin, `/sites/${empty.site}/overview`);
+    await other.getByText('No event has come from this site yet').waitFor();
+    await settled(other);
+    await sound(other, 'a site without events');
+    await shoot(other, 'overview-no-event');
+    await other.getByRole('link', { name: 'Put its snippet into the pages' }).click();
+    await other.getByText('Waiting for the first event…').waitFor();
+    const sent = await fetch(`${weirURL}/api/v1/events`, { method: 'POST', headers: { authorization: `Bearer ${empty.writeKey}` }, body: JSON.stringify({ type: 'pageview', url: 'https://example.com/first' }) });
+    assert.ok(sent.ok, await sent.text());
+    await note.waitFor({ state: 'detached' });
+    await page.goto(`${weirURL}/sites/${empty.site}/overview?f=country:XX`); // filters say themselves that nothing is left
+    await settled(page);
+    assert.equal(await note.count(), 0);
+    assert.deepEqual([...page.faults, ...other.faults], []);
+  });
+
   test('an operator says first for which tenant to act', async (t) => {
     const page = await open(t, browser);
     await signIn(page, process.env.WEIR_ADMIN_TOKEN);

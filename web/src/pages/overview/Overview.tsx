@@ -1,10 +1,11 @@
 import { mostGoals, useConversions } from '../../api/conversions';
-import { useScope } from '../../api/report';
+import { number, useScope } from '../../api/report';
 import { useGoals } from '../../api/saved';
 import { percent } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
 import { Freshness } from '../../parts/Freshness';
 import { useView } from '../../state/url';
+import { FirstEvent } from './FirstEvent';
 import { Goals } from './Goals';
 import { Headline, useTotals } from './Headline';
 import css from './Overview.module.css';
@@ -21,10 +22,12 @@ export default function Overview() {
   const known = goals.data !== undefined || goals.isError; // the money is asked for with the goals, and without them when they cannot be had
   const results = useConversions(ids, false, known);
   const resultsBefore = useConversions(ids, true, known && view.compare);
+  const quiet = totals.data !== undefined && !number(totals.data.data?.[0], 'visitors') && !number(totals.data.data?.[0], 'pageviews') && view.filters.length === 0 && !view.segment;
   const before = view.compare && !resultsBefore.isPlaceholderData ? resultsBefore.data : undefined;
   if (totals.error && totals.data === undefined) return <ProblemNotice error={totals.error} retry={() => void totals.refetch()} />; // once, not in each card
   return (
     <div className={css.page}>
+      {quiet && <FirstEvent />}
       <Headline totals={totals} results={{ now: results.data, before, failed: resultsBefore.error }} goals={goals.data} />
       <TopLists />
       <Goals goals={goals} results={results} before={before} />
