@@ -335,7 +335,7 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     await shoot(other, 'overview-no-event');
     await other.getByRole('link', { name: 'Put its snippet into the pages' }).click();
     await other.getByText('Waiting for the first event…').waitFor();
-    const sent = await fetch(`${weirURL}/api/v1/events`, { method: 'POST', headers: { authorization: `Bearer ${empty.writeKey}` }, body: JSON.stringify({ type: 'pageview', url: 'https://example.com/first' }) });
+    const sent = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { authorization: `Bearer ${empty.writeKey}` }, body: JSON.stringify({ type: 'pageview', url: 'https://example.com/first' }) });
     assert.ok(sent.ok, await sent.text());
     await note.waitFor({ state: 'detached' });
     await page.goto(`${weirURL}/sites/${empty.site}/overview?f=country:XX`); // filters say themselves that nothing is left
