@@ -96,7 +96,20 @@ export function askedBefore(r: Range, zone: string, now = new Date()): { from: s
   if ('preset' in r && r.preset === '24h') return { from: '24h', to: '24h' };
   const { from, to } = daysOf(r, zone, now);
   const n = lengthOf(r, zone, now);
-  return { from: addDays(from, -n), to: to === today(zone, now) ? `${n}d` : addDays(to, -n) };
+  return { from: addDays(from, -n), to: to === today(zone, now) ? back(n, zone, now) : addDays(to, -n) };
+}
+
+/** The length back from now to the same time of the day n days before: where the clock was put forward or back meanwhile these are not n times 24 hours. */
+function back(n: number, zone: string, now: Date): string {
+  const minutes = n * 1440 + ahead(zone, new Date(now.getTime() - n * 86_400_000)) - ahead(zone, now);
+  if (minutes === n * 1440) return `${n}d`;
+  return minutes % 60 === 0 ? `${minutes / 60}h` : minutes < 100_000 ? `${minutes}m` : `${n}d`; // weir takes lengths of five digits
+}
+
+/** How many minutes the clocks of a zone are ahead of UTC. */
+function ahead(zone: string, at: Date): number {
+  const clock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' }).format(at); // 2026-03-01 23:30:00
+  return Math.round((Date.parse(`${clock.replace(' ', 'T')}Z`) - at.getTime()) / 60_000);
 }
 
 /** How many days a range has. */

@@ -70,6 +70,13 @@ describe('range', () => {
     expect(askedBefore({ preset: 'yesterday' }, 'UTC', now)).toEqual({ from: '2026-02-27', to: '2026-02-27' });
     expect(askedBefore({ preset: '24h' }, 'UTC', now)).toEqual({ from: '24h', to: '24h' });
     expect(askedBefore({ from: '2026-01-01', to: '2026-01-31' }, 'UTC', now)).toEqual({ from: '2025-12-01', to: '2025-12-31' });
+    // Over a change of the clock the same time of the day is an hour further, or less far: Berlin's of 29 March and 25 October 2026, and half an hour on Lord Howe.
+    expect(askedBefore({ preset: '7d' }, 'Europe/Berlin', new Date('2026-03-31T10:00:00Z')).to).toBe('167h');
+    expect(askedBefore({ preset: '7d' }, 'Europe/Berlin', new Date('2026-10-27T10:00:00Z')).to).toBe('169h');
+    expect(askedBefore({ preset: '7d' }, 'Europe/Berlin', new Date('2026-11-10T10:00:00Z')).to).toBe('7d');
+    expect(askedBefore({ preset: '30d' }, 'Australia/Lord_Howe', new Date('2026-10-10T10:00:00Z')).to).toBe('43170m');
+    expect(askedBefore({ preset: '90d' }, 'Australia/Lord_Howe', new Date('2026-10-10T10:00:00Z')).to).toBe('90d');
+    expect(askedBefore({ preset: '90d' }, 'America/New_York', new Date('2026-04-10T03:59:00Z')).to).toBe('2159h');
     expect(intervals({ preset: 'today' }, 'UTC', now)[0]).toBe('hour');
     expect(intervals({ preset: '90d' }, 'UTC', now)[0]).toBe('day');
     expect(intervals({ preset: '12mo' }, 'UTC', now)[0]).toBe('week');
