@@ -111,6 +111,25 @@ describe('live', { concurrency: 3, timeout: 300000 }, () => {
     await is(page, 'Live'); // by itself
   });
 
+  test('why there is nothing to show is said once', async (t) => {
+    const page = await open(t, browser);
+    const detail = 'the server is being stopped for the test';
+    let fails = true;
+    await page.route(/\/analytics\/[^/]+\/live/, (r) => (fails ? r.fulfill({ status: 503, contentType: 'application/problem+json', json: { title: 'Service Unavailable', status: 503, code: 'shutting_down', detail } }) : r.continue()));
+    Object.defineProperty(page.faults, 'push', { value: (f) => (/ 503 /.test(f) ? 0 : Array.prototype.push.call(page.faults, f)) }); // the browser's own lines about what is meant
+    await signIn(page, site.viewer, live());
+    await page.getByText(/server is being stopped/i).first().waitFor();
+    await page.getByText(/^Trying again/).waitFor();
+    assert.equal(await page.getByText(/server is being stopped/i).count(), 1);
+    assert.equal(await page.getByRole('button', { name: /^Try (now|again)$/ }).count(), 1);
+    await sound(page, 'nothing to show');
+    await shoot(page, 'live-nothing', false);
+    fails = false;
+    await page.getByRole('button', { name: /^Try (now|again)$/ }).click().catch(() => undefined); // it may have come back by itself
+    await is(page, 'Live');
+    assert.deepEqual(page.faults, []);
+  });
+
   test('a key that is revoked ends it', async (t) => {
     const made = await operator(`/api/v1/tenants/${site.id}/keys`, { role: 'viewer', name: 'short' });
     const page = await on(t, {}, made.key);

@@ -83,7 +83,7 @@ function Wait({ until }: { until: number | undefined }) {
   );
 }
 
-/** How the stream is. What changes is said to screen readers; the seconds that pass are not. */
+/** How the stream is. What is wrong stands in the place of the numbers while there are none. What changes is said to screen readers; the seconds that pass are not. */
 function Status({ view, retry }: { view: LiveView; retry: () => void }) {
   const { zone } = useSite();
   const since = view.data ? clockSeconds(view.data.as_of, zone) : '';
@@ -92,12 +92,14 @@ function Status({ view, retry }: { view: LiveView; retry: () => void }) {
       <div className={css.status} data-phase="lost">
         <span role="status">
           <strong>{view.retryAt === undefined && view.problem && view.problem.status > 0 ? view.problem.title : 'Connection lost'}.</strong> {since && <>What you see is of {since}. </>}
-          {view.problem && view.problem.status > 0 ? view.problem.sentences : view.problem?.detail}
+          {view.data && (view.problem && view.problem.status > 0 ? view.problem.sentences : view.problem?.detail)}
         </span>
         <Wait until={view.retryAt} />
-        <Button variant="default" onClick={retry}>
-          Try now
-        </Button>
+        {view.data && (
+          <Button variant="default" onClick={retry}>
+            Try now
+          </Button>
+        )}
       </div>
     );
   if (view.problem)
