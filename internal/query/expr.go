@@ -36,13 +36,13 @@ func (w *walker) expr(e ast.Expression, depth int) {
 	case *ast.FunctionCall:
 		w.function(x, depth)
 	case *ast.Asterisk:
-		w.sel.star = true
+		w.stars(x.Table, len(x.Apply)+len(x.Transformers))
 		w.head(x.Table, x.Position)
 		w.transformers(x.Transformers, depth)
 		w.replaces(x.Replace, depth)
 		w.applies(x.Apply, x.Position)
 	case *ast.ColumnsMatcher:
-		w.sel.star = true
+		w.stars(x.Qualifier, len(x.Apply)+len(x.Transformers))
 		w.head(x.Qualifier, x.Position)
 		w.exprs(x.Columns, depth)
 		w.transformers(x.Transformers, depth)
@@ -226,11 +226,11 @@ func (w *walker) function(x *ast.FunctionCall, depth int) {
 			return nil
 		})
 	}
-	star := w.sel.star
+	star, stars := w.sel.star, len(w.sel.stars)
 	w.exprs(x.Parameters, depth)
 	w.exprs(x.Arguments, depth)
 	if countsRows(x) {
-		w.sel.star = star
+		w.sel.star, w.sel.stars = star, w.sel.stars[:stars]
 	}
 	w.optional(x.Filter, depth)
 	if x.Over != nil {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"maps"
@@ -15,20 +16,18 @@ import (
 // maxTree is the deepest tree of expressions. A chain of a thousand ANDs is that deep.
 const maxTree = 1000
 
-// maxSelects is how many SELECTs a statement may have: the engine analyses each anew, a WITH query each time that it is named, for some milliseconds. So a text of some
-// hundred bytes could keep it busy until its time is over, for WITH queries may name each other twice.
-const maxSelects = 200
-
 // walker visits every node of a statement. Each switch is exhaustive: what it does not know, it refuses.
 type walker struct {
 	s         *statement
 	sent      map[*ast.WithElement]bool // of the text that will be sent: our own relations; else nil
 	own       bool                      // it is inside of one of them
 	err       error
-	names     map[string]bool // what the statement defines: aliases, WITH, lambda parameters, windows
-	relations map[string]bool // names of WITH queries
-	selects   int             // SELECTs that the engine will analyse
-	weights   map[string]int  // those of WITH queries, by name
+	names     map[string]bool   // what the statement defines: aliases, WITH, lambda parameters, windows
+	relations map[string]bool   // names of WITH queries
+	weight    weight            // what the engine will analyse
+	weights   map[string]weight // that of WITH queries, by name
+	width     int               // columns of the SELECT that was visited last
+	widths    map[string]int    // of WITH queries, by name
 	tables    []tableRef
 	heads     []nameRef // first parts of qualified names
 	qualified []string  // tables named with their database (only in sent)
@@ -48,7 +47,15 @@ type walker struct {
 }
 
 // selection is what is known of the SELECT that is being walked.
-type selection struct{ star, events bool }
+type selection struct {
+	star, events bool
+	stars        []starOf
+	width        int            // columns of all relations of FROM
+	widths       map[string]int // of each, by the names that it has
+	joins        int
+}
+
+func newSelection() *selection { return &selection{widths: map[string]int{}} }
 
 type tableRef struct {
 	name string
@@ -58,8 +65,8 @@ type tableRef struct {
 type nameRef = tableRef
 
 func newWalker(s *statement) *walker {
-	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, weights: map[string]int{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
-		values: map[string]ast.Expression{}, sel: &selection{}}
+	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, weights: map[string]weight{}, widths: map[string]int{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
+		values: map[string]ast.Expression{}, sel: newSelection()}
 }
 
 func (w *walker) fail(pos token.Position, format string, args ...any) *Refusal {
@@ -85,17 +92,6 @@ func (w *walker) deep(depth int) bool {
 		w.fail(token.Position{}, "the statement is nested deeper than %d", maxTree)
 	}
 	return w.err == nil
-}
-
-// analyses counts SELECTs, and refuses the statement where they become too many.
-func (w *walker) analyses(n int, pos token.Position) {
-	if w.sent != nil {
-		return // what we have written is counted already, or ours
-	}
-	if w.selects += n; w.selects > maxSelects {
-		w.fail(pos, "the statement has more than %d SELECTs, those of UNION and of subqueries among them, and those of a WITH query each time that it is named; "+
-			"ask for less at once, or name each WITH query once", maxSelects)
-	}
 }
 
 // define records a name that the statement gives to a value.
@@ -197,7 +193,7 @@ func (w *walker) query(q ast.Statement, depth int) {
 			w.fail(token.Position{}, "only SELECT is allowed").as(CodeSyntax)
 			return
 		}
-		w.analyses(1, x.Position)
+		w.analyses(weight{selects: 1}, x.Position)
 		w.selectQuery(x, depth+1)
 	default:
 		name := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", q), "*ast."), "Query")
@@ -232,7 +228,7 @@ func (w *walker) selectQuery(x *ast.SelectQuery, depth int) {
 		w.fail(x.Position, "SELECT names nothing to return").as(CodeSyntax)
 	}
 	outer := w.sel
-	w.sel = &selection{}
+	w.sel = newSelection()
 	defer func() {
 		w.note(x)
 		w.sel = outer
@@ -268,6 +264,7 @@ func (w *walker) selectQuery(x *ast.SelectQuery, depth int) {
 	for _, e := range []ast.Expression{x.Limit, x.LimitByLimit, x.LimitByOffset, x.Offset} {
 		w.optional(e, depth)
 	}
+	w.counted(x)
 }
 
 // with visits one element of a WITH clause.
@@ -287,10 +284,12 @@ func (w *walker) with(e ast.Expression, depth int) {
 		w.defineRelation(x.Name, x.Position)
 		w.relations[x.Name] = true
 		w.subqueryAlias(sub.Alias, sub.Position)
-		counted := w.selects
-		w.selects = 0 // it is analysed where it is named
+		counted, before := w.weight, w.weights[x.Name]
+		w.weight = weight{} // it is analysed where it is named
 		w.query(sub.Query, depth)
-		w.weights[x.Name], w.selects = max(w.weights[x.Name], w.selects), counted
+		w.weights[x.Name] = weight{max(before.selects, w.weight.selects), max(before.joins, w.weight.joins), max(before.columns, w.weight.columns)}
+		w.widths[x.Name] = max(w.widths[x.Name], w.width)
+		w.weight = counted
 		return
 	}
 	if ownLike(x.Name) {
@@ -360,6 +359,7 @@ func (w *walker) table(x *ast.TableExpression, depth int) {
 		}
 		w.defineRelation(t.Alias, t.Position)
 		w.query(t.Query, depth+1)
+		w.sel.reads(w.width, cmp.Or(x.Alias, t.Alias))
 	case *ast.FunctionCall:
 		if t != nil {
 			w.fail(t.Position, "the table function %s is not allowed; select from %s, a WITH query or a subquery", t.Name, relation)
@@ -393,6 +393,7 @@ func (w *walker) tableName(t *ast.TableIdentifier, alias string) {
 		w.defineRelation(t.Alias, t.Position)
 		w.tables = append(w.tables, tableRef{t.Table, t.Position})
 		w.analyses(w.weights[t.Table], t.Position)
+		w.sel.reads(w.relationWidth(t.Table), cmp.Or(alias, t.Alias, t.Table))
 	}
 }
 
@@ -434,6 +435,10 @@ func (w *walker) join(j *ast.TableJoin, depth int) {
 	if j == nil {
 		return
 	}
+	if w.sel.joins++; w.sel.joins > maxJoinsAtOnce && w.sent == nil {
+		w.fail(j.Position, "a SELECT has more than %d JOINs; join what belongs together in subqueries first", maxJoinsAtOnce)
+	}
+	w.analyses(weight{joins: 1}, j.Position)
 	if j.Global {
 		w.fail(j.Position, "GLOBAL is not allowed; %s", hints["GLOBAL"])
 	}
