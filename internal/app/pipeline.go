@@ -63,7 +63,9 @@ func (a *app) openPipeline(ctx context.Context) error {
 	}
 	door := query.NewHandler(a.queries)
 	door.Jobs = queryJobs{a}
-	a.jobs.Register(jobs.Kind{Name: query.JobKind, Resumable: true, Run: a.runQuery})
+	a.jobs.Register(jobs.Kind{Name: query.JobKind, Resumable: true, Run: a.runQuery, MayRead: func(who tenant.Principal, j jobs.Job) *problem.Problem {
+		return a.queries.MayRead(who, j.Who, j.Under)
+	}})
 	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, door))
 	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Links: a.processor, Merges: a.catalog, Streams: a.engine.Client(), Data: tenantData{a}, Cache: keptReports,

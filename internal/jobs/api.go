@@ -102,7 +102,7 @@ func (js *Jobs) Mount(h huma.API) {
 		Summary: "Cancel or remove a job", Description: "A job that waits or runs is cancelled (200, with the job). One that has ended is removed with its result (204).",
 		Errors: []int{401, 404, 409}}, a.delete)
 	huma.Register(h, huma.Operation{OperationID: "get-job-result", Method: http.MethodGet, Path: "/jobs/{id}/result", Tags: tags, Summary: "Get the result of a job",
-		Description: "In the content type that the job names. Range requests are served.", Errors: []int{401, 404, 409, 416},
+		Description: "In the content type that the job names. Range requests are served. The result of a query is refused (403) to whoever could not get it now: whose role is lower than the one it was made under, or has other masks.", Errors: []int{401, 403, 404, 409, 416},
 		Responses: map[string]*huma.Response{"200": {Description: "The result", Content: map[string]*huma.MediaType{"application/octet-stream": {}}}},
 	}, a.result)
 }

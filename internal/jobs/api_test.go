@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -88,6 +89,46 @@ func TestAPI(t *testing.T) {
 	var list struct{ Jobs []View }
 	if w := do("GET", "/jobs", "bob"); json.Unmarshal(w.Body.Bytes(), &list) != nil || list.Jobs == nil || len(list.Jobs) != 0 {
 		t.Errorf("a colleague's list: %s", w.Body)
+	}
+}
+
+// What a runner noted about its result stays with it, over a restart, and its kind says by it who may have it.
+func TestResultThatMayNotBeRead(t *testing.T) {
+	k := Kind{Name: "shut", Run: func(_ context.Context, r *Run) error {
+		w, err := r.Result("text/plain")
+		if err != nil {
+			return err
+		}
+		if err := r.Under("only bosses"); err != nil {
+			return err
+		}
+		_, err = w.Write([]byte("secret"))
+		return err
+	}, MayRead: func(who tenant.Principal, j Job) *problem.Problem {
+		if who.Role == tenant.RoleAdmin && string(j.Under) == `"only bosses"` {
+			return nil
+		}
+		return problem.New(403, "shut", "run it again")
+	}}
+	fs := vfs.NewMem()
+	b := open(t, fs, nil, k).run()
+	id := b.start(ann, "shut", nil).ID
+	b.await(id, Done)
+	for _, when := range []string{"at once", "after a restart"} {
+		do := surface(b)
+		if w := do("GET", "/jobs/"+id+"/result", "ann"); w.Code != 403 {
+			t.Errorf("%s: %d %s", when, w.Code, w.Body)
+		}
+		if w := do("GET", "/jobs/"+id+"/result", "boss"); w.Code != 200 || w.Body.String() != "secret" {
+			t.Errorf("%s, who may: %d %s", when, w.Code, w.Body)
+		}
+		if w := do("GET", "/jobs/"+id, "ann"); w.Code != 200 {
+			t.Errorf("%s, the job: %d %s", when, w.Code, w.Body)
+		}
+		if when == "at once" {
+			b.stop()
+			b = open(t, fs, nil, k).run()
+		}
 	}
 }
 

@@ -73,6 +73,8 @@ type Job struct {
 	Error    *problem.Problem `json:"error,omitempty"`
 	Result   *Result          `json:"result,omitempty"`
 
+	Under json.RawMessage `json:"under,omitempty"` // what its runner noted about who may read the result; kept with it
+
 	Input json.RawMessage `json:"input,omitempty"` // what its runner works on; dropped at the end
 	Saved json.RawMessage `json:"saved,omitempty"` // what its runner noted for after a restart; dropped at the end
 }

@@ -327,6 +327,11 @@ func (js *Jobs) Open(p tenant.Principal, id string) (Job, io.ReadSeekCloser, err
 		}
 		return j, nil, prob
 	}
+	if may := js.kinds[j.Kind].MayRead; may != nil {
+		if prob := may(p, j); prob != nil {
+			return j, nil, prob
+		}
+	}
 	js.mu.Lock()
 	e := js.entries[id]
 	if e == nil || e.gone {

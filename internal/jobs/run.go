@@ -27,6 +27,8 @@ type Kind struct {
 	Resumable bool
 	// System is the installation's own work: it has workers of its own and doesn't count for the tenant. It cannot be cancelled.
 	System bool
+	// MayRead says why somebody who may see a job of this kind may not have its result now; what the runner noted is in its Under. nil: all may.
+	MayRead func(who tenant.Principal, j Job) *problem.Problem
 }
 
 // saveEvery is how often progress is written to disk, at most.
@@ -75,6 +77,15 @@ func (r *Run) Save(v any) error {
 		return fmt.Errorf("note the state of the job: %w", err)
 	}
 	return r.jobs.update(r.e, true, func(j *Job) { j.Saved = saved })
+}
+
+// Under notes v for the kind's MayRead. It is on the disk when the job is done.
+func (r *Run) Under(v any) error {
+	under, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("note who may read the result of the job: %w", err)
+	}
+	return r.jobs.update(r.e, false, func(j *Job) { j.Under = under })
 }
 
 // Progress tells how far the work has come. It is cheap; the disk sees it every two seconds.

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/internal/catalog"
 	"weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/tenant"
@@ -43,6 +45,8 @@ type JobRun interface {
 	// Result begins the result; what is written is kept if the job ends well.
 	Result(contentType string) (io.Writer, error)
 	Rows(n uint64)
+	// Under notes what MayRead is asked with.
+	Under(v any) error
 	// Progress tells how many rows were read, of how many in all (0: unknown).
 	Progress(done, total uint64)
 }
@@ -131,6 +135,9 @@ func (s *Service) RunJob(ctx context.Context, run JobRun) error {
 	}
 	defer watch.end(a)
 	defer a.Body.Close()
+	if err := run.Under(madeUnder(a.masks)); err != nil {
+		return err
+	}
 	f, _ := formatByName(a.Format)
 	out, err := run.Result(f.contentType)
 	if err != nil {
@@ -145,6 +152,49 @@ func (s *Service) RunJob(ctx context.Context, run JobRun) error {
 		return s.jobProblem(ctx, q, err)
 	}
 	run.Rows(a.Summary().ResultRows)
+	return nil
+}
+
+// under is what is noted about a result: which masks lay over it. A field that has a name once keeps its meaning.
+type under struct {
+	Masks map[string]string `json:"masks"` // actions, by column
+}
+
+func madeUnder(masks []catalog.Mask) under {
+	u := under{Masks: map[string]string{}}
+	for _, m := range masks {
+		if u.Masks[m.Column] != catalog.MaskHide {
+			u.Masks[m.Column] = m.Action
+		}
+	}
+	return u
+}
+
+// MayRead says why somebody may not have the result of a job of made's: it is for those who would see no less of it if they asked now. noted is what
+// RunJob noted of it; nil: nothing, it is from before that was done.
+func (s *Service) MayRead(who, made tenant.Principal, noted []byte) *problem.Problem {
+	need := made.Role
+	if made.Tenant != "" && need == tenant.RoleOperator { // who asked for the tenant, as its admins may
+		need = tenant.RoleAdmin
+	}
+	if !who.Role.CanRead(need) {
+		return problem.New(http.StatusForbidden, "role_lowered", "the result was made with the role %s, and yours is %s now: run the query again, if that role may", need, who.Role)
+	}
+	if s.deps.Tenants == nil || made.Tenant == "" {
+		return nil
+	}
+	var u under
+	if len(noted) > 0 {
+		if err := json.Unmarshal(noted, &u); err != nil {
+			s.log.Error("what was noted of a job's result cannot be read: it is taken for made without masks", "error", err)
+		}
+	}
+	t, _ := s.deps.Tenants.TenantByID(made.Tenant)
+	for _, m := range masksOf(t.Policy.Masks, who.Role) {
+		if had := u.Masks[m.Column]; had != catalog.MaskHide && had != m.Action {
+			return problem.New(http.StatusForbidden, "masks_changed", "%s is masked for the role %s, and was not in this way when the result was made: run the query again", m.Column, who.Role).WithField(m.Column)
+		}
+	}
 	return nil
 }
 

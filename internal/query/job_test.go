@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"weir/internal/audit"
+	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/origin"
 	"weir/internal/problem"
@@ -45,6 +46,7 @@ type jobRun struct {
 	rows     uint64
 	progress [][2]uint64
 	full     error
+	under    []byte
 }
 
 func (j *jobRun) Who() tenant.Principal { return analyst }
@@ -67,6 +69,11 @@ func (j *jobRun) Write(p []byte) (int, error) {
 		return 0, j.full
 	}
 	return j.out.Write(p)
+}
+
+func (j *jobRun) Under(v any) (err error) {
+	j.under, err = json.Marshal(v)
+	return err
 }
 
 func (j *jobRun) Rows(n uint64)            { j.rows = n }
@@ -176,5 +183,63 @@ func TestRunJob(t *testing.T) {
 	err := newService(t, Config{}, Deps{Engine: &fakeEngine{body: "{", breakErr: errBoom}}).RunJob(ctx, &jobRun{input: JobInput{SQL: "SELECT 1"}})
 	if p, ok := err.(*problem.Problem); ok || !errors.Is(err, errBoom) {
 		t.Errorf("ended: %v %v", p, err)
+	}
+}
+
+// A result is for those who would see no less of it now.
+func TestWhoMayReadAJobsResult(t *testing.T) {
+	mask := func(column, action string, roles ...tenant.Role) catalog.Mask {
+		return catalog.Mask{Column: column, Action: action, Roles: roles}
+	}
+	service := func(masks ...catalog.Mask) *Handler {
+		return newService(t, Config{}, Deps{Engine: &fakeEngine{body: engineJSON}, Tenants: tenantsOf{t: catalog.Tenant{ID: "acme", Policy: catalog.Policy{Masks: masks}}}})
+	}
+	made := func(masks ...catalog.Mask) []byte {
+		run := &jobRun{input: JobInput{SQL: "SELECT 1 AS n"}}
+		if err := service(masks...).RunJob(t.Context(), run); err != nil || len(run.under) == 0 {
+			t.Fatalf("%s: %v", run.under, err)
+		}
+		return run.under
+	}
+	as := func(r tenant.Role) tenant.Principal {
+		return tenant.Principal{Tenant: "acme", Role: r, KeyID: "k_1"}
+	}
+	const viewer, analyst, admin, operator = tenant.RoleViewer, tenant.RoleAnalyst, tenant.RoleAdmin, tenant.RoleOperator
+	hidden, hashed := mask("email", catalog.MaskHide, analyst), mask("email", catalog.MaskHash, analyst)
+	for name, c := range map[string]struct {
+		under     []byte
+		made, who tenant.Role
+		now       []catalog.Mask
+		want      string
+	}{
+		"as it was":                        {made(), analyst, analyst, nil, ""},
+		"a lower role":                     {made(), analyst, viewer, nil, "role_lowered"},
+		"a lower role that may ask":        {made(), admin, analyst, nil, "role_lowered"},
+		"a lower role, masked":             {made(), analyst, viewer, []catalog.Mask{mask("email", catalog.MaskHide, viewer)}, "role_lowered"},
+		"an admin":                         {made(hidden), analyst, admin, []catalog.Mask{hidden}, ""},
+		"an operator's, for its admins":    {made(), operator, admin, nil, ""},
+		"an operator's, for others":        {made(), operator, analyst, nil, "role_lowered"},
+		"masked since":                     {made(), analyst, analyst, []catalog.Mask{hidden}, "masks_changed"},
+		"masked since for viewers":         {made(), analyst, analyst, []catalog.Mask{mask("email", catalog.MaskHide, viewer)}, ""},
+		"masked since, but not for admins": {made(), analyst, admin, []catalog.Mask{hidden}, ""},
+		"masked then":                      {made(hidden), analyst, analyst, []catalog.Mask{hidden}, ""},
+		"another since":                    {made(mask("city", catalog.MaskHide, analyst)), analyst, analyst, []catalog.Mask{hidden}, "masks_changed"},
+		"hidden since, hashed then":        {made(hashed), analyst, analyst, []catalog.Mask{hidden}, "masks_changed"},
+		"hashed since, hidden then":        {made(hidden), analyst, analyst, []catalog.Mask{hashed}, ""},
+		"shown since":                      {made(hidden), analyst, analyst, nil, ""},
+		"of before this was noted":         {nil, analyst, analyst, nil, ""},
+		"of before, masked now":            {nil, analyst, analyst, []catalog.Mask{hidden}, "masks_changed"},
+		"of before, a lower role":          {nil, analyst, viewer, nil, "role_lowered"},
+	} {
+		code := ""
+		if p := service(c.now...).MayRead(as(c.who), as(c.made), c.under); p != nil {
+			code = p.Code
+			if p.Status != 403 || !strings.Contains(p.Detail, "run the query again") {
+				t.Errorf("%s: %+v", name, p)
+			}
+		}
+		if code != c.want {
+			t.Errorf("%s: %q, want %q", name, code, c.want)
+		}
 	}
 }

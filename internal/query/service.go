@@ -135,6 +135,8 @@ type Answer struct {
 	Cached   bool
 	Summary  func() clickhouse.Summary
 	Cost     func() usage.Cost
+
+	masks []catalog.Mask // under which a job's was made
 }
 
 // Service runs tenants' statements: it checks them, waits for their turn, runs and charges them. The doors (Handler, the

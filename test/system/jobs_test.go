@@ -186,3 +186,36 @@ func TestJobEndsWithItsKey(t *testing.T) {
 		t.Error("its half result is still there")
 	}
 }
+
+// TestJobResultAfterAMask masks a column after a job has shown it: its result is no longer for those for whom the mask holds, and still for others.
+func TestJobResultAfterAMask(t *testing.T) {
+	t.Parallel()
+	srv := harness.StartT(t, harness.Config{})
+	tn, err := srv.NewTenant(t.Context(), "jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled(t, srv, tn, 10)
+	c, admin := srv.Client(tn.Analyst), srv.Client(tn.Admin)
+	const sql = "SELECT max(city) AS n FROM events"
+	before := startJob(t, c, sql)
+	until(t, "the end of a job", func() bool { return job(t, c, before).State == "done" })
+	if n := result(t, c, before); n != "" {
+		t.Errorf("the result is %s", n)
+	}
+	masks := map[string]any{"masks": []map[string]any{{"column": "city", "roles": []string{"analyst"}, "action": "hide"}}}
+	if err := admin.Do(t.Context(), http.MethodPatch, "/api/v1/tenants/jobs/policy", masks, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(t.Context(), t, "GET", srv.URL+"/jobs/"+before+"/result", tn.Analyst, ""); got.status != 403 || got.Code != "masks_changed" {
+		t.Errorf("after the mask: %+v", got)
+	}
+	if n := result(t, admin, before); n != "" {
+		t.Errorf("an admin's result is %s", n)
+	}
+	after := startJob(t, c, sql)
+	until(t, "the end of a job", func() bool { return job(t, c, after).State == "done" })
+	if n := result(t, c, after); n != "" {
+		t.Errorf("of a job since the mask: %s", n)
+	}
+}

@@ -2449,7 +2449,7 @@ export interface paths {
         };
         /**
          * Get the result of a job
-         * @description In the content type that the job names. Range requests are served.
+         * @description In the content type that the job names. Range requests are served. The result of a query is refused (403) to whoever could not get it now: whose role is lower than the one it was made under, or has other masks.
          */
         get: operations["get-job-result"];
         put?: never;
@@ -15753,6 +15753,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
