@@ -166,7 +166,7 @@ type Session struct {
 }
 
 // Catalog stores metadata. All methods may be called at once. A change is durable when the method returns.
-// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrKeyAsName (so too), ErrInUse, ErrFull; others are failures of the store.
+// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrKeyAsName and ErrRetired (so too), ErrInUse, ErrFull; others are failures of the store.
 //
 // An error of a change function is returned as it is and nothing changes. What identifies a thing stays whatever a
 // change function does: a tenant's ID, Number, Created and Deleted, a source's Tenant, ID, SiteID and Created. When
@@ -176,9 +176,11 @@ type Catalog interface {
 	Tenant(ctx context.Context, id tenant.ID) (Tenant, error)
 	Tenants(ctx context.Context) ([]Tenant, error) // living ones, by id
 	UpdateTenant(ctx context.Context, id tenant.ID, change func(*Tenant) error) (Tenant, error)
-	DeleteTenant(ctx context.Context, id tenant.ID) error // hides it at once; id and number stay taken
+	DeleteTenant(ctx context.Context, id tenant.ID) error // hides it at once; id, number and the names of its sources stay taken
 
-	// CreateSource creates a source with its write key, in one transaction. A new name (the SiteID, an alias) that is somebody's key, or looks like
+	// CreateSource creates a source with its write key, in one transaction. Names are unique in the installation, whatever the case of their letters where
+	// another tenant has them; they are found as they are written. With a source or a tenant its names are deleted but not free: until a source of the same
+	// tenant has one again, and for ever when the tenant is deleted, they are ErrRetired to others. An alias that UpdateSource removes is free. A new name (the SiteID, an alias) that is somebody's key, or looks like
 	// one, is ErrKeyAsName, here and in UpdateSource; the error does not tell which.
 	CreateSource(ctx context.Context, s Source, write Key) (Source, error)
 	Source(ctx context.Context, t tenant.ID, id string) (Source, error)
@@ -257,7 +259,7 @@ type Import struct {
 	Updated   time.Time
 }
 
-// Conflict says which name cannot be had. It wraps ErrExists, ErrInUse or ErrKeyAsName.
+// Conflict says which name cannot be had. It wraps ErrExists, ErrInUse, ErrRetired or ErrKeyAsName.
 type Conflict struct {
 	Field string // the field of the request: id, site_id, aliases, key, email, name
 	Value string // the name that is taken, empty for a secret
@@ -280,6 +282,8 @@ var (
 	ErrExists   = errors.New("exists already")
 	ErrInUse    = errors.New("in use")
 	ErrFull     = errors.New("no more fit")
+	// ErrRetired says that a name was that of a source that was deleted, and is not given to another tenant.
+	ErrRetired = errors.New("was the name of a source that was deleted, and is not given to another tenant")
 	// ErrKeyAsName says that the name of a source is a key, or looks like one.
 	ErrKeyAsName = errors.New("must not look like a key")
 )

@@ -334,6 +334,13 @@ func TestSourceLife(t *testing.T) {
 	f.want(204, f.do("DELETE", "/api/v1/tenants/acme/sources/app", admin, ""))
 	f.wantProblem(f.do("GET", path, write, ""), 401, "unknown_key", "", "")
 	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/sources/app", admin, ""), 404, "not_found", "", `source "app" of tenant "acme"`)
+	// Its names are its tenant's for ever, and who that is is not told.
+	w = f.do("POST", "/api/v1/tenants/other/sources", f.keys["other"], `{"id":"x","aliases":["`+site+`"]}`)
+	if strings.Contains(w.Body.String(), "acme") {
+		t.Errorf("the refusal tells whose name it was: %s", w.Body)
+	}
+	f.wantProblem(w, 409, "retired", "aliases", "a source that was deleted")
+	f.want(201, f.do("POST", "/api/v1/tenants/acme/sources", admin, `{"id":"app","aliases":["`+site+`"]}`))
 }
 
 func TestKeyLife(t *testing.T) {

@@ -37,7 +37,7 @@ func viewSource(s catalog.Source) SourceView {
 // SourcePatch changes only what it names.
 type SourcePatch struct {
 	Name      *string       `json:"name,omitempty" maxLength:"200"`
-	Aliases   *[]string     `json:"aliases,omitempty" maxItems:"100" doc:"Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation"`
+	Aliases   *[]string     `json:"aliases,omitempty" maxItems:"100" doc:"Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation. Those of a deleted source are kept for its tenant; one that is left out here is free"`
 	Hostnames *[]string     `json:"hostnames,omitempty" maxItems:"100" doc:"Hosts whose browsers may send, *.example.com with its subdomains; empty allows all"`
 	TimeZone  *string       `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name; UTC by default"`
 	FirstDay  *int          `json:"first_day,omitempty" minimum:"1" maximum:"7" doc:"First day of the week, 1 is Monday and the default"`
@@ -141,7 +141,7 @@ func (a *API) registerSources() {
 	huma.Register(a.huma, huma.Operation{OperationID: "update-source", Method: http.MethodPatch, Path: one,
 		Tags: tags, Summary: "Change fields of a source", Description: "Fields that are not named stay.", Errors: []int{400, 401, 403, 404, 409}}, a.updateSource)
 	huma.Register(a.huma, huma.Operation{OperationID: "delete-source", Method: http.MethodDelete, Path: one, DefaultStatus: http.StatusNoContent,
-		Tags: tags, Summary: "Delete a source with its keys", Description: "Stored events stay.", Errors: []int{401, 403, 404}}, a.deleteSource)
+		Tags: tags, Summary: "Delete a source with its keys", Description: "Stored events stay. Its site_id and aliases are not given to another tenant: take off an alias first that another one shall have.", Errors: []int{401, 403, 404}}, a.deleteSource)
 }
 
 func (a *API) createSource(ctx context.Context, in *createSourceInput) (*createdSourceOutput, error) {

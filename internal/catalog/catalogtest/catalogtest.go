@@ -37,6 +37,8 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"update source":       testUpdateSource,
 		"keys as names":       testKeysAsNames,
 		"delete source":       testDeleteSource,
+		"retired names":       testRetiredNames,
+		"names of any case":   testNamesOfAnyCase,
 		"keys":                testKeys,
 		"rotate key":          testRotateKey,
 		"key uses":            testKeyUses,
@@ -246,7 +248,8 @@ func testDeleteTenant(t *testing.T, s Store) {
 	if next := newTenant(t, c, "next"); next.Number <= gone.Number {
 		t.Errorf("number %d is given after %d was", next.Number, gone.Number)
 	}
-	newSource(t, c, "next", "web", "site2", "example.com") // a domain that moved
+	newSource(t, c, "next", "web", "site2")
+	wantRetired(t, c, "next", "site1", "example.com")
 }
 
 // state is what can be seen of one tenant.

@@ -189,7 +189,76 @@ func testDeleteSource(t *testing.T, s Store) {
 		}
 	}
 	wantErr(t, c.DeleteSource(t.Context(), "acme", "web"), catalog.ErrNotFound)
-	newSource(t, c, "acme", "web", "s1", "one.example") // the names are free again
+	newSource(t, c, "acme", "web", "s1", "one.example") // the names are the tenant's own
+}
+
+// wantRetired wants that the source web of a tenant gets none of these names, nor a new source.
+func wantRetired(t *testing.T, c catalog.Catalog, ten tenant.ID, names ...string) {
+	t.Helper()
+	check := func(field, name string, err error) {
+		t.Helper()
+		var conflict *catalog.Conflict
+		if !errors.As(err, &conflict) || !errors.Is(err, catalog.ErrRetired) || conflict.Field != field || conflict.Value != name {
+			t.Errorf("%s claims %s %q: %v", ten, field, name, err)
+		}
+		if src, _, ok := c.SourceBySite(name); ok && src.Tenant == ten {
+			t.Errorf("%q leads to %s", name, ten)
+		}
+	}
+	for _, name := range names {
+		_, err := c.UpdateSource(t.Context(), ten, "web", func(x *catalog.Source) error { x.Aliases = append(x.Aliases, name); return nil })
+		check("aliases", name, err)
+		_, err = c.CreateSource(t.Context(), catalog.Source{Tenant: ten, ID: "new", SiteID: name}, catalog.Key{Role: tenant.RoleWriter, Hash: hash("new " + name)})
+		check("site_id", name, err)
+		_, err = c.CreateSource(t.Context(), catalog.Source{Tenant: ten, ID: "new", SiteID: "new", Aliases: []string{name}}, catalog.Key{Role: tenant.RoleWriter, Hash: hash("new " + name)})
+		check("aliases", name, err)
+	}
+}
+
+// testRetiredNames: events that still come for what was deleted never reach another tenant.
+func testRetiredNames(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "a")
+	newTenant(t, c, "b")
+	newSource(t, c, "a", "web", "s1", "one.example", "two.example", "off.example")
+	newSource(t, c, "b", "web", "s2")
+	aliases := func(ten tenant.ID, id string, names ...string) {
+		t.Helper()
+		must[catalog.Source](t)(c.UpdateSource(t.Context(), ten, id, func(x *catalog.Source) error { x.Aliases = names; return nil }))
+	}
+	aliases("a", "web", "one.example", "two.example")
+	aliases("b", "web", "off.example") // what a tenant takes off by itself is free
+	aliases("b", "web")
+	noError(t, c.DeleteSource(t.Context(), "a", "web"))
+	wantRetired(t, c, "b", "s1", "one.example", "ONE.example", "two.example")
+	noError(t, c.Close())
+	c = s.Open(t)
+	wantRetired(t, c, "b", "s1", "one.example", "two.example")
+	// Their owner has them again, as another source too, and may take them off.
+	newSource(t, c, "a", "shop", "s3", "s1", "One.example")
+	_, err := c.UpdateSource(t.Context(), "b", "web", func(x *catalog.Source) error { x.Aliases = []string{"one.example"}; return nil })
+	wantConflict(t, err, "aliases", "one.example")
+	aliases("a", "shop", "s1")
+	aliases("b", "web", "one.example")
+	wantRetired(t, c, "b", "two.example")
+	noError(t, c.DeleteTenant(t.Context(), "a"))
+	wantRetired(t, c, "b", "s1", "two.example", "s3")
+	noError(t, c.Close())
+	c = s.Open(t)
+	wantRetired(t, c, "b", "s1", "two.example", "s3")
+}
+
+// testNamesOfAnyCase: domains in other letters are the same, so another tenant does not get them. What is written so by one tenant is its matter.
+func testNamesOfAnyCase(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "a")
+	newTenant(t, c, "b")
+	newSource(t, c, "a", "web", "s1", "one.example", "One.Example")
+	newSource(t, c, "a", "shop", "s2", "ONE.example")
+	for _, name := range []string{"ONE.EXAMPLE", "S1"} {
+		_, err := c.CreateSource(t.Context(), catalog.Source{Tenant: "b", ID: "web", SiteID: "s9", Aliases: []string{name}}, catalog.Key{Role: tenant.RoleWriter, Hash: hash(name)})
+		wantConflict(t, err, "aliases", name)
+	}
 }
 
 func testKeys(t *testing.T, s Store) {

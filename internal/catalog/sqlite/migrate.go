@@ -13,6 +13,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+// retiredNames is the migration that SQL cannot do alone: it has no SHA-256.
+const retiredNames = "011_retired_names.sql"
+
 // migration is one numbered step of the schema. Numbers rise by one from 1.
 type migration struct {
 	number int
@@ -67,6 +70,11 @@ func migrate(ctx context.Context, db *sql.DB, files fs.FS) error {
 	for _, m := range steps[version:] {
 		if _, err := tx.ExecContext(ctx, m.sql); err != nil {
 			return fmt.Errorf("migration %s: %w", m.name, err)
+		}
+		if m.name == retiredNames {
+			if err := retireImported(ctx, tx); err != nil {
+				return fmt.Errorf("migration %s: %w", m.name, err)
+			}
 		}
 	}
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(steps))); err != nil {

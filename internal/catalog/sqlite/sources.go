@@ -23,7 +23,8 @@ func (c *Catalog) CreateSource(ctx context.Context, s catalog.Source, write cata
 	setSourceDefaults(&s)
 	write.Tenant, write.Site, write.Created = s.Tenant, s.SiteID, s.Created
 	err := c.change(ctx, s.Tenant, func(tx *sql.Tx) error {
-		if _, err := tenantInTx(ctx, tx, s.Tenant); err != nil {
+		owner, err := tenantInTx(ctx, tx, s.Tenant)
+		if err != nil {
 			return err
 		}
 		if _, err := sourceInTx(ctx, tx, s.Tenant, s.ID); err == nil {
@@ -37,7 +38,7 @@ func (c *Catalog) CreateSource(ctx context.Context, s catalog.Source, write cata
 		if err := insertSource(ctx, tx, s); err != nil {
 			return err
 		}
-		if err := claimNames(ctx, tx, s); err != nil {
+		if err := claimNames(ctx, tx, owner, s, catalog.Source{}); err != nil {
 			return err
 		}
 		return insertKey(ctx, tx, &write)
@@ -78,35 +79,6 @@ func insertSource(ctx context.Context, tx *sql.Tx, s catalog.Source) error {
 		string(s.Tenant), s.ID, s.SiteID, s.Name, string(aliases), string(hostnames), s.TimeZone, s.FirstDay, s.Strong, nanos(s.Created), string(privacy))
 	if err != nil {
 		return fmt.Errorf("catalog: write source: %w", err)
-	}
-	return nil
-}
-
-// claimNames makes the site_id and the aliases of s its own, and no others.
-func claimNames(ctx context.Context, tx *sql.Tx, s catalog.Source) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM site_names WHERE tenant = ? AND source = ?", string(s.Tenant), s.ID); err != nil {
-		return fmt.Errorf("catalog: release names: %w", err)
-	}
-	claim := func(field, name string) error {
-		r, err := tx.ExecContext(ctx, "INSERT INTO site_names (name, tenant, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			name, string(s.Tenant), s.ID)
-		if err != nil {
-			return fmt.Errorf("catalog: claim name: %w", err)
-		}
-		if n, err := r.RowsAffected(); err != nil {
-			return fmt.Errorf("catalog: claim name: %w", err)
-		} else if n == 0 {
-			return &catalog.Conflict{Field: field, Value: name, Err: catalog.ErrExists}
-		}
-		return nil
-	}
-	if err := claim("site_id", s.SiteID); err != nil {
-		return err
-	}
-	for _, a := range s.Aliases {
-		if err := claim("aliases", a); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -200,7 +172,8 @@ func (c *Catalog) SourceBySite(siteOrAlias string) (catalog.Source, catalog.Tena
 // UpdateSource implements catalog.Catalog.
 func (c *Catalog) UpdateSource(ctx context.Context, t tenant.ID, id string, change func(*catalog.Source) error) (catalog.Source, error) {
 	err := c.change(ctx, t, func(tx *sql.Tx) error {
-		if _, err := tenantInTx(ctx, tx, t); err != nil {
+		owner, err := tenantInTx(ctx, tx, t)
+		if err != nil {
 			return err
 		}
 		old, err := sourceInTx(ctx, tx, t, id)
@@ -219,7 +192,7 @@ func (c *Catalog) UpdateSource(ctx context.Context, t tenant.ID, id string, chan
 		if err := insertSource(ctx, tx, s); err != nil {
 			return err
 		}
-		return claimNames(ctx, tx, s)
+		return claimNames(ctx, tx, owner, s, old)
 	})
 	if err != nil {
 		return catalog.Source{}, err
@@ -227,18 +200,21 @@ func (c *Catalog) UpdateSource(ctx context.Context, t tenant.ID, id string, chan
 	return c.Source(ctx, t, id)
 }
 
-// DeleteSource implements catalog.Catalog. Its names become free.
+// DeleteSource implements catalog.Catalog.
 func (c *Catalog) DeleteSource(ctx context.Context, t tenant.ID, id string) error {
 	return c.change(ctx, t, func(tx *sql.Tx) error {
-		if _, err := tenantInTx(ctx, tx, t); err != nil {
+		owner, err := tenantInTx(ctx, tx, t)
+		if err != nil {
 			return err
 		}
 		s, err := sourceInTx(ctx, tx, t, id)
 		if err != nil {
 			return err
 		}
+		if err := retireNames(ctx, tx, t, id, owner.Number); err != nil {
+			return err
+		}
 		for _, q := range []string{
-			"DELETE FROM site_names WHERE tenant = ?1 AND source = ?2",
 			"DELETE FROM keys WHERE tenant = ?1 AND site_id = ?3",
 			"DELETE FROM saved WHERE tenant = ?1 AND site_id = ?3",
 			"DELETE FROM undone_merges WHERE tenant = ?1 AND site_id = ?3",

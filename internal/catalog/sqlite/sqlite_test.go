@@ -163,6 +163,44 @@ func TestUsersAreKept(t *testing.T) {
 	}
 }
 
+// What is known of the names of sources that were deleted before names were retired is retired: site_ids in the import ledger.
+func TestNamesFromBeforeAreRetired(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	c := open(t, Config{Path: path, Partitions: 1})
+	for _, id := range []string{"one", "two", "gone"} {
+		addTenant(t, c, id)
+	}
+	if err := c.DeleteTenant(t.Context(), "gone"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.db.Exec(`DROP TABLE retired_names; DROP INDEX site_names_folded; PRAGMA user_version = 10;
+		INSERT INTO imports (tenant, site_id, file, prefix_len, lines, updated_ns) VALUES
+		('one', 's-one', 'f', 1, 1, 1), ('one', 'former', 'f', 1, 1, 1), ('one', 'former', 'g', 1, 1, 1), ('gone', 's-gone', 'f', 1, 1, 1);
+		UPDATE sources SET aliases = '["ONE.example"]' WHERE tenant = 'two'; UPDATE site_names SET name = 'ONE.example' WHERE name = 'two.example'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, Config{Path: path, Partitions: 1})
+	claim := func(id tenant.ID, alias string) error {
+		_, err := c.UpdateSource(t.Context(), id, "web", func(s *catalog.Source) error { s.Aliases = []string{alias}; return nil })
+		return err
+	}
+	if err := claim("two", "ONE.example"); err != nil {
+		t.Errorf("a name that another tenant has in other letters since before: %v", err)
+	}
+	for _, tc := range []struct {
+		tenant tenant.ID
+		alias  string
+		want   error
+	}{{"two", "former", catalog.ErrRetired}, {"two", "s-gone", catalog.ErrRetired}, {"one", "s-gone", catalog.ErrRetired}, {"two", "s-one", catalog.ErrExists}, {"two", "new", nil}, {"one", "former", nil}} {
+		if err := claim(tc.tenant, tc.alias); !errors.Is(err, tc.want) {
+			t.Errorf("%s claims %s: %v, want %v", tc.tenant, tc.alias, err, tc.want)
+		}
+	}
+}
+
 func TestNotADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
 	if err := os.WriteFile(path, []byte(strings.Repeat("this is text ", 1000)), 0o600); err != nil {
@@ -373,8 +411,9 @@ func fill(t testing.TB, c *Catalog, n int) {
 	for i := range n {
 		id := tenant.ID(fmt.Sprintf("tenant-%d", i))
 		s := catalog.Source{Tenant: id, ID: "web", SiteID: "s-" + string(id), Aliases: []string{string(id) + ".example"}, Created: time.Now()}
-		errs = append(errs, insertTenant(ctx, tx, catalog.Tenant{ID: id, Number: uint32(i + 1), Name: string(id), Created: time.Now(), Partitions: catalog.Range{Count: 1}}),
-			insertSource(ctx, tx, s), claimNames(ctx, tx, s),
+		t := catalog.Tenant{ID: id, Number: uint32(i + 1), Name: string(id), Created: time.Now(), Partitions: catalog.Range{Count: 1}}
+		errs = append(errs, insertTenant(ctx, tx, t),
+			insertSource(ctx, tx, s), claimNames(ctx, tx, t, s, catalog.Source{}),
 			insertKey(ctx, tx, &catalog.Key{Tenant: id, Role: tenant.RoleWriter, Site: s.SiteID, Hash: sha256.Sum256([]byte(id))}))
 	}
 	_, err = tx.Exec("UPDATE revision SET value = 1")

@@ -165,15 +165,21 @@ func (c *Catalog) UpdateTenant(ctx context.Context, id tenant.ID, change func(*c
 	return c.Tenant(ctx, id)
 }
 
-// DeleteTenant implements catalog.Catalog. Its sources, keys, users and sessions are removed and their names become free; its row
-// stays, so that its id and number are never given again. The import ledger stays too.
+// DeleteTenant implements catalog.Catalog. Its sources, keys, users and sessions are removed; its row stays, so that its id and number are never given
+// again, and so do its names, but not whose they were. The import ledger stays too.
 func (c *Catalog) DeleteTenant(ctx context.Context, id tenant.ID) error {
 	return c.change(ctx, id, func(tx *sql.Tx) error {
-		if _, err := tenantInTx(ctx, tx, id); err != nil {
+		t, err := tenantInTx(ctx, tx, id)
+		if err != nil {
 			return err
 		}
+		if err := retireNames(ctx, tx, id, "", 0); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE retired_names SET owner = 0 WHERE owner = ?", t.Number); err != nil {
+			return fmt.Errorf("catalog: delete tenant: %w", err)
+		}
 		for _, q := range []string{
-			"DELETE FROM site_names WHERE tenant = ?1",
 			"DELETE FROM keys WHERE tenant = ?1",
 			"DELETE FROM key_uses WHERE tenant = ?1",
 			"DELETE FROM sessions WHERE tenant = ?1",

@@ -1857,7 +1857,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a source with its keys
-         * @description Stored events stay.
+         * @description Stored events stay. Its site_id and aliases are not given to another tenant: take off an alias first that another one shall have.
          */
         delete: operations["delete-source"];
         options?: never;
@@ -3298,7 +3298,7 @@ export interface components {
             name: string;
         };
         CreateSourceInputBody: {
-            /** @description Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation */
+            /** @description Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation. Those of a deleted source are kept for its tenant; one that is left out here is free */
             aliases?: string[];
             /**
              * Format: int64
@@ -5248,7 +5248,7 @@ export interface components {
             sites: components["schemas"]["SiteView"][] | null;
         };
         SourcePatch: {
-            /** @description Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation */
+            /** @description Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation. Those of a deleted source are kept for its tenant; one that is left out here is free */
             aliases?: string[];
             /**
              * Format: int64
