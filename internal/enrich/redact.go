@@ -212,7 +212,7 @@ func (p *policy) ofProperty(key []byte) (do action, kind int) {
 }
 
 func (x *redaction) props(r *event.Row) {
-	kept := r.Props[:0]
+	kept, alias := r.Props[:0], bytes.Equal(r.Type, typeAlias)
 	for _, p := range r.Props {
 		do, kind := x.p.ofProperty(p.Key)
 		switch {
@@ -221,6 +221,7 @@ func (x *redaction) props(r *event.Row) {
 			continue
 		case do != keep:
 			p.Value = x.instead(do, kind, p.Value)
+		case alias && bytes.Equal(p.Key, previousID): // an id: patterns do not look at it
 		default:
 			p.Value = x.text(p.Value, x.p.emailProps)
 		}
@@ -234,7 +235,7 @@ const minCardNumber = 1e12
 
 // nums takes away numbers that may not stay; what is left of one becomes a text of the same name.
 func (x *redaction) nums(r *event.Row) {
-	kept := r.Nums[:0]
+	kept, alias := r.Nums[:0], bytes.Equal(r.Type, typeAlias)
 	for _, v := range r.Nums {
 		switch do, kind := x.p.ofProperty(v.Key); {
 		case do == drop:
@@ -244,7 +245,7 @@ func (x *redaction) nums(r *event.Row) {
 				digits := strconv.AppendFloat(nil, v.Value, 'f', -1, 64)
 				r.Props = append(r.Props, event.Prop{Key: v.Key, Value: x.instead(do, kind, digits)})
 			}
-		case !x.findInNumber(r, v):
+		case alias && bytes.Equal(v.Key, previousID), !x.findInNumber(r, v):
 			kept = append(kept, v)
 		}
 	}

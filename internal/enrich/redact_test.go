@@ -238,6 +238,66 @@ func TestPseudonyms(t *testing.T) {
 	}
 }
 
+// An alias's previous_id is an id: what patterns find in other texts stays in it as it stays in client_id, so that the two still meet. Only a rule
+// that names it changes it.
+func TestPreviousID(t *testing.T) {
+	e := open(t, Config{Secret: []byte("k")})
+	hash := func(s string) string { return string(newTenantKey([]byte("k"), "acme").append(nil, []byte(s))) }
+	pattern := func(p, do string) catalog.PrivacyRule { return catalog.PrivacyRule{Pattern: p, Action: do} }
+	named := func(do string) catalog.PrivacyRule {
+		return catalog.PrivacyRule{Field: "props.previous_id", Action: do}
+	}
+	for _, tt := range []struct {
+		name  string
+		rules []catalog.PrivacyRule
+		id    string
+		want  string // "=" the same as the client's id becomes
+	}{
+		{"card by default", nil, "4111111111111111", "="},
+		{"JWT by default", nil, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "="},
+		{"e-mail masked", []catalog.PrivacyRule{pattern("email", "mask")}, "ann@example.com", "="},
+		{"e-mail hashed", []catalog.PrivacyRule{pattern("email", "hash")}, "ann@example.com", "="},
+		{"e-mail dropped", []catalog.PrivacyRule{pattern("email", "drop")}, "ann@example.com", "="},
+		{"expression", []catalog.PrivacyRule{pattern("re:[0-9]+", "mask")}, "u77", "="},
+		{"number and expression", []catalog.PrivacyRule{pattern("re:[0-9]+", "mask")}, "77", "="},
+		{"masked by name", []catalog.PrivacyRule{pattern("email", "mask"), named("mask")}, "ann@example.com", "[masked]"},
+		{"hashed by name", []catalog.PrivacyRule{named("hash")}, "77", hash("77")},
+		{"dropped by name", []catalog.PrivacyRule{named("drop")}, "77", ""},
+		{"kept by name", []catalog.PrivacyRule{pattern("email", "mask"), named("keep")}, "ann@example.com", "="},
+	} {
+		for _, pseudonymise := range []bool{false, true} {
+			src := source(&catalog.Privacy{Pseudonymise: pseudonymise, Rules: tt.rules})
+			client := event.Row{Type: []byte("view"), ClientID: []byte(tt.id)}
+			e.Complete(src, &client, nil)
+			want := tt.want
+			if want == "=" {
+				want = string(client.ClientID)
+			} else if pseudonymise && want != "" {
+				want = hash(want)
+			}
+			rows := []event.Row{{Type: []byte("alias"), UserID: []byte("U1"), Props: []event.Prop{{Key: []byte("previous_id"), Value: []byte(tt.id)}}}}
+			if v, err := strconv.ParseFloat(tt.id, 64); err == nil { // an id that was sent as a number
+				rows = append(rows, event.Row{Type: []byte("alias"), UserID: []byte("U1"), Nums: []event.Num{{Key: []byte("previous_id"), Value: v}}})
+			}
+			for i, r := range rows {
+				e.Complete(src, &r, nil)
+				got := string(textOf(&r, []byte("previous_id")))
+				if len(r.Nums) == 1 {
+					got = strconv.FormatFloat(r.Nums[0].Value, 'f', -1, 64)
+				}
+				if got != want {
+					t.Errorf("%s (pseudonyms %v, form %d): %q, want %q as of the client %q", tt.name, pseudonymise, i, got, want, client.ClientID)
+				}
+			}
+		}
+	}
+	// A property of that name of another event is a text like others.
+	r := event.Row{Type: []byte("view"), Props: []event.Prop{{Key: []byte("previous_id"), Value: []byte("4111111111111111")}}, Nums: []event.Num{{Key: []byte("n"), Value: 1}}}
+	if e.Complete(source(nil), &r, nil); string(r.Props[0].Value) != "[card]" {
+		t.Errorf("previous_id of a view: %s", r.Props[0].Value)
+	}
+}
+
 // A property that repeats an id is no way around the pseudonym.
 func TestPseudonymsOfProperties(t *testing.T) {
 	e := open(t, Config{Secret: []byte("k")})
