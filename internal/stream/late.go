@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -124,7 +123,7 @@ func decodeLateIntent(b []byte) (seq uint64, keys [][]byte, err error) {
 }
 
 // lateDays is how many days, and so partitions of the events table, one late insert may touch.
-const lateDays = 20
+const lateDays = 40
 
 // runLate inserts what waits in the late stream.
 func (p *Processor) runLate(ctx context.Context) error {
@@ -144,10 +143,14 @@ func (p *Processor) runLate(ctx context.Context) error {
 }
 
 // pauseLate is how long the late stream waits after the start of an insert, so that it makes no more than lateDays parts of the events table in a
-// LateInterval: an insert that touched few days is soon followed by the next one, but not before a fifth of LateInterval. When a whole block waits, a fifth is enough.
+// LateInterval: an insert that touched few days is soon followed by the next one, but not before a fifth of LateInterval. Half of LateInterval is enough where it touched as many as it may, for
+// then others are likely to wait; when a whole block waits, a fifth is.
 func (p *Processor) pauseLate(days, waiting int) time.Duration {
-	if waiting >= maxRows {
+	switch {
+	case waiting >= maxRows:
 		return p.cfg.LateInterval / 5
+	case days >= lateDays:
+		return p.cfg.LateInterval / 2
 	}
 	return p.cfg.LateInterval * time.Duration(max(days, lateDays/5)) / lateDays
 }
@@ -180,7 +183,7 @@ func (p *Processor) waitLate(ctx context.Context, last time.Time) error {
 	}
 }
 
-// commitLate takes entries of at most lateDays days, from where the last one ended, and commits them.
+// commitLate takes entries of at most lateDays days, in turn, and commits them.
 func (p *Processor) commitLate(ctx context.Context) error {
 	if err := p.free(writerLate); err != nil {
 		return err
@@ -207,50 +210,38 @@ func (p *Processor) commitLate(ctx context.Context) error {
 	return p.finishLate(seq, keys, b)
 }
 
-// takeLate reads entries of the state store that are known in memory, of at most lateDays days: first those behind the cursor, then, if there is room,
-// those before it. An entry that a commit of the main stream has just written, and not yet made known, waits for the next time: taken now, it would be
-// forgotten in memory before it is learnt, and then be believed to wait for ever.
+// takeLate reads the entries of the next turn from the state store. An entry that a commit of the main stream has just written, and not yet made known, waits for the
+// next time: taken now, it would be forgotten in memory before it is learnt, and then be believed to wait for ever.
 func (p *Processor) takeLate() (keys [][]byte, b *Block, touched int, err error) {
+	p.mu.Lock()
+	turn, last := p.late.lateTurn(p.lateTenant)
+	p.mu.Unlock()
 	b = newBlock()
 	days := map[int32]bool{}
-	take := func(key, value []byte) error {
-		day, err := lateDay(key)
+	for _, key := range turn {
+		if b.Len() >= maxRows || b.Batch.Bytes() >= maxBytes {
+			break
+		}
+		k := []byte(key)
+		day, err := lateDay(k)
 		if err != nil {
-			return err
+			return nil, nil, 0, err
 		}
-		p.mu.Lock()
-		_, known := p.late.entries[string(key)]
-		p.mu.Unlock()
-		if !known {
-			return nil
+		value, err := readValue(p.db, k)
+		if err != nil {
+			return nil, nil, 0, err
 		}
-		if (!days[day] && len(days) == lateDays) || b.Len() >= maxRows || b.Batch.Bytes() >= maxBytes {
-			return errStop
+		if value == nil {
+			return nil, nil, 0, fmt.Errorf("%w: it is missing", errLate)
 		}
 		if err := decodeLate(value, b); err != nil {
-			return err
+			return nil, nil, 0, err
 		}
 		days[day] = true
-		keys = append(keys, append([]byte{}, key...))
-		return nil
+		keys = append(keys, k)
 	}
-	cursor := p.lateCursor
-	err = scanFrom(p.db, []byte{keyLate}, cursor, take)
-	if err == nil && len(cursor) > 0 {
-		err = scan(p.db, []byte{keyLate}, func(key, value []byte) error {
-			if bytes.Compare(key, cursor) > 0 {
-				return errStop
-			}
-			return take(key, value)
-		})
-	}
-	if errors.Is(err, errStop) {
-		err = nil
-	}
-	if len(keys) > 0 {
-		p.lateCursor = keys[len(keys)-1]
-	}
-	return keys, b, len(days), err
+	p.lateTenant = last
+	return keys, b, len(days), nil
 }
 
 func (p *Processor) finishLate(seq uint64, keys [][]byte, b *Block) error {

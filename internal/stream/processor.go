@@ -56,7 +56,7 @@ type Config struct {
 	MinInterval time.Duration
 	// LateAfter is the age (received_at - ts) from which a row goes through the late stream: 48 h by default.
 	LateAfter time.Duration
-	// LateInterval is the time in which late inserts may touch 20 days (10 s; see pauseLate), LateGather how long the first waits for more (500 ms).
+	// LateInterval is the time in which late inserts may touch 40 days (10 s; twice as many where more wait, see pauseLate), LateGather how long the first waits for more (500 ms).
 	LateInterval, LateGather time.Duration
 	// RollupInterval is how often a rollup moves forward: 5 s by default.
 	RollupInterval time.Duration
@@ -150,7 +150,7 @@ type Processor struct {
 
 	lateWake    chan struct{}
 	rollWake    chan struct{}
-	lateCursor  []byte // owned by the late stream, as is lateTouched: how many days its last insert touched
+	lateTenant  string // who had the last turn of a late insert; owned by the late stream, as is lateTouched: how many days its last insert touched
 	lateTouched int
 	bootFrom    []uint64 // by partition: what was in the log and not processed at the start, [from, end)
 	bootEnd     []uint64
