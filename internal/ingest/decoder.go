@@ -343,7 +343,7 @@ func (d *decoder) timestamp(dec *jx.Decoder, name string) error {
 
 // isNumber says whether s is a JSON number and nothing else.
 func isNumber(s []byte) bool {
-	if len(s) == 0 || !(s[0] == '-' || s[0] >= '0' && s[0] <= '9') {
+	if len(s) == 0 || !(s[0] == '-' || s[0] >= '0' && s[0] <= '9') || s[len(s)-1] < '0' || s[len(s)-1] > '9' { // it may not end with white space
 		return false
 	}
 	var dec jx.Decoder

@@ -100,6 +100,59 @@ func TestFields(t *testing.T) {
 	}
 }
 
+// TestRevenueAsText: the text of a number is a number in the property revenue, and in no other, through every door of weir's own; the hash of the payload is still that
+// of the text.
+func TestRevenueAsText(t *testing.T) {
+	for _, tt := range []struct {
+		name, event string
+		want        map[string]any // of the properties
+	}{
+		{"decimal", `{"type":"a","props":{"a":"1","revenue":"49.9","currency":"EUR"}}`, map[string]any{"props.a": "1", "nums.revenue": 49.9, "props.currency": "EUR"}},
+		{"at the top", `{"type":"a","revenue":"49.9"}`, map[string]any{"nums.revenue": 49.9}},
+		{"negative", `{"type":"a","props":{"revenue":"-3"}}`, map[string]any{"nums.revenue": -3.0}},
+		{"number", `{"type":"a","props":{"revenue":49.9}}`, map[string]any{"nums.revenue": 49.9}},
+		{"text in props wins", `{"type":"a","revenue":7,"z":1,"props":{"revenue":"8"}}`, map[string]any{"nums.z": 1.0, "nums.revenue": 8.0}},
+		{"number in props wins", `{"type":"a","revenue":"7","x":"y","props":{"revenue":8}}`, map[string]any{"props.x": "y", "nums.revenue": 8.0}},
+		{"beyond 2^53", `{"type":"a","props":{"revenue":"9007199254740993"}}`, map[string]any{"nums.revenue": 9007199254740992.0, "props.revenue": "9007199254740993"}},
+		{"too large", `{"type":"a","props":{"revenue":"1e400"}}`, map[string]any{"props.revenue": "1e400"}},
+		{"words", `{"type":"a","props":{"revenue":"49.9 EUR"}}`, map[string]any{"props.revenue": "49.9 EUR"}},
+		{"comma", `{"type":"a","props":{"revenue":"49,90"}}`, map[string]any{"props.revenue": "49,90"}},
+		{"blank", `{"type":"a","props":{"revenue":"49.9 "}}`, map[string]any{"props.revenue": "49.9 "}},
+		{"infinite", `{"type":"a","props":{"revenue":"Infinity"}}`, map[string]any{"props.revenue": "Infinity"}},
+		{"hexadecimal", `{"type":"a","props":{"revenue":"0x10"}}`, map[string]any{"props.revenue": "0x10"}},
+		{"empty", `{"type":"a","props":{"revenue":""}}`, map[string]any{"props.revenue": ""}},
+		{"array", `{"type":"a","props":{"revenue":["1"]}}`, map[string]any{"props.revenue": `["1"]`}},
+		{"others", `{"type":"a","props":{"o":{"revenue":"1"},"Revenue":"2","value":"3"}}`, map[string]any{"props.o.revenue": "1", "props.Revenue": "2", "props.value": "3"}},
+		{"CloudEvent", `{"specversion":"1.0","id":"1","source":"s","type":"a","data":{"props":{"revenue":"5"}}}`, map[string]any{"props.id": "1", "props.source": "s", "nums.revenue": 5.0}},
+	} {
+		r := newRig(t)
+		if w := r.do("POST", "/ingest", tt.event, acmeKey); w.Code != 200 {
+			t.Fatalf("%s: %d %s", tt.name, w.Code, w.Body)
+		}
+		w := r.do("POST", "/collect", `{"site_id":"site-1","events":[`+tt.event+`]}`)
+		rows := r.log.all()
+		if len(rows) != 2 {
+			t.Fatalf("%s: %d rows, %s", tt.name, len(rows), w.Body)
+		}
+		for i, row := range rows {
+			got := map[string]any{}
+			for k, v := range row {
+				if strings.HasPrefix(k, "props.") || strings.HasPrefix(k, "nums.") {
+					got[k] = v
+				}
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("%s (event %d):\n%s", tt.name, i, d)
+			}
+		}
+	}
+	r := newRig(t)
+	r.do("POST", "/ingest", `{"type":"a","client_id":"c","ts":1782900000,"props":{"revenue":"49.9"}}`, acmeKey)
+	if len(r.log.hashes) != 1 || r.log.hashes[0] != 0x15e273cc {
+		t.Errorf("hash %#x: what was stored of such events must still be known as the same", r.log.hashes)
+	}
+}
+
 // many returns n properties.
 func many(n int) string {
 	var b strings.Builder

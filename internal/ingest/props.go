@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -190,7 +191,7 @@ func (d *decoder) fewProperties() *reject {
 // compact removes the replaced properties from the row and makes the payload hash.
 func (d *decoder) compact() {
 	h := d.hashFields()
-	gone := false
+	gone, money := false, false
 	for i := range d.keys.entries {
 		e := &d.keys.entries[i]
 		switch {
@@ -198,6 +199,7 @@ func (d *decoder) compact() {
 			gone = true
 		case e.place == inProps:
 			h += xxh3.HashSeed(d.row.Props[e.prop].Value, e.hash)
+			money = money || e.hash == revenueHash && string(e.key) == revenue
 		case e.place == inNums:
 			h += mix(math.Float64bits(d.row.Nums[e.num].Value) ^ e.hash)
 		case e.place == inBoth:
@@ -208,6 +210,37 @@ func (d *decoder) compact() {
 	d.row.PayloadHash = uint32(h ^ h>>32)
 	if gone {
 		d.removeGone()
+	}
+	if money {
+		d.amount()
+	}
+}
+
+// revenue is the property that is an amount, whoever sends it.
+const revenue = "revenue"
+
+var revenueHash = xxh3.HashString(revenue)
+
+// amount makes a number of a revenue that is the text of one, as markup, forms and some SDKs send it; anything else stays what it is. The payload's hash is that of the
+// text: copies of an event from before are still its copies.
+func (d *decoder) amount() {
+	for i := range d.row.Props {
+		p := d.row.Props[i]
+		if string(p.Key) != revenue {
+			continue
+		}
+		if !isNumber(p.Value) {
+			return
+		}
+		v, exact, ok := parseNumber(p.Value)
+		if !ok {
+			return
+		}
+		d.row.Nums = append(d.row.Nums, event.Num{Key: p.Key, Value: v})
+		if exact {
+			d.row.Props = slices.Delete(d.row.Props, i, i+1)
+		}
+		return
 	}
 }
 

@@ -23,7 +23,7 @@ const logsJSON = `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.na
   {"key":"user_agent.original","value":{"stringValue":"UA"}},{"key":"revenue","value":{"doubleValue":12.5}},{"key":"count","value":{"intValue":"9007199254740993"}},{"key":"ok","value":{"boolValue":false}},{"key":"raw","value":{"bytesValue":"AQI="}},
   {"key":"list","value":{"arrayValue":{"values":[{"stringValue":"a\"b"},{"intValue":2},{"boolValue":true},{"doubleValue":1.5},{},{"kvlistValue":{"values":[{"key":"k","value":{"arrayValue":{"values":[]}}}]}}]}}},{"key":"map","value":{"kvlistValue":{"values":[{"key":"a","value":{"intValue":1}},{"key":"b","value":{"kvlistValue":{"values":[{"key":"c","value":{"stringValue":"d"}}]}}}]}}},
   {"key":"nothing","value":{}},{"key":"service.name","value":{"stringValue":"mine"}}]},
-{"observedTimeUnixNano":1782907199000000000,"body":{"kvlistValue":{"values":[{"key":"x","value":{"stringValue":"y"}}]}},"attributes":[{"key":"event.name","value":{"stringValue":"browser.page_view"}},{"key":"log.record.uid","value":{"stringValue":"own"}}]},
+{"observedTimeUnixNano":1782907199000000000,"body":{"kvlistValue":{"values":[{"key":"x","value":{"stringValue":"y"}}]}},"attributes":[{"key":"event.name","value":{"stringValue":"browser.page_view"}},{"key":"log.record.uid","value":{"stringValue":"own"}},{"key":"revenue","value":{"stringValue":"7.25"}}]},
 {"body":{"stringValue":"plain"}}]}]}]}`
 
 // want is what becomes of the three records.
@@ -40,7 +40,7 @@ func want() []map[string]any {
 			"ip": "203.0.113.9", "user_agent": "UA", "nums.severity_number": 9.0, "props.severity": "INFO", "props.body": "hello", "props.trace_id": "0af7651916cd43dd8448eb211c80319c", "props.span_id": "b7ad6b7169203331",
 			"nums.revenue": 12.5, "nums.count": 9007199254740992.0, "props.count": "9007199254740993", "props.ok": "false", "props.raw": "AQI=", "props.list": `["a\"b",2,true,1.5,null,{"k":[]}]`,
 			"nums.map.a": 1.0, "props.map.b.c": "d", "props.service.name": "mine"}),
-		common(map[string]any{"type": "pageview", "ts": "2026-07-01T11:59:59Z", "event_id": "own", "props.body.x": "y"}),
+		common(map[string]any{"type": "pageview", "ts": "2026-07-01T11:59:59Z", "event_id": "own", "props.body.x": "y", "nums.revenue": 7.25}),
 		common(map[string]any{"type": "log", "ts": "2026-07-01T12:00:00Z", "props.body": "plain"}),
 	}
 }
@@ -78,7 +78,7 @@ func logsBinary() []byte {
 		kv(6, "user_agent.original", str(1, "UA")), kv(6, "revenue", fixed(4, math.Float64bits(12.5))), kv(6, "count", varint(3, 9007199254740993)), kv(6, "ok", varint(2, 0)), kv(6, "raw", msg(7, []byte{1, 2})),
 		kv(6, "list", msg(5, msg(1, str(1, `a"b`)), msg(1, varint(3, 2)), msg(1, varint(2, 1)), msg(1, fixed(4, math.Float64bits(1.5))), msg(1), msg(1, msg(6, kv(1, "k", msg(5)))))),
 		kv(6, "map", msg(6, kv(1, "a", varint(3, 1)), kv(1, "b", msg(6, kv(1, "c", str(1, "d")))))), kv(6, "nothing", nil), kv(6, "service.name", str(1, "mine")))
-	second := join(fixed(11, 1782907199000000000), msg(5, msg(6, kv(1, "x", str(1, "y")))), kv(6, "event.name", str(1, "browser.page_view")), kv(6, "log.record.uid", str(1, "own")))
+	second := join(fixed(11, 1782907199000000000), msg(5, msg(6, kv(1, "x", str(1, "y")))), kv(6, "event.name", str(1, "browser.page_view")), kv(6, "log.record.uid", str(1, "own")), kv(6, "revenue", str(1, "7.25")))
 	third := msg(5, str(1, "plain"))
 	scope := msg(1, str(1, "lib"), str(2, "1"), kv(3, "sa", varint(2, 1)))
 	return msg(1, msg(1, kv(1, "service.name", str(1, "shop"))), msg(2, scope, msg(2, first), msg(2, second), msg(2, third), str(3, "https://schema")))
