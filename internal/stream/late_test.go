@@ -76,6 +76,7 @@ func TestLateTurns(t *testing.T) {
 	for day := range int32(100) {
 		put("many", 2000+day)
 	}
+	put("many", 3)   // came last
 	put("few", 1049) // the last of the other's, too
 	put("few", 5)
 	put("one", 2050)
@@ -84,6 +85,9 @@ func TestLateTurns(t *testing.T) {
 		if !slices.Contains(days, day) {
 			t.Errorf("a day of a tenant with few of them, %d, is not among %v", day, days)
 		}
+	}
+	if slices.Contains(days, 3) {
+		t.Errorf("what came last is taken first: %v", days)
 	}
 	if seen := slices.Compact(slices.Sorted(slices.Values(days))); len(seen) != 40 {
 		t.Errorf("%d days: %v", len(seen), days)
