@@ -392,6 +392,57 @@ func TestNDJSON(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark: a mark at the beginning of a file, of any format and compressed or not, belongs to no line; one further down is what it is. The file's identity
+// holds it, as ever: files from before are known.
+func TestByteOrderMark(t *testing.T) {
+	const bom = "\xEF\xBB\xBF"
+	pack := func(s string) string {
+		var b bytes.Buffer
+		g := gzip.NewWriter(&b)
+		_, _ = g.Write([]byte(s))
+		g.Close()
+		return b.String()
+	}
+	events := `{"type":"a","ts":1431857103}` + "\n" + `{"type":"b","ts":1431857104}` + "\n"
+	for name, tt := range map[string]struct {
+		format   Format
+		text     string
+		accepted int64
+		rejected int64
+	}{
+		"NDJSON":              {NDJSON, bom + events, 2, 0},
+		"access log":          {Combined, bom + logText(1, 2), 2, 0},
+		"two marks":           {NDJSON, bom + bom + events, 1, 1},
+		"mark of a later one": {NDJSON, events + bom + events, 3, 1},
+		"nothing else":        {NDJSON, bom, 0, 0},
+		"part of a mark":      {NDJSON, bom[:2] + "\n" + events, 2, 1},
+	} {
+		for _, packed := range []bool{false, true} {
+			s, in := newServer(), tt.text
+			if packed {
+				in = pack(in)
+			}
+			if sum := mustRun(t, s, func(o *Options) { o.Format = tt.format }, content(in)); sum.Accepted != tt.accepted || sum.Rejected != tt.rejected {
+				t.Errorf("%s (packed %v): %+v", name, packed, sum)
+			}
+			for id, sent := range s.events {
+				if tt.format == Combined && !strings.HasPrefix(fmt.Sprint(sent[0]["ip"]), "10.0.") {
+					t.Errorf("%s: %v", name, sent[0])
+				}
+				if prefix := "imp-" + fileID(tt.format, []byte(tt.text))[:16]; !strings.HasPrefix(id, prefix) {
+					t.Errorf("%s: the id %s does not begin with %s", name, id, prefix)
+				}
+			}
+		}
+	}
+	// The first line's time counts when times are shifted.
+	s, now := newServer(), time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC)
+	mustRun(t, s, func(o *Options) { o.Format, o.ShiftToNow, o.Now = NDJSON, true, func() time.Time { return now } }, content(bom+`{"event_id":"1","type":"a","ts":1431857103}`+"\n"))
+	if len(s.events["1"]) != 1 || s.events["1"][0]["ts"] != float64(now.UnixMilli()) {
+		t.Errorf("shifted: %v", s.events)
+	}
+}
+
 func TestShiftToNow(t *testing.T) {
 	now := time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC)
 	shift := func(f Format) func(*Options) {

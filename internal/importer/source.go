@@ -103,8 +103,16 @@ func (s *source) prefix() ([]byte, error) {
 	return p, nil
 }
 
+// byteOrderMark is what some programs write before a text. It is part of the file's identity, but of no line.
+var byteOrderMark = []byte("\xEF\xBB\xBF")
+
 // next returns the next line or io.EOF.
 func (s *source) next() (line, error) {
+	if s.number == 0 {
+		if head, _ := s.r.Peek(len(byteOrderMark)); bytes.Equal(head, byteOrderMark) { // an error is met again below
+			_, _ = s.r.Discard(len(head)) // they are in the buffer
+		}
+	}
 	text, err := s.r.ReadSlice('\n')
 	if err == nil && len(text)-1 <= s.max {
 		s.number++
