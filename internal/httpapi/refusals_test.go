@@ -102,6 +102,8 @@ func TestRefusals(t *testing.T) {
 		{"privacy: many rules", "PATCH", sources + "/web", "admin", `{"privacy":{"rules":[` + strings.Repeat(`{"field":"city","action":"drop"},`, 50) + `{"field":"city","action":"drop"}]}}`, 422, "invalid_field", "privacy.rules", "50"},
 		{"bad zone", "POST", sources, "admin", `{"id":"x","time_zone":"Mars/Base"}`, 422, "invalid_field", "time_zone", "IANA"},
 		{"local zone", "POST", sources, "admin", `{"id":"x","time_zone":"Local"}`, 422, "invalid_field", "time_zone", "IANA"},
+		{"zone with leap seconds", "POST", sources, "admin", `{"id":"x","time_zone":"right/UTC"}`, 422, "invalid_field", "time_zone", "IANA"},
+		{"zone of a machine, by change", "PATCH", sources + "/web", "admin", `{"time_zone":"posix/Europe/Berlin"}`, 422, "invalid_field", "time_zone", "IANA"},
 		{"bad day", "POST", sources, "admin", `{"id":"x","first_day":8}`, 422, "invalid_field", "first_day", "<= 7"},
 		{"site_id cannot change", "PATCH", sources + "/web", "admin", `{"site_id":"x"}`, 422, "unknown_field", "site_id", ""},
 		{"unknown source", "PATCH", sources + "/none", "admin", `{}`, 404, "not_found", "", `source "none"`},

@@ -7,11 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	_ "time/tzdata" // so that time zones do not depend on the machine
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"weir/internal/catalog"
+	"weir/internal/clickhouse"
 	"weir/internal/tenant"
 )
 
@@ -39,7 +39,7 @@ type SourcePatch struct {
 	Name      *string       `json:"name,omitempty" maxLength:"200"`
 	Aliases   *[]string     `json:"aliases,omitempty" maxItems:"100" doc:"Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation. Those of a deleted source are kept for its tenant; one that is left out here is free"`
 	Hostnames *[]string     `json:"hostnames,omitempty" maxItems:"100" doc:"Hosts whose browsers may send, *.example.com with its subdomains; empty allows all"`
-	TimeZone  *string       `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name; UTC by default"`
+	TimeZone  *string       `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name that the engine knows; UTC by default"`
 	FirstDay  *int          `json:"first_day,omitempty" minimum:"1" maximum:"7" doc:"First day of the week, 1 is Monday and the default"`
 	Privacy   *PrivacyPatch `json:"privacy,omitempty" doc:"What is done about personal data before an event is stored. It holds for events that come from then on"`
 	Strong    *bool         `json:"strong,omitempty" doc:"Queries and reports of the tenant wait, at most query.token_wait, until everything that was acknowledged before them can be seen"`
@@ -76,8 +76,8 @@ func (in SourcePatch) apply(s *catalog.Source) error {
 		s.Hostnames = hosts
 	}
 	if in.TimeZone != nil {
-		if _, err := time.LoadLocation(*in.TimeZone); err != nil || *in.TimeZone == "Local" {
-			return invalid("time_zone", "%q is not an IANA time zone like Europe/Berlin", *in.TimeZone)
+		if _, err := clickhouse.Zone(*in.TimeZone); err != nil {
+			return invalid("time_zone", "%q is not an IANA time zone, such as Europe/Berlin, that the engine knows", *in.TimeZone)
 		}
 		s.TimeZone = *in.TimeZone
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"weir/internal/catalog"
+	"weir/internal/clickhouse"
 	"weir/internal/problem"
 )
 
@@ -56,7 +57,7 @@ func (a ask) question(src catalog.Source, now time.Time, zone func(string) (*tim
 	q := Question{Tenant: string(src.Tenant), Site: src.SiteID, FirstDay: src.FirstDay, Limit: a.Limit, Interval: a.Interval}
 	loc, err := zone(src.TimeZone) // "" is UTC
 	if err != nil {
-		return q, problem.New(http.StatusInternalServerError, "bad_time_zone", "the source's time zone %q is not known here; change it", src.TimeZone)
+		return q, problem.New(http.StatusUnprocessableEntity, "bad_time_zone", "the engine does not know the source's time zone %q: change it, PATCH the source with another time_zone", src.TimeZone)
 	}
 	q.Location = loc
 	if q.FirstDay < 1 || q.FirstDay > 7 {
@@ -305,7 +306,7 @@ func (r *Reporter) zone(name string) (*time.Location, error) {
 	if l, ok := r.zones.Load(name); ok {
 		return l.(*time.Location), nil
 	}
-	l, err := time.LoadLocation(name)
+	l, err := clickhouse.Zone(name)
 	if err == nil {
 		r.zones.Store(name, l)
 	}

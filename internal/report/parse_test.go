@@ -197,3 +197,13 @@ func FuzzAsk(f *testing.F) {
 		}
 	})
 }
+
+// TestZoneOfAMachine: a source's zone that the engine does not know, from before they were refused, is named; statements with it would fail.
+func TestZoneOfAMachine(t *testing.T) {
+	src := testSources["site"]
+	src.TimeZone = "right/UTC"
+	_, p := ask{From: "2026-03-01", To: "2026-03-02"}.question(src, noon, (&Reporter{}).zone)
+	if p == nil || p.Status != 422 || p.Code != "bad_time_zone" || !strings.Contains(p.Detail, "right/UTC") {
+		t.Errorf("got %+v", p)
+	}
+}

@@ -3320,7 +3320,7 @@ export interface components {
             /** @description Queries and reports of the tenant wait, at most query.token_wait, until everything that was acknowledged before them can be seen */
             strong?: boolean;
             /**
-             * @description IANA name; UTC by default
+             * @description IANA name that the engine knows; UTC by default
              * @example Europe/Berlin
              */
             time_zone?: string;
@@ -5263,7 +5263,7 @@ export interface components {
             /** @description Queries and reports of the tenant wait, at most query.token_wait, until everything that was acknowledged before them can be seen */
             strong?: boolean;
             /**
-             * @description IANA name; UTC by default
+             * @description IANA name that the engine knows; UTC by default
              * @example Europe/Berlin
              */
             time_zone?: string;
