@@ -4,6 +4,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"weir/internal/tenant"
@@ -55,6 +56,9 @@ type Cost struct {
 
 // MaxText is the longest text that an entry keeps, in bytes; a longer one is cut and says so.
 const MaxText = 8 << 10
+
+// ErrDamaged says that the log's own files are damaged where something was to be read.
+var ErrDamaged = errors.New("the files of the audit log are damaged: run `weir audit verify`")
 
 // Recorder takes entries. It is safe for concurrent use.
 type Recorder interface {

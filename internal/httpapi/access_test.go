@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,6 +27,7 @@ type fakeAudit struct {
 	gathered []audit.Entry
 	asked    audit.Question
 	err      error
+	damaged  error // of reads
 }
 
 func (f *fakeAudit) Append(_ context.Context, e audit.Entry) error {
@@ -48,6 +50,9 @@ func (f *fakeAudit) Gather(e audit.Entry) {
 
 func (f *fakeAudit) List(_ context.Context, q audit.Question) (audit.Page, error) {
 	f.asked = q
+	if f.damaged != nil {
+		return audit.Page{}, f.damaged
+	}
 	if q.Before == 0 {
 		return audit.Page{Entries: []audit.Entry{{Seq: 2, Action: "x", Text: "=1+1"}}, Next: 2}, nil
 	}
@@ -389,6 +394,19 @@ func TestOperatorAboutATenant(t *testing.T) {
 	f.do("POST", "/api/v1/analytics/s1/cohorts", f.keys["other"], `{}`)
 	if e := f.audit.last(t); e.Tenant != "other" {
 		t.Errorf("another tenant's admin: %+v", e)
+	}
+}
+
+// Damage is answered as what it is, and an export that meets it first has sent nothing.
+func TestAuditDamaged(t *testing.T) {
+	f := newFixture(t)
+	f.audit.damaged = fmt.Errorf("audit: read: %w: file 000009.sst", audit.ErrDamaged)
+	for _, path := range []string{"/api/v1/audit", "/api/v1/audit/export", "/api/v1/audit/export?format=csv"} {
+		w := f.do("GET", path, f.keys["admin"], "")
+		f.wantProblem(w, 500, "audit_damaged", "", "weir audit verify")
+		if strings.Contains(w.Body.String(), ".sst") {
+			t.Errorf("a tenant is told of files: %s", w.Body)
+		}
 	}
 }
 

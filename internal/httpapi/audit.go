@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -330,11 +331,21 @@ func (a *API) listAudit(ctx context.Context, in *auditInput) (*auditOutput, erro
 	q.Limit, q.Before = in.Limit, in.Before
 	page, err := a.cfg.Audit.List(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, a.auditError(err)
 	}
 	out := &auditOutput{}
 	out.Body.Entries, out.Body.Next = page.Entries, page.Next
 	return out, nil
+}
+
+// auditError says of a log whose files are damaged who can do what about it.
+func (a *API) auditError(err error) error {
+	if !errors.Is(err, audit.ErrDamaged) {
+		return err
+	}
+	a.log.Error("the audit log could not be read", "error", err)
+	return problem.New(http.StatusInternalServerError, "audit_damaged",
+		"the files of the audit log are damaged where this would read; trying again does not help. The operator finds out where with `weir audit verify`, and restores the log from a backup. What is newer than the damage can be read: choose a later from")
 }
 
 func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*verdictOutput, error) {
@@ -347,7 +358,7 @@ func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*verdictOutput,
 	}
 	v, err := a.cfg.Audit.Verify(ctx, kept)
 	if err != nil {
-		return nil, err
+		return nil, a.auditError(err)
 	}
 	return &verdictOutput{v}, nil
 }
@@ -364,7 +375,7 @@ func (a *API) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.Stre
 	}
 	first, err := a.cfg.Audit.List(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, a.auditError(err)
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
@@ -391,6 +402,7 @@ func (a *API) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.Stre
 			}
 			var err error
 			if page, err = a.cfg.Audit.List(ctx, q); err != nil {
+				_ = a.auditError(err)       // logs
 				panic(http.ErrAbortHandler) // nothing else tells the client that the answer is not whole
 			}
 		}

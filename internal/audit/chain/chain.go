@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,7 +22,6 @@ import (
 
 	"weir/internal/audit"
 	"weir/internal/catalog"
-	"weir/internal/erasable"
 	"weir/internal/tenant"
 )
 
@@ -94,6 +94,11 @@ type Log struct {
 	// forgotten are deleted tenants whose texts were erased. Their ids are never given again.
 	forgotten map[tenant.ID]bool
 
+	told    sync.Map     // files of which was logged that they are damaged
+	reading atomic.Int64 // reads that run
+	closing context.Context
+	stop    context.CancelFunc // of closing
+
 	anchorMu sync.Mutex
 	anchored uint64
 
@@ -115,6 +120,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := &Log{cfg: cfg, log: cfg.Logger.With("component", "audit"), metrics: newMetrics(), maxExpire: maxExpire}
+	l.closing, l.stop = context.WithCancel(context.Background())
 	if cfg.Registerer != nil {
 		if err := l.metrics.register(cfg.Registerer); err != nil {
 			return nil, fmt.Errorf("audit: %w", err)
@@ -126,18 +132,15 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	}
 	cache := pebble.NewCache(1 << 20)
 	defer cache.Unref()
-	l.db, err = pebble.Open(cfg.Dir, &pebble.Options{FS: cfg.FS, Cache: cache, MemTableSize: 1 << 20, ReadOnly: cfg.ReadOnly, Logger: storeLogger{l}, Cleaner: erasable.Cleaner{},
-		CompactionConcurrencyRange: func() (int, int) { return 1, 1 }})
+	l.db, err = pebble.Open(cfg.Dir, l.options(cache))
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
-	if err = l.find(); err == nil {
-		err = l.findForgotten()
-	}
-	if err == nil && !cfg.ReadOnly {
-		err = errors.Join(l.rejoin(ctx), l.rememberBase(ctx))
+	if !cfg.ReadOnly { // Verify needs none of it
+		err = l.begin(ctx)
 	}
 	if err != nil {
+		l.stop()
 		return nil, errors.Join(err, l.db.Close())
 	}
 	return l, nil
@@ -160,6 +163,18 @@ func secretOf(ctx context.Context, cfg Config) ([]byte, error) {
 		return nil, err
 	}
 	return hex.DecodeString(text)
+}
+
+// begin reads what entries go on from. Where that is damaged there is no log to add to.
+func (l *Log) begin(ctx context.Context) error {
+	defer l.reads()()
+	if err := l.find(); err != nil {
+		return err
+	}
+	if err := l.findForgotten(); err != nil {
+		return err
+	}
+	return errors.Join(l.rejoin(ctx), l.rememberBase(ctx))
 }
 
 // find reads where the chain begins and ends. Damage further inside is for Verify to find: it must not keep weir from starting.
@@ -192,7 +207,7 @@ func (l *Log) find() error {
 		}
 		break
 	}
-	return errors.Join(it.Error(), it.Close())
+	return readable(it.Close())
 }
 
 func seqOf(key []byte) (uint64, bool) {
@@ -204,12 +219,13 @@ func seqOf(key []byte) (uint64, bool) {
 
 // get returns a copy of a value; nil if there is none.
 func (l *Log) get(key []byte) ([]byte, error) {
+	defer l.reads()()
 	v, closer, err := l.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("audit: read: %w", err)
+		return nil, fmt.Errorf("audit: read: %w", readable(err))
 	}
 	return append([]byte{}, v...), closer.Close()
 }
@@ -367,6 +383,7 @@ func (l *Log) Run(ctx context.Context) error {
 
 // Close closes the store. What Gather still holds is lost unless Run has ended before.
 func (l *Log) Close() error {
+	l.stop()
 	if l.cfg.ReadOnly {
 		return l.db.Close()
 	}
@@ -375,18 +392,3 @@ func (l *Log) Close() error {
 
 // owned returns the tag of a tenant.
 func (l *Log) owned(t tenant.ID) [16]byte { return ownerOf(l.secret, t) }
-
-// storeLogger passes on what the store has to say.
-type storeLogger struct{ l *Log }
-
-func (s storeLogger) Infof(string, ...any) {}
-
-func (s storeLogger) Errorf(format string, args ...any) { s.l.log.Error(fmt.Sprintf(format, args...)) }
-
-func (s storeLogger) Fatalf(format string, args ...any) {
-	message := "the audit log cannot go on: " + fmt.Sprintf(format, args...)
-	if s.l.cfg.Fatal != nil {
-		s.l.cfg.Fatal(message)
-	}
-	panic(message)
-}

@@ -62,6 +62,7 @@ func newClock() *clock { return &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UT
 type fixture struct {
 	t    testing.TB
 	fs   vfs.FS
+	dir  string // default: audit
 	set  *settings
 	time *clock
 	keep time.Duration
@@ -81,7 +82,11 @@ func newFixture(t testing.TB) *fixture {
 
 func (f *fixture) open() {
 	f.t.Helper()
-	l, err := Open(f.t.Context(), Config{Dir: "audit", FS: f.fs, Anchors: f.set, Retention: f.keep, Now: func() time.Time { return f.time.now }})
+	dir := "audit"
+	if f.dir != "" {
+		dir = f.dir
+	}
+	l, err := Open(f.t.Context(), Config{Dir: dir, FS: f.fs, Anchors: f.set, Retention: f.keep, Now: func() time.Time { return f.time.now }})
 	if err != nil {
 		f.t.Fatal(err)
 	}

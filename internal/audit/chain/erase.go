@@ -58,7 +58,7 @@ func (l *Log) findForgotten() error {
 	for ok := it.First(); ok; ok = it.Next() {
 		l.forgotten[tenant.ID(it.Key()[1:])] = true
 	}
-	return errors.Join(it.Error(), it.Close())
+	return readable(it.Close())
 }
 
 // strip leaves of an entry of a forgotten tenant that something was done, and of what an operator did, who did it to what.
@@ -126,7 +126,7 @@ func (l *Log) purge(ctx context.Context, first, last uint64, t tenant.ID) error 
 		err = errors.Join(err, l.db.Compact(ctx, indexKey(t, first), indexKey(t, last+1), false))
 	}
 	if err != nil {
-		return fmt.Errorf("audit: rewrite files: %w", err)
+		return fmt.Errorf("audit: rewrite files: %w", readable(err))
 	}
 	return nil
 }
@@ -137,13 +137,14 @@ func (l *Log) indexed(t tenant.ID) ([]uint64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
+	defer l.reads()()
 	var out []uint64
 	for ok := it.First(); ok; ok = it.Next() {
 		if seq, ok := seqOf(it.Key()[len(t)+1:]); ok {
 			out = append(out, seq)
 		}
 	}
-	return out, errors.Join(it.Error(), it.Close())
+	return out, readable(it.Close())
 }
 
 // expireAll is Expire until nothing is left to remove.
@@ -207,6 +208,7 @@ func (l *Log) older(from base, before int64) (base, map[tenant.ID]bool, error) {
 	if err != nil {
 		return to, nil, fmt.Errorf("audit: %w", err)
 	}
+	defer l.reads()()
 	steps := 0
 	for ok := it.First(); ok; ok = it.Next() {
 		seq, ok := seqOf(it.Key())
@@ -219,5 +221,5 @@ func (l *Log) older(from base, before int64) (base, map[tenant.ID]bool, error) {
 			owners[e.Tenant] = true
 		}
 	}
-	return to, owners, errors.Join(it.Error(), it.Close())
+	return to, owners, readable(it.Close())
 }

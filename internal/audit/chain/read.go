@@ -26,7 +26,7 @@ func (l *Log) entry(seq uint64) (audit.Entry, bool, error) {
 	}
 	k, err := decodeLink(seq, raw)
 	if err != nil {
-		return audit.Entry{}, false, fmt.Errorf("audit: entry %d: %w", seq, err)
+		return audit.Entry{}, false, fmt.Errorf("%w: entry %d: %w", audit.ErrDamaged, seq, err)
 	}
 	text, err := l.get(textKey(seq))
 	if err != nil {
@@ -39,7 +39,7 @@ func (l *Log) entry(seq uint64) (audit.Entry, bool, error) {
 	}
 	e, err := decodeEntry(k, text)
 	if err != nil {
-		return e, false, fmt.Errorf("audit: entry %d: %w", seq, err)
+		return e, false, fmt.Errorf("%w: the text of entry %d: %w", audit.ErrDamaged, seq, err)
 	}
 	return e, true, nil
 }
@@ -60,8 +60,9 @@ func (l *Log) List(ctx context.Context, q audit.Question) (audit.Page, error) {
 	if err != nil {
 		return audit.Page{}, fmt.Errorf("audit: %w", err)
 	}
+	defer l.reads()()
 	page, err := l.scan(ctx, it, q, skip)
-	return page, errors.Join(err, it.Error(), it.Close())
+	return page, errors.Join(err, readable(it.Close()))
 }
 
 func (l *Log) scan(ctx context.Context, it *pebble.Iterator, q audit.Question, skip int) (audit.Page, error) {
@@ -88,7 +89,7 @@ func (l *Log) scan(ctx context.Context, it *pebble.Iterator, q audit.Question, s
 		}
 		e, there, err := l.entry(seq)
 		if err != nil {
-			return page, fmt.Errorf("%w: run `weir audit verify`", err)
+			return page, err
 		}
 		if !q.From.IsZero() && e.At.Before(q.From.Add(-slack)) {
 			return page, nil

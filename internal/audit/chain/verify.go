@@ -3,6 +3,7 @@ package chain
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -28,13 +29,16 @@ func (l *Log) Verify(ctx context.Context, kept audit.Head) (audit.Verdict, error
 	if err != nil {
 		return audit.Verdict{}, err
 	}
+	defer l.reads()()
+	end := l.Head().Seq
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
 	noted, known, err := l.removed(ctx) // after the snapshot: it is noted before it is done
 	if err != nil {
 		return audit.Verdict{}, err
 	}
-	v := &verifier{ctx: ctx, log: l, snap: snap, missing: map[uint64][16]byte{}, heads: append(lost, anchor, kept), noted: noted, known: known}
+	v := &verifier{ctx: ctx, log: l, snap: snap, missing: map[uint64][16]byte{}, heads: append(lost, anchor, kept), noted: noted, known: known,
+		end: max(end, anchor.Seq), runs: map[string]*run{}}
 	if err := v.run(); err != nil {
 		return audit.Verdict{}, err
 	}
@@ -71,6 +75,9 @@ type verifier struct {
 	heads   []audit.Head        // that must be part of the chain
 	noted   audit.Head          // up to where the catalog says that entries were removed
 	known   bool                // the catalog says so
+	end     uint64              // no entry that is known of is behind it
+	runs    map[string]*run     // by what it is of: what cannot be read so far
+	damage  bool
 	verdict audit.Verdict
 	total   int
 }
@@ -83,14 +90,7 @@ func (v *verifier) find(seq uint64, kind, format string, args ...any) {
 }
 
 func (v *verifier) run() error {
-	if raw, closer, err := v.snap.Get(baseKey); err == nil {
-		if v.base, err = decodeBase(raw); err != nil {
-			v.find(0, "unreadable", "%v", err)
-		}
-		if err := closer.Close(); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, pebble.ErrNotFound) {
+	if err := v.readBase(); err != nil {
 		return err
 	}
 	last, err := v.links()
@@ -108,44 +108,165 @@ func (v *verifier) run() error {
 	return v.strays()
 }
 
+func (v *verifier) readBase() error {
+	raw, closer, err := v.snap.Get(baseKey)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		v.base, err = decodeBase(raw)
+		if err != nil {
+			v.find(0, "unreadable", "%v", err)
+		}
+		return closer.Close()
+	}
+	if !pebble.IsCorruptionError(err) {
+		return err
+	}
+	v.damage = true
+	v.find(0, "unreadable", "what stands before the first entry cannot be read: %s is damaged", where(err))
+	v.base.Seq = v.noted.Seq
+	if hash, err := hex.DecodeString(v.noted.Hash); err == nil && len(hash) == 32 {
+		v.base.Hash = [32]byte(hash)
+	}
+	return nil
+}
+
 // links walks along the chain.
 func (v *verifier) links() (link, error) {
 	prev := link{seq: v.base.Seq, hash: v.base.Hash}
-	it, err := v.snap.NewIter(&pebble.IterOptions{LowerBound: linkKey(0), UpperBound: endOfLinks})
-	if err != nil {
-		return prev, err
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		if err := v.ctx.Err(); err != nil {
-			return prev, errors.Join(err, it.Close())
-		}
-		seq, ok := seqOf(it.Key())
+	err := v.walk('L', prev.seq+1, func(key, value []byte) {
+		seq, ok := seqOf(key)
 		if !ok || seq <= prev.seq {
 			v.find(seq, "foreign", "there is an entry %d where none can be", seq)
-			continue
+			return
 		}
 		if seq > prev.seq+1 {
 			v.find(prev.seq+1, "missing", "%s missing", entries(prev.seq+1, seq-1))
 			prev.hash = [32]byte{} // what it was is not known
 		}
-		l, err := decodeLink(seq, it.Value())
+		l, err := decodeLink(seq, value)
 		if err != nil {
 			v.find(seq, "unreadable", "entry %d: %v", seq, err)
 			prev = link{seq: seq}
-			continue
+			return
 		}
 		v.checkLink(prev, l)
 		v.checkText(l)
 		prev = l
+	}, func(r run) {
+		v.cannotRead("", r)
+		prev = link{seq: r.to}
+	})
+	for what := range v.runs {
+		v.readable(what)
 	}
-	return prev, errors.Join(it.Error(), it.Close())
+	return prev, err
+}
+
+// run is a run of entries of which something cannot be read.
+type run struct {
+	from, to uint64
+	err      error
+}
+
+// unreadable notes that something of an entry cannot be read, because its file is damaged. One finding tells of a whole run.
+func (v *verifier) unreadable(what string, seq uint64, err error) {
+	r := v.runs[what]
+	if r == nil {
+		r = &run{from: seq}
+		v.runs[what] = r
+	}
+	r.to, r.err, v.damage = seq, err, true
+}
+
+// readable ends a run.
+func (v *verifier) readable(what string) {
+	if r := v.runs[what]; r != nil {
+		v.cannotRead(what, *r)
+		delete(v.runs, what)
+	}
+}
+
+func (v *verifier) cannotRead(what string, r run) {
+	v.find(r.from, "unreadable", "%s%s cannot be read: %s is damaged", what, numbered(r.from, r.to), where(r.err))
+}
+
+// walk goes over the keys of a kind, in order, and over what is damaged: gap is told of the numbers that cannot be read.
+func (v *verifier) walk(kind byte, first uint64, each func(key, value []byte), gap func(run)) error {
+	it, err := v.snap.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ; {
+		for ; ok; ok = it.Next() {
+			if err := v.ctx.Err(); err != nil {
+				return errors.Join(err, it.Close())
+			}
+			value, err := it.ValueAndErr()
+			if err != nil {
+				return errors.Join(err, it.Close())
+			}
+			each(it.Key(), value)
+			if seq, good := seqOf(it.Key()); good {
+				first = seq + 1
+			}
+		}
+		if !pebble.IsCorruptionError(it.Error()) {
+			return it.Close()
+		}
+		r := run{first, first, it.Error()}
+		if ok, err = v.skip(it, kind, &r); err != nil {
+			return errors.Join(err, it.Close())
+		}
+		v.damage = true
+		gap(r)
+		if !ok && it.Error() != nil { // up to the end
+			_ = it.Close() // says the same
+			return nil
+		}
+		first = r.to + 1
+	}
+}
+
+// maxSingly bounds the numbers that are tried one by one behind damage.
+const maxSingly = 100_000
+
+// skip finds the first number behind the run that can be read, and sets the end of the run before it. False when there is none.
+func (v *verifier) skip(it *pebble.Iterator, kind byte, r *run) (bool, error) {
+	step := uint64(1)
+	for tried := 1; r.to < v.end && step <= v.end-r.to; tried++ {
+		if err := v.ctx.Err(); err != nil {
+			return false, err
+		}
+		ok := it.SeekGE(binary.BigEndian.AppendUint64([]byte{kind}, r.to+step))
+		if err := it.Error(); err == nil {
+			r.to += step - 1
+			return ok, nil
+		} else if !pebble.IsCorruptionError(err) {
+			return false, err
+		}
+		r.to += step
+		if tried > maxSingly {
+			step *= 2
+		}
+	}
+	r.to = max(r.from, v.end)
+	return false, nil
 }
 
 func entries(from, to uint64) string {
 	if from == to {
-		return fmt.Sprintf("entry %d is", from)
+		return numbered(from, to) + " is"
 	}
-	return fmt.Sprintf("entries %d to %d are", from, to)
+	return numbered(from, to) + " are"
+}
+
+func numbered(from, to uint64) string {
+	if from == to {
+		return fmt.Sprintf("entry %d", from)
+	}
+	return fmt.Sprintf("entries %d to %d", from, to)
 }
 
 func (v *verifier) checkLink(prev, l link) {
@@ -168,9 +289,10 @@ func (v *verifier) checkText(l link) {
 		return
 	}
 	if err != nil {
-		v.find(l.seq, "unreadable", "the text of entry %d: %v", l.seq, err)
+		v.unreadable("the text of ", l.seq, err)
 		return
 	}
+	v.readable("the text of ")
 	defer closer.Close()
 	salt, text, err := openText(raw)
 	if err != nil || commit(salt, text) != l.commitment {
@@ -198,11 +320,15 @@ func (v *verifier) checkListed(e audit.Entry) {
 	if err == nil {
 		err = closer.Close()
 	}
+	what := "the list of the tenant " + string(e.Tenant) + " at "
+	if err == nil {
+		v.readable(what)
+	}
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
 		v.find(e.Seq, "unlisted", "entry %d is hidden from its tenant %s: the index lacks it", e.Seq, e.Tenant)
 	case err != nil:
-		v.find(e.Seq, "unreadable", "the index of entry %d: %v", e.Seq, err)
+		v.unreadable(what, e.Seq, err)
 	}
 }
 
@@ -232,7 +358,7 @@ func (v *verifier) checkMissing() {
 			v.verdict.Erased++
 			continue
 		}
-		v.find(seq, "text_missing", "the text of entry %d is missing, and no entry says that it was erased", seq)
+		v.find(seq, "text_missing", "the text of entry %d is missing, and no entry says that it was erased%s", seq, v.unless())
 	}
 }
 
@@ -259,26 +385,38 @@ func (v *verifier) checkBase() {
 			return
 		}
 	}
-	v.find(v.base.Seq, "missing", "the entries up to %d are missing, and no entry says that they were removed for their age", v.base.Seq)
+	v.find(v.base.Seq, "missing", "the entries up to %d are missing, and no entry says that they were removed for their age%s", v.base.Seq, v.unless())
+}
+
+// unless qualifies what no entry says.
+func (v *verifier) unless() string {
+	if v.damage {
+		return ", unless one that is not readable does"
+	}
+	return ""
 }
 
 // strays finds texts that belong to no entry.
 func (v *verifier) strays() error {
-	it, err := v.snap.NewIter(&pebble.IterOptions{LowerBound: textKey(0), UpperBound: []byte{'T' + 1}})
-	if err != nil {
-		return err
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		seq, good := seqOf(it.Key())
-		if _, closer, err := v.snap.Get(linkKey(seq)); good && err == nil {
-			if err := closer.Close(); err != nil {
-				return errors.Join(err, it.Close())
-			}
-			continue
+	var failed error
+	err := v.walk('T', v.base.Seq+1, func(key, _ []byte) {
+		seq, good := seqOf(key)
+		_, closer, err := v.snap.Get(linkKey(seq))
+		if err == nil {
+			failed = errors.Join(failed, closer.Close())
 		}
-		v.find(seq, "foreign", "there is a text of entry %d, which does not exist", seq)
-	}
-	return errors.Join(it.Error(), it.Close())
+		switch {
+		case !good || errors.Is(err, pebble.ErrNotFound):
+			v.find(seq, "foreign", "there is a text of entry %d, which does not exist", seq)
+		case err != nil && !pebble.IsCorruptionError(err): // damage is told already
+			failed = errors.Join(failed, err)
+		}
+	}, func(r run) {
+		if v.total == 0 { // else it is told already
+			v.cannotRead("the text of ", r)
+		}
+	})
+	return errors.Join(err, failed)
 }
 
 // erasure is the text of an entry that says what was erased: the texts of one tenant, or single ones.
