@@ -3,6 +3,8 @@ package httpapi
 import (
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,16 +51,35 @@ func (a *API) describeText(path, summary string) {
 		Security: []map[string][]string{}, Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/plain": {}}}}})
 }
 
-// fromHere says whether a request comes from this machine itself. One that a proxy passed on does not, even if
-// the proxy runs here.
+// passedOn are headers that proxies and content networks add, beside all that begin with X-Forwarded.
+var passedOn = []string{"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For", "X-Original-Host", "X-Original-Url", "X-Host",
+	"X-Envoy-External-Address", "X-Envoy-Expected-Rq-Timeout-Ms", "X-Amzn-Trace-Id", "X-Azure-Clientip", "X-Appengine-User-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
+	"Cf-Ray", "Cdn-Loop", "Fastly-Client-Ip", "Fly-Client-Ip", "Do-Connecting-Ip"}
+
+// fromHere says whether a request surely comes from this machine itself. One that a proxy passed on does not, even if the proxy runs here: it says so in a
+// header, asks with HTTP/1.0 as nginx long did by default, or for the host that its client asked for.
 func fromHere(r *http.Request) bool {
-	for _, h := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
-		if r.Header.Get(h) != "" {
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !addr.Addr().Unmap().IsLoopback() || !r.ProtoAtLeast(1, 1) || !loopbackHost(r.Host) {
+		return false
+	}
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Forwarded") || slices.Contains(passedOn, name) {
 			return false
 		}
 	}
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && addr.Addr().Unmap().IsLoopback()
+	return true
+}
+
+// loopbackHost says whether a Host header names this machine for itself.
+func loopbackHost(host string) bool {
+	u := url.URL{Host: host}
+	name := u.Hostname()
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Unmap().IsLoopback()
 }
 
 func writeText(w http.ResponseWriter, text string) {

@@ -522,9 +522,9 @@ func TestMetricsAccess(t *testing.T) {
 	}{
 		{"127.0.0.1:1", "", "", 200}, {"[::1]:1", "", "", 200}, {"[::ffff:127.0.0.1]:1", "", "", 200},
 		{"192.0.2.1:1", "", "", 401}, {"192.0.2.1:1", operator, "", 200}, {"192.0.2.1:1", f.keys["admin"], "", 403},
-		{"127.0.0.1:1", "", "192.0.2.1", 401}, {"nonsense", "", "", 401},
+		{"127.0.0.1:1", "", "192.0.2.1", 401}, {"nonsense", "", "", 401}, {"127.0.0.1:1", operator, "192.0.2.1", 200},
 	} {
-		r := httptest.NewRequest("GET", "/metrics", nil)
+		r := httptest.NewRequest("GET", "http://localhost:8000/metrics", nil)
 		r.RemoteAddr = tc.from
 		if tc.key != "" {
 			r.Header.Set("Authorization", "Bearer "+tc.key)
@@ -545,6 +545,37 @@ func TestMetricsAccess(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a proxy on this machine passes on needs a key, also when it adds no header.
+func TestMetricsBehindProxy(t *testing.T) {
+	f := newFixture(t)
+	check := func(what string, status int, change func(r *http.Request)) {
+		t.Helper()
+		r := httptest.NewRequest("GET", "http://127.0.0.1:8000/metrics", nil)
+		r.RemoteAddr = "127.0.0.1:1"
+		change(r)
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("%s: status %d, want %d", what, w.Code, status)
+		}
+	}
+	check("HTTP/1.0", 401, func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.0", 1, 0 })
+	check("HTTP/2", 200, func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0 })
+	for host, status := range map[string]int{"localhost": 200, "LOCALHOST:8000": 200, "127.1.2.3:8000": 200, "[::1]:8000": 200, "[::1]": 200, "[::ffff:127.0.0.1]:1": 200,
+		"weir.example.com": 401, "weir.example.com:8000": 401, "127.0.0.1.example.com": 401, "localhost.example.com": 401, "192.0.2.1": 401, "0.0.0.0:8000": 401, "": 401, ":8000": 401} {
+		check("host "+host, status, func(r *http.Request) { r.Host = host })
+	}
+	for _, name := range []string{"X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Forwarded-Port", "Forwarded", "X-Real-IP", "Via", "CF-Connecting-IP", "CF-Ray", "True-Client-IP", "X-Client-IP",
+		"Fastly-Client-IP", "Fly-Client-IP", "X-Envoy-External-Address", "CDN-Loop", "X-Amzn-Trace-Id"} {
+		check("header "+name, 401, func(r *http.Request) { r.Header.Set(name, "127.0.0.1") })
+		check("empty header "+name, 401, func(r *http.Request) { r.Header.Set(name, "") })
+	}
+	check("what Prometheus sends", 200, func(r *http.Request) {
+		r.Header.Set("User-Agent", "Prometheus/3")
+		r.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", "10")
+	})
 }
 
 func TestPagesNeedNothingElse(t *testing.T) {
