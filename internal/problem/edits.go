@@ -26,15 +26,24 @@ func Edits(a, b string) int {
 	return prev[len(b)]
 }
 
+// MaxMisspelt is the longest name, in bytes, for which a name that was probably meant is looked for: to compare long ones with thousands takes long.
+const MaxMisspelt = 64
+
 // DidYouMean is a suggestion, " (did you mean country?)", of the name that was probably meant by one that there is not: the first that begins with it, else the one
 // that it differs from least. Empty if none is near.
 func DidYouMean(name string, names []string) string {
+	if len(name) > MaxMisspelt {
+		return ""
+	}
 	name = strings.ToLower(name)
 	best, least := "", len(name)/2+1
 	for _, n := range names {
 		if len(name) > 2 && strings.HasPrefix(n, name) {
 			best = n
 			break
+		}
+		if len(n)-len(name) >= least || len(name)-len(n) >= least {
+			continue // it differs by more
 		}
 		if d := Edits(name, n); d < least {
 			best, least = n, d

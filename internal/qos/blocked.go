@@ -1,6 +1,8 @@
 package qos
 
 import (
+	"time"
+
 	"weir/internal/catalog"
 	"weir/internal/problem"
 	"weir/internal/usage"
@@ -13,4 +15,27 @@ func (g *Gate) Blocked(s usage.Subject, kind usage.Kind) *problem.Problem {
 		return nil
 	}
 	return g.refuse(g.budgetSpent(s.Tenant, g.now()))
+}
+
+// Over is a problem when a tenant has used up a limit: nothing more needs to be known of what it asks.
+func (g *Gate) Over(s usage.Subject) *problem.Problem {
+	if s.Tenant == "" {
+		return nil
+	}
+	limits, now := g.Limits(s.Tenant), g.now()
+	g.mu.Lock()
+	p := usedUp(g.party(s.Tenant, now), limits, now)
+	g.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return g.refuse(p)
+}
+
+// Spend counts CPU that was used for a subject without a ticket: to read a statement that is then refused.
+func (g *Gate) Spend(s usage.Subject, cpu time.Duration) {
+	now := g.now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.party(s.Tenant, now).spend(now, usage.Record{CPU: cpu})
 }

@@ -136,3 +136,36 @@ func TestTurnedAwayAtOnce(t *testing.T) {
 		first.Done(usage.Record{})
 	})
 }
+
+// What is spent without a ticket counts for the limits, and who is over one is told so before anything is known of the query.
+func TestSpentWithoutTicket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.limits["a"] = catalog.Limits{CPUSecondsPerMinute: 2}
+		g := newGate(t, w, Config{})
+		who := usage.Subject{Tenant: "a"}
+		for range 3 {
+			if p := g.Over(who); p != nil {
+				t.Fatalf("below the limit: %v", p)
+			}
+			g.Spend(who, 700*time.Millisecond)
+		}
+		p := g.Over(who)
+		if p == nil || p.Status != 429 || p.Limit != "limits.cpu_seconds_per_minute" || p.RetryAfter <= 0 {
+			t.Fatalf("above the limit: %+v", p)
+		}
+		if _, p := g.Admit(ask("a", short), nil); p == nil || p.Limit != "limits.cpu_seconds_per_minute" {
+			t.Errorf("a query is admitted: %v", p)
+		}
+		for _, other := range []usage.Subject{{Tenant: "b"}, {}} {
+			g.Spend(other, time.Hour)
+			if p := g.Over(other); p != nil {
+				t.Errorf("%q has no limit: %v", other.Tenant, p)
+			}
+		}
+		time.Sleep(p.RetryAfter)
+		if p := g.Over(who); p != nil {
+			t.Errorf("after the time that was said: %v", p)
+		}
+	})
+}

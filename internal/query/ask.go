@@ -77,9 +77,9 @@ func (a *asking) prepare() *problem.Problem {
 	if a.deps.Lookups != nil && !a.scope.All && !a.pinned {
 		a.scope.Lookups = a.deps.Lookups.Lookups(a.scope.Tenant)
 	}
-	checked, err := a.guard.Check(a.q.SQL, a.scope)
-	if err != nil {
-		return refused(err)
+	checked, p := a.check()
+	if p != nil {
+		return p
 	}
 	f, p := a.q.pickFormat(checked.Format)
 	if p != nil {

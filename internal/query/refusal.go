@@ -55,6 +55,9 @@ func refuseAt(src string, offset int, format string, args ...any) *Refusal {
 
 // nearest returns the name most like s, or "" if none is like it. Case does not count.
 func nearest(s string, names func(yield func(string) bool)) string {
+	if len(s) > problem.MaxMisspelt {
+		return ""
+	}
 	best, bestDist := "", len(s)/3+1
 	lower := strings.ToLower(s)
 	for name := range names {

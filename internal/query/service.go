@@ -150,6 +150,7 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *metrics
 	texts    *usage.Texts
+	checks   checks
 	grace    time.Duration // after a statement's time, for the engine to end it by itself
 	barrier2 bool          // always true, but in tests of barrier 1 alone
 }
