@@ -121,6 +121,8 @@ type Key struct {
 	Hash    [32]byte // SHA-256 of the secret
 	Created time.Time
 	Expires time.Time // zero: never
+	// Successor is the id of the key that replaces it, which may be deleted since; empty: it was not rotated.
+	Successor string
 }
 
 // KeyPrefix is what every key begins with that weir makes.
@@ -166,7 +168,7 @@ type Session struct {
 }
 
 // Catalog stores metadata. All methods may be called at once. A change is durable when the method returns.
-// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrKeyAsName and ErrRetired (so too), ErrInUse, ErrFull; others are failures of the store.
+// Errors: ErrNotFound, ErrExists (with what exists, as a *Conflict), ErrKeyAsName and ErrRetired (so too), ErrInUse, ErrFull, *Rotated; others are failures of the store.
 //
 // An error of a change function is returned as it is and nothing changes. What identifies a thing stays whatever a
 // change function does: a tenant's ID, Number, Created and Deleted, a source's Tenant, ID, SiteID and Created. When
@@ -192,7 +194,7 @@ type Catalog interface {
 	CreateKey(ctx context.Context, k Key) (Key, error)
 	Keys(ctx context.Context, t tenant.ID) ([]Key, error)
 	// RotateKey creates next as the successor of a key, with its role, site and, unless next has one, its name; the old one
-	// expires at until, unless it does so earlier. Both happen or neither.
+	// expires at until, unless it does so earlier. Both happen or neither. A key whose successor still exists is not rotated again: *Rotated.
 	RotateKey(ctx context.Context, t tenant.ID, id string, next Key, until time.Time) (Key, error)
 	DeleteKey(ctx context.Context, t tenant.ID, id string) error
 	NoteKeyUses(ctx context.Context, uses []KeyUse) error // never moves a time back; unknown keys are ignored
@@ -275,6 +277,17 @@ func (c *Conflict) Error() string {
 
 // Unwrap returns the sentinel.
 func (c *Conflict) Unwrap() error { return c.Err }
+
+// Rotated says that a key has been rotated already, and its successor exists.
+type Rotated struct {
+	Key       string
+	Successor string
+	Until     time.Time // when the key expires
+}
+
+func (r *Rotated) Error() string {
+	return fmt.Sprintf("key %q has been rotated already: %q replaces it, and it works until %s", r.Key, r.Successor, r.Until.Format(time.RFC3339))
+}
 
 // Errors of a Catalog.
 var (

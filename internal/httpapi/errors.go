@@ -126,10 +126,15 @@ func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 
 // catalogError maps the errors of the catalog. Others stay as they are and become a 500.
 func catalogError(err error) error {
-	var c *catalog.Conflict
+	var (
+		c *catalog.Conflict
+		r *catalog.Rotated
+	)
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &r):
+		return problem.New(http.StatusConflict, "rotated", "%s. Rotate %s, or delete it first if its secret was lost", r, r.Successor)
 	case errors.As(err, &c) && errors.Is(err, catalog.ErrKeyAsName):
 		return invalid(c.Field, "a name that looks like a key of weir (%s…) is refused: the doors look keys up first, and names are public. Events that are sent with a source's write key reach it without an alias; "+
 			"for pages choose another name, such as a domain", catalog.KeyPrefix)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,13 +92,13 @@ type KeyPath struct {
 func (a *API) registerKeys() {
 	tags := []string{"Keys (tenant admin)"}
 	const list, operators = "/api/v1/tenants/{tenant}/keys", "/api/v1/operators/keys"
-	const rotate = "Creates a successor with the same role; the old key works on for the overlap, 24 hours by default, so that what uses it can change over."
+	const rotate = "Creates a successor with the same role; the old key works on for the overlap, 24 hours by default, so that what uses it can change over. A key is rotated once, as long as its successor exists."
 	huma.Register(a.huma, huma.Operation{OperationID: "create-key", Method: http.MethodPost, Path: list, DefaultStatus: http.StatusCreated,
 		Tags: tags, Summary: "Create a key", Errors: []int{400, 401, 403, 404}}, a.createKey)
 	huma.Register(a.huma, huma.Operation{OperationID: "list-keys", Method: http.MethodGet, Path: list,
 		Tags: tags, Summary: "List the keys, without secrets", Errors: []int{401, 403, 404}}, a.listKeys)
 	huma.Register(a.huma, huma.Operation{OperationID: "rotate-key", Method: http.MethodPost, Path: list + "/{key}/rotate", DefaultStatus: http.StatusCreated,
-		Tags: tags, Summary: "Replace a key, with overlap", Description: rotate, Errors: []int{400, 401, 403, 404}}, a.rotateKey)
+		Tags: tags, Summary: "Replace a key, with overlap", Description: rotate, Errors: []int{400, 401, 403, 404, 409}}, a.rotateKey)
 	huma.Register(a.huma, huma.Operation{OperationID: "delete-key", Method: http.MethodDelete, Path: list + "/{key}", DefaultStatus: http.StatusNoContent,
 		Tags: tags, Summary: "Delete a key", Description: "It stops working at once.", Errors: []int{401, 403, 404}}, a.deleteKey)
 	tags = []string{"Operators (operator)"}
@@ -106,7 +107,7 @@ func (a *API) registerKeys() {
 	huma.Register(a.huma, huma.Operation{OperationID: "list-operator-keys", Method: http.MethodGet, Path: operators,
 		Tags: tags, Summary: "List the operators' keys, without secrets", Errors: []int{401, 403}}, a.listOperatorKeys)
 	huma.Register(a.huma, huma.Operation{OperationID: "rotate-operator-key", Method: http.MethodPost, Path: operators + "/{key}/rotate", DefaultStatus: http.StatusCreated,
-		Tags: tags, Summary: "Replace an operator's key, with overlap", Description: rotate, Errors: []int{400, 401, 403, 404}}, a.rotateOperatorKey)
+		Tags: tags, Summary: "Replace an operator's key, with overlap", Description: rotate, Errors: []int{400, 401, 403, 404, 409}}, a.rotateOperatorKey)
 	huma.Register(a.huma, huma.Operation{OperationID: "delete-operator-key", Method: http.MethodDelete, Path: operators + "/{key}", DefaultStatus: http.StatusNoContent,
 		Tags: tags, Summary: "Delete an operator's key", Description: "It stops working at once.", Errors: []int{401, 403, 404}}, a.deleteOperatorKey)
 }
@@ -228,7 +229,8 @@ func (a *API) rotate(ctx context.Context, t tenant.ID, id string, body *rotation
 			continue
 		}
 		role = k.Role
-		if !k.Expires.IsZero() && expires.IsZero() && !in.Never { // an end must not get lost unnoticed
+		rotated := slices.ContainsFunc(all, func(o catalog.Key) bool { return o.ID == k.Successor }) // RotateKey says so
+		if !rotated && !k.Expires.IsZero() && expires.IsZero() && !in.Never {                        // an end must not get lost unnoticed
 			return nil, invalid("expires", "the key expires at %s: say when the new one does, or that it does not (never)", k.Expires.Format(time.RFC3339))
 		}
 	}

@@ -2,6 +2,9 @@ package catalogtest
 
 import (
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +21,7 @@ func testRotateKey(t *testing.T, s Store) {
 	next := must[catalog.Key](t)(c.RotateKey(t.Context(), "acme", "k1", catalog.Key{Role: tenant.RoleAdmin, Site: "no", Hash: hash("2")}, soon))
 	diff(t, next, catalog.Key{ID: next.ID, Tenant: "acme", Role: tenant.RoleAnalyst, Name: "Ann", Hash: hash("2"), Created: next.Created})
 	got, _, ok := c.KeyByHash(hash("1"))
-	old.Expires = soon
+	old.Expires, old.Successor = soon, next.ID
 	if !ok {
 		t.Error("the old key is gone at once")
 	}
@@ -26,21 +29,62 @@ func testRotateKey(t *testing.T, s Store) {
 	if got, _, ok := c.KeyByHash(hash("2")); !ok || got.ID != next.ID {
 		t.Error("the new key does not work")
 	}
-	// A later end than the key's own does not give it more time.
-	must[catalog.Key](t)(c.RotateKey(t.Context(), "acme", "k1", catalog.Key{Name: "Bob", Hash: hash("3")}, later))
-	if got, _, _ := c.KeyByHash(hash("1")); !got.Expires.Equal(soon) {
-		t.Errorf("expires %s, want %s", got.Expires, soon)
+	// It has one successor; that one may have its own.
+	_, err := c.RotateKey(t.Context(), "acme", "k1", catalog.Key{Name: "Bob", Hash: hash("3")}, later)
+	var rotated *catalog.Rotated
+	if !errors.As(err, &rotated) || *rotated != (catalog.Rotated{Key: "k1", Successor: next.ID, Until: soon}) {
+		t.Errorf("rotated twice: %v", err)
 	}
+	if _, _, ok := c.KeyByHash(hash("3")); ok {
+		t.Error("the refused successor works")
+	}
+	must[catalog.Key](t)(c.RotateKey(t.Context(), "acme", next.ID, catalog.Key{ID: "k3", Hash: hash("3")}, soon))
+	// When the successor is gone, it can be rotated again. A later end than the key's own does not give it more time.
+	noError(t, c.DeleteKey(t.Context(), "acme", next.ID))
 	// Neither happens when one cannot.
-	_, err := c.RotateKey(t.Context(), "acme", "k1", catalog.Key{Hash: hash("2")}, time.Now())
+	_, err = c.RotateKey(t.Context(), "acme", "k1", catalog.Key{Hash: hash("3")}, time.Now())
 	wantConflict(t, err, "key", "")
 	if got, _, _ := c.KeyByHash(hash("1")); !got.Expires.Equal(soon) {
 		t.Error("a refused rotation expires the old key")
 	}
-	_, err = c.RotateKey(t.Context(), "acme", "none", catalog.Key{Hash: hash("4")}, soon)
+	must[catalog.Key](t)(c.RotateKey(t.Context(), "acme", "k1", catalog.Key{ID: "k4", Name: "Bob", Hash: hash("4")}, later))
+	if got, _, _ := c.KeyByHash(hash("1")); !got.Expires.Equal(soon) || got.Successor != "k4" {
+		t.Errorf("expires %s, want %s; successor %s", got.Expires, soon, got.Successor)
+	}
+	_, err = c.RotateKey(t.Context(), "acme", "none", catalog.Key{Hash: hash("5")}, soon)
 	wantErr(t, err, catalog.ErrNotFound)
-	_, err = c.RotateKey(t.Context(), "other", "k1", catalog.Key{Hash: hash("4")}, soon)
+	_, err = c.RotateKey(t.Context(), "other", "k1", catalog.Key{Hash: hash("5")}, soon)
 	wantErr(t, err, catalog.ErrNotFound)
+}
+
+// testRotateAtOnce: of rotations of one key that come at once, through two processes, one makes a successor.
+func testRotateAtOnce(t *testing.T, s Store) {
+	a, b := s.Open(t), s.Open(t)
+	newTenant(t, a, "acme")
+	must[catalog.Key](t)(a.CreateKey(t.Context(), catalog.Key{ID: "k1", Tenant: "acme", Role: tenant.RoleAnalyst, Hash: hash("k1")}))
+	var wg sync.WaitGroup
+	var made atomic.Int32
+	for i := range 6 {
+		wg.Go(func() {
+			_, err := []catalog.Catalog{a, b}[i%2].RotateKey(t.Context(), "acme", "k1", catalog.Key{Hash: hash(fmt.Sprint(i))}, time.Now().Add(time.Hour))
+			var rotated *catalog.Rotated
+			switch {
+			case err == nil:
+				made.Add(1)
+			case !errors.As(err, &rotated):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := made.Load(); n != 1 {
+		t.Errorf("%d rotations succeeded", n)
+	}
+	_, err := a.CreateKey(t.Context(), catalog.Key{Tenant: "acme", Role: tenant.RoleViewer, Hash: hash("last")}) // its answer has seen what the other process did
+	noError(t, err)
+	if all := must[[]catalog.Key](t)(a.Keys(t.Context(), "acme")); len(all) != 3 {
+		t.Errorf("%d keys, want the old one, its successor and the last", len(all))
+	}
 }
 
 func testKeyUses(t *testing.T, s Store) {

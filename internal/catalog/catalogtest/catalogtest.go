@@ -41,6 +41,7 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"names of any case":   testNamesOfAnyCase,
 		"keys":                testKeys,
 		"rotate key":          testRotateKey,
+		"rotate at once":      testRotateAtOnce,
 		"key uses":            testKeyUses,
 		"operators":           testOperators,
 		"users":               testUsers,

@@ -60,8 +60,8 @@ func insertKey(ctx context.Context, tx *sql.Tx, k *catalog.Key) error {
 	case sameHash > 0:
 		return &catalog.Conflict{Field: "key", Err: catalog.ErrExists}
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO keys ("+keyColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		string(k.Tenant), k.ID, string(k.Role), k.Site, k.Name, k.Hash[:], nanos(k.Created), nanos(k.Expires))
+	_, err = tx.ExecContext(ctx, "INSERT INTO keys ("+keyColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		string(k.Tenant), k.ID, string(k.Role), k.Site, k.Name, k.Hash[:], nanos(k.Created), nanos(k.Expires), k.Successor)
 	if err != nil {
 		return fmt.Errorf("catalog: insert key: %w", err)
 	}
@@ -136,7 +136,16 @@ func (c *Catalog) RotateKey(ctx context.Context, t tenant.ID, id string, next ca
 		if err != nil {
 			return fmt.Errorf("catalog: read key: %w", err)
 		}
-		next.Tenant, next.Role, next.Site = t, old.Role, old.Site
+		if old.Successor != "" {
+			var exists bool
+			if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM keys WHERE tenant = ? AND id = ?)", string(t), old.Successor).Scan(&exists); err != nil {
+				return fmt.Errorf("catalog: look for successor: %w", err)
+			}
+			if exists {
+				return &catalog.Rotated{Key: old.ID, Successor: old.Successor, Until: old.Expires}
+			}
+		}
+		next.Tenant, next.Role, next.Site, next.Successor = t, old.Role, old.Site, ""
 		if next.Name == "" {
 			next.Name = old.Name
 		}
@@ -144,9 +153,9 @@ func (c *Catalog) RotateKey(ctx context.Context, t tenant.ID, id string, next ca
 			return err
 		}
 		if !old.Expires.IsZero() && old.Expires.Before(until) {
-			return nil
+			until = old.Expires
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE keys SET expires_ns = ? WHERE tenant = ? AND id = ?", nanos(until), string(t), id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE keys SET expires_ns = ?, successor = ? WHERE tenant = ? AND id = ?", nanos(until), next.ID, string(t), id); err != nil {
 			return fmt.Errorf("catalog: expire key: %w", err)
 		}
 		return nil

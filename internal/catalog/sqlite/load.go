@@ -14,7 +14,7 @@ import (
 const (
 	tenantColumns = `id, number, name, region, retention_ns, limits, policy, suspended_ns, suspended_for, partition_first, partition_count, partition_epoch, created_ns, deleted_ns`
 	sourceColumns = `tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, strong, created_ns, privacy`
-	keyColumns    = `tenant, id, role, site_id, name, hash, created_ns, expires_ns`
+	keyColumns    = `tenant, id, role, site_id, name, hash, created_ns, expires_ns, successor`
 	userColumns   = `tenant, id, role, name, email, password, created_ns`
 )
 
@@ -177,7 +177,7 @@ func scanKey(row scanner) (catalog.Key, error) {
 		created, expires int64
 		hash             []byte
 	)
-	if err := row.Scan(&k.Tenant, &k.ID, &k.Role, &k.Site, &k.Name, &hash, &created, &expires); err != nil {
+	if err := row.Scan(&k.Tenant, &k.ID, &k.Role, &k.Site, &k.Name, &hash, &created, &expires, &k.Successor); err != nil {
 		return k, err
 	}
 	if len(hash) != len(k.Hash) {

@@ -132,30 +132,36 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// Users of a catalog from before an address could be in several tenants stay as they are.
-func TestUsersAreKept(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "catalog.db")
+// before makes a catalog with the schema of a version, and fills it.
+func before(t *testing.T, path string, version int, fill string) {
+	t.Helper()
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
 		t.Fatal(err)
 	}
+	steps, err := migrations(migrationFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
 	old := fstest.MapFS{}
-	for _, name := range []string{"001_initial", "002_access", "003_sign_in", "004_lookups"} {
-		data, err := migrationFiles.ReadFile("migrations/" + name + ".sql")
-		if err != nil {
-			t.Fatal(err)
-		}
-		old["migrations/"+name+".sql"] = &fstest.MapFile{Data: data}
+	for _, m := range steps[:version] {
+		old["migrations/"+m.name] = &fstest.MapFile{Data: []byte(m.sql)}
 	}
 	if err := migrate(t.Context(), db, old); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("INSERT INTO users VALUES ('', 'u1', 'operator', 'Olga', 'Olga@example.com', '$x', 7); UPDATE operators SET revision = 1"); err != nil {
+	if _, err := db.Exec(fill); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Users of a catalog from before an address could be in several tenants stay as they are.
+func TestUsersAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	before(t, path, 4, "INSERT INTO users VALUES ('', 'u1', 'operator', 'Olga', 'Olga@example.com', '$x', 7); UPDATE operators SET revision = 1")
 	c := open(t, Config{Path: path, Partitions: 1})
 	want := catalog.User{ID: "u1", Role: tenant.RoleOperator, Name: "Olga", Email: "Olga@example.com", Password: "$x", Created: time.Unix(0, 7).UTC()}
 	if got, ok := c.UserByEmail("", "olga@example.com"); !ok || got != want {
@@ -166,23 +172,15 @@ func TestUsersAreKept(t *testing.T) {
 // What is known of the names of sources that were deleted before names were retired is retired: site_ids in the import ledger.
 func TestNamesFromBeforeAreRetired(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
-	c := open(t, Config{Path: path, Partitions: 1})
-	for _, id := range []string{"one", "two", "gone"} {
-		addTenant(t, c, id)
-	}
-	if err := c.DeleteTenant(t.Context(), "gone"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.db.Exec(`DROP TABLE retired_names; DROP INDEX site_names_folded; PRAGMA user_version = 10;
+	before(t, path, 10, `INSERT INTO tenants (id, number, name, region, retention_ns, limits, partition_first, partition_count, partition_epoch, created_ns, deleted_ns, revision) VALUES
+			('one', 1, '', '', 0, '{}', 0, 1, 0, 1, 0, 1), ('two', 2, '', '', 0, '{}', 0, 1, 0, 1, 0, 1), ('gone', 3, '', '', 0, '{}', 0, 1, 0, 1, 7, 1);
+		INSERT INTO sources (tenant, id, site_id, name, aliases, hostnames, time_zone, first_day, created_ns) VALUES
+			('one', 'web', 's-one', '', '["one.example"]', '[]', 'UTC', 1, 1), ('two', 'web', 's-two', '', '["ONE.example"]', '[]', 'UTC', 1, 1);
+		INSERT INTO site_names VALUES ('s-one', 'one', 'web'), ('one.example', 'one', 'web'), ('s-two', 'two', 'web'), ('ONE.example', 'two', 'web');
 		INSERT INTO imports (tenant, site_id, file, prefix_len, lines, updated_ns) VALUES
-		('one', 's-one', 'f', 1, 1, 1), ('one', 'former', 'f', 1, 1, 1), ('one', 'former', 'g', 1, 1, 1), ('gone', 's-gone', 'f', 1, 1, 1);
-		UPDATE sources SET aliases = '["ONE.example"]' WHERE tenant = 'two'; UPDATE site_names SET name = 'ONE.example' WHERE name = 'two.example'`); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	c = open(t, Config{Path: path, Partitions: 1})
+			('one', 's-one', 'f', 1, 1, 1), ('one', 'former', 'f', 1, 1, 1), ('one', 'former', 'g', 1, 1, 1), ('gone', 's-gone', 'f', 1, 1, 1);
+		UPDATE revision SET value = 1`)
+	c := open(t, Config{Path: path, Partitions: 1})
 	claim := func(id tenant.ID, alias string) error {
 		_, err := c.UpdateSource(t.Context(), id, "web", func(s *catalog.Source) error { s.Aliases = []string{alias}; return nil })
 		return err

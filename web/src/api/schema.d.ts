@@ -1370,7 +1370,7 @@ export interface paths {
         put?: never;
         /**
          * Replace an operator's key, with overlap
-         * @description Creates a successor with the same role; the old key works on for the overlap, 24 hours by default, so that what uses it can change over.
+         * @description Creates a successor with the same role; the old key works on for the overlap, 24 hours by default, so that what uses it can change over. A key is rotated once, as long as its successor exists.
          */
         post: operations["rotate-operator-key"];
         delete?: never;
@@ -1745,7 +1745,7 @@ export interface paths {
         put?: never;
         /**
          * Replace a key, with overlap
-         * @description Creates a successor with the same role; the old key works on for the overlap, 24 hours by default, so that what uses it can change over.
+         * @description Creates a successor with the same role; the old key works on for the overlap, 24 hours by default, so that what uses it can change over. A key is rotated once, as long as its successor exists.
          */
         post: operations["rotate-key"];
         delete?: never;
@@ -10927,6 +10927,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -12841,6 +12850,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
