@@ -65,7 +65,7 @@ func TestCloudData(t *testing.T) {
 		`,"data":"text"`:        {"props.data": "text"},
 		`,"data":5`:             {"nums.data": 5.0},
 		`,"data":[1, 2]`:        {"props.data": "[1,2]"},
-		`,"data":null`:          {"props.data": "null"},
+		`,"data":null`:          {},
 		`,"data_base64":"aGk="`: {"props.data_base64": "aGk="},
 		`,"data":{"client_id":"c"},"subject":"s"`: {"client_id": "c", "props.subject": "s"},
 		`,"time":null,"data":{"event_id":"x"}`:    {"props.event_id": "x"},

@@ -60,7 +60,7 @@ func TestFields(t *testing.T) {
 		{"address with a port", `{"type":"a","ip":"203.0.113.9:80, 10.0.0.1"}`, with("type", "a", "country", "203.0.113.9")},
 		{"no address", `{"type":"a","ip":"unknown"}`, with("type", "a")},
 		{"props", `{"type":"a","props":{"s":"x","n":1.5,"i":-3,"t":true,"f":false,"z":null,"l":[1, "a",{"k" : [ ]}],"o":{"p":{"q":1},"r":"x"},"e":{}}}`,
-			with("type", "a", "props.s", "x", "nums.n", 1.5, "nums.i", -3.0, "props.t", "true", "props.f", "false", "props.z", "null",
+			with("type", "a", "props.s", "x", "nums.n", 1.5, "nums.i", -3.0, "props.t", "true", "props.f", "false",
 				"props.l", `[1,"a",{"k":[]}]`, "nums.o.p.q", 1.0, "props.o.r", "x", "props.e", "{}")},
 		{"text stays text", `{"type":"a","props":{"s":"1","q":"\"x\"","u":"\u00e4\ud83d\ude00","l":"\ud83d!"}}`,
 			with("type", "a", "props.s", "1", "props.q", `"x"`, "props.u", "ä😀", "props.l", "\uFFFD!")},
@@ -97,6 +97,42 @@ func TestFields(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// TestNullProperties: a property that is JSON's null is none, wherever it stands, and the text is a text. The hash of the payload is that of when nulls were stored.
+func TestNullProperties(t *testing.T) {
+	for _, tt := range []struct {
+		event string
+		want  map[string]any // of the properties
+	}{
+		{`{"type":"a","props":{"plan":null,"text":"null","n":1,"l":[null]},"top":null}`, map[string]any{"props.text": "null", "nums.n": 1.0, "props.l": "[null]"}},
+		{`{"type":"a","props":{"o":{"p":null,"q":1},"only":{"p":null},"e":{}}}`, map[string]any{"nums.o.q": 1.0, "props.e": "{}"}},
+		{`{"type":"a","plan":"pro","n":1,"rest":"r","props":{"plan":null,"n":null}}`, map[string]any{"props.rest": "r"}}, // that of props stays
+		{`{"type":"a","plan":null,"props":{"plan":"pro"}}`, map[string]any{"props.plan": "pro"}},
+		{`{"type":"a","name":null,"event_type":null,"revenue":null}`, map[string]any{}},
+	} {
+		r := newRig(t)
+		if w := r.do("POST", "/ingest", tt.event, acmeKey); w.Code != 200 {
+			t.Fatalf("%s: %d %s", tt.event, w.Code, w.Body)
+		}
+		got := map[string]any{}
+		for k, v := range r.log.all()[0] {
+			if strings.HasPrefix(k, "props.") || strings.HasPrefix(k, "nums.") {
+				got[k] = v
+			}
+		}
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Errorf("%s:\n%s", tt.event, d)
+		}
+	}
+	r := newRig(t)
+	r.do("POST", "/ingest", `{"type":"a","client_id":"c","ts":1782900000,"props":{"plan":null}}`, acmeKey)
+	if len(r.log.hashes) != 1 || r.log.hashes[0] != 0xa4003cba {
+		t.Errorf("hash %#x: what was stored of such events must still be known as the same", r.log.hashes)
+	}
+	if w := r.do("POST", "/ingest", `{"type":"a","props":{"plan":null,"plan":null}}`, acmeKey); !strings.Contains(w.Body.String(), "duplicate") {
+		t.Errorf("the name twice: %s", w.Body)
 	}
 }
 

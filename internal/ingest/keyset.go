@@ -29,7 +29,8 @@ type keyEntry struct {
 	place  place
 	prop   int32 // index in Row.Props
 	num    int32 // index in Row.Nums
-	gone   bool  // another one counts
+	null   bool  // its value is JSON's null
+	gone   bool  // another one counts, or none
 	again  bool  // a later one of the same origin took its place: it is not found any more
 }
 

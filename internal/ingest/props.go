@@ -45,8 +45,8 @@ func (d *decoder) nestedField(dec *jx.Decoder, key []byte) error {
 	return d.property(dec, d.arena[n:len(d.arena):len(d.arena)])
 }
 
-// property reads a value under its whole name: strings, booleans, null and arrays as text, numbers as numbers, and
-// the fields of an object under dotted names.
+// property reads a value under its whole name: strings, booleans and arrays as text, numbers as numbers, and
+// the fields of an object under dotted names. Null is no value: the event does not have the property.
 func (d *decoder) property(dec *jx.Decoder, key []byte) error {
 	if rej := d.checkKey(key); rej != nil {
 		return rej
@@ -72,7 +72,13 @@ func (d *decoder) property(dec *jx.Decoder, key []byte) error {
 			return err
 		}
 		return reject2err(d.addText(key, d.arena[n:len(d.arena):len(d.arena)], d.origin))
-	default: // true, false, null, and what is no JSON
+	case jx.Null:
+		raw, err := dec.Raw()
+		if err != nil {
+			return err
+		}
+		return reject2err(d.addNull(key, raw))
+	default: // true, false, and what is no JSON
 		raw, err := dec.Raw()
 		if err != nil {
 			return err
@@ -146,6 +152,12 @@ func (d *decoder) addText(key, value []byte, from origin) *reject {
 	return d.register(keyEntry{key: key, hash: xxh3.Hash(key), origin: from, place: inProps, prop: int32(len(d.row.Props) - 1)})
 }
 
+// addNull enters a name without a value: no other of the name counts that comes from a lower place. It takes part in the hash like its text, which was once stored.
+func (d *decoder) addNull(key, raw []byte) *reject {
+	d.row.Props = append(d.row.Props, event.Prop{Key: key, Value: raw})
+	return d.register(keyEntry{key: key, hash: xxh3.Hash(key), origin: d.origin, place: inProps, prop: int32(len(d.row.Props) - 1), null: true})
+}
+
 // addNumber keeps a number, and the text of an integer that a float64 cannot hold exactly.
 func (d *decoder) addNumber(key, raw []byte) *reject {
 	v, exact, ok := parseNumber(raw)
@@ -200,6 +212,8 @@ func (d *decoder) compact() {
 		case e.place == inProps:
 			h += xxh3.HashSeed(d.row.Props[e.prop].Value, e.hash)
 			money = money || e.hash == revenueHash && string(e.key) == revenue
+			e.gone = e.null
+			gone = gone || e.null
 		case e.place == inNums:
 			h += mix(math.Float64bits(d.row.Nums[e.num].Value) ^ e.hash)
 		case e.place == inBoth:
