@@ -28,7 +28,6 @@ const (
 	maxWithin     = 400 * 24 * time.Hour
 	maxAtLeast    = 1_000_000
 	maxPeople     = 10_000
-	maxPersonID   = 256 // bytes
 )
 
 // cohort is a set of persons that a filter names. Until findCohort has filled it only id is set; no statement is made of that.
@@ -119,8 +118,8 @@ func (c *cohort) fillPeople(ids []string) *problem.Problem {
 		return invalid(field, "people names %d persons, it must be 1 to %d", len(ids), maxPeople).WithLimit("report.cohort_people", maxPeople)
 	}
 	for _, id := range ids {
-		if id == "" || len(id) > maxPersonID || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
-			return invalid(field, "people has %q; the id of a person is 1 to %d bytes of valid text", clip(strings.ToValidUTF8(id, "?")), maxPersonID)
+		if id == "" || len(id) > maxLinkedID || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+			return invalid(field, "people has %q; the id of a person is 1 to %d bytes of valid text", clip(strings.ToValidUTF8(id, "?")), maxLinkedID)
 		}
 	}
 	c.people = ids

@@ -367,6 +367,8 @@ func TestFunnelRefusals(t *testing.T) {
 	check("funnel", `{`+two+`,"exclude":[{"after":1,"before":2}]}`, 422, "exclude[0].type", "names no event")
 	check("funnel", `{`+two+`,"order":"any","exclude":[{"type":"x","after":1,"before":2}]}`, 422, "exclude", "order")
 	check("funnel/people", `{`+two+`,"step":3}`, 422, "step", "between 1 and 2")
+	check("funnel/people", `{`+two+`,"step":0}`, 422, "step", "step is 0, it must be between 1 and 2")
+	check("funnel/people", `{`+two+`,"step":-1}`, 422, "step", "between 1 and 2")
 	check("funnel/people", `{`+two+`,"step":1,"dropped":true}`, 422, "step", "between 2 and 2")
 	check("funnel/people", `{`+two+`,"limit":2000}`, 422, "limit", "between 1 and 1000")
 	check("funnel/people", `{`+two+`,"cursor":"!"}`, 422, "cursor", "first page")

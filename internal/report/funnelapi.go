@@ -48,7 +48,8 @@ type funnelPeopleBody struct {
 	SiteID string `path:"site_id" doc:"The source's site_id or an alias of it."`
 	Body   struct {
 		FunnelQuery
-		Step    int    `json:"step,omitempty" doc:"1 for the first; 1 by default."`
+		Limit   int    `json:"limit,omitempty" doc:"At most so many persons; 100 by default, at most 1000."` // in place of the funnel's own
+		Step    *int   `json:"step,omitempty" nullable:"false" doc:"1 for the first; 1 by default."`
 		Dropped bool   `json:"dropped,omitempty" doc:"Those who came to the step before and not to this one."`
 		Cursor  string `json:"cursor,omitempty" doc:"next of the page before."`
 	}
@@ -140,10 +141,13 @@ type funnelPage struct {
 	after   string // the last person of the page before
 }
 
-func pageOf(f *funnelQuestion, step int, dropped bool, limit int, cursor string) (funnelPage, *problem.Problem) {
-	g := funnelPage{step: cmp.Or(step, 1) - 1, dropped: dropped, limit: cmp.Or(limit, defaultPersons)}
+func pageOf(f *funnelQuestion, step *int, dropped bool, limit int, cursor string) (funnelPage, *problem.Problem) {
+	g := funnelPage{dropped: dropped, limit: cmp.Or(limit, defaultPersons)}
+	if step != nil {
+		g.step = *step - 1
+	}
 	if g.step < 0 || g.step >= len(f.steps) {
-		return g, invalid("step", "step is %d, it must be between 1 and %d", step, len(f.steps))
+		return g, invalid("step", "step is %d, it must be between 1 and %d", *step, len(f.steps))
 	}
 	if dropped && g.step == 0 {
 		return g, invalid("step", "nobody drops at the first step; with dropped, step is between 2 and %d", len(f.steps))
@@ -164,13 +168,11 @@ func (r *Reporter) postFunnelPeople(ctx context.Context, in *funnelPeopleBody) (
 	if p != nil {
 		return nil, fail(p)
 	}
-	limit := in.Body.Limit
-	in.Body.Limit = 0 // of persons, not of a breakdown
 	f, p := r.funnelOf(ctx, src, in.Body.FunnelQuery)
 	var page funnelPage
 	if p == nil {
 		f.breakdown = nil // persons are not broken down
-		page, p = pageOf(f, in.Body.Step, in.Body.Dropped, limit, in.Body.Cursor)
+		page, p = pageOf(f, in.Body.Step, in.Body.Dropped, in.Body.Limit, in.Body.Cursor)
 	}
 	if p == nil {
 		p = r.personMasked(who, f.q, map[string][]stage{"steps": f.steps, "exclude": f.excluded}, nil, true)

@@ -105,7 +105,7 @@ func (a ask) metrics(q *Question) *problem.Problem {
 }
 
 func (a ask) dims(q *Question) *problem.Problem {
-	for _, name := range unique(a.GroupBy) {
+	for _, name := range uniqueNames(a.GroupBy) {
 		d, p := dimOf("group_by", name)
 		if p != nil {
 			return p
@@ -373,6 +373,20 @@ func unique(list []string) []string {
 	var out []string
 	for _, s := range list {
 		if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// uniqueNames is unique for columns and properties. The name of a property may end with a blank.
+func uniqueNames(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s = strings.TrimLeft(s, " \t\r\n"); !strings.HasPrefix(s, "props.") {
+			s = strings.TrimSpace(s)
+		}
+		if s != "" && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,27 @@ func TestTimes(t *testing.T) {
 		const layout = "2006-01-02T15:04:05.999Z07:00"
 		if got := q.From.UTC().Format(layout) + " " + q.To.UTC().Format(layout); got != c.want {
 			t.Errorf("%s, %q to %q: %s, want %s", c.site, c.from, c.to, got, c.want)
+		}
+	}
+}
+
+// TestBlanksInNames: the name of a property is taken as it is, also with a blank at its end; around the names of columns blanks say nothing.
+func TestBlanksInNames(t *testing.T) {
+	q := Question{}
+	if p := (ask{GroupBy: []string{" country ", " props.trail ", "props.trail", "props.trail ", "", " "}}).dims(&q); p != nil {
+		t.Fatal(p)
+	}
+	want := []Dim{{Column: "country"}, {Prop: "trail "}, {Prop: "trail"}}
+	if !slices.Equal(q.GroupBy, want) {
+		t.Errorf("%q, want %q", q.GroupBy, want)
+	}
+}
+
+// TestPersonIDs: a cohort takes the ids that are looked up as persons' and linked.
+func TestPersonIDs(t *testing.T) {
+	for n, ok := range map[int]bool{0: false, 1: true, 257: true, maxLinkedID: true, maxLinkedID + 1: false} {
+		if p := (&cohort{}).fillPeople([]string{"a", strings.Repeat("x", n)}); (p == nil) != ok {
+			t.Errorf("an id of %d bytes: %v", n, p)
 		}
 	}
 }

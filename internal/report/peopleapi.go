@@ -143,7 +143,7 @@ func (r *Reporter) getPerson(ctx context.Context, in *personInput) (*served, err
 	return out, nil
 }
 
-// maxLinkedID is the longest id that is looked for, in bytes.
+// maxLinkedID is the longest id that is looked for or that a cohort names, in bytes: longer ones are not linked.
 const maxLinkedID = 1024
 
 func (r *Reporter) peoplePanel(who tenant.Principal, src catalog.Source, endpoint, id string, run func(context.Context, *tally) (*kept, error)) *panel {

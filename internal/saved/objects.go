@@ -87,7 +87,7 @@ type cohortQuestion struct {
 	Funnel  *map[string]any `json:"funnel,omitempty" doc:"A funnel, as POST /funnel takes it: persons who reached a step of it"`
 	Step    int             `json:"step,omitempty" doc:"Of funnel: the step, 1 for the first"`
 	People  []string        `json:"people,omitempty" nullable:"false" doc:"Persons by their ids. Not shown to roles that do not see client_id or user_id."`
-	Count   int             `json:"people_count,omitempty" readOnly:"true" doc:"How many persons people names"`
+	Count   int             `json:"people_count,omitempty" readOnly:"true" doc:"How many different ids people names"`
 }
 
 type behaviour struct {
@@ -121,8 +121,17 @@ func (q *cohortQuestion) body() catalog.Cohort {
 	return c
 }
 
+// different is how many of the texts differ.
+func different(list []string) int {
+	seen := make(map[string]struct{}, len(list))
+	for _, s := range list {
+		seen[s] = struct{}{}
+	}
+	return len(seen)
+}
+
 func questionOf(c catalog.Cohort) cohortQuestion {
-	q := cohortQuestion{Within: c.Within, AtLeast: c.AtLeast, Step: c.Step, People: c.People, Count: len(c.People)}
+	q := cohortQuestion{Within: c.Within, AtLeast: c.AtLeast, Step: c.Step, People: c.People, Count: different(c.People)}
 	if c.Did != nil {
 		q.Did = &behaviour{c.Did.Type, c.Did.Filter}
 	}

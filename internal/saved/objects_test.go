@@ -19,7 +19,7 @@ func TestObjects(t *testing.T) {
 		{"goals", `{"name":" Sign-up ","type":"signup","filter":["path:/thanks"],"value":2.5}`, "type", "signup", `{"type":"buy"}`, "buy"},
 		{"segments", `{"name":"Sign-up","filter":["country:DE|AT","!device:mobile"]}`, "filter", "[country:DE|AT !device:mobile]", `{"filter":["props.plan:pro"]}`, "[props.plan:pro]"},
 		{"cohorts", `{"name":"Sign-up","question":{"did":{"type":"signup","filter":["country:DE"]},"within":"7d","at_least":2}}`, "question", "map[at_least:2 did:map[filter:[country:DE] type:signup] within:7d]",
-			`{"question":{"people":["a","b"]}}`, "map[people:[a b] people_count:2]"},
+			`{"question":{"people":["a","b","a","a"]}}`, "map[people:[a b a a] people_count:2]"},
 	} {
 		list := base + "/" + k.plural
 		made := f.want(t, 201, analyst, "POST", "/api/v1/analytics/a1/"+k.plural, k.body)

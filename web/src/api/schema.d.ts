@@ -3171,7 +3171,7 @@ export interface components {
             people?: string[];
             /**
              * Format: int64
-             * @description How many persons people names
+             * @description How many different ids people names
              */
             readonly people_count?: number;
             /**
@@ -3592,7 +3592,7 @@ export interface components {
             from?: string;
             /**
              * Format: int64
-             * @description At most so many values of breakdown, those with the most persons first; 10 by default, at most 1000.
+             * @description At most so many persons; 100 by default, at most 1000.
              */
             limit?: number;
             /** @description ordered (the default), strict or any. */
