@@ -137,6 +137,10 @@ func (a *app) open(ctx context.Context) error {
 		return err
 	}
 	a.close = append(a.close, lock.Close)
+	if mode, ok := exposed(a.cfg.DataDir); ok {
+		a.log.Warn("others than the user of weir may look into the data directory: what weir makes there from now on is private, what an earlier weir made may not be; if nobody else is meant to, chmod -R go= DIR",
+			"dir", a.cfg.DataDir, "mode", mode)
+	}
 	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openAudit, a.openEngine, a.openMetering, a.openProcessor, a.openSessions, a.openJobs, a.openAPI} {
 		if err := step(ctx); err != nil {
 			return err

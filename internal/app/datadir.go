@@ -40,6 +40,15 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// exposed says whether others than its user may do anything in the data directory.
+func exposed(dir string) (fs.FileMode, bool) {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return 0, false
+	}
+	return info.Mode(), true
+}
+
 // room watches the free space of the data directory's file system for those who write beside the log.
 type room struct {
 	dir   string

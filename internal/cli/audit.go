@@ -161,6 +161,7 @@ func (c *AuditVerifyCmd) Run(ctx context.Context, p *Process) error {
 
 func (c *AuditVerifyCmd) verify(ctx context.Context, kept audit.Head) (audit.Verdict, error) {
 	if c.DataDir != "" {
+		makePrivate()
 		v, err := app.VerifyAudit(ctx, c.DataDir, kept)
 		if !errors.Is(err, app.ErrInUse) {
 			return v, err

@@ -33,6 +33,7 @@ func (c *ServeCmd) Run(ctx context.Context, p *Process) error {
 	if err != nil {
 		return fmt.Errorf("the configuration is not right:\n%w", err)
 	}
+	makePrivate()
 	log := newLogger(p.Err, loaded.Config.Logging)
 	for _, w := range loaded.Warnings {
 		log.Warn(w, "component", "config")
