@@ -166,10 +166,10 @@ var columnNames = func() map[string]bool {
 const MaxPropertyName = 256
 
 // NameIsColumn says whether a property of that name can be a column of its own: it is none of weir's columns, at most
-// MaxPropertyName bytes of UTF-8, does not begin with _ (names of weir do) or @ (variables of some tools do), and has no quotes, backslashes
-// and characters that cannot be seen. Others are reached as props['name'] and props_num['name'] only.
+// MaxPropertyName bytes of UTF-8, does not begin with _ (names of weir do) or @ (variables of some tools do), has no quotes, backslashes
+// and characters that cannot be seen, and is no value to the engine, which takes "true" and "nan" for such in quotes, too. Others are reached as props['name'] and props_num['name'] only.
 func NameIsColumn(name string) bool {
-	if name == "" || name[0] == '_' || name[0] == '@' || len(name) > MaxPropertyName || columnNames[name] || !utf8.ValidString(name) || strings.ContainsAny(name, "`\"'\\") {
+	if LikeValue(name) || name == "" || name[0] == '_' || name[0] == '@' || len(name) > MaxPropertyName || columnNames[name] || !utf8.ValidString(name) || strings.ContainsAny(name, "`\"'\\") {
 		return false
 	}
 	for _, r := range name {
@@ -178,4 +178,13 @@ func NameIsColumn(name string) bool {
 		}
 	}
 	return name[0] != ' ' && name[len(name)-1] != ' '
+}
+
+// LikeValue says whether the engine takes a name for a value, even in quotes.
+func LikeValue(name string) bool {
+	switch strings.ToLower(name) {
+	case "true", "false", "null", "inf", "infinity", "nan":
+		return true
+	}
+	return false
 }

@@ -55,7 +55,7 @@ func TestNameIsColumn(t *testing.T) {
 			t.Errorf("%q cannot be a column", good)
 		}
 	}
-	for _, bad := range []string{"", "path", "tenant", "_seq", "_flags", "_id", "_", "@v", "props", "a`b", "a\"b", "it's", `a\b`, "a\nb", "a\x00b", " a", "a ", "a\u200bb", "a\u00a0b", "\xff", strings.Repeat("x", MaxPropertyName+1)} {
+	for _, bad := range []string{"", "path", "tenant", "_seq", "_flags", "_id", "_", "@v", "props", "a`b", "a\"b", "it's", `a\b`, "a\nb", "a\x00b", " a", "a ", "a\u200bb", "a\u00a0b", "\xff", "true", "False", "NULL", "nan", "inf", "Infinity", strings.Repeat("x", MaxPropertyName+1)} {
 		if NameIsColumn(bad) {
 			t.Errorf("%q can be a column", bad)
 		}

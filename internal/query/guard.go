@@ -120,6 +120,9 @@ func (s *statement) scoped() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.quotedValues(); err != nil {
+		return "", err
+	}
 	s.mention()
 	w := newWalker(s)
 	s.walked = w
@@ -227,6 +230,16 @@ func (s *statement) columns() []column {
 		out = append(out, column{name: "tenant", typ: event.KindLowCard.Type(), expr: "_e.tenant", reads: []string{"tenant"}})
 	}
 	return out
+}
+
+// quotedValues refuses names that the engine takes for values also where they stand in quotes.
+func (s *statement) quotedValues() error {
+	for _, l := range s.toks {
+		if l.kind == quoted && event.LikeValue(l.text) {
+			return s.refuse(l.start, "%s is a value to the engine, in quotes too, and no name; choose another one, or read a property of that name as props['%s']", l.text, l.text)
+		}
+	}
+	return nil
 }
 
 func (s *statement) refuse(offset int, format string, args ...any) *Refusal {

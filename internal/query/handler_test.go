@@ -86,6 +86,7 @@ func TestRequestProblems(t *testing.T) {
 		{`{"sql":"SELECT 1","as_of":"???"}`, 422, "bad_token", "as_of"},
 		{`{"sql":"SELECT 1","format":"Native"}`, 422, "unknown_format", "format"},
 		{`{"sql":"SELECT 1","params":{"a b":1}}`, 422, "bad_parameter", "params.a b"},
+		{`{"sql":"SELECT 1","params":{"p0":1` + manyParams(1000) + `}}`, 422, "bad_parameter", "params"},
 		{`{"sql":"SELECT 1","params":{"a":{}}}`, 422, "bad_parameter", "params.a"},
 		{`{"sql":"SELECT 1","min_token":"???"}`, 422, "bad_token", "min_token"},
 		{`{"sql":"SELECT sleep(1)"}`, 400, "query_refused", "sql"},
@@ -236,4 +237,13 @@ func TestParams(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", in, got, err, want)
 		}
 	}
+}
+
+// manyParams are n parameters behind another one.
+func manyParams(n int) string {
+	var s strings.Builder
+	for i := range n {
+		fmt.Fprintf(&s, `,"p%d":1`, i+1)
+	}
+	return s.String()
 }

@@ -126,8 +126,15 @@ func (q *request) question(who tenant.Principal, r *http.Request) (*Question, *p
 	return out, nil
 }
 
+// MaxParams is how many parameters a statement may have.
+const MaxParams = 1000
+
 // params turns the JSON values into the engine's text form.
 func (q *request) params() (map[string]string, *problem.Problem) {
+	if n := len(q.Params); n > MaxParams {
+		return nil, problem.New(http.StatusUnprocessableEntity, "bad_parameter", "there are %d parameters, and at most %d may be; give lists as one array", n, MaxParams).
+			WithField("params").WithLimit("params", MaxParams)
+	}
 	out := map[string]string{}
 	for name, raw := range q.Params {
 		field := "params." + name

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"weir/internal/event"
 )
 
 // TestSelectsAreBounded: SELECTs are counted as often as the engine analyses them, however short the text is.
@@ -108,6 +110,20 @@ func TestJoinsAreBounded(t *testing.T) {
 		_, err := NewGuard().Check(x.sql, Scope{Tenant: "acme"})
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%s: %v, want %q", name, err, x.want)
+		}
+	}
+}
+
+// TestQuotedValues: the engine takes some words for values also in quotes; they are refused as names.
+func TestQuotedValues(t *testing.T) {
+	for _, sql := range []string{`SELECT "true" FROM events`, "SELECT `NaN` FROM events", `SELECT events."null" FROM events`, `SELECT 1 AS "inf"`, `WITH "false" AS (SELECT 1) SELECT 2`} {
+		if _, err := NewGuard().Check(sql, Scope{Tenant: "acme", Properties: []event.Property{{Name: "true", Kind: event.PropString}}}); err == nil || !strings.Contains(err.Error(), "is a value to the engine") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	for _, sql := range []string{"SELECT true, NULL, nan FROM events", "SELECT 'true', props['nan'] FROM events", `SELECT 1 AS "truely"`} {
+		if _, err := NewGuard().Check(sql, Scope{Tenant: "acme"}); err != nil {
+			t.Errorf("%s: %v", sql, err)
 		}
 	}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/google/uuid"
 
 	"weir/internal/clickhouse"
+	"weir/internal/query"
 	"weir/internal/tenant"
 )
 
 // Bounds of a request.
 const (
 	maxBody    = 1 << 20 // bytes of a body that holds a statement, unpacked
-	maxParams  = 1000
+	maxParams  = query.MaxParams
 	maxQueryID = 256
 )
 
