@@ -41,6 +41,7 @@ import (
 	"weir/internal/jobs"
 	"weir/internal/lookup"
 	"weir/internal/lookup/tables"
+	"weir/internal/metering"
 	"weir/internal/qos"
 	"weir/internal/rollup"
 	"weir/internal/sdk"
@@ -261,6 +262,7 @@ func (a *app) openAPI(ctx context.Context) error {
 		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Resources: a.resources, Limits: a.limits, Loads: loads{a}, Quarantine: quarantine{a.processor, a.gatherer},
 		Passwords: a.passwords, Sessions: a.sessions, Logins: a.logins(), Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
 		Schema: newSchema(a.processor, a.catalog), Deletions: deletions{a}, Ready: a.notReady, Version: a.opt.Version,
+		Webhook:       metering.WebhookConfig{AllowPrivate: a.cfg.Metering.WebhookPrivate}.Check,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
 		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),
 		Logger: a.log, Registerer: a.reg, Gatherer: a.reg,

@@ -53,6 +53,7 @@ type Config struct {
 	// Ready tells why answers are not possible yet; nothing when they are. It is called for each /readyz. Nil: always ready.
 	Ready   func() []string
 	Version string
+	Webhook func(url string) error // says why a webhook will never be called, for its tenant; nil: any is taken
 
 	HeaderTimeout time.Duration // to send a request's head: 10 s
 	BodyTimeout   time.Duration // to send a whole body: 1 min

@@ -24,6 +24,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/catalog/sqlite"
 	"weir/internal/httpapi"
+	"weir/internal/metering"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 )
@@ -151,7 +152,7 @@ func newFixture(t *testing.T, change ...func(*httpapi.Config)) *fixture {
 	}
 	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}, audit: &fakeAudit{}, loads: &fakeLoads{loads: map[tenant.ID]httpapi.TenantLoad{}}}
 	reg := prometheus.NewRegistry()
-	cfg := httpapi.Config{Catalog: c, Auth: a, Passwords: passwords, Sessions: sessions, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
+	cfg := httpapi.Config{Catalog: c, Auth: a, Webhook: metering.WebhookConfig{}.Check, Passwords: passwords, Sessions: sessions, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
 		return httpapi.Resources{CPUSeconds: to.Sub(from).Hours(), Amount: 3, Currency: string(t)}, nil
 	}, Limits: fakeLimits{}, Loads: f.loads, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,

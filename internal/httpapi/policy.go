@@ -114,7 +114,7 @@ func (a *API) updatePolicy(ctx context.Context, in *policyInput) (*policyOutput,
 		}
 	}
 	if b := in.Body.Budget; b != nil {
-		if err := checkBudget(ctx, b); err != nil {
+		if err := a.checkBudget(ctx, b); err != nil {
 			return nil, err
 		}
 	}
@@ -144,7 +144,7 @@ func (a *API) updatePolicy(ctx context.Context, in *policyInput) (*policyOutput,
 	return &policyOutput{viewPolicy(t.Policy)}, nil
 }
 
-func checkBudget(ctx context.Context, b *BudgetPatch) error {
+func (a *API) checkBudget(ctx context.Context, b *BudgetPatch) error {
 	if b.Amount != nil || b.Action != nil { // who pays may not lift the bound that the operator sets
 		if _, err := principal(ctx, tenant.RoleOperator); err != nil {
 			return err
@@ -154,6 +154,11 @@ func checkBudget(ctx context.Context, b *BudgetPatch) error {
 		u, err := url.Parse(*b.Webhook)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
 			return invalid("budget.webhook", "it is not an http or https URL without user name, like https://hooks.example.com/weir")
+		}
+		if check := a.cfg.Webhook; check != nil {
+			if err := check(*b.Webhook); err != nil {
+				return invalid("budget.webhook", "%s", err)
+			}
 		}
 	}
 	return nil

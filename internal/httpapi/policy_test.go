@@ -48,6 +48,9 @@ func TestPolicy(t *testing.T) {
 		{`{"masks":[{"column":"url","roles":["viewer"],"action":"hide"},{"column":"props.url","roles":["viewer"],"action":"hash"}]}`, "masks.column", "twice"},
 		{`{"budget":{"webhook":"ftp://x"}}`, "budget.webhook", "https"},
 		{`{"budget":{"webhook":"https://user:pass@example.com/"}}`, "budget.webhook", "without user name"},
+		{`{"budget":{"webhook":"http://127.0.0.1/"}}`, "budget.webhook", "not a public one"},
+		{`{"budget":{"webhook":"http://169.254.169.254/latest"}}`, "budget.webhook", "not a public one"},
+		{`{"budget":{"webhook":"http://127.1:8000/"}}`, "budget.webhook", "not a public name"},
 		{`{"budget":{"amount":-1}}`, "budget.amount", ">= 0"},
 	} {
 		f.wantProblem(f.do("PATCH", path, operator, tc.body), 422, "invalid_field", tc.field, tc.says)

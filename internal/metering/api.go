@@ -217,7 +217,9 @@ func (m *Meter) budgetView(id tenant.ID, secret bool) (budgetView, bool) {
 	defer m.budgets.mu.Unlock()
 	for _, n := range m.budgets.notices {
 		if n.Tenant == id && n.Month == v.Month {
-			v.Notices = append(v.Notices, *n)
+			shown := *n
+			shown.Reason = shownReason(n.Reason)
+			v.Notices = append(v.Notices, shown)
 		}
 	}
 	slices.SortFunc(v.Notices, func(a, b notice) int { return a.At.Compare(b.At)*1000 + a.Threshold - b.Threshold })

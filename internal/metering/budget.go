@@ -396,12 +396,13 @@ func (b *budgets) attempt(ctx context.Context, url string, n *notice) (noticeSta
 	case errors.As(err, &refused):
 		count("refused").Inc()
 		b.m.log.Warn("the webhook of a budget is refused", "tenant", n.Tenant, "error", err)
-		return noticeFailed, err.Error(), 0
+		return noticeFailed, reasonOf(err), 0
 	case n.Attempts >= b.sender.cfg.Attempts:
 		count("given_up").Inc()
-		b.m.log.Warn("the webhook of a budget does not answer; given up", "tenant", n.Tenant, "attempts", n.Attempts, "error", err)
-		return noticeFailed, err.Error(), 0
+		b.m.log.Warn("the webhook of a budget does not take a notice; given up", "tenant", n.Tenant, "attempts", n.Attempts, "error", err)
+		return noticeFailed, reasonOf(err), 0
 	}
 	count("retried").Inc()
-	return noticePending, err.Error(), min(b.sender.cfg.Backoff<<min(n.Attempts-1, 20), time.Hour)
+	b.m.log.Info("the webhook of a budget does not take a notice; it is tried again", "tenant", n.Tenant, "attempts", n.Attempts, "error", err)
+	return noticePending, reasonOf(err), min(b.sender.cfg.Backoff<<min(n.Attempts-1, 20), time.Hour)
 }

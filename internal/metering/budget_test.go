@@ -1,13 +1,16 @@
 package metering
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -240,6 +243,84 @@ func TestWebhooksStayOutside(t *testing.T) {
 	defer away.Close()
 	if err := newSender(WebhookConfig{AllowPrivate: true}).send(context.Background(), away.URL, &notice{ID: "x"}); err == nil || len(h.got()) != 0 {
 		t.Errorf("redirect: %v, %d calls", err, len(h.got()))
+	}
+}
+
+// What is plainly inside is refused when it is set; where names lead is seen at each call.
+func TestWebhookCheck(t *testing.T) {
+	for url, want := range map[string]bool{
+		"https://hooks.example.com/weir": true, "http://hooks.example.com.:8080/": true, "https://1and1.example/": true, "https://8.8.8.8/x": true, "https://[2606:4700::1111]/": true,
+		"http://127.0.0.1/": false, "http://127.0.0.1:18300/": false, "http://169.254.169.254/": false, "http://10.0.0.53/": false, "http://192.168.1.1": false, "http://[::1]:80/": false,
+		"http://[fe80::1%25eth0]/": false, "http://[::ffff:10.0.0.1]/": false, "http://[fd00::1]/": false, "http://0.0.0.0/": false, "http://100.64.0.1/": false, "http://127.0.0.1./": false,
+		"http://localhost/": false, "http://LOCALHOST.:80/": false, "http://a.localhost/": false, "http://127.1/": false, "http://2130706433/": false, "http://0x7f000001/": false, "http://0177.0.0.1/": false,
+	} {
+		if err := (WebhookConfig{}).Check(url); (err == nil) != want {
+			t.Errorf("%s: %v", url, err)
+		}
+		if err := (WebhookConfig{AllowPrivate: true}).Check(url); err != nil {
+			t.Errorf("%s, where private ones are allowed: %v", url, err)
+		}
+	}
+}
+
+// A tenant is not told what resolvers and connections say, nor whether a name is unknown or leads inside.
+func TestWebhookReasons(t *testing.T) {
+	end := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-end }))
+	defer silent.Close()
+	defer close(end)
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	secure.StartTLS()
+	defer secure.Close()
+	missing := httptest.NewServer(http.NotFoundHandler())
+	defer missing.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	open := WebhookConfig{AllowPrivate: true, Timeout: 2 * time.Second}
+	for name, tc := range map[string]struct {
+		cfg  WebhookConfig
+		url  string
+		want string
+	}{
+		"a literal address inside": {WebhookConfig{}, missing.URL, reasonURL},
+		"an unknown name":          {open, "http://none.invalid/", reasonHost},
+		"silence":                  {WebhookConfig{AllowPrivate: true, Timeout: 100 * time.Millisecond}, silent.URL, reasonSilent},
+		"a certificate":            {open, secure.URL, reasonTLS},
+		"no TLS":                   {open, strings.Replace(missing.URL, "http:", "https:", 1), reasonTLS},
+		"a status":                 {open, missing.URL, "it answered with status 404, want 2xx"},
+		"nobody":                   {open, gone.URL, reasonLine},
+	} {
+		err := newSender(tc.cfg).send(t.Context(), tc.url, &notice{ID: "x", Tenant: "a"})
+		if err == nil || reasonOf(err) != tc.want || shownReason(tc.want) != tc.want {
+			t.Errorf("%s: %v, told as %q", name, err, reasonOf(err))
+		}
+	}
+	inside := fmt.Errorf("webhook: %w", newSender(WebhookConfig{}).control("tcp", "10.0.0.7:18300", nil))
+	if reasonOf(inside) != reasonHost || !strings.Contains(inside.Error(), "10.0.0.7") {
+		t.Errorf("%v, told as %q", inside, reasonOf(inside))
+	}
+	var refused *refusedError
+	if errors.As(inside, &refused) {
+		t.Error("a name that leads inside is given up at once, unlike an unknown one")
+	}
+	for _, kept := range []string{"webhook: dial tcp: lookup example.com on 10.0.0.53:53: no such host", "the webhook leads to 127.0.0.1:18300, which is not a public address",
+		"it answered with status 404, want 2xx; 10.0.0.53"} {
+		if got := shownReason(kept); strings.Contains(got, "10.0.0") || strings.Contains(got, "127.0.0") {
+			t.Errorf("%q is shown as %q", kept, got)
+		}
+	}
+	// As the API shows it, and as the log has it.
+	budget := &catalog.Budget{Amount: 100, Webhook: "http://none.invalid/"}
+	var log bytes.Buffer
+	m, _ := newMeter(t, func(c *Config) {
+		withBudget(budget)(c)
+		c.Webhook.Attempts, c.Logger = 1, slog.New(slog.NewTextHandler(&log, nil))
+	})
+	m.spend(t, "a", 60)
+	drain(m, func() bool { return strings.Contains(log.String(), "given up") })
+	if v, ok := m.budgetView("a", true); !ok || len(v.Notices) != 1 || v.Notices[0].Reason != reasonHost || v.Notices[0].State != noticeFailed || !strings.Contains(log.String(), "none.invalid") {
+		t.Errorf("%+v; the log has %s", v.Notices, log.String())
 	}
 }
 

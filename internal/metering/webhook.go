@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -72,6 +74,68 @@ type refusedError struct{ why string }
 
 func (e *refusedError) Error() string { return e.why }
 
+// insideError says that a name leads to an address that is not public. It is tried again like one that leads nowhere, so that a tenant cannot tell them apart.
+type insideError struct{ address string }
+
+func (e *insideError) Error() string {
+	return "the webhook leads to " + e.address + ", which is not a public address, and metering.webhook_private is off"
+}
+
+// What a tenant is told of a webhook that failed. Nothing else: what resolvers and connections say tells of this network.
+const (
+	reasonURL    = "it is not an http or https URL of a public host, without a user name"
+	reasonHost   = "its host has no public address"
+	reasonSilent = "it did not answer in time"
+	reasonTLS    = "its certificate is not valid for it, or TLS failed"
+	reasonLine   = "the connection to it failed"
+	reasonStatus = "it answered with status %d, want 2xx"
+)
+
+// statusError is an answer that is not 2xx.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf(reasonStatus, int(e)) }
+
+// reasonOf is what a tenant is told of an error.
+func reasonOf(err error) string {
+	var (
+		refused *refusedError
+		inside  *insideError
+		dns     *net.DNSError
+		status  statusError
+		timeout net.Error
+		cert    *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		alert   tls.AlertError
+	)
+	switch {
+	case errors.As(err, &refused):
+		return reasonURL
+	case errors.As(err, &inside), errors.As(err, &dns): // also one that timed out
+		return reasonHost
+	case errors.As(err, &status):
+		return status.Error()
+	case errors.As(err, &cert), errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
+		return reasonTLS
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return reasonSilent
+	}
+	return reasonLine
+}
+
+// shownReason is a reason as a tenant sees it: notices of earlier versions hold texts of resolvers and connections.
+func shownReason(kept string) string {
+	var status int
+	if _, err := fmt.Sscanf(kept, reasonStatus, &status); err == nil {
+		return fmt.Sprintf(reasonStatus, status)
+	}
+	switch kept {
+	case "", reasonURL, reasonHost, reasonSilent, reasonTLS, reasonLine:
+		return kept
+	}
+	return reasonLine
+}
+
 func newSender(cfg WebhookConfig) *sender {
 	s := &sender{cfg: cfg.withDefaults()}
 	d := &net.Dialer{Timeout: s.cfg.Timeout, Control: s.control}
@@ -91,7 +155,7 @@ func (s *sender) control(_, address string, _ syscall.RawConn) error {
 	}
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !public(at.Addr()) {
-		return &refusedError{fmt.Sprintf("the webhook leads to %s, which is not a public address: choose another, or ask the operator to set metering.webhook_private", address)}
+		return &insideError{address}
 	}
 	return nil
 }
@@ -128,9 +192,34 @@ func checkURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// Check refuses a URL that will never be called: one that is no webhook, or whose host is plainly not public. Where a name leads is seen at each call.
+func (c WebhookConfig) Check(text string) error {
+	_, err := c.check(text)
+	return err
+}
+
+func (c WebhookConfig) check(text string) (*url.URL, error) {
+	u, err := checkURL(text)
+	if err != nil || c.AllowPrivate {
+		return u, err
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if at, err := netip.ParseAddr(host); err == nil {
+		if !public(at) {
+			return nil, &refusedError{"the webhook's address is not a public one: choose another, or ask the operator to set metering.webhook_private"}
+		}
+		return u, nil
+	}
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if last == "localhost" || last == "" || last[0] >= '0' && last[0] <= '9' { // no name ends like that, but addresses as some resolvers read them do: 127.1, 0x7f000001
+		return nil, &refusedError{"the webhook's host is not a public name: choose another, or ask the operator to set metering.webhook_private"}
+	}
+	return u, nil
+}
+
 // send posts a notice once. nil: it was taken with a status of 2xx. A *refusedError is final.
 func (s *sender) send(ctx context.Context, to string, n *notice) error {
-	u, err := checkURL(to)
+	u, err := s.cfg.check(to)
 	if err != nil {
 		return err
 	}
@@ -156,16 +245,12 @@ func (s *sender) send(ctx context.Context, to string, n *notice) error {
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		var refused *refusedError
-		if errors.As(err, &refused) {
-			return refused
-		}
 		return fmt.Errorf("webhook: %w", errors.Unwrap(err)) // without the URL, which may hold a secret
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // what it says does not matter
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("webhook: the answer has status %d, want 2xx", resp.StatusCode)
+		return fmt.Errorf("webhook: %w", statusError(resp.StatusCode))
 	}
 	return nil
 }
