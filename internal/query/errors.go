@@ -50,8 +50,16 @@ func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 			"the job was stopped after %v, the limit query.job_timeout; narrow the range of ts, or ask the operator to raise it", a.cfg.JobTime).
 			WithLimit("query.job_timeout_ms", a.cfg.JobTime.Milliseconds())
 	}
-	return a.engineProblem(ctx, err)
+	p := a.engineProblem(ctx, err)
+	if p.Code == "query_error" && typeCodes[p.Engine] && a.checked != nil && len(a.checked.Texts) > 0 {
+		name := a.checked.Texts[0]
+		p.Detail += fmt.Sprintf("; %s is text, as is every property that once had a text that is no number: props_num['%s'] has its numbers alone", strings.Join(a.checked.Texts, ", "), name)
+	}
+	return p
 }
+
+// typeCodes are the engine's errors of a value of the wrong type: ILLEGAL_TYPE_OF_ARGUMENT, TYPE_MISMATCH, CANNOT_CONVERT_TYPE, NO_COMMON_TYPE.
+var typeCodes = map[int]bool{43: true, 53: true, 70: true, 386: true}
 
 // resultLimit is how many bytes an answer may have, and which limit says so.
 type resultLimit struct {

@@ -203,6 +203,12 @@ func (s *statement) tell(c *Checked) {
 		}
 	}
 	slices.Sort(c.Columns)
+	for name, p := range s.mentioned {
+		if p.Kind == event.PropString {
+			c.Texts = append(c.Texts, name)
+		}
+	}
+	slices.Sort(c.Texts)
 	c.From, c.To = w.span.from, w.span.to
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/internal/clickhouse"
+	"weir/internal/event"
 	"weir/internal/tenant"
 	"weir/internal/testkit"
 	"weir/internal/token"
@@ -132,6 +133,32 @@ func TestAsOfReadsAgain(t *testing.T) {
 			insert(0, 8, 10)
 			insert(1, 3, 10)
 		}
+	}
+}
+
+// propertyList are the properties of every tenant.
+type propertyList []event.Property
+
+func (p propertyList) Properties(tenant.ID) []event.Property { return p }
+
+// TestTextsAreNamed: who sums a property that has become text is told so, and how its numbers are read.
+func TestTextsAreNamed(t *testing.T) {
+	c := engine(t)
+	testkit.Exec(t, c, "INSERT INTO weir.events (tenant, ts, type, props, props_num) SELECT 'texts', now64(3), 'x', if(number = 0, map('amount', 'x'), map()), if(number = 0, map(), map('amount', 5)) FROM numbers(3)")
+	d := &desk{}
+	deps := d.deps(c)
+	deps.Properties = propertyList{{Name: "amount", Kind: event.PropString}, {Name: "n", Kind: event.PropFloat}}
+	h := newService(t, Config{}, deps)
+	who := tenant.Principal{Tenant: "texts", Role: tenant.RoleAnalyst, KeyID: "k"}
+	p := problemIn(t, post(h, who, `{"sql":"SELECT sum(amount), max(n) FROM events"}`))
+	if p.Status != 422 || !strings.Contains(p.Detail, "; amount is text") || !strings.Contains(p.Detail, "props_num['amount']") {
+		t.Errorf("%+v", p)
+	}
+	if w := post(h, who, `{"sql":"SELECT sum(props_num['amount']) FROM events FORMAT TSV"}`); w.Body.String() != "10\n" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if p := problemIn(t, post(h, who, `{"sql":"SELECT sum(path) FROM events"}`)); !strings.Contains(p.Detail, "code 43") || strings.Contains(p.Detail, "is text") {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -68,6 +68,8 @@ type Checked struct {
 	Lookups []lookup.Table
 	// Nested says that an expression holds a query, as in IN (SELECT …): the engine runs it before it knows what the statement reads.
 	Nested bool
+	// Texts are the properties whose names occur in the statement and that are text, by name.
+	Texts []string
 	// Volatile says that the answer depends on the clock or on chance: now(), rand(), generateUUIDv4().
 	Volatile bool
 }
