@@ -99,7 +99,7 @@ func TestRefusals(t *testing.T) {
 		{"cohorts", `{"name":"a"}`, "question", "one of"},
 		{"cohorts", `{"name":"a","question":{"did":{},"people":["x"]}}`, "question", "2 of"},
 		{"cohorts", `{"name":"a","question":{"people":[]}}`, "question.people", "1 to"},
-		{"cohorts", `{"name":"a","question":{"people":[""]}}`, "question.people", "1 to 256"},
+		{"cohorts", `{"name":"a","question":{"people":[""]}}`, "question.people", "1 to 1024"},
 		{"cohorts", `{"name":"a","question":{"people":` + people + `}}`, "question.people", "10000"},
 		{"cohorts", `{"name":"a","question":{"people":["x"],"within":"1d"}}`, "question.within", "belong"},
 		{"cohorts", `{"name":"a","question":{"did":{},"step":2}}`, "question.step", "belongs"},
