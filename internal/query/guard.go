@@ -238,10 +238,10 @@ func (s *statement) columns() []column {
 	return out
 }
 
-// quotedValues refuses names that the engine takes for values also where they stand in quotes.
+// quotedValues refuses names that the engine takes for values also where they stand in quotes. A column of the answer may be called so.
 func (s *statement) quotedValues() error {
-	for _, l := range s.toks {
-		if l.kind == quoted && event.LikeValue(l.text) {
+	for i, l := range s.toks {
+		if l.kind == quoted && event.LikeValue(l.text) && !s.at(i-1).keyword("AS") {
 			return s.refuse(l.start, "%s is a value to the engine, in quotes too, and no name; choose another one, or read a property of that name as props['%s']", l.text, l.text)
 		}
 	}

@@ -116,12 +116,12 @@ func TestJoinsAreBounded(t *testing.T) {
 
 // TestQuotedValues: the engine takes some words for values also in quotes; they are refused as names.
 func TestQuotedValues(t *testing.T) {
-	for _, sql := range []string{`SELECT "true" FROM events`, "SELECT `NaN` FROM events", `SELECT events."null" FROM events`, `SELECT 1 AS "inf"`, `WITH "false" AS (SELECT 1) SELECT 2`} {
+	for _, sql := range []string{`SELECT "true" FROM events`, "SELECT `NaN` FROM events", `SELECT events."null" FROM events`, `SELECT 1 AS "inf", "inf" + 1`, `WITH "false" AS (SELECT 1) SELECT 2`} {
 		if _, err := NewGuard().Check(sql, Scope{Tenant: "acme", Properties: []event.Property{{Name: "true", Kind: event.PropString}}}); err == nil || !strings.Contains(err.Error(), "is a value to the engine") {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
-	for _, sql := range []string{"SELECT true, NULL, nan FROM events", "SELECT 'true', props['nan'] FROM events", `SELECT 1 AS "truely"`} {
+	for _, sql := range []string{"SELECT true, NULL, nan FROM events", "SELECT 'true', props['nan'] FROM events", `SELECT 1 AS "truely"`, `SELECT 1 AS "null"`} {
 		if _, err := NewGuard().Check(sql, Scope{Tenant: "acme"}); err != nil {
 			t.Errorf("%s: %v", sql, err)
 		}
