@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -64,6 +65,31 @@ func parseCohort(values string, not bool) (Filter, *problem.Problem) {
 		return Filter{}, invalid("filter", "a filter on cohort names one saved cohort by its id: cohort:ID, or !cohort:ID for everybody else")
 	}
 	return Filter{Not: not, Cohort: &cohort{id: values}}, nil
+}
+
+// CohortsIn are the ids of the cohorts that filters name. What is no filter names none.
+func (r *Reporter) CohortsIn(filters []string) []string {
+	var ids []string
+	for _, text := range filters {
+		if f, p := parseFilter(text); p == nil && f.Cohort != nil {
+			ids = append(ids, f.Cohort.id)
+		}
+	}
+	return ids
+}
+
+// FunnelNames are the saved segment and goals that a funnel names. What is no funnel names none.
+func (r *Reporter) FunnelNames(funnel json.RawMessage) (segment string, goals []string) {
+	a, p := decodeFunnel(funnel)
+	if p != nil {
+		return "", nil
+	}
+	for _, s := range a.Steps {
+		if s.Goal != "" {
+			goals = append(goals, s.Goal)
+		}
+	}
+	return a.Segment, goals
 }
 
 // findCohort fills what the catalog knows of a cohort.

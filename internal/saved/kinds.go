@@ -25,6 +25,8 @@ type kindOf[B, V, P, L any] struct {
 	// apply changes a body, and returns the new name, nil: it stays.
 	apply func(p P, b *B) (name *string)
 	check func(ctx context.Context, q Questions, src catalog.Source, b B) *problem.Problem
+	// filters are those of a body of which a cohort can be made; nil: there are none.
+	filters func(b B) []string
 }
 
 type ObjectPath struct {
@@ -73,7 +75,8 @@ func registerKind[B, V, P, L any](api huma.API, o *Objects, k kindOf[B, V, P, L]
 		return k.update(ctx, o, &in.ObjectPath, in.Body)
 	})
 	huma.Register(api, huma.Operation{OperationID: "delete-" + k.name, Method: http.MethodDelete, Path: one, Tags: tags, Summary: "Delete a " + k.name, Metadata: changes,
-		Description: "Questions that name it are refused from then on. " + writes, DefaultStatus: http.StatusNoContent, Errors: []int{401, 403, 404}},
+		Description: "Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). " + writes, DefaultStatus: http.StatusNoContent,
+		Errors: []int{401, 403, 404, 409}},
 		func(ctx context.Context, in *ObjectPath) (*struct{}, error) { return nil, k.remove(ctx, o, in) })
 }
 
@@ -138,6 +141,10 @@ func (k kindOf[B, V, P, L]) changed(ctx context.Context, o *Objects, src catalog
 			return fmt.Errorf("saved: the body of %s %s cannot be read: %w", s.Kind, s.ID, err)
 		}
 	}
+	var before []string
+	if k.filters != nil {
+		before = k.filters(b)
+	}
 	name := k.apply(change, &b)
 	switch {
 	case name == nil && s.Name == "":
@@ -151,6 +158,11 @@ func (k kindOf[B, V, P, L]) changed(ctx context.Context, o *Objects, src catalog
 	}
 	if p := k.check(ctx, o.deps.Questions, src, b); p != nil {
 		return p
+	}
+	if k.filters != nil {
+		if err := o.cohortFree(ctx, src, k.name, s.ID, before, k.filters(b)); err != nil {
+			return err
+		}
 	}
 	body, err := json.Marshal(b)
 	if err != nil {
@@ -199,6 +211,9 @@ func (k kindOf[B, V, P, L]) remove(ctx context.Context, o *Objects, in *ObjectPa
 		return p
 	}
 	if _, err := k.find(ctx, o, src, in.ID); err != nil {
+		return err
+	}
+	if err := o.unused(ctx, src, k.name, in.ID); err != nil {
 		return err
 	}
 	if _, err := o.deps.Catalog.DeleteSaved(ctx, src.Tenant, k.name, in.ID); err != nil {

@@ -49,6 +49,7 @@ var goals = kindOf[catalog.Goal, goalView, goalPatch, goalList]{
 	check: func(_ context.Context, q Questions, _ catalog.Source, g catalog.Goal) *problem.Problem {
 		return q.CheckGoal(g)
 	},
+	filters: func(g catalog.Goal) []string { return g.Filter },
 }
 
 // segmentView is a segment as the API shows it.
@@ -77,6 +78,7 @@ var segments = kindOf[catalog.Segment, segmentView, segmentPatch, segmentList]{
 	check: func(_ context.Context, q Questions, _ catalog.Source, g catalog.Segment) *problem.Problem {
 		return q.CheckSegment(g)
 	},
+	filters: func(g catalog.Segment) []string { return g.Filter },
 }
 
 // cohortQuestion says who is in a cohort. Exactly one of did, funnel and people is set.

@@ -44,6 +44,9 @@ type Questions interface {
 	CheckGoal(g catalog.Goal) *problem.Problem
 	CheckSegment(s catalog.Segment) *problem.Problem
 	CheckCohort(ctx context.Context, src catalog.Source, c catalog.Cohort) *problem.Problem
+	// CohortsIn are the ids of the cohorts that filters name; FunnelNames what a funnel names.
+	CohortsIn(filters []string) []string
+	FunnelNames(funnel json.RawMessage) (segment string, goals []string)
 	// CheckPanel says what is wrong with the question of a panel of a kind.
 	CheckPanel(ctx context.Context, src catalog.Source, kind string, question json.RawMessage) *problem.Problem
 	// AnswerPanel answers it for the principal in ctx, like the endpoint of that question: charged, within limits, masks kept. head has

@@ -344,7 +344,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a cohort
-         * @description Questions that name it are refused from then on. Role analyst and up.
+         * @description Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). Role analyst and up.
          */
         delete: operations["delete-cohort"];
         options?: never;
@@ -508,7 +508,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a goal
-         * @description Questions that name it are refused from then on. Role analyst and up.
+         * @description Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). Role analyst and up.
          */
         delete: operations["delete-goal"];
         options?: never;
@@ -827,7 +827,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a segment
-         * @description Questions that name it are refused from then on. Role analyst and up.
+         * @description Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). Role analyst and up.
          */
         delete: operations["delete-segment"];
         options?: never;
@@ -6848,6 +6848,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -7564,6 +7573,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8607,6 +8625,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
