@@ -22,6 +22,7 @@ import (
 	"weir/internal/eventlog"
 	"weir/internal/httpapi"
 	"weir/internal/ingest"
+	"weir/internal/problem"
 	"weir/internal/stream"
 	"weir/internal/tenant"
 	workload "weir/internal/usage" // usage is an adapter here
@@ -243,7 +244,7 @@ func authenticated(a *auth.Authenticator, h http.Handler) http.Handler {
 			component = workload.Query
 		}
 		defer workload.Label(r.Context(), component, p.Tenant)()
-		h.ServeHTTP(w, r.WithContext(tenant.With(r.Context(), p)))
+		h.ServeHTTP(w, r.WithContext(tenant.WithStanding(tenant.With(r.Context(), p), tenant.Standing{Check: func() (tenant.Principal, *problem.Problem) { return a.Authenticate(r) }})))
 	})
 }
 

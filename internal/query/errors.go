@@ -103,7 +103,10 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 	}
 	var e *clickhouse.Error
 	var long *tooLong
+	var p *problem.Problem
 	switch {
+	case errors.As(err, &p): // of who may not have the answer any more
+		return p
 	case errors.As(err, &long):
 		return h.overResult(long.limit)
 	case errors.As(err, &e):
@@ -139,7 +142,7 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 	if e.Code == 62 {
 		status = http.StatusBadRequest
 	}
-	p := problem.New(status, "query_error", "%s (%s, code %d)", h.clean(e.Message), e.Name, e.Code).WithField("sql")
+	p = problem.New(status, "query_error", "%s (%s, code %d)", h.clean(e.Message), e.Name, e.Code).WithField("sql")
 	p.Engine = e.Code
 	return p
 }

@@ -2,9 +2,11 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -150,6 +152,7 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *metrics
 	texts    *usage.Texts
+	recheck  time.Duration // recheckEvery
 	checks   checks
 	grace    time.Duration // after a statement's time, for the engine to end it by itself
 	barrier2 bool          // always true, but in tests of barrier 1 alone
@@ -167,14 +170,65 @@ func NewService(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer)
 	cfg = cfg.withDefaults()
 	job := cfg
 	job.MaxTime = cfg.JobTime
-	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, texts: usage.NewTexts(), grace: 5 * time.Second, barrier2: true}, nil
+	return &Service{cfg: cfg, settings: cfg.settings(), long: job.settings(), guard: NewGuard(), deps: d, log: log.With("component", "query"), metrics: m, texts: usage.NewTexts(), recheck: recheckEvery, grace: 5 * time.Second, barrier2: true}, nil
 }
 
 // Ask answers one question: from the cache, or by running it when its turn has come.
 func (s *Service) Ask(ctx context.Context, q *Question) (*Answer, *problem.Problem) {
-	ans, p := s.answer(ctx, q)
+	watched, stop := tenant.Watch(ctx, q.Who, s.recheck)
+	ans, p := s.answer(watched, q)
+	if p != nil {
+		stop()
+		if why := revoked(watched); why != nil {
+			p = why
+		}
+	} else {
+		ans.Body = &watchedBody{ans.Body, watched, stop}
+	}
 	s.audit(ctx, q, ans, p)
 	return ans, p
+}
+
+// recheckEvery is how often it is asked whether who has put a question may still have the answer.
+const recheckEvery = 3 * time.Second
+
+// revoked says why a question that was watched has ended before its time; nil: not for that reason.
+func revoked(watched context.Context) *problem.Problem {
+	var p *problem.Problem
+	if watched.Err() == nil || !errors.As(context.Cause(watched), &p) {
+		return nil
+	}
+	switch p.Code {
+	case tenant.CodeSuspended, tenant.CodeExpired, tenant.CodePrincipalChanged:
+		return p
+	}
+	return problem.New(http.StatusForbidden, "access_revoked", "whoever asked may not have the answer any more, and the query was ended: the key was deleted, the token has expired, the user was removed or signed out, or the tenant is deleted")
+}
+
+// watchedBody ends when whoever asked may not have the answer any more: the error is then the *problem.Problem that says so.
+type watchedBody struct {
+	io.ReadCloser
+	watched context.Context
+	stop    func()
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	if why := revoked(b.watched); why != nil {
+		return 0, why
+	}
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		if why := revoked(b.watched); why != nil {
+			err = why
+		}
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *watchedBody) Close() error {
+	b.stop()
+	return b.ReadCloser.Close()
 }
 
 func (s *Service) answer(ctx context.Context, q *Question) (*Answer, *problem.Problem) {

@@ -2,6 +2,9 @@ package tenant
 
 import (
 	"context"
+	"net/http"
+	"sync"
+	"time"
 
 	"weir/internal/problem"
 )
@@ -49,4 +52,61 @@ func StandingOf(ctx context.Context) Standing {
 		}
 	}
 	return s
+}
+
+// CodePrincipalChanged is the code of an answer that ends because who asked has other rights by now.
+const CodePrincipalChanged = "principal_changed"
+
+// Watch returns a context that also ends when ctx's Standing says that who may not have the answer any more, or not as the same principal; a
+// *problem.Problem is then its cause. It is asked every so often, from memory, until stop is called, which must be. A context without a Standing is
+// returned as it is.
+func Watch(ctx context.Context, who Principal, every time.Duration) (watched context.Context, stop func()) {
+	s, ok := ctx.Value(standingKey{}).(Standing)
+	if !ok || s.Check == nil {
+		return ctx, func() {}
+	}
+	w := &watch{check: s.Check, who: who, every: every}
+	watched, w.cancel = context.WithCancelCause(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(every, w.look)
+	return watched, w.stop
+}
+
+// watch looks after one answer.
+type watch struct {
+	check  func() (Principal, *problem.Problem)
+	who    Principal
+	every  time.Duration
+	cancel context.CancelCauseFunc
+
+	mu    sync.Mutex
+	timer *time.Timer
+	over  bool
+}
+
+func (w *watch) look() {
+	now, p := w.check()
+	switch {
+	case p == nil && now == w.who:
+	case p == nil:
+		w.cancel(problem.New(http.StatusForbidden, CodePrincipalChanged, "the key or the user has other rights now; ask again"))
+		return
+	case p.Status < 500 && p.Status != http.StatusTooManyRequests: // else nobody can say so now
+		w.cancel(p)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		w.timer.Reset(w.every)
+	}
+}
+
+func (w *watch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	w.timer.Stop()
+	w.cancel(nil)
 }

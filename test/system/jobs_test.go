@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,6 +187,90 @@ func TestJobEndsWithItsKey(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(srv.Dir(), "jobs", mine+".result")); err == nil {
 		t.Error("its half result is still there")
 	}
+}
+
+// TestQueryEndsWithItsKey deletes the key of a query that runs, and of one whose answer is under way, at both doors: they end within ten seconds, and so
+// do their statements.
+func TestQueryEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	srv := harness.StartT(t, harness.Config{ClickHouse: "auto"})
+	tn, err := srv.NewTenant(t.Context(), "jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled(t, srv, tn, 5000)
+	admin := srv.Client(tn.Admin)
+	const (
+		silent = "SELECT count() FROM events AS a CROSS JOIN events AS b CROSS JOIN events AS c WHERE cityHash64(a.event_id, b.event_id, c.event_id) >= 0"
+		rows   = "SELECT a.event_id AS x, b.event_id AS y FROM events AS a CROSS JOIN events AS b"
+	)
+	for name, c := range map[string]struct{ door, sql string }{
+		"api, silent": {"api", silent}, "api, rows": {"api", rows}, "clickhouse, silent": {"clickhouse", silent}, "clickhouse, rows": {"clickhouse", rows},
+	} {
+		var key struct{ ID, Key string }
+		if err := admin.Do(t.Context(), http.MethodPost, "/api/v1/tenants/jobs/keys", map[string]string{"role": "analyst"}, &key); err != nil {
+			t.Fatal(err)
+		}
+		url, body := srv.ClickHouse()+"/?default_format=TSV", c.sql
+		if c.door == "api" {
+			b, err := json.Marshal(map[string]string{"sql": c.sql, "format": "TSV"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			url, body = srv.URL+"/api/v1/query", string(b)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key.Key)
+		ended := make(chan string, 1)
+		go func() {
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				ended <- err.Error()
+				return
+			}
+			defer resp.Body.Close()
+			n, err := io.Copy(io.Discard, slow{resp.Body})
+			ended <- fmt.Sprintf("%d, %d bytes, %v", resp.StatusCode, n, err)
+		}()
+		time.Sleep(1500 * time.Millisecond)
+		if err := admin.Do(t.Context(), http.MethodDelete, "/api/v1/tenants/jobs/keys/"+key.ID, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		how := <-ended
+		took := time.Since(begin)
+		t.Logf("%s: ended %v after its key: %s", name, took, how)
+		if took < 100*time.Millisecond || took > 10*time.Second {
+			t.Errorf("%s: ended %v after its key", name, took)
+		}
+		var log struct {
+			Entries []struct{ Actor, Outcome string }
+		}
+		until(t, name+": an entry of the audit log", func() bool {
+			if err := admin.Do(t.Context(), http.MethodGet, "/api/v1/audit?limit=50", nil, &log); err != nil {
+				t.Fatal(err)
+			}
+			return slices.ContainsFunc(log.Entries, func(e struct{ Actor, Outcome string }) bool {
+				return e.Actor == "key:"+key.ID && e.Outcome == "access_revoked"
+			})
+		})
+	}
+	until(t, "an idle engine", func() bool {
+		before := cpuOf(t, srv.EnginePID())
+		time.Sleep(500 * time.Millisecond)
+		return cpuOf(t, srv.EnginePID())-before < 200*time.Millisecond
+	})
+}
+
+// slow reads little at a time, so that an answer is long under way.
+type slow struct{ io.Reader }
+
+func (s slow) Read(p []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return s.Reader.Read(p[:min(len(p), 4<<10)])
 }
 
 // TestJobResultAfterAMask masks a column after a job has shown it: its result is no longer for those for whom the mask holds, and still for others.

@@ -64,14 +64,15 @@ type fakeAsker struct {
 
 	mu     sync.Mutex
 	got    []*query.Question
-	told   []string // statements that the port refused, by role
+	ctx    context.Context // of the last question
+	told   []string        // statements that the port refused, by role
 	gone   chan struct{}
 	closed int
 }
 
 func (f *fakeAsker) Ask(ctx context.Context, q *query.Question) (*query.Answer, *problem.Problem) {
 	f.mu.Lock()
-	f.got = append(f.got, q)
+	f.got, f.ctx = append(f.got, q), ctx
 	f.mu.Unlock()
 	if f.wait {
 		<-ctx.Done()

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/problem"
+	"weir/internal/tenant"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -73,6 +74,22 @@ func TestAuthentication(t *testing.T) {
 			if seen.URL.RawQuery != "" || strings.Contains(seen.RequestURI, "KEY") {
 				t.Errorf("%s: the authentication sees %s", name, seen.RequestURI)
 			}
+		}
+	}
+}
+
+// Whoever answers can ask again who it is for, as long as the answer goes on.
+func TestStanding(t *testing.T) {
+	for _, key := range []string{"KEY", "OPERATOR"} {
+		a := &fakeAsker{}
+		p, auth := newPort(t, a)
+		r := httptest.NewRequest("POST", "/", strings.NewReader("SELECT 1"))
+		r.SetBasicAuth("acme", key)
+		p.ServeHTTP(httptest.NewRecorder(), r)
+		before := len(auth.seen)
+		who, prob := tenant.StandingOf(a.ctx).Check()
+		if prob != nil || who != a.last().Who || who.Tenant != "acme" || len(auth.seen) != before+1 {
+			t.Errorf("%s: %+v, %v; authenticated %d times", key, who, prob, len(auth.seen))
 		}
 	}
 }

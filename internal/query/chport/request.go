@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"weir/internal/clickhouse"
+	"weir/internal/problem"
 	"weir/internal/query"
 	"weir/internal/tenant"
 )
@@ -69,6 +70,7 @@ func (c *call) authenticate(q url.Values) (tenant.Principal, *exception) {
 		}
 		return who, e
 	}
+	c.r = c.r.WithContext(tenant.WithStanding(c.r.Context(), tenant.Standing{Check: func() (tenant.Principal, *problem.Problem) { return c.port.cfg.Auth.Authenticate(ar) }}))
 	switch {
 	case who.Tenant == "":
 		return who, exceptionf(codeAuthFailed, "%s: Authentication failed: the operator must name a tenant as the user", shown(user))
