@@ -87,7 +87,7 @@ func (a *app) openSaved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := saved.New(saved.Limits{}, saved.Deps{Catalog: a.catalog, Questions: a.reports, Audit: a.audit, EmbedKey: key, Public: httpapi.Public()}, a.log)
+	objects, err := saved.New(saved.Limits{}, saved.Deps{Catalog: a.catalog, Questions: a.reports, Audit: a.audit, May: owners{a.catalog}.may, EmbedKey: key, Public: httpapi.Public()}, a.log)
 	if err != nil {
 		return err
 	}

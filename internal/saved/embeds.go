@@ -81,7 +81,7 @@ func (o *Objects) registerEmbeds(api huma.API) {
 	tags := []string{"embeds"}
 	huma.Register(api, huma.Operation{OperationID: "create-embed", Method: http.MethodPost, Path: embedsPath, Tags: tags, Summary: "Make a token that shows one panel to whoever has it",
 		Description: "Role analyst and up. The token answers the question of that panel, as a viewer of its site would see it, and nothing else. It ends when it expires, when the panel, the dashboard, the site or the tenant goes, " +
-			"and when the dashboard changes hands. It follows changes of the panel's question. A panel of SQL cannot be embedded.",
+			"when the dashboard changes hands, and when the key that made it is deleted or expires, or the user is removed or is no analyst any more (not of an identity provider). It follows changes of the panel's question. A panel of SQL cannot be embedded.",
 		DefaultStatus: http.StatusCreated, Errors: []int{400, 401, 403, 404, 422}}, o.createEmbed)
 	huma.Register(api, huma.Operation{OperationID: "get-embedded-panel", Method: http.MethodGet, Path: embedsPath + "/panel", Tags: tags, Summary: "The panel of an embed token, and its answer",
 		Description: "The token comes as Authorization: Bearer TOKEN, or as the parameter token. It is charged to the tenant like the question itself.", Metadata: o.deps.Public,
@@ -111,7 +111,7 @@ func (o *Objects) createEmbed(ctx context.Context, in *createEmbedInput) (*embed
 	case d.Panels[i].Kind == panelSQL:
 		return nil, invalid("panel", "a panel of SQL cannot be embedded: its statement may read everything of the tenant; make a panel of a report")
 	}
-	c := claims{Tenant: t, Dashboard: s.ID, Panel: d.Panels[i].ID, Since: d.Panels[i].Since, Owner: o.ownerDigest(s.Owner), Expires: o.now().Add(life).Unix()}
+	c := claims{Tenant: t, Dashboard: s.ID, Panel: d.Panels[i].ID, Since: d.Panels[i].Since, Owner: o.ownerDigest(s.Owner), Expires: o.now().Add(life).Unix(), Maker: makerOf(who)}
 	token, err := o.sign(c)
 	if err != nil {
 		return nil, err
@@ -153,9 +153,12 @@ func (o *Objects) opened(ctx context.Context, in *panelInput) (claims, catalog.P
 	if !o.now().Before(c.expires()) {
 		return c, catalog.Panel{}, catalog.Source{}, problem.New(http.StatusUnauthorized, "embed_expired", "the token ended at %s; get a new one from whoever shows this page", c.expires().Format(time.RFC3339)).WithField("token")
 	}
-	gone := problem.New(http.StatusUnauthorized, "embed_revoked", "the panel is not shown here any more: it, its dashboard or its site has gone, or the dashboard has changed hands").WithField("token")
+	gone := problem.New(http.StatusUnauthorized, "embed_revoked", "the panel is not shown here any more: it, its dashboard or its site has gone, the dashboard has changed hands, or the key or user that made the token has gone").WithField("token")
 	if t, ok := o.deps.Catalog.TenantByID(c.Tenant); ok && !t.Suspended.IsZero() {
 		return c, catalog.Panel{}, catalog.Source{}, tenant.Suspended(c.Tenant, "")
+	}
+	if o.deps.May != nil && c.Maker != nil && !o.deps.May(c.Maker.principal(c.Tenant)) {
+		return c, catalog.Panel{}, catalog.Source{}, gone
 	}
 	s, err := o.deps.Catalog.Saved(ctx, c.Tenant, catalog.KindDashboard, c.Dashboard)
 	if err != nil {

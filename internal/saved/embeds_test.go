@@ -152,6 +152,46 @@ func TestHostileTokens(t *testing.T) {
 	}
 }
 
+// A token ends with who made it, where weir can know that.
+func TestEmbedEndsWithItsMaker(t *testing.T) {
+	f := newFixture(t, Limits{})
+	dashboard, _ := f.embed(t)
+	gone := map[string]bool{}
+	var asked []tenant.Principal
+	f.objects.deps.May = func(who tenant.Principal) bool {
+		asked = append(asked, who)
+		return !gone[who.Actor()]
+	}
+	local, foreign := tenant.Principal{Tenant: "acme", Role: tenant.RoleAdmin, User: "local:u_1"}, tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, User: "oidc:ann@example.com"}
+	operator := tenant.Principal{Tenant: "acme", Role: tenant.RoleOperator, KeyID: "op1"}
+	for _, c := range []struct {
+		who  tenant.Principal
+		asks tenant.Principal // about whom; empty: about nobody
+	}{
+		{analyst, analyst}, {admin, tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, KeyID: "adm"}}, {local, tenant.Principal{Tenant: "acme", Role: tenant.RoleAnalyst, User: "local:u_1"}},
+		{operator, operator}, {foreign, tenant.Principal{}},
+	} {
+		token, _ := f.want(t, 201, c.who, "POST", "/api/v1/embeds", `{"dashboard":"`+dashboard+`","panel":"p1"}`)["token"].(string)
+		asked = nil
+		f.wantOpen(t, token, 200, "")
+		if c.asks == (tenant.Principal{}) && len(asked) > 0 || c.asks != (tenant.Principal{}) && (len(asked) != 1 || asked[0] != c.asks) {
+			t.Errorf("%s: asked about %+v", c.who.Actor(), asked)
+		}
+		clear(gone)
+		gone[c.who.Actor()] = true
+		if c.who == foreign {
+			f.wantOpen(t, token, 200, "")
+		} else {
+			f.wantOpen(t, token, 401, "embed_revoked")
+		}
+		clear(gone)
+		claims, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		if err != nil || strings.Contains(string(claims), "example.com") {
+			t.Errorf("%s: %s, %v", c.who.Actor(), claims, err)
+		}
+	}
+}
+
 func TestEmbedExpires(t *testing.T) {
 	f := newFixture(t, Limits{})
 	at := time.Now()

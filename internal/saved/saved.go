@@ -54,13 +54,15 @@ type Questions interface {
 	AnswerPanel(ctx context.Context, src catalog.Source, kind string, question json.RawMessage) (answer json.RawMessage, head http.Header, p *problem.Problem)
 }
 
-// Deps are what Objects works with. All but Audit must be set.
+// Deps are what Objects works with. All but Audit and May must be set.
 type Deps struct {
 	Catalog   Catalog
 	Questions Questions
 	Audit     audit.Recorder // nil: the opening of embeds is not recorded
-	EmbedKey  []byte         // secret of the installation, 32 bytes
-	Public    map[string]any // metadata of an operation that authenticates by itself
+	// May says, from memory, whether somebody still has at least the role of the principal. nil: embeds outlive who made them.
+	May      func(who tenant.Principal) bool
+	EmbedKey []byte         // secret of the installation, 32 bytes
+	Public   map[string]any // metadata of an operation that authenticates by itself
 }
 
 // Objects serves what is saved. It is safe for concurrent use.

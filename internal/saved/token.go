@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/catalog"
 	"weir/internal/tenant"
 )
 
@@ -26,6 +27,36 @@ type claims struct {
 	Since     int64     `json:"s"` // of the panel: another panel under the same id is not meant
 	Owner     []byte    `json:"o"` // digest of the dashboard's owner
 	Expires   int64     `json:"x"` // Unix seconds
+	Maker     *maker    `json:"m,omitempty"`
+}
+
+// maker is the key or the user with a password by whom a token was made. Of others, whom no catalog knows, there is none in it.
+type maker struct {
+	Key      string `json:"k,omitempty"`
+	User     string `json:"u,omitempty"`
+	Operator bool   `json:"op,omitempty"`
+}
+
+func makerOf(who tenant.Principal) *maker {
+	m := &maker{Operator: who.Role == tenant.RoleOperator}
+	switch {
+	case strings.HasPrefix(who.User, catalog.LocalUser("")):
+		m.User = who.User
+	case who.User == "":
+		m.Key = who.KeyID
+	default:
+		return nil
+	}
+	return m
+}
+
+// principal is the maker with the least role with which tokens are made.
+func (m *maker) principal(t tenant.ID) tenant.Principal {
+	role := tenant.RoleAnalyst
+	if m.Operator {
+		role = tenant.RoleOperator
+	}
+	return tenant.Principal{Tenant: t, Role: role, KeyID: m.Key, User: m.User}
 }
 
 func (c claims) expires() time.Time { return time.Unix(c.Expires, 0).UTC() }

@@ -1151,7 +1151,7 @@ export interface paths {
         put?: never;
         /**
          * Make a token that shows one panel to whoever has it
-         * @description Role analyst and up. The token answers the question of that panel, as a viewer of its site would see it, and nothing else. It ends when it expires, when the panel, the dashboard, the site or the tenant goes, and when the dashboard changes hands. It follows changes of the panel's question. A panel of SQL cannot be embedded.
+         * @description Role analyst and up. The token answers the question of that panel, as a viewer of its site would see it, and nothing else. It ends when it expires, when the panel, the dashboard, the site or the tenant goes, when the dashboard changes hands, and when the key that made it is deleted or expires, or the user is removed or is no analyst any more (not of an identity provider). It follows changes of the panel's question. A panel of SQL cannot be embedded.
          */
         post: operations["create-embed"];
         delete?: never;
