@@ -70,6 +70,20 @@ func (m Mask) Holds(r tenant.Role) bool {
 	return slices.ContainsFunc(m.Roles, func(hidden tenant.Role) bool { return hidden.CanRead(r) })
 }
 
+// propPreviousID is the property in which the alias events of weir's own clients, and of the protocols that weir takes, hold an id of a person.
+const propPreviousID = "previous_id"
+
+// AllMasks are masks and what follows from them: what hides an id of a person hides it in alias events, too. Whoever shows data goes by these.
+func AllMasks(masks []Mask) []Mask {
+	all := masks
+	for _, m := range masks {
+		if m.Column == "user_id" || m.Column == "client_id" {
+			all = append(all[:len(all):len(all)], Mask{propPreviousID, m.Roles, m.Action})
+		}
+	}
+	return all
+}
+
 // The actions of a Mask.
 const (
 	MaskHide = "hide" // the value is empty or NULL

@@ -19,6 +19,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/event"
 	"weir/internal/tenant"
+	"weir/internal/testkit"
 	"weir/internal/token"
 )
 
@@ -199,6 +200,49 @@ func TestMasksHoldInTheCache(t *testing.T) {
 		}
 		if got := ask(tenant.RoleAdmin); got != "u-"+secret {
 			t.Errorf("an admin sees %q", got)
+		}
+	}
+}
+
+// TestMaskedIdsInAliases: what masks an id of a person masks it in alias events, too, and equal ids stay equal.
+func TestMaskedIdsInAliases(t *testing.T) {
+	c := engine(t)
+	for _, id := range []string{"ids_hidden", "ids_hashed", "ids_seen"} {
+		testkit.Exec(t, c, "INSERT INTO weir.events (tenant, event_id, ts, type, user_id, props) SELECT '"+id+"', 'before', '2002-03-03 00:00:00', 'pageview', 'u-old', map('plan', 'pro')")
+		testkit.Exec(t, c, "INSERT INTO weir.events (tenant, event_id, ts, type, user_id, props) SELECT '"+id+"', 'alias', '2002-03-03 00:00:01', 'alias', 'u-new', map('previous_id', 'u-old', 'plan', 'pro')")
+	}
+	masked := func(column, action string) catalog.Policy {
+		return catalog.Policy{Masks: []catalog.Mask{{Column: column, Action: action, Roles: []tenant.Role{tenant.RoleAnalyst}}}}
+	}
+	for _, tc := range []struct {
+		tenant tenant.ID
+		policy catalog.Policy
+		role   tenant.Role
+		want   string // previous_id, plan, and whether it is the user_id of then
+		hashed bool
+	}{
+		{"ids_hidden", masked("user_id", catalog.MaskHide), tenant.RoleAnalyst, "\tpro\t1", false},
+		{"ids_hidden", masked("client_id", catalog.MaskHide), tenant.RoleAnalyst, "\tpro\t0", false},
+		{"ids_hashed", masked("user_id", catalog.MaskHash), tenant.RoleAnalyst, "\tpro\t1", true},
+		{"ids_seen", masked("user_id", catalog.MaskHide), tenant.RoleAdmin, "u-old\tpro\t1", false},
+		{"ids_seen", masked("city", catalog.MaskHide), tenant.RoleAnalyst, "u-old\tpro\t1", false},
+	} {
+		s, err := NewService(Config{}, Deps{Engine: c, Visibility: visibility{0: 10, 1: 5}, Tenants: several{tc.tenant: {ID: tc.tenant, Policy: tc.policy}}, MaskKey: []byte("key")}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := text(t, s, &Question{Who: tenant.Principal{Tenant: tc.tenant, Role: tc.role}, Door: DoorAPI, Format: "TSV",
+			SQL: "SELECT props['previous_id'] AS previous, props['plan'], previous = (SELECT user_id FROM events WHERE event_id = 'before') FROM events WHERE type = 'alias'"})
+		got := strings.TrimSuffix(body, "\n")
+		if tc.hashed {
+			if len(got) < 32 || strings.Contains(got, "u-old") {
+				t.Errorf("%s: hashed it is %q", tc.tenant, got)
+				continue
+			}
+			got = got[32:]
+		}
+		if got != tc.want {
+			t.Errorf("%s as %s: %q, want %q", tc.tenant, tc.role, got, tc.want)
 		}
 	}
 }

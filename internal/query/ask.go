@@ -58,7 +58,7 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 // masksOf are the masks that hold for a role.
 func masksOf(all []catalog.Mask, role tenant.Role) []catalog.Mask {
 	var own []catalog.Mask
-	for _, m := range all {
+	for _, m := range catalog.AllMasks(all) {
 		if m.Holds(role) {
 			own = append(own, m)
 		}

@@ -166,6 +166,31 @@ func TestEventMasks(t *testing.T) {
 	}
 }
 
+// TestAliasMasks: what masks an id of a person masks it in alias events, in lists and values.
+func TestAliasMasks(t *testing.T) {
+	r, _, ask := explorer(t, "aliases")
+	testkit.Exec(t, testkit.Engine(t), "INSERT INTO weir.events (tenant, site_id, event_id, ts, type, client_id, user_id, props, _partition, _offset) SELECT 'aliases', 'site', 'a', '2026-03-05 00:00:00', 'alias', 'c', 'u-new', map('previous_id', 'u-old', 'via', 'web'), 1, 1")
+	const span = "&from=2026-02-01&to=2026-03-20"
+	questions := []string{"values?dim=props.previous_id", "events?filter=props.previous_id:u-old", "report?metric=events&group_by=props.previous_id", "report?metric=events&filter=props.previous_id:u-old"}
+	for _, q := range append(questions, "events?filter=type:alias") {
+		if status, body := ask(q + span); status != 200 || strings.Contains(q, "dim") && !strings.Contains(body, "u-old") {
+			t.Errorf("without a mask, %s: %d %.200s", q, status, body)
+		}
+	}
+	for _, m := range []catalog.Mask{{Column: "user_id", Action: catalog.MaskHide}, {Column: "user_id", Action: catalog.MaskHash}, {Column: "client_id", Action: catalog.MaskHide}} {
+		m.Roles = []tenant.Role{tenant.RoleViewer}
+		r.deps.Masks = func(tenant.ID) []catalog.Mask { return []catalog.Mask{m} }
+		if status, body := ask("events?filter=type:alias" + span); status != 200 || strings.Contains(body, "u-old") || !strings.Contains(body, `"via":"web"`) {
+			t.Errorf("%s of %s: %d %.400s", m.Action, m.Column, status, body)
+		}
+		for _, q := range questions {
+			if status, body := ask(q + span); status != 403 || !strings.Contains(body, "column_masked") {
+				t.Errorf("%s of %s, %s: %d %.200s", m.Action, m.Column, q, status, body)
+			}
+		}
+	}
+}
+
 // TestValues compares the values of columns and properties with those counted.
 func TestValues(t *testing.T) {
 	_, steps, ask := explorer(t, "valued")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"weir/internal/catalog"
 	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/tenant"
@@ -220,8 +221,8 @@ func (r *Reporter) maskedNames(who tenant.Principal) []string {
 		return nil
 	}
 	var out []string
-	for _, m := range r.deps.Masks(who.Tenant) {
-		if m.Holds(who.Role) {
+	for _, m := range catalog.AllMasks(r.deps.Masks(who.Tenant)) {
+		if m.Holds(who.Role) && !slices.Contains(out, m.Column) {
 			out = append(out, m.Column)
 		}
 	}

@@ -361,7 +361,7 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 	if r.deps.Masks == nil {
 		return nil
 	}
-	masks := r.deps.Masks(who.Tenant)
+	masks := catalog.AllMasks(r.deps.Masks(who.Tenant))
 	if len(masks) == 0 {
 		return nil
 	}
