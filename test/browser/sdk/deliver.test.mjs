@@ -212,7 +212,10 @@ describe('delivery', { concurrency: 8, timeout: 300000 }, () => {
       const left = () => s.sql("SELECT DISTINCT toUInt8(props_num['n']) AS n, toUInt8(count() OVER ()) AS all FROM events WHERE type = 'leave' ORDER BY n");
       await until(async () => (await left()).length === 3, 'what the page said');
       assert.deepEqual(await left(), [1, 2, 3].map((n) => ({ n, all: 3 })));
-      assert.equal(s.gate.sent().filter((e) => e.body.includes('"leave"')).length, 1, 'they go together');
+      // They go together, in one request; in two alike where the end came so late that they had been sent before, and nobody had heard yet that they arrived.
+      const sent = s.gate.sent().filter((e) => e.body.includes('"leave"'));
+      assert.deepEqual(sent.map((e) => e.body.split('"leave"').length - 1), sent.map(() => 3), 'they go together');
+      assert.ok(sent.length <= 2, `${sent.length} requests`);
     });
   }
 
