@@ -17,7 +17,7 @@ type spender interface {
 	Spend(s usage.Subject, cpu time.Duration)
 }
 
-// checks lets one statement of a tenant at a time be read by the guard, which takes some 50 ms for the largest ones: a flood of statements that are refused takes one core at most.
+// checks lets one statement of a tenant at a time be read by the guard: a flood of statements that are refused takes one core at most.
 type checks struct {
 	mu   sync.Mutex
 	held map[tenant.ID]*check
@@ -56,9 +56,9 @@ func (c *checks) enter(id tenant.ID) (leave func()) {
 func (a *asking) check() (Checked, *problem.Problem) {
 	who := a.subject("")
 	s, counts := a.deps.Gate.(spender)
-	counts = counts && !a.scope.All && a.q.Door != DoorJob // a job waits for room
+	counts = counts && !a.scope.All
 	defer a.checks.enter(a.scope.Tenant)()
-	if counts {
+	if counts && a.q.Door != DoorJob { // a job waits for room
 		if p := s.Over(who); p != nil {
 			return Checked{}, p
 		}

@@ -36,6 +36,11 @@ func TestRefusedStatementsCount(t *testing.T) {
 	if w := run(h, "SELECT 1"); w.Code != 200 || len(g.spent) != 1 { // what is admitted is counted with its ticket
 		t.Errorf("%d, spent %v", w.Code, g.spent)
 	}
+	h.Jobs = &jobs{}
+	if p := problemIn(t, post(h, analyst, `{"async":true,"sql":"SELECT nosuchfunction(1)"}`)); p.Status != 400 || len(g.spent) != 2 {
+		t.Errorf("as a job: %+v, spent %v", p, g.spent)
+	}
+	g.spent = g.spent[:1]
 	g.over = problem.New(http.StatusTooManyRequests, "over_limit", "used up").WithLimit("limits.cpu_seconds_per_minute", 1)
 	for _, sql := range []string{refused, "SELECT 2"} {
 		if p := problemIn(t, run(h, sql)); p.Status != 429 || p.Limit != "limits.cpu_seconds_per_minute" || len(g.spent) != 1 {

@@ -15,7 +15,7 @@ const (
 	// maxJoins is how many JOINs a statement may have, and maxJoinsAtOnce one SELECT, where each costs more than the one before.
 	maxJoins       = 100
 	maxJoinsAtOnce = 30
-	// maxColumns is how many columns * and COLUMNS may stand for, all of them together. A column takes some 40 µs.
+	// maxColumns is how many columns * and COLUMNS may stand for, all of them together.
 	maxColumns = 20_000
 )
 
