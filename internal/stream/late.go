@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -214,8 +215,9 @@ func (p *Processor) commitLate(ctx context.Context) error {
 // next time: taken now, it would be forgotten in memory before it is learnt, and then be believed to wait for ever.
 func (p *Processor) takeLate() (keys [][]byte, b *Block, touched int, err error) {
 	p.mu.Lock()
-	turn, last := p.late.lateTurn(p.lateTenant)
+	waiting := maps.Clone(p.late.entries) // to choose among many takes long, and others wait for the lock
 	p.mu.Unlock()
+	turn, last := lateTurn(waiting, p.lateTenant)
 	b = newBlock()
 	days := map[int32]bool{}
 	for _, key := range turn {

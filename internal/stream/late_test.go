@@ -136,7 +136,7 @@ func TestLateTurnsOfLargeDays(t *testing.T) {
 	}
 	put("small", 20)
 	put("small", 30)
-	keys, _ := p.late.lateTurn("")
+	keys, _ := lateTurn(p.late.entries, "")
 	var days []int32
 	for _, k := range keys[:4] {
 		day, err := lateDay([]byte(k))

@@ -21,6 +21,7 @@ type lateEntry struct {
 	rows  int
 	bytes int
 	spans map[lateRef]lateSpan
+	since time.Time // when it came
 }
 
 // lateRef names a tenant's rows of one partition.
@@ -69,6 +70,7 @@ func (q *lateQueue) add(key string, e lateEntry, now time.Time) {
 	if len(q.entries) == 0 {
 		q.oldest = now
 	}
+	e.since = now
 	q.entries[key] = e
 	q.rows += e.rows
 	q.bytes += int64(e.bytes)

@@ -10,22 +10,22 @@ import (
 // lateTurn is what one late insert takes: entries of at most lateDays days. Where more days wait, tenants take turns, each with the day of which a row has waited
 // longest, so that whoever sends rows of thousands of days delays nobody else's. from is the tenant after which the turns begin; last is the one that had the last turn.
 // Entries of the days are taken in turns, too: the first of each, then the second of each.
-func (q *lateQueue) lateTurn(from string) (keys []string, last string) {
+func lateTurn(entries map[string]lateEntry, from string) (keys []string, last string) {
 	byDay := map[int32][]string{}
-	for key := range q.entries {
+	for key := range entries {
 		if day, err := lateDay([]byte(key)); err == nil { // another one is found damaged when the store is read
 			byDay[day] = append(byDay[day], key)
 		}
 	}
 	days := slices.Sorted(maps.Keys(byDay))
 	if last = from; len(days) > lateDays {
-		days, last = q.daysInTurn(from)
+		days, last = daysInTurn(entries, from)
 	}
 	lists := make([][]string, len(days))
 	for i, day := range days {
 		lists[i] = slices.Sorted(slices.Values(byDay[day]))
 	}
-	for n := 0; len(keys) < len(q.entries); n++ {
+	for n := 0; len(keys) < len(entries); n++ {
 		more := false
 		for _, list := range lists {
 			if n < len(list) {
@@ -40,9 +40,9 @@ func (q *lateQueue) lateTurn(from string) (keys []string, last string) {
 }
 
 // daysInTurn chooses lateDays days of those that wait.
-func (q *lateQueue) daysInTurn(from string) (days []int32, last string) {
+func daysInTurn(entries map[string]lateEntry, from string) (days []int32, last string) {
 	waiting := map[string]map[int32]time.Time{} // since when, by tenant and day
-	for key, e := range q.entries {
+	for key, e := range entries {
 		day, err := lateDay([]byte(key))
 		if err != nil {
 			continue
@@ -53,9 +53,8 @@ func (q *lateQueue) daysInTurn(from string) (days []int32, last string) {
 				of = map[int32]time.Time{}
 				waiting[ref.tenant] = of
 			}
-			since := q.waiting[ref.partition][ref.tenant].spans[key].since
-			if at, ok := of[day]; !ok || since.Before(at) {
-				of[day] = since
+			if at, ok := of[day]; !ok || e.since.Before(at) {
+				of[day] = e.since
 			}
 		}
 	}
