@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strconv"
@@ -170,7 +171,43 @@ func (s *statementCPU) all() time.Duration {
 
 type statementSum struct {
 	cpu     time.Duration
-	changed uint64 // the cursor of the next look after its last change
+	changed uint64  // the cursor of the next look after its last change
+	memory  float64 // bytes: what statements took at their peak, a moving average; 0: not known
+}
+
+// One of so many short statements that run alone is looked at, whoever's it is: at random, so that nobody can know which; and how much the latest counts.
+const (
+	looksAtOneOf   = 16
+	memoryLearning = 0.2
+)
+
+// mayBeQuiet says whether a statement need not be looked at while it is short and alone: what its kind takes in memory is known.
+func (s *statementCPU) mayBeQuiet(comment string) bool {
+	return rand.IntN(looksAtOneOf) != 0 && s.memory(comment) > 0
+}
+
+// memory is what statements of a comment take at their peak, on average, in bytes; 0: not known.
+func (s *statementCPU) memory(comment string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sum := s.sums[comment]; sum != nil {
+		return uint64(sum.memory)
+	}
+	return 0
+}
+
+// learnMemory notes what a statement took that was looked at.
+func (s *statementCPU) learnMemory(comment string, peak uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := s.sums[comment]
+	switch {
+	case sum == nil: // the next one will find it
+	case sum.memory == 0:
+		sum.memory = float64(peak)
+	default:
+		sum.memory += memoryLearning * (float64(peak) - sum.memory)
+	}
 }
 
 func (s *statementCPU) add(comment string, d time.Duration) {

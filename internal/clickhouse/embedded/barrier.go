@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -83,9 +82,6 @@ func newBarrier(sess *session) (*barrier, error) {
 	return b, nil
 }
 
-// checkSettings are those of the sessions in which text is checked: it may be as long as a request allows.
-var checkSettings = map[string]string{"max_query_size": strconv.Itoa(maxSQL)}
-
 // admit checks tenant text and replaces it by what the engine's formatter makes of it.
 func (b *barrier) admit(ctx context.Context, pool *sessions, req *request) error {
 	if req.data != nil {
@@ -95,7 +91,7 @@ func (b *barrier) admit(ctx context.Context, pool *sessions, req *request) error
 		req.sql = sql
 		return nil
 	}
-	sess, err := pool.take(ctx, "", checkSettings)
+	sess, err := pool.take(ctx, "", nil)
 	if err != nil {
 		return err
 	}

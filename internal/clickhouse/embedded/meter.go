@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"bytes"
 	"context"
 	"runtime"
 	"strconv"
@@ -13,36 +12,44 @@ import (
 // usage is what a statement has used so far.
 type usage struct {
 	clickhouse.Summary
-	at time.Duration // after its begin
+	at    time.Duration // after its begin
+	total uint64        // rows that it is expected to read
 }
 
 func (u usage) summary() clickhouse.Summary { return u.Summary }
 
 // When a statement's CPU is read. A statement shorter than sampleAfter is not
-// worth a query of its own (0.5 ms): what its own thread used is nearly all.
+// worth a look at the list of statements (milliseconds of CPU): what its own thread used is nearly all.
 const (
 	sampleAfter = 5 * time.Millisecond
 	sampleEvery = 250 * time.Millisecond
 	firstSample = 25 * time.Millisecond
+	quietFor    = 100 * time.Millisecond
 )
 
 // watch begins the statement's time: it is sampled while it runs, and killed when ctx ends or its time is over.
 func (c *call) watch(ctx context.Context) {
 	c.begin, c.thread = time.Now(), threadCPU()
+	c.quiet = c.statements.mayBeQuiet(c.req.comment)
 	wait := firstSample
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var t *time.Timer
 	c.sampling.Add(1)
 	t = time.AfterFunc(wait, func() {
-		c.sample()
+		passed := !c.begun.Load() && c.unlooked(time.Since(c.begin))
+		if !passed {
+			c.sample()
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.over {
 			c.sampling.Done()
 			return
 		}
-		wait = min(2*wait, sampleEvery)
+		if !passed {
+			wait = min(2*wait, sampleEvery)
+		}
 		t.Reset(wait)
 	})
 	c.stopTimer = func() {
@@ -114,8 +121,11 @@ func (c *call) kill() {
 // Samples of the timer do not count: threads tell what they have used when they read a table and when they leave the statement, so that
 // while one only computes a sample shows next to nothing of it. One that has just made the last piece is about to leave: where much is missing, it
 // is waited for.
-func (c *call) sampleBeforeEnd(likely bool) {
+func (c *call) sampleBeforeEnd(first, likely bool) {
 	age := time.Since(c.begin)
+	if first && c.unlooked(age) {
+		return
+	}
 	if !likely && (age < sampleAfter || age-c.looked < max(sampleAfter, age/20)) || !c.sample() {
 		return
 	}
@@ -128,6 +138,10 @@ func (c *call) sampleBeforeEnd(likely bool) {
 		}
 	}
 }
+
+// unlooked says whether a statement can do without a look at it so far. It is short, runs alone, so that its CPU is what the process uses meanwhile, and the memory of
+// statements of its kind is known from others, of which a random part is looked at. What it has read up to its first piece that piece tells.
+func (c *call) unlooked(age time.Duration) bool { return c.quiet && age < quietFor && c.solos.alone(c) }
 
 // How long the threads of a statement are waited for: a part of its age so far at most, in all its pieces together (any small one may be the last), and never longer than that at a time.
 const (
@@ -145,35 +159,19 @@ func (c *call) misses(age time.Duration) bool {
 
 // sample reads the statement's CPU and memory from the list of running statements. It reports whether the statement is there.
 func (c *call) sample() bool {
-	sess, err := c.pool.take(context.Background(), "", nil)
-	if err != nil {
-		return false
-	}
-	at := time.Since(c.begin)
-	out, _, err := sess.conn.Query("SELECT ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds'],"+
-		" greatest(peak_memory_usage, 0), read_rows, read_bytes FROM system.processes WHERE Settings['log_comment'] = "+quote(c.sess.mark), "TSV")
-	if err != nil {
-		sess.conn.Close()
-		return false
-	}
-	c.pool.give(sess)
-	var v [4]uint64
-	fields := bytes.Fields(out)
-	if len(fields) != len(v) {
+	l := c.listing.look()
+	found, ok := l.list[c.sess.mark]
+	if !ok {
 		return false // it is not listed (any more)
-	}
-	for i := range v {
-		if v[i], err = strconv.ParseUint(string(fields[i]), 10, 64); err != nil {
-			return false
-		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := &c.last
-	if cpu := time.Duration(v[0]) * time.Microsecond; cpu >= u.CPU {
-		u.CPU, u.at = cpu, at
+	if found.cpu >= u.CPU {
+		u.CPU, u.at = found.cpu, l.begin.Sub(c.begin)
 	}
-	u.PeakMemory, u.ReadRows, u.ReadBytes = max(u.PeakMemory, v[1]), max(u.ReadRows, v[2]), max(u.ReadBytes, v[3])
+	u.PeakMemory, u.ReadRows, u.ReadBytes = max(u.PeakMemory, found.peakMemory), max(u.ReadRows, found.readRows), max(u.ReadBytes, found.readBytes)
+	u.total = found.total
 	c.chargeLocked(u.CPU)
 	return true
 }
@@ -214,12 +212,22 @@ func (c *call) chargeLocked(total time.Duration) {
 // used meanwhile and no other statement said.
 func (c *call) usage() usage {
 	elapsed, unsaid := time.Since(c.begin), time.Duration(0)
-	if c.looked == 0 && c.req.data == nil && elapsed >= firstSample {
+	switch {
+	case c.looked > 0 || c.req.data != nil:
+	case elapsed >= sampleAfter && c.solos.alone(c):
+		unsaid, c.exact = c.threads.statements()-c.from, true
+	case elapsed >= firstSample:
 		unsaid = c.unsaid(elapsed)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.last
+	switch {
+	case u.PeakMemory > 0:
+		c.statements.learnMemory(c.req.comment, u.PeakMemory)
+	case c.quiet && elapsed >= sampleAfter:
+		u.PeakMemory = c.statements.memory(c.req.comment)
+	}
 	u.Elapsed = elapsed
 	thread := threadCPU() - c.thread
 	if u.at > 0 {

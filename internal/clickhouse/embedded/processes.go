@@ -1,10 +1,7 @@
 package embedded
 
 import (
-	"bytes"
-	"context"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -72,7 +69,7 @@ func (s *server) process(w http.ResponseWriter, r *http.Request) {
 	}
 	p := clickhouse.Process{Summary: sum, Ended: ended}
 	if c != nil {
-		p = c.process(r.Context())
+		p = c.process()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := clickhouse.EncodeProcess(w, p); err != nil {
@@ -81,24 +78,11 @@ func (s *server) process(w http.ResponseWriter, r *http.Request) {
 }
 
 // process reads what a running statement has used from the list of running statements.
-func (c *call) process(ctx context.Context) clickhouse.Process {
+func (c *call) process() clickhouse.Process {
 	c.sample()
 	c.mu.Lock()
-	p := clickhouse.Process{Summary: c.last.Summary}
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	p := clickhouse.Process{Summary: c.last.Summary, TotalRows: c.last.total}
 	p.Elapsed = time.Since(c.begin)
-	sess, err := c.pool.take(ctx, "", nil)
-	if err != nil {
-		return p
-	}
-	out, _, err := sess.conn.Query("SELECT total_rows_approx FROM system.processes WHERE Settings['log_comment'] = "+quote(c.sess.mark), "TSV")
-	if err != nil {
-		sess.conn.Close()
-		return p
-	}
-	c.pool.give(sess)
-	if n, err := strconv.ParseUint(string(bytes.TrimSpace(out)), 10, 64); err == nil {
-		p.TotalRows = n
-	}
 	return p
 }

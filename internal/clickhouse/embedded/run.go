@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -52,6 +53,7 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 		"--path=" + cfg.dbPath(), "--config-file=" + config,
 		// Formatting in threads of its own costs a third more CPU, and the engine does not count it.
 		"--output_format_parallel_formatting=0",
+		"--max_query_size=" + strconv.Itoa(maxSQL), // a statement may be as long as a request allows
 	}}
 	anchor, err := pool.take(ctx, "", nil) // keeps the engine running
 	if err != nil {
@@ -62,7 +64,7 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 		anchor.conn.Close() // the last one: returns when the engine has stopped
 	}()
 	s := &server{cfg: cfg, log: log, pool: pool, own: make(chan struct{}, cfg.MaxConcurrent), tenants: make(chan struct{}, cfg.MaxConcurrent), processes: newProcesses()}
-	s.solos.threads = &s.threads
+	s.solos.threads, s.listing.pool = &s.threads, pool
 	if s.barrier, err = newBarrier(anchor); err != nil {
 		return err
 	}

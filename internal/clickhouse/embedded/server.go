@@ -33,6 +33,7 @@ type server struct {
 	threads    threadCPUs
 	solos      solos
 	processes  *processes
+	listing    listing
 	sampling   sync.WaitGroup // timers that sample statements, or may yet
 }
 
@@ -219,6 +220,9 @@ type call struct {
 	stats libchdb.Stats
 	dirty bool // the session must not be used again
 
+	quiet          bool          // it may go without a look at it: see unlooked
+	begun          atomic.Bool   // a piece of its answer is there
+	exact          bool          // its usage is what the process used
 	alone          bool          // no other statement has run beside it; solos.mu guards it
 	from, said     time.Duration // the process's CPU for statements at its begin, and what of it statements had said
 	charged        time.Duration // CPU that server.statements has

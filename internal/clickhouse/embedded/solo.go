@@ -48,6 +48,13 @@ func (s *solos) begin(c *call) {
 	s.active[c] = true
 }
 
+// alone says whether no other statement has run beside c so far.
+func (s *solos) alone(c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.alone
+}
+
 // end returns what the statement is charged: known is what its own measurements say.
 func (s *solos) end(c *call, known time.Duration) time.Duration {
 	s.mu.Lock()
@@ -70,6 +77,9 @@ func (s *solos) end(c *call, known time.Duration) time.Duration {
 		return time.Duration(float64(known) * min(maxFactor, max(minFactor, f.real/f.known)))
 	}
 	real := max(0, s.threads.statements()-c.from)
+	if c.exact { // what is known of it comes from there, and teaches nothing
+		return real
+	}
 	f.real, f.known = f.real*factorKeeps+real.Seconds(), f.known*factorKeeps+known.Seconds()
 	return real
 }

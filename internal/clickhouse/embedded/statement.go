@@ -80,6 +80,7 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 		if !more {
 			break
 		}
+		c.begun.Store(true)
 		over := c.checkRows()
 		enough := over != nil && c.req.settings["result_overflow_mode"] == "break"
 		if over != nil && !enough {
@@ -87,7 +88,7 @@ func (c *call) inPieces(ctx context.Context, sh shape) error {
 			return over
 		}
 		pieces++
-		c.sampleBeforeEnd(pieces > 1 && stats.ResultRows < fullBlock)
+		c.sampleBeforeEnd(pieces == 1, pieces > 1 && stats.ResultRows < fullBlock)
 		switch sh {
 		case object:
 			err = obj.piece(piece)

@@ -8,6 +8,7 @@ import (
 // TestStopWaitsForSamples: a statement may end while it is sampled, and the engine must not stop before the sample has given its connection back.
 func TestStopWaitsForSamples(t *testing.T) {
 	s := &server{pool: &sessions{base: []string{"\x00"}}} // no connection can be made
+	s.listing.pool = s.pool
 	stopped := func() <-chan struct{} {
 		done := make(chan struct{})
 		go func() {
@@ -17,7 +18,7 @@ func TestStopWaitsForSamples(t *testing.T) {
 		return done
 	}
 	for wait := 2 * firstSample; ; wait *= 2 { // until the sample has begun: a busy machine may be late with it
-		c := &call{server: s, req: &request{}}
+		c := &call{server: s, req: &request{}, sess: &session{}}
 		s.pool.mu.Lock() // where the sample waits for a connection
 		c.watch(t.Context())
 		time.Sleep(wait)
@@ -42,7 +43,7 @@ func TestStopWaitsForSamples(t *testing.T) {
 			t.Fatal("a sample that goes on was not waited for")
 		}
 	}
-	c := &call{server: s, req: &request{}} // too short to be sampled
+	c := &call{server: s, req: &request{}, sess: &session{}} // too short to be sampled
 	c.watch(t.Context())
 	c.unwatch()
 	select {
