@@ -42,11 +42,6 @@ func Invalid(field, format string, args ...any) *Problem {
 	return New(http.StatusUnprocessableEntity, "invalid_"+outer, format, args...).WithField(field)
 }
 
-// UnknownParameter refuses a parameter that there is none of: 422 unknown_parameter, with its name as the field. suggestion follows its name in the text, and may be empty.
-func UnknownParameter(name, suggestion string, known []string) *Problem {
-	return New(http.StatusUnprocessableEntity, "unknown_parameter", "there is no parameter %q%s; the parameters are %s", name, suggestion, strings.Join(known, ", ")).WithField(name)
-}
-
 // WithField names the field concerned.
 func (p *Problem) WithField(f string) *Problem { p.Field = f; return p }
 

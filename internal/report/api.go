@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,17 +120,7 @@ type reportQuery struct {
 	Limit    string   `query:"limit" doc:"At most so many groups, the largest by the first metric first; 1000 by default."`
 	Offset   string   `query:"offset" doc:"Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change."`
 	Totals   string   `query:"totals" doc:"false: leaves the totals out, which saves about half of the work." enum:"true,false"`
-	query    url.Values
 }
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *reportQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
-}
-
-var reportParams = []string{"metric", "from", "to", "interval", "group_by", "filter", "segment", "goal", "bots", "compare", "limit", "offset", "totals"}
 
 type reportBody struct {
 	SiteID string `path:"site_id"`
@@ -186,11 +174,6 @@ type realtimeInput struct {
 }
 
 func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, error) {
-	for name := range in.query {
-		if !slices.Contains(reportParams, name) {
-			return nil, problem.UnknownParameter(clip(name), didYouMean(clip(name), reportParams), reportParams)
-		}
-	}
 	limit, p := number("limit", in.Limit, 1, maxLimit, "report.limit")
 	if p != nil {
 		return nil, p

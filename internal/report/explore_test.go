@@ -258,8 +258,6 @@ func TestExplorerRefusals(t *testing.T) {
 		{"paths?limit=0", 422, []string{`"field":"limit"`, "between 1 and 50", `"limit_value":50`}},
 		{"paths?depth=0", 422, []string{`"field":"depth"`, "between 1 and 10", `"limit_value":10`}},
 		{"report?offset=-1&group_by=country", 422, []string{`"field":"offset"`, "between 0 and"}},
-		{"events?props.salary=1", 422, []string{`"code":"unknown_parameter"`, `"field":"props.salary"`}},
-		{"events?curser=x", 422, []string{"curser", "cursor"}},
 		{"events?cursor=AAAA", 422, []string{"cursor", "first page"}},
 		{"events?cursor=" + strings.Repeat("A", 5000), 422, []string{"cursor"}},
 		{"events?filter=cuntry:DE", 422, []string{"cuntry", "country"}},

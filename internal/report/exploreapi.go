@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -90,14 +89,6 @@ type eventsQuery struct {
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Cursor  string   `query:"cursor" doc:"next of the page before."`
 	Limit   string   `query:"limit" doc:"At most so many; 50 by default, 500 at most."`
-	query   url.Values
-}
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *eventsQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
 }
 
 type eventsBody struct {
@@ -113,20 +104,7 @@ type eventsBody struct {
 	}
 }
 
-// checkNames refuses parameters that do not exist.
-func checkNames(query url.Values, names ...string) *problem.Problem {
-	for name := range query {
-		if !slices.Contains(names, name) {
-			return problem.UnknownParameter(clip(name), didYouMean(clip(name), names), names)
-		}
-	}
-	return nil
-}
-
 func (r *Reporter) getEvents(ctx context.Context, in *eventsQuery) (*served, error) {
-	if p := checkNames(in.query, "from", "to", "filter", "segment", "bots", "cursor", "limit"); p != nil {
-		return nil, p
-	}
 	limit, p := number("limit", in.Limit, 1, maxEvents, "report.events")
 	if p != nil {
 		return nil, p
@@ -238,14 +216,6 @@ type valuesQuery struct {
 	Filter []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Bots   string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Limit  string   `query:"limit" doc:"At most so many; 20 by default, 200 at most."`
-	query  url.Values
-}
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *valuesQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
 }
 
 const (
@@ -255,9 +225,6 @@ const (
 )
 
 func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, error) {
-	if p := checkNames(in.query, "dim", "prefix", "from", "to", "filter", "bots", "limit"); p != nil {
-		return nil, p
-	}
 	limit, p := number("limit", in.Limit, 1, maxSuggested, "report.values")
 	if p != nil {
 		return nil, p

@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -34,14 +33,6 @@ type goalsQuery struct {
 	Filter  []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only."`
-	query   url.Values
-}
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *goalsQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
 }
 
 type goalsBody struct {
@@ -57,9 +48,6 @@ type goalsBody struct {
 }
 
 func (r *Reporter) getGoals(ctx context.Context, in *goalsQuery) (*served, error) {
-	if p := known(in.query, []string{"goal", "from", "to", "filter", "segment", "bots"}); p != nil {
-		return nil, p
-	}
 	return r.goals(ctx, in.SiteID, in.Goal, ask{From: in.From, To: in.To, Filter: in.Filter, Segment: in.Segment, Bots: in.Bots})
 }
 

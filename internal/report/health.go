@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -173,14 +172,6 @@ type healthQuery struct {
 	SiteID string `path:"site_id" doc:"The source's site_id or an alias of it."`
 	From   string `query:"from" doc:"Start: a time, a date, or a length back from to; 24h by default."`
 	To     string `query:"to" doc:"End, not included; now by default."`
-	query  url.Values
-}
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *healthQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
 }
 
 var healthShape = shapeOf("health")
@@ -206,9 +197,6 @@ func registerHealth(api huma.API, r *Reporter) {
 
 // getHealth answers from the accounting, in its turn like other questions, and charged. It is never kept: what doors reject changes no data version.
 func (r *Reporter) getHealth(ctx context.Context, in *healthQuery) (*served, error) {
-	if p := checkNames(in.query, "from", "to"); p != nil {
-		return nil, p
-	}
 	who, src, p := r.source(ctx, in.SiteID)
 	if p != nil {
 		return nil, fail(p)

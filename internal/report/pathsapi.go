@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -62,17 +59,7 @@ type pathsInput struct {
 	Direction string   `query:"direction"`
 	Depth     string   `query:"depth"`
 	Limit     string   `query:"limit"`
-	query     url.Values
 }
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *pathsInput) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
-}
-
-var pathsParams = []string{"from", "to", "filter", "segment", "bots", "anchor", "path", "direction", "depth", "limit"}
 
 // Paths is the answer about paths.
 type Paths struct {
@@ -100,11 +87,6 @@ type PathLink struct {
 }
 
 func (r *Reporter) getPaths(ctx context.Context, in *pathsInput) (*served, error) {
-	for name := range in.query {
-		if !slices.Contains(pathsParams, name) {
-			return nil, invalid(name, "there is no parameter %q%s; the parameters are %s", clip(name), didYouMean(clip(name), pathsParams), strings.Join(pathsParams, ", "))
-		}
-	}
 	a := PathsQuery{From: in.From, To: in.To, Filter: in.Filter, Segment: in.Segment, Bots: in.Bots, Anchor: PathAnchor{in.Anchor, in.Path}, Direction: in.Direction}
 	for _, n := range []struct {
 		name, text string

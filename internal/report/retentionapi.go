@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -35,17 +33,7 @@ type retentionQuery struct {
 	Mode    string   `query:"mode" doc:"first_time (the default) or recurring."`
 	Start   string   `query:"start" doc:"Type of the start event; any by default."`
 	Return  string   `query:"return" doc:"Type of the return event; any by default."`
-	query   url.Values
 }
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *retentionQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
-}
-
-var retentionParams = []string{"from", "to", "filter", "segment", "bots", "period", "periods", "mode", "start", "return"}
 
 type retentionBody struct {
 	SiteID string `path:"site_id"`
@@ -76,20 +64,7 @@ func registerRetention(api huma.API, r *Reporter) {
 	huma.Register(api, op, r.postRetention)
 }
 
-// known refuses a parameter that there is not.
-func known(query url.Values, params []string) *problem.Problem {
-	for name := range query {
-		if !slices.Contains(params, name) {
-			return problem.UnknownParameter(clip(name), didYouMean(clip(name), params), params)
-		}
-	}
-	return nil
-}
-
 func (r *Reporter) getRetention(ctx context.Context, in *retentionQuery) (*served, error) {
-	if p := known(in.query, retentionParams); p != nil {
-		return nil, p
-	}
 	a := retentionAsk{From: in.From, To: in.To, Segment: in.Segment, Bots: in.Bots, Filter: in.Filter, Period: in.Period, Mode: in.Mode, Start: behaviourAsk{Type: in.Start}, Return: behaviourAsk{Type: in.Return}}
 	if in.Periods != "" {
 		n, err := strconv.Atoi(in.Periods)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,17 +122,7 @@ type sessionsQuery struct {
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only: sessions whose first event is a bot's."`
 	Cursor  string   `query:"cursor" doc:"next of the page before."`
 	Limit   string   `query:"limit" doc:"At most so many; 50 by default, 500 at most."`
-	query   url.Values
 }
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *sessionsQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
-}
-
-var sessionsParams = []string{"from", "to", "filter", "segment", "bots", "cursor", "limit"}
 
 type sessionsBody struct {
 	SiteID string `path:"site_id"`
@@ -149,11 +138,6 @@ type sessionsBody struct {
 }
 
 func (r *Reporter) getSessions(ctx context.Context, in *sessionsQuery) (*served, error) {
-	for name := range in.query {
-		if !slices.Contains(sessionsParams, name) {
-			return nil, problem.UnknownParameter(clip(name), didYouMean(clip(name), sessionsParams), sessionsParams)
-		}
-	}
 	limit, p := number("limit", in.Limit, 1, maxSessions, "report.sessions")
 	if p != nil {
 		return nil, p

@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -13,9 +12,6 @@ func registerVisitors(api huma.API, r *Reporter) {
 	op := huma.Operation{OperationID: "visitor-by-id", Method: http.MethodGet, Path: basePath + "/visitors", Tags: []string{"analytics"}, Summary: "What is known of a visitor, whatever the id",
 		Description: "As /visitors/{visitor}, for ids that no path can have, such as . and ..", Responses: answerOf[Visitor](api, "Visitor"), Errors: []int{403, 404, 422}}
 	huma.Register(api, op, func(ctx context.Context, in *visitorQuery) (*served, error) {
-		if p := checkNames(in.query, "visitor"); p != nil {
-			return nil, p
-		}
 		return r.getVisitor(ctx, &visitorInput{in.SiteID, in.Visitor})
 	})
 	op.OperationID, op.Method, op.Summary = "visitor-post", http.MethodPost, "What is known of a visitor, asked in JSON"
@@ -25,9 +21,6 @@ func registerVisitors(api huma.API, r *Reporter) {
 	})
 	huma.Register(api, huma.Operation{OperationID: "person-by-id", Method: http.MethodGet, Path: basePath + "/people", Tags: []string{"analytics"}, Summary: "A person, whatever the id",
 		Description: "As /people/{id}, for ids that no path can have, such as . and ..", Responses: answerOf[Person](api, "Person"), Errors: []int{403, 422}}, func(ctx context.Context, in *personQuery) (*served, error) {
-		if p := checkNames(in.query, "id"); p != nil {
-			return nil, p
-		}
 		return r.getPerson(ctx, &personInput{in.SiteID, in.ID})
 	})
 }
@@ -35,27 +28,11 @@ func registerVisitors(api huma.API, r *Reporter) {
 type personQuery struct {
 	SiteID string `path:"site_id" doc:"The source's site_id or an alias of it."`
 	ID     string `query:"id" doc:"Any id of the person."`
-	query  url.Values
-}
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *personQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
 }
 
 type visitorQuery struct {
 	SiteID  string `path:"site_id" doc:"The source's site_id or an alias of it."`
 	Visitor string `query:"visitor" doc:"A client id, or the user id of events without one."`
-	query   url.Values
-}
-
-// Resolve keeps the query, to find misspelt parameters.
-func (q *visitorQuery) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	q.query = u.Query()
-	return nil
 }
 
 type visitorBody struct {
