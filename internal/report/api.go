@@ -27,7 +27,10 @@ func Register(all huma.API, r *Reporter) {
 	api.UseMiddleware(gathersUnseen)
 	huma.Register(api, huma.Operation{
 		OperationID: "report", Method: http.MethodGet, Path: basePath + "/report", Tags: []string{tag}, Summary: "Report on a site",
-		Description: reportDoc, Responses: answerOf[Report](api, "Report"),
+		Description: reportDoc, Responses: answerOf[Report](api, "Report"), Parameters: []*huma.Param{
+			bounded("limit", 1, maxLimit, defaultLimit, "At most so many groups, the largest by the first metric first."),
+			bounded("offset", 0, maxOffset, 0, "Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change."),
+		},
 	}, r.getReport)
 	huma.Register(api, huma.Operation{
 		OperationID: "report-post", Method: http.MethodPost, Path: basePath + "/report", Tags: []string{tag}, Summary: "Report on a site, asked in JSON",
@@ -53,6 +56,13 @@ func Register(all huma.API, r *Reporter) {
 func answerOf[T any](api huma.API, hint string) map[string]*huma.Response {
 	return map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, hint)}}}}
+}
+
+// bounded describes a parameter that number reads; without is what it is by default. Its field is a text all the same, for number to say what is wrong with it, and by which limit.
+func bounded(name string, least, most, without int, doc string) *huma.Param {
+	lo, hi := float64(least), float64(most)
+	s := &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &lo, Maximum: &hi, Default: without, Description: doc}
+	return &huma.Param{Name: name, In: "query", Description: doc, Schema: s}
 }
 
 const reportDoc = `Counts events in a range of time, as a series, broken down, or both. The answer is exact up to as_of, whatever it was read from.
@@ -117,8 +127,8 @@ type reportQuery struct {
 	Segment  string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots     string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Compare  string   `query:"compare" doc:"previous: adds the time just before of the same length."`
-	Limit    string   `query:"limit" doc:"At most so many groups, the largest by the first metric first; 1000 by default."`
-	Offset   string   `query:"offset" doc:"Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change."`
+	Limit    string   `query:"limit"`
+	Offset   string   `query:"offset"`
 	Totals   string   `query:"totals" doc:"false: leaves the totals out, which saves about half of the work." enum:"true,false"`
 }
 

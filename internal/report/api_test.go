@@ -195,6 +195,27 @@ func TestOpenAPI(t *testing.T) {
 			t.Errorf("the description lacks %s", want)
 		}
 	}
+	for _, want := range []struct {
+		path, name         string
+		least, most, given float64
+	}{
+		{"report", "limit", 1, 10000, 1000}, {"report", "offset", 0, 100000, 0}, {"events", "limit", 1, 500, 50}, {"sessions", "limit", 1, 500, 50}, {"values", "limit", 1, 200, 20},
+		{"paths", "limit", 1, 50, 5}, {"paths", "depth", 1, 10, 3}, {"retention", "periods", 1, 100, 12},
+	} {
+		var found int
+		for _, p := range api.OpenAPI().Paths[basePath+"/"+want.path].Get.Parameters {
+			if p.Name != want.name {
+				continue
+			}
+			found++
+			if p.Schema.Type != huma.TypeInteger || *p.Schema.Minimum != want.least || *p.Schema.Maximum != want.most || fmt.Sprint(p.Schema.Default) != fmt.Sprint(want.given) || p.Description == "" {
+				t.Errorf("%s of %s: %+v", want.name, want.path, p.Schema)
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s of %s is there %d times", want.name, want.path, found)
+		}
+	}
 }
 
 // TestRealtime asks the real engine.

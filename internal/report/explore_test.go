@@ -257,6 +257,8 @@ func TestExplorerRefusals(t *testing.T) {
 		{"report?limit=0", 422, []string{`"field":"limit"`, "between 1 and 10000", `"limit_value":10000`}},
 		{"paths?limit=0", 422, []string{`"field":"limit"`, "between 1 and 50", `"limit_value":50`}},
 		{"paths?depth=0", 422, []string{`"field":"depth"`, "between 1 and 10", `"limit_value":10`}},
+		{"retention?periods=0", 422, []string{`"field":"periods"`, "between 1 and 100", `"limit_value":100`}},
+		{"retention?periods=many", 422, []string{`"field":"periods"`, "between 1 and 100", `"code":"invalid_periods"`, `"limit_value":100`}},
 		{"report?offset=-1&group_by=country", 422, []string{`"field":"offset"`, "between 0 and"}},
 		{"events?cursor=AAAA", 422, []string{"cursor", "first page"}},
 		{"events?cursor=" + strings.Repeat("A", 5000), 422, []string{"cursor"}},

@@ -29,6 +29,7 @@ func registerExplorer(api huma.API, r *Reporter) {
 	huma.Register(api, huma.Operation{
 		OperationID: "events", Method: http.MethodGet, Path: basePath + "/events", Tags: []string{tag}, Summary: "Events of a site, the latest first",
 		Description: eventsDoc, Responses: answerOf[EventList](api, "EventList"), Errors: []int{401, 403, 404, 422},
+		Parameters: []*huma.Param{bounded("limit", 1, maxEvents, defaultEvents, "At most so many.")},
 	}, r.getEvents)
 	huma.Register(api, huma.Operation{
 		OperationID: "events-post", Method: http.MethodPost, Path: basePath + "/events", Tags: []string{tag}, Summary: "Events of a site, asked in JSON",
@@ -37,6 +38,7 @@ func registerExplorer(api huma.API, r *Reporter) {
 	huma.Register(api, huma.Operation{
 		OperationID: "values", Method: http.MethodGet, Path: basePath + "/values", Tags: []string{tag}, Summary: "Values of a column, for filters",
 		Description: valuesDoc, Responses: answerOf[ValueList](api, "ValueList"), Errors: []int{401, 403, 404, 422},
+		Parameters: []*huma.Param{bounded("limit", 1, maxSuggested, defaultValues, "At most so many.")},
 	}, r.getValues)
 }
 
@@ -88,7 +90,7 @@ type eventsQuery struct {
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only."`
 	Cursor  string   `query:"cursor" doc:"next of the page before."`
-	Limit   string   `query:"limit" doc:"At most so many; 50 by default, 500 at most."`
+	Limit   string   `query:"limit"`
 }
 
 type eventsBody struct {
@@ -215,7 +217,7 @@ type valuesQuery struct {
 	To     string   `query:"to" doc:"End, not included; now by default."`
 	Filter []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Bots   string   `query:"bots" doc:"exclude (the default), include, or only."`
-	Limit  string   `query:"limit" doc:"At most so many; 20 by default, 200 at most."`
+	Limit  string   `query:"limit"`
 }
 
 const (

@@ -17,6 +17,10 @@ Step 0 is the anchor: by path, if it is a page view; else by its type. Page view
 func registerPaths(api huma.API, r *Reporter) {
 	huma.Register(api, huma.Operation{
 		OperationID: "paths", Method: http.MethodGet, Path: basePath + "/paths", Tags: []string{"analytics"}, Summary: "Next and previous pages", Description: pathsDoc, Responses: answerOf[Paths](api, "Paths"),
+		Parameters: []*huma.Param{
+			bounded("depth", 1, maxDepth, defaultDepth, "Steps beside the anchor."),
+			bounded("limit", 1, maxLinks, defaultLinks, "Paths of a step."),
+		},
 	}, r.getPaths)
 	huma.Register(api, huma.Operation{
 		OperationID: "paths-post", Method: http.MethodPost, Path: basePath + "/paths", Tags: []string{"analytics"}, Summary: "Next and previous pages, asked in JSON", Description: pathsDoc, Responses: answerOf[Paths](api, "Paths"),

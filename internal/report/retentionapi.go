@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -29,7 +28,7 @@ type retentionQuery struct {
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`
 	Bots    string   `query:"bots" doc:"exclude (the default), include or only."`
 	Period  string   `query:"period" doc:"day, week (the default) or month."`
-	Periods string   `query:"periods" doc:"How many periods of each cohort are looked at, its own included; 12 by default, at most 100."`
+	Periods string   `query:"periods"`
 	Mode    string   `query:"mode" doc:"first_time (the default) or recurring."`
 	Start   string   `query:"start" doc:"Type of the start event; any by default."`
 	Return  string   `query:"return" doc:"Type of the return event; any by default."`
@@ -58,8 +57,10 @@ func (in *retentionBody) ask() retentionAsk {
 
 func registerRetention(api huma.API, r *Reporter) {
 	op := huma.Operation{OperationID: "retention", Method: http.MethodGet, Path: basePath + "/retention", Tags: []string{"analytics"}, Summary: "Who comes back, by cohort",
-		Description: retentionDoc, Responses: answerOf[RetentionAnswer](api, "RetentionAnswer")}
+		Description: retentionDoc, Responses: answerOf[RetentionAnswer](api, "RetentionAnswer"),
+		Parameters: []*huma.Param{bounded("periods", 1, maxPeriods, defaultPeriods, "How many periods of each cohort are looked at, its own included.")}}
 	huma.Register(api, op, r.getRetention)
+	op.Parameters = nil
 	op.OperationID, op.Method, op.Summary = "retention-post", http.MethodPost, "Who comes back, asked in JSON: start and return with filters"
 	huma.Register(api, op, r.postRetention)
 }
@@ -67,9 +68,9 @@ func registerRetention(api huma.API, r *Reporter) {
 func (r *Reporter) getRetention(ctx context.Context, in *retentionQuery) (*served, error) {
 	a := retentionAsk{From: in.From, To: in.To, Segment: in.Segment, Bots: in.Bots, Filter: in.Filter, Period: in.Period, Mode: in.Mode, Start: behaviourAsk{Type: in.Start}, Return: behaviourAsk{Type: in.Return}}
 	if in.Periods != "" {
-		n, err := strconv.Atoi(in.Periods)
-		if err != nil {
-			return nil, invalid("periods", "periods is %q, it must be a number between 1 and %d", clip(in.Periods), maxPeriods)
+		n, p := number("periods", in.Periods, 1, maxPeriods, "report.retention_periods")
+		if p != nil {
+			return nil, p
 		}
 		a.Periods = &n
 	}

@@ -28,6 +28,7 @@ func registerSessions(api huma.API, r *Reporter) {
 	huma.Register(api, huma.Operation{
 		OperationID: "sessions", Method: http.MethodGet, Path: basePath + "/sessions", Tags: []string{tag}, Summary: "Sessions of a site, the latest first",
 		Description: sessionsDoc, Responses: answerOf[SessionList](api, "SessionList"),
+		Parameters: []*huma.Param{bounded("limit", 1, maxSessions, defaultSessions, "At most so many.")},
 	}, r.getSessions)
 	huma.Register(api, huma.Operation{
 		OperationID: "sessions-post", Method: http.MethodPost, Path: basePath + "/sessions", Tags: []string{tag}, Summary: "Sessions of a site, asked in JSON",
@@ -121,7 +122,7 @@ type sessionsQuery struct {
 	Segment string   `query:"segment" doc:"The id of a saved segment, whose filters are added."`
 	Bots    string   `query:"bots" doc:"exclude (the default), include, or only: sessions whose first event is a bot's."`
 	Cursor  string   `query:"cursor" doc:"next of the page before."`
-	Limit   string   `query:"limit" doc:"At most so many; 50 by default, 500 at most."`
+	Limit   string   `query:"limit"`
 }
 
 type sessionsBody struct {

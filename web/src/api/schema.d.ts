@@ -7062,6 +7062,8 @@ export interface operations {
     events: {
         parameters: {
             query?: {
+                /** @description At most so many. */
+                limit?: number;
                 /** @description Start: a time, a date, or a length back from to; 7d by default. */
                 from?: string;
                 /** @description End, not included; now by default. */
@@ -7074,8 +7076,6 @@ export interface operations {
                 bots?: string;
                 /** @description next of the page before. */
                 cursor?: string;
-                /** @description At most so many; 50 by default, 500 at most. */
-                limit?: string;
             };
             header?: never;
             path: {
@@ -7861,6 +7861,10 @@ export interface operations {
     paths: {
         parameters: {
             query?: {
+                /** @description Steps beside the anchor. */
+                depth?: number;
+                /** @description Paths of a step. */
+                limit?: number;
                 from?: string;
                 to?: string;
                 /** @description As of /report; may be repeated. */
@@ -7872,8 +7876,6 @@ export interface operations {
                 /** @description Path of the anchor. */
                 path?: string;
                 direction?: string;
-                depth?: string;
-                limit?: string;
             };
             header?: never;
             path: {
@@ -8158,6 +8160,10 @@ export interface operations {
     report: {
         parameters: {
             query?: {
+                /** @description At most so many groups, the largest by the first metric first. */
+                limit?: number;
+                /** @description Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change. */
+                offset?: number;
                 /** @description events, pageviews, visitors (different client ids), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest. */
                 metric?: string[] | null;
                 /** @description Start: a time, a date, or a length back from to; 7d by default. */
@@ -8178,10 +8184,6 @@ export interface operations {
                 bots?: string;
                 /** @description previous: adds the time just before of the same length. */
                 compare?: string;
-                /** @description At most so many groups, the largest by the first metric first; 1000 by default. */
-                limit?: string;
-                /** @description Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change. */
-                offset?: string;
                 /** @description false: leaves the totals out, which saves about half of the work. */
                 totals?: "true" | "false";
             };
@@ -8262,6 +8264,8 @@ export interface operations {
     retention: {
         parameters: {
             query?: {
+                /** @description How many periods of each cohort are looked at, its own included. */
+                periods?: number;
                 /** @description Start of the first cohorts: a time, a date, or a length back from to. */
                 from?: string;
                 /** @description End of the last ones, not included: a time, a date (its end), or a length back from now; now by default. */
@@ -8274,8 +8278,6 @@ export interface operations {
                 bots?: string;
                 /** @description day, week (the default) or month. */
                 period?: string;
-                /** @description How many periods of each cohort are looked at, its own included; 12 by default, at most 100. */
-                periods?: string;
                 /** @description first_time (the default) or recurring. */
                 mode?: string;
                 /** @description Type of the start event; any by default. */
@@ -8755,6 +8757,8 @@ export interface operations {
     sessions: {
         parameters: {
             query?: {
+                /** @description At most so many. */
+                limit?: number;
                 /** @description Start: a time, a date, or a length back from to; 7d by default. */
                 from?: string;
                 /** @description End, not included; now by default. */
@@ -8767,8 +8771,6 @@ export interface operations {
                 bots?: string;
                 /** @description next of the page before. */
                 cursor?: string;
-                /** @description At most so many; 50 by default, 500 at most. */
-                limit?: string;
             };
             header?: never;
             path: {
@@ -8913,6 +8915,8 @@ export interface operations {
     values: {
         parameters: {
             query?: {
+                /** @description At most so many. */
+                limit?: number;
                 /** @description A column, or props.<name>. */
                 dim?: string;
                 /** @description Only values that begin so; case does not count. */
@@ -8925,8 +8929,6 @@ export interface operations {
                 filter?: string[] | null;
                 /** @description exclude (the default), include, or only. */
                 bots?: string;
-                /** @description At most so many; 20 by default, 200 at most. */
-                limit?: string;
             };
             header?: never;
             path: {

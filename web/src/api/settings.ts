@@ -54,7 +54,7 @@ export const useLastEvent = (site: string) =>
   useQuery({
     queryKey: ['last-event', site],
     queryFn: async ({ signal }): Promise<{ last: LastEvent }> => {
-      const { events } = await answer(client.GET('/api/v1/analytics/{site_id}/events', { params: { path: { site_id: site }, query: { limit: '1', from: '400d', bots: 'include' } }, signal }));
+      const { events } = await answer(client.GET('/api/v1/analytics/{site_id}/events', { params: { path: { site_id: site }, query: { limit: 1, from: '400d', bots: 'include' } }, signal }));
       return { last: (events as unknown as LastEvent[] | null)?.[0] };
     },
     refetchInterval: (q) => (q.state.data && !q.state.data.last ? 2000 : 30_000),

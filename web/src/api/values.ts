@@ -7,7 +7,7 @@ import { useSite } from './site';
 export function useValues(dim: string, prefix = '', enabled = true, limit = 50) {
   const { id } = useSite();
   const { from, to } = useScope();
-  const query = { dim, from, ...(to && { to }), ...(prefix && { prefix }), limit: String(limit) };
+  const query = { dim, from, ...(to && { to }), ...(prefix && { prefix }), limit };
   return useQuery({
     queryKey: ['values', id, query],
     enabled,
