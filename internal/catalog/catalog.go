@@ -117,12 +117,26 @@ type Source struct {
 	SiteID    string // public, unique in the installation
 	Name      string
 	Aliases   []string // foreign ids (a domain, an app id): unique in the installation
-	Hostnames []string // allowed hostnames of a browser's Origin; empty allows all
+	Hostnames []string // allowed hostnames of a browser's Origin, of which HostOf is the host; empty allows all
 	TimeZone  string   // IANA name, UTC by default
 	FirstDay  int      // first day of the week, 1 = Monday by default
 	Strong    bool     // queries of the tenant wait for what was acknowledged before them
 	Privacy   *Privacy // nil: the defaults. It is shared: a change sets another one
 	Created   time.Time
+}
+
+// HostOf is the host of one of a source's hostnames, in lower case: without a port, and without the brackets of an IPv6 address.
+func HostOf(hostname string) string {
+	hostname = strings.ToLower(hostname)
+	if inside, ok := strings.CutPrefix(hostname, "["); ok {
+		hostname, _, _ = strings.Cut(inside, "]")
+		return hostname
+	}
+	host, port, _ := strings.Cut(hostname, ":")
+	if strings.Contains(port, ":") { // an IPv6 address without brackets, which can have no port
+		return hostname
+	}
+	return host
 }
 
 // Key is an API key. The secret itself is never stored.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/internal/catalog"
 	"weir/internal/event"
 )
 
@@ -203,8 +204,7 @@ func newOwnHosts(hostnames, aliases []string) *ownHosts {
 		if suffix, ok := strings.CutPrefix(name, "*"); ok && len(suffix) > 1 && suffix[0] == '.' {
 			h.suffixes = append(h.suffixes, suffix)
 		} else if i < len(hostnames) || strings.Contains(name, ".") { // other aliases are no hosts
-			name, _, _ = strings.Cut(name, ":")
-			h.exact[strings.TrimPrefix(name, "www.")] = true
+			h.exact[strings.TrimPrefix(catalog.HostOf(name), "www.")] = true
 		}
 	}
 	return h

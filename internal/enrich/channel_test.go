@@ -11,7 +11,7 @@ import (
 // TestChannel is the table that docs/ENRICHMENT.md tells.
 func TestChannel(t *testing.T) {
 	e := open(t, Config{})
-	src := &catalog.Source{Tenant: "acme", SiteID: "s1", Hostnames: []string{"*.shop.example", "localhost:3000"}, Aliases: []string{"other-own.example", "G-123"}}
+	src := &catalog.Source{Tenant: "acme", SiteID: "s1", Hostnames: []string{"*.shop.example", "localhost:3000", "[2001:db8::a]:3000"}, Aliases: []string{"other-own.example", "G-123"}}
 	for _, tt := range []struct{ query, referrer, want string }{
 		// No referrer.
 		{"", "", "direct"},
@@ -21,6 +21,8 @@ func TestChannel(t *testing.T) {
 		{"", "blog.shop.example", "internal"},
 		{"", "shop.example", "internal"},
 		{"", "www.other-own.example", "internal"},
+		{"", "2001:db8::a", "internal"},
+		{"", "2001:db8::b", "referral"},
 		{"", "notshop.example", "referral"},
 		{"", "shop.example.evil.example", "referral"},
 		// Known sites.

@@ -290,7 +290,7 @@ func TestTenantLife(t *testing.T) {
 func TestSourceLife(t *testing.T) {
 	f := newFixture(t)
 	admin := f.keys["admin"]
-	w := f.do("POST", "/api/v1/tenants/acme/sources", admin, `{"id":"app","name":"App","aliases":["G-1"],"hostnames":["WWW.Example.com","*.example.org"],"time_zone":"Europe/Berlin","first_day":7}`)
+	w := f.do("POST", "/api/v1/tenants/acme/sources", admin, `{"id":"app","name":"App","aliases":["G-1"],"hostnames":["WWW.Example.com","*.example.org","::1","[2001:DB8:0:0::A]","[::1]:8080"],"time_zone":"Europe/Berlin","first_day":7}`)
 	got := f.want(201, w)
 	site, write := got["site_id"].(string), got["write_key"].(string)
 	if !strings.HasPrefix(site, "site-") || !strings.HasPrefix(write, "wk_w_") || w.Header().Get("Location") != "/api/v1/tenants/acme/sources/app" {
@@ -301,7 +301,7 @@ func TestSourceLife(t *testing.T) {
 	}
 	delete(got, "created")
 	delete(got, "write_key")
-	want := map[string]any{"id": "app", "site_id": site, "name": "App", "aliases": []any{"G-1"}, "hostnames": []any{"www.example.com", "*.example.org"}, "time_zone": "Europe/Berlin", "first_day": 7., "strong": false,
+	want := map[string]any{"id": "app", "site_id": site, "name": "App", "aliases": []any{"G-1"}, "hostnames": []any{"www.example.com", "*.example.org", "[::1]", "[2001:db8::a]", "[::1]:8080"}, "time_zone": "Europe/Berlin", "first_day": 7., "strong": false,
 		"privacy": map[string]any{"consent_required": false, "cookieless": false, "pseudonymise": false, "keep_query_strings": false, "query_parameters": []any{}, "rules": []any{}}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

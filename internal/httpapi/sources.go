@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ func viewSource(s catalog.Source) SourceView {
 type SourcePatch struct {
 	Name      *string       `json:"name,omitempty" maxLength:"200"`
 	Aliases   *[]string     `json:"aliases,omitempty" maxItems:"100" doc:"Foreign ids that stand for the source, for example a domain or another product's app id; unique in the installation. Those of a deleted source are kept for its tenant; one that is left out here is free"`
-	Hostnames *[]string     `json:"hostnames,omitempty" maxItems:"100" doc:"Hosts whose browsers may send, *.example.com with its subdomains; empty allows all"`
+	Hostnames *[]string     `json:"hostnames,omitempty" maxItems:"100" doc:"Hosts whose browsers may send, *.example.com with its subdomains, an IPv6 address in brackets; ports do not count; empty allows all"`
 	TimeZone  *string       `json:"time_zone,omitempty" maxLength:"64" example:"Europe/Berlin" doc:"IANA name that the engine knows; UTC by default"`
 	FirstDay  *int          `json:"first_day,omitempty" minimum:"1" maximum:"7" doc:"First day of the week, 1 is Monday and the default"`
 	Privacy   *PrivacyPatch `json:"privacy,omitempty" doc:"What is done about personal data before an event is stored. It holds for events that come from then on"`
@@ -67,11 +68,11 @@ func (in SourcePatch) apply(s *catalog.Source) error {
 	if in.Hostnames != nil {
 		hosts := make([]string, 0, len(*in.Hostnames))
 		for _, h := range *in.Hostnames {
-			h = strings.ToLower(h)
-			if !hostPattern.MatchString(h) {
-				return invalid("hostnames", "%q is not a host like www.example.com or *.example.com; leave out https:// and paths", h)
+			host, ok := hostName(h)
+			if !ok {
+				return invalid("hostnames", "%q is not a host like www.example.com, *.example.com or [2001:db8::1]; leave out https:// and paths", h)
 			}
-			hosts = append(hosts, h)
+			hosts = append(hosts, host)
 		}
 		s.Hostnames = hosts
 	}
@@ -95,6 +96,23 @@ func (in SourcePatch) apply(s *catalog.Source) error {
 		s.Privacy = p
 	}
 	return nil
+}
+
+// hostName is a hostname of a source as it is kept: in lower case, an IPv6 address in brackets and shortened as browsers write it.
+func hostName(s string) (string, bool) {
+	s = strings.ToLower(s)
+	if hostPattern.MatchString(s) {
+		return s, true
+	}
+	ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if ok := err == nil && (s[0] == '[') == strings.HasSuffix(s, "]"); ok && ip.Is6() && ip.Zone() == "" {
+		return "[" + ip.String() + "]", true
+	}
+	to, err := netip.ParseAddrPort(s)
+	if err != nil || !to.Addr().Is6() || to.Addr().Zone() != "" {
+		return "", false
+	}
+	return to.String(), true
 }
 
 type SourcePath struct {

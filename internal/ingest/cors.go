@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -67,11 +68,11 @@ func originAllowed(s *catalog.Source, origin string) bool {
 	return hostAllowed(s, strings.ToLower(u.Hostname()))
 }
 
-// hostAllowed says whether a host, in lower case, is one of the source's. Ports do not count.
+// hostAllowed says whether a host, in lower case and without brackets, is one of the source's. Ports do not count.
 func hostAllowed(s *catalog.Source, host string) bool {
 	for _, allowed := range s.Hostnames {
-		allowed, _, _ = strings.Cut(strings.ToLower(allowed), ":")
-		if allowed == "*" || host == allowed && host != "" {
+		allowed = catalog.HostOf(allowed)
+		if allowed == "*" || host == allowed && host != "" || sameAddress(host, allowed) {
 			return true
 		}
 		if suffix, ok := strings.CutPrefix(allowed, "*"); ok && strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) && len(host) > len(suffix) {
@@ -79,4 +80,17 @@ func hostAllowed(s *catalog.Source, host string) bool {
 		}
 	}
 	return false
+}
+
+// sameAddress says whether two hosts are one IPv6 address, however each is written.
+func sameAddress(a, b string) bool {
+	if strings.IndexByte(a, ':') < 0 || strings.IndexByte(b, ':') < 0 {
+		return false
+	}
+	one, err := netip.ParseAddr(a)
+	if err != nil {
+		return false
+	}
+	other, err := netip.ParseAddr(b)
+	return err == nil && one == other
 }

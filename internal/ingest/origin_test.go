@@ -96,6 +96,15 @@ func TestReferer(t *testing.T) {
 			t.Errorf("%q: %+v %s", referer, x, w.Body)
 		}
 	}
+	for referer, status := range map[string]int{"http://[::1]:8080/cart": 200, "http://[::1]/": 200, "http://[::2]/": 403} {
+		r := newRig(t)
+		src := r.catalog.sources["site-2"]
+		src.Hostnames = []string{"[::1]"}
+		r.catalog.sources["site-2"] = src
+		if w := r.do("GET", pixelOne, "", "Referer: "+referer); w.Code != status {
+			t.Errorf("%q: %d, want %d", referer, w.Code, status)
+		}
+	}
 	r := newRig(t)
 	if w := r.do("GET", pixelOne, "", "Origin: https://shop.example.com", "Referer: https://evil.example/"); w.Code != 200 { // a script's request tells its page exactly
 		t.Errorf("Origin does not go first: %d", w.Code)

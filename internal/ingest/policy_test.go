@@ -81,6 +81,11 @@ func TestOriginAllowed(t *testing.T) {
 	}{
 		{nil, "https://a.org", true}, {[]string{"a.org"}, "https://a.org", true}, {[]string{"a.org"}, "https://b.org", false}, {[]string{"*"}, "https://b.org", true},
 		{[]string{"*a.org"}, "https://ba.org", false}, {[]string{"*.a.org"}, "https://.a.org", false}, {[]string{""}, "null", false}, {[]string{"a.org"}, "https://a.org:x", false},
+		{[]string{"a.org:8080"}, "https://a.org", true}, {[]string{"a.org"}, "https://a.org:8080", true},
+		{[]string{"[::1]"}, "http://[::1]", true}, {[]string{"[::1]"}, "http://[::1]:8080", true}, {[]string{"[::1]:3000"}, "http://[::1]", true}, {[]string{"[::1]:3000"}, "http://[::1]:8080", true},
+		{[]string{"::1"}, "http://[::1]:8080", true}, {[]string{"2001:DB8::A"}, "https://[2001:db8::a]", true}, {[]string{"[2001:db8:0::a]"}, "https://[2001:db8::a]", true},
+		{[]string{"[::ffff:127.0.0.1]"}, "http://[::ffff:7f00:1]", true}, {[]string{"[::1]"}, "http://[::2]", false}, {[]string{"[::1]"}, "http://a.org", false}, {[]string{"a.org"}, "http://[::1]", false},
+		{[]string{"*"}, "http://[::1]:80", true}, {[]string{"*.1"}, "http://[::1]", false}, {[]string{"[::1"}, "http://[::2]", false}, {[]string{"[]"}, "http://[::1]", false},
 	} {
 		if got := originAllowed(&catalog.Source{Hostnames: tt.hosts}, tt.origin); got != tt.want {
 			t.Errorf("%q with hosts %q: %v", tt.origin, tt.hosts, got)

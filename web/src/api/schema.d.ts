@@ -3305,7 +3305,7 @@ export interface components {
              * @description First day of the week, 1 is Monday and the default
              */
             first_day?: number;
-            /** @description Hosts whose browsers may send, *.example.com with its subdomains; empty allows all */
+            /** @description Hosts whose browsers may send, *.example.com with its subdomains, an IPv6 address in brackets; ports do not count; empty allows all */
             hostnames?: string[];
             /**
              * @description 1 to 63 characters of a-z, A-Z, 0-9, '.', '_' and '-', beginning with a letter or digit; unique within the tenant. It cannot change.
@@ -5255,7 +5255,7 @@ export interface components {
              * @description First day of the week, 1 is Monday and the default
              */
             first_day?: number;
-            /** @description Hosts whose browsers may send, *.example.com with its subdomains; empty allows all */
+            /** @description Hosts whose browsers may send, *.example.com with its subdomains, an IPv6 address in brackets; ports do not count; empty allows all */
             hostnames?: string[];
             name?: string;
             /** @description What is done about personal data before an event is stored. It holds for events that come from then on */
