@@ -29,6 +29,16 @@ type Row struct {
 	Flags                             uint8
 }
 
+// The types of the events that join ids of persons, and the property of an alias with the id that its user had before.
+const (
+	TypeIdentify = "identify"
+	TypeAlias    = "alias"
+	PropPrevious = "previous_id"
+)
+
+// MaxID is the longest id of a person, in bytes: longer ones join nobody and are not looked up, and doors refuse them.
+const MaxID = 1024
+
 // Prop is a property whose value is kept as text. Key and Value are valid UTF-8.
 type Prop struct{ Key, Value []byte }
 

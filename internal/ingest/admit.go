@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"weir/internal/event"
 	"weir/internal/problem"
 )
 
@@ -184,6 +185,9 @@ func (j *job) admit(s *site) *reject {
 		return rej
 	}
 	j.identify(s)
+	if rej := j.checkIDs(); rej != nil {
+		return rej
+	}
 	for len(j.batches) <= at {
 		j.batches = append(j.batches, nil)
 	}
@@ -304,6 +308,38 @@ func (j *job) identify(s *site) {
 	n := len(d.arena)
 	d.arena = v.AppendVisitor(d.arena, s.id, j.factsIP, j.factsAgent)
 	r.ClientID = d.arena[n:len(d.arena):len(d.arena)]
+}
+
+var (
+	typeAlias  = []byte(event.TypeAlias)
+	previousID = []byte(event.PropPrevious)
+)
+
+// checkIDs refuses ids by which nobody could be joined nor looked up, as they would be stored: a source may have them hashed. An import may hold what was taken before there was the limit.
+func (j *job) checkIDs() *reject {
+	if j.imports {
+		return nil
+	}
+	r := &j.dec.row
+	if len(r.ClientID) > event.MaxID {
+		return longID("client_id", r.ClientID)
+	}
+	if len(r.UserID) > event.MaxID {
+		return longID("user_id", r.UserID)
+	}
+	if !bytes.Equal(r.Type, typeAlias) {
+		return nil
+	}
+	for i := range r.Props {
+		if p := &r.Props[i]; len(p.Value) > event.MaxID && bytes.Equal(p.Key, previousID) {
+			return longID("props."+event.PropPrevious, p.Value)
+		}
+	}
+	return nil
+}
+
+func longID(field string, id []byte) *reject {
+	return rejectf(codeIDLength, field, "%s has %d bytes, the limit is %d (max_id_bytes): nobody could be found by it; send a shorter id, such as a hash of it", field, len(id), event.MaxID)
 }
 
 // maxAgent is how many bytes of a user agent are kept.

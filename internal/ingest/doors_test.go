@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"weir/internal/catalog"
 	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/token"
@@ -350,6 +351,46 @@ func TestImportTakesAnyAge(t *testing.T) {
 	r := newRig(t)
 	if w := r.do("POST", "/collect?mode=import", `{"site_id":"site-1","events":[{"type":"a","ts":0}]}`, "X-Weir-Mode: import"); w.Code != 400 {
 		t.Errorf("the public door imports: %d", w.Code)
+	}
+}
+
+// shortens stands for a source that has ids hashed.
+type shortens struct{ fakeEnricher }
+
+func (shortens) Complete(_ *catalog.Source, r *event.Row, arena []byte) []byte {
+	if len(r.UserID) > 4 {
+		r.UserID = r.UserID[:4]
+	}
+	return arena
+}
+
+// TestLongIDs: an id counts as it would be stored; a property of that name is one only in an alias, and what was taken before can be imported.
+func TestLongIDs(t *testing.T) {
+	long, most := strings.Repeat("x", 1025), strings.Repeat("x", 1024)
+	ids := `{"type":"alias","client_id":"` + most + `","user_id":"` + most + `","props":{"previous_id":"` + most + `"}}`
+	for name, c := range map[string]struct {
+		target, event string
+		enricher      Enricher
+	}{
+		"at the limit":      {"/ingest", ids, fakeEnricher{}},
+		"an import":         {"/ingest?mode=import", strings.ReplaceAll(ids, most, long), fakeEnricher{}},
+		"hashed":            {"/ingest", `{"type":"a","user_id":"` + long + `"}`, shortens{}},
+		"no alias":          {"/ingest", `{"type":"a","user_id":"u","props":{"previous_id":"` + long + `"}}`, fakeEnricher{}},
+		"another property":  {"/ingest", `{"type":"alias","user_id":"u","props":{"previous":"` + long + `"}}`, fakeEnricher{}},
+		"an id of an event": {"/ingest", `{"type":"a","event_id":"` + long + `","session_id":"` + long + `"}`, fakeEnricher{}},
+	} {
+		r := newRig(t, func(_ *Config, d *Deps) { d.Enricher = c.enricher })
+		if a := parseAnswer(t, r.do("POST", c.target, c.event, acmeKey).Body.String()); a.Accepted != 1 || len(a.Rejected) > 0 {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	r := newRig(t)
+	w := r.do("POST", "/collect", `{"site_id":"site-1","client_id":"`+long+`","events":[{"type":"a"},{"type":"b","client_id":"c"}]}`)
+	if d := cmp.Diff(map[string]int{"acme/site-1 accepted": 1, "acme/site-1 id_too_long": 1}, r.account.count); d != "" || w.Code != 204 || w.Header().Get("X-Weir-Rejected") != "1" {
+		t.Errorf("the id of an envelope: %d %v %s", w.Code, w.Header(), d)
+	}
+	if x := r.account.rejections[0]; x.Field != "client_id" || !strings.Contains(x.Message, "max_id_bytes") {
+		t.Errorf("%+v", x)
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	codeDepth         = "too_deep"
 	codeProperties    = "too_many_properties"
 	codeKeyLength     = "key_too_long"
+	codeIDLength      = "id_too_long"
 	codeEventSize     = "event_too_large"
 	codeSiteUnknown   = "site_unknown"
 	codeSiteForbidden = "site_forbidden"

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"weir/internal/catalog"
+	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/rollup"
 	"weir/internal/tenant"
@@ -144,8 +145,8 @@ func (c *cohort) fillPeople(ids []string) *problem.Problem {
 		return invalid(field, "people names %d persons, it must be 1 to %d", len(ids), maxPeople).WithLimit("report.cohort_people", maxPeople)
 	}
 	for _, id := range ids {
-		if id == "" || len(id) > maxLinkedID || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
-			return invalid(field, "people has %q; the id of a person is 1 to %d bytes of valid text", clip(strings.ToValidUTF8(id, "?")), maxLinkedID)
+		if id == "" || len(id) > event.MaxID || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+			return invalid(field, "people has %q; the id of a person is 1 to %d bytes of valid text", clip(strings.ToValidUTF8(id, "?")), event.MaxID)
 		}
 	}
 	c.people = ids

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/catalog"
+	"weir/internal/event"
 )
 
 func TestTimes(t *testing.T) {
@@ -49,7 +50,7 @@ func TestBlanksInNames(t *testing.T) {
 
 // TestPersonIDs: a cohort takes the ids that are looked up as persons' and linked.
 func TestPersonIDs(t *testing.T) {
-	for n, ok := range map[int]bool{0: false, 1: true, 257: true, maxLinkedID: true, maxLinkedID + 1: false} {
+	for n, ok := range map[int]bool{0: false, 1: true, 257: true, event.MaxID: true, event.MaxID + 1: false} {
 		if p := (&cohort{}).fillPeople([]string{"a", strings.Repeat("x", n)}); (p == nil) != ok {
 			t.Errorf("an id of %d bytes: %v", n, p)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/rollup"
 	"weir/internal/tenant"
@@ -133,8 +134,8 @@ func (r *Reporter) getPerson(ctx context.Context, in *personInput) (*served, err
 	if p != nil {
 		return nil, fail(p)
 	}
-	if in.ID == "" || len(in.ID) > maxLinkedID || !utf8.ValidString(in.ID) || strings.ContainsRune(in.ID, 0) {
-		return nil, fail(invalid("id", "the id of a person is 1 to %d bytes of valid text", maxLinkedID))
+	if in.ID == "" || len(in.ID) > event.MaxID || !utf8.ValidString(in.ID) || strings.ContainsRune(in.ID, 0) {
+		return nil, fail(invalid("id", "the id of a person is 1 to %d bytes of valid text", event.MaxID))
 	}
 	out, p := r.serve(ctx, r.peoplePanel(who, src, "person", in.ID, func(ctx context.Context, t *tally) (*kept, error) { return r.answerPerson(ctx, t, src, in.ID) }))
 	if p != nil {
@@ -142,9 +143,6 @@ func (r *Reporter) getPerson(ctx context.Context, in *personInput) (*served, err
 	}
 	return out, nil
 }
-
-// maxLinkedID is the longest id that is looked for or that a cohort names, in bytes: longer ones are not linked.
-const maxLinkedID = 1024
 
 func (r *Reporter) peoplePanel(who tenant.Principal, src catalog.Source, endpoint, id string, run func(context.Context, *tally) (*kept, error)) *panel {
 	return &panel{endpoint: endpoint, who: who, src: src, says: "a " + endpoint + " of " + src.SiteID, key: keyOf(endpoint, string(src.Tenant), src.SiteID, id), run: run,

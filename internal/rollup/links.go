@@ -3,6 +3,8 @@ package rollup
 import (
 	"fmt"
 	"slices"
+
+	"weir/internal/event"
 )
 
 // Links is the derived table weir.links: which ids the events of type identify and alias say belong together. It is no
@@ -26,13 +28,10 @@ var Projections = append(slices.Clone(All), Links)
 
 // The types of the events that link ids, and the property of an alias.
 const (
-	TypeIdentify = "identify"
-	TypeAlias    = "alias"
-	PropPrevious = "previous_id"
+	TypeIdentify = event.TypeIdentify
+	TypeAlias    = event.TypeAlias
+	PropPrevious = event.PropPrevious
 )
-
-// maxLinked bounds an id that is linked, in bytes: an alias's previous id is a property, which may have any length.
-const maxLinked = 1024
 
 func (r Rollup) isLinks() bool { return r.Name == Links.Name }
 
@@ -69,7 +68,7 @@ func LinksSQL(cond string, before ...string) string {
 	}
 	return "SELECT " + key + "type = '" + TypeAlias + "' AS alias, if(type = '" + TypeAlias + "', " + previousID + ", client_id) AS source, user_id AS target, " +
 		"min((ts, _partition, _offset, _row)) AS first\nFROM " + Events + "\nWHERE " + cond + " AND " + linking +
-		" AND source != '' AND NOT (alias AND source = target) AND length(source) <= " + fmt.Sprint(maxLinked) + "\nGROUP BY " + key + "alias, source, target"
+		" AND source != '' AND NOT (alias AND source = target) AND length(source) <= " + fmt.Sprint(event.MaxID) + "\nGROUP BY " + key + "alias, source, target"
 }
 
 // advanceLinksSQL is AdvanceSQL of Links. The table has one partition: a month is not looked at.

@@ -70,6 +70,7 @@ func TestInvalid(t *testing.T) {
 		`{"client_id":"c","events":[{"name":" \n"}]}`: "field_missing VALUE_REQUIRED events[0].name",
 		`{"client_id":"c","events":[{"params":{}}]}`:  "field_missing VALUE_REQUIRED events[0].name", `{"events":[{"name":"e"}]}`: "field_missing VALUE_REQUIRED events[0].client_id",
 		`{"client_id":"c","events":[{"name":"e","params":{"n":1e999}}]}`: "number_out_of_range VALUE_OUT_OF_BOUNDS events[0].n", `{"client_id":"c","events":[7]}`: "invalid_type VALUE_INVALID events[0]",
+		`{"client_id":"` + strings.Repeat("c", 1025) + `","events":[{"name":"e"}]}`:                              "id_too_long VALUE_INVALID events[0].client_id",
 		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                          "ts_out_of_range VALUE_OUT_OF_BOUNDS events[0].ts",
 		`{"client_id":"c","user_properties":{"a":"` + strings.Repeat("x", 60000) + `"},"events":[{"name":"e"}]}`: "event_too_large EXCEEDED_MAX_ENTITIES events[0]",
 		`{"client_id":"c"}`: "field_missing VALUE_REQUIRED events", `{`: "malformed_json VALUE_INVALID ", ``: "empty_body VALUE_REQUIRED ", `{"events":{}}`: "invalid_type VALUE_INVALID ",

@@ -172,6 +172,7 @@ func TestPartialSuccess(t *testing.T) {
 		`7`: "invalid_type", `{"timeUnixNano":"x"}`: "invalid_value", `{"timeUnixNano":"18446744073709551615"}`: "ts_out_of_range", `{"timeUnixNano":{}}`: "invalid_type",
 		attr(`5`): "invalid_value", attr(`{"intValue":"x"}`): "invalid_value", attr(`{"strangeValue":1}`): "invalid_value", attr(`{"stringValue":"\u0000"}`): "nul_byte", attr(`{"stringValue":{}}`): "invalid_type",
 		attr(strings.Repeat(`{"arrayValue":{"values":[`, 20) + strings.Repeat(`]}}`, 20)): "too_deep", attr(strings.Repeat(`{"kvlistValue":{"values":[{"key":"k","value":`, 20) + `{}` + strings.Repeat(`}]}}`, 20)): "too_deep",
+		`{"attributes":[{"key":"user.id","value":{"stringValue":"` + strings.Repeat("u", 1025) + `"}}]}`: "id_too_long",
 		`{"attributes":[5]}`: "invalid_value", attr(`{"stringValue":"` + strings.Repeat("x", 60000) + `"}`): "event_too_large",
 	} {
 		w := r.Do("POST", "/v1/logs", record(rec), key, "Content-Type: application/json")

@@ -203,6 +203,7 @@ func TestBadEvents(t *testing.T) {
 		`{"properties":{}}`: "field_missing", `{"event":"$snapshot","distinct_id":"a"}`: "unsupported", `{"event":"$identify","properties":{}}`: "field_missing",
 		`{"event":"$create_alias","distinct_id":"a"}`: "field_missing", `{"event":"e","distinct_id":[1]}`: "invalid_type", `{"event":"e","timestamp":"x"}`: "invalid_value",
 		`5`: "invalid_type", `{"event":"e","properties":{"a":"\u0000"}}`: "nul_byte", `{"event":"e","properties":{"a":1e400}}`: "number_out_of_range",
+		`{"event":"$identify","distinct_id":"` + strings.Repeat("u", 1025) + `","properties":{"$anon_distinct_id":"a"}}`: "id_too_long",
 	} {
 		w := r.Do("POST", "/batch/", `{"api_key":"wk_site_1","batch":[`+event+`,{"event":"good","distinct_id":"u","properties":null}]}`)
 		rows, rejects := r.Take(), r.Rejects()

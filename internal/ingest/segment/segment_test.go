@@ -151,6 +151,7 @@ func TestKeys(t *testing.T) {
 // A bad message does not take the good ones with it; it is counted with its reason.
 func TestBadMessages(t *testing.T) {
 	r := doorkit.New(t, Register)
+	long := strings.Repeat("i", 1025)
 	for msg, code := range map[string]string{
 		`{"type":"track","userId":"u"}`:                                         "field_missing",
 		`{"type":"dance","userId":"u"}`:                                         "invalid_value",
@@ -167,6 +168,8 @@ func TestBadMessages(t *testing.T) {
 		`{"type":"track","event":"e","properties":` + strings.Repeat(`{"a":`, 30) + "1" + strings.Repeat("}", 31): "too_deep",
 		`7`:    "invalid_type",
 		`null`: "invalid_type",
+		`{"type":"identify","anonymousId":"a","userId":"` + long + `"}`: "id_too_long",
+		`{"type":"alias","userId":"u","previousId":"` + long + `"}`:     "id_too_long",
 	} {
 		w := r.Do("POST", "/v1/batch", `{"batch":[`+msg+`,{"type":"track","event":"good","userId":"u"}]}`, basic(doorkit.WriteKey))
 		rows, rejects := r.Take(), r.Rejects()

@@ -133,6 +133,7 @@ func TestBadEvents(t *testing.T) {
 		`{"e":"ue","ue_px":"***"}`: "invalid_value", `{"e":"ue","ue_pr":"[]"}`: "malformed_json", `{"e":"ue","ue_pr":"{"}`: "malformed_json", `{"e":"ue","ue_pr":"{}"}`: "field_missing",
 		`{"e":"ue","ue_px":"` + b64(unstruct("nonsense", `{}`)) + `"}`: "invalid_value", `{"e":"ue","ue_px":"` + b64("\xff{}") + `"}`: "invalid_utf8",
 		`{"e":"ue","ue_px":"` + b64(unstruct("iglu:a/b/jsonschema/1-0-0", `{"x":"\u0000"}`)) + `"}`: "nul_byte", `{"e":"pv","dtm":"soon"}`: "invalid_value", `{"e":{}}`: "invalid_type", `[]`: "invalid_type",
+		`{"e":"pv","duid":"` + strings.Repeat("d", 1025) + `"}`:                                                                            "id_too_long",
 		`{"e":"pv","cx":"` + b64(contexts(`{"schema":"x"}`)) + `"}`:                                                                        "invalid_value",
 		`{"e":"ue","ue_pr":` + quote(unstruct("iglu:a/b/jsonschema/1-0-0", strings.Repeat(`{"a":`, 30)+"1"+strings.Repeat("}", 30))) + `}`: "too_deep",
 	} {

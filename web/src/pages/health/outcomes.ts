@@ -60,6 +60,7 @@ const titles: Record<string, string> = {
   too_deep: 'Nested too deep',
   too_many_properties: 'Too many properties',
   key_too_long: 'A name is too long',
+  id_too_long: 'An id is too long',
   event_too_large: 'Event is too large',
   site_unknown: 'No such site',
   site_forbidden: 'Not the site of the key',
