@@ -87,7 +87,7 @@ func (b *barrier) admit(ctx context.Context, pool *sessions, req *request) error
 	if req.data != nil {
 		return refuse("tenants may only SELECT")
 	}
-	if sql, ok := b.texts.find(req.sql); ok && b.hasDatabase(req.tenant) {
+	if sql, ok := b.texts.find(req.tenant, req.sql); ok && b.hasDatabase(req.tenant) {
 		req.sql = sql
 		return nil
 	}
@@ -103,8 +103,17 @@ func (b *barrier) admit(ctx context.Context, pool *sessions, req *request) error
 		sess.conn.Close()
 		return err
 	}
-	pool.give(sess)
-	b.texts.keep(req.sql, sql)
+	failed := false
+	b.texts.keep(req.tenant, req.sql, sql, func(sql string) (string, error) {
+		out, err := format(sess, sql)
+		failed = failed || err != nil
+		return out, err
+	})
+	if failed {
+		sess.conn.Close()
+	} else {
+		pool.give(sess)
+	}
 	req.sql = sql
 	return nil
 }
