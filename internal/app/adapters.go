@@ -248,7 +248,7 @@ func authenticated(a *auth.Authenticator, h http.Handler) http.Handler {
 	})
 }
 
-// pebbleLogger passes on what the state store has to say. When the store cannot write any more it ends the process: nothing can be
+// pebbleLogger passes on what a store has to say. When the store cannot write any more it ends the process: nothing can be
 // committed then, and the next start finds everything that was.
 type pebbleLogger struct{ log *slog.Logger }
 
@@ -257,6 +257,6 @@ func (l pebbleLogger) Infof(string, ...any) {}
 func (l pebbleLogger) Errorf(format string, args ...any) { l.log.Error(fmt.Sprintf(format, args...)) }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.log.Error("the state store cannot go on: " + fmt.Sprintf(format, args...))
+	l.log.Error("the store cannot go on: " + fmt.Sprintf(format, args...))
 	os.Exit(1)
 }

@@ -30,6 +30,7 @@ import (
 	"weir/internal/clickhouse/schema"
 	"weir/internal/config"
 	"weir/internal/daily"
+	"weir/internal/damage"
 	"weir/internal/dashboard"
 	"weir/internal/dedupe"
 	"weir/internal/enrich"
@@ -144,11 +145,14 @@ func (a *app) open(ctx context.Context) error {
 	}
 	for _, step := range []func(context.Context) error{a.openCatalog, a.openLog, a.openState, a.openAudit, a.openEngine, a.openMetering, a.openProcessor, a.openSessions, a.openJobs, a.openAPI} {
 		if err := step(ctx); err != nil {
-			return err
+			return damage.Told(err, mendState) // what is damaged otherwise has said so
 		}
 	}
 	return nil
 }
+
+// mendState is what can be done about a damaged state store: what it holds keeps events from being stored twice, so nothing begins anew without it.
+const mendState = "restore the whole data directory from one backup"
 
 func (a *app) dir(name string) string { return filepath.Join(a.cfg.DataDir, name) }
 
@@ -192,6 +196,9 @@ func (a *app) openState(ctx context.Context) error {
 	}
 	// Most of it are hashes and records that are compressed already.
 	options.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	if err := damage.Survive(options, damage.Config{Store: "state", Mend: mendState, Logger: a.log.With("component", "state"), Registerer: a.reg}); err != nil {
+		return err
+	}
 	if a.state, err = pebble.Open(a.dir("state"), options); err != nil {
 		return fmt.Errorf("open the state store: %w", err)
 	}

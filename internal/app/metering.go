@@ -17,6 +17,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded"
+	"weir/internal/damage"
 	"weir/internal/deletion"
 	"weir/internal/erasable"
 	"weir/internal/httpapi"
@@ -37,13 +38,19 @@ func labelled(c workload.Component, run func(context.Context) error) func(contex
 func (a *app) openMetering(ctx context.Context) error {
 	cache := pebble.NewCache(4 << 20)
 	defer cache.Unref()
-	db, err := pebble.Open(a.dir("metering"), &pebble.Options{
+	mend := fmt.Sprintf("restore %s from a backup, or stop weir and move it elsewhere: a new ledger begins then, without what was used before", a.dir("metering"))
+	log := a.log.With("component", "metering")
+	options := &pebble.Options{
 		FS: vfs.OnDiskFull(vfs.Default, a.room.wait), Cache: cache, MemTableSize: 4 << 20,
-		CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{a.log.With("component", "metering")},
+		CompactionConcurrencyRange: func() (int, int) { return 1, 1 }, Logger: pebbleLogger{log},
 		Cleaner: erasable.Cleaner{},
-	})
+	}
+	if err := damage.Survive(options, damage.Config{Store: "metering", Mend: mend, Logger: log, Registerer: a.reg}); err != nil {
+		return err
+	}
+	db, err := pebble.Open(a.dir("metering"), options)
 	if err != nil {
-		return fmt.Errorf("open the ledger: %w", err)
+		return fmt.Errorf("open the ledger: %w", damage.Told(err, mend))
 	}
 	a.close = append(a.close, db.Close)
 	secret, err := a.webhookSecret(ctx)
@@ -63,7 +70,7 @@ func (a *app) openMetering(ctx context.Context) error {
 		Logger: a.log, Registerer: a.reg,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("open the ledger: %w", damage.Told(err, mend))
 	}
 	a.close = append(a.close, a.meter.Close)
 	a.sink, a.pricer = a.meter, a.meter

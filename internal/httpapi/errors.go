@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"weir/internal/catalog"
+	"weir/internal/damage"
 	"weir/internal/problem"
 )
 
@@ -56,6 +57,8 @@ func newError(log *slog.Logger, k known, status int, msg string, errs []error) *
 		return problem.New(499, "client_gone", "the client went away before the answer")
 	case status == http.StatusInternalServerError && errors.Is(joined, io.ErrUnexpectedEOF):
 		return problem.New(http.StatusBadRequest, "body_incomplete", "the body ended before its announced length: send it again whole")
+	case damage.Of(joined): // the store's log has it
+		return damage.Problem(joined)
 	case status == http.StatusInternalServerError:
 		log.Error("request failed", "error", joined)
 		return problem.New(status, "internal", "something went wrong inside weir; it is in the server's log. Try again")

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -452,6 +453,12 @@ func TestUsage(t *testing.T) {
 	f.wantProblem(w, 500, "internal", "", "server's log")
 	if strings.Contains(w.Body.String(), "secret detail") || !strings.Contains(f.log.String(), "secret detail") {
 		t.Errorf("the caller gets %s, the log %s", w.Body, f.log)
+	}
+	f.usage.err = fmt.Errorf("secret detail: %w", pebble.ErrCorruption)
+	w = f.do("GET", "/api/v1/usage", f.keys["admin"], "")
+	f.wantProblem(w, 500, "store_damaged", "", "restores the data directory")
+	if strings.Contains(w.Body.String(), "secret detail") {
+		t.Errorf("the caller gets %s", w.Body)
 	}
 }
 

@@ -19,7 +19,7 @@ var (
 	contracts = map[string][]string{
 		"event": {}, "eventlog": {"event"}, "clickhouse": {}, "problem": {}, "config": {"problem"}, "rollup": {"event", "clickhouse"}, "token": {},
 		"tenant": {"problem"}, "lookup": {"tenant"}, "catalog": {"tenant", "lookup"}, "usage": {"tenant", "problem"}, "audit": {"tenant"}, "origin": {},
-		"erasable": {}, "session": {"event", "rollup"}, "daily": {"event", "rollup", "session"},
+		"erasable": {}, "damage": {"problem"}, "session": {"event", "rollup"}, "daily": {"event", "rollup", "session"},
 	}
 	// clients speak to the server over HTTP; they may import each other in this order and know nothing of its inside.
 	clients = map[string][]string{"accesslog": {}, "client": {}, "importer": {"accesslog", "client"}, "demo": {"client", "importer", "accesslog"}}

@@ -175,7 +175,7 @@ func (m *Meter) costs(ctx context.Context, in *costsInput) (*costsOutput, error)
 	}
 	if all {
 		o.Installation = m.installation(b)
-	} else if v, ok := m.budgetView(id, false); ok {
+	} else if v, ok := m.budgetView(id, false); ok && m.budgetDamage(id) == nil {
 		o.Budget = &v
 	}
 	return out, nil
@@ -237,6 +237,9 @@ func (m *Meter) budget(ctx context.Context, _ *struct{}) (*budgetOutput, error) 
 	v, ok := m.budgetView(id, true)
 	if !ok {
 		return nil, problem.New(http.StatusNotFound, "no_budget", "the tenant %s has no budget: set budget.amount with PATCH /api/v1/tenants/%s/policy", id, id)
+	}
+	if err := m.budgetDamage(id); err != nil {
+		return nil, err
 	}
 	return &budgetOutput{v}, nil
 }

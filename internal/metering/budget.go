@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weir/internal/catalog"
+	"weir/internal/damage"
 	"weir/internal/tenant"
 )
 
@@ -35,6 +36,7 @@ type spending struct {
 	amount float64       // what was charged since the ledger was looked at, and, once read is closed, what stood there
 	read   chan struct{} // closed when the ledger has been read, or could not be
 	err    error         // valid after read
+	damage error         // valid after read: damage that keeps hours of the month from being read; the others are in amount
 }
 
 // notice is a message about a budget. It is written before it is sent, and again when its fate is known: a crash in between sends it again under
@@ -78,27 +80,32 @@ func monthOf(t time.Time) time.Time {
 
 // turnLocked begins a new month when there is one, and reads the notices at the first call.
 func (b *budgets) turnLocked(now time.Time) error {
-	if m := monthOf(now); !m.Equal(b.month) {
-		b.month, b.spent = m, map[tenant.ID]*spending{}
-		return b.loadLocked()
+	m := monthOf(now)
+	if m.Equal(b.month) {
+		return nil
 	}
+	if err := b.loadLocked(m); err != nil {
+		return err
+	}
+	b.month, b.spent = m, map[tenant.ID]*spending{}
 	return nil
 }
 
-func (b *budgets) loadLocked() error {
+// loadLocked reads the notices that wait, or are of a month; with damage, those that lie before it: the others are told again when a threshold is passed.
+func (b *budgets) loadLocked(month time.Time) error {
 	notices := map[string]*notice{}
 	err := b.m.ledger.Notices(func(k, v []byte) error {
 		n := &notice{}
 		if err := json.Unmarshal(v, n); err != nil {
 			return fmt.Errorf("metering: notice of a budget: %w", err)
 		}
-		if n.State == noticePending || n.Month == b.month.Format("2006-01") {
+		if n.State == noticePending || n.Month == month.Format("2006-01") {
 			n.key = append([]byte{}, k...)
 			notices[string(k)] = n
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !damage.Of(err) {
 		return err
 	}
 	b.notices = notices
@@ -118,19 +125,31 @@ func (b *budgets) charge(k Key, a Amounts) error {
 	return nil
 }
 
-// spentBy returns what a tenant has cost this month, from the ledger at its first use: nobody else waits for that. b.mu must not be held.
+// spentBy returns what a tenant has cost this month, from the ledger at its first use: nobody else waits for that. Hours that damage keeps from being read are
+// not in it. b.mu must not be held.
 func (b *budgets) spentBy(t tenant.ID, now time.Time) (float64, error) {
+	s, err := b.spending(t, now)
+	if err != nil {
+		return 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return s.amount, s.err
+}
+
+// spending returns it when it has been read.
+func (b *budgets) spending(t tenant.ID, now time.Time) (*spending, error) {
 	b.mu.Lock()
 	if err := b.turnLocked(now); err != nil {
 		b.mu.Unlock()
-		return 0, err
+		return nil, err
 	}
 	s := b.spent[t]
 	if s == nil {
 		view, err := b.m.ledger.View(t) // under the lock: what is charged later is not in it, and is added to s
 		if err != nil {
 			b.mu.Unlock()
-			return 0, err
+			return nil, err
 		}
 		s = &spending{read: make(chan struct{})}
 		b.spent[t] = s
@@ -141,22 +160,30 @@ func (b *budgets) spentBy(t tenant.ID, now time.Time) (float64, error) {
 		b.mu.Unlock()
 	}
 	<-s.read
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return s.amount, s.err
+	return s, nil
 }
 
 // readSpent adds up what stands in the ledger. When it cannot be read, the next who asks tries again.
 func (b *budgets) readSpent(s *spending, view *View, t tenant.ID, from, to uint32) {
 	sum := 0.0
-	err := view.Scan(from, to, func(k Key, a Amounts) error {
+	add := func(k Key, a Amounts) error {
 		sum += b.m.costToday(k, a)
 		return nil
-	})
+	}
+	err := view.Scan(from, to, add)
+	var damaged error
+	if damage.Of(err) { // then hour by hour: a budget holds for what can be read
+		damaged, err, sum = err, nil, 0
+		for h := from; h < to && err == nil; h++ {
+			if err = view.Scan(h, h+1, add); damage.Of(err) {
+				err = nil
+			}
+		}
+	}
 	err = errors.Join(err, view.Close())
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.amount, s.err = s.amount+sum, err
+	s.amount, s.err, s.damage = s.amount+sum, err, damaged
 	if err != nil && b.spent[t] == s {
 		delete(b.spent, t)
 	}
@@ -181,6 +208,15 @@ type BudgetState struct {
 	Spent     float64
 	Remaining float64 // not below 0
 	Exceeded  bool
+}
+
+// budgetDamage is the error that hours of a tenant's month cannot be read, if that is so.
+func (m *Meter) budgetDamage(t tenant.ID) error {
+	s, err := m.budgets.spending(t, m.cfg.Now())
+	if err != nil {
+		return err
+	}
+	return s.damage
 }
 
 // BudgetState returns how a tenant stands with its budget; false when it has none.

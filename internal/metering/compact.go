@@ -2,12 +2,14 @@ package metering
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"weir/internal/damage"
 	"weir/internal/tenant"
 )
 
@@ -16,16 +18,18 @@ const keepHours = 90 * 24
 
 // Compact makes days of the hours of whole days that are older than 90 days: each in one batch, so that a crash leaves a day in one form. A day in
 // which prices changed stays in as many parts. Texts of shapes that were not asked for 90 days go too, and notices of months before the last year.
+// What damage keeps from being read stays as it is, and is an error when the rest is done.
 func (l *Ledger) Compact(now time.Time) (days int, err error) {
 	leave, err := l.use()
 	if err != nil {
 		return 0, err
 	}
 	defer leave()
-	ids, err := l.tenants()
-	if err != nil {
+	ids, err := l.tenants() // those before the damage
+	if err != nil && !damage.Of(err) {
 		return 0, err
 	}
+	damaged := err
 	prices, err := l.priceList()
 	if err != nil {
 		return 0, err
@@ -36,16 +40,21 @@ func (l *Ledger) Compact(now time.Time) (days int, err error) {
 		l.rewriting.Lock()
 		err := c.tenant(id, end)
 		l.rewriting.Unlock()
-		if days += c.days; err != nil {
+		if days += c.days; err != nil && !damage.Of(err) {
 			return days, err
 		}
+		damaged = errors.Join(damaged, err)
 	}
 	l.rewriting.Lock()
 	defer l.rewriting.Unlock()
-	if err := l.dropTexts(now); err != nil {
-		return days, err
+	for _, drop := range []func(time.Time) error{l.dropTexts, l.dropNotices} {
+		err := drop(now)
+		if err != nil && !damage.Of(err) {
+			return days, err
+		}
+		damaged = errors.Join(damaged, err)
 	}
-	return days, l.dropNotices(now)
+	return days, damaged
 }
 
 // compaction makes days of one tenant's hours.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"weir/internal/damage"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/usage"
@@ -198,26 +199,42 @@ func (m *Meter) export(w http.ResponseWriter, r *http.Request, name func(tenant.
 	h := w.Header()
 	h.Set("Content-Disposition", `attachment; filename="`+file+`"`)
 	h.Set("Cache-Control", "no-store")
+	sent := &begun{w: w}
 	var out interface {
 		write(Charge) error
 		close() error
 	}
 	if format == "csv" {
 		h.Set("Content-Type", "text/csv; charset=utf-8")
-		out = newCSV(w)
+		out = newCSV(sent)
 	} else {
 		h.Set("Content-Type", "application/vnd.apache.parquet")
-		out = newParquet(w)
+		out = newParquet(sent)
 	}
 	err = m.charges(id, all, from, to, daily, name, out.write)
 	if err == nil {
 		err = out.close()
+	}
+	if p := damage.Problem(err); p != nil && !sent.any {
+		h.Del("Content-Disposition")
+		return p
 	}
 	if err != nil && r.Context().Err() == nil {
 		m.log.Error("an export broke off", "error", err)
 		panic(http.ErrAbortHandler) // so that the client sees that the file is cut off
 	}
 	return nil
+}
+
+// begun knows whether something was written.
+type begun struct {
+	w   io.Writer
+	any bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.any = true
+	return b.w.Write(p)
 }
 
 func (m *Meter) exportQuery(r *http.Request) (format string, daily bool, from, to time.Time, prob *problem.Problem) {

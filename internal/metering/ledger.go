@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"weir/internal/damage"
 	"weir/internal/tenant"
 )
 
@@ -105,18 +106,19 @@ func (l *Ledger) Add(k Key, a Amounts) error {
 	return nil
 }
 
-// rowLocked finds the row, or the one that stands for it when the tenant's hour has too many.
+// rowLocked finds the row, or the one that stands for it when the tenant's hour has too many. A row that damage keeps from being read begins anew: what stood in
+// it is lost, what comes is not.
 func (l *Ledger) rowLocked(k Key) (*row, error) {
 	for {
 		if r := l.rows[k]; r != nil {
 			return r, nil
 		}
 		n, err := l.countLocked(tenantHour{k.Tenant, k.Hour})
-		if err != nil {
+		if err != nil && !damage.Of(err) { // rows that cannot be counted do not count for the bound
 			return nil, err
 		}
 		r, found, err := l.read(k)
-		if err != nil {
+		if err != nil && !damage.Of(err) {
 			return nil, err
 		}
 		switch {
@@ -145,7 +147,7 @@ func (l *Ledger) read(k Key) (*row, bool, error) {
 		return &row{}, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("metering: read the ledger: %w", err)
+		return &row{}, false, fmt.Errorf("metering: read the ledger: %w", err)
 	}
 	defer closer.Close()
 	a, err := decodeAmounts(v)

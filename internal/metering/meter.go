@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/internal/damage"
 	"weir/internal/tenant"
 	"weir/internal/usage"
 )
@@ -307,9 +308,11 @@ func (m *Meter) run(ctx context.Context) error {
 		}
 		if now := m.cfg.Now(); now.Sub(day) > 24*time.Hour {
 			day = now
-			if n, err := m.ledger.Compact(now); err != nil {
+			n, err := m.ledger.Compact(now)
+			if err != nil && !damage.Of(err) { // of that the store's log tells: the hours stay, and are tried again tomorrow
 				return err
-			} else if n > 0 {
+			}
+			if n > 0 {
 				m.log.Info("hours of the ledger became days", "days", n)
 			}
 		}

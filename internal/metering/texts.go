@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"weir/internal/damage"
 	"weir/internal/tenant"
 )
 
@@ -47,6 +48,9 @@ func (l *Ledger) NoteTexts(now time.Time, textOf func(tenant.ID, string) string)
 	defer b.Close()
 	for k := range fresh {
 		old, known, err := l.text(k)
+		if damage.Of(err) {
+			continue // the shape stays a hash
+		}
 		if err != nil {
 			return err
 		}
@@ -59,7 +63,7 @@ func (l *Ledger) NoteTexts(now time.Time, textOf func(tenant.ID, string) string)
 				continue
 			}
 			room, err := l.roomForText(k.tenant)
-			if err != nil {
+			if err != nil && !damage.Of(err) {
 				return err
 			}
 			if !room {

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"weir/internal/damage"
 	"weir/internal/dedupe"
 	"weir/internal/event"
 	"weir/internal/eventlog"
@@ -29,21 +30,34 @@ type rig struct {
 
 func newRig(t *testing.T, fs *vfs.MemFS, l eventlog.Log, e *session) rig {
 	t.Helper()
-	db, err := pebble.Open("state", &pebble.Options{FS: fs, Logger: panicLogger{}})
+	r, err := openRig(fs, l, e)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return r
+}
+
+func openRig(fs *vfs.MemFS, l eventlog.Log, e *session) (rig, error) {
+	o := &pebble.Options{FS: fs, Logger: panicLogger{}}
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone }) // as the server's
+	if err := damage.Survive(o, damage.Config{Store: "state", Logger: quiet()}); err != nil {
+		return rig{}, err
+	}
+	db, err := pebble.Open("state", o)
+	if err != nil {
+		return rig{}, err
 	}
 	reg := prometheus.NewRegistry()
 	set, err := dedupe.Open(dedupe.Config{DB: db, FS: fs, Dir: "dedupe", Secret: [16]byte{1}, Logger: quiet(), Registerer: reg, FreezeKeys: 10, HeadKeys: 20})
 	if err != nil {
-		t.Fatal(err)
+		return rig{}, errors.Join(err, db.Close())
 	}
 	p, err := Open(Config{Log: l, State: db, Dedupe: set, Table: e, LateTable: e, Rollups: e, Tenants: everyTenant{},
 		MinInterval: time.Millisecond, RollupInterval: time.Millisecond, Logger: quiet(), Registerer: reg})
 	if err != nil {
-		t.Fatal(err)
+		return rig{}, errors.Join(err, set.Close(), db.Close())
 	}
-	return rig{p, db, set}
+	return rig{p, db, set}, nil
 }
 
 func (r rig) close(t *testing.T) {

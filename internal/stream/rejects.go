@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"weir/internal/damage"
 )
 
 // Rejection is events of one tenant and site that doors rejected for one reason, or the latest of them.
@@ -123,7 +125,7 @@ func (x *rejects) stage(b *pebble.Batch, db *pebble.DB) error {
 	for name, r := range x.examples {
 		if r.Message == "" {
 			old, err := readExample(db, name)
-			if err != nil {
+			if err != nil && !damage.Of(err) { // one that is damaged is lost; nobody else's counts wait for it
 				return err
 			}
 			r = Rejection{At: r.At, Door: old.Door, Field: old.Field, Message: old.Message, Example: old.Example}

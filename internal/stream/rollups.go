@@ -89,8 +89,12 @@ func (p *Processor) advanceRollups(ctx context.Context) error {
 	for _, r := range p.cfg.List {
 		for _, w := range []uint16{writerMain, writerLate} {
 			for {
-				from, to, err := p.nextStep(ctx, r, w)
-				if err != nil {
+				var from, to uint64
+				next := func(ctx context.Context) (err error) {
+					from, to, err = p.nextStep(ctx, r, w)
+					return err
+				}
+				if err := p.retry(ctx, next, next); err != nil {
 					return err
 				}
 				if from == to {
