@@ -167,7 +167,7 @@ func TestSegmentsAndCohortsInQuestions(t *testing.T) {
 			t.Errorf("%s: %d %s\n%s", path, status, body, sql)
 		}
 		for query, field := range map[string]string{"segment=none": "segment", "segment=theirs": "segment", "segment=%ff": "segment", "filter=cohort:none": "filter", "segment=self": "question.funnel.filter", "filter=cohort:theirs": "filter",
-			"filter=cohort:": "filter", "filter=cohort:a|b": "filter", "filter=cohort:~did": "filter", "segmnt=seg": "segmnt"} {
+			"filter=cohort:": "filter", "filter=cohort:a|b": "filter", "filter=cohort:~did": "filter"} {
 			status, body, sql := ask(query)
 			var p struct{ Field string }
 			if err := json.Unmarshal([]byte(body), &p); err != nil || status != 422 || p.Field != field || len(sql) > 0 {
