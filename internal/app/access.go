@@ -28,14 +28,17 @@ import (
 )
 
 // openAuth builds what finds out who makes a request.
-func (a *app) openAuth() error {
+func (a *app) openAuth(ctx context.Context) error {
 	c := a.cfg.SignIn
-	var err error
+	devices, err := a.secret(ctx, "device_secret", "known devices")
+	if err != nil {
+		return err
+	}
 	if a.passwords, err = auth.NewPasswords(auth.PasswordConfig{Memory: int64(c.PasswordMemory), Passes: c.PasswordPasses, Concurrent: c.PasswordConcurrent}); err != nil {
 		return err
 	}
 	if a.sessions, err = auth.NewSessions(auth.SessionConfig{Store: a.catalog, Passwords: a.passwords, Idle: c.SessionIdle, Max: c.SessionMax,
-		Attempts: c.Attempts, AttemptsIP: c.AttemptsIP}); err != nil {
+		Attempts: c.Attempts, AttemptsIP: c.AttemptsIP, Secret: devices}); err != nil {
 		return err
 	}
 	cfg := auth.Config{Keys: a.catalog, OperatorToken: a.token, Sessions: a.sessions, Refused: a.refused, Registerer: a.reg}

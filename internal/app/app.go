@@ -169,7 +169,7 @@ func (a *app) openCatalog(ctx context.Context) error {
 	if created {
 		a.log.Info("made an operator token", "file", a.dir(auth.TokenFile))
 	}
-	return a.openAuth()
+	return a.openAuth(ctx)
 }
 
 func (a *app) openLog(context.Context) error {

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
 	"weir/internal/catalog"
@@ -38,17 +37,21 @@ type SessionConfig struct {
 	Passwords  *Passwords
 	Idle       time.Duration    // without use, after which a session ends: 12 h
 	Max        time.Duration    // after which it ends in any case: 7 days
-	Attempts   int              // sign-ins for one account at once: 5; then one each 30 s
+	Attempts   int              // sign-ins for one account at once, from one address or device: 5; then one each 30 s
 	AttemptsIP int              // sign-ins a minute from one address: 30
+	Secret     []byte           // signs the cookies of known devices; nil makes one that ends with the process
 	Now        func() time.Time // default: time.Now; a seam of tests
 }
 
 // Sessions signs people in with a password, and knows browsers that are signed in by their cookie. It is safe for concurrent use.
 type Sessions struct {
-	cfg      SessionConfig
-	cross    *http.CrossOriginProtection
-	accounts *lru.Cache[string, *rate.Limiter]
-	sources  *lru.Cache[netip.Prefix, *rate.Limiter]
+	cfg   SessionConfig
+	cross *http.CrossOriginProtection
+	// Attempts to sign in, each counted where it belongs: see admit.
+	sources  *limiters[netip.Prefix]
+	pairs    *limiters[pair]
+	accounts *limiters[string]
+	devices  *limiters[string]
 
 	mu    sync.Mutex
 	known map[[32]byte]remembered
@@ -65,7 +68,6 @@ const (
 	rememberFor   = 3 * time.Second
 	maxRemembered = 20_000
 	touchEvery    = time.Minute
-	maxLimiters   = 50_000
 )
 
 // The names of the cookie. The prefix makes browsers accept it only over TLS, for this host alone.
@@ -94,67 +96,34 @@ func NewSessions(cfg SessionConfig) (*Sessions, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	accounts, err := lru.New[string, *rate.Limiter](maxLimiters)
-	if err != nil {
-		return nil, err
+	if cfg.Secret == nil {
+		cfg.Secret = []byte(rand.Text() + rand.Text())
 	}
-	sources, err := lru.New[netip.Prefix, *rate.Limiter](maxLimiters)
-	if err != nil {
-		return nil, err
-	}
-	return &Sessions{cfg: cfg, cross: http.NewCrossOriginProtection(), accounts: accounts, sources: sources, known: map[[32]byte]remembered{}}, nil
-}
-
-// admit counts an attempt to sign in.
-func (s *Sessions) admit(from netip.Addr, email string) *problem.Problem {
-	now := s.cfg.Now()
-	wait := func(l *rate.Limiter) time.Duration {
-		r := l.ReserveN(now, 1)
-		d := r.DelayFrom(now)
-		if d > 0 {
-			r.CancelAt(now)
-		}
-		return d
-	}
-	if from.IsValid() {
-		bits := from.BitLen()
-		if from.Is6() {
-			bits = 64
-		}
-		key, _ := from.Prefix(bits)
-		l, ok := s.sources.Get(key)
-		if !ok {
-			l = rate.NewLimiter(rate.Limit(float64(s.cfg.AttemptsIP)/60), s.cfg.AttemptsIP)
-			s.sources.Add(key, l)
-		}
-		if d := wait(l); d > 0 {
-			return problem.New(http.StatusTooManyRequests, "too_many_sign_ins", "more than %d sign-ins a minute come from this address: wait, or let the operator raise sign_in.attempts_ip", s.cfg.AttemptsIP).
-				WithLimit("sign_in.attempts_ip", int64(s.cfg.AttemptsIP)).WithRetry(d)
-		}
-	}
-	key := strings.ToLower(email)
-	l, ok := s.accounts.Get(key)
-	if !ok {
-		l = rate.NewLimiter(rate.Every(30*time.Second), s.cfg.Attempts)
-		s.accounts.Add(key, l)
-	}
-	if d := wait(l); d > 0 {
-		return problem.New(http.StatusTooManyRequests, "too_many_sign_ins", "there were too many sign-ins for this account: wait, or let the operator raise sign_in.attempts").
-			WithLimit("sign_in.attempts", int64(s.cfg.Attempts)).WithRetry(d)
-	}
-	return nil
+	slow := rate.Every(30 * time.Second)
+	return &Sessions{cfg: cfg, cross: http.NewCrossOriginProtection(), known: map[[32]byte]remembered{},
+		sources:  newLimiters[netip.Prefix](rate.Limit(float64(cfg.AttemptsIP)/60), cfg.AttemptsIP),
+		pairs:    newLimiters[pair](slow, cfg.Attempts),
+		accounts: newLimiters[string](strangers*slow, strangers*cfg.Attempts),
+		devices:  newLimiters[string](slow, cfg.Attempts),
+	}, nil
 }
 
 // SignIn checks an email address and a password, and begins a session. It takes as long for an address that nobody has. Users of a tenant
 // name it; operators name none. To look in all tenants would tell who is in another one.
-func (s *Sessions) SignIn(r *http.Request, t tenant.ID, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem) {
+//
+// Beside the session's cookie it returns the one by which the browser is known the next time.
+func (s *Sessions) SignIn(r *http.Request, t tenant.ID, email, password string) ([]*http.Cookie, tenant.Principal, *problem.Problem) {
 	if err := s.cross.Check(r); err != nil {
 		return nil, tenant.Principal{}, crossOrigin()
 	}
-	if p := s.admit(origin.From(r.Context()).Addr, string(t)+" "+email); p != nil {
+	u, there := s.cfg.Store.UserByEmail(t, email)
+	account, device := string(t)+" "+strings.ToLower(email), ""
+	if there {
+		account, device = string(t)+" "+u.ID, s.deviceOf(r, u)
+	}
+	if p := s.admit(origin.From(r.Context()).Addr, account, device); p != nil {
 		return nil, tenant.Principal{}, p
 	}
-	u, _ := s.cfg.Store.UserByEmail(t, email)
 	ok, err := s.cfg.Passwords.Verify(r.Context(), u.Password, password)
 	switch {
 	case errors.Is(err, ErrPasswordBusy):
@@ -170,7 +139,7 @@ func (s *Sessions) SignIn(r *http.Request, t tenant.ID, email, password string) 
 	if err != nil {
 		return nil, who, problem.New(http.StatusServiceUnavailable, "sign_in_failed", "the session could not be stored: try again").WithRetry(time.Second)
 	}
-	return c, who, nil
+	return []*http.Cookie{c, s.device(r, u, device)}, who, nil
 }
 
 // Begin begins a session of somebody who has proved who they are.

@@ -163,7 +163,7 @@ func options(c *Config) []Option {
 		{Key: "sign_in.password_concurrent", Kind: "number", Help: "Passwords that are hashed at once; further sign-ins wait.", value: number(&c.SignIn.PasswordConcurrent)},
 		{Key: "sign_in.session_idle", Kind: "duration", Help: "How long a browser stays signed in without being used.", value: duration(&c.SignIn.SessionIdle)},
 		{Key: "sign_in.session_max", Kind: "duration", Help: "How long it stays signed in at most.", value: duration(&c.SignIn.SessionMax)},
-		{Key: "sign_in.attempts", Kind: "number", Help: "Sign-ins that may be tried at once for one account; further ones get one try each half minute.", value: number(&c.SignIn.Attempts)},
+		{Key: "sign_in.attempts", Kind: "number", Help: "Sign-ins that may be tried at once for one account from one address (of IPv6: one /64), or from one browser that has signed in to it before; further ones get one try each half minute. From all other addresses together it is four times that.", value: number(&c.SignIn.Attempts)},
 		{Key: "sign_in.attempts_ip", Kind: "number", Help: "Sign-ins a minute that may be tried from one address (of IPv6: one /64).", value: number(&c.SignIn.AttemptsIP)},
 
 		{Key: "audit.keep", Kind: "duration", Help: "How long entries of the audit log are kept, at least 1d. 0: for ever.", value: duration(&c.Audit.Retention)},

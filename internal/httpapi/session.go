@@ -18,7 +18,8 @@ import (
 
 // Sessions signs browsers in.
 type Sessions interface {
-	SignIn(r *http.Request, t tenant.ID, email, password string) (*http.Cookie, tenant.Principal, *problem.Problem)
+	// SignIn returns the cookies to set.
+	SignIn(r *http.Request, t tenant.ID, email, password string) ([]*http.Cookie, tenant.Principal, *problem.Problem)
 	// Begin begins a session of somebody who has proved who they are.
 	Begin(r *http.Request, who tenant.Principal, name string) (*http.Cookie, error)
 	// End ends the request's session, and returns the cookie that makes the browser forget it.
@@ -61,7 +62,7 @@ func (a *API) registerSessions() {
 	a.mux.HandleFunc("POST "+sessionPath, a.signIn)
 	a.mux.HandleFunc("DELETE "+sessionPath, a.signOut)
 	a.Describe(&huma.Operation{OperationID: "sign-in", Method: http.MethodPost, Path: sessionPath, Tags: []string{"Signing in"}, Security: []map[string][]string{},
-		Summary: "Sign in with email and password", Description: `Takes {"tenant", "email", "password"} (without tenant for operators) and sets the cookie of the session, which is accepted in place of a key.`,
+		Summary: "Sign in with email and password", Description: `Takes {"tenant", "email", "password"} (without tenant for operators) and sets the cookie of the session, which is accepted in place of a key, and one by which the browser is known the next time.`,
 		Responses: map[string]*huma.Response{"204": {Description: "Signed in"}, "401": {Description: "The address or the password is wrong"}, "429": {Description: "Too many attempts"}}})
 	a.Describe(&huma.Operation{OperationID: "sign-out", Method: http.MethodDelete, Path: sessionPath, Tags: []string{"Signing in"}, Security: []map[string][]string{},
 		Summary: "Sign out", Responses: map[string]*huma.Response{"204": {Description: "Signed out"}}})
@@ -121,11 +122,13 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusBadRequest, "malformed_json", `the body must be {"email": "…", "password": "…"}, and "tenant" for users of one`).Write(w)
 		return
 	}
-	cookie, who, prob := a.cfg.Sessions.SignIn(r, tenant.ID(in.Tenant), in.Email, in.Password)
+	cookies, who, prob := a.cfg.Sessions.SignIn(r, tenant.ID(in.Tenant), in.Email, in.Password)
 	if !a.recordSignIn(w, r, who, "password", tenant.ID(in.Tenant), in.Email, prob) {
 		return
 	}
-	http.SetCookie(w, cookie)
+	for _, c := range cookies {
+		http.SetCookie(w, c)
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -15,6 +15,7 @@ type browser struct {
 	f       *fixture
 	cookies map[string]*http.Cookie
 	tls     bool
+	from    string // an address; empty: that of httptest
 }
 
 func (b *browser) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
@@ -22,6 +23,9 @@ func (b *browser) do(method, path, body string, header ...string) *httptest.Resp
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if b.tls {
 		r.TLS = new(tls.ConnectionState)
+	}
+	if b.from != "" {
+		r.RemoteAddr = b.from + ":1234"
 	}
 	for _, c := range b.cookies {
 		r.AddCookie(c)
@@ -76,7 +80,7 @@ func TestSession(t *testing.T) {
 	// Signing out ends it in the store too.
 	kept := *c
 	f.want(204, b.do("DELETE", "/api/v1/session", ""))
-	if len(b.cookies) != 0 {
+	if b.cookies["weir_session"] != nil {
 		t.Errorf("cookies are %v", b.cookies)
 	}
 	b.cookies["weir_session"] = &kept
@@ -208,4 +212,77 @@ func TestSecurityHeaders(t *testing.T) {
 			t.Errorf("%s: HSTS without TLS", path)
 		}
 	}
+}
+
+// TestKnownDevice: strangers with wrong passwords keep out whoever comes for the first time, and not a browser that has signed in to the account before.
+func TestKnownDevice(t *testing.T) {
+	ann, id := newBrowser(t)
+	f := ann.f
+	f.want(201, f.do("POST", "/api/v1/tenants/acme/users", f.keys["admin"], `{"email":"bob@example.com","name":"Bob","role":"admin","password":"battery staple"}`))
+	again := func(b *browser) *browser {
+		x := &browser{f: f, cookies: map[string]*http.Cookie{}, from: b.from, tls: b.tls}
+		for name, c := range b.cookies {
+			if strings.Contains(name, "weir_device") {
+				kept := *c
+				x.cookies[name] = &kept
+			}
+		}
+		return x
+	}
+	bob := &browser{f: f, cookies: map[string]*http.Cookie{}, from: "198.51.100.9"}
+	f.want(204, ann.do("POST", "/api/v1/session", annSignsIn))
+	f.want(204, bob.do("POST", "/api/v1/session", `{"tenant":"acme","email":"bob@example.com","password":"battery staple"}`))
+	laptop := &browser{f: f, cookies: map[string]*http.Cookie{}}
+	f.want(204, laptop.do("POST", "/api/v1/session", annSignsIn))
+	ann = again(ann)
+	if len(ann.cookies) != 1 {
+		t.Fatalf("cookies are %v", ann.cookies)
+	}
+	var name string
+	for n, c := range ann.cookies {
+		if name = n; !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.MaxAge != 365*24*3600 || strings.Contains(c.Value, "192.0.2.1") {
+			t.Errorf("the cookie is %+v", c)
+		}
+	}
+	wrong := strings.Replace(annSignsIn, "horse", "house", 1)
+	refused := 0
+	for i := range 40 { // from eight addresses, five each
+		s := &browser{f: f, cookies: map[string]*http.Cookie{}, from: "203.0.113." + string(rune('1'+i%8))}
+		if s.do("POST", "/api/v1/session", wrong).Code == 429 {
+			refused++
+		}
+	}
+	if refused < 20 || refused > 22 {
+		t.Errorf("%d of 40 guesses are refused, want those beyond 20, two of which were hers", refused)
+	}
+	stranger := &browser{f: f, cookies: map[string]*http.Cookie{}, from: "203.0.113.77"}
+	f.wantProblem(stranger.do("POST", "/api/v1/session", annSignsIn), 429, "too_many_sign_ins", "", "signed in to it before")
+	forged := again(ann)
+	forged.cookies[name].Value = strings.Replace(forged.cookies[name].Value, ".", ".X", 1)
+	f.wantProblem(forged.do("POST", "/api/v1/session", annSignsIn), 429, "too_many_sign_ins", "", "")
+	others := again(bob)
+	for _, c := range others.cookies {
+		c.Name = name
+	}
+	f.wantProblem(others.do("POST", "/api/v1/session", annSignsIn), 429, "too_many_sign_ins", "", "")
+	f.want(204, again(bob).do("POST", "/api/v1/session", `{"tenant":"acme","email":"bob@example.com","password":"battery staple"}`))
+	f.want(204, again(ann).do("POST", "/api/v1/session", annSignsIn))
+	moved := again(ann) // the device counts, not the address
+	moved.from = "203.0.113.1"
+	f.want(204, moved.do("POST", "/api/v1/session", annSignsIn))
+	// Whoever has the cookie has few guesses too.
+	refused = 0
+	for range 10 {
+		if again(ann).do("POST", "/api/v1/session", wrong).Code == 429 {
+			refused++
+		}
+	}
+	if refused != 7 {
+		t.Errorf("%d of 10 guesses of a device that has signed in twice are refused", refused)
+	}
+	f.want(204, again(laptop).do("POST", "/api/v1/session", annSignsIn))
+	// Another password ends it.
+	f.want(200, f.do("PATCH", "/api/v1/tenants/acme/users/"+id, operator, `{"password":"battery staple"}`))
+	f.wantProblem(again(bob).do("POST", "/api/v1/session", `{"tenant":"acme","email":"ann@example.com","password":"battery staple"}`), 429, "too_many_sign_ins", "", "")
+	f.wantProblem(again(laptop).do("POST", "/api/v1/session", strings.Replace(annSignsIn, "correct horse", "battery staple", 1)), 429, "too_many_sign_ins", "", "")
 }

@@ -55,8 +55,8 @@ func TestNoSecretInLogs(t *testing.T) {
 			secrets = append(secrets, c.Value)
 		}
 	}
-	if n := len(secrets); n != 12 {
-		t.Fatalf("%d secrets: signing in set no cookie, or several", n)
+	if n := len(secrets); n != 13 {
+		t.Fatalf("%d secrets: signing in did not set the cookies of the session and the device", n)
 	}
 	port := srv.ClickHouse()
 	for _, key := range []string{tn.Analyst, unknown, jwt, harness.AdminToken, tn.WriteKey} {

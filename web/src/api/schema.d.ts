@@ -1603,7 +1603,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in with email and password
-         * @description Takes {"tenant", "email", "password"} (without tenant for operators) and sets the cookie of the session, which is accepted in place of a key.
+         * @description Takes {"tenant", "email", "password"} (without tenant for operators) and sets the cookie of the session, which is accepted in place of a key, and one by which the browser is known the next time.
          */
         post: operations["sign-in"];
         /** Sign out */
