@@ -23,7 +23,9 @@ export const observe = (
   let referrer = document.referrer; // of that page view
   let engaged = 0; // ms
   let alive = 0; // when the last sign of life was; 0: nobody looks
-  let bottom = 0; // the lowest point that was seen, in pixels
+  let shell: Element | undefined; // what scrolls where the window does not: the part of an app that fills most of it
+  let bottom = 0; // the lowest point that was seen of what scrolls, in pixels
+  let height = 0; // of what scrolls, with all that is in it
   let deepest = 0; // percent that was recorded
 
   const live = (looks: boolean) => {
@@ -32,16 +34,31 @@ export const observe = (
     alive = looks ? now : 0;
   };
 
-  /** Asking for the place makes the browser compute the layout: only when it may have changed, not with each move of the mouse. */
-  const look = () => {
-    if (alive) bottom = Math.max(bottom, scrollY + innerHeight);
+  const room = (n: Element) => n.scrollHeight - n.clientHeight;
+
+  /**
+   * Asking for the place makes the browser compute the layout: only when it may have changed, not with each move of the mouse.
+   * n is what was scrolled, or stands in the middle of the window.
+   */
+  const look = (n?: any) => {
+    if (!alive) return;
+    const root = document.scrollingElement || document.documentElement;
+    if (room(root) > innerHeight / 10) shell = undefined;
+    else
+      for (n = n || shell || document.elementFromPoint(innerWidth / 2, innerHeight / 2); n && n !== root; n = n.parentNode)
+        if (n.clientWidth * n.clientHeight * 2 > innerWidth * innerHeight && room(n) > (shell ? room(shell) : 0) && /auto|scroll/.test(getComputedStyle(n).overflowY)) {
+          shell = n;
+          bottom = 0;
+        }
+    height = (shell || root).scrollHeight || height; // a shell may have left the page
+    bottom = Math.max(bottom, shell ? shell.scrollTop + shell.clientHeight : scrollY + innerHeight);
   };
 
   const leave = () => {
     look();
     live(false);
     if (o.engagement === false || !page) return;
-    const depth = Math.min(100, Math.round((bottom * 100) / Math.max(document.documentElement.scrollHeight, 1)));
+    const depth = Math.min(100, Math.round((bottom * 100) / Math.max(height, 1)));
     if (engaged < 1000 && depth <= deepest) return;
     record('engagement', { engaged_ms: Math.round(engaged), scroll_percent: depth }, { url: page });
     engaged = 0;
@@ -50,10 +67,9 @@ export const observe = (
 
   const view = () => {
     page = address();
-    engaged = bottom = deepest = 0;
-    alive = 0;
+    engaged = bottom = deepest = alive = 0;
+    shell = undefined;
     live(document.visibilityState !== 'hidden');
-    look();
     if (o.pageviews !== false) record('pageview', undefined, { referrer: referrer || undefined });
   };
 
@@ -91,7 +107,7 @@ export const observe = (
   if (o.clicks !== false) on(document, 'click auxclick', click);
   on(document, 'visibilitychange', () => document.visibilityState === 'hidden' || (live(true), look()));
   on(self, 'mousemove mousedown keydown touchstart', () => live(true));
-  on(self, 'scroll', () => (live(true), look()));
+  on(self, 'scroll', (e) => (live(true), look(e.target)));
   on(self, 'popstate', moved);
   if (o.hash) on(self, 'hashchange', moved);
   attempt(() =>

@@ -108,6 +108,42 @@ describe('recording', { concurrency: 5, timeout: 300000 }, () => {
     assert.deepEqual(rows, [{ type: 'click', id: 'around', text: '' }, { type: 'click', id: 'inner', text: 'Pay' }, { type: 'outbound', id: '', text: 'away' }]);
   });
 
+  test('how far was read, also where a part of the page scrolls instead of the window', async (t) => {
+    const shell = (high) =>
+      `<style>body{height:100vh!important;margin:0;overflow:hidden}</style><nav style="float:left;width:20%;height:100vh;overflow:auto"><div style="height:9000px">all chapters</div></nav>` +
+      `<main style="height:100vh;overflow:auto"><div style="height:${high}px"><a href="#x">text</a></div></main>`;
+    const box = '<div id="box" style="height:90vh;overflow:auto"><div style="height:9000px">a long list</div></div>';
+    const cases = {
+      'an app, not scrolled': { body: shell(4000), does: () => {}, from: 10, to: 25 },
+      'an app, scrolled to the half': { body: shell(4000), does: () => (document.querySelector('main').scrollTop = 1500), from: 45, to: 65 },
+      'an app, scrolled to the end and back': { body: shell(4000), does: () => new Promise((done) => ((document.querySelector('main').scrollTop = 9999), setTimeout(() => (document.querySelector('main').scrollTop = 0, done()), 200))), from: 100, to: 100 },
+      'an app, its list of chapters scrolled': { body: shell(4000), does: () => (document.querySelector('nav').scrollTop = 9999), from: 10, to: 25 },
+      'an app that ends in the window': { body: shell(100), does: () => {}, from: 100, to: 100 },
+      'an app that was taken away': { body: shell(4000), does: () => new Promise((done) => ((document.querySelector('main').scrollTop = 1500), setTimeout(() => (document.querySelector('main').remove(), done()), 200))), from: 45, to: 65 },
+      'a page that scrolls by itself, its box scrolled': { body: box, does: () => (document.querySelector('#box').scrollTop = 9999), from: 10, to: 25 },
+      'a page that scrolls by itself, scrolled': { body: box, does: () => scrollTo(0, 1500), from: 45, to: 65 },
+      'a page that ends in the window': { body: '<style>body{height:100px!important}</style>short', does: () => {}, from: 100, to: 100 },
+    };
+    await Promise.all(
+      Object.entries(cases).map(async ([name, { body, does, from, to }]) => {
+        const s = await site(t, { body });
+        const page = await open(t, { viewport: { width: 1000, height: 700 } });
+        const faults = complaints(page);
+        await page.goto(`${s.url}/`);
+        await loaded(page);
+        await page.evaluate(does);
+        await page.waitForTimeout(1200); // time that is engaged, and in which the browser tells of scrolling
+        await page.mouse.move(5, 5);
+        await page.goto(`${s.url}/blank`);
+        await page.goto(`${s.url}/two`); // takes over what no answer confirmed
+        await until(() => count(s, `type = 'engagement' AND path = '/'`), `the engagement of ${name}`);
+        const [{ depth }] = await s.sql(`SELECT max(props_num['scroll_percent']) AS depth FROM events WHERE type = 'engagement' AND path = '/'`);
+        assert.ok(depth >= from && depth <= to, `${name}: ${depth} %, expected ${from} to ${to}`);
+        assert.deepEqual(faults, []);
+      }),
+    );
+  });
+
   test('page views made by hand have their referrer; the mouse costs no layout; what nobody saw was not read', async (t) => {
     const s = await site(t, { attributes: 'data-pageviews="false"' });
     const page = await open(t);
@@ -115,6 +151,8 @@ describe('recording', { concurrency: 5, timeout: 300000 }, () => {
       const real = Object.getOwnPropertyDescriptor(self, 'scrollY').get;
       self.asked = 0;
       Object.defineProperty(self, 'scrollY', { configurable: true, get: () => (self.asked++, real.call(self)) });
+      const from = document.elementFromPoint;
+      document.elementFromPoint = (...at) => (self.asked++, from.apply(document, at));
     });
     await page.goto(`${s.url}/`, { referer: 'http://search.example/q' });
     await loaded(page);
@@ -282,8 +320,8 @@ describe('recording', { concurrency: 5, timeout: 300000 }, () => {
         weir.identify('user-1', { text: 'x'.repeat(60000) }),
         weir.track('near', { text: 'ä'.repeat(23500) }),
         weir.track('small'),
-        weir.identify('u'.repeat(3000)),
-        weir.track('big', { text: 'x'.repeat(46000) }), // with the user it is too large
+        weir.identify('u'.repeat(1000)),
+        weir.track('big', { text: 'x'.repeat(47300) }), // with the user it is too large
       ];
       const { init } = await import(`${host}/sdk.mjs`);
       const other = init({ site, host, consent: 'required', pageviews: false });
