@@ -54,7 +54,7 @@ log:
 ` + "```" + `
 
 Sizes carry a unit: ` + "`KB`, `MB`, `GB`, `TB`" + ` are powers of 1000, ` + "`KiB`, `MiB`, `GiB`, `TiB`" + ` of 1024. Durations carry
-` + "`d`, `h`, `m`, `s`, `ms`, `us` or `ns`" + `, also in a row (` + "`1d12h`" + `). Lists are separated by commas, or are YAML lists.
+` + "`w`, `d`, `h`, `m`, `s`, `ms`, `us` or `ns`" + `, also in a row (` + "`1d12h`" + `). Lists are separated by commas, or are YAML lists.
 ` + "`weir config`" + ` prints what is in effect and where each value came from; secrets are masked.
 `)
 	section := "-"

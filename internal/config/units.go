@@ -65,10 +65,13 @@ var durationUnits = []struct {
 	name string
 	d    time.Duration
 }{
-	{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond}, {"us", time.Microsecond}, {"ns", 1},
+	{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond}, {"us", time.Microsecond}, {"ns", 1},
 }
 
-// ParseDuration reads a duration such as "7d", "1d12h" or "500ms". A day has 24 hours; "0" needs no unit.
+// ErrTooLong is the error of a duration, otherwise well written, of more than 292 years.
+var ErrTooLong = errors.New("it is longer than 292 years")
+
+// ParseDuration reads a duration such as "7d", "1d12h" or "500ms". A day has 24 hours, a week 7 days; "0" needs no unit.
 func ParseDuration(s string) (time.Duration, error) {
 	if s == "0" {
 		return 0, nil
@@ -89,7 +92,7 @@ func ParseDuration(s string) (time.Duration, error) {
 			return 0, err
 		}
 		if total > math.MaxInt64-d {
-			return 0, fmt.Errorf("%q is not a duration: it is longer than 292 years", s)
+			return 0, fmt.Errorf("%q is not a duration: %w", s, ErrTooLong)
 		}
 		total += d
 	}
@@ -101,18 +104,21 @@ func durationPart(s, number, unit string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a duration like 7d, 24h or 500ms", s)
 	}
 	if unit == "" {
-		return 0, fmt.Errorf("%q lacks a unit: use d, h, m, s, ms, us or ns", s)
+		return 0, fmt.Errorf("%q lacks a unit: use w, d, h, m, s, ms, us or ns", s)
 	}
 	for _, u := range durationUnits {
 		if u.name == unit {
 			n, err := scale(number, int64(u.d))
+			if errors.Is(err, errTooLarge) {
+				err = ErrTooLong
+			}
 			if err != nil {
 				return 0, fmt.Errorf("%q is not a duration: %w", s, err)
 			}
 			return time.Duration(n), nil
 		}
 	}
-	return 0, fmt.Errorf("%q has an unknown unit %q: use d, h, m, s, ms, us or ns", s, unit)
+	return 0, fmt.Errorf("%q has an unknown unit %q: use w, d, h, m, s, ms, us or ns", s, unit)
 }
 
 // FormatDuration writes a duration so that ParseDuration reads the same one back.
@@ -124,7 +130,7 @@ func FormatDuration(d time.Duration) string {
 		return strconv.FormatInt(int64(d/(24*time.Hour)), 10) + "d"
 	}
 	var b strings.Builder
-	for _, u := range durationUnits[1:] {
+	for _, u := range durationUnits[2:] {
 		if n := d / u.d; n > 0 {
 			fmt.Fprintf(&b, "%d%s", n, u.name)
 			d -= n * u.d
@@ -142,11 +148,13 @@ func splitUnit(s string) (number, rest string) {
 	return s[:i], strings.TrimLeft(s[i:], " ")
 }
 
+var errTooLarge = errors.New("it is too large")
+
 // scale multiplies a decimal number with unit. The result is a whole number that fits into 63 bits.
 func scale(number string, unit int64) (int64, error) {
 	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
 		if n > math.MaxInt64/unit {
-			return 0, errors.New("it is too large")
+			return 0, errTooLarge
 		}
 		return n * unit, nil
 	}
@@ -156,7 +164,7 @@ func scale(number string, unit int64) (int64, error) {
 	}
 	f *= float64(unit)
 	if f >= math.MaxInt64 {
-		return 0, errors.New("it is too large")
+		return 0, errTooLarge
 	}
 	if f != math.Trunc(f) {
 		return 0, errors.New("it is not a whole number of the smallest unit")

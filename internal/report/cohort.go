@@ -164,9 +164,9 @@ func (r *Reporter) fillDid(c *cohort, body catalog.Cohort) *problem.Problem {
 	if slices.ContainsFunc(q.Filters, func(f Filter) bool { return f.Cohort != nil }) {
 		return invalid("question.did.filter", "a cohort cannot be made of another cohort; write its filters here")
 	}
-	within, ok := length(body.Within, defaultWithin)
+	within, ok := lengthOr(body.Within, defaultWithin)
 	if !ok || within > maxWithin {
-		return invalid("question.within", "within is %q; write a length such as 12h, 30d or 8w, at most 400d", clip(body.Within)).WithLimit("report.cohort_days", int64(maxWithin/(24*time.Hour)))
+		return invalid("question.within", "within is %q; write %s, at most 400d", clip(body.Within), lengthForm).WithLimit("report.cohort_days", int64(maxWithin/(24*time.Hour)))
 	}
 	atLeast := 1
 	if body.AtLeast != nil {
@@ -182,16 +182,6 @@ func (r *Reporter) fillDid(c *cohort, body catalog.Cohort) *problem.Problem {
 	to := roundUp(r.now(), grain(within))
 	c.did = &did{typ: body.Did.Type, filters: q.Filters, from: to.Add(-within), to: to, atLeast: atLeast, bots: bots}
 	return nil
-}
-
-// length reads a length such as 7d; empty is def.
-func length(s string, def time.Duration) (time.Duration, bool) {
-	if s == "" {
-		return def, true
-	}
-	n, err := strconv.Atoi(s[:len(s)-1])
-	unit := units[s[len(s)-1]]
-	return time.Duration(n) * unit, err == nil && n > 0 && n < 100_000 && unit > 0 && s[0] != '+'
 }
 
 // CheckCohort says what is wrong with the definition of a cohort.

@@ -25,7 +25,7 @@ type FunnelQuery struct {
 	Filter    texts            `json:"filter,omitempty" doc:"Only events that match all of them are looked at."`
 	Segment   string           `json:"segment,omitempty" doc:"A saved segment's id: its filters are added."`
 	Bots      string           `json:"bots,omitempty" doc:"exclude (the default), include or only."`
-	Window    string           `json:"window,omitempty" doc:"How long an attempt may take, from its first event to its last: 30m, 24h, 7d; at most 366d, 24h by default." example:"24h"`
+	Window    string           `json:"window,omitempty" doc:"How long an attempt may take, from its first event to its last: 90s, 30m, 1h30m, 24h, 7d, 2w; at most 366d, 24h by default." example:"24h"`
 	Order     string           `json:"order,omitempty" doc:"ordered (the default), strict or any."`
 	Steps     []askedStep      `json:"steps,omitempty" doc:"2 to 32 steps."`
 	Exclude   []askedExclusion `json:"exclude,omitempty" doc:"Events that must not come between two steps."`
@@ -139,9 +139,9 @@ func ofEventsOnly(field string, f Filter) *problem.Problem {
 
 // shapeOf checks everything but the steps.
 func (f *funnelQuestion) shapeOf(a FunnelQuery) *problem.Problem {
-	window, ok := windowOf(a.Window)
+	window, ok := lengthOr(a.Window, defaultWindow)
 	if !ok || window > maxWindow {
-		return invalid("window", "window is %q; write a length such as 30m, 24h or 7d, more than 0 and at most 366d", clip(a.Window)).WithLimit("report.funnel_window_days", int64(maxWindow/(24*time.Hour)))
+		return invalid("window", "window is %q; write %s, more than 0 and at most 366d", clip(a.Window), lengthForm).WithLimit("report.funnel_window_days", int64(maxWindow/(24*time.Hour)))
 	}
 	order := cmp.Or(a.Order, orderNames[funnel.Ordered])
 	at := slices.Index(orderNames, order)
@@ -156,15 +156,6 @@ func (f *funnelQuestion) shapeOf(a FunnelQuery) *problem.Problem {
 		return invalid("limit", "limit is %d, it must be between 1 and %d", a.Limit, maxBreakdown).WithLimit("report.funnel_breakdown", maxBreakdown)
 	}
 	return nil
-}
-
-// windowOf reads a length such as 90s, 30m, 24h, 7d or 2w.
-func windowOf(s string) (time.Duration, bool) {
-	if n, ok := strings.CutSuffix(s, "s"); ok {
-		sec, err := strconv.Atoi(n)
-		return time.Duration(sec) * time.Second, err == nil && sec > 0 && sec <= int(maxWindow/time.Second)
-	}
-	return length(s, defaultWindow)
 }
 
 func (r *Reporter) funnelSteps(ctx context.Context, src catalog.Source, f *funnelQuestion, steps []askedStep) *problem.Problem {

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/config"
 	"weir/internal/problem"
 )
 
@@ -252,7 +255,7 @@ func (a ask) times(q *Question, now time.Time) *problem.Problem {
 	if p := a.span(q, now); p != nil {
 		return p
 	}
-	if ends := q.To; a.To == "" || a.To == "now" || units[a.To[len(a.To)-1]] > 0 { // it moves with the clock
+	if ends := q.To; a.To == "" || a.To == "now" || isLength(a.To) { // it moves with the clock
 		if p := a.span(q, roundUp(now, grain(ends.Sub(q.From)))); p != nil {
 			return p
 		}
@@ -313,7 +316,30 @@ func (r *Reporter) zone(name string) (*time.Location, error) {
 	return l, err
 }
 
-var units = map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+// lengthForm is how a length is written, in what is said of one that is not.
+const lengthForm = "a length such as 90s, 30m, 24h, 7d, 2w or 1h30m"
+
+// length reads a length of at least a second, as all durations are written. More than 292 years are as good as these.
+func length(s string) (time.Duration, bool) {
+	d, err := config.ParseDuration(s)
+	if errors.Is(err, config.ErrTooLong) {
+		return math.MaxInt64, true
+	}
+	return d, err == nil && d >= time.Second
+}
+
+// lengthOr is length; nothing is def.
+func lengthOr(s string, def time.Duration) (time.Duration, bool) {
+	if s == "" {
+		return def, true
+	}
+	return length(s)
+}
+
+func isLength(s string) bool {
+	_, ok := length(s)
+	return ok
+}
 
 // parseTime reads now, a time, a date, or a length such as 7d, which counts back from base.
 func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.Time, *problem.Problem) {
@@ -336,13 +362,12 @@ func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.T
 		}
 	}
 	if err != nil {
-		n, nerr := strconv.Atoi(s[:len(s)-1])
-		if unit := units[s[len(s)-1]]; nerr == nil && n > 0 && n < 100_000 && unit > 0 {
-			t, err = back(base, n, unit).Truncate(time.Millisecond), nil
+		if d, ok := length(s); ok {
+			t, err = base.Add(-d).Truncate(time.Millisecond), nil
 		}
 	}
 	if err != nil {
-		return t, invalid(field, "%s is %q; write a date (2026-01-31), a time (2026-01-31T10:00:00Z), now, or a length such as 24h or 7d", field, s)
+		return t, invalid(field, "%s is %q; write a date (2026-01-31), a time (2026-01-31T10:00:00Z), now, or %s", field, s, lengthForm)
 	}
 	if year := t.UTC().Year(); year < firstYear || year > lastYear {
 		p := invalid(field, "%s is %q: a range lies within the years %d to %d", field, s, firstYear, lastYear)
@@ -359,14 +384,6 @@ const (
 	firstYear = 1971
 	lastYear  = 2105
 )
-
-// back is base less n units. Whole days are no durations: 100 000 weeks are more than one can hold.
-func back(base time.Time, n int, unit time.Duration) time.Time {
-	if days := int(unit / (24 * time.Hour)); days > 0 {
-		return base.UTC().AddDate(0, 0, -n*days)
-	}
-	return base.Add(-time.Duration(n) * unit)
-}
 
 // unique drops blanks, empty items and repetitions.
 func unique(list []string) []string {

@@ -21,6 +21,9 @@ func TestTimes(t *testing.T) {
 		{"site", "2026-03-01T10:00:00+02:00", "2026-03-01T10:00:00Z", "2026-03-01T08:00:00Z 2026-03-01T10:00:00Z"},
 		{"site", "2026-03-01T10:00:00 02:00", "2026-03-01T10:00:00Z", "2026-03-01T08:00:00Z 2026-03-01T10:00:00Z"},
 		{"site", "24h", "", "2026-03-09T12:00:00Z 2026-03-10T12:00:00Z"},
+		{"site", "1h30m", "90s", "2026-03-10T10:28:30Z 2026-03-10T11:58:30Z"},
+		{"site", "1w1d", "", "2026-03-02T12:00:00Z 2026-03-10T12:00:00Z"},
+		{"site", "1.5h", "2026-03-01T10:00:00Z", "2026-03-01T08:30:00Z 2026-03-01T10:00:00Z"},
 		{"site", "2w", "1d", "2026-02-23T12:00:00Z 2026-03-09T12:00:00Z"},
 		{"site", "90m", "2026-03-01T10:00:00.1239Z", "2026-03-01T08:30:00.123Z 2026-03-01T10:00:00.123Z"},
 	} {
@@ -53,6 +56,21 @@ func TestPersonIDs(t *testing.T) {
 	for n, ok := range map[int]bool{0: false, 1: true, 257: true, event.MaxID: true, event.MaxID + 1: false} {
 		if p := (&cohort{}).fillPeople([]string{"a", strings.Repeat("x", n)}); (p == nil) != ok {
 			t.Errorf("an id of %d bytes: %v", n, p)
+		}
+	}
+}
+
+// TestLengths: a window is written as all lengths are.
+func TestLengths(t *testing.T) {
+	for s, want := range map[string]time.Duration{"": defaultWindow, "90s": 90 * time.Second, "30m": 30 * time.Minute, "1h30m": 90 * time.Minute, "1.5h": 90 * time.Minute, "1d12h": 36 * time.Hour, "2w": 336 * time.Hour,
+		"0": 0, "0h": 0, "500ms": 0, "1y": 0, "1": 0, "-1h": 0, "+1h": 0, "53w": 0, "99999w": 0} {
+		var f funnelQuestion
+		p := f.shapeOf(FunnelQuery{Window: s})
+		switch {
+		case want == 0 && (p == nil || p.Field != "window" || !strings.Contains(p.Detail, lengthForm)):
+			t.Errorf("%q: %v", s, p)
+		case want != 0 && (p != nil || f.funnel.Window != want.Milliseconds()):
+			t.Errorf("%q: %v, %d ms; want %s", s, p, f.funnel.Window, want)
 		}
 	}
 }
@@ -93,6 +111,12 @@ func TestRefusals(t *testing.T) {
 		{ask{From: "yesterday"}, "from", "write a date"},
 		{ask{From: "d"}, "from", "write a date"},
 		{ask{From: "-1d"}, "from", "write a date"},
+		{ask{From: "+1d"}, "from", "such as 90s, 30m, 24h, 7d, 2w or 1h30m"},
+		{ask{From: "0"}, "from", "write a date"},
+		{ask{From: "0d"}, "from", "write a date"},
+		{ask{From: "500ms"}, "from", "write a date"},
+		{ask{From: "1y"}, "from", "write a date"},
+		{ask{To: "1h30"}, "to", "write a date"},
 		{ask{From: "1969-01-01"}, "from", "1971"},
 		{ask{From: "1970-12-31T23:59:59Z"}, "from", "1971"},
 		{ask{From: "0000-01-01"}, "from", "1971"},

@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/audit"
 	"weir/internal/catalog"
+	"weir/internal/config"
 	"weir/internal/origin"
 	"weir/internal/problem"
 	"weir/internal/tenant"
@@ -96,8 +97,8 @@ func (o *Objects) createEmbed(ctx context.Context, in *createEmbedInput) (*embed
 	life := defaultEmbed
 	if in.Body.Expires != "" {
 		var err error
-		if life, err = time.ParseDuration(in.Body.Expires); err != nil || life < minEmbed || life > maxEmbed {
-			return nil, invalid("expires", "expires is %q; write a length between 1m and 24h, such as 1h", clip(in.Body.Expires)).WithLimit("saved.embed_minutes", int64(maxEmbed.Minutes()))
+		if life, err = config.ParseDuration(in.Body.Expires); err != nil || life < minEmbed || life > maxEmbed {
+			return nil, invalid("expires", "expires is %q; write a length between 1m and 24h, such as 1h or 1h30m", clip(in.Body.Expires)).WithLimit("saved.embed_minutes", int64(maxEmbed.Minutes()))
 		}
 	}
 	s, d, err := o.dashboard(ctx, who, t, in.Body.Dashboard)

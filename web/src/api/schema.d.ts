@@ -3609,7 +3609,7 @@ export interface components {
             /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
             to?: string;
             /**
-             * @description How long an attempt may take, from its first event to its last: 30m, 24h, 7d; at most 366d, 24h by default.
+             * @description How long an attempt may take, from its first event to its last: 90s, 30m, 1h30m, 24h, 7d, 2w; at most 366d, 24h by default.
              * @example 24h
              */
             window?: string;
@@ -3649,7 +3649,7 @@ export interface components {
             /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
             to?: string;
             /**
-             * @description How long an attempt may take, from its first event to its last: 30m, 24h, 7d; at most 366d, 24h by default.
+             * @description How long an attempt may take, from its first event to its last: 90s, 30m, 1h30m, 24h, 7d, 2w; at most 366d, 24h by default.
              * @example 24h
              */
             window?: string;
