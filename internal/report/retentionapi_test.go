@@ -32,7 +32,6 @@ func TestRetentionAnswers(t *testing.T) {
 func TestRetentionRefusals(t *testing.T) {
 	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{}}
 	for _, c := range []struct{ method, query, body, field, detail string }{
-		{"GET", "?perod=day", "", "perod", "did you mean period?"},
 		{"GET", "?period=dy", "", "period", "did you mean day?"},
 		{"GET", "?period=hour", "", "period", "day, week, month"},
 		{"GET", "?mode=first", "", "mode", "did you mean first_time?"},

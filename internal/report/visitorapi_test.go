@@ -26,8 +26,8 @@ func TestVisitorsOfAnyID(t *testing.T) {
 			}
 		}
 	}
-	for target, want := range map[string]string{"visitors": "1 to 524288 bytes", "visitors?visitor=%ff": "1 to 524288", "visitors?visitr=x": "did you mean visitor?", "visitors?visitor=" + strings.Repeat("x", 512<<10+1): "524288",
-		"people?id=": "1 to 1024", "people?idd=x": "did you mean id?"} {
+	for target, want := range map[string]string{"visitors": "1 to 524288 bytes", "visitors?visitor=%ff": "1 to 524288", "visitors?visitor=" + strings.Repeat("x", 512<<10+1): "524288",
+		"people?id=": "1 to 1024"} {
 		if status, _, body := call(t, h, "GET", base+target, ""); status != 422 || !strings.Contains(body, want) {
 			t.Errorf("%.80s: %d %s", target, status, body)
 		}

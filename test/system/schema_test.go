@@ -80,7 +80,7 @@ func TestNewProperty(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnprocessableEntity || refused.Field != "group_by" || !strings.Contains(refused.Detail, "did you mean field0?") {
 		t.Errorf("a property that no event has had: %v", err)
 	}
-	for misspelt, meant := range map[string]string{"report?groupby": "group_by", "events?curser": "cursor", "values?dimm": "dim", "sessions?segmnt": "segment", "retention?perids": "periods", "paths?dept": "depth",
+	for misspelt, meant := range map[string]string{"report?groupby": "group_by", "events?curser": "cursor", "values?dimm": "dim", "sessions?segmnt": "segment", "retention?perids": "periods", "paths?direcion": "direction",
 		"conversions?gaol": "goal", "health?form": "from", "visitors?vistor": "visitor", "people?idd": "id"} {
 		_, name, _ := strings.Cut(misspelt, "?")
 		err := srv.Client(two.Analyst).Do(t.Context(), http.MethodGet, "/api/v1/analytics/"+two.SiteID+"/"+misspelt+"=x", nil, nil)
