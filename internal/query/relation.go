@@ -203,7 +203,8 @@ func (v *view) property(p event.Property) column {
 		out.typ, out.reads = "Nullable(String)", []string{"props", "props_num"}
 		out.expr = "CAST(" + v.hash(asText) + " AS Nullable(String))"
 	case p.Kind == event.PropBool:
-		out.expr, out.reads = "accurateCastOrNull("+text+", 'Bool')", []string{"props"}
+		// Not by a cast, which takes yes and 1 for true: rows from before the property was forgotten may have them.
+		out.expr, out.reads = "CAST(multiIf("+text+" = 'true', true, "+text+" = 'false', false, NULL) AS Nullable(Bool))", []string{"props"}
 	case p.Kind == event.PropInt:
 		out.expr, out.reads = "accurateCastOrNull("+num+", 'Int64')", []string{"props_num"}
 	case p.Kind == event.PropFloat:
