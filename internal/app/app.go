@@ -268,7 +268,7 @@ func (a *app) openAPI(ctx context.Context) error {
 	if a.api, err = httpapi.New(httpapi.Config{
 		Catalog: a.catalog, Auth: a.auth, Usage: usage{a.processor, a.catalog}, Resources: a.resources, Limits: a.limits, Loads: loads{a}, Quarantine: quarantine{a.processor, a.gatherer},
 		Passwords: a.passwords, Sessions: a.sessions, Logins: a.logins(), Audit: a.audit, TrustedProxies: a.cfg.HTTP.TrustedProxies,
-		Schema: newSchema(a.processor, a.catalog), Deletions: deletions{a}, Ready: a.notReady, Version: a.opt.Version,
+		Schema: newSchema(a.processor, a.catalog, a.cfg.Query.TokenWait), Deletions: deletions{a}, Ready: a.notReady, Version: a.opt.Version,
 		Webhook:       metering.WebhookConfig{AllowPrivate: a.cfg.Metering.WebhookPrivate}.Check,
 		HeaderTimeout: a.cfg.HTTP.HeaderTimeout, BodyTimeout: a.cfg.HTTP.BodyTimeout, WriteTimeout: a.cfg.HTTP.WriteTimeout,
 		IdleTimeout: a.cfg.HTTP.IdleTimeout, Drain: a.cfg.HTTP.Drain, MaxHeader: int(a.cfg.HTTP.MaxHeader),

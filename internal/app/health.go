@@ -55,18 +55,23 @@ func (h siteHealth) Conflict(t tenant.ID, site string) *report.HealthConflict {
 	return &report.HealthConflict{EventID: c.EventID, Type: c.Type, At: c.At}
 }
 
-func (h siteHealth) Properties(t tenant.ID) (list []report.HealthProperty, leftOut uint64, complete bool) {
+func (h siteHealth) Properties(t tenant.ID) (list []report.HealthProperty, left report.HealthLeftOut, complete bool) {
 	s := h.processor.Schema(string(t))
+	left = report.HealthLeftOut{Values: s.LeftOut, Examples: s.Examples,
+		Public: report.HealthPublicNames{Names: s.Public.Names, Limit: profile.MaxPublic, Values: s.Public.LeftOut, Examples: s.Public.Examples, HourLimit: profile.PublicHourly}}
+	if !s.Public.Last.IsZero() {
+		left.Public.LastAt = &s.Public.Last
+	}
 	for _, q := range s.Properties {
 		if q.First.IsZero() {
 			continue // declared, and never seen
 		}
-		p := report.HealthProperty{Name: q.Name, Kind: q.Kind.String(), Sites: q.Sources, MoreSites: q.MoreSources, FirstSeen: &q.First, LastSeen: &q.Last}
+		p := report.HealthProperty{Name: q.Name, Kind: q.Kind.String(), Sites: q.Sources, MoreSites: q.MoreSources, Public: q.Public, FirstSeen: &q.First, LastSeen: &q.Last}
 		p.Kinds, p.Diverges = kindsOf(q.Traits)
 		p.Diverges = p.Diverges || undeclared(q)
 		list = append(list, p)
 	}
-	return list, s.LeftOut, h.processor.ProfilesComplete()
+	return list, left, h.processor.ProfilesComplete()
 }
 
 // undeclared says whether values came that are not of the declared kind: the column had to become wider, or it is of texts and holds something else.

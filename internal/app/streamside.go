@@ -31,11 +31,12 @@ type storedProperty struct {
 type schemaOf struct {
 	processor *stream.Processor
 	catalog   catalog.Catalog
-	mu        *sync.Mutex // one change of the common properties at a time
+	mu        *sync.Mutex   // one change of the common properties at a time
+	wait      time.Duration // for what was acknowledged to be stored
 }
 
-func newSchema(p *stream.Processor, c catalog.Catalog) schemaOf {
-	return schemaOf{p, c, new(sync.Mutex)}
+func newSchema(p *stream.Processor, c catalog.Catalog, wait time.Duration) schemaOf {
+	return schemaOf{p, c, new(sync.Mutex), wait}
 }
 
 // loadCommon declares what the catalog has. What this version cannot declare is left out: it must not keep weir from starting.
@@ -65,7 +66,8 @@ func loadCommon(ctx context.Context, c catalog.Catalog, p *stream.Processor, log
 
 func (s schemaOf) Schema(_ context.Context, t tenant.ID) (httpapi.TenantSchema, error) {
 	known, stats := s.processor.Schema(string(t)), s.processor.Statistics(string(t))
-	out := httpapi.TenantSchema{Complete: s.processor.ProfilesComplete(), Rows: stats.Rows, Bytes: stats.Bytes, MaxNames: profile.MaxNames, LeftOut: known.LeftOut, Examples: known.Examples}
+	out := httpapi.TenantSchema{Complete: s.processor.ProfilesComplete(), Rows: stats.Rows, Bytes: stats.Bytes, MaxNames: profile.MaxNames, LeftOut: known.LeftOut, Examples: known.Examples,
+		Public: httpapi.PublicNames{Names: known.Public.Names, MaxNames: profile.MaxPublic, Hourly: profile.PublicHourly, LeftOut: known.Public.LeftOut, Examples: known.Public.Examples, Last: known.Public.Last}}
 	if n := len(stats.Days); n > 0 {
 		out.First, out.Last = dayStart(stats.Days[0].Day), dayStart(stats.Days[n-1].Day)
 	}
@@ -79,6 +81,22 @@ func dayStart(day int32) time.Time { return time.Unix(int64(day)*24*60*60, 0).UT
 
 func (s schemaOf) CommonProperties(context.Context) ([]event.Property, error) {
 	return s.processor.CommonProperties(), nil
+}
+
+// ForgetProperties waits as long as a query waits for its token.
+func (s schemaOf) ForgetProperties(ctx context.Context, t tenant.ID, names []string, public bool) ([]event.Property, error) {
+	wait, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
+	gone, err := s.processor.ForgetProperties(wait, string(t), names, public)
+	switch {
+	case errors.Is(err, profile.ErrRebuilding):
+		return nil, problem.New(http.StatusServiceUnavailable, "schema_incomplete",
+			"after an update, properties are being learned from old events, which would bring the names back: nothing has changed. Try again when GET /api/v1/schema says that it is complete").WithRetry(time.Minute)
+	case err != nil && ctx.Err() == nil && wait.Err() != nil:
+		return nil, problem.New(http.StatusServiceUnavailable, "not_visible_yet",
+			"after %v, events that were acknowledged before are not stored yet; they would bring the names back: nothing has changed. Try again", s.wait).WithRetry(time.Second)
+	}
+	return gone, err
 }
 
 func (s schemaOf) SetCommonProperties(ctx context.Context, list []event.Property) error {

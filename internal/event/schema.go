@@ -125,6 +125,7 @@ const (
 	// FlagImport says that the row came through an import: any age of ts is allowed.
 	FlagImport
 	// FlagPublic says that the sender named the source by something that anybody can know, and had no key. Ids of such senders are compared with each other only: whoever guesses
-	// an id cannot make the event of a sender with a key look like a copy.
+	// an id cannot make the event of a sender with a key look like a copy. Names of properties have a share of their own (package profile). Events without an id of the sender's have the
+	// flag since names do.
 	FlagPublic
 )

@@ -83,6 +83,9 @@ func (a *API) recordedChange(ctx lenient, r *http.Request, w http.ResponseWriter
 	returned = true
 	e := a.operationEntry(ctx, r, p)
 	e.Text = withoutSecrets(body)
+	if r.Method == http.MethodDelete && r.URL.RawQuery != "" { // it says what of the target is deleted
+		e.Text = audit.Cut(r.URL.RawQuery)
+	}
 	if at := w.Header().Get("Location"); at != "" && h.status == http.StatusCreated {
 		e.Target = at
 		if e.Action == createTenant { // its text, with the tenant's name, goes with the tenant

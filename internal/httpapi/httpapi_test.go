@@ -43,6 +43,7 @@ type fixture struct {
 	usage   *fakeUsage
 	audit   *fakeAudit
 	loads   *fakeLoads
+	schema  *fakeSchema
 }
 
 type logBuffer struct {
@@ -151,11 +152,11 @@ func newFixture(t *testing.T, change ...func(*httpapi.Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}, audit: &fakeAudit{}, loads: &fakeLoads{loads: map[tenant.ID]httpapi.TenantLoad{}}}
+	f := &fixture{t: t, log: &logBuffer{}, keys: map[string]string{}, usage: &fakeUsage{}, audit: &fakeAudit{}, schema: &fakeSchema{}, loads: &fakeLoads{loads: map[tenant.ID]httpapi.TenantLoad{}}}
 	reg := prometheus.NewRegistry()
 	cfg := httpapi.Config{Catalog: c, Auth: a, Webhook: metering.WebhookConfig{}.Check, Passwords: passwords, Sessions: sessions, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
 		return httpapi.Resources{CPUSeconds: to.Sub(from).Hours(), Amount: 3, Currency: string(t)}, nil
-	}, Limits: fakeLimits{}, Loads: f.loads, Quarantine: &fakeQuarantine{}, Schema: &fakeSchema{}, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
+	}, Limits: fakeLimits{}, Loads: f.loads, Quarantine: &fakeQuarantine{}, Schema: f.schema, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
 		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg}
 	for _, c := range change {

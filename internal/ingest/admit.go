@@ -153,11 +153,12 @@ func (j *job) admit(s *site) *reject {
 	if j.imports {
 		r.Flags = flagImport
 	}
+	if !j.keyed {
+		r.Flags |= flagPublic
+	}
 	if len(d.id) > 0 {
 		r.EventID = d.id
-		if r.Flags |= flagSenderID; !j.keyed {
-			r.Flags |= flagPublic
-		}
+		r.Flags |= flagSenderID
 	} else {
 		n := len(d.arena)
 		d.arena = appendEventID(d.arena, j.now)

@@ -61,7 +61,7 @@ func TestCollect(t *testing.T) {
 				if d := cmp.Diff(want, rows); d != "" {
 					t.Error(d)
 				}
-				if d := cmp.Diff([]uint8{0, 0, event.FlagSenderID | event.FlagPublic}, r.log.flags); d != "" {
+				if d := cmp.Diff([]uint8{event.FlagPublic, event.FlagPublic, event.FlagSenderID | event.FlagPublic}, r.log.flags); d != "" {
 					t.Error(d)
 				}
 			})

@@ -28,8 +28,8 @@ type Health interface {
 	Seen(t tenant.ID, site string) (first, last time.Time, err error)
 	// Conflict returns the last event of the site that came with an id that another one had; nil: none since the start.
 	Conflict(t tenant.ID, site string) *HealthConflict
-	// Properties returns what the tenant's events have, and how many values had names beyond those that are kept.
-	Properties(t tenant.ID) (list []HealthProperty, leftOut uint64, complete bool)
+	// Properties returns what the tenant's events have, and what of it had no place.
+	Properties(t tenant.ID) (list []HealthProperty, left HealthLeftOut, complete bool)
 	// Quarantine returns what is known to hold events of the tenant alone.
 	Quarantine(t tenant.ID) (HealthQuarantine, error)
 	// LateAfter is how old events are that go by the late stream.
@@ -118,9 +118,27 @@ type HealthProperty struct {
 	Diverges  bool       `json:"diverges,omitempty" doc:"Values are of kinds that do not go together, or not of the declared one: the column is in the kind that holds all"`
 	FirstSeen *time.Time `json:"first_seen,omitempty"`
 	LastSeen  *time.Time `json:"last_seen,omitempty" doc:"Day of arrival of its last value"`
+	Public    bool       `json:"public,omitempty" doc:"Only senders without a key have sent it: whoever knows a site's public id"`
 	Masked    bool       `json:"masked,omitempty"`
 	Sites     []string   `json:"-"`
 	MoreSites bool       `json:"-"`
+}
+
+// HealthLeftOut is what was seen of names of properties for which there was no place.
+type HealthLeftOut struct {
+	Values   uint64
+	Examples []string
+	Public   HealthPublicNames
+}
+
+// HealthPublicNames is what is known of names that only senders without a key have sent.
+type HealthPublicNames struct {
+	Names     int        `json:"names" doc:"How many there are"`
+	Limit     int        `json:"limit" doc:"How many there may be"`
+	HourLimit int        `json:"hour_limit" doc:"How many new ones of a source in an hour"`
+	Values    uint64     `json:"values" doc:"Values of names for which there was no place"`
+	Examples  []string   `json:"examples,omitempty" doc:"The latest of these names"`
+	LastAt    *time.Time `json:"last_at,omitempty" doc:"Day of arrival of the last such value"`
 }
 
 // HealthQuarantine is the tenant's part of the quarantine.
@@ -135,6 +153,9 @@ type healthSchema struct {
 	Complete   bool             `json:"complete"`
 	Properties []HealthProperty `json:"properties" doc:"Those that the site sent; kinds are of all sites of the tenant together"`
 	LeftOut    uint64           `json:"left_out" doc:"Values of names beyond those that a tenant can have, of all its sites"`
+	Examples   []string         `json:"left_out_examples,omitempty" doc:"Some of these names. A key of one site does not see names that had no place"`
+
+	Public HealthPublicNames `json:"public_names" doc:"Names that only senders without a key have sent, of all sites: they have a share of the names"`
 }
 
 type healthTenant struct {
@@ -224,7 +245,7 @@ func (r *Reporter) getHealth(ctx context.Context, in *healthQuery) (*served, err
 // answer gathers the answer; whole: with what is known of the tenant only.
 func (s healthState) answer(src catalog.Source, whole bool) (*kept, error) {
 	doc := HealthBody{SiteID: s.site, From: s.from, To: s.to}
-	if err := s.fill(&doc, src); err != nil {
+	if err := s.fill(&doc, src, whole); err != nil {
 		return nil, err
 	}
 	if whole {
@@ -266,7 +287,7 @@ type healthState struct {
 	hidden   []string
 }
 
-func (s healthState) fill(doc *HealthBody, src catalog.Source) error {
+func (s healthState) fill(doc *HealthBody, src catalog.Source, whole bool) error {
 	h := s.r.deps.Health
 	var err error
 	if doc.Hours, doc.Totals, err = s.hours(s.site); err != nil {
@@ -293,7 +314,7 @@ func (s healthState) fill(doc *HealthBody, src catalog.Source) error {
 	if !s.masked(Dim{Column: "event_id"}) && !s.masked(Dim{Column: "type"}) {
 		doc.Conflict = h.Conflict(s.tenant, s.site)
 	}
-	doc.Schema = s.schema()
+	doc.Schema = s.schema(whole)
 	return nil
 }
 
@@ -344,10 +365,13 @@ func (s healthState) masked(d Dim) bool {
 	return slices.ContainsFunc(s.hidden, func(mask string) bool { return covers(mask, d) })
 }
 
-// schema returns the properties that the site sent.
-func (s healthState) schema() healthSchema {
+// schema returns the properties that the site sent; whole: with names of which nobody knows the site.
+func (s healthState) schema(whole bool) healthSchema {
 	list, left, complete := s.r.deps.Health.Properties(s.tenant)
-	out := healthSchema{Href: "/api/v1/schema", Complete: complete, LeftOut: left, Properties: []HealthProperty{}}
+	out := healthSchema{Href: "/api/v1/schema", Complete: complete, LeftOut: left.Values, Public: left.Public, Properties: []HealthProperty{}}
+	if out.Public.Examples = nil; whole {
+		out.Examples, out.Public.Examples = left.Examples, left.Public.Examples
+	}
 	for _, q := range list {
 		if !slices.Contains(q.Sites, s.site) && !q.MoreSites {
 			continue

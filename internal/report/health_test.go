@@ -51,8 +51,9 @@ func (l *ledger) Conflict(tenant.ID, string) *HealthConflict {
 	return &HealthConflict{EventID: "e1", Type: "view", At: noon}
 }
 
-func (l *ledger) Properties(tenant.ID) ([]HealthProperty, uint64, bool) {
-	return []HealthProperty{{Name: "plan", Kind: "string", Kinds: []string{"int", "string"}, Diverges: true, Sites: []string{"site"}, FirstSeen: &noon}, {Name: "foreign", Kind: "int", Sites: []string{"another"}}}, 3, true
+func (l *ledger) Properties(tenant.ID) ([]HealthProperty, HealthLeftOut, bool) {
+	return []HealthProperty{{Name: "plan", Kind: "string", Kinds: []string{"int", "string"}, Diverges: true, Sites: []string{"site"}, FirstSeen: &noon}, {Name: "foreign", Kind: "int", Sites: []string{"another"}}},
+		HealthLeftOut{Values: 3, Examples: []string{"late"}, Public: HealthPublicNames{Names: 1, Limit: 1000, HourLimit: 200, Values: 5, Examples: []string{"junk"}, LastAt: &noon}}, true
 }
 
 func (l *ledger) Quarantine(tenant.ID) (HealthQuarantine, error) {
@@ -82,7 +83,7 @@ func TestHealth(t *testing.T) {
 	if doc.Tenant == nil || doc.Tenant.Totals.Rejected != 5 || doc.Tenant.Rejected[0].Code != "site_unknown" || doc.Tenant.Quarantine.Records != 2 {
 		t.Errorf("of the tenant: %s", body)
 	}
-	if len(doc.Schema.Properties) != 1 || !doc.Schema.Properties[0].Diverges || doc.Schema.LeftOut != 3 {
+	if len(doc.Schema.Properties) != 1 || !doc.Schema.Properties[0].Diverges || doc.Schema.LeftOut != 3 || doc.Schema.Public.Values != 5 || len(doc.Schema.Examples) != 1 || len(doc.Schema.Public.Examples) != 1 {
 		t.Errorf("schema: %+v", doc.Schema)
 	}
 	if l.to.Sub(l.from) != 24*time.Hour || l.from.Minute() != 0 {
@@ -90,7 +91,7 @@ func TestHealth(t *testing.T) {
 	}
 	bound := acmeViewer
 	bound.Site = "site"
-	if status, doc, body := health(t, r, bound, "?from=7d"); status != 200 || doc.Tenant != nil || strings.Contains(body, "site_unknown") || l.to.Sub(l.from) != 7*24*time.Hour {
+	if status, doc, body := health(t, r, bound, "?from=7d"); status != 200 || doc.Tenant != nil || strings.Contains(body, "site_unknown") || strings.Contains(body, "junk") || strings.Contains(body, `"late"]`) || doc.Schema.Public.Values != 5 || l.to.Sub(l.from) != 7*24*time.Hour {
 		t.Errorf("a key of the site: %d %s", status, body)
 	}
 	bound.Site = "elsewhere"

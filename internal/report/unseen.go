@@ -70,7 +70,7 @@ func (u *unseenNames) field() []byte {
 const preferLenient = "handling=lenient"
 
 const unseenDoc = `A property that no event of the tenant has had yet is refused (422) with the name that was probably meant. With the header "Prefer: handling=lenient", and where a saved goal, segment or cohort names it,
-nothing matches it and the answer's "unknown" tells its name. While it is not certain (more than 2000 names, profiles being rebuilt) it is neither refused nor told.`
+nothing matches it and the answer's "unknown" tells its name. While it is not certain (names had no place, the property was taken out of the schema, profiles being rebuilt) it is neither refused nor told.`
 
 // gathersUnseen prepares a request's context.
 func gathersUnseen(ctx huma.Context, next func(huma.Context)) {

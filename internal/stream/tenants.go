@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"weir/internal/catalog"
 	"weir/internal/event"
 	"weir/internal/stream/profile"
 )
@@ -45,6 +46,17 @@ func (p *Processor) CommonProperties() []event.Property { return p.profiles.Comm
 func (p *Processor) SetCommonProperties(list []event.Property) error {
 	defer p.ChangeData()()
 	return p.profiles.SetCommon(list)
+}
+
+// ForgetProperties takes names of a tenant's properties away: those that are named, and with public those that only senders without a key have sent. It waits until everything
+// that was acknowledged before the call is stored, late rows included, so that no such event brings a name back: a name comes back with events that were sent after it, of the kind of
+// their values. Nothing has changed when it returns an error: that of ctx, or profile.ErrRebuilding. It returns those that there were.
+func (p *Processor) ForgetProperties(ctx context.Context, tenant string, names []string, public bool) ([]event.Property, error) {
+	if err := p.WaitVisibleTo(ctx, tenant, p.Acknowledged(catalog.Range{})); err != nil {
+		return nil, err
+	}
+	defer p.ChangeData(tenant)() // statements are written in another way from now on
+	return p.profiles.ForgetNames(tenant, names, public)
 }
 
 // ProfilesComplete says that properties and statistics cover everything that is stored: false while they are learned from data that are older.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/internal/client"
 	"weir/internal/problem"
@@ -112,5 +113,101 @@ func TestNewProperty(t *testing.T) {
 		if err := errors.Join(srv.Kill(), srv.Spawn(), srv.WaitReady(t.Context())); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestForgottenProperty: a column that one text made text is a number again once it was taken out of the schema and numbers come, after kill -9 too, and no answer from before is given again. Whoever
+// has no key takes no places of who has one.
+func TestForgottenProperty(t *testing.T) {
+	t.Parallel()
+	srv := harness.StartT(t, harness.Config{})
+	shop, err := srv.NewTenant(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := srv.Client(shop.Admin)
+	send := func(body string) string {
+		t.Helper()
+		res, err := srv.Client(shop.WriteKey).Ingest(t.Context(), []byte(body), client.IngestOptions{})
+		if err != nil || len(res.Rejected) > 0 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return res.Token
+	}
+	ask := func(sql, token, want string) {
+		t.Helper()
+		for range 3 { // some of these from what was kept
+			res, err := srv.Client(shop.Analyst).QueryRows(t.Context(), client.QueryRequest{SQL: sql, MinToken: token})
+			got := fmt.Sprint(err)
+			if err == nil {
+				got = fmt.Sprint(res.Data)
+			}
+			if !strings.Contains(got, want) {
+				t.Fatalf("%s: %s, want %s", sql, got, want)
+			}
+		}
+	}
+	const kind = "SELECT any(toTypeName(price)) AS kind, count(price) AS n FROM events"
+	for cycle := range 3 {
+		send(`[{"type":"buy","props":{"price":7}},{"type":"buy","ts":"` + time.Now().AddDate(0, 0, -9).UTC().Format(time.RFC3339) + `","props":{"price":8}}]`)
+		ask(kind, send(`{"type":"buy","props":{"price":"free"}}`), "kind:Nullable(String)")
+		send(`[{"type":"buy","props":{"price":"free"}},{"type":"buy","ts":"` + time.Now().AddDate(0, 0, -9).UTC().Format(time.RFC3339) + `","props":{"price":"free"}}]`) // nobody waits for these
+		var gone struct{ Forgotten []struct{ Name, Kind string } }
+		for tries := 0; ; tries++ {
+			err := admin.Do(t.Context(), http.MethodDelete, "/api/v1/schema/properties?name=price", nil, &gone)
+			var refused *problem.Problem
+			if errors.As(err, &refused) && refused.Code == "not_visible_yet" && tries < 20 {
+				continue
+			}
+			if err != nil || fmt.Sprint(gone) != "{[{price string}]}" {
+				t.Fatalf("%v, %v", gone, err)
+			}
+			break
+		}
+		if cycle > 0 {
+			if err := errors.Join(srv.Kill(), srv.Spawn(), srv.WaitReady(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ask(kind, "", "there is no column or name price")
+		ask("SELECT countIf(props['price'] = 'free') AS n FROM events", "", fmt.Sprintf("map[n:%d]", 3*(cycle+1)))
+		ask(kind, send(`{"type":"buy","props":{"price":9}}`), fmt.Sprintf("map[kind:Nullable(Int64) n:%d]", 3*(cycle+1)))
+		ask("SELECT max(price) AS n FROM events WHERE price > 8", "", "map[n:9]")
+	}
+	var audited struct {
+		Entries []struct{ Action, Text string }
+	}
+	if err := admin.Do(t.Context(), http.MethodGet, "/api/v1/audit?action=forget-properties&outcome=ok", nil, &audited); err != nil || len(audited.Entries) != 3 || audited.Entries[0].Text != "name=price" {
+		t.Errorf("in the audit log: %+v, %v", audited, err)
+	}
+	var junk strings.Builder
+	for i := range 900 {
+		fmt.Fprintf(&junk, `,"junk%d":1`, i)
+	}
+	for _, what := range []string{"a", "b", "c"} {
+		res, err := http.Post(srv.URL+"/collect", "text/plain", strings.NewReader(`{"site_id":"`+shop.SiteID+`","client_id":"c","events":[{"type":"x","props":{"`+what+`":1`+strings.ReplaceAll(junk.String(), "junk", what)+`}}]}`))
+		if err != nil || res.StatusCode != http.StatusNoContent {
+			t.Fatalf("%v, %v", res, err)
+		}
+		res.Body.Close()
+	}
+	ask("SELECT sum(mine) AS n FROM events", send(`{"type":"buy","props":{"mine":5}}`), "map[n:5]")
+	var schema struct {
+		LeftOut struct {
+			Values int
+			Public struct{ Names, Values int }
+		} `json:"left_out"`
+	}
+	for range 100 {
+		if err := admin.Do(t.Context(), http.MethodGet, "/api/v1/schema", nil, &schema); err != nil {
+			t.Fatal(err)
+		}
+		if schema.LeftOut.Public.Values > 0 && schema.LeftOut.Public.Values+schema.LeftOut.Public.Names == 3*901 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if schema.LeftOut.Values != 0 || schema.LeftOut.Public.Names != 200 || schema.LeftOut.Public.Values != 3*901-200 {
+		t.Errorf("%+v", schema)
 	}
 }

@@ -7,13 +7,15 @@ import (
 )
 
 type metrics struct {
-	leftOut prometheus.Counter
+	leftOut, barred prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, s *Set) (*metrics, error) {
 	m := &metrics{leftOut: prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_stream_properties_left_out_total",
-		Help: "Values of properties beyond the 2000 names of a tenant: they are stored, and have no column of their own."})}
-	return m, errors.Join(r.Register(m.leftOut), r.Register(size{s}))
+		Help: "Values of properties beyond the 2000 names of a tenant: they are stored, and have no column of their own."}),
+		barred: prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_stream_public_properties_left_out_total",
+			Help: "Values of properties that only senders without a key have sent, for whose names there was no place: beyond 1000 of a tenant, or 200 of a source and hour."})}
+	return m, errors.Join(r.Register(m.leftOut), r.Register(m.barred), r.Register(size{s}))
 }
 
 // size reports how much is known.

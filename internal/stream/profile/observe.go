@@ -29,6 +29,7 @@ type tenantSeen struct {
 type sighting struct {
 	tenant, name uint32 // in the batch's dictionaries
 	num          bool   // the name is one of props_num
+	keyed        bool   // a sender with a key has sent it
 	traits       event.Traits
 	values       uint32
 	first, last  int64 // arrival, Unix ms
@@ -88,23 +89,31 @@ const dayMillis = 24 * 60 * 60 * 1000
 func (o *Observer) Observe(b *event.Batch) {
 	tenants, of := b.Dict(event.ColTenant)
 	sites, siteOf := b.Dict(event.ColSite)
-	ts, received := b.Times(event.ColTS), b.Times(event.ColReceivedAt)
+	ts := b.Times(event.ColTS)
+	from := origin{sites: siteOf, received: b.Times(event.ColReceivedAt), flags: b.Flags()}
 	texts, nums := b.PropTexts(), b.PropNums()
 	o.names.tenants, o.names.sites, o.names.texts, o.names.nums = tenants, sites, texts.Names, nums.Names
 	o.reset(len(tenants))
 	o.texts.reset(len(tenants), len(texts.Names))
 	o.nums.reset(len(tenants), len(nums.Names))
-	for from := 0; from < len(of); { // rows of one tenant and day mostly lie together
-		t, day := of[from], dayOf(ts[from])
+	for first := 0; first < len(of); { // rows of one tenant and day mostly lie together
+		t, day := of[first], dayOf(ts[first])
 		begin := int64(day) * dayMillis
-		to := from + 1
+		to := first + 1
 		for to < len(of) && of[to] == t && ts[to] >= begin && ts[to] < begin+dayMillis {
 			to++
 		}
-		o.count(b, t, day, from, to)
-		o.properties(t, from, to, &texts, &nums, siteOf, received)
-		from = to
+		o.count(b, t, day, first, to)
+		o.properties(t, first, to, &texts, &nums, &from)
+		first = to
 	}
+}
+
+// origin is where the rows of a batch come from, by row.
+type origin struct {
+	sites    []uint32
+	received []int64
+	flags    []uint8
 }
 
 func (o *Observer) reset(tenants int) {
@@ -149,12 +158,12 @@ func (o *Observer) count(b *event.Batch, t uint32, day int32, from, to int) {
 }
 
 // properties looks at the properties of rows [from, to), which are of one tenant.
-func (o *Observer) properties(t uint32, from, to int, texts, nums *event.Pairs, siteOf []uint32, received []int64) {
+func (o *Observer) properties(t uint32, from, to int, texts, nums *event.Pairs, of *origin) {
 	text, num := start(texts.Ends, from), start(nums.Ends, from)
 	for row := from; row < to; row++ {
 		textEnd, numFrom, numEnd := int(texts.Ends[row]), num, int(nums.Ends[row])
 		for ; text < textEnd; text++ {
-			s := o.sight(&o.texts, t, texts.Keys[text], false, siteOf[row], received[row])
+			s := o.sight(&o.texts, t, texts.Keys[text], false, of, row)
 			if s.traits&event.TraitText != 0 {
 				continue // as wide as it gets
 			}
@@ -166,7 +175,7 @@ func (o *Observer) properties(t uint32, from, to int, texts, nums *event.Pairs, 
 			s.traits |= trait
 		}
 		for ; num < numEnd; num++ {
-			s := o.sight(&o.nums, t, nums.Keys[num], true, siteOf[row], received[row])
+			s := o.sight(&o.nums, t, nums.Keys[num], true, of, row)
 			s.traits |= event.NumTrait(nums.Nums[num])
 		}
 	}
@@ -188,19 +197,21 @@ func hasNum(nums *event.Pairs, from, to int, name []byte) bool {
 	return false
 }
 
-// sight finds or makes the sighting of a name, and notes that a row of the site has it. It is valid until the next one.
-func (o *Observer) sight(in *slots, tenant, name uint32, num bool, site uint32, received int64) *sighting {
+// sight finds or makes the sighting of a name, and notes that a row has it. It is valid until the next one.
+func (o *Observer) sight(in *slots, tenant, name uint32, num bool, of *origin, row int) *sighting {
+	site, received, keyed := of.sites[row], of.received[row], of.flags[row]&event.FlagPublic == 0
 	at := in.at(tenant, name)
 	if at == 0 {
 		n := len(o.seen)
 		o.seen = slices.Grow(o.seen, 1)[:n+1]
 		s := &o.seen[n]
-		*s = sighting{tenant: tenant, name: name, num: num, values: 1, first: received, last: received, site: site, sites: append(s.sites[:0], site)}
+		*s = sighting{tenant: tenant, name: name, num: num, keyed: keyed, values: 1, first: received, last: received, site: site, sites: append(s.sites[:0], site)}
 		in.set(tenant, name, int32(n+1))
 		return s
 	}
 	s := &o.seen[at-1]
 	s.values++
+	s.keyed = s.keyed || keyed
 	s.first, s.last = min(s.first, received), max(s.last, received)
 	if s.site != site {
 		s.site = site

@@ -146,7 +146,7 @@ func (r *Rebuild) AddProperty(f Found) {
 	if !ok {
 		at = len(r.o.seen)
 		r.seen[[2]uint32{t, n}] = at
-		r.o.seen = append(r.o.seen, sighting{tenant: t, name: n, first: f.First, last: f.Last})
+		r.o.seen = append(r.o.seen, sighting{tenant: t, name: n, keyed: true, first: f.First, last: f.Last})
 	}
 	s := &r.o.seen[at]
 	s.traits |= f.Traits

@@ -19,6 +19,7 @@ type PropertyInfo struct {
 	// Sources are the site ids that sent it, at most 64 of a tenant are told apart; MoreSources says that others did too.
 	Sources     []string
 	MoreSources bool
+	Public      bool // only senders without a key have sent it
 	// First is the arrival of its first value, Last the day of arrival of its last one. Zero: none yet.
 	First, Last time.Time
 }
@@ -31,6 +32,15 @@ type Schema struct {
 	// LeftOut are values of names beyond MaxNames, Examples some of these names.
 	LeftOut  uint64
 	Examples []string
+	Public   PublicNames
+}
+
+// PublicNames is what is known of names that only senders without a key have sent.
+type PublicNames struct {
+	Names    int       // at most MaxPublic
+	LeftOut  uint64    // values of names for which there was no place, or that had to make room
+	Examples []string  // of these names, the latest
+	Last     time.Time // day of arrival of the last such value; zero: there is none
 }
 
 // Schema returns what is known of a tenant's properties, the common ones included.
@@ -43,6 +53,10 @@ func (s *Set) Schema(tenant string) Schema {
 		own = p.props
 		out.Version, out.Names = max(p.version, s.common.version), len(own)
 		out.LeftOut, out.Examples = p.left.Values, append([]string{}, p.left.Examples...)
+		out.Public = PublicNames{Names: p.public, LeftOut: p.barred.Values, Examples: append([]string{}, p.barred.Examples...)}
+		if p.barred.Values > 0 {
+			out.Public.Last = dayStart(p.barred.Last)
+		}
 		for name, q := range own {
 			out.Properties = append(out.Properties, s.infoLocked(p, name, q))
 		}
@@ -64,7 +78,7 @@ func (s *Set) infoLocked(p *profile, name string, q property) PropertyInfo {
 	}
 	info := PropertyInfo{
 		Property: event.Property{Name: name, Kind: s.kindLocked(name, q)}, Column: event.NameIsColumn(name), Common: common,
-		MoreSources: q.more, First: time.UnixMilli(q.first).UTC(), Last: time.Unix(int64(q.last)*24*60*60, 0).UTC(), OnlyNull: q.traits == event.TraitNull, Traits: seen,
+		MoreSources: q.more, Public: q.public, First: time.UnixMilli(q.first).UTC(), Last: dayStart(q.last), OnlyNull: q.traits == event.TraitNull, Traits: seen,
 	}
 	if common {
 		info.Declared = declared.Kind()
@@ -76,3 +90,5 @@ func (s *Set) infoLocked(p *profile, name string, q property) PropertyInfo {
 	}
 	return info
 }
+
+func dayStart(day int32) time.Time { return time.Unix(int64(day)*24*60*60, 0).UTC() }

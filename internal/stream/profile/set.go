@@ -21,6 +21,10 @@ import (
 const (
 	// MaxNames is how many names of properties a tenant has; further ones are counted.
 	MaxNames = 2000
+	// MaxPublic is how many of these may be names that only senders without a key have sent. They make room for such that come with one: whoever knows a site's public id keeps nobody else out.
+	MaxPublic = MaxNames / 2
+	// PublicHourly is how many of these one source gets in an hour of arrival.
+	PublicHourly = 200
 	// MaxCommon is how many properties the operator can declare.
 	MaxCommon = 500
 	// maxSites is how many sources of a tenant are told apart.
@@ -59,10 +63,15 @@ type profile struct {
 	props  map[string]property
 	sites  []string // that sent properties; property.sites counts in it
 	left   leftOut
-	rows   uint64
-	bytes  uint64
-	sizes  event.Sizes
-	days   []Day // sorted
+	public int     // of props: names that only senders without a key have sent
+	barred leftOut // of these senders
+
+	forgotten forgotten
+
+	rows  uint64
+	bytes uint64
+	sizes event.Sizes
+	days  []Day // sorted
 
 	version uint64 // of props
 	list    atomic.Pointer[propertyList]
@@ -75,12 +84,19 @@ type property struct {
 	last   int32 // day of arrival of the last value
 	traits event.Traits
 	more   bool // sites beyond maxSites have it too
+	public bool // only senders without a key have sent it
 }
 
-// leftOut is what was seen beyond MaxNames.
+// leftOut is what was seen of names for which there was no place.
 type leftOut struct {
 	Values   uint64
 	Examples []string
+	Last     int32 // day of arrival of the last value; not known of those with a key
+}
+
+// certain says that every name that ever came is in props or forgotten.
+func (p *profile) certain() bool {
+	return p.left.Values == 0 && p.barred.Values == 0 && !p.forgotten.more
 }
 
 type propertyList struct {
@@ -132,7 +148,8 @@ func (s *Set) Properties(tenant string) (list []event.Property, version uint64) 
 	return l.list, version
 }
 
-// Texts says whether the tenant's events have had the property, and never with a number as its value. It is false where names were left out: these may have been its numbers.
+// Texts says whether the tenant's events have had the property, and never with a number as its value. It is false where names were left out: these may have been its numbers. What was
+// forgotten of the property counts.
 func (s *Set) Texts(tenant, name string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -141,16 +158,19 @@ func (s *Set) Texts(tenant, name string) bool {
 		return false
 	}
 	q, known := p.props[name]
-	return known && p.left.Values == 0 && q.traits&(event.TraitInt|event.TraitFloat) == 0
+	return known && p.certain() && (q.traits|p.forgotten.traits[name])&(event.TraitInt|event.TraitFloat) == 0
 }
 
 // Unseen says whether it is certain that no event of the tenant has had a property of that name, nor the operator declared it; here asks for events of the site only. It is not while
-// names are left out, nor of a tenant without events. known are the names that there are, here those of the site, in no order; nil unless unseen.
+// names are left out, nor of a tenant without events or a name that was forgotten. known are the names that there are, here those of the site, in no order; nil unless unseen.
 func (s *Set) Unseen(tenant, site, name string, here bool) (known []string, unseen bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	p := s.tenants[tenant]
-	if p == nil || p.rows == 0 || p.left.Values > 0 || s.common.traits[name] != 0 {
+	if p == nil || p.rows == 0 || !p.certain() || s.common.traits[name] != 0 {
+		return nil, false
+	}
+	if _, had := p.forgotten.traits[name]; had {
 		return nil, false
 	}
 	at := slices.Index(p.sites, site)

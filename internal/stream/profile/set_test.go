@@ -61,6 +61,9 @@ var values = []string{"true", "false", "null", "x", "", "-12345678901234567890",
 func drawRow(t *rapid.T) event.Row {
 	r := event.Row{Tenant: rapid.SampledFrom([]string{"a", "b", "gone"}).Draw(t, "tenant"), Site: rapid.SampledFrom([]string{"s1", "s2"}).Draw(t, "site"),
 		ReceivedAt: 1_790_000_000_000 + rapid.Int64Range(0, 3*dayMillis).Draw(t, "received"), URL: []byte(rapid.StringN(0, 20, 200).Draw(t, "url"))}
+	if rapid.IntRange(0, 2).Draw(t, "keyless") > 0 {
+		r.Flags = event.FlagPublic
+	}
 	r.TS = r.ReceivedAt - rapid.Int64Range(0, 4).Draw(t, "age")*dayMillis
 	for i := range rapid.IntRange(0, 4).Draw(t, "props") {
 		name := fmt.Sprint("p", i, rapid.IntRange(0, 1).Draw(t, "name"))

@@ -15,7 +15,10 @@ import (
 //
 //	td <tenant> 0 <day 4>   rows and bytes of a day
 //	th <tenant>             head: sources, what is left out, bytes by column
+//	tl <tenant>             what is left out of senders without a key
 //	tp <tenant> 0 <name>    a property
+//	tf <tenant> 0 <name>    a property that was forgotten: the traits of its values
+//	tm <tenant>             more were forgotten than are remembered
 //	tr                      the rebuild: see rebuild.go
 //
 // A tenant's id holds no zero byte. Days are big endian, so that they sort.
@@ -24,7 +27,10 @@ const Prefix = 't'
 const (
 	keyDay      = "td"
 	keyHead     = "th"
+	keyBarred   = "tl"
 	keyProperty = "tp"
+	keyForgot   = "tf"
+	keyMore     = "tm"
 )
 
 const valueVersion = 1
@@ -50,11 +56,24 @@ func (w *writer) stage(b *pebble.Batch, c *change) error {
 	if err := b.Set(w.key, w.value, nil); err != nil {
 		return err
 	}
+	if c.old == nil && c.barred.Values > 0 || c.old != nil && c.barred.Values != c.old.barred.Values {
+		w.key = appendKey(w.key[:0], keyBarred, c.tenant)
+		w.value = c.barred.append(w.value[:0])
+		if err := b.Set(w.key, w.value, nil); err != nil {
+			return err
+		}
+	}
 	for _, d := range c.days {
 		w.key = binary.BigEndian.AppendUint32(append(appendKey(w.key[:0], keyDay, c.tenant), 0), uint32(d.Day))
 		w.value = binary.AppendUvarint(append(w.value[:0], valueVersion), d.Rows)
 		w.value = binary.AppendUvarint(w.value, d.Bytes)
 		if err := b.Set(w.key, w.value, nil); err != nil {
+			return err
+		}
+	}
+	for name := range c.gone {
+		w.key = append(append(appendKey(w.key[:0], keyProperty, c.tenant), 0), name...)
+		if err := b.Delete(w.key, nil); err != nil {
 			return err
 		}
 	}
@@ -86,6 +105,25 @@ func (c *change) appendHead(b []byte) []byte {
 	return b
 }
 
+func (l *leftOut) append(b []byte) []byte {
+	b = binary.AppendUvarint(append(b, valueVersion), l.Values)
+	b = binary.AppendVarint(b, int64(l.Last))
+	b = binary.AppendUvarint(b, uint64(len(l.Examples)))
+	for _, s := range l.Examples {
+		b = appendText(b, s)
+	}
+	return b
+}
+
+func (l *leftOut) decode(v []byte) error {
+	r := newReader(v)
+	l.Values, l.Last, l.Examples = r.uvarint(), int32(r.varint()), r.texts(maxExamples)
+	if r.bad || len(r.b) > 0 {
+		return errValue
+	}
+	return nil
+}
+
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
@@ -95,11 +133,21 @@ func (q property) append(b []byte) []byte {
 	b = binary.AppendVarint(b, q.first)
 	b = binary.AppendVarint(b, int64(q.last))
 	b = binary.AppendUvarint(b, q.sites)
+	var bits byte
 	if q.more {
-		return append(b, 1)
+		bits |= bitMore
 	}
-	return append(b, 0)
+	if q.public {
+		bits |= bitPublic
+	}
+	return append(b, bits)
 }
+
+// Bits of a property. One that was stored before they were told apart counts as one that came with a key.
+const (
+	bitMore = 1 << iota
+	bitPublic
+)
 
 // reader takes a value apart. After the first thing that is not there it is bad, and gives zeros.
 type reader struct {
@@ -195,7 +243,8 @@ func decodeProperty(v []byte) (q property, err error) {
 	r := newReader(v)
 	q.traits = event.Traits(r.byte())
 	q.first, q.last, q.sites = r.varint(), int32(r.varint()), r.uvarint()
-	q.more = r.byte() == 1
+	bits := r.byte()
+	q.more, q.public = bits&bitMore != 0, bits&bitPublic != 0
 	if r.bad || len(r.b) > 0 {
 		err = errValue
 	}
@@ -215,6 +264,9 @@ func (s *Set) load() error {
 	if err := s.scan(keyHead, func(key, v []byte) error { return of(string(key)).decodeHead(v) }); err != nil {
 		return err
 	}
+	if err := s.scan(keyBarred, func(key, v []byte) error { return of(string(key)).barred.decode(v) }); err != nil {
+		return err
+	}
 	if err := s.scan(keyDay, func(key, v []byte) error {
 		tenant, day, ok := splitKey(key)
 		d, err := decodeDay(v)
@@ -230,13 +282,34 @@ func (s *Set) load() error {
 	}); err != nil {
 		return err
 	}
+	if err := s.scan(keyMore, func(key, _ []byte) error { of(string(key)).forgotten.more = true; return nil }); err != nil {
+		return err
+	}
+	if err := s.scan(keyForgot, func(key, v []byte) error {
+		tenant, name, ok := splitKey(key)
+		if !ok || len(v) != 2 || v[0] != valueVersion {
+			return errValue
+		}
+		p := of(tenant)
+		if p.forgotten.traits == nil {
+			p.forgotten.traits = map[string]event.Traits{}
+		}
+		p.forgotten.traits[string(name)] = event.Traits(v[1])
+		return nil
+	}); err != nil {
+		return err
+	}
 	return s.scan(keyProperty, func(key, v []byte) error {
 		tenant, name, ok := splitKey(key)
 		q, err := decodeProperty(v)
 		if !ok || err != nil {
 			return errValue
 		}
-		of(tenant).props[string(name)] = q
+		p := of(tenant)
+		p.props[string(name)] = q
+		if q.public {
+			p.public++
+		}
 		return nil
 	})
 }
@@ -261,16 +334,39 @@ func (s *Set) scan(prefix string, fn func(key, value []byte) error) error {
 
 // stageForget adds to the batch that nothing of the tenant is kept.
 func stageForget(b *pebble.Batch, tenant string) error {
-	if err := b.Delete(appendKey(nil, keyHead, tenant), nil); err != nil {
-		return err
+	for _, prefix := range []string{keyHead, keyBarred, keyMore} {
+		if err := b.Delete(appendKey(nil, prefix, tenant), nil); err != nil {
+			return err
+		}
 	}
-	for _, prefix := range []string{keyDay, keyProperty} {
+	for _, prefix := range []string{keyDay, keyProperty, keyForgot} {
 		from := append(appendKey(nil, prefix, tenant), 0)
 		to := append([]byte{}, from...)
 		to[len(to)-1] = 1 // behind every key that begins with the tenant and a zero
 		if err := b.DeleteRange(from, to, nil); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// stageForgetNames adds to the batch that the tenant has these properties no more, and what is remembered of them.
+func stageForgetNames(b *pebble.Batch, p *profile, gone []event.Property, kept forgotten) error {
+	key := func(prefix, name string) []byte {
+		return append(append(appendKey(nil, prefix, p.tenant), 0), name...)
+	}
+	for _, q := range gone {
+		if err := b.Delete(key(keyProperty, q.Name), nil); err != nil {
+			return err
+		}
+		if traits, ok := kept.traits[q.Name]; ok {
+			if err := b.Set(key(keyForgot, q.Name), []byte{valueVersion, byte(traits)}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	if kept.more {
+		return b.Set(appendKey(nil, keyMore, p.tenant), []byte{valueVersion}, nil)
 	}
 	return nil
 }

@@ -120,6 +120,64 @@ describe('data health', { timeout: 180000 }, () => {
     await shoot(page, 'health-light');
   });
 
+  test('an admin takes a property out, and it comes back as what is sent then', async (t) => {
+    const shop = await newTenant({ name: 'Shop' });
+    const send = (props) => post(`/ingest?site_id=${shop.site}`, [{ type: 'buy', props }], shop.admin);
+    const kind = async (name) => (await health(shop)).schema.properties.find((p) => p.name === name)?.kind;
+    await send({ price: 7, plan: 'pro' });
+    await send({ price: 'free' });
+    await until(async () => (await kind('price')) === 'string' && (await kind('plan')) === 'string', 'the text to be seen', 20000);
+    const viewer = await on(t, shop, shop.viewer);
+    await viewer.getByText('Diverges').waitFor();
+    assert.equal(await viewer.getByRole('button', { name: 'Remove price' }).count(), 0, 'a viewer takes nothing out');
+    const page = await on(t, shop, shop.admin);
+    await page.getByRole('button', { name: 'Remove price' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText(/The column price goes from SQL.*Events stay as they are, and props\['price'\] still reads them/).waitFor();
+    await sound(page, 'the question before a property is removed');
+    await shoot(page, 'health-remove', false);
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    assert.equal(await kind('price'), 'string', 'Cancel removes nothing');
+    await page.getByRole('button', { name: 'Remove price' }).click();
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByText('price was removed.').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Remove price' }).count(), 0);
+    assert.equal(await kind('price'), undefined);
+    assert.equal(await page.getByText('Diverges').count(), 0);
+    const [old] = await shop.sql("SELECT countIf(props['price'] = 'free') AS n FROM events");
+    assert.equal(Number(old.n), 1, 'the event is as it was');
+    await send({ price: 8 });
+    await until(async () => (await kind('price')) === 'int', 'the number to be seen', 20000);
+    const [sum] = await shop.sql('SELECT sum(price) AS n, countIf(price IS NULL) AS none FROM events');
+    assert.deepEqual([Number(sum.n), Number(sum.none)], [15, 1]);
+    await page.getByRole('button', { name: 'Remove price' }).waitFor({ timeout: 20000 });
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('names that came without a key have a share; what had no place is shown, and all of them can be removed', async (t) => {
+    const shop = await newTenant({ name: 'Shop' });
+    const junk = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`junk${i}`, i]));
+    await post('/collect', { site_id: shop.site, client_id: 'c1', events: [{ type: 'x', props: junk }] }, undefined, { 'Content-Type': 'text/plain' });
+    await post(`/ingest?site_id=${shop.site}`, [{ type: 'buy', props: { price: 7 } }], shop.admin);
+    await until(async () => {
+      const s = (await health(shop)).schema;
+      return s.public_names.values === 100 && s.properties.some((p) => p.name === 'price');
+    }, 'the names to be seen', 20000);
+    const page = await on(t, shop, shop.admin);
+    await page.getByText(/100 values that came without a key have names for which there was no place, the latest on .*junk299/).waitFor();
+    await sound(page, 'names that had no place');
+    await page.getByRole('button', { name: 'Remove all names that only came without a key' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Remove 200 names' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByText('200 names were removed.').waitFor();
+    const s = (await health(shop)).schema;
+    assert.deepEqual([s.properties.map((p) => p.name), s.public_names.names], [['price'], 0]);
+    assert.deepEqual(page.faults, []);
+  });
+
   test('dark, and a phone', async (t) => {
     const dark = await on(t, sick, sick.admin, '?reason=invalid_value', { colorScheme: 'dark' });
     await dark.getByRole('heading', { name: 'Quarantine' }).waitFor();

@@ -23,6 +23,15 @@ export function useHealth() {
   });
 }
 
+/** Takes properties out of the tenant's schema: those that are named, or all that only senders without a key have sent. It gives how many. */
+export function useForgetting() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async (what: { name: string[] } | { public: true }) => (await answer(client.DELETE('/api/v1/schema/properties', { params: { query: what } }))).forgotten?.length ?? 0,
+    onSettled: () => Promise.all([queries.invalidateQueries({ queryKey: ['health'] }), queries.invalidateQueries({ queryKey: ['sql', 'schema'] })]),
+  });
+}
+
 /** Records of the log that cannot be decoded, as far as one looks after them. */
 export const useQuarantine = (enabled: boolean) =>
   useQuery({ queryKey: ['quarantine'], enabled, queryFn: async ({ signal }) => (await answer(client.GET('/api/v1/quarantine', { signal }))).records ?? [], staleTime: 5_000 });

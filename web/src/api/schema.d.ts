@@ -722,7 +722,7 @@ export interface paths {
          *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
          *     A property that no event of the tenant has had yet is refused (422) with the name that was probably meant. With the header "Prefer: handling=lenient", and where a saved goal, segment or cohort names it,
-         *     nothing matches it and the answer's "unknown" tells its name. While it is not certain (more than 2000 names, profiles being rebuilt) it is neither refused nor told.
+         *     nothing matches it and the answer's "unknown" tells its name. While it is not certain (names had no place, the property was taken out of the schema, profiles being rebuilt) it is neither refused nor told.
          */
         get: operations["report"];
         put?: never;
@@ -740,7 +740,7 @@ export interface paths {
          *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
          *     A property that no event of the tenant has had yet is refused (422) with the name that was probably meant. With the header "Prefer: handling=lenient", and where a saved goal, segment or cohort names it,
-         *     nothing matches it and the answer's "unknown" tells its name. While it is not certain (more than 2000 names, profiles being rebuilt) it is neither refused nor told.
+         *     nothing matches it and the answer's "unknown" tells its name. While it is not certain (names had no place, the property was taken out of the schema, profiles being rebuilt) it is neither refused nor told.
          *
          *     The names are those of the GET form; a list may be a JSON array or one string.
          */
@@ -1587,6 +1587,28 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schema/properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take properties out of a tenant's schema
+         * @description Their columns go from SQL, and they need no places among the names any more; those that the operator declared stay columns, of the declared kind. The events stay as they are, and props['name'] and
+         *     props_num['name'] still read them. A name comes back with the next event that has it, of the kind of what is sent from then on: so a number whose column became text, for one event had a text, is mended when the sender is. Where older events
+         *     hold what is not of the new kind, the column is NULL. The answer waits until what was acknowledged before is stored, which brings no name back; while that takes too long it is a 503, and nothing has changed. The operator names the tenant with the header X-Weir-Tenant.
+         */
+        delete: operations["forget-properties"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3552,6 +3574,19 @@ export interface components {
             /** Format: int64 */
             seq: number;
         };
+        ForgetOutputBody: {
+            forgotten: components["schemas"]["ForgottenProperty"][] | null;
+            /** @description Names that the tenant's events do not have, or have no more */
+            unknown: string[] | null;
+        };
+        ForgottenProperty: {
+            /**
+             * @description That it had
+             * @enum {string}
+             */
+            kind: "bool" | "int" | "float" | "string";
+            name: string;
+        };
         Funnel: {
             /** @description Everything that was acknowledged up to here is counted. */
             as_of: string;
@@ -3995,6 +4030,37 @@ export interface components {
             last_seen?: string;
             masked?: boolean;
             name: string;
+            /** @description Only senders without a key have sent it: whoever knows a site's public id */
+            public?: boolean;
+        };
+        HealthPublicNames: {
+            /** @description The latest of these names */
+            examples?: string[] | null;
+            /**
+             * Format: int64
+             * @description How many new ones of a source in an hour
+             */
+            hour_limit: number;
+            /**
+             * Format: date-time
+             * @description Day of arrival of the last such value
+             */
+            last_at?: string;
+            /**
+             * Format: int64
+             * @description How many there may be
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description How many there are
+             */
+            names: number;
+            /**
+             * Format: int64
+             * @description Values of names for which there was no place
+             */
+            values: number;
         };
         HealthQuarantine: {
             /** Format: int64 */
@@ -4036,8 +4102,12 @@ export interface components {
              * @description Values of names beyond those that a tenant can have, of all its sites
              */
             left_out: number;
+            /** @description Some of these names. A key of one site does not see names that had no place */
+            left_out_examples?: string[] | null;
             /** @description Those that the site sent; kinds are of all sites of the tenant together */
             properties: components["schemas"]["HealthProperty"][] | null;
+            /** @description Names that only senders without a key have sent, of all sites: they have a share of the names */
+            public_names: components["schemas"]["HealthPublicNames"];
         };
         HealthTenant: {
             /** @description Events that name no site of the tenant. Those of all its sites and these add up to /api/v1/usage */
@@ -5005,6 +5075,8 @@ export interface components {
              * @description How many names a tenant's properties can have
              */
             limit: number;
+            /** @description The same of names that only senders without a key have sent: they have a share of the names, and make room for names that come with a key */
+            public: components["schemas"]["SchemaPublicNames"];
             /**
              * Format: int64
              * @description Values of further names: they are stored and reached through props and props_num only
@@ -5039,7 +5111,7 @@ export interface components {
             common?: boolean;
             /**
              * Format: date-time
-             * @description Arrival of its first value
+             * @description Arrival of its first value since it became known, or came back
              */
             first_seen?: string;
             /** @enum {string} */
@@ -5054,12 +5126,40 @@ export interface components {
             name: string;
             /** @description It never had another value; its kind is a guess */
             only_null?: boolean;
+            /** @description Only senders without a key have sent it: whoever knows a site's public id */
+            public?: boolean;
             /** @description The site ids that sent it */
             sources: string[] | null;
             /** @description How to write it in a query */
             sql: string;
             /** @description As the engine calls it */
             type: string;
+        };
+        SchemaPublicNames: {
+            /** @description The latest of these names */
+            examples: string[] | null;
+            /**
+             * Format: int64
+             * @description How many new ones of a source in an hour
+             */
+            hour_limit: number;
+            /** @description Day of arrival of the last such value, UTC */
+            last_day?: string;
+            /**
+             * Format: int64
+             * @description How many there may be
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description How many there are
+             */
+            names: number;
+            /**
+             * Format: int64
+             * @description Values of names for which there was no place
+             */
+            values: number;
         };
         SegmentList: {
             segments: components["schemas"]["SegmentView"][] | null;
@@ -12104,6 +12204,85 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "forget-properties": {
+        parameters: {
+            query?: {
+                /** @description A property; repeat it for several, at most 100 */
+                name?: string[] | null;
+                /** @description All that only senders without a key have sent */
+                public?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForgetOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -13,6 +13,7 @@ import { Hours } from './Hours';
 import { addsUp, shownOf } from './outcomes';
 import { Quarantine } from './Quarantine';
 import { Rejected } from './Rejected';
+import { Names, PublicNames } from './PublicNames';
 import { SchemaSeen } from './SchemaSeen';
 
 /** What became of what was sent to a site, and what is wrong with what was lost. */
@@ -45,13 +46,14 @@ export default function DataHealth() {
             </div>
             <Card title="Schema seen" aside={<span className={css.small}>{counted(d.schema.properties?.length ?? 0, 'property', 'properties')}</span>}>
               {(d.schema.properties ?? []).length > 0 ? (
-                <SchemaSeen list={d.schema.properties ?? []} zone={zone} />
+                <SchemaSeen list={d.schema.properties ?? []} zone={zone} admin={admin} />
               ) : (
                 <p className={css.nothing}>Events of this site have no properties of their own.</p>
               )}
               {d.schema.left_out > 0 && (
-                <p className={css.warn}>{counted(d.schema.left_out, 'value has a name', 'values have names')} beyond those that a tenant can have. {plural(d.schema.left_out, 'It is stored, but is no column', 'They are stored, but are no columns')}: send fewer different names.</p>
+                <p className={css.warn}>{counted(d.schema.left_out, 'value has a name', 'values have names')} beyond those that a tenant can have. {plural(d.schema.left_out, 'It is stored, but is no column', 'They are stored, but are no columns')}: send fewer different names.<Names list={d.schema.left_out_examples} /></p>
               )}
+              <PublicNames schema={d.schema} zone={zone} admin={admin} />
             </Card>
           </div>
         )}
