@@ -65,6 +65,15 @@ func (f *fakeAudit) Verify(_ context.Context, kept audit.Head) (audit.Verdict, e
 
 func (f *fakeAudit) Head() audit.Head { return audit.Head{Seq: 2, Hash: "ff"} }
 
+// take returns what was appended and gathered, and forgets it.
+func (f *fakeAudit) take() []audit.Entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := append(f.appended, f.gathered...)
+	f.appended, f.gathered = nil, nil
+	return all
+}
+
 // last returns the last entry that was appended, and forgets all.
 func (f *fakeAudit) last(t *testing.T) audit.Entry {
 	t.Helper()

@@ -60,6 +60,7 @@ type Config struct {
 	WriteTimeout  time.Duration // without progress of an answer: 30 s
 	IdleTimeout   time.Duration // between requests of a connection: 2 min
 	Drain         time.Duration // for running requests at the end: 8 s
+	Recheck       time.Duration // between looks at whether who waits for an answer, or takes one out, may still have it: 3 s
 	MaxHeader     int           // bytes of a request's head: 64 KiB
 
 	Logger     *slog.Logger
@@ -81,6 +82,7 @@ func (c *Config) setDefaults() {
 	orDefault(&c.WriteTimeout, 30*time.Second)
 	orDefault(&c.IdleTimeout, 2*time.Minute)
 	orDefault(&c.Drain, 8*time.Second)
+	orDefault(&c.Recheck, 3*time.Second)
 	orDefault(&c.MaxHeader, 64<<10)
 	orDefault(&c.Version, "development")
 	if c.Now == nil {

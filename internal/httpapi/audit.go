@@ -38,14 +38,24 @@ func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) 
 	op := ctx.Operation()
 	r, w := humago.Unwrap(ctx)
 	switch {
+	case asks(op):
+		why := a.ask(ctx, p, next)
+		if a.cfg.Audit == nil {
+			return
+		}
+		e := a.reportEntry(ctx, r, p)
+		if why != nil {
+			e.Outcome = why.Code
+		}
+		a.cfg.Audit.Gather(e)
 	case a.cfg.Audit == nil:
 		next(ctx)
 	case strings.HasPrefix(op.Path, "/api/v1/analytics/") && !changes(op):
 		next(ctx)
 		a.cfg.Audit.Gather(a.reportEntry(ctx, r, p))
 	case takesOut(op):
-		a.recordedOut(ctx.Context(), w, a.operationEntry(ctx, r, p), func(w http.ResponseWriter) {
-			next(lenient{humago.NewContext(op, r.WithContext(ctx.Context()), w)})
+		a.recordedOut(ctx.Context(), w, p, a.operationEntry(ctx, r, p), func(ctx context.Context, w http.ResponseWriter) {
+			next(lenient{humago.NewContext(op, r.WithContext(ctx), w)})
 		})
 	case op.Method != http.MethodGet && !strings.HasPrefix(op.Path, "/api/v1/imports"): // the import ledger is kept by events themselves
 		a.recordedChange(ctx, r, w, p, next)

@@ -23,16 +23,26 @@ func (a *API) Exported(h http.Handler) http.Handler {
 			return
 		}
 		o := origin.From(r.Context())
-		a.recordedOut(r.Context(), w, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: audit.Export, Target: r.URL.Path, From: o.String(), Door: "api",
-			Outcome: audit.OK, Request: o.Request}, func(w http.ResponseWriter) { h.ServeHTTP(w, r) })
+		a.recordedOut(r.Context(), w, p, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Role: p.Role, Action: audit.Export, Target: r.URL.Path, From: o.String(), Door: "api",
+			Outcome: audit.OK, Request: o.Request}, func(ctx context.Context, w http.ResponseWriter) { h.ServeHTTP(w, r.WithContext(ctx)) })
 	})
 }
 
-// recordedOut runs something that streams data out, and records it before the first byte; what is refused, when it has ended.
-func (a *API) recordedOut(ctx context.Context, w http.ResponseWriter, e audit.Entry, run func(w http.ResponseWriter)) {
+// recordedOut runs something that streams data out, and records it before the first byte; what is refused, when it has ended. Beyond the rights of who asked it is cut
+// off, which is recorded too.
+func (a *API) recordedOut(ctx context.Context, w http.ResponseWriter, p tenant.Principal, e audit.Entry, run func(ctx context.Context, w http.ResponseWriter)) {
+	watched, stop := tenant.Watch(ctx, p, a.cfg.Recheck)
+	defer stop()
 	t := &takeout{ResponseWriter: w, api: a, entry: e, record: func() error { return a.cfg.Audit.Append(ctx, e) }}
 	defer t.end()
-	run(t)
+	l := &leash{ResponseWriter: t, watched: watched}
+	defer func() {
+		if l.cut != nil {
+			e.Outcome = l.cut.Code
+			a.cfg.Audit.Record(e)
+		}
+	}()
+	run(watched, l)
 }
 
 // takeout is an answer that does not begin before it is recorded.

@@ -12,6 +12,7 @@ import (
 
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
+	"weir/internal/tenant"
 	"weir/internal/usage"
 )
 
@@ -26,8 +27,18 @@ type Plan struct {
 	Measured bool `json:"measured"`
 }
 
-// Plan estimates a question and charges what that took. It does not run it.
+// Plan estimates a question and charges what that took. It does not run it. Like Ask it ends with the rights of who asks.
 func (s *Service) Plan(ctx context.Context, q *Question) (*Plan, *problem.Problem) {
+	watched, stop := tenant.Watch(ctx, q.Who, s.recheck)
+	defer stop()
+	plan, p := s.plan(watched, q)
+	if why := tenant.Revoked(watched); why != nil {
+		return nil, why
+	}
+	return plan, p
+}
+
+func (s *Service) plan(ctx context.Context, q *Question) (*Plan, *problem.Problem) {
 	a, p := s.asking(q)
 	if p != nil {
 		return nil, p

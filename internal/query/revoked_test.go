@@ -108,6 +108,34 @@ func TestQueryEndsWithItsKey(t *testing.T) {
 	}
 }
 
+// The estimate of a statement ends with its key too: what the engine plans may compute for long.
+func TestPlanEndsWithItsKey(t *testing.T) {
+	e, d := &ceaseless{true, make(chan struct{})}, &desk{}
+	deps := d.deps(&fakeEngine{})
+	deps.Engine = e
+	h := newService(t, Config{}, deps)
+	h.recheck = 20 * time.Millisecond
+	standing := tenant.Standing{Check: func() (tenant.Principal, *problem.Problem) {
+		return tenant.Principal{}, problem.New(401, "unknown_key", "no")
+	}}
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT path FROM events","dry_run":true}`))
+	ctx, cancel := context.WithTimeout(tenant.WithStanding(tenant.With(r.Context(), analyst), standing), 10*time.Second)
+	defer cancel()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r.WithContext(ctx))
+	if w.Code != 403 || problemIn(t, w).Code != "access_revoked" || ctx.Err() != nil {
+		t.Errorf("%d %s, %v", w.Code, w.Body, ctx.Err())
+	}
+	select {
+	case <-e.ended:
+	default:
+		t.Error("the engine goes on")
+	}
+	if d.open != 0 || len(d.records) != 1 {
+		t.Errorf("%d places taken, charged %+v", d.open, d.records)
+	}
+}
+
 // Who may go on is not disturbed, and not looked after once the answer is there.
 func TestQueryOfAKeyThatStays(t *testing.T) {
 	h := newHandler(t, Config{}, &fakeEngine{body: engineJSON})

@@ -2,11 +2,9 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -179,7 +177,7 @@ func (s *Service) Ask(ctx context.Context, q *Question) (*Answer, *problem.Probl
 	ans, p := s.answer(watched, q)
 	if p != nil {
 		stop()
-		if why := revoked(watched); why != nil {
+		if why := tenant.Revoked(watched); why != nil {
 			p = why
 		}
 	} else {
@@ -192,19 +190,6 @@ func (s *Service) Ask(ctx context.Context, q *Question) (*Answer, *problem.Probl
 // recheckEvery is how often it is asked whether who has put a question may still have the answer.
 const recheckEvery = 3 * time.Second
 
-// revoked says why a question that was watched has ended before its time; nil: not for that reason.
-func revoked(watched context.Context) *problem.Problem {
-	var p *problem.Problem
-	if watched.Err() == nil || !errors.As(context.Cause(watched), &p) {
-		return nil
-	}
-	switch p.Code {
-	case tenant.CodeSuspended, tenant.CodeExpired, tenant.CodePrincipalChanged:
-		return p
-	}
-	return problem.New(http.StatusForbidden, "access_revoked", "whoever asked may not have the answer any more, and the query was ended: the key was deleted, the token has expired, the user was removed or signed out, or the tenant is deleted")
-}
-
 // watchedBody ends when whoever asked may not have the answer any more: the error is then the *problem.Problem that says so.
 type watchedBody struct {
 	io.ReadCloser
@@ -213,12 +198,12 @@ type watchedBody struct {
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
-	if why := revoked(b.watched); why != nil {
+	if why := tenant.Revoked(b.watched); why != nil {
 		return 0, why
 	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		if why := revoked(b.watched); why != nil {
+		if why := tenant.Revoked(b.watched); why != nil {
 			err = why
 		}
 	}

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -71,6 +72,19 @@ func Watch(ctx context.Context, who Principal, every time.Duration) (watched con
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(every, w.look)
 	return watched, w.stop
+}
+
+// Revoked says why an answer that is watched has ended before its time; nil: not for that reason.
+func Revoked(watched context.Context) *problem.Problem {
+	var p *problem.Problem
+	if watched.Err() == nil || !errors.As(context.Cause(watched), &p) {
+		return nil
+	}
+	switch p.Code {
+	case CodeSuspended, CodeExpired, CodePrincipalChanged:
+		return p
+	}
+	return problem.New(http.StatusForbidden, "access_revoked", "whoever asked may not have the answer any more, and it was ended: the key was deleted, the token has expired, the user was removed or signed out, or the tenant is deleted")
 }
 
 // watch looks after one answer.
