@@ -126,3 +126,60 @@ func TestClientGone(t *testing.T) {
 	}
 	t.Errorf("%d rows", len(r.log.all()))
 }
+
+// TestTwoLengths: of a request with a length and chunks the chunks count, and the length for nothing, so that nothing within a body is taken for a request of its own; frames that
+// two servers may read differently are refused, and the connection ends. net/http does that, before a door sees the request: this shows that it stays so.
+func TestTwoLengths(t *testing.T) {
+	const line = "{\"type\":\"a\"}\n"
+	within := head + "Content-Length: 13\r\n\r\n" + line // a whole request
+	chunk := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(line), line)
+	for _, tt := range []struct {
+		name, raw string
+		statuses  []int
+		rows      int
+		closed    bool
+	}{
+		{"a length that is too small", head + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + within, []int{200, 200}, 2, false},
+		{"a length that is too large", head + "Content-Length: 1000\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + within, []int{200, 200}, 2, false},
+		{"chunks first", head + "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n" + chunk + within, []int{200, 200}, 2, false},
+		{"a request in a chunk", head + fmt.Sprintf("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(within), within), []int{200}, 1, false}, // lines of one body, the last of which is an event
+		{"a length that is none", head + "Content-Length: 1x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + within, []int{400}, 0, true},
+		{"two lengths that differ", head + "Content-Length: 13\r\nContent-Length: 0\r\n\r\n" + line + within, []int{400}, 0, true},
+		{"two codings", head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + within, []int{501}, 0, true},
+		{"another coding", head + "Content-Length: 13\r\nTransfer-Encoding: identity\r\n\r\n" + line + within, []int{501}, 0, true},
+		{"a coding with a blank before the colon", head + "Content-Length: 13\r\nTransfer-Encoding : chunked\r\n\r\n" + line + within, []int{400}, 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t)
+			srv := httptest.NewServer(r.mux)
+			defer srv.Close()
+			c, err := net.Dial("tcp", srv.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, err := io.WriteString(c, tt.raw); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+				t.Fatal(err)
+			}
+			in, statuses := bufio.NewReader(c), []int(nil)
+			for {
+				res, err := http.ReadResponse(in, nil)
+				if err != nil {
+					if _, open := err.(net.Error); open == tt.closed {
+						t.Errorf("it ends with %v", err)
+					}
+					break
+				}
+				statuses = append(statuses, res.StatusCode)
+				_, _ = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+			if fmt.Sprint(statuses) != fmt.Sprint(tt.statuses) || len(r.log.all()) != tt.rows {
+				t.Errorf("answered %v, want %v; %d rows, want %d", statuses, tt.statuses, len(r.log.all()), tt.rows)
+			}
+		})
+	}
+}
