@@ -248,6 +248,10 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 	if p := r.masked(who, q); p != nil {
 		return nil, fail(p)
 	}
+	var cohorts []*cohort
+	if q.several(a.Compare != "", !a.NoTotals) {
+		cohorts = q.cohorts()
+	}
 	out, p := r.serve(ctx, &panel{
 		endpoint: "report", who: who, src: src, says: q.String(), asks: q.asks("report"), key: keyOf(append(q.parts(), "report", a.Compare, strconv.FormatBool(a.NoTotals))...),
 		expected: func() usage.Question {
@@ -256,6 +260,7 @@ func (r *Reporter) report(ctx context.Context, site string, a ask) (*served, err
 		run: func(ctx context.Context, t *tally) (*kept, error) {
 			return r.answers(ctx, t, q, a.Compare != "", !a.NoTotals)
 		},
+		cohorts: cohorts,
 	})
 	if p != nil {
 		return nil, fail(p)

@@ -46,6 +46,8 @@ type cohort struct {
 	links        string            // selects of_user, of_id and of_person of the linked ids of the site; empty: none is
 	params       map[string]string // that links needs
 	linkKey      string            // changes with what links gives
+
+	found *members // who they are; nil: each statement finds them
 }
 
 // did is a behaviour: persons with at least so many events that pass, in a range of time.
@@ -250,14 +252,21 @@ func (r *Reporter) linkCohort(ctx context.Context, src catalog.Source, c *cohort
 // inCohort is the condition that an event's person is in a cohort. It needs the columns client_id and user_id, and no join. The names of its
 // parameters begin with prefix.
 func (b *builder) inCohort(prefix string, c *cohort) string {
+	if c.found != nil {
+		return b.isMember(prefix, c.found)
+	}
 	maps.Copy(b.params, c.params)
 	if c.links == "" {
 		return visitorID + " IN (" + b.personsOf(prefix, c) + ")"
 	}
-	// The ids of the persons: those that are linked to them, and their own unless it is linked to somebody else.
-	return "(user_id != '', " + visitorID + ") IN (SELECT x.1, x.2 FROM (\nSELECT arrayJoin(arrayConcat(ids, [(toUInt8(0), p, true), (toUInt8(1), p, true)])) AS x FROM (\n" + b.personsOf(prefix, c) +
+	return "(user_id != '', " + visitorID + ") IN (" + b.idsOf(prefix, c) + ")"
+}
+
+// idsOf selects the ids of the persons of a cohort where ids are linked: those that are linked to them, and their own unless it is linked to somebody else.
+func (b *builder) idsOf(prefix string, c *cohort) string {
+	return "SELECT x.1, x.2 FROM (\nSELECT arrayJoin(arrayConcat(ids, [(toUInt8(0), p, true), (toUInt8(1), p, true)])) AS x FROM (\n" + b.personsOf(prefix, c) +
 		"\n) AS of LEFT ANY JOIN (SELECT of_person, groupArray((of_user, of_id, false)) AS ids FROM (\n" + c.links + "\n) GROUP BY of_person) AS linked ON linked.of_person = of.p\n) WHERE NOT x.3 OR (x.1, x.2) NOT IN (SELECT of_user, of_id FROM (\n" +
-		c.links + "\n)))"
+		c.links + "\n))"
 }
 
 // personsOf selects the persons of a cohort as p.

@@ -123,12 +123,19 @@ func TestCohortsEqualOracle(t *testing.T) {
 				if q.Filters, p = r.filters(tenant.With(t.Context(), acmeViewer), src, []string{filter}, ""); p != nil {
 					t.Fatal(p)
 				}
-				rows, err := r.Answer(t.Context(), q)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got := mustJSON(t, rows); got != fmt.Sprintf(`[{"events":%d}]`, want) {
-					t.Errorf("site %s, %s, %s: %s, want %d of %d", site, filter, saved["cohort/x"].Body, got, want, len(deeds))
+				for _, first := range []bool{false, true} { // its persons are found by the statement, or before it
+					if first {
+						if err := r.findMembers(t.Context(), &tally{}, q.cohorts()); err != nil {
+							t.Fatal(err)
+						}
+					}
+					rows, err := r.Answer(t.Context(), q)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := mustJSON(t, rows); got != fmt.Sprintf(`[{"events":%d}]`, want) {
+						t.Errorf("site %s, %s, %s, found first %v: %s, want %d of %d", site, filter, saved["cohort/x"].Body, first, got, want, len(deeds))
+					}
 				}
 			}
 		}
@@ -162,8 +169,8 @@ func TestSegmentsAndCohortsInQuestions(t *testing.T) {
 		masks = nil
 		status, body, sql := ask("segment=seg")
 		if status != 200 || !slices.ContainsFunc(sql, func(s string) bool {
-			return strings.Contains(s, "HAVING count() >= ") && strings.Contains(s, "DE") && strings.Contains(s, "/x") && strings.Contains(s, "buy")
-		}) {
+			return strings.Contains(s, "HAVING count() >= ") && strings.Contains(s, "/x") && strings.Contains(s, "buy")
+		}) || !strings.Contains(sql[len(sql)-1], "DE") {
 			t.Errorf("%s: %d %s\n%s", path, status, body, sql)
 		}
 		for query, field := range map[string]string{"segment=none": "segment", "segment=theirs": "segment", "segment=%ff": "segment", "filter=cohort:none": "filter", "segment=self": "question.funnel.filter", "filter=cohort:theirs": "filter",

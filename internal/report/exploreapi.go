@@ -173,6 +173,9 @@ func (r *Reporter) listEvents(ctx context.Context, site string, a ask, after str
 		slices.Sort(columns)
 		return usage.Question{Subject: subject(panel.who, panel.src, shapeOf("events"+q.shape())), Kind: usage.KindReport, Columns: slices.Compact(append(columns, "props", "props_num")), From: q.From, To: q.To}
 	}
+	if q.To.Sub(q.From) > firstWindow { // else it is one statement
+		panel.cohorts = q.cohorts()
+	}
 	panel.run = func(ctx context.Context, t *tally) (*kept, error) {
 		rows, next, err := r.events(ctx, t, pg)
 		if err != nil {

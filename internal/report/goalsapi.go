@@ -71,12 +71,23 @@ func (r *Reporter) goals(ctx context.Context, site string, ids []string, a ask) 
 			b := &builder{q: x.q, params: map[string]string{}}
 			return usage.Question{Subject: subject(who, src, shapeOf("goals\n"+x.counts(b, people{person: visitorID}))), Kind: usage.KindReport, Columns: x.columns(), From: x.q.From, To: x.q.To}
 		},
-		run: func(ctx context.Context, t *tally) (*kept, error) { return r.answerGoals(ctx, t, x) },
+		run:     func(ctx context.Context, t *tally) (*kept, error) { return r.answerGoals(ctx, t, x) },
+		cohorts: x.cohorts(),
 	})
 	if p != nil {
 		return nil, fail(p)
 	}
 	return out, nil
+}
+
+// cohorts are those that the question and its goals name, if the money is asked for in a statement of its own.
+func (x *goalsQuestion) cohorts() []*cohort {
+	if x.noRevenue {
+		return nil
+	}
+	list := x.q.cohorts()
+	x.shown(func(_ int, g *wanted) { list = append(list, cohortsOf(g.filters)...) })
+	return list
 }
 
 // goalsOf checks a question, finds its goals, and notes what of it is masked for the caller.

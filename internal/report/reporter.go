@@ -73,9 +73,10 @@ type Reporter struct {
 	links knownLinks
 	texts *usage.Texts
 
-	large large
-	ties  ties
-	live  hubs
+	large  large
+	ties   ties
+	crowds ties // the same of cohorts that have more ids than are passed on
+	live   hubs
 	// liveTimes are seams of tests.
 	liveTimes struct{ heartbeat, recheck, pause time.Duration }
 

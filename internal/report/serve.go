@@ -35,6 +35,8 @@ type panel struct {
 	expected func() usage.Question
 	// run answers from the engine.
 	run func(ctx context.Context, t *tally) (*kept, error)
+	// cohorts are those that more than one of its statements asks about: they are found first.
+	cohorts []*cohort
 	// fresh says that the answer is kept by whoever asks.
 	fresh bool
 	// says describes the question in a log.
@@ -219,7 +221,11 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 	if tuned, ok := ticket.(usage.Tuned); ok {
 		ctx = withTuning(ctx, tuned.Settings())
 	}
-	k, err := p.run(ctx, t)
+	var k *kept
+	err := r.findMembers(ctx, t, p.cohorts)
+	if err == nil {
+		k, err = p.run(ctx, t)
+	}
 	rec := usage.Record{Subject: expected.Subject, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu, MemorySeconds: t.memory, BytesScanned: t.bytes, RowsRead: t.rows,
 		Count: 1, Partial: err != nil}
 	var body []byte

@@ -227,6 +227,7 @@ func (r *Reporter) serveSessions(ctx context.Context, who tenant.Principal, src 
 			head, err := run(ctx, t)
 			return &kept{head: head}, err
 		},
+		cohorts: l.q.cohorts(),
 	})
 	if p != nil {
 		return nil, fail(p)
