@@ -68,7 +68,7 @@ func (a *app) openPipeline(ctx context.Context) error {
 	}})
 	a.api.Mux().Handle("/api/v1/query", authenticated(a.auth, door))
 	if a.reports, err = report.New(report.Config{MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), TokenWait: a.cfg.Query.TokenWait}, report.Deps{
-		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: a.processor, Positions: a.processor, Links: a.processor, Merges: a.catalog, Streams: a.engine.Client(), Data: tenantData{a}, Cache: keptReports,
+		Engine: a.engine.Client(), Watcher: a.engine.Client(), Sources: a.catalog, Clock: tenantData{a}, Positions: a.processor, Links: a.processor, Merges: a.catalog, Streams: a.engine.Client(), Data: tenantData{a}, Cache: keptReports,
 		Strong: a.catalog.Strong, Masks: tenantData{a}.Masks, Objects: a.catalog, Health: siteHealth{a.processor}, Gate: a.gate, Sink: a.sink, Pricer: a.pricer,
 		Sessions: a.stitcher, Texts: func(t tenant.ID, property string) bool { return a.processor.Texts(string(t), property) },
 		Unseen: func(t tenant.ID, site, property string, here bool) ([]string, bool) {
@@ -113,7 +113,11 @@ func (a *app) runQuery(ctx context.Context, r *jobs.Run) error {
 // tenantData tells of tenants' rows what the processor knows.
 type tenantData struct{ *app }
 
-func (d tenantData) AsOf() time.Time { return d.processor.AsOf() }
+func (d tenantData) AsOf(t tenant.ID) time.Time { return d.processor.AsOf(string(t)) }
+
+func (d tenantData) CompleteUntil(t tenant.ID) time.Time { return d.processor.CompleteUntil(string(t)) }
+
+func (d tenantData) Reached() time.Time { return d.processor.Reached() }
 
 func (d tenantData) rangeOf(t tenant.ID) catalog.Range {
 	found, _ := d.catalog.TenantByID(t)

@@ -18,7 +18,7 @@ type arriving struct {
 	here bool
 }
 
-func (a *arriving) AsOf() time.Time { return time.Now() }
+func (a *arriving) AsOf(tenant.ID) time.Time { return time.Now() }
 
 func (a *arriving) VisibleTo(tenant.ID, token.Token) bool {
 	a.mu.Lock()

@@ -126,7 +126,7 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 		b.refused()
 		return nil, p
 	}
-	ans := &Answer{Format: a.format.name, QueryID: a.q.QueryID, AsOf: a.deps.Visibility.AsOf(), Snapshot: a.snapshot(), masks: a.scope.Masks}
+	ans := &Answer{Format: a.format.name, QueryID: a.q.QueryID, AsOf: a.deps.Visibility.AsOf(a.scope.Tenant), Snapshot: a.snapshot(), masks: a.scope.Masks}
 	if ans.QueryID == "" {
 		ans.QueryID = b.engineID
 	}

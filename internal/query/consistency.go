@@ -126,7 +126,7 @@ func (a *asking) tooFar() *problem.Problem {
 	}
 	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",
 		"after %v, %d of the %d partitions that %s names are not visible yet%s; what can be seen is complete up to %s. Try again",
-		a.cfg.TokenWait, pending, len(a.min), a.waitsFor(), far, a.deps.Visibility.AsOf().UTC().Format(timeFormat)).WithField(a.waitsFor()).WithRetry(time.Second)
+		a.cfg.TokenWait, pending, len(a.min), a.waitsFor(), far, a.deps.Visibility.AsOf(a.scope.Tenant).UTC().Format(timeFormat)).WithField(a.waitsFor()).WithRetry(time.Second)
 }
 
 // snapshot is the text of the token of what can be seen now; of what the question itself asks for.

@@ -106,7 +106,7 @@ func (a *asking) fromCache(ctx context.Context) (*Answer, *problem.Problem) {
 // hit looks an answer up. It holds all that can be seen: as_of is read before the version, under which the answer was found.
 func (a *asking) hit(key [32]byte) (*Answer, *problem.Problem) {
 	cpu := usage.StartCPU()
-	asOf, snapshot := a.deps.Visibility.AsOf(), a.snapshot()
+	asOf, snapshot := a.deps.Visibility.AsOf(a.scope.Tenant), a.snapshot()
 	version, settled := a.deps.Data.DataVersion(a.scope.Tenant)
 	if !settled { // some may see what is to come already
 		cpu.Stop()

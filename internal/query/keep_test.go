@@ -190,3 +190,24 @@ func TestMasksAreNotShared(t *testing.T) {
 		t.Error("roles that see different things share answers")
 	}
 }
+
+// TestAsOfOfLateRows: answers of a tenant of whom late rows wait are complete up to before these, kept ones too.
+func TestAsOfOfLateRows(t *testing.T) {
+	d, e := &desk{}, &fakeEngine{body: engineJSON}
+	deps := d.deps(e)
+	deps.Data, deps.Cache = &data{version: 1}, newCache(t, cache.Config{})
+	h := newService(t, Config{}, deps)
+	who := analyst
+	for _, cached := range []string{"miss", "hit"} {
+		for name, want := range map[tenant.ID]string{"acme": "2026-03-10T12:00:00.000Z", "late": "2026-03-10T11:00:00.000Z"} {
+			who.Tenant = name
+			w := post(h, who, `{"sql":"SELECT 1 AS n"}`)
+			var got struct {
+				AsOf string `json:"as_of"`
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 || got.AsOf != want || w.Header().Get(headerAsOf) != want || w.Header().Get(headerCache) != cached {
+				t.Errorf("%s, %s: %d %s %v", name, cached, w.Code, w.Body, w.Header())
+			}
+		}
+	}
+}

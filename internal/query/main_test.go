@@ -29,7 +29,13 @@ var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 // visibility sees everything below the given offsets.
 type visibility map[uint16]uint64
 
-func (v visibility) AsOf() time.Time { return noon }
+// AsOf is noon; a row of the tenant late waits since an hour before.
+func (v visibility) AsOf(t tenant.ID) time.Time {
+	if t == "late" {
+		return noon.Add(-time.Hour)
+	}
+	return noon
+}
 
 func (v visibility) VisibleTo(_ tenant.ID, to token.Token) bool {
 	for _, p := range to {

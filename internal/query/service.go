@@ -27,8 +27,8 @@ type Engine interface {
 
 // Visibility knows what can be seen in SQL.
 type Visibility interface {
-	// AsOf is the time up to which everything that was acknowledged can be seen.
-	AsOf() time.Time
+	// AsOf is the time up to which everything that was acknowledged to the tenant can be seen; of all tenants, where none is named.
+	AsOf(t tenant.ID) time.Time
 	// VisibleTo says whether every row of the tenant up to the token can be seen.
 	VisibleTo(t tenant.ID, to token.Token) bool
 	// WaitVisibleTo returns nil when VisibleTo is true, or the error of ctx.

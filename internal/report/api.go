@@ -290,7 +290,7 @@ func (r *Reporter) getRealtime(ctx context.Context, in *realtimeInput) (*served,
 	noPages := r.masked(who, Question{GroupBy: []Dim{{Column: "url"}, {Column: "host"}, {Column: "path"}}}) != nil
 	noUsers := r.masked(who, Question{Metrics: []string{Visitors}}) != nil
 	out, p := r.serve(ctx, &panel{
-		endpoint: "realtime", who: who, src: src, says: "realtime of " + src.SiteID,
+		endpoint: "realtime", who: who, src: src, says: "realtime of " + src.SiteID, recent: true,
 		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), bots, fmt.Sprint(noPages, noUsers)),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, realtimeShape), Kind: usage.KindReport, From: now.Add(-activeWindow), To: now,

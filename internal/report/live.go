@@ -199,7 +199,7 @@ func (r *Reporter) frame(ctx context.Context, h *hub) (frame []byte, retry time.
 	who := h.payer()
 	now := roundUp(r.now().UTC(), time.Second)
 	out, p := r.serve(ctx, &panel{
-		endpoint: "live", who: who, src: h.src, says: "live view of " + h.src.SiteID, fresh: true,
+		endpoint: "live", who: who, src: h.src, says: "live view of " + h.src.SiteID, fresh: true, recent: true,
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, h.src, liveShape), Kind: usage.KindReport, From: now.Add(-liveActive), To: now, Columns: liveColumns}
 		},

@@ -17,6 +17,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/tenant"
 	"weir/internal/testkit"
 )
 
@@ -63,13 +64,15 @@ var testSources = sources{
 type clock struct {
 	asOf       time.Time
 	positions  map[string]map[uint16]uint64
-	main, late uint64 // behind what is committed; 0: more than any position
+	main, late uint64                      // behind what is committed; 0: more than any position
+	waited     map[tenant.ID]time.Duration // how long late rows of a tenant have waited
 }
 
 func (c clock) Committed() (main, late uint64) { return c.main - 1, c.late - 1 }
 
-func (c clock) AsOf() time.Time                         { return c.asOf }
-func (c clock) CompleteUntil() time.Time                { return c.asOf.Add(-5 * time.Minute) }
+func (c clock) AsOf(t tenant.ID) time.Time              { return c.asOf.Add(-c.waited[t]) }
+func (c clock) CompleteUntil(t tenant.ID) time.Time     { return c.AsOf(t).Add(-5 * time.Minute) }
+func (c clock) Reached() time.Time                      { return c.asOf }
 func (c clock) Positions(name string) map[uint16]uint64 { return c.positions[name] }
 
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)

@@ -55,7 +55,7 @@ func (r *Reporter) realtime(ctx context.Context, t *tally, now time.Time, tenant
 	for name, back := range map[string]time.Duration{"now": 0, "rate": rateWindow, "pages": pagesWindow, "active": activeWindow} {
 		b.time(name, now.Add(-back))
 	}
-	out := Realtime{TopPages: []Page{}, AsOf: formatTime(r.deps.Clock.AsOf())}
+	out := Realtime{TopPages: []Page{}, AsOf: formatTime(r.deps.Clock.Reached())}
 	err := r.statement(ctx, t, clickhouse.Statement{SQL: realtimeSQL + botsCondition(bots), Params: b.params, Comment: "realtime/" + tenant}, func(row []any) error {
 		if len(row) != 3 {
 			return fmt.Errorf("realtime: the engine's row has %d columns, want 3", len(row))

@@ -18,6 +18,7 @@ import (
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
 	"weir/internal/rollup"
+	"weir/internal/tenant"
 	"weir/internal/usage"
 )
 
@@ -33,10 +34,12 @@ type Sources interface {
 
 // Clock knows how far what can be seen reaches.
 type Clock interface {
-	// AsOf is the time up to which everything that was acknowledged can be seen.
-	AsOf() time.Time
-	// CompleteUntil is the event time up to which answers are settled.
-	CompleteUntil() time.Time
+	// AsOf is the time up to which everything that was acknowledged to a tenant can be seen.
+	AsOf(t tenant.ID) time.Time
+	// CompleteUntil is the event time up to which answers to a tenant are settled.
+	CompleteUntil(t tenant.ID) time.Time
+	// Reached is AsOf but for rows that are so late that they wait, which no question about the last minutes looks at.
+	Reached() time.Time
 }
 
 // Config bounds a report. Zero values stand for the defaults.

@@ -95,7 +95,7 @@ func (r *Reporter) answerRetention(ctx context.Context, site string, a retention
 		return nil, fail(p)
 	}
 	ends := x.ends()
-	over := settled(ends, r.deps.Clock.CompleteUntil())
+	over := settled(ends, r.deps.Clock.CompleteUntil(src.Tenant))
 	out, p := r.serve(ctx, &panel{
 		endpoint: "retention", who: who, src: src, asks: "retention by " + x.q.Interval, says: "retention of " + src.SiteID + " by " + x.q.Interval, key: keyOf(append(x.keyParts(), fmt.Sprint(over))...),
 		expected: func() usage.Question {

@@ -37,6 +37,8 @@ type panel struct {
 	run func(ctx context.Context, t *tally) (*kept, error)
 	// cohorts are those that more than one of its statements asks about: they are found first.
 	cohorts []*cohort
+	// recent says that it asks about the last minutes, where no row is that waits because it is late.
+	recent bool
 	// fresh says that the answer is kept by whoever asks.
 	fresh bool
 	// says describes the question in a log.
@@ -151,10 +153,18 @@ func (r *Reporter) serve(ctx context.Context, p *panel) (*served, *problem.Probl
 	return r.again(p, k, k.asOf, k.till, r.snapshot(p.src.Tenant), cpu), nil
 }
 
+// asOf is the time up to which all that was acknowledged, and that the question could look at, can be seen.
+func (r *Reporter) asOf(p *panel) time.Time {
+	if p.recent {
+		return r.deps.Clock.Reached()
+	}
+	return r.deps.Clock.AsOf(p.src.Tenant)
+}
+
 // hit looks an answer up. Its times are those of now: they are read before the version, at which the answer was found.
 func (r *Reporter) hit(p *panel) *served {
 	cpu := usage.StartCPU()
-	asOf, till, snapshot := r.deps.Clock.AsOf(), r.deps.Clock.CompleteUntil(), r.snapshot(p.src.Tenant)
+	asOf, till, snapshot := r.asOf(p), r.deps.Clock.CompleteUntil(p.src.Tenant), r.snapshot(p.src.Tenant)
 	version, settled := r.deps.Data.DataVersion(p.src.Tenant)
 	if !settled {
 		cpu.Stop()
@@ -217,7 +227,7 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 		}()
 	}
 	// Read before the rows: what they show is at least as fresh.
-	asOf, till, snapshot := r.deps.Clock.AsOf(), r.deps.Clock.CompleteUntil(), r.snapshot(p.src.Tenant)
+	asOf, till, snapshot := r.asOf(p), r.deps.Clock.CompleteUntil(p.src.Tenant), r.snapshot(p.src.Tenant)
 	if tuned, ok := ticket.(usage.Tuned); ok {
 		ctx = withTuning(ctx, tuned.Settings())
 	}
@@ -274,7 +284,7 @@ func (r *Reporter) settle(ctx context.Context, t tenant.ID) *problem.Problem {
 	}
 	return problem.New(http.StatusServiceUnavailable, "not_visible_yet",
 		"a source of the tenant is strong, and after %v what was acknowledged before the report is not visible yet; what can be seen is complete up to %s. Try again",
-		r.cfg.TokenWait, formatTime(r.deps.Clock.AsOf())).WithField("strong").WithRetry(time.Second)
+		r.cfg.TokenWait, formatTime(r.deps.Clock.AsOf(t))).WithField("strong").WithRetry(time.Second)
 }
 
 func gone() *problem.Problem { return problem.New(499, "client_gone", "the client closed the request") }

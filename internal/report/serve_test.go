@@ -352,3 +352,31 @@ func TestPanicGivesThePlaceBack(t *testing.T) {
 		}
 	}
 }
+
+// TestTimesOfLateRows: while rows of the tenant wait that are late, its answers, kept ones too, say that they are complete up to before them; what asks about the last minutes looks at no such row.
+func TestTimesOfLateRows(t *testing.T) {
+	r := reporterOf(t, Deps{Engine: &counting{rows: "[]"}, Data: &data{version: 1}, Cache: newCache(t)}, Config{})
+	late := clock{asOf: noon, positions: map[string]map[uint16]uint64{}, waited: map[tenant.ID]time.Duration{"acme": time.Hour}}
+	check := func(path, cache, asOf, till string) {
+		t.Helper()
+		status, head, body := call(t, serve(r, acmeViewer), "GET", "/api/v1/analytics/site/"+path, "")
+		var got struct {
+			AsOf string `json:"as_of"`
+			Till string `json:"complete_until"`
+		}
+		if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 || got.AsOf != asOf || got.Till != till || head.Get("X-Weir-Cache") != cache {
+			t.Errorf("%s: %d %s %s (%v), want %s, as_of %s and complete_until %s", path, status, head.Get("X-Weir-Cache"), body, err, cache, asOf, till)
+		}
+	}
+	const before, after, twelve = "2026-03-10T11:00:00.000Z", "2026-03-10T10:55:00.000Z", "2026-03-10T12:00:00.000Z"
+	check("report", "miss", twelve, "2026-03-10T11:55:00.000Z")
+	r.deps.Clock = late
+	check("report", "hit", before, after)
+	check("report?metric=pageviews", "miss", before, after)
+	check("retention?period=day&from=2026-03-09&to=2026-03-10", "miss", before, after)
+	check("sessions", "miss", before, after)
+	check("realtime", "miss", twelve, "")
+	late.waited = map[tenant.ID]time.Duration{"other": time.Hour}
+	r.deps.Clock = late
+	check("report", "hit", twelve, "2026-03-10T11:55:00.000Z")
+}

@@ -176,7 +176,7 @@ func (r *Reporter) listing(ctx context.Context, site string, a ask) (tenant.Prin
 		return who, src, listing{}, p
 	}
 	q.Timeout = r.timeout(src.Tenant)
-	return who, src, listing{q: q, timeout: q.Timeout, hidden: hidden, sealed: r.deps.Clock.CompleteUntil()}, nil
+	return who, src, listing{q: q, timeout: q.Timeout, hidden: hidden, sealed: r.deps.Clock.CompleteUntil(src.Tenant)}, nil
 }
 
 func (r *Reporter) listSessions(ctx context.Context, site string, a ask, after string) (*served, error) {

@@ -60,8 +60,9 @@ func (e *engine) statements() []clickhouse.Statement {
 
 type clock struct{}
 
-func (clock) AsOf() time.Time                             { return time.Now() }
-func (clock) CompleteUntil() time.Time                    { return time.Now().Add(-5 * time.Minute) }
+func (clock) Reached() time.Time                          { return time.Now() }
+func (clock) AsOf(tenant.ID) time.Time                    { return time.Now() }
+func (clock) CompleteUntil(tenant.ID) time.Time           { return time.Now().Add(-5 * time.Minute) }
 func (clock) Positions(string) map[uint16]uint64          { return nil }
 func (clock) Committed() (main, late uint64)              { return ^uint64(0), ^uint64(0) }
 func (d *desk) Append(context.Context, audit.Entry) error { return nil }

@@ -291,6 +291,13 @@ func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Bl
 	p.lastCommit.Store(now.UnixNano())
 	ts, received := all.Batch.Times(event.ColTS), all.Batch.Times(event.ColReceivedAt)
 	p.mu.Lock()
+	for k, e := range entries {
+		for ref, s := range e.spans { // their records came behind what was processed before, however old what they hold says it is
+			s.before = max(s.before, p.processed[ref.partition].UnixMilli())
+			e.spans[ref] = s
+		}
+		p.late.add(k, e, now)
+	}
 	p.seqs[writerMain] = in.Seq // whoever is told that the rows can be seen finds them below Committed
 	for part, to := range ends {
 		p.next[part] = to
@@ -306,9 +313,6 @@ func (p *Processor) advance(in *intent, ends map[uint16]uint64, t taken, all *Bl
 	}
 	for i, part := range all.Partitions {
 		p.watermark[part] = max(p.watermark[part], min(ts[i], received[i]))
-	}
-	for k, e := range entries {
-		p.late.add(k, e, now)
 	}
 	p.mu.Unlock()
 	stored := 0

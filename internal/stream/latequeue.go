@@ -35,12 +35,14 @@ type lateSpan struct {
 	lowest uint64 // offset
 	rows   int
 	since  time.Time
+	before int64 // ms: none of its rows was acknowledged up to then
 }
 
 // lateSpans are the spans of all waiting entries.
 type lateSpans struct {
 	spans  map[string]lateSpan // by key of the entry
 	lowest uint64              // of all
+	before int64               // of all
 }
 
 func newLateQueue() lateQueue {
@@ -49,6 +51,7 @@ func newLateQueue() lateQueue {
 
 func newLateEntry(b *Block, bytes int) lateEntry {
 	e := lateEntry{rows: b.Len(), bytes: bytes, spans: map[lateRef]lateSpan{}}
+	received := b.Batch.Times(event.ColReceivedAt)
 	tenants, of := b.Batch.Dict(event.ColTenant)
 	names := make([]string, len(tenants))
 	for i, t := range tenants {
@@ -59,6 +62,9 @@ func newLateEntry(b *Block, bytes int) lateEntry {
 		s, ok := e.spans[ref]
 		if !ok || b.Offsets[i] < s.lowest {
 			s.lowest = b.Offsets[i]
+		}
+		if at := received[i] - 1; !ok || at < s.before {
+			s.before = at
 		}
 		s.rows++
 		e.spans[ref] = s
@@ -83,11 +89,11 @@ func (q *lateQueue) add(key string, e lateEntry, now time.Time) {
 		}
 		all := byTenant[ref.tenant]
 		if all == nil {
-			all = &lateSpans{spans: map[string]lateSpan{}, lowest: math.MaxUint64}
+			all = &lateSpans{spans: map[string]lateSpan{}, lowest: math.MaxUint64, before: math.MaxInt64}
 			byTenant[ref.tenant] = all
 		}
 		all.spans[key] = s
-		all.lowest = min(all.lowest, s.lowest)
+		all.lowest, all.before = min(all.lowest, s.lowest), min(all.before, s.before)
 	}
 }
 
@@ -107,10 +113,10 @@ func (q *lateQueue) remove(key string) {
 			delete(q.waiting[ref.partition], ref.tenant)
 			continue
 		}
-		if gone.lowest == all.lowest {
-			all.lowest = math.MaxUint64
+		if gone.lowest == all.lowest || gone.before == all.before {
+			all.lowest, all.before = math.MaxUint64, math.MaxInt64
 			for _, s := range all.spans {
-				all.lowest = min(all.lowest, s.lowest)
+				all.lowest, all.before = min(all.lowest, s.lowest), min(all.before, s.before)
 			}
 		}
 	}
@@ -131,6 +137,22 @@ func (q *lateQueue) lowestOfAll(partition uint16) uint64 {
 		low = min(low, all.lowest)
 	}
 	return low
+}
+
+// acknowledged is a time up to which none of the waiting rows of the tenant was acknowledged, in ms; the highest number when none waits. Without a tenant it is of all.
+func (q *lateQueue) acknowledged(tenant string) int64 {
+	at := int64(math.MaxInt64)
+	for _, byTenant := range q.waiting {
+		if all := byTenant[tenant]; all != nil {
+			at = min(at, all.before)
+		}
+		if tenant == "" {
+			for _, all := range byTenant {
+				at = min(at, all.before)
+			}
+		}
+	}
+	return at
 }
 
 // upTo returns how many of the tenant's rows of the partition wait in entries that begin at or below offset, and since when.

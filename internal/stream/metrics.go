@@ -73,7 +73,7 @@ func (g progress) Collect(c chan<- prometheus.Metric) {
 	}
 	p.acct.collect(c)
 	gauge(descBacklog, float64(p.backlogBytes()))
-	gauge(descDelay, time.Since(p.AsOf()).Seconds())
+	gauge(descDelay, time.Since(p.Reached()).Seconds())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for part, at := range p.next {

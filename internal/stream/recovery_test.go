@@ -235,11 +235,54 @@ func TestAsOfOfQuietPartitions(t *testing.T) {
 	}
 	appendRows(t, l, 1, row("t1", "c", 0)) // an hour after the last one
 	appendRows(t, l, 2, row("t1", "d", 0)) // the first of its partition
-	if lag := time.Since(r.p.AsOf()); lag < 0 || lag > 5*time.Second {
+	if lag := time.Since(r.p.AsOf("t1")); lag < 0 || lag > 5*time.Second {
 		t.Errorf("everything acknowledged is visible but for the last moment, as_of lies %v back", lag)
 	}
 	if d := r.p.Pace(); d < 0 || d > 100*time.Millisecond {
 		t.Errorf("pace %v", d)
+	}
+}
+
+// TestAsOfOfLateRows checks that a tenant's as_of and complete_until lie before the acknowledgement of its rows that wait in the late stream, also behind a restart, and nobody else's do.
+func TestAsOfOfLateRows(t *testing.T) {
+	l, fs, e := newMemLog(2), vfs.NewMem(), newFakeEngine()
+	r := newRig(t, fs, l, &session{fakeEngine: e})
+	started := time.Now()
+	old := row("t1", "a", 72*time.Hour)
+	old.ReceivedAt -= time.Hour.Milliseconds() // it may have been on its way for long, and was acknowledged when its record was there
+	appendRows(t, l, 1, row("t1", "b", 0), old, row("t2", "c", 0))
+	acknowledged := time.Now()
+	if err := r.p.commitMain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, from time.Time) {
+		t.Helper()
+		for _, tenant := range []string{"t1", ""} {
+			if at := r.p.AsOf(tenant); at.After(acknowledged) || at.Before(from) {
+				t.Errorf("%s: a late row of t1 waits that was acknowledged by %v, as_of of %q is %v", when, acknowledged, tenant, at)
+			}
+		}
+		if at := r.p.CompleteUntil("t1"); at.After(acknowledged.Add(-settle)) {
+			t.Errorf("%s: complete_until is %v", when, at)
+		}
+		for name, at := range map[string]time.Time{"reached": r.p.Reached(), "as_of of t2": r.p.AsOf("t2")} {
+			if at.Before(acknowledged) {
+				t.Errorf("%s: all but a row of t1 can be seen, %s is %v", when, name, at)
+			}
+		}
+	}
+	check("it waits", started.Add(-2*time.Second))
+	r.close(t)
+	r = newRig(t, fs, l, &session{fakeEngine: e})
+	defer r.close(t)
+	check("behind a restart", time.UnixMilli(old.ReceivedAt-1))
+	if err := r.p.commitLate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tenant := range []string{"t1", "t2", ""} {
+		if at := r.p.AsOf(tenant); at.Before(acknowledged) {
+			t.Errorf("no row waits, as_of of %q is %v", tenant, at)
+		}
 	}
 }
 

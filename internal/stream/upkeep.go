@@ -90,7 +90,7 @@ func (p *Processor) purge(ctx context.Context, now time.Time) error {
 
 // keepIDs keeps event ids known for as long as a partition that is far behind may need them.
 func (p *Processor) keepIDs(now time.Time) {
-	asOf := p.AsOf()
+	asOf := p.Reached()
 	if now.Sub(asOf) < time.Hour {
 		p.cfg.Dedupe.KeepFrom(time.Time{}) // the set's own allowance is enough
 		return

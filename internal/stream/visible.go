@@ -59,7 +59,7 @@ func (p *Processor) Pace() time.Duration {
 	if p.stalled.Load() || now.Sub(time.Unix(0, p.lastCommit.Load())) > paceAlive {
 		return 0
 	}
-	x := min((now.Sub(p.AsOf()) - paceFrom).Seconds(), 60)
+	x := min((now.Sub(p.Reached()) - paceFrom).Seconds(), 60)
 	if x <= 0 {
 		return 0
 	}
@@ -101,13 +101,27 @@ func (p *Processor) WaitVisible(ctx context.Context, offsets map[uint16]uint64) 
 // Progress returns by partition the offset below which everything is processed.
 func (p *Processor) Progress() []uint64 { return p.offsets() }
 
-// AsOf is the time up to which everything that was acknowledged can be seen in SQL, but for rows older than
-// Config.LateAfter that wait in the late stream.
-func (p *Processor) AsOf() time.Time {
-	now := time.Now()
-	asOf := now
+// AsOf is the time up to which everything that was acknowledged to a tenant can be seen in SQL, late rows included. Without a tenant it is of all.
+func (p *Processor) AsOf(tenant string) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	asOf := p.reachedLocked()
+	if at := p.late.acknowledged(tenant); at < asOf.UnixMilli() {
+		asOf = time.UnixMilli(at).UTC()
+	}
+	return asOf
+}
+
+// Reached is the time up to which everything that was acknowledged can be seen in SQL, but for rows older than
+// Config.LateAfter that wait in the late stream.
+func (p *Processor) Reached() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reachedLocked()
+}
+
+func (p *Processor) reachedLocked() time.Time {
+	asOf := time.Now()
 	for part, at := range p.next {
 		if _, end := p.cfg.Log.Bounds(uint16(part)); end > at && p.processed[part].Before(asOf) {
 			asOf = p.processed[part]
@@ -119,8 +133,8 @@ func (p *Processor) AsOf() time.Time {
 // settle is how long numbers of a time still move after it: what arrives later corrects earlier results.
 const settle = 5 * time.Minute
 
-// CompleteUntil is the event time up to which answers are settled.
-func (p *Processor) CompleteUntil() time.Time { return p.AsOf().Add(-settle) }
+// CompleteUntil is the event time up to which answers to a tenant are settled.
+func (p *Processor) CompleteUntil(tenant string) time.Time { return p.AsOf(tenant).Add(-settle) }
 
 // Positions implements rollup.Positions.
 func (p *Processor) Positions(rollup string) map[uint16]uint64 {

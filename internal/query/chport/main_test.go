@@ -129,7 +129,7 @@ func newPort(t testing.TB, a Asker) (*Port, *fakeAuth) {
 // visible says that everything can be seen.
 type visible struct{}
 
-func (visible) AsOf() time.Time                                             { return time.Unix(1_800_000_000, 0) }
+func (visible) AsOf(tenant.ID) time.Time                                    { return time.Unix(1_800_000_000, 0) }
 func (visible) VisibleTo(tenant.ID, token.Token) bool                       { return true }
 func (visible) WaitVisibleTo(context.Context, tenant.ID, token.Token) error { return nil }
 func (visible) Properties(tenant.ID) []event.Property                       { return nil }
