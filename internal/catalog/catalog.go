@@ -217,6 +217,9 @@ type Catalog interface {
 	Sources(ctx context.Context, t tenant.ID) ([]Source, error)
 	UpdateSource(ctx context.Context, t tenant.ID, id string, change func(*Source) error) (Source, error)
 	DeleteSource(ctx context.Context, t tenant.ID, id string) error // with its keys, saved objects and undone merges
+	// RetiredName finds whose deleted source had a name: a living tenant's, or, empty, a deleted one's. ErrNotFound: the name is not retired.
+	RetiredName(ctx context.Context, name string) (tenant.ID, error)
+	ReleaseName(ctx context.Context, name string) error // makes a retired name free to all. ErrNotFound: it is not retired
 
 	// Keys of operators belong to the empty tenant, and only they have the role operator.
 	CreateKey(ctx context.Context, k Key) (Key, error)

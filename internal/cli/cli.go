@@ -26,6 +26,7 @@ type Commands struct {
 
 	Tenant TenantCmd `cmd:"" help:"Create, show, change and delete tenants (operator)."`
 	Source SourceCmd `cmd:"" help:"Create, show, change and delete sources of events (tenant admin)."`
+	Name   NameCmd   `cmd:"" help:"Show and release names of sources that were deleted (operator)."`
 	Key    KeyCmd    `cmd:"" help:"Create, list, rotate and delete API keys (tenant admin)."`
 	User   UserCmd   `cmd:"" help:"Create, list, change and delete people who sign in with a password (tenant admin)."`
 	Lookup LookupCmd `cmd:"" help:"Upload, list, print and delete lookup tables (tenant admin)."`

@@ -220,6 +220,8 @@ func TestAudited(t *testing.T) {
 	}{
 		{"DELETE", "/api/v1/tenants/acme/keys/none", operator, "", 404,
 			audit.Entry{Tenant: "acme", Actor: "key:operator", Role: "operator", Action: "delete-key", Target: "/api/v1/tenants/acme/keys/none", Outcome: "not_found"}},
+		{"DELETE", "/api/v1/operator/retired-names/shop.example", operator, "", 404,
+			audit.Entry{Actor: "key:operator", Role: "operator", Action: "release-name", Target: "/api/v1/operator/retired-names/shop.example", Outcome: "not_found"}},
 		{"DELETE", "/api/v1/tenants/other/sources/x", f.keys["web"], "", 403,
 			audit.Entry{Tenant: "acme", Actor: "key:write:web", Role: "writer", Action: "delete-source", Target: "/api/v1/tenants/other/sources/x", Outcome: "forbidden"}},
 		{"POST", "/api/v1/tenants/acme/users", operator, `{"email":"x","password":{"value":"correct","x":["horse"]}}`, 422,

@@ -153,6 +153,7 @@ func New(cfg Config) (*API, error) {
 	a.registerPolicy()
 	a.registerSessions()
 	a.registerSites()
+	a.registerNames()
 	a.registerAudit()
 	a.registerImports()
 	a.registerUsage()

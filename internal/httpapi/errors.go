@@ -144,7 +144,7 @@ func catalogError(err error) error {
 	case errors.As(err, &c) && errors.Is(err, catalog.ErrInUse):
 		return problem.New(http.StatusConflict, "in_use", "%s", c).WithField(c.Field)
 	case errors.As(err, &c) && errors.Is(err, catalog.ErrRetired):
-		return problem.New(http.StatusConflict, "retired", "%s, as events still come for it: choose another one", c).WithField(c.Field)
+		return problem.New(http.StatusConflict, "retired", "%s, as events still come for it: choose another one, or ask an operator to release it", c).WithField(c.Field)
 	case errors.As(err, &c):
 		return problem.New(http.StatusConflict, "exists", "%s: choose another one", c).WithField(c.Field)
 	case errors.Is(err, catalog.ErrExists):

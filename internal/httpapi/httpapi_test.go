@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -344,6 +345,33 @@ func TestSourceLife(t *testing.T) {
 	}
 	f.wantProblem(w, 409, "retired", "aliases", "a source that was deleted")
 	f.want(201, f.do("POST", "/api/v1/tenants/acme/sources", admin, `{"id":"app","aliases":["`+site+`"]}`))
+}
+
+func TestRetiredNames(t *testing.T) {
+	f := newFixture(t)
+	const path, odd = "/api/v1/operator/retired-names/", "a/b?c"
+	f.want(201, f.do("POST", "/api/v1/tenants/acme/sources", f.keys["admin"], `{"id":"app","aliases":["shop.example","`+odd+`"]}`))
+	f.wantProblem(f.do("GET", path+"shop.example", operator, ""), 404, "not_found", "", `retired name "shop.example"`) // in use
+	f.wantProblem(f.do("DELETE", path+"shop.example", operator, ""), 404, "not_found", "", "")
+	f.want(204, f.do("DELETE", "/api/v1/tenants/acme/sources/app", f.keys["admin"], ""))
+	for _, name := range []string{"Shop.example", odd} {
+		at := path + url.PathEscape(name)
+		if got := f.want(200, f.do("GET", at, operator, "")); got["name"] != name || got["tenant"] != "acme" {
+			t.Errorf("got %v", got)
+		}
+		for _, who := range []string{"admin", "other"} { // not its own tenant's admin, either: whose it is is for the operator to decide
+			f.wantProblem(f.do("GET", at, f.keys[who], ""), 403, "forbidden", "", "operator")
+			f.wantProblem(f.do("DELETE", at, f.keys[who], ""), 403, "forbidden", "", "operator")
+		}
+	}
+	create := func(alias string) *httptest.ResponseRecorder {
+		return f.do("POST", "/api/v1/tenants/other/sources", f.keys["other"], `{"id":"x","aliases":["`+alias+`"]}`)
+	}
+	f.wantProblem(create("shop.example"), 409, "retired", "aliases", "")
+	f.want(204, f.do("DELETE", path+"shop.example", operator, ""))
+	f.wantProblem(f.do("DELETE", path+"shop.example", operator, ""), 404, "not_found", "", "")
+	f.want(201, create("shop.example"))
+	f.wantProblem(f.do("GET", path+strings.Repeat("x", 254), operator, ""), 422, "invalid_field", "name", "253")
 }
 
 func TestKeyLife(t *testing.T) {

@@ -38,6 +38,7 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"keys as names":       testKeysAsNames,
 		"delete source":       testDeleteSource,
 		"retired names":       testRetiredNames,
+		"released names":      testReleasedNames,
 		"names of any case":   testNamesOfAnyCase,
 		"keys":                testKeys,
 		"rotate key":          testRotateKey,

@@ -248,6 +248,39 @@ func testRetiredNames(t *testing.T, s Store) {
 	wantRetired(t, c, "b", "s1", "two.example", "s3")
 }
 
+// testReleasedNames: an operator sees whose a retired name was, and can make it free.
+func testReleasedNames(t *testing.T, s Store) {
+	c := s.Open(t)
+	newTenant(t, c, "a")
+	newTenant(t, c, "b")
+	newTenant(t, c, "gone")
+	newSource(t, c, "a", "web", "s1", "one.example")
+	newSource(t, c, "gone", "web", "s2", "two.example")
+	newSource(t, c, "b", "web", "s3")
+	for _, name := range []string{"one.example", "s1", "free.example", ""} { // in use, or nobody's
+		_, err := c.RetiredName(t.Context(), name)
+		wantErr(t, err, catalog.ErrNotFound)
+		wantErr(t, c.ReleaseName(t.Context(), name), catalog.ErrNotFound)
+	}
+	noError(t, c.DeleteSource(t.Context(), "a", "web"))
+	noError(t, c.DeleteTenant(t.Context(), "gone"))
+	for name, owner := range map[string]tenant.ID{"s1": "a", "one.example": "a", "ONE.example": "a", "s2": "", "two.example": ""} {
+		if got, err := c.RetiredName(t.Context(), name); err != nil || got != owner {
+			t.Errorf("%q was %q's: %v; want %q", name, got, err, owner)
+		}
+	}
+	noError(t, c.ReleaseName(t.Context(), "One.Example"))
+	noError(t, c.ReleaseName(t.Context(), "two.example"))
+	wantErr(t, c.ReleaseName(t.Context(), "two.example"), catalog.ErrNotFound)
+	noError(t, c.Close())
+	c = s.Open(t)
+	wantRetired(t, c, "b", "s1", "s2")
+	must[catalog.Source](t)(c.UpdateSource(t.Context(), "b", "web", func(x *catalog.Source) error {
+		x.Aliases = []string{"one.example", "two.example"}
+		return nil
+	}))
+}
+
 // testNamesOfAnyCase: domains in other letters are the same, so another tenant does not get them. What is written so by one tenant is its matter.
 func testNamesOfAnyCase(t *testing.T, s Store) {
 	c := s.Open(t)

@@ -126,3 +126,38 @@ func retireImported(ctx context.Context, tx *sql.Tx) error {
 	}
 	return nil
 }
+
+// RetiredName implements catalog.Catalog.
+func (c *Catalog) RetiredName(ctx context.Context, name string) (tenant.ID, error) {
+	var owner string
+	err := c.db.QueryRowContext(ctx, "SELECT coalesce(t.id, '') FROM retired_names r LEFT JOIN tenants t ON t.number = r.owner AND t.deleted_ns = 0 WHERE r.hash = ?", nameHash(name)).Scan(&owner)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", notRetired(name)
+	case err != nil:
+		return "", fmt.Errorf("catalog: look for retired name: %w", err)
+	}
+	return tenant.ID(owner), nil
+}
+
+// ReleaseName implements catalog.Catalog.
+func (c *Catalog) ReleaseName(ctx context.Context, name string) error {
+	return c.write(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, "DELETE FROM retired_names WHERE hash = ?", nameHash(name))
+		if err != nil {
+			return fmt.Errorf("catalog: release name: %w", err)
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("catalog: release name: %w", err)
+		}
+		if n == 0 {
+			return notRetired(name)
+		}
+		return nil
+	})
+}
+
+func notRetired(name string) error {
+	return fmt.Errorf("retired name %q: %w", name, catalog.ErrNotFound)
+}
