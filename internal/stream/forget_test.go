@@ -25,7 +25,6 @@ func TestForgetWaits(t *testing.T) {
 	appendRows(t, l, 0, withProps(row("t1", "b", 0), stray))
 	appendRows(t, l, 1, withProps(row("t1", "c", 30*24*time.Hour), stray), withProps(row("t2", "c", 0), stray))
 	before, _ := r.p.DataVersion("t1")
-	other, _ := r.p.DataVersion("t2")
 	forget := func() error {
 		soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
@@ -49,7 +48,7 @@ func TestForgetWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, _ = r.p.DataVersion("t1")
-	other, _ = r.p.DataVersion("t2")
+	other, _ := r.p.DataVersion("t2")
 	if err := forget(); err != nil {
 		t.Fatal(err)
 	}
