@@ -447,6 +447,49 @@ func TestSessionQuestionsRefused(t *testing.T) {
 }
 
 // TestSessionList walks through the pages of a list and looks at one session and at its visitor.
+// TestSessionsOfUsers: a filter on user_id keeps the sessions whose own user that is, which is the last one that an event of the session names; beside them events are filtered by their own.
+func TestSessionsOfUsers(t *testing.T) {
+	c := testkit.Engine(t)
+	at := func(day, minute int) time.Time {
+		return sessionStart.AddDate(0, 0, day).Add(time.Duration(minute) * time.Minute)
+	}
+	storeSteps(t, c, "sessionusers", "site", 1, []step{
+		{at: at(0, 0), client: "c", typ: "pageview", path: "/", n: 1},
+		{at: at(0, 1), client: "c", user: "u1", typ: "pageview", path: "/", n: 2},
+		{at: at(0, 2), client: "c", user: "u2", typ: "identify", n: 3},
+		{at: at(0, 3), client: "c", typ: "pageview", path: "/", n: 4},
+		{at: at(1, 0), client: "c", typ: "pageview", path: "/", n: 5}, // nobody says whose
+		{at: at(2, 0), client: "c", user: "u1", typ: "pageview", path: "/", n: 6},
+		{at: at(3, 0), user: "u3", typ: "pageview", path: "/", n: 7},
+	})
+	r := newReporter(t, c, clock{asOf: noon, main: 3, late: 1}, Config{})
+	r.deps.Sessions = someDays{timeout: session.DefaultTimeout}
+	r.deps.Sources = sources{"site": {Tenant: "sessionusers", SiteID: "site", TimeZone: "UTC", FirstDay: 1}}
+	h := serve(r, tenant.Principal{Tenant: "sessionusers", Role: tenant.RoleViewer, KeyID: "k"})
+	for filter, want := range map[string]struct {
+		days   []int
+		events int
+	}{"user_id:u1": {[]int{2}, 2}, "user_id:u2": {[]int{0}, 1}, "user_id:u1|u2": {[]int{2, 0}, 3}, "!user_id:u2": {[]int{3, 2, 1}, 6}, "user_id:": {[]int{1}, 3}, "user_id:u3": {[]int{3}, 1}} {
+		span := "?from=2026-03-01&to=2026-03-09&filter=" + url.QueryEscape(filter)
+		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions"+span, "")
+		var list struct{ Sessions []struct{ Start time.Time } }
+		if err := json.Unmarshal([]byte(body), &list); err != nil || status != 200 {
+			t.Fatalf("%s: %d %s", filter, status, body)
+		}
+		var days []int
+		for _, s := range list.Sessions {
+			days = append(days, int(s.Start.Sub(sessionStart)/(24*time.Hour)))
+		}
+		if !slices.Equal(days, want.days) {
+			t.Errorf("%s: sessions of the days %v, want %v", filter, days, want.days)
+		}
+		status, _, body = call(t, h, "GET", "/api/v1/analytics/site/report"+span+"&metric=sessions,events", "")
+		if row := fmt.Sprintf(`"totals":{"sessions":%d,"events":%d}`, len(want.days), want.events); status != 200 || !strings.Contains(body, row) {
+			t.Errorf("%s: %d %s, want %s", filter, status, body, row)
+		}
+	}
+}
+
 func TestSessionList(t *testing.T) {
 	w := newSessionWorld(t)
 	who := tenant.Principal{Tenant: "visits", Role: tenant.RoleViewer, KeyID: "k"}
