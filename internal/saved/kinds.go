@@ -75,7 +75,7 @@ func registerKind[B, V, P, L any](api huma.API, o *Objects, k kindOf[B, V, P, L]
 		return k.update(ctx, o, &in.ObjectPath, in.Body)
 	})
 	huma.Register(api, huma.Operation{OperationID: "delete-" + k.name, Method: http.MethodDelete, Path: one, Tags: tags, Summary: "Delete a " + k.name, Metadata: changes,
-		Description: "Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). " + writes, DefaultStatus: http.StatusNoContent,
+		Description: "Questions that name it are refused from then on. One that other goals, segments or cohorts name, or panels of dashboards, is not deleted (409 in_use). " + writes, DefaultStatus: http.StatusNoContent,
 		Errors: []int{401, 403, 404, 409}},
 		func(ctx context.Context, in *ObjectPath) (*struct{}, error) { return nil, k.remove(ctx, o, in) })
 }
@@ -206,14 +206,14 @@ func (k kindOf[B, V, P, L]) update(ctx context.Context, o *Objects, in *ObjectPa
 }
 
 func (k kindOf[B, V, P, L]) remove(ctx context.Context, o *Objects, in *ObjectPath) error {
-	_, src, p := o.source(ctx, in.SiteID, tenant.RoleAnalyst)
+	who, src, p := o.source(ctx, in.SiteID, tenant.RoleAnalyst)
 	if p != nil {
 		return p
 	}
 	if _, err := k.find(ctx, o, src, in.ID); err != nil {
 		return err
 	}
-	if err := o.unused(ctx, src, k.name, in.ID); err != nil {
+	if err := o.unused(ctx, who, src, k.name, in.ID); err != nil {
 		return err
 	}
 	if _, err := o.deps.Catalog.DeleteSaved(ctx, src.Tenant, k.name, in.ID); err != nil {

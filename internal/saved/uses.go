@@ -10,6 +10,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/problem"
+	"weir/internal/tenant"
 )
 
 // namers are the kinds of a site's objects that may name one of a kind.
@@ -19,7 +20,7 @@ var namers = map[string][]string{
 	catalog.KindGoal:    {catalog.KindCohort},                    // in a step of a funnel
 }
 
-// usersOf lists the objects of a site that name another one of it, as a message says them. Panels are not among them: each says by itself what it lacks.
+// usersOf lists the objects of a site that name another one of it, as a message says them.
 func (o *Objects) usersOf(ctx context.Context, src catalog.Source, kind, id string) ([]string, error) {
 	var users []string
 	for _, by := range namers[kind] {
@@ -55,6 +56,67 @@ func (o *Objects) names(s catalog.Saved, kind, id string) bool {
 	return slices.Contains(goals, id)
 }
 
+// panelsOf lists the panels of dashboards that name an object of a site. Dashboards that the principal may not see are not named.
+func (o *Objects) panelsOf(ctx context.Context, who tenant.Principal, src catalog.Source, kind, id string) ([]string, error) {
+	all, err := o.deps.Catalog.SavedOf(ctx, src.Tenant, catalog.KindDashboard, "")
+	if err != nil {
+		return nil, err
+	}
+	var users []string
+	for _, s := range all {
+		d, err := dashboardOf(s)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range d.Panels {
+			var q any
+			if p.Kind == panelSQL || p.Site != src.SiteID || json.Unmarshal(p.Question, &q) != nil || !o.asks(q, kind, id) {
+				continue
+			}
+			what := fmt.Sprintf("the panel %q", p.Title)
+			if p.Title == "" {
+				what = "a panel of the kind " + p.Kind
+			}
+			if !mayReach(who, d) {
+				users = append(users, "a panel of a dashboard that you may not see")
+			} else {
+				users = append(users, fmt.Sprintf("%s of the dashboard %q", what, s.Name))
+			}
+		}
+	}
+	return users, nil
+}
+
+// asks says whether a question, or a part of one, names an object: all kinds of questions do it in fields of these names.
+func (o *Objects) asks(question any, kind, id string) bool {
+	field := kind // segment and goal
+	if kind == catalog.KindCohort {
+		field = "filter"
+	}
+	switch q := question.(type) {
+	case []any:
+		return slices.ContainsFunc(q, func(part any) bool { return o.asks(part, kind, id) })
+	case map[string]any:
+		for name, part := range q {
+			if name == field && o.isIn(part, kind, id) || o.asks(part, kind, id) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isIn says whether a value, a text or several, is the id or, of filters, names it.
+func (o *Objects) isIn(value any, kind, id string) bool {
+	switch v := value.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return o.isIn(one, kind, id) })
+	case string:
+		return kind != catalog.KindCohort && v == id || kind == catalog.KindCohort && slices.Contains(o.deps.Questions.CohortsIn([]string{v}), id)
+	}
+	return false
+}
+
 // maxUsers is how many objects a message lists.
 const maxUsers = 5
 
@@ -66,9 +128,13 @@ func listed(users []string) string {
 }
 
 // unused refuses to delete an object that others name: they would be refused whenever they are asked.
-func (o *Objects) unused(ctx context.Context, src catalog.Source, kind, id string) error {
+func (o *Objects) unused(ctx context.Context, who tenant.Principal, src catalog.Source, kind, id string) error {
 	users, err := o.usersOf(ctx, src, kind, id)
-	if err != nil || len(users) == 0 {
+	if err != nil {
+		return err
+	}
+	panels, err := o.panelsOf(ctx, who, src, kind, id)
+	if users = append(users, panels...); err != nil || len(users) == 0 {
 		return err
 	}
 	return problem.New(http.StatusConflict, "in_use", "%s would not work without this %s: change or delete what names it first", listed(users), kind).WithField("id")

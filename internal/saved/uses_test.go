@@ -2,6 +2,7 @@ package saved
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,5 +61,57 @@ func TestUses(t *testing.T) {
 		if status, got := f.call(t, who, "DELETE", base+"/cohorts/"+many, ""); status != 403 && status != 404 || strings.Contains(fmt.Sprint(got), "segment") {
 			t.Errorf("%s: %d %v", who.Role, status, got)
 		}
+	}
+}
+
+// TestPanelsAreUses: what a panel asks with is not deleted, wherever in its question it stands, and the message names panel and dashboard to whoever may see them.
+func TestPanelsAreUses(t *testing.T) {
+	f := newFixture(t, Limits{})
+	made := func(path, body string) string {
+		t.Helper()
+		return text(f.want(t, 201, analyst, "POST", path, body)["id"])
+	}
+	segment := made(base+"/segments", `{"name":"Germany","filter":["country:DE"]}`)
+	goal := made(base+"/goals", `{"name":"Sale","type":"buy"}`)
+	cohort := made(base+"/cohorts", `{"name":"Friends","question":{"people":["a"]}}`)
+	paths := map[string]string{"segment": base + "/segments/" + segment, "goal": base + "/goals/" + goal, "cohort": base + "/cohorts/" + cohort}
+	for question, names := range map[string][]string{
+		`"kind":"tile","question":{"segment":"` + segment + `","metric":"conversions","goal":"` + goal + `","filter":"!cohort:` + cohort + `"}`:                      {"segment", "goal", "cohort"},
+		`"kind":"funnel","question":{"steps":[{"type":"view","filter":["country:DE","cohort:` + cohort + `"]},{"goal":"` + goal + `"}],"segment":"` + segment + `"}`: {"segment", "goal", "cohort"},
+		`"kind":"retention","question":{"period":"day","start":{"type":"view","filter":["cohort:` + cohort + `"]},"filter":["country:DE"]}`:                          {"cohort"},
+		`"kind":"line","question":{"interval":"day","filter":["path:cohort:` + cohort + `","country:` + segment + `","path:` + goal + `"]}`:                          nil,
+		`"kind":"tile","question":{"metric":["events"]}`: nil,
+	} {
+		dashboard := made("/api/v1/dashboards", `{"name":"Mine","panels":[{"id":"a","title":"First one","site_id":"s1",`+question+`},{"id":"b","kind":"sql","question":{"sql":"SELECT '`+goal+`'"}}]}`)
+		for kind, path := range paths {
+			if !slices.Contains(names, kind) {
+				continue
+			}
+			if got := fmt.Sprint(f.want(t, 409, analyst, "DELETE", path, "")); !strings.Contains(got, "in_use") || !strings.Contains(got, `the panel "First one" of the dashboard "Mine"`) {
+				t.Errorf("%s, %s: %s", question, kind, got)
+			}
+		}
+		f.want(t, 204, analyst, "DELETE", "/api/v1/dashboards/"+dashboard, "")
+		if len(names) > 0 {
+			continue
+		}
+		dashboard = made("/api/v1/dashboards", `{"name":"Mine","panels":[{"id":"a","site_id":"s1",`+question+`}]}`)
+		for _, path := range []string{"/segments", "/goals", "/cohorts"} { // others of the kind
+			body := map[string]string{"/segments": `{"name":"New","filter":["country:DE"]}`, "/goals": `{"name":"New","type":"buy"}`, "/cohorts": `{"name":"New","question":{"people":["a"]}}`}[path]
+			f.want(t, 204, analyst, "DELETE", base+path+"/"+made(base+path, body), "")
+		}
+		f.want(t, 204, analyst, "DELETE", "/api/v1/dashboards/"+dashboard, "")
+	}
+	untitled := made("/api/v1/dashboards", `{"name":"Plain","panels":[{"kind":"tile","site_id":"s1","question":{"segment":"`+segment+`"}},{"kind":"sql","question":{"sql":"SELECT 1"}}]}`)
+	if got := fmt.Sprint(f.want(t, 409, analyst, "DELETE", paths["segment"], "")); !strings.Contains(got, `a panel of the kind tile of the dashboard "Plain"`) {
+		t.Error(got)
+	}
+	bound := bound // to the site: it does not see the panel of SQL, and so not the dashboard
+	if got := fmt.Sprint(f.want(t, 409, bound, "DELETE", paths["segment"], "")); strings.Contains(got, "Plain") || !strings.Contains(got, "a dashboard that you may not see") {
+		t.Error(got)
+	}
+	f.want(t, 204, analyst, "DELETE", "/api/v1/dashboards/"+untitled, "")
+	for _, path := range paths {
+		f.want(t, 204, analyst, "DELETE", path, "")
 	}
 }

@@ -344,7 +344,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a cohort
-         * @description Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). Role analyst and up.
+         * @description Questions that name it are refused from then on. One that other goals, segments or cohorts name, or panels of dashboards, is not deleted (409 in_use). Role analyst and up.
          */
         delete: operations["delete-cohort"];
         options?: never;
@@ -508,7 +508,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a goal
-         * @description Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). Role analyst and up.
+         * @description Questions that name it are refused from then on. One that other goals, segments or cohorts name, or panels of dashboards, is not deleted (409 in_use). Role analyst and up.
          */
         delete: operations["delete-goal"];
         options?: never;
@@ -827,7 +827,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a segment
-         * @description Questions and panels that name it are refused from then on. One that other goals, segments or cohorts name is not deleted (409 in_use). Role analyst and up.
+         * @description Questions that name it are refused from then on. One that other goals, segments or cohorts name, or panels of dashboards, is not deleted (409 in_use). Role analyst and up.
          */
         delete: operations["delete-segment"];
         options?: never;

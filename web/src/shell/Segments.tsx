@@ -133,7 +133,7 @@ export function Segments() {
             }}
             onClose={() => doom(undefined)}
           >
-            Links and panels that use <b>{doomed.name}</b> say then that there is no such segment. No event is lost.
+            Links that use <b>{doomed.name}</b> say then that there is no such segment; while panels or cohorts use it, it stays. No event is lost.
           </Confirm>
         )}
         {cohort && <CohortForm cohort={cohort === 'new' ? undefined : cohort} onClose={() => editCohort(undefined)} />}
@@ -148,7 +148,7 @@ export function Segments() {
             }}
             onClose={() => doomCohort(undefined)}
           >
-            Links, segments and panels that use <b>{doomedCohort.name}</b> say then that there is no such cohort. No event is lost.
+            Links that use <b>{doomedCohort.name}</b> say then that there is no such cohort; while panels, segments or goals use it, it stays. No event is lost.
           </Confirm>
         )}
       </Suspense>

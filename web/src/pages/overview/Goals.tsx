@@ -111,7 +111,7 @@ export function Goals({ goals, results, before }: GoalsProps) {
             }}
             onClose={() => doom(undefined)}
           >
-            Funnels and panels that ask for <b>{doomed.name}</b> say then that there is no such goal. The events stay.
+            Links and funnels that ask for <b>{doomed.name}</b> say then that there is no such goal; while panels or cohorts use it, it stays. The events stay.
           </Confirm>
         )}
       </Card>
