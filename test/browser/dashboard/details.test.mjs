@@ -58,7 +58,7 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
 
   test('every page of numbers says up to when they are whole; what is over is not still coming in', async (t) => {
     const page = await on(t, of('overview'));
-    for (const name of ['overview', 'events', 'sessions', 'paths']) {
+    for (const name of ['overview', 'events', 'sessions', 'paths', 'health']) {
       for (const [range, coming] of [['', 1], ['?range=2026-01-01~2026-01-02', 0]]) {
         await page.goto(weirURL + '/' + of(name).slice(1) + range);
         await settled(page);

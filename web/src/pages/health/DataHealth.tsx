@@ -1,12 +1,14 @@
 import { IconAlertTriangle, IconCheck, IconShieldCheck } from '@tabler/icons-react';
 import { Fragment } from 'react';
 import { useHealth, type Health } from '../../api/health';
+import { useScope } from '../../api/report';
 import { may, useMe } from '../../api/session';
 import { useSite } from '../../api/site';
 import { compact, counted, exact, percent, plural } from '../../format/numbers';
 import { ago, moment } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
+import { Freshness } from '../../parts/Freshness';
 import { useParam } from '../../state/url';
 import css from './DataHealth.module.css';
 import { Hours } from './Hours';
@@ -20,6 +22,7 @@ import { SchemaSeen } from './SchemaSeen';
 export default function DataHealth() {
   const { zone } = useSite();
   const { data: me } = useMe();
+  const { to } = useScope();
   const health = useHealth();
   const [open, setOpen] = useParam('reason', '', true);
   const admin = may(me, 'admin');
@@ -55,6 +58,7 @@ export default function DataHealth() {
               )}
               <PublicNames schema={d.schema} zone={zone} admin={admin} />
             </Card>
+            <Freshness answer={d} open={to === undefined} />
           </div>
         )}
       </Answer>
