@@ -91,6 +91,7 @@ describe('events', { concurrency: 3, timeout: 300000 }, () => {
     await sound(page, 'no events');
     const ts = Date.now() - 60_000;
     await send(...Array.from({ length: 120 }, (_, i) => ({ event_id: `x${i}`, type: 'step', ts: ts + i, props: { n: i } })));
+    await until(async () => (await site.count('count()', "url = 'http://www.semicomplete.com/explorer'")) === 120, 'all events in SQL'); // the page asks once
     await page.reload();
     await until(async () => (await rows(page).count()) === 50, 'the first page');
     await card(page, 'Latest').getByRole('button', { name: 'Earlier events' }).click();
