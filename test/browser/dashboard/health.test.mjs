@@ -149,7 +149,7 @@ describe('data health', { timeout: 180000 }, () => {
     const [old] = await shop.sql("SELECT countIf(props['price'] = 'free') AS n FROM events");
     assert.equal(Number(old.n), 1, 'the event is as it was');
     await send({ price: 8 });
-    await until(async () => (await kind('price')) === 'int', 'the number to be seen', 20000);
+    await until(async () => (await kind('price')) === 'int' && Number((await shop.sql("SELECT count() AS n FROM events WHERE type = 'buy'"))[0].n) === 3, 'the number to be seen', 20000);
     const [sum] = await shop.sql('SELECT sum(price) AS n, countIf(price IS NULL) AS none FROM events');
     assert.deepEqual([Number(sum.n), Number(sum.none)], [15, 1]);
     await page.getByRole('button', { name: 'Remove price' }).waitFor({ timeout: 20000 });
