@@ -115,7 +115,7 @@ func (c *call) kill() {
 }
 
 // sampleBeforeEnd samples a stream that may have given its last piece (likely says
-// that it has): until the next is asked for the statement is still listed. The library's own
+// that it has, first that it is its first): until the next is asked for the statement is still listed. The library's own
 // count of rows read misses what is read between two pieces.
 //
 // Samples of the timer do not count: threads tell what they have used when they read a table and when they leave the statement, so that
