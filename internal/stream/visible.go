@@ -106,7 +106,7 @@ func (p *Processor) AsOf(tenant string) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	asOf := p.reachedLocked()
-	if at := p.late.acknowledged(tenant); at < asOf.UnixMilli() {
+	if at := p.late.acknowledged(tenant); at <= asOf.UnixMilli() { // within the same millisecond it is earlier too
 		asOf = time.UnixMilli(at).UTC()
 	}
 	return asOf
