@@ -67,10 +67,17 @@ func TestSurvive(t *testing.T) {
 	}
 	db = open()
 	defer func() { _ = db.Close() }()
-	begun := time.Now()
-	_, _, err := db.Get([]byte("k1"))
-	if !Of(err) || time.Since(begun) > rest/2 {
-		t.Fatalf("read %v after %s", err, time.Since(begun))
+	var err error
+	quickest := time.Hour
+	for range 5 { // a busy machine may let one of them wait
+		begun := time.Now()
+		_, _, err = db.Get([]byte("k1"))
+		if quickest = min(quickest, time.Since(begun)); !Of(err) {
+			t.Fatalf("read %v", err)
+		}
+	}
+	if quickest > rest/2 {
+		t.Fatalf("each read waited, for %s at least", quickest)
 	}
 	if p := Problem(fmt.Errorf("read: %w", err)); p == nil || p.Code != "store_damaged" || p.Status != 500 || !strings.Contains(p.Detail, "the store letters") || strings.Contains(p.Detail, dir) {
 		t.Errorf("told of it: %+v", p)
@@ -88,7 +95,7 @@ func TestSurvive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("what is written waits for ever")
 		}
 	}
@@ -99,16 +106,16 @@ func TestSurvive(t *testing.T) {
 		}
 		return all[0].Metric[0].Counter.GetValue()
 	}
-	for count() < 2 {
-		if time.Since(begun) > 20*time.Second {
+	before := count()
+	for deadline := time.Now().Add(time.Minute); count() == before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
 			t.Fatal("no compaction meets the damage")
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	before := count()
+	before, begun := count(), time.Now()
 	time.Sleep(300 * time.Millisecond)
-	if n := count() - before; n > 3 {
-		t.Errorf("the damage is met %v times in a third of a second", n)
+	if n, took := count()-before, time.Since(begun); n > 3+took.Seconds()/rest.Seconds() {
+		t.Errorf("the damage is met %v times in %s", n, took)
 	}
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "look for them") {
 		t.Errorf("%d lines of the log:\n%s", n, log)

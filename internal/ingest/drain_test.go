@@ -28,7 +28,7 @@ func newWire(t *testing.T, r *rig) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(); srv.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	return &wire{t, r, conn, bufio.NewReader(conn)}
 }
 
@@ -116,7 +116,9 @@ func TestAnswersAreRead(t *testing.T) {
 		"in a coding that is wrong": {"/ingest", acmeKey + "\r\nContent-Encoding: br", fmt.Sprintf("Content-Length: %d", 9<<20), 415, "unsupported_encoding"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWire(t, newRig(t))
+			r := newRig(t)
+			r.drains.pace, r.drains.all = time.Minute, time.Minute // a busy machine writes slowly
+			w := newWire(t, r)
 			var body io.Reader
 			var n int64
 			if c.how == chunks {
@@ -232,7 +234,9 @@ func TestDrainsAreBounded(t *testing.T) {
 
 // TestSmallRefusalsKeepTheConnection: what is refused and short, or read to its end, costs nobody a connection.
 func TestSmallRefusalsKeepTheConnection(t *testing.T) {
-	w := newWire(t, newRig(t))
+	r := newRig(t)
+	r.drains.pace, r.drains.all = time.Minute, time.Minute
+	w := newWire(t, r)
 	for _, c := range []struct {
 		key, how string
 		body     io.Reader
