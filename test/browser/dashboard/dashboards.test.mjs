@@ -1,7 +1,7 @@
 // Saved dashboards, made and changed by clicks and keys, two people at once, and panels embedded into a page of another origin.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ask, launch, newTenant, servePages, until, weirURL } from '../harness.mjs';
+import { ask, launch, newTenant, operator, servePages, until, weirURL } from '../harness.mjs';
 import { looksLikeLink, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
@@ -285,6 +285,74 @@ describe('dashboards', { concurrency: 3, timeout: 160000 }, () => {
     await guest.goto(new URL(url, weirURL).href);
     await guest.getByText('Estimated: visitors, to within about 1.7%', { exact: true }).waitFor();
     assert.deepEqual(guest.faults, []);
+  });
+
+  test('it says up to when it is whole: by the earliest of its panels that are loaded', async (t) => {
+    const elsewhere = await operator(`/api/v1/tenants/${site.id}/sources`, { id: 'elsewhere', name: 'Elsewhere', time_zone: 'Asia/Tokyo' });
+    const d = await api('', {
+      name: `Whole ${++made}`,
+      panels: [
+        report('views', 'Page views', 'tile', { metric: ['pageviews'] }, { x: 0, y: 0, w: 3, h: 2 }),
+        report('back', 'Who comes back', 'retention', { period: 'day', periods: 3 }, { x: 0, y: 2, w: 12, h: 4 }),
+        { ...report('other', 'Events elsewhere', 'tile', { metric: ['events'] }, { x: 3, y: 0, w: 3, h: 2 }), site_id: elsewhere.site_id },
+        { id: 'sql', title: 'All events', kind: 'sql', question: { sql: 'SELECT count() AS n FROM events' }, x: 6, y: 0, w: 3, h: 2 },
+      ],
+    });
+    let release;
+    const held = new Promise((done) => (release = done));
+    const answered = async (page) => {
+      const as = (glob, minute, when) =>
+        page.route(glob, async (route) => {
+          await when;
+          const response = await route.fetch();
+          await route.fulfill({ response, json: { ...(await response.json()), as_of: `2026-03-04T13:${minute}:09.5Z`, complete_until: `2026-03-04T12:${minute}:09.5Z` } });
+        });
+      await as(`**/${site.site}/report`, '25');
+      await as(`**/${site.site}/retention`, '20');
+      await as(`**/${elsewhere.site_id}/report`, '15', held);
+    };
+    const page = await on(t, '');
+    await answered(page);
+    await page.goto(`${weirURL}/dashboards/${d.id}`);
+    const line = page.getByText('Counts everything received up to');
+    const says = (asOf, until, zone) => new RegExp(`^Still coming inCounts everything received up to 4 Mar 2026, ${asOf} \\(4 Mar\\)\\. Final before 4 Mar 2026, ${until}; later events may still change what is after it\\. Times are those of ${zone}\\. SQL counts what could be seen at .*, when it was run\\.$`);
+    const berlin = says('14:20:09', '13:20:09', 'Europe/Berlin');
+    await until(async () => berlin.test(await line.textContent()), 'the line of what is loaded');
+    assert.equal(await card(page, 'Events elsewhere').getByRole('status', { name: 'Loading' }).count(), 1);
+    release();
+    const utc = says('13:15:09', '12:15:09', 'UTC');
+    await until(async () => utc.test(await line.textContent()), 'the line of all panels');
+    assert.equal(await line.count(), 1);
+    assert.equal(await page.getByText('Still coming in').getAttribute('title'), 'What happened after 4 Mar 2026, 12:15:09 may still change');
+    await settled(page);
+    await sound(page, 'up to when it is whole');
+    await shoot(page, 'dashboard-whole', false);
+    const look = (page) => page.getByText('Counts everything received up to').evaluate((p) => {
+      const of = (el) => (({ fontSize, color, fontWeight, margin }) => ({ fontSize, color, fontWeight, margin }))(getComputedStyle(el));
+      return [of(p), of(p.querySelector('span'))];
+    });
+    const here = await look(page);
+    await page.locator('input[aria-label="Range of all panels"]').click();
+    await page.getByRole('option', { name: 'Yesterday' }).click();
+    await until(async () => /^Counts everything received up to 4 Mar 2026, 13:15:09 \(4 Mar\)\. Final before 4 Mar 2026, 12:15:09\. Times are those of UTC\./.test(await line.textContent()), 'nothing to come in of yesterday');
+    assert.deepEqual(page.faults, []);
+    await page.unrouteAll({ behavior: 'wait' });
+    await page.goto(`${weirURL}/sites/${site.site}/overview`);
+    await settled(page);
+    assert.deepEqual(await look(page), here, 'it looks as it does on other pages');
+
+    const phone = await on(t, '', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    await answered(phone);
+    await phone.goto(`${weirURL}/dashboards/${d.id}`);
+    await settled(phone);
+    await phone.getByText('Counts everything received up to').scrollIntoViewIfNeeded();
+    const box = await phone.getByText('Counts everything received up to').boundingBox();
+    const last = await card(phone, 'Who comes back').boundingBox();
+    assert.equal(Math.round(box.y - last.y - last.height), 16, 'it is as far below the panels as they are from each other');
+    assert.ok(box.x >= 0 && box.x + box.width <= 390, `it lies from ${box.x} to ${box.x + box.width} px`);
+    assert.ok((await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth))) <= 390, 'nothing hangs over');
+    await sound(phone, 'up to when it is whole, on a phone');
+    await shoot(phone, 'dashboard-whole-phone', false);
   });
 
   test('panels of revenue do not add up amounts of different currencies', async (t) => {

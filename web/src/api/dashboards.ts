@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { Panel } from '../panels/panel';
 import type { Money } from '../format/currencies';
 import type { PanelData } from '../panels/PanelView';
@@ -70,17 +70,14 @@ async function moneyOf(panel: Panel, signal: AbortSignal): Promise<Money[] | und
 /** A property whose first event has not come yet breaks no panel. */
 const lenient = { Prefer: 'handling=lenient' };
 
-/** The answer to a panel's question; of revenue in several currencies, that of the largest one. */
-export function usePanel(panel: Panel) {
+function optionsOf(panel: Panel) {
   const site = panel.site_id ?? '';
   const question = panel.question;
-  return useQuery<PanelData>({
+  return queryOptions({
     queryKey: ['panel', panel.kind, site, question],
-    // another kind's or site's answer says nothing about this one
-    placeholderData: (old, query) => (query?.queryKey[1] === panel.kind && query.queryKey[2] === site ? old : undefined),
     refetchInterval: panel.kind === 'sql' ? false : 60_000,
     ...(panel.kind === 'sql' && { staleTime: Infinity, refetchOnWindowFocus: false }), // each run is charged
-    queryFn: async ({ signal }) => {
+    queryFn: async ({ signal }): Promise<PanelData> => {
       const params = { path: { site_id: site } };
       switch (panel.kind) {
         case 'sql':
@@ -98,3 +95,14 @@ export function usePanel(panel: Panel) {
     },
   });
 }
+
+/** The answer to a panel's question; of revenue in several currencies, that of the largest one. */
+export const usePanel = (panel: Panel) =>
+  useQuery({
+    ...optionsOf(panel),
+    // another kind's or site's answer says nothing about this one
+    placeholderData: (old, query) => (query?.queryKey[1] === panel.kind && query.queryKey[2] === (panel.site_id ?? '') ? old : undefined),
+  });
+
+/** The answers that panels have by now, undefined where there is none. It asks nothing: usePanel does. */
+export const usePanelAnswers = (panels: Panel[]): (PanelData | undefined)[] => useQueries({ queries: panels.map((p) => ({ ...optionsOf(p), enabled: false })) }).map((q) => q.data);

@@ -13,6 +13,7 @@ import { asked, presetNames, presets, type Preset } from '../../state/range';
 import { keep, kept } from '../../state/kept';
 import { useFault } from '../../state/faults';
 import { useParam } from '../../state/url';
+import { BoardFreshness } from './BoardFreshness';
 import css from './Dashboards.module.css';
 import { EmbedDialog } from './EmbedDialog';
 import { Grid } from './Grid';
@@ -73,6 +74,7 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
   const shown = editing ? (draft ?? draftOf(saved)) : draftOf(saved);
   const preset = (presets as readonly string[]).includes(rangeText) ? (rangeText as Preset) : undefined;
   useFault(rangeText !== '' && !preset && { name: 'range', text: rangeText, instead: 'ranges as saved' });
+  const range = preset && ((zone: string) => asked({ preset }, zone));
   const dirty = draft !== undefined;
   const end = () => {
     drop();
@@ -143,15 +145,18 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
           A panel answers one question: a number, a line over time, the largest groups, a funnel, retention, or a statement of SQL.
         </Notice>
       ) : (
-        <Grid
-          panels={shown.panels}
-          editing={editing}
-          range={preset && ((z: string) => asked({ preset }, z))}
-          onArrange={(panels) => change({ panels })}
-          onEdit={openForm}
-          onRemove={(p) => change({ panels: shown.panels.filter((x) => x.id !== p.id) })}
-          onEmbed={writes && !editing ? openEmbed : undefined}
-        />
+        <>
+          <Grid
+            panels={shown.panels}
+            editing={editing}
+            range={range}
+            onArrange={(panels) => change({ panels })}
+            onEdit={openForm}
+            onRemove={(p) => change({ panels: shown.panels.filter((x) => x.id !== p.id) })}
+            onEmbed={writes && !editing ? openEmbed : undefined}
+          />
+          <BoardFreshness panels={shown.panels} range={range} />
+        </>
       )}
       {form && (
         <PanelForm

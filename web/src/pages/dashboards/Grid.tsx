@@ -19,7 +19,7 @@ import { useToday } from '../../state/today';
 import css from './Dashboards.module.css';
 import { inOrder, layoutOf, arranged, stepped, type Placed } from './layout';
 
-type Range = ((zone: string) => { from: string; to?: string }) | undefined;
+export type Range = ((zone: string) => { from: string; to?: string }) | undefined;
 type Props = { panels: Placed[]; editing: boolean; range: Range; onArrange: (p: Placed[]) => void; onEdit: (p: Placed) => void; onRemove: (p: Placed) => void; onEmbed?: (p: Placed) => void };
 
 const narrow = 720;
