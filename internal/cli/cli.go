@@ -31,6 +31,7 @@ type Commands struct {
 	User   UserCmd   `cmd:"" help:"Create, list, change and delete people who sign in with a password (tenant admin)."`
 	Lookup LookupCmd `cmd:"" help:"Upload, list, print and delete lookup tables (tenant admin)."`
 	Mask   MaskCmd   `cmd:"" help:"List, set and delete masks: what roles of a tenant do not see (tenant admin)."`
+	Schema SchemaCmd `cmd:"" help:"List the properties of a tenant's events, and take some out of the schema."`
 	Audit  AuditCmd  `cmd:"" help:"Read the audit log, and verify that it is what was written."`
 
 	Query  QueryCmd  `cmd:"" help:"Run one SELECT and print its answer."`

@@ -79,7 +79,7 @@ func server(t *testing.T, query http.HandlerFunc) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}, Deletions: deletions{c}, Limits: limitsOf{c}, Passwords: passwords, Audit: log})
+	api, err := httpapi.New(httpapi.Config{Catalog: c, Auth: a, Usage: usage{}, Deletions: deletions{c}, Limits: limitsOf{c}, Passwords: passwords, Audit: log, Schema: newSchemas()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +176,15 @@ func TestSession(t *testing.T) {
 		"mask delete acme props.email",
 		"audit list --limit 3",
 		"audit verify",
+		"schema list --tenant acme",
+		"schema list --tenant plain",
+		"schema remove --tenant acme",
+		"schema remove --tenant acme prise",
+		"schema remove --tenant acme price prise path",
+		"schema remove --tenant acme --public --format json",
+		"schema remove --tenant acme --public",
+		"schema list --tenant acme",
+		"schema list",
 		"key create acme --role boss",
 		"key create acme --role viewer --expires tomorrow",
 		"tenant create acme",
