@@ -184,17 +184,36 @@ func (o *Objects) opened(ctx context.Context, in *panelInput) (claims, catalog.P
 	return c, d.Panels[i], src, nil
 }
 
+// viewer is whom a panel is answered for; of a token that was not made here, nobody.
+func (c claims) viewer(src catalog.Source) tenant.Principal {
+	if c.Tenant == "" {
+		return tenant.Principal{}
+	}
+	return tenant.Principal{Tenant: c.Tenant, Role: tenant.RoleViewer, KeyID: "embed:" + c.Dashboard + "/" + c.Panel, Site: src.SiteID}
+}
+
+// withStanding lets whoever answers ask again whether the token still opens its panel.
+func (o *Objects) withStanding(ctx context.Context, in *panelInput) context.Context {
+	return tenant.WithStanding(ctx, tenant.Standing{Check: func() (tenant.Principal, *problem.Problem) {
+		c, _, src, p := o.opened(ctx, in)
+		return c.viewer(src), p
+	}})
+}
+
 func (o *Objects) getPanel(ctx context.Context, in *panelInput) (*panelOutput, error) {
 	c, panel, src, p := o.opened(ctx, in)
-	who := tenant.Principal{}
-	if c.Tenant != "" { // the token was made here
-		who = tenant.Principal{Tenant: c.Tenant, Role: tenant.RoleViewer, KeyID: "embed:" + c.Dashboard + "/" + c.Panel, Site: src.SiteID}
-	}
+	who := c.viewer(src)
 	if p != nil {
 		o.note(ctx, who, c, nil, p)
 		return nil, p
 	}
-	answer, head, p := o.deps.Questions.AnswerPanel(tenant.With(ctx, who), src, panel.Kind, panel.Question)
+	watched, stop := tenant.Watch(o.withStanding(tenant.With(ctx, who), in), who, o.recheck)
+	defer stop()
+	answer, head, p := o.deps.Questions.AnswerPanel(watched, src, panel.Kind, panel.Question)
+	var ended *problem.Problem
+	if errors.As(context.Cause(watched), &ended) {
+		p = ended
+	}
 	o.note(ctx, who, c, head, p)
 	if p != nil {
 		return nil, p

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -271,6 +272,74 @@ func TestEmbedIsRevoked(t *testing.T) {
 				code = "embed_revoked"
 			}
 			f.wantOpen(t, token, c.want, code)
+		})
+	}
+}
+
+// A question that runs ends soon after its token has ended, and its statement with it; the audit log says why.
+func TestRunningEmbedEndsWithItsToken(t *testing.T) {
+	for name, c := range map[string]struct {
+		end    func(f *fixture, t *testing.T, dashboard string)
+		status int
+		code   string
+	}{
+		"its maker has gone": {func(f *fixture, _ *testing.T, _ string) { f.gone.Store(true) }, 401, "embed_revoked"},
+		"its dashboard has gone": {func(f *fixture, t *testing.T, id string) {
+			f.want(t, 204, admin, "DELETE", "/api/v1/dashboards/"+id, "")
+		}, 401, "embed_revoked"},
+		"it has expired": {func(f *fixture, _ *testing.T, _ string) { f.later.Store(int64(time.Hour)) }, 401, "embed_expired"},
+		"its tenant is suspended": {func(f *fixture, t *testing.T, _ string) {
+			if _, err := f.catalog.UpdateTenant(t.Context(), "acme", func(x *catalog.Tenant) error { x.Suspended = time.Now(); return nil }); err != nil {
+				t.Error(err)
+			}
+		}, 403, "tenant_suspended"},
+		"nothing has": {func(f *fixture, _ *testing.T, _ string) {}, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, Limits{})
+			began, looked, ended := make(chan struct{}), make(chan struct{}, 1000), errors.New("ended")
+			f.objects.recheck = time.Millisecond
+			f.objects.deps.May = func(tenant.Principal) bool {
+				select {
+				case looked <- struct{}{}:
+				default:
+				}
+				return !f.gone.Load()
+			}
+			f.objects.now = func() time.Time { return time.Now().Add(time.Duration(f.later.Load())) }
+			dashboard, token := f.embed(t)
+			var got error
+			f.engine.run = func(ctx context.Context) error {
+				close(began)
+				if c.status == 200 {
+					for range 5 { // it is looked at, and goes on
+						<-looked
+					}
+					return ctx.Err()
+				}
+				select {
+				case <-ctx.Done():
+					got = ended
+					return ctx.Err()
+				case <-time.After(20 * time.Second):
+					return nil
+				}
+			}
+			go func() {
+				<-began
+				c.end(f, t, dashboard)
+			}()
+			f.wantOpen(t, token, c.status, c.code)
+			if c.status != 200 && got != ended {
+				t.Error("its statement went on")
+			}
+			want := c.code
+			if want == "" {
+				want = "ok"
+			}
+			if n := len(f.desk.gathered); n != 1 || f.desk.gathered[0].Outcome != want || f.desk.gathered[0].Tenant != "acme" {
+				t.Errorf("recorded %+v", f.desk.gathered)
+			}
 		})
 	}
 }

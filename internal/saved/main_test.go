@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,18 +39,23 @@ var (
 
 // engine answers every statement with no row.
 type engine struct {
+	run func(ctx context.Context) error // nil: at once
+
 	mu  sync.Mutex
 	got []clickhouse.Statement
 }
 
-func (e *engine) Rows(_ context.Context, s clickhouse.Statement, _ func([]any) error) (clickhouse.Summary, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (e *engine) Rows(ctx context.Context, s clickhouse.Statement, _ func([]any) error) (clickhouse.Summary, error) {
 	if strings.Contains(s.SQL, "system.parts") {
 		return clickhouse.Summary{}, nil
 	}
+	e.mu.Lock()
 	e.got = append(e.got, s)
-	return clickhouse.Summary{}, nil
+	e.mu.Unlock()
+	if e.run == nil {
+		return clickhouse.Summary{}, nil
+	}
+	return clickhouse.Summary{}, e.run(ctx)
 }
 
 func (e *engine) statements() []clickhouse.Statement {
@@ -95,6 +101,9 @@ type fixture struct {
 	engine  *engine
 	desk    *desk
 	mux     *http.ServeMux
+
+	gone  atomic.Bool  // who makes tokens, where a test says so
+	later atomic.Int64 // nanoseconds that the clock is ahead, where a test says so
 }
 
 // newFixture has tenants acme (sites s1 with the alias a1, and s2) and other (site s3).

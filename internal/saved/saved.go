@@ -67,11 +67,15 @@ type Deps struct {
 
 // Objects serves what is saved. It is safe for concurrent use.
 type Objects struct {
-	limits Limits
-	deps   Deps
-	log    *slog.Logger
-	now    func() time.Time
+	limits  Limits
+	deps    Deps
+	log     *slog.Logger
+	now     func() time.Time
+	recheck time.Duration // recheckEvery
 }
+
+// recheckEvery is how often a panel that is being answered is asked whether its token still opens it.
+const recheckEvery = 3 * time.Second
 
 // New returns Objects. It does no I/O.
 func New(l Limits, d Deps, log *slog.Logger) (*Objects, error) {
@@ -86,7 +90,7 @@ func New(l Limits, d Deps, log *slog.Logger) (*Objects, error) {
 			*x.value = x.def
 		}
 	}
-	return &Objects{limits: l, deps: d, log: log.With("component", "saved"), now: time.Now}, nil
+	return &Objects{limits: l, deps: d, log: log.With("component", "saved"), now: time.Now, recheck: recheckEvery}, nil
 }
 
 // Register adds the operations to an API whose operations are authenticated, but for those with the metadata Public.
