@@ -133,13 +133,14 @@ export default function Sql() {
   const detail = failed && asProblem(failed).field === 'sql' ? asProblem(failed).detail : '';
   const place = useMemo(() => placeIn(detail), [detail]);
 
-  // A link to a saved query alone opens its statement.
+  // A link to a saved query alone opens its statement, also where another one was being written: that one is in the address by the time the saved ones are known.
   const opened = useRef('');
+  const [linked] = useState(() => (new URLSearchParams(location.search).get('q') ? '' : id));
   useEffect(() => {
     if (!from || opened.current === from.id) return;
     opened.current = from.id;
-    if (!new URLSearchParams(location.search).get('q')) setSQL(from.sql);
-  }, [from, setSQL]);
+    if (from.id === linked || !new URLSearchParams(location.search).get('q')) setSQL(from.sql);
+  }, [from, linked, setSQL]);
 
   return (
     <div className={css.page}>
