@@ -70,7 +70,7 @@ clients: build ## the real ClickHouse clients (Go, Node, Python, JDBC, curl) and
 	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags clients -count=1 -timeout 15m ./test/clients
 
 browser: build ## Chromium (found, or Debian's installed), driven by playwright-core, against bin/weir
-	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags browser -count=1 -timeout 30m ./test/browser
+	WEIR_BIN=$(CURDIR)/bin/weir $(GO) test -tags browser -count=1 -timeout 45m ./test/browser
 
 screenshots: build ## the pictures of the README, taken from the dashboard: writes docs/img/*.png
 	WEIR_BIN=$(CURDIR)/bin/weir WEIR_SCREENS=$(CURDIR)/docs/img $(GO) test -tags browser -count=1 -timeout 20m -run '^TestScreens$$' -v ./test/browser

@@ -76,9 +76,9 @@ func suite(t *testing.T, dir string, env ...string) {
 		t.Fatal(err)
 	}
 	s := harness.StartT(t, harness.Config{})
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()
-	args := []string{"--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=spec"}
+	args := []string{"--test", "--test-concurrency=2", "--test-timeout=900000", "--test-reporter=spec"}
 	if pattern := os.Getenv("BROWSER_TEST"); pattern != "" {
 		args = append(args, "--test-name-pattern="+pattern)
 	}

@@ -93,8 +93,11 @@ export async function newTenant(source = {}) {
   return t;
 }
 
+/** How many ms a condition or a step of a browser may take: a machine that has much else to do is slow, and not wrong. */
+export const patience = 60_000;
+
 /** Waits until f returns something true, and returns that. After the time is over it throws, with what f said last. */
-export async function until(f, what = String(f), ms = 30000) {
+export async function until(f, what = String(f), ms = patience) {
   let last;
   for (const end = Date.now() + ms; Date.now() < end; await new Promise((done) => setTimeout(done, 50))) {
     try {
@@ -106,3 +109,14 @@ export async function until(f, what = String(f), ms = 30000) {
   }
   throw new Error(`waited ${ms} ms for ${what}; last: ${last}`);
 }
+
+/** The ms from now to a moment when midnight in a time zone is behind and not ahead by some minutes; 0 if it is now. */
+export function untilClearOfMidnight(zone, now = Date.now(), ahead = 3, behind = 2) {
+  const [h, m, s] = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeStyle: 'medium' }).format(now).split(':').map(Number);
+  const gone = ((h * 60 + m) * 60 + s) / 60; // minutes of the day
+  const wait = gone < behind ? behind - gone : gone >= 1440 - ahead ? 1440 - gone + behind : 0;
+  return Math.ceil(wait * 60_000);
+}
+
+/** Waits, a few minutes at most, where midnight in a time zone is near: what is called today or yesterday would be another day in the middle of a suite. */
+export const clearOfMidnight = (zone) => new Promise((done) => setTimeout(done, untilClearOfMidnight(zone)));

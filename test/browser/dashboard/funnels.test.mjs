@@ -20,7 +20,7 @@ before(async () => {
   }
   const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}` }, body: JSON.stringify(events) });
   assert.equal(res.status, 200, await res.text());
-  await until(async () => (await site.count('count()', `type = 'purchase'`)) === 40, 'the purchases');
+  await until(async () => (await site.count('count()', `client_id LIKE 'buyer-%'`)) === events.length, 'what the buyers did');
   await ask(site.analyst, `/api/v1/analytics/${site.site}/goals`, { name: 'Purchase', type: 'purchase' });
 });
 after(() => browser.close());
@@ -50,7 +50,7 @@ const counts = (page, want) =>
     return got === want.join() || Promise.reject(new Error(got));
   }, `people ${want}`);
 
-describe('funnels', { concurrency: 4, timeout: 300000 }, () => {
+describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
   test('two pages, picked from the list; people are those of SQL', async (t) => {
     const page = await on(t);
     await page.getByText('Choose an event for each step.').waitFor();
@@ -63,6 +63,7 @@ describe('funnels', { concurrency: 4, timeout: 300000 }, () => {
     await shoot(page, 'funnels-picker', false);
     await sound(page, 'the list of events');
     await page.getByRole('combobox', { name: 'Step 2: search' }).fill(to);
+    await page.getByRole('option').first().filter({ hasText: to }).waitFor();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await settled(page);
@@ -73,6 +74,7 @@ describe('funnels', { concurrency: 4, timeout: 300000 }, () => {
       site.count('uniqExact(client_id)', `client_id IN (SELECT a.client_id FROM (SELECT client_id, ts FROM events WHERE NOT is_bot AND type = 'pageview' AND path = ${q(from)}) AS a INNER JOIN (SELECT client_id, ts FROM events WHERE NOT is_bot AND type = 'pageview' AND path = ${q(to)}) AS b ON a.client_id = b.client_id WHERE b.ts ${later} a.ts AND b.ts <= a.ts + INTERVAL 1 DAY)`);
     const [least, most] = [await pairs('>'), await pairs('>=')];
     await until(async () => (await page.locator('table td[data-label=People] b').count()) === 2, 'two steps');
+    await settled(page);
     const n = Number((await page.locator('table td[data-label=People] b').nth(1).getAttribute('title')).replaceAll(',', ''));
     await counts(page, [first, n]);
     assert.ok(first > 0 && n > 0 && n >= least && n <= most, `${n} of ${first}, between ${least} and ${most} in SQL`);
@@ -207,6 +209,7 @@ describe('funnels', { concurrency: 4, timeout: 300000 }, () => {
     await page.goto(weirURL + funnels({ steps: [{ type: 'a' }, { type: 'b', filter: ['nothing:x'] }] }));
     await page.getByText('This question cannot be answered').waitFor();
     await page.getByText('there is no column').waitFor();
+    await settled(page);
     page.faults.splice(0);
     await page.goto(weirURL + funnels({ steps: [{ type: 'never' }, { type: 'seen' }] }));
     await page.getByText('Nobody came to the first step in this time.').waitFor();

@@ -46,12 +46,13 @@ async function on(t, query = '', key = site.analyst, options) {
 const pick = async (page, label, text) => {
   await page.getByRole('dialog').getByRole('button', { name: new RegExp(`^${label}`) }).click();
   await page.getByRole('combobox', { name: `${label}: search` }).fill(text);
-  await page.getByRole('option').first().waitFor();
+  await settled(page);
+  await page.getByRole('option').first().filter({ hasText: text }).waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
 };
 
-describe('goals', { concurrency: 1, timeout: 170000 }, () => {
+describe('goals', { concurrency: 1, timeout: 600000 }, () => {
   test('one is made by clicks, filters the page, is drawn over time, changed and deleted', async (t) => {
     const page = await on(t);
     await card(page).getByText('No goal yet').waitFor();
@@ -65,7 +66,7 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     await form.getByText('A goal needs a name.').waitFor();
     await form.getByText('Choose the event that counts.').waitFor();
     await pick(page, 'Event', 'signup');
-    assert.equal(await form.getByLabel('Name').inputValue(), 'signup', 'the event gives the name');
+    await until(async () => (await form.getByLabel('Name').inputValue()) === 'signup', 'the name of the event');
     await form.getByLabel('Name').fill('Sign-up');
     await page.waitForTimeout(300);
     await sound(page, 'the form of a goal');
@@ -92,7 +93,7 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     await row(page, 'Sign-up').getByRole('button', { name: 'Sign-up over time' }).click();
     await page.getByRole('heading', { name: 'Sign-up: conversions by day' }).waitFor();
     await page.getByRole('img', { name: /^Sign-up by day: 7 values/ }).waitFor();
-    assert.equal(await page.evaluate(() => scrollY), 0, 'one sees it');
+    await until(() => page.evaluate(() => scrollY === 0), 'the window at its top: one sees it');
     assert.equal(new URL(page.url()).searchParams.get('metric')?.startsWith('goal:'), true);
 
     // Two names alike are refused at the field; a page is a goal, too.
@@ -230,12 +231,13 @@ describe('goals', { concurrency: 1, timeout: 170000 }, () => {
     await page.route('**/conversions', (r) => r.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify({ code: 'x', detail: 'no answer today', field: 'goal' }) }));
     await signIn(page, site.viewer, `/sites/${site.site}/overview`);
     await card(page).getByRole('alert').getByText('no answer today').waitFor();
-    assert.ok((await tile(page, 'Visitors')) > 0);
+    await until(async () => (await tile(page, 'Visitors')) > 0, 'the other numbers');
     await page.unroute('**/conversions');
     await page.route('**/goals', (r) => r.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify({ code: 'x', detail: 'not for you' }) }));
     await page.reload();
     await card(page).getByRole('alert').getByText('not for you').waitFor();
     await money(page).waitFor(); // money needs no goals
+    await settled(page);
     await page.unroute('**/goals');
     page.faults.splice(0).forEach((f) => assert.match(f, / (422|403) /));
     await page.goto(`${weirURL}/sites/${site.site}/overview?metric=goal:gone`);

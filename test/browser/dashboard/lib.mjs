@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { artefacts, complaints, load, newTenant, until, weirURL } from '../harness.mjs';
+import { artefacts, clearOfMidnight, complaints, load, newTenant, patience, until, weirURL } from '../harness.mjs';
 
 const log = 'internal/demo/sample.log.gz';
 const axe = load('axe-core').source;
@@ -15,6 +15,7 @@ export const zone = 'Europe/Berlin'; // of the site; the browser is elsewhere
 
 /** A tenant whose site has the bundled access log, moved so that its last line is now; count(expression, condition) asks SQL. */
 export async function realSite() {
+  await clearOfMidnight(zone);
   const tenant = await newTenant({ time_zone: zone, name: 'Semicomplete' });
   await promisify(execFile)(process.env.WEIR_BIN, ['import', '--tenant', tenant.id, '--site-id', tenant.site, '--shift-to-now', '--strict', '--base-url', 'http://www.semicomplete.com', log], {
     env: { ...process.env, WEIR_SERVER: weirURL },
@@ -30,9 +31,21 @@ export async function open(t, browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, timezoneId: 'America/Los_Angeles', locale: 'en-US', reducedMotion: 'reduce', ...options });
   t.after(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(patience);
   page.faults = complaints(page);
+  page.asked = asked(page);
   return page;
+}
+
+/** The questions to the API that a page has asked and that have no answer yet; without the live view's, which goes on. */
+function asked(page) {
+  const open = new Set();
+  page.on('request', (r) => {
+    if (r.isNavigationRequest()) open.clear(); // those of the page before have no end
+    else if (/\/api\/v1\//.test(r.url()) && !/\/live(\?|$)/.test(r.url())) open.add(r);
+  });
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (r) => open.delete(r));
+  return open;
 }
 
 /** Signs in with a key, as people do: on the page that they wanted to see. */
@@ -50,13 +63,16 @@ export function refused(page, what) {
   assert.deepEqual(page.faults.splice(0).map((f) => f.replace(/^console: Failed to load resource: .* 401 .*/, '401')), ['401'], what);
 }
 
-/** Waits until every question of the page has its answer. */
+/** Waits until every question of the page has its answer, and shows it. */
 export async function settled(page) {
   await page.waitForLoadState('networkidle');
-  await until(
-    () => page.evaluate(() => !document.querySelector('[role=status][aria-label=Loading],[data-old],[aria-busy=true]') && !!document.querySelector('main h1, main h2, main strong')),
-    'an answer to every question',
-  );
+  const open = () => page.asked?.size ?? 0;
+  const shown = () =>
+    page.evaluate(async () => {
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); // what just came is drawn
+      return !document.querySelector('[role=status][aria-label=Loading],[data-old],[aria-busy=true]') && !!document.querySelector('main h1, main h2, main strong');
+    });
+  await until(async () => open() === 0 && (await shown()) && open() === 0, 'an answer to every question');
 }
 
 /** A screenshot, which stays: of the whole page, or of what the window shows. */
@@ -90,7 +106,7 @@ export async function tile(page, name) {
 }
 
 /** Waits until a tile shows a number. */
-export const shows = (page, name, n) => until(async () => (await tile(page, name)) === n, { toString: () => `${name} to be ${n}` }, 20000);
+export const shows = (page, name, n) => until(async () => (await tile(page, name)) === n, { toString: () => `${name} to be ${n}` });
 
 /** weir behind a line that can be cut: cut() breaks all connections and refuses new ones, mend() ends that. */
 export async function line(t) {

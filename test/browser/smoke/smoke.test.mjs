@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ask, complaints, launch, newTenant, servePages, until, weirURL } from '../harness.mjs';
+import { ask, complaints, launch, newTenant, servePages, until, untilClearOfMidnight, weirURL } from '../harness.mjs';
 
 test('a page is served, driven, and its faults are seen', async (t) => {
   const pages = await servePages({ '/': '<!doctype html><title>One</title><button onclick="document.title=\'Two\'">go</button>', '/bad': '<script>nothing.there</script>' });
@@ -28,4 +28,10 @@ test('weir is there, takes an event and answers in SQL', async (t) => {
   await page.goto(`${weirURL}/docs`);
   await page.waitForSelector('h1, h2');
   assert.deepEqual(faults, []);
+});
+
+test('suites begin when midnight is not near', () => {
+  const at = (clock, zone) => untilClearOfMidnight(zone, Date.parse(`2026-11-27T${clock}Z`)) / 1000;
+  assert.deepEqual([at('23:56:59', 'UTC'), at('23:57:00', 'UTC'), at('23:59:59', 'UTC'), at('00:00:00', 'UTC'), at('00:01:59', 'UTC'), at('00:02:00', 'UTC')], [0, 300, 121, 120, 1, 0]);
+  assert.deepEqual([at('22:59:00', 'Europe/Berlin'), at('23:59:00', 'Europe/Berlin')], [180, 0]);
 });
