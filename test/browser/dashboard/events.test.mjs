@@ -35,7 +35,7 @@ async function post(body) {
 
 const yesterday = `toDate(ts, 'Europe/Berlin') = toDate(now(), 'Europe/Berlin') - 1`; // where nothing comes while the tests run
 
-describe('events', { concurrency: 3, timeout: 300000 }, () => {
+describe('events', { concurrency: 3, timeout: 600000 }, () => {
   test('numbers are those of SQL; types are picked by clicks', async (t) => {
     const page = await on(t, '?range=yesterday');
     await totals(page, await site.count('count()', yesterday));
@@ -122,6 +122,7 @@ describe('events', { concurrency: 3, timeout: 300000 }, () => {
       if (name === 'order:id') await rows(page).filter({ hasText: '9007199254740993' }).click(); // it stays open
       await page.getByRole('button', { name: value, exact: true }).click();
       await totals(page, 1);
+      await until(async () => (await rows(page).count()) === 1, 'one event in the list');
       assert.ok((await rows(page).first().textContent()).includes('9007199254740993'));
       await page.reload(); // the address says the same
       await totals(page, 1);

@@ -24,13 +24,12 @@ async function on(t, query = '', options) {
   return page;
 }
 
-describe('overview', { concurrency: 4, timeout: 300000 }, () => {
+describe('overview', { concurrency: 4, timeout: 600000 }, () => {
   test('a key opens the page that was wanted; a wrong one does not', async (t) => {
     const page = await open(t, browser);
     await page.route('**/api/v1/sign-in', async (r) => r.fulfill({ json: { ...(await (await r.fetch()).json()), accounts: true } })); // of other suites, or none
     await page.goto(`${weirURL}${overview()}?range=30d`);
-    await page.getByRole('tab', { name: 'Key' }).waitFor();
-    assert.equal(await page.getByRole('tab', { name: 'Password' }).getAttribute('aria-selected'), 'true', 'there are accounts');
+    await page.getByRole('tab', { name: 'Password', selected: true }).waitFor(); // there are accounts
     await settled(page);
     refused(page, 'nobody is signed in');
     await sound(page, 'sign-in');
@@ -253,7 +252,7 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     await first.focus();
     await page.keyboard.press('ArrowRight');
     await until(() => page.url().includes('pages=entry'), 'the tab');
-    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Entry');
+    await until(() => page.evaluate(() => document.activeElement.textContent === 'Entry'), 'the focus on it');
     await settled(page);
     await list(page, 'Pages').getByRole('button', { name: /^All by/ }).focus();
     await page.keyboard.press('Enter');
@@ -305,6 +304,7 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     await page.goto(`${weirURL}${overview()}?f=nothing:x`);
     await page.getByText('This question cannot be answered').first().waitFor();
     await page.getByText('there is no column').first().waitFor();
+    await settled(page);
     assert.equal((await alerts(page)).length, 1, 'it is said once');
     await shoot(page, 'problem');
     await page.goto(weirURL + overview());
@@ -312,9 +312,9 @@ describe('overview', { concurrency: 4, timeout: 300000 }, () => {
     await page.context().setOffline(true);
     await page.getByRole('button', { name: 'Compare' }).click();
     await rows(page, 'Pages').first().click();
-    await page.getByText('weir cannot be reached').first().waitFor({ timeout: 30000 });
+    await page.getByText('weir cannot be reached').first().waitFor();
     await page.context().setOffline(false);
-    await page.getByText('weir cannot be reached').first().waitFor({ state: 'detached' }); // nobody has to ask for it
+    await until(async () => (await alerts(page)).length === 0, 'everything to be answered'); // nobody has to ask for it
     await settled(page);
     assert.deepEqual(await alerts(page), []);
   });

@@ -1,7 +1,7 @@
 // The visitor's clock is wrong: events have the time at which they happened all the same.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ask, launch, until } from '../harness.mjs';
+import { ask, launch, patience, until } from '../harness.mjs';
 import { exactlyOnce, listIDs, loaded, make, recovered, site } from './lib.mjs';
 
 let browser;
@@ -22,6 +22,7 @@ const open = async (c, off) => {
 };
 const context = async (t) => {
   const c = await browser.newContext();
+  c.setDefaultTimeout(patience);
   t.after(() => c.close());
   return c;
 };
@@ -35,7 +36,7 @@ const happened = async (s, ids, at, clock) => {
   }
 };
 
-describe('clock', { concurrency: 6, timeout: 300000 }, () => {
+describe('clock', { concurrency: 6, timeout: 600000 }, () => {
   for (const [name, off] of Object.entries({ '3 days ahead': 3 * day, '3 hours behind': -3 * hour, '500 days behind': -500 * day })) {
     for (const way of ['fetch', 'image', 'beacon']) {
       test(`${name}, by ${way}`, async (t) => {

@@ -1,7 +1,7 @@
 // What is not sent and not stored, and pages in which nothing works.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { complaints, launch, until } from '../harness.mjs';
+import { complaints, launch, patience, until } from '../harness.mjs';
 import { exactlyOnce, listIDs, loaded, make, nothing, quiet, settled, site, stored } from './lib.mjs';
 
 let browser;
@@ -10,6 +10,7 @@ after(() => browser.close());
 
 const open = async (t, init, arg) => {
   const c = await browser.newContext();
+  c.setDefaultTimeout(patience);
   t.after(() => c.close());
   if (init) await c.addInitScript(init, arg);
   return c.newPage();
@@ -29,7 +30,7 @@ const use = async (s, page) => {
 const button = { body: '<button id="b">b</button>' };
 const talk = (s) => s.gate.log.filter((e) => e.path !== '/sdk.js');
 
-describe('privacy', { concurrency: 8, timeout: 300000 }, () => {
+describe('privacy', { concurrency: 8, timeout: 600000 }, () => {
   test('cookieless: no identifier is sent, nothing is stored', async (t) => {
     const s = await site(t, { ...button, attributes: 'data-cookieless' });
     const page = await open(t);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { complaints, launch, newTenant, servePages, until, weirURL } from '../harness.mjs';
+import { complaints, launch, newTenant, patience, servePages, until, weirURL } from '../harness.mjs';
 
 // What Chromium calls itself when it has a window: without one it would be a robot.
 const userAgent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
@@ -41,6 +41,7 @@ async function open(t, body) {
   const alias = `sdk-${process.pid}-${sources}.example`;
   const tenant = await newTenant({ aliases: [alias], hostnames: ['127.0.0.1'] });
   const context = await browser.newContext({ userAgent, locale: 'de-DE', viewport: { width: 1000, height: 700 } });
+  context.setDefaultTimeout(patience);
   t.after(() => context.close());
   const page = await context.newPage();
   const faults = complaints(page);
