@@ -74,7 +74,7 @@ func TestAuditVerifyDamaged(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "unreadable  entries 4") || !strings.Contains(out, "cannot be read: file "+filepath.Base(files[0])+" is damaged") || !strings.Contains(errs, "is not what was written") {
 		t.Errorf("exit %d: %s %s", code, out, errs)
 	}
-	if took := time.Since(begun); took > 20*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
 }

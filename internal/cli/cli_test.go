@@ -343,7 +343,7 @@ func TestTail(t *testing.T) {
 			_, _ = io.WriteString(w, old+event("late", 2000)+event("new1", 3000)+event("new2", 3000))
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out := &lines{n: 4, cancel: cancel}
 	var errs bytes.Buffer

@@ -145,7 +145,8 @@ func newFixture(t *testing.T, change ...func(*httpapi.Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions, err := auth.NewSessions(auth.SessionConfig{Store: c, Passwords: passwords})
+	at := time.Now() // it stands: attempts are counted alike, however long they take
+	sessions, err := auth.NewSessions(auth.SessionConfig{Store: c, Passwords: passwords, Now: func() time.Time { return at }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func newFixture(t *testing.T, change ...func(*httpapi.Config)) *fixture {
 	cfg := httpapi.Config{Catalog: c, Auth: a, Webhook: metering.WebhookConfig{}.Check, Passwords: passwords, Sessions: sessions, Audit: f.audit, Usage: f.usage, Resources: func(t tenant.ID, from, to time.Time) (httpapi.Resources, error) {
 		return httpapi.Resources{CPUSeconds: to.Sub(from).Hours(), Amount: 3, Currency: string(t)}, nil
 	}, Limits: fakeLimits{}, Loads: f.loads, Quarantine: &fakeQuarantine{}, Schema: f.schema, Deletions: deletions{c}, Ready: func() []string { return f.ready }, Version: "1.2.3",
-		BodyTimeout: 150 * time.Millisecond, WriteTimeout: 300 * time.Millisecond, Drain: 500 * time.Millisecond,
+		BodyTimeout: time.Minute, WriteTimeout: time.Minute, Drain: time.Minute, // a busy machine keeps none of them waiting
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: reg, Gatherer: reg}
 	for _, c := range change {
 		c(&cfg)

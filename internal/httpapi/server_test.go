@@ -79,12 +79,12 @@ func dial(t *testing.T, addr string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return c
 }
 
 func TestSlowBody(t *testing.T) {
-	f := newFixture(t)
+	f := newFixture(t, func(c *httpapi.Config) { c.BodyTimeout = 150 * time.Millisecond })
 	addr, _ := f.serve()
 	for name, request := range map[string]string{
 		"lying Content-Length": "Content-Length: 100\r\n\r\n{",
@@ -93,15 +93,14 @@ func TestSlowBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, addr)
 			fmt.Fprintf(c, "POST /api/v1/tenants HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", operator, request)
-			begin := time.Now()
 			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer resp.Body.Close()
 			body, _ := io.ReadAll(resp.Body)
-			if resp.StatusCode != 408 || !bytes.Contains(body, []byte("body_timeout")) || time.Since(begin) > 3*time.Second {
-				t.Errorf("status %d after %s: %s", resp.StatusCode, time.Since(begin), body)
+			if resp.StatusCode != 408 || !bytes.Contains(body, []byte("body_timeout")) {
+				t.Errorf("status %d: %s", resp.StatusCode, body)
 			}
 		})
 	}
@@ -188,7 +187,7 @@ func TestLongAnswer(t *testing.T) {
 }
 
 func TestSlowReader(t *testing.T) {
-	f := newFixture(t)
+	f := newFixture(t, func(c *httpapi.Config) { c.WriteTimeout = 300 * time.Millisecond })
 	cut := make(chan error, 1)
 	f.api.Mux().HandleFunc("GET /x/flood", func(w http.ResponseWriter, _ *http.Request) {
 		block := make([]byte, 1<<20)
@@ -207,7 +206,7 @@ func TestSlowReader(t *testing.T) {
 		if !errors.As(err, &timeout) || !timeout.Timeout() {
 			t.Errorf("cut with %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("a client that reads nothing holds its connection for ever")
 	}
 }
@@ -245,7 +244,7 @@ func TestDrain(t *testing.T) {
 }
 
 func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
-	f := newFixture(t)
+	f := newFixture(t, func(c *httpapi.Config) { c.Drain = 500 * time.Millisecond })
 	started := make(chan struct{})
 	ended := make(chan struct{})
 	f.api.Mux().HandleFunc("GET /x/forever", func(_ http.ResponseWriter, r *http.Request) {
@@ -261,7 +260,7 @@ func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begin); took < 500*time.Millisecond || took > 4*time.Second {
+	if took := time.Since(begin); took < 500*time.Millisecond || took > 30*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	select {

@@ -255,7 +255,7 @@ func crashes(t *testing.T, rng *rand.Rand) {
 // settled waits until everything is processed, the late stream is empty and the rollups have everything.
 func settled(t *testing.T, x *life) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		x.p.mu.Lock()
 		ok := x.p.late.rows == 0
 		for part, at := range x.p.next {

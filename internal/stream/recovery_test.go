@@ -167,13 +167,20 @@ func TestTruncateOnFullDisk(t *testing.T) {
 	}
 	l.mu.Unlock()
 	r.p.cfg.DiskFull = func() bool { return true }
-	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-	defer cancel()
-	if err := r.p.runUpkeep(ctx); err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.p.runUpkeep(ctx) }()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if first, next := l.Bounds(0); first == 5 && next == 5 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Errorf("the log holds [%d, %d)", first, next)
+			break
+		}
 	}
-	if first, next := l.Bounds(0); first != 5 || next != 5 {
-		t.Errorf("the log holds [%d, %d)", first, next)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -227,7 +234,9 @@ func TestAsOfOfQuietPartitions(t *testing.T) {
 	defer r.close(t)
 	appendRows(t, l, 1, row("t1", "a", 0))
 	l.parts[1][0].Time = time.Now().Add(-time.Hour)
+	var began time.Time // the last commit
 	for _, part := range []uint16{0, 0} {
+		began = time.Now()
 		if err := r.p.commitMain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -235,10 +244,10 @@ func TestAsOfOfQuietPartitions(t *testing.T) {
 	}
 	appendRows(t, l, 1, row("t1", "c", 0)) // an hour after the last one
 	appendRows(t, l, 2, row("t1", "d", 0)) // the first of its partition
-	if lag := time.Since(r.p.AsOf("t1")); lag < 0 || lag > 5*time.Second {
-		t.Errorf("everything acknowledged is visible but for the last moment, as_of lies %v back", lag)
+	if at := r.p.AsOf("t1"); at.Before(began.Add(-drainSlack)) || at.After(time.Now()) {
+		t.Errorf("everything acknowledged before %v is visible, as_of is %v", began, at)
 	}
-	if d := r.p.Pace(); d < 0 || d > 100*time.Millisecond {
+	if d := r.p.Pace(); d < 0 || d > 100*time.Millisecond+time.Since(began) { // as much as it is behind since then, on a busy machine
 		t.Errorf("pace %v", d)
 	}
 }

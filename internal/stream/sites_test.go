@@ -183,9 +183,10 @@ func TestRejectionsAreBounded(t *testing.T) {
 func TestSitesOfAnUpgrade(t *testing.T) {
 	fs, l, e := vfs.NewMem(), newMemLog(1), &session{fakeEngine: newFakeEngine()}
 	r := newRig(t, fs, l, e)
-	appendRows(t, l, 0, row("t1", "a", 0))
+	x := row("t1", "a", 0)
+	appendRows(t, l, 0, x)
 	commit(t, r)
-	for _, key := range [][]byte{{keySeen}, hourKey{hourOf(time.Now().UnixMilli()), "t1", "s"}.bytes(), siteKey(keySeen, "t1", "s")} {
+	for _, key := range [][]byte{{keySeen}, hourKey{hourOf(x.ReceivedAt), "t1", "s"}.bytes(), siteKey(keySeen, "t1", "s")} {
 		if err := r.p.db.Delete(key, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -214,6 +214,7 @@ func TestDamageRests(t *testing.T) {
 		t.Fatal(err)
 	}
 	flip(t, f.dir, v[linkSize-24:linkSize-4])
+	opened := time.Now()
 	f.open()
 	for range 20 { // more than a level 0 takes without a compaction, or Pebble lets writes go on with
 		f.append("acme")
@@ -222,13 +223,13 @@ func TestDamageRests(t *testing.T) {
 		}
 	}
 	for begun := time.Now(); testutil.ToFloat64(f.metrics.damaged) == 0; time.Sleep(10 * time.Millisecond) {
-		if time.Since(begun) > 10*time.Second {
+		if time.Since(begun) > time.Minute {
 			t.Fatal("nothing meets the damage")
 		}
 	}
 	time.Sleep(200 * time.Millisecond)
-	if n := testutil.ToFloat64(f.metrics.damaged); n > 5 {
-		t.Errorf("the damage is met %v times in a fifth of a second", n)
+	if n, took := testutil.ToFloat64(f.metrics.damaged), time.Since(opened); n > 5+took.Seconds() { // it rests for a second
+		t.Errorf("the damage is met %v times in %s", n, took)
 	}
 	if v := f.verify(); v.OK || v.Last != 220 {
 		t.Errorf("verdict is %+v", v)
@@ -266,7 +267,7 @@ func TestUnwritable(t *testing.T) {
 			if err == nil {
 				t.Fatal("an entry that is not written is taken")
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("hangs")
 		}
 	}

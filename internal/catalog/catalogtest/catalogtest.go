@@ -299,10 +299,10 @@ func testReopen(t *testing.T, s Store) {
 	wantConflict(t, err, "id", "dead")
 }
 
-// eventually waits until ok, at most 5 seconds.
+// eventually waits until ok, at most a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s does not happen", what)

@@ -264,7 +264,7 @@ func TestFailNth(t *testing.T) {
 // healed appends until the log takes it again.
 func healed(t *testing.T, l *Log, g *ledger) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for p := range uint16(3) {
 		for err := g.append(l, p, 10); err != nil; err = g.append(l, p, 10) {
 			if time.Now().After(deadline) {
@@ -431,6 +431,7 @@ func TestGuard(t *testing.T) {
 		t.Errorf("read at 95 %% used: %d records, %v", len(recs), err)
 	}
 	usage(51)
+	l.guard.at.Store(time.Now().UnixNano()) // as if it had just looked, on a busy machine too
 	if err := g.append(l, 0, 10); !errors.Is(err, eventlog.ErrFull) {
 		t.Errorf("the guard asked the file system again within a second: %v", err)
 	}

@@ -221,7 +221,7 @@ func (f *fixture) rows(who, name string, version uint64) string {
 // waitRows waits until the engine has that many rows of a table: mutations end by themselves.
 func (f *fixture) waitRows(who, name, want string) {
 	f.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); f.rows(who, name, 0) != want; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); f.rows(who, name, 0) != want; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			f.t.Fatalf("%s has %s rows, not %s", name, f.rows(who, name, 0), want)
 		}
