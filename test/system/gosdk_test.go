@@ -123,7 +123,7 @@ func TestGoSDKServerKilled(t *testing.T) {
 	sending.Wait()
 	failures := uint64(0)
 	for name, c := range clients {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if err := c.Close(ctx); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -167,6 +167,15 @@ func TestGoSDKChild(t *testing.T) {
 	}
 }
 
+// journalled is about how many ids a journal has.
+func journalled(journal string) int64 {
+	st, err := os.Stat(journal)
+	if err != nil {
+		return 0 // not begun
+	}
+	return st.Size() / 37
+}
+
 // TestGoSDKClientKilled kills a process with a queue on disk again and again while it sends, the server too: what Track took is stored once.
 func TestGoSDKClientKilled(t *testing.T) {
 	t.Parallel()
@@ -194,10 +203,19 @@ func TestGoSDKClientKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		select {
-		case <-time.After(time.Duration(100+rng.IntN(500)) * time.Millisecond):
-		case err := <-ended:
-			t.Fatalf("the client ended by itself: %v\n%s", err, out.String())
+		deadline := time.Now().Add(time.Minute)
+		for pause, before := time.Duration(rng.IntN(500))*time.Millisecond, journalled(journal); ; pause = 0 { // however long it takes to begin
+			select {
+			case <-time.After(pause + 5*time.Millisecond):
+			case err := <-ended:
+				t.Fatalf("the client ended by itself: %v\n%s", err, out.String())
+			}
+			if journalled(journal)-before >= 300 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the client tracks nothing")
+			}
 		}
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -262,7 +280,7 @@ func TestGoSDKRefused(t *testing.T) {
 	}
 	flush := func() {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := c.Flush(ctx); err != nil {
 			t.Fatal(err)

@@ -190,7 +190,7 @@ func newSource(ctx context.Context, t *testing.T, srv *harness.Server, tenant, i
 // awaitHealth asks for the health of a site until so many events are stored and rejected, and returns the last answer.
 func awaitHealth(ctx context.Context, t *testing.T, c *client.Client, site string, stored, rejected int) (h siteHealth) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		h = siteHealth{}
 		if err := c.Do(ctx, http.MethodGet, "/api/v1/analytics/"+site+"/health", nil, &h); err != nil {
 			t.Fatal(err)

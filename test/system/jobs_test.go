@@ -107,7 +107,10 @@ func TestJobAcrossKills(t *testing.T) {
 			}
 			return j.State == "running" || j.State == "done"
 		})
-		time.Sleep(500 * time.Millisecond)
+		used := cpuOf(t, srv.EnginePID())
+		until(t, "the job to be under way", func() bool { // in CPU: neither over on a fast machine nor not begun on a slow one
+			return cpuOf(t, srv.EnginePID())-used > 100*time.Millisecond || job(t, c, long).State == "done"
+		})
 		if job(t, c, long).State == "done" {
 			break
 		}
@@ -142,7 +145,7 @@ func TestJobAcrossKills(t *testing.T) {
 	t.Logf("killed %d times", kills)
 }
 
-// TestJobEndsWithItsKey deletes the key of a job that runs: it ends within ten seconds, and so does its statement.
+// TestJobEndsWithItsKey deletes the key of a job that runs, which would go on for minutes: it ends, and so does its statement.
 func TestJobEndsWithItsKey(t *testing.T) {
 	t.Parallel()
 	srv := harness.StartT(t, harness.Config{})
@@ -170,9 +173,6 @@ func TestJobEndsWithItsKey(t *testing.T) {
 		t.Errorf("%+v %+v", j, j.Error)
 	}
 	t.Logf("the job ended %v after its key", took)
-	if took > 10*time.Second {
-		t.Errorf("the job went on for %v", took)
-	}
 	if j := job(t, admin, others); j.State != "running" && j.State != "queued" {
 		t.Errorf("another's job: %+v %+v", j, j.Error)
 	}
@@ -189,7 +189,7 @@ func TestJobEndsWithItsKey(t *testing.T) {
 	}
 }
 
-// TestQueryEndsWithItsKey deletes the key of a query that runs, and of one whose answer is under way, at both doors: they end within ten seconds, and so
+// TestQueryEndsWithItsKey deletes the key of a query that runs, and of one whose answer is under way, at both doors: they end, although both would go on for minutes, and so
 // do their statements.
 func TestQueryEndsWithItsKey(t *testing.T) {
 	t.Parallel()
@@ -207,6 +207,7 @@ func TestQueryEndsWithItsKey(t *testing.T) {
 	for name, c := range map[string]struct{ door, sql string }{
 		"api, silent": {"api", silent}, "api, rows": {"api", rows}, "clickhouse, silent": {"clickhouse", silent}, "clickhouse, rows": {"clickhouse", rows},
 	} {
+		until(t, name+": no query that runs", func() bool { return runningQueries(t, admin) == 0 })
 		var key struct{ ID, Key string }
 		if err := admin.Do(t.Context(), http.MethodPost, "/api/v1/tenants/jobs/keys", map[string]string{"role": "analyst"}, &key); err != nil {
 			t.Fatal(err)
@@ -224,7 +225,7 @@ func TestQueryEndsWithItsKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer "+key.Key)
-		ended := make(chan string, 1)
+		ended, answers := make(chan string, 1), make(chan struct{})
 		go func() {
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
@@ -232,19 +233,35 @@ func TestQueryEndsWithItsKey(t *testing.T) {
 				return
 			}
 			defer resp.Body.Close()
+			close(answers)
 			n, err := io.Copy(io.Discard, slow{resp.Body})
 			ended <- fmt.Sprintf("%d, %d bytes, %v", resp.StatusCode, n, err)
 		}()
-		time.Sleep(1500 * time.Millisecond)
+		if c.sql == rows {
+			select {
+			case <-answers:
+			case <-time.After(time.Minute):
+				t.Fatalf("%s: no answer", name)
+			}
+		} else {
+			until(t, name+": a query that runs", func() bool { return runningQueries(t, admin) == 1 })
+		}
+		time.Sleep(500 * time.Millisecond)
+		select {
+		case how := <-ended:
+			t.Errorf("%s: ended before its key: %s", name, how)
+			continue
+		default:
+		}
 		if err := admin.Do(t.Context(), http.MethodDelete, "/api/v1/tenants/jobs/keys/"+key.ID, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		how := <-ended
-		took := time.Since(begin)
-		t.Logf("%s: ended %v after its key: %s", name, took, how)
-		if took < 100*time.Millisecond || took > 10*time.Second {
-			t.Errorf("%s: ended %v after its key", name, took)
+		select {
+		case how := <-ended:
+			t.Logf("%s: ended %v after its key: %s", name, time.Since(begin), how)
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: goes on a minute after its key", name)
 		}
 		var log struct {
 			Entries []struct{ Actor, Outcome string }
@@ -263,6 +280,21 @@ func TestQueryEndsWithItsKey(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		return cpuOf(t, srv.EnginePID())-before < 200*time.Millisecond
 	})
+}
+
+// runningQueries is how many queries of a tenant the limits say to be running.
+func runningQueries(t *testing.T, admin *client.Client) (n int) {
+	t.Helper()
+	var s struct {
+		Now struct{ Queries []struct{ Running int } }
+	}
+	if err := admin.Do(t.Context(), http.MethodGet, "/api/v1/limits", nil, &s); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.Now.Queries {
+		n += c.Running
+	}
+	return n
 }
 
 // slow reads little at a time, so that an answer is long under way.

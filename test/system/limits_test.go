@@ -68,8 +68,8 @@ func until(t *testing.T, what string, ok func() bool) time.Duration {
 	t.Helper()
 	begin := time.Now()
 	for !ok() {
-		if time.Since(begin) > 30*time.Second {
-			t.Fatalf("%s: not within 30 s", what)
+		if time.Since(begin) > time.Minute {
+			t.Fatalf("%s: not within a minute", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -98,15 +98,15 @@ func TestIngestLimitsOfTenants(t *testing.T) {
 	if got := send(a.WriteKey, 50); got.status != 200 {
 		t.Fatalf("without a limit: %+v", got)
 	}
-	limit(map[string]int64{"events_per_second": 20, "burst_seconds": 1})
-	if got := send(a.WriteKey, 50); got.status != 413 || got.Code != "over_burst" || got.Limit != "limits.events_per_second" || got.Value != 20 || got.retry != "" {
+	limit(map[string]int64{"events_per_second": 1, "burst_seconds": 20}) // a busy machine is not so late that it may send again
+	if got := send(a.WriteKey, 50); got.status != 413 || got.Code != "over_burst" || got.Limit != "limits.events_per_second" || got.Value != 1 || got.retry != "" {
 		t.Errorf("more than may ever come at once: %+v", got)
 	}
 	if got := send(a.WriteKey, 20); got.status != 200 {
 		t.Errorf("within the limit: %+v", got)
 	}
 	got := send(a.WriteKey, 20)
-	if retry, err := strconv.Atoi(got.retry); got.status != 429 || got.Limit != "limits.events_per_second" || got.Value != 20 || err != nil || retry < 1 {
+	if retry, err := strconv.Atoi(got.retry); got.status != 429 || got.Limit != "limits.events_per_second" || got.Value != 1 || err != nil || retry < 1 {
 		t.Errorf("over the limit: %+v", got)
 	}
 	if got := send(b.WriteKey, 50); got.status != 200 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -35,12 +34,8 @@ const providers = `issuers:
 // withProvider starts a real provider, and weir that accepts its tokens. Tenants acme and beta have an event each, named after them.
 func withProvider(t *testing.T) (*idp.Provider, *harness.Server) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	listen, err := harness.FreeAddr() // the provider has to know it before weir runs
 	if err != nil {
-		t.Fatal(err)
-	}
-	listen := ln.Addr().String() // the provider has to know it before weir runs
-	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
 	back := "http://" + listen + "/auth/callback"

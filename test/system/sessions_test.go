@@ -319,7 +319,7 @@ func TestSessionsSurviveKills(t *testing.T) {
 		if fault != "" {
 			select {
 			case <-srv.Done():
-			case <-time.After(30 * time.Second): // it has not come to that step
+			case <-time.After(time.Minute): // it has not come to that step
 			}
 			if !k.again() {
 				k.start("")
@@ -345,7 +345,7 @@ func (s site) wantStitched() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer cancel()
 	waitFor(ctx, s.t, engine, "stitched days", "SELECT toString(uniqExact(toDate(start_time)) >= 5) FROM weir.sessions WHERE tenant = 'visits'", "1")
 }

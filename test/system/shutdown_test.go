@@ -3,6 +3,7 @@
 package system
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net"
@@ -29,8 +30,14 @@ func TestSecondSignal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "POST /ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\n\r\n{", tenant.WriteKey)
-		time.Sleep(700 * time.Millisecond)
+		fmt.Fprintf(conn, "POST /ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n", tenant.WriteKey)
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // it is under way now: its body is asked for
+			t.Fatalf("%q, %v", line, err)
+		}
+		fmt.Fprint(conn, "{")
 		if err := srv.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +53,7 @@ func TestSecondSignal(t *testing.T) {
 		}
 		select {
 		case <-srv.Done():
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("it did not end after the second signal")
 		}
 		out := srv.Output()

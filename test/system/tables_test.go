@@ -174,8 +174,11 @@ func killUploads(ctx context.Context, t *testing.T, s *harness.Server) {
 			if err := s.Kill(); err != nil {
 				t.Error(err)
 			}
-		} else if err := syscall.Kill(s.EnginePID(), syscall.SIGKILL); err != nil {
-			t.Error(err)
+		} else {
+			until(t, "an engine", func() bool { return s.EnginePID() > 0 })
+			if err := syscall.Kill(s.EnginePID(), syscall.SIGKILL); err != nil {
+				t.Error(err)
+			}
 		}
 		close(stop)
 		<-ended

@@ -276,7 +276,11 @@ func TestDeletedTenantIsGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	s := harness.StartT(t, harness.Config{Args: []string{"--log-retention", "1m", "--metering-interval", "1s", "--query-timeout", "5s"}})
-	gone, stays := plant(ctx, t, s, "gone", "canary-gone"), plant(ctx, t, s, "stays", "canary-stays")
+	gone := plant(ctx, t, s, "gone", "canary-gone")
+	if len(holdingAnywhere(t, filepath.Join(s.Dir(), "log"), "canary-gone")) == 0 { // soon it is truncated away
+		t.Fatal("the canary is not in the log: the test shows nothing")
+	}
+	stays := plant(ctx, t, s, "stays", "canary-stays")
 	eventually(t, time.Minute, "visible", func() bool { return stored(ctx, t, gone) == 1000 && stored(ctx, t, stays) == 1000 })
 	for _, c := range []*client.Client{gone, stays} {
 		name := map[*client.Client]string{gone: "canary-gone", stays: "canary-stays"}[c]
@@ -284,11 +288,11 @@ func TestDeletedTenantIsGone(t *testing.T) {
 		eventually(t, time.Minute, "done", func() bool { return job(t, c, id).State == "done" })
 	}
 	startJob(t, gone, "SELECT count() FROM events AS a CROSS JOIN events AS b CROSS JOIN events AS c CROSS JOIN events AS d WHERE cityHash64(a.event_id, b.event_id, c.event_id, d.event_id) % 7 = 1 AND a.path <> 'canary-gone-running'")
-	eventually(t, 30*time.Second, "charged", func() bool {
+	eventually(t, time.Minute, "charged", func() bool {
 		lines := costLines(ctx, t, s, "tenant,shape")
 		return amountOf(lines, "gone") > 0 && amountOf(lines, "stays") > 0
 	})
-	if len(holding(t, s.Dir(), "canary-gone")) == 0 || len(holdingAnywhere(t, filepath.Join(s.Dir(), "log"), "canary-gone")) == 0 {
+	if len(holding(t, s.Dir(), "canary-gone")) == 0 {
 		t.Fatal("the canary is nowhere: the test shows nothing")
 	}
 	report := remove(ctx, t, s, "/api/v1/tenants/gone")
@@ -302,7 +306,7 @@ func TestDeletedTenantIsGone(t *testing.T) {
 		t.Errorf("the canary is still in %v", found)
 	}
 	since := time.Now()
-	eventually(t, 30*time.Second, "measured again", func() bool { return costs(t, s).AsOf.After(since.Add(3 * time.Second)) })
+	eventually(t, time.Minute, "measured again", func() bool { return costs(t, s).AsOf.After(since.Add(3 * time.Second)) })
 	for _, l := range costLines(ctx, t, s, "tenant,kind,user,shape") {
 		if l.Tenant == "gone" {
 			t.Errorf("its costs have come back: %+v", l)
@@ -333,7 +337,7 @@ func TestDeletedTenantsBill(t *testing.T) {
 	s := harness.StartT(t, harness.Config{Args: []string{"--metering-interval", "1s", "--query-timeout", "5s"}})
 	gone := plant(ctx, t, s, "gone", "canary-gone")
 	eventually(t, time.Minute, "visible", func() bool { return stored(ctx, t, gone) == 1000 })
-	eventually(t, 30*time.Second, "charged", func() bool { return amountOf(costLines(ctx, t, s, "tenant,shape"), "gone") > 0 })
+	eventually(t, time.Minute, "charged", func() bool { return amountOf(costLines(ctx, t, s, "tenant,shape"), "gone") > 0 })
 	costs(t, s)
 	before := amountOf(costLines(ctx, t, s, "tenant"), "gone")
 	report := remove(ctx, t, s, "/api/v1/tenants/gone?keep_billing=true")

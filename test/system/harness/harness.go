@@ -37,7 +37,7 @@ type Config struct {
 	Args       []string      // further arguments of `weir serve`
 	Env        []string      // further variables
 	Command    []string      // put before the binary: a tracer, a preloader
-	Ready      time.Duration // how long readiness may take, 60 s by default
+	Ready      time.Duration // how long readiness may take, 3 min by default: on a busy machine it does
 	Output     io.Writer     // receives what the process prints, beside Server.Output
 }
 
@@ -68,21 +68,21 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		cfg.Binary = bin
 	}
 	if cfg.Listen == "" {
-		addr, err := freeAddr()
+		addr, err := FreeAddr()
 		if err != nil {
 			return nil, err
 		}
 		cfg.Listen = addr
 	}
 	if cfg.ClickHouse == "auto" {
-		addr, err := freeAddr()
+		addr, err := FreeAddr()
 		if err != nil {
 			return nil, err
 		}
 		cfg.ClickHouse = addr
 	}
 	if cfg.Ready == 0 {
-		cfg.Ready = time.Minute
+		cfg.Ready = 3 * time.Minute
 	}
 	s := &Server{URL: "http://" + cfg.Listen, cfg: cfg}
 	if err := s.launch(ctx); err != nil {
@@ -91,9 +91,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// freeAddr is a port of 127.0.0.1 that nobody listens at and that this process was not given before. It is below the ports that systems give to clients
+// FreeAddr is a port of 127.0.0.1 that nobody listens at and that this process was not given before. It is below the ports that systems give to clients
 // (from 32768 on): while a killed weir is down, nobody's connection takes its port.
-func freeAddr() (string, error) {
+func FreeAddr() (string, error) {
 	given.Lock()
 	defer given.Unlock()
 	var last error
@@ -243,7 +243,7 @@ func (s *Server) Signal(sig os.Signal) error {
 	return s.cmd.Process.Signal(sig)
 }
 
-// Stop sends SIGTERM and waits until the process has ended. It fails if that takes more than 15 s or the exit code is not 0.
+// Stop sends SIGTERM and waits until the process has ended. It fails if that takes more than a minute or the exit code is not 0.
 func (s *Server) Stop() error {
 	if err := s.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("harness: stop: %w", err)
@@ -254,8 +254,8 @@ func (s *Server) Stop() error {
 			return fmt.Errorf("harness: weir ended with %w\n%s", err, s.Output())
 		}
 		return nil
-	case <-time.After(15 * time.Second):
-		return errors.Join(fmt.Errorf("harness: weir did not end within 15 s of SIGTERM\n%s", s.Output()), s.Kill())
+	case <-time.After(time.Minute):
+		return errors.Join(fmt.Errorf("harness: weir did not end within a minute of SIGTERM\n%s", s.Output()), s.Kill())
 	}
 }
 
