@@ -1,12 +1,13 @@
 // What holds on every page: small sums, one and many, rows of nothing, what is wider than its place. A tenant of a few events, whose ids and paths are chosen for it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ask, launch, newTenant, operator, until, weirURL } from '../harness.mjs';
+import { ask, clearOfMidnight, launch, newTenant, operator, until, weirURL } from '../harness.mjs';
 import { looksLikeLink, open, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
 before(async () => {
   browser = await launch();
+  await clearOfMidnight('UTC');
   site = await newTenant({ name: 'Shop', time_zone: 'UTC' });
   const at = Date.now() - 60_000;
   const events = [
@@ -30,11 +31,11 @@ async function on(t, address, options, key = site.analyst) {
   return page;
 }
 
-describe('details', { concurrency: 3, timeout: 300000 }, () => {
+describe('details', { concurrency: 3, timeout: 600000 }, () => {
   test('costs below a cent are not nothing', async (t) => {
-    await until(async () => (await ask(site.admin, '/api/v1/costs?by=kind')).total.amount > 0, 'a cost', 60000);
+    await until(async () => (await ask(site.admin, '/api/v1/costs?by=kind')).total.amount > 0, 'a cost');
     const amount = async () => (await operator(`/api/v1/operator/tenants?search=${site.id}`)).tenants[0].amount_today;
-    await until(async () => (await amount()) > 0, 'it in the list', 60000);
+    await until(async () => (await amount()) > 0, 'it in the list');
     const page = await on(t, `/tenants?search=${site.id}`, {}, process.env.WEIR_ADMIN_TOKEN);
     const small = await page.locator('tbody tr td').nth(4).textContent();
     assert.match(small, /^(< )?\$0\.0*[1-9]/, 'in its row');
@@ -127,13 +128,13 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'long '.repeat(200));
     await page.keyboard.press('Escape');
     await whole.waitFor({ state: 'hidden' });
-    assert.ok(await value.evaluate((b) => b === document.activeElement), 'the focus is back');
+    await until(() => value.evaluate((b) => b === document.activeElement), 'the focus to be back');
   });
 
   test('a part of an address that is not understood is said, with what is shown instead, and can be taken out', async (t) => {
     const page = await on(t, of('overview?range=99x&f=country&f=type:pageview&metric=nonsense&pages=nowhere'));
     const said = page.getByRole('status').filter({ hasText: 'not understood' });
-    await said.waitFor();
+    await until(async () => (await said.getByRole('listitem').count()) >= 4, 'what is not understood');
     const lines = await said.getByRole('listitem').allTextContents();
     for (const what of [/^range=99x Shown instead: last 7 days\.$/, /^f=country Shown instead: everything, without this filter/, /^metric=nonsense Shown instead: Visitors\.$/, /^pages=nowhere Shown instead: Top\.$/]) assert.ok(lines.some((l) => what.test(l)), `${what}: ${lines.join('; ')}`);
     assert.equal(lines.length, 4);
@@ -203,7 +204,7 @@ describe('details', { concurrency: 3, timeout: 300000 }, () => {
       await until(() => dialog.evaluate((d) => d.contains(document.activeElement)), `${name}: the focus in it`);
       await page.keyboard.press('Escape');
       await dialog.waitFor({ state: 'hidden' });
-      await until(() => opener.evaluate((b) => b === document.activeElement), `${name}: the focus to be back`, 5000);
+      await until(() => opener.evaluate((b) => b === document.activeElement), `${name}: the focus to be back`);
     }
     await button('Go to…').focus();
     await page.keyboard.press('Control+K');

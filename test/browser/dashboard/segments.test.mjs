@@ -26,7 +26,7 @@ async function on(t, at, key = site.analyst, options) {
   return page;
 }
 
-describe('segments', { concurrency: 1, timeout: 170000 }, () => {
+describe('segments', { concurrency: 1, timeout: 600000 }, () => {
   test('filters are saved as one, which is chosen, changed, renamed and deleted by clicks', async (t) => {
     const page = await on(t, 'overview');
     const all = await tile(page, 'Visitors');
@@ -75,7 +75,7 @@ describe('segments', { concurrency: 1, timeout: 170000 }, () => {
     assert.equal(await form.getByLabel('Name').getAttribute('aria-invalid'), 'true');
     await form.getByLabel('Name').fill('And of one system');
     await form.getByRole('button', { name: 'Save the segment' }).click();
-    await until(() => query(page).get('segment') !== saved.id, 'the new one');
+    await until(() => query(page).get('segment') && query(page).get('segment') !== saved.id, 'the new one');
     assert.deepEqual((await api('')).segments.map((s) => [s.name, s.filter.length]), [['Americans without Chrome', 2], ['And of one system', 3]]);
     await settled(page);
 
@@ -228,6 +228,7 @@ describe('segments', { concurrency: 1, timeout: 170000 }, () => {
   test('a segment that is gone is said and can be taken away; a list that cannot be read says why', async (t) => {
     const page = await on(t, 'overview?segment=gone');
     await page.getByRole('alert').getByText('there is no segment').waitFor();
+    await settled(page); // each of its questions is refused
     page.faults.splice(0).forEach((f) => assert.match(f, / 422 /));
     await sound(page, 'a segment that is gone');
     await page.getByRole('button', { name: 'Remove the segment that is gone' }).click();

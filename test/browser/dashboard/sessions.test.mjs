@@ -40,7 +40,7 @@ async function on(t, address = sessions(), options = {}, key = site.viewer) {
   return page;
 }
 
-describe('sessions', { concurrency: 4, timeout: 300000 }, () => {
+describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
   test('the list is that of SQL, page by page', async (t) => {
     const page = await on(t, sessions('?range=30d'));
     assert.equal(await rows(page).count(), 50);

@@ -28,12 +28,12 @@ const choose = async (page, label, option) => {
 /** Nothing was complained about but the browser's own lines about refusals that are meant. */
 const refusal = (page) => assert.deepEqual(page.faults.splice(0).filter((f) => !/^console: Failed to load resource: .* (400|409|422) /.test(f)), []);
 
-describe('settings', { concurrency: 3, timeout: 300000 }, () => {
+describe('settings', { concurrency: 3, timeout: 600000 }, () => {
   test('a new source: its snippet in a real page, and the first event arrives', async (t) => {
     const { page, api } = await on(t);
     await page.getByRole('button', { name: 'New source' }).click();
     await dialog(page).getByRole('textbox', { name: 'Name' }).fill('My Blog!');
-    assert.equal(await dialog(page).getByRole('textbox', { name: /^Id/ }).inputValue(), 'my-blog');
+    await until(async () => (await dialog(page).getByRole('textbox', { name: /^Id/ }).inputValue()) === 'my-blog', 'the id of the name');
     await sound(page, 'the form of a source');
     await shoot(page, 'settings-new-source', false);
     await dialog(page).getByRole('button', { name: 'Create the source' }).click();
@@ -51,7 +51,7 @@ describe('settings', { concurrency: 3, timeout: 300000 }, () => {
     t.after(() => site.close());
     const visitor = await open(t, browser);
     await visitor.goto(`${site.url}/welcome`);
-    await page.getByText(/Events arrive\. The last one: pageview \/welcome/).waitFor({ timeout: 60000 });
+    await page.getByText(/Events arrive\. The last one: pageview \/welcome/).waitFor();
     await shoot(page, 'settings-first-event', false);
     await page.reload();
     await settled(page);
@@ -63,6 +63,7 @@ describe('settings', { concurrency: 3, timeout: 300000 }, () => {
     const { page, api } = await on(t);
     await page.getByRole('button', { name: /^Shop/ }).click();
     await until(() => page.url().includes('source=web'), 'the address');
+    await settled(page);
     assert.equal(await page.getByRole('button', { name: 'Save changes' }).count(), 0, 'nothing was changed');
     const form = page.locator('form').first();
     await form.getByRole('textbox', { name: 'Name' }).fill('Shop 2');
@@ -85,7 +86,7 @@ describe('settings', { concurrency: 3, timeout: 300000 }, () => {
     await page.getByRole('heading', { name: 'Shop 2' }).waitFor();
     await form.getByRole('textbox', { name: 'Name' }).fill('x');
     await form.getByRole('button', { name: 'Discard' }).click();
-    assert.equal(await form.getByRole('textbox', { name: 'Name' }).inputValue(), 'Shop 2');
+    await until(async () => (await form.getByRole('textbox', { name: 'Name' }).inputValue()) === 'Shop 2', 'the name as it was');
     assert.deepEqual(page.faults, []);
   });
 

@@ -1,13 +1,14 @@
 // The operator's view of tenants, driven by clicks: search, sort, a tenant's page, limits that hold at once.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { launch, newTenant, operator, until, weirURL } from '../harness.mjs';
+import { clearOfMidnight, launch, newTenant, operator, until, weirURL } from '../harness.mjs';
 import { open, settled, shoot, signIn, sound } from './lib.mjs';
 
 const token = process.env.WEIR_ADMIN_TOKEN;
 let browser, busy, calm;
 before(async () => {
   browser = await launch();
+  await clearOfMidnight('UTC'); // events of today are those of a day of UTC
   busy = await newTenant({ name: 'Busy' });
   calm = await newTenant({ name: 'Calm' });
   await operator(`/api/v1/tenants/${busy.id}`, { name: 'Busy Bakery' }, 'PATCH').catch(() => undefined);
@@ -16,7 +17,8 @@ before(async () => {
     fetch(`${weirURL}/ingest?site_id=${t.site}`, { method: 'POST', headers: { Authorization: `Bearer ${t.admin}` }, body: JSON.stringify(Array.from({ length: n }, (_, i) => ({ type: 'pageview', url: `/p/${i}`, client_id: `c${i}` }))) });
   for (let i = 0; i < 10; i++) await send(busy, 1234); // more than the tenants of the other suites
   await send(calm, 7);
-  await until(async () => Number((await busy.sql('SELECT count() AS n FROM events'))[0].n) === 12340, 'events of the busy tenant');
+  const today = async (t) => (await operator(`/api/v1/operator/tenants?search=${t.id}`)).tenants.find((x) => x.id === t.id).events_today;
+  await until(async () => (await today(busy)) === 12340 && (await today(calm)) === 7, 'the events of both tenants in the list');
 });
 after(() => browser.close());
 
@@ -29,7 +31,7 @@ async function on(t, query = '', options) {
 
 const rows = (page) => page.locator('tbody tr');
 
-describe('tenants', { timeout: 300000 }, () => {
+describe('tenants', { timeout: 600000 }, () => {
   test('the busiest is first; search, sort and further pages are the server’s, and stand in the address', async (t) => {
     const page = await on(t);
     assert.match(await rows(page).first().textContent(), new RegExp(`${busy.id}|Busy`));

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { ask, launch, newTenant, operator, until } from '../harness.mjs';
+import { ask, clearOfMidnight, launch, newTenant, operator, until } from '../harness.mjs';
 import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site, events;
 before(async () => {
   browser = await launch();
+  await clearOfMidnight('UTC'); // costs are of days of UTC
   site = await realSite();
   await site.sql(`SELECT path, count() AS n FROM events GROUP BY path`);
   await site.sql(`SELECT browser, uniq(client_id) AS n FROM events GROUP BY browser`);
@@ -39,7 +40,7 @@ async function on(t, path = '/usage?over=7d', options) {
   return page;
 }
 
-describe('usage and cost', { concurrency: 3, timeout: 300000 }, () => {
+describe('usage and cost', { concurrency: 3, timeout: 600000 }, () => {
   test('numbers, by day and by kind, are those of the API', async (t) => {
     const page = await on(t);
     await until(async () => (await tile(page, 'Events taken')) === events.toLocaleString('en-US'), 'the events');
@@ -108,11 +109,11 @@ describe('usage and cost', { concurrency: 3, timeout: 300000 }, () => {
     await page.getByText(/There is no budget/).waitFor();
     await operator(`/api/v1/tenants/${tenant.id}/policy`, { budget: { amount: 0.0000001, action: 'block' } }, 'PATCH');
     await tenant.sql('SELECT count() AS n FROM events');
-    await until(async () => (await ask(tenant.admin, '/api/v1/budget')).exceeded, 'it to be spent', 60000);
+    await until(async () => (await ask(tenant.admin, '/api/v1/budget')).exceeded, 'it to be spent');
     await page.reload();
     await page.getByText(/The budget is spent\. Queries are refused/).waitFor();
     await page.getByRole('meter', { name: 'Spent of the budget' }).waitFor();
-    await until(async () => (await ask(tenant.admin, '/api/v1/budget')).notices.length === 3, 'the notices', 60000);
+    await until(async () => (await ask(tenant.admin, '/api/v1/budget')).notices.length === 3, 'the notices');
     await page.reload();
     await page.getByText('there is no webhook to tell').first().waitFor();
     await page.getByRole('button', { name: 'Notices…' }).click();
