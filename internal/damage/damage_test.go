@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/testkit/damagekit"
 )
 
 type quiet struct{ t *testing.T }
@@ -20,29 +21,6 @@ type quiet struct{ t *testing.T }
 func (quiet) Infof(string, ...any)             {}
 func (quiet) Errorf(string, ...any)            {}
 func (q quiet) Fatalf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) }
-
-// flip changes one bit where a file of the store holds text.
-func flip(t *testing.T, dir, text string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at := bytes.Index(raw, []byte(text)); at >= 0 {
-			raw[at] ^= 1
-			if err := os.WriteFile(name, raw, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return
-		}
-	}
-	t.Fatalf("no file of %v holds it", files)
-}
 
 // Damage is an error of who reads there, at once; the store's own work rests when it meets it, and what is written is still taken.
 func TestSurvive(t *testing.T) {
@@ -61,7 +39,7 @@ func TestSurvive(t *testing.T) {
 	if err := errors.Join(db.Set([]byte("k1"), []byte("a value to be found"), pebble.Sync), db.Flush(), db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	flip(t, dir, "to be found")
+	damagekit.FlipBit(t, dir, "to be found")
 	if err := Survive(o, Config{Store: "letters", Mend: "look for them", Logger: slog.New(slog.NewTextHandler(log, nil)), Registerer: reg}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,14 +1,12 @@
 package metering
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/damage"
 	"weir/internal/tenant"
+	"weir/internal/testkit/damagekit"
 	"weir/internal/usage"
 )
 
@@ -59,23 +58,6 @@ func onDisk(t *testing.T) (dir string, o *pebble.Options) {
 	return dir, o
 }
 
-// flip changes one bit where a file of the store holds text.
-func flip(t *testing.T, dir, text string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-	must(t, err)
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		must(t, err)
-		if at := bytes.Index(raw, []byte(text)); at >= 0 {
-			raw[at] ^= 1
-			must(t, os.WriteFile(name, raw, 0o600))
-			return
-		}
-	}
-	t.Fatalf("no file of %v holds %q", files, text)
-}
-
 // damaged is a meter on such a store, in which a bit has flipped where a row of b's lies, or a text that is given.
 func damaged(t *testing.T, text string) (*Meter, *clock) {
 	t.Helper()
@@ -83,7 +65,7 @@ func damaged(t *testing.T, text string) (*Meter, *clock) {
 	if text == "" {
 		text = string(binary.BigEndian.AppendUint64(nil, math.Float64bits(countToFind)))
 	}
-	flip(t, dir, text)
+	damagekit.FlipBit(t, dir, text)
 	db, err := pebble.Open(dir, o)
 	must(t, err)
 	t.Cleanup(func() { _ = db.Close() })

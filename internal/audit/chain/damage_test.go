@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"weir/internal/audit"
 	"weir/internal/tenant"
+	"weir/internal/testkit/damagekit"
 )
 
 const many = 2000 // entries of a log in one file of many blocks
@@ -36,29 +36,6 @@ func onDisk(t *testing.T) *fixture {
 	return f
 }
 
-// flip changes one bit where the only file that holds it has find.
-func flip(t testing.TB, dir string, find []byte) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at := bytes.LastIndex(raw, find); at >= 0 {
-			raw[at] ^= 1
-			if err := os.WriteFile(name, raw, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return
-		}
-	}
-	t.Fatalf("no file of %v holds it", files)
-}
-
 // blockOf returns bytes of the block that has a key: those whose damage keeps the key from being read.
 func (f *fixture) blockOf(key []byte) []byte {
 	f.t.Helper()
@@ -72,7 +49,7 @@ func (f *fixture) blockOf(key []byte) []byte {
 		if err := os.CopyFS(copied, os.DirFS(f.dir)); err != nil {
 			f.t.Fatal(err)
 		}
-		flip(f.t, copied, raw[at:at+24])
+		damagekit.FlipBit(f.t, copied, string(raw[at:at+24]))
 		l, err := Open(f.t.Context(), Config{Dir: copied, FS: f.fs, Anchors: f.set, ReadOnly: true})
 		if err != nil {
 			f.t.Fatal(err)
@@ -138,7 +115,7 @@ func TestDamage(t *testing.T) {
 			default: // keys of the index are not whole in the file
 				find = f.blockOf(tc.key)
 			}
-			flip(t, f.dir, find)
+			damagekit.FlipBit(t, f.dir, string(find))
 			f.open()
 			t.Cleanup(func() { _ = f.Log.Close() })
 			n, err := f.listed(audit.Question{Tenant: "other"})
@@ -184,7 +161,7 @@ func TestDamagedWhole(t *testing.T) {
 				}
 				tc.find = v[linkSize-24 : linkSize-4]
 			}
-			flip(t, f.dir, tc.find)
+			damagekit.FlipBit(t, f.dir, string(tc.find))
 			_, err := Open(t.Context(), Config{Dir: f.dir, FS: f.fs, Anchors: f.set})
 			if !errors.Is(err, audit.ErrDamaged) {
 				t.Fatalf("opened with %v", err)
@@ -213,7 +190,7 @@ func TestDamageRests(t *testing.T) {
 	if err = errors.Join(err, f.db.Flush(), f.Log.Close()); err != nil {
 		t.Fatal(err)
 	}
-	flip(t, f.dir, v[linkSize-24:linkSize-4])
+	damagekit.FlipBit(t, f.dir, string(v[linkSize-24:linkSize-4]))
 	opened := time.Now()
 	f.open()
 	for range 20 { // more than a level 0 takes without a compaction, or Pebble lets writes go on with
