@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -29,6 +30,9 @@ type load struct {
 	acked  atomic.Int64 // requests
 	stop   chan struct{}
 	wg     sync.WaitGroup
+	props  func() string     // of the next events
+	kinds  map[string]string // of the properties that the schema must have in the end
+	gate   sync.RWMutex      // held while a request is repeated: who locks it knows that what was begun is acknowledged
 
 	mu  sync.Mutex
 	ids map[string]bool // acknowledged
@@ -38,7 +42,13 @@ const perRequest = 40
 
 func startLoad(t *testing.T, srv *harness.Server, tenant harness.Tenant, senders int) *load {
 	t.Helper()
-	l := &load{srv: srv, tenant: tenant, stop: make(chan struct{}), ids: map[string]bool{}}
+	return startLoadOf(t, srv, tenant, senders, func() string { return `"value":1` })
+}
+
+// startLoadOf sends events with these properties, beside the value 1.
+func startLoadOf(t *testing.T, srv *harness.Server, tenant harness.Tenant, senders int, props func() string) *load {
+	t.Helper()
+	l := &load{srv: srv, tenant: tenant, stop: make(chan struct{}), props: props, kinds: map[string]string{"value": "int"}, ids: map[string]bool{}}
 	for i := range senders {
 		l.wg.Add(1)
 		go func() {
@@ -58,6 +68,7 @@ func (l *load) send(t *testing.T, sender int) {
 			return
 		default:
 		}
+		l.gate.RLock()
 		body, ids := l.request(rng, sender, n)
 		for again := 0; again <= rng.IntN(2); again++ { // every other request is sent twice
 			for !l.try(t, c, body) {
@@ -70,6 +81,7 @@ func (l *load) send(t *testing.T, sender int) {
 		}
 		l.mu.Unlock()
 		l.acked.Add(1)
+		l.gate.RUnlock()
 		time.Sleep(time.Duration(rng.IntN(10)) * time.Millisecond)
 	}
 }
@@ -83,8 +95,8 @@ func (l *load) request(rng *rand.Rand, sender, n int) (body []byte, ids []string
 		if rng.IntN(10) == 0 { // some of them late: another writer, other partitions
 			ts = ts.AddDate(0, 0, -3-rng.IntN(15))
 		}
-		fmt.Fprintf(&b, `{"event_id":%q,"type":"pageview","ts":%d,"client_id":"c%d","url":"https://example.com/p%d","props":{"value":1}}`+"\n",
-			id, ts.UnixMilli(), rng.IntN(500), rng.IntN(50))
+		fmt.Fprintf(&b, `{"event_id":%q,"type":"pageview","ts":%d,"client_id":"c%d","url":"https://example.com/p%d","props":{%s}}`+"\n",
+			id, ts.UnixMilli(), rng.IntN(500), rng.IntN(50), l.props())
 	}
 	return []byte(b.String()), ids
 }
@@ -158,8 +170,12 @@ func (l *load) verifySchema(ctx context.Context, t *testing.T) {
 	if schema.Rows != len(l.ids) {
 		t.Errorf("%d rows are stored, the statistics have %d", len(l.ids), schema.Rows)
 	}
-	if len(schema.Properties) != 1 || schema.Properties[0].Name != "value" || schema.Properties[0].Kind != "int" {
-		t.Errorf("properties: %+v", schema.Properties)
+	kinds := map[string]string{}
+	for _, p := range schema.Properties {
+		kinds[p.Name] = p.Kind
+	}
+	if !maps.Equal(kinds, l.kinds) {
+		t.Errorf("the properties are %v, want %v", kinds, l.kinds)
 	}
 }
 
