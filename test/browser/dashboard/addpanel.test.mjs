@@ -158,6 +158,60 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('retention with a range shows on the dashboard what the page shows, of these days for good or of as many', async (t) => {
+    const board = await boards('', { name: 'Ranges', panels: [] });
+    const day = (ago) => new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/Berlin' }).format(Date.now() - ago * 86_400_000);
+    const page = await on(t, 'retention?period=day');
+    const rows = async (table) => (await table.locator('tbody tr').evaluateAll((l) => l.slice(1).map((r) => `${r.cells[0].textContent} ${r.cells[1].textContent}`))).join();
+    const put = async (query, title) => {
+      await page.goto(`${weirURL}/sites/${site.site}/retention?period=day&mode=recurring${query}`);
+      await settled(page);
+      const shown = await rows(page.locator('main table'));
+      await add(page, 'Retention by day').click();
+      await dialog(page).getByLabel('Title').fill(title);
+      await choose(page, 0, 'Ranges');
+      await settled(page);
+      await dialog(page).getByRole('button', { name: 'Add it' }).click();
+      await done(page).waitFor();
+      return shown;
+    };
+    const want = { 'Two days': await put(`&range=${day(2)}~${day(1)}`, 'Two days'), 'Until today': await put(`&range=${day(1)}~${day(0)}`, 'Until today'), 'All periods': await put('', 'All periods') };
+    assert.deepEqual(Object.values(want).map((rows) => rows.split(',').length >= 3), [false, false, true], 'there is more than these days');
+    const ranges = async () => Object.fromEntries((await boards(`/${board.id}`)).panels.map((p) => [p.title, [p.question.from, p.question.to, p.question.period, p.question.mode]]));
+    const saved = { 'Two days': [day(2), day(1), 'day', 'recurring'], 'Until today': ['1d', undefined, 'day', 'recurring'], 'All periods': [undefined, undefined, 'day', 'recurring'] };
+    assert.deepEqual(await ranges(), saved);
+    const holds = async (what) => {
+      await settled(page);
+      for (const [title, rowsOf] of Object.entries(want)) assert.equal(await rows(card(page, title)), rowsOf, `${title}, ${what}`);
+    };
+    await page.goto(`${weirURL}/dashboards/${board.id}`);
+    await holds('on the dashboard');
+    for (const [title, range] of [['Two days', `${day(2)} to ${day(1)}`], ['Until today', 'Last 2 days'], ['All periods', 'Last 15 days']]) await card(page, title).getByText(range, { exact: true }).waitFor();
+    await sound(page, 'ranges of retention');
+    await shoot(page, 'add-panel-retention');
+    // Another range of the whole dashboard holds until it is given up; what else is changed leaves the panel its own.
+    await page.locator('input[aria-label="Range of all panels"]').click();
+    await page.getByRole('option', { name: 'Today', exact: true }).click();
+    await until(async () => (await rows(card(page, 'Two days'))).split(',').length === 1, 'one day');
+    await page.locator('input[aria-label="Range of all panels"]').click();
+    await page.getByRole('option', { name: 'Ranges as saved' }).click();
+    await page.getByRole('button', { name: 'Edit', exact: true }).click();
+    for (const [title, range] of [['Two days', `${day(2)} to ${day(1)}`], ['Until today', 'Last 2 days'], ['All periods', 'Last periods']]) {
+      await page.getByRole('button', { name: `Change ${title}` }).click();
+      const form = page.getByRole('dialog');
+      await until(async () => (await form.locator('input[aria-haspopup=listbox]').evaluateAll((l) => l.map((x) => x.value))).includes(range), `${range} in the form`);
+      await form.getByLabel('Title').fill(`${title} `);
+      await form.getByRole('button', { name: 'Change the panel' }).click();
+    }
+    await page.getByLabel('Name', { exact: true }).fill('Ranges kept');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByRole('heading', { name: 'Ranges kept', exact: true }).waitFor();
+    assert.deepEqual(await ranges(), saved);
+    await page.reload();
+    await holds('after a change of something else');
+    assert.deepEqual(page.faults, []);
+  });
+
   test('a viewer is not offered it; dark, on a phone, from the keyboard', async (t) => {
     const viewer = await on(t, 'overview', site.viewer);
     assert.equal(await viewer.getByRole('button', { name: /to a dashboard$/ }).count(), 0);

@@ -77,7 +77,7 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
     <>
       <header className={css.head}>
         <h1>{panel.title || 'weir'}</h1>
-        <span>{rangeOf(panel.question)}</span>
+        <span>{rangeOf(panel.question, panel.kind)}</span>
       </header>
       <div ref={box} className={css.body}>
         {height > 0 && <PanelView panel={panel} answer={answer} zone={zone} height={Math.max(height, 60)} />}

@@ -214,7 +214,7 @@ function Retention({ answer }: { answer: PanelData }) {
           </tr>
           {cohorts.map((c) => (
             <tr key={c.cohort}>
-              <th scope="row">{dayShort(c.cohort, 'UTC')}</th>
+              <th scope="row">{period === 'month' ? axis(c.cohort, period, 'UTC') : dayShort(c.cohort, 'UTC')}</th>
               <td className="num">{compact(c.size)}</td>
               {(c.values ?? []).map((v, i) => cell(v === null || c.size === 0 ? null : v / c.size, `${c.cohort}${i}`))}
             </tr>

@@ -57,7 +57,10 @@ test('a new panel lies beside the last ones, or below them', () => {
 });
 
 test('ranges of panels in words', () => {
-  expect([{}, { from: '30d' }, { from: '14d' }, { from: '1h' }, { from: '12w' }, { from: '7d', to: '7d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map(rangeOf)).toEqual([
+  expect([{}, { from: '30d' }, { from: '14d' }, { from: '1h' }, { from: '12w' }, { from: '7d', to: '7d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q))).toEqual([
     'Last 7 days', 'Last 30 days', 'Last 14 days', 'Last 1 hour', 'Last 12 weeks', '7d before 7d', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
+  ]);
+  expect([{}, { period: 'day', periods: 15 }, { from: '1m' }, { from: '2d' }, { from: '90d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q, 'retention'))).toEqual([
+    'Last 12 weeks', 'Last 15 days', 'Today', 'Last 3 days', 'Last 90 days', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
   ]);
 });

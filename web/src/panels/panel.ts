@@ -35,10 +35,16 @@ export const lengths: { value: string; label: string }[] = [
 
 const units = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' };
 
-/** The range of a question in words. */
-export function rangeOf(q: Record<string, unknown>): string {
-  const from = textIn(q, 'from') || '7d';
+/** The range of a question in words. Retention shows each day whole that its range touches, and without a range the last periods. */
+export function rangeOf(q: Record<string, unknown>, kind?: string): string {
   const to = textIn(q, 'to');
+  if (kind === 'retention' && !to) {
+    if (!textIn(q, 'from')) return `Last ${counted(typeof q.periods === 'number' ? q.periods : 12, textIn(q, 'period') || 'week')}`;
+    const days = /^(\d+)d$/.exec(textIn(q, 'from'));
+    if (days && !lengths.some((l) => l.value === days[0])) return `Last ${counted(Number(days[1]) + 1, 'day')}`;
+    if (textIn(q, 'from') === '1m') return 'Today';
+  }
+  const from = textIn(q, 'from') || '7d';
   const known = lengths.find((l) => l.value === from);
   if (known && !to) return known.label;
   const length = /^(\d+)([smhdw])$/.exec(from);

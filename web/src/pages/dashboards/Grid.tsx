@@ -108,7 +108,7 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
           </>
         ) : (
           <>
-            <span className={css.meta}>{panel.kind === 'sql' ? 'SQL' : `${(sites.data ?? []).length > 1 && site ? `${site.name} · ` : ''}${range ? '' : rangeOf(panel.question)}${filtersIn(panel.question).length > 0 || panel.question.segment ? ' · Filtered' : ''}`}</span>
+            <span className={css.meta}>{panel.kind === 'sql' ? 'SQL' : `${(sites.data ?? []).length > 1 && site ? `${site.name} · ` : ''}${range ? '' : rangeOf(panel.question, panel.kind)}${filtersIn(panel.question).length > 0 || panel.question.segment ? ' · Filtered' : ''}`}</span>
             {onEmbed && panel.kind !== 'sql' && (
               <ActionIcon variant="subtle" color="gray" className={css.embed} aria-label={`Embed ${name}`} title="Embed" onClick={() => onEmbed(panel)}>
                 <IconShare2 size={15} stroke={1.6} aria-hidden />

@@ -10,13 +10,13 @@ import { Dialog } from '../../parts/Dialog';
 import { DimSelect } from '../../parts/DimSelect';
 import { EventPicker } from '../../parts/EventPicker';
 import { FilterChips } from '../../parts/FilterChips';
-import { kindNames, kinds, lengths, sizes, type Kind, type Panel } from '../../panels/panel';
+import { kindNames, kinds, lengths, rangeOf, sizes, type Kind, type Panel } from '../../panels/panel';
 import { parseFilter, writeFilter } from '../../state/filters';
 import { lastSite } from '../../state/last';
 import { Builder } from '../funnels/Builder';
 import { nameOfStep } from '../funnels/names';
 import css from './Dashboards.module.css';
-import { draftOf, ofGoal, panelOf, type PanelDraft } from './draft';
+import { draftOf, ofGoal, panelOf, rangeFor, type PanelDraft } from './draft';
 import { PanelBody } from './Grid';
 import type { Placed } from './layout';
 
@@ -59,13 +59,13 @@ function Form({ panel, draft, zone, sites, change, onDone, onClose }: FormProps)
       <div className={css.form}>
         <Stack gap="sm">
           <Field label="Shows">
-            <SegmentedControl fullWidth aria-label="Kind" value={draft.kind} onChange={(k) => change({ kind: k as Kind })} data={kinds.map((k) => ({ value: k, label: kindNames[k] }))} />
+            <SegmentedControl fullWidth aria-label="Kind" value={draft.kind} onChange={(k) => change({ kind: k as Kind, from: rangeFor(k as Kind, draft) })} data={kinds.map((k) => ({ value: k, label: kindNames[k] }))} />
           </Field>
           <Group grow gap="sm" align="flex-start">
             <TextInput label="Title" placeholder={fallback} value={draft.title} maxLength={100} onChange={(e) => change({ title: e.currentTarget.value })} data-autofocus />
             {draft.kind !== 'sql' && <Select label="Site" data={sites} value={draft.site} allowDeselect={false} onChange={(v) => v && change({ site: v })} />}
           </Group>
-          <Question draft={draft} change={change} goals={goals.data ?? []} />
+          <Question draft={draft} change={change} goals={goals.data ?? []} old={panel?.question} />
         </Stack>
         <div className={css.preview}>
           <span className={css.label}>Preview</span>
@@ -113,7 +113,8 @@ const metrics = metricIds.map((id) => ({ value: id, label: metric(id).name }));
 
 type Part = { draft: PanelDraft; change: FormProps['change'] };
 
-function Question({ draft: d, change, goals }: Part & { goals: Goal[] }) {
+function Question({ draft: d, change, goals, old }: Part & { goals: Goal[]; old?: Record<string, unknown> }) {
+  const ranges = [...(d.kind === 'retention' ? [{ value: '', label: 'Last periods' }] : []), ...lengths];
   if (d.kind === 'sql')
     return (
       <Textarea label="Statement" description="One SELECT over the tenant's relations, such as events; one number alone is shown large." value={d.sql} onChange={(e) => change({ sql: e.currentTarget.value })} autosize minRows={6} maxRows={16} spellCheck={false} styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 13 } }} />
@@ -132,10 +133,10 @@ function Question({ draft: d, change, goals }: Part & { goals: Goal[] }) {
       <Group grow gap="sm" align="flex-start">
         <Select
           label="Range"
-          data={lengths.some((l) => l.value === d.from) ? lengths : [...lengths, { value: d.from, label: d.from }]}
+          data={ranges.some((l) => l.value === d.from) ? ranges : [...ranges, { value: d.from, label: rangeOf({ from: d.from, ...(old?.from === d.from && { to: old.to }) }, d.kind) }]}
           value={d.from}
           allowDeselect={false}
-          onChange={(v) => v && change({ from: v, interval: '' })}
+          onChange={(v) => v !== null && change({ from: v, interval: '' })}
         />
         <Field label="Only what">
           <div className={css.chips}>

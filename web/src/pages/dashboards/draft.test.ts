@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Panel } from '../../panels/panel';
 import { nameOfStep } from '../funnels/names';
-import { draftOf, panelOf } from './draft';
+import { draftOf, panelOf, rangeFor } from './draft';
 
 const again = (p: Panel, change = {}) => panelOf({ ...draftOf(p, ''), ...change }, (s) => nameOfStep(s, undefined), 'Untitled', p).panel;
 const table: Panel = { title: 'T', kind: 'table', site_id: 's', question: { from: '7d', metric: ['visitors'], group_by: ['path', 'country'], interval: 'day', limit: 20 } };
@@ -15,6 +15,16 @@ test('what the form has no field for stays as it was', () => {
   expect(again(bars)?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path', 'country'], limit: 20 }); // bars are no times
   expect(again({ ...bars, question: byTime.question })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path'], limit: 20 });
   expect(again(table, { kind: 'bar' })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path'], limit: 20 });
+});
+
+test('retention has its range, or the last periods', () => {
+  const back: Panel = { title: 'R', kind: 'retention', site_id: 's', question: { period: 'week', periods: 12, mode: 'first_time' } };
+  expect(draftOf(back, '').from).toBe('');
+  expect(again(back, { title: 'New' })).toEqual({ ...back, title: 'New' });
+  const days = { ...back, question: { ...back.question, from: '2026-01-01', to: '2026-01-31' } };
+  expect(again(days, { period: 'day' })?.question).toEqual({ ...days.question, period: 'day' });
+  expect(again(days, { from: '' })).toEqual(back);
+  expect([rangeFor('retention', draftOf(table, '')), rangeFor('retention', draftOf(days, '')), rangeFor('line', draftOf(back, '')), rangeFor('line', draftOf(table, ''))]).toEqual(['', '2026-01-01', '7d', '7d']);
 });
 
 test('a name that was made is made anew when the step changes; one that was given stays', () => {

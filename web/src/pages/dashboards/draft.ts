@@ -8,7 +8,7 @@ export type PanelDraft = {
   title: string;
   kind: Kind;
   site: string;
-  from: string;
+  from: string; // empty: of retention, the last periods
   filter: string[];
   metrics: string[];
   interval: string; // empty: what suits the range
@@ -32,6 +32,9 @@ const eventOf = (v: unknown): Event => {
 /** Names that panelOf made are made anew when the step changes; only those that somebody gave stay. Names of goals are not known here. */
 const unnamed = (f: FunnelState): FunnelState => ({ ...f, steps: f.steps.map((s) => (s.name === nameOfStep({ ...s, name: '' }, undefined) ? { ...s, name: '' } : s)) });
 
+/** The range of another kind that suits a kind. */
+export const rangeFor = (kind: Kind, d: PanelDraft): string => (kind === 'retention' ? (d.kind === 'retention' ? d.from : '') : d.from || '7d');
+
 /** The form of a panel; of a new one what one begins with. */
 export function draftOf(p: Panel | undefined, site: string): PanelDraft {
   const q = p?.question ?? {};
@@ -40,7 +43,7 @@ export function draftOf(p: Panel | undefined, site: string): PanelDraft {
     title: p?.title ?? '',
     kind,
     site: p?.site_id || site,
-    from: textIn(q, 'from') || (kind === 'retention' ? '90d' : '7d'),
+    from: textIn(q, 'from') || (kind === 'retention' ? '' : '7d'),
     filter: filtersIn(q),
     metrics: p && kind !== 'sql' ? metricsOf(q).map((m) => m.id) : ['visitors'],
     interval: textIn(q, 'interval'),
@@ -65,8 +68,8 @@ const goalOf = (d: PanelDraft) => (ofGoal(d.metrics) ? d.goal : undefined);
 export function panelOf(d: PanelDraft, nameOf: (s: Step) => string, fallback: string, old?: Panel): { panel?: Panel; missing?: string } {
   const title = d.title.trim() || fallback;
   const kept: Record<string, unknown> = old?.kind === d.kind ? old.question : {};
-  const common: Record<string, unknown> = { ...kept, from: d.from, filter: d.filter.length > 0 ? d.filter : undefined };
-  if (lengths.some((l) => l.value === d.from)) delete common.to;
+  const common: Record<string, unknown> = { ...kept, from: d.from || undefined, filter: d.filter.length > 0 ? d.filter : undefined };
+  if (!d.from || lengths.some((l) => l.value === d.from)) delete common.to;
   const metric = d.metrics.length > 0 ? d.metrics : undefined;
   if (metric && !['funnel', 'retention', 'sql'].includes(d.kind) && ofGoal(metric) && !d.goal) return { missing: 'Choose a goal.' };
   const make = (question: Record<string, unknown>): { panel: Panel } => ({

@@ -23,8 +23,8 @@ type Period = keyof typeof periodNames;
 const counts: Record<Period, number> = { day: 15, week: 12, month: 12 };
 const modes = { first_time: 'First time', recurring: 'Each time' };
 
-/** From where on a panel shows as many periods. */
-const panelRange: Record<Period, string> = { day: '14d', week: '12w', month: '365d' };
+/** A length back from now that touches the last n days, as they are shown whole; today alone needs but a moment of it. */
+const touching = (n: number) => (n > 1 ? `${n - 1}d` : '1m');
 
 type Behaviour = { type: string; filter: string[] };
 
@@ -81,7 +81,7 @@ export default function Retention() {
   const retention = useRetention(question);
   const offer = useMemo((): Offer => {
     const { filter: _f, segment: _s, from: _from, to: _to, ...own } = question; // the dialog adds those of the view
-    const time = !ranged ? { from: panelRange[p] } : to ? { from, to } : { from: `${lengthOf(view.range, zone)}d` }; // a range that ends today goes on with time
+    const time = !ranged ? {} : to ? { from, to } : { from: touching(lengthOf(view.range, zone)) }; // a range that ends today goes on with time
     return { title: `Retention by ${p}`, range: false, choices: [{ kind: 'retention', label: 'Retention', question: { ...own, ...time } }] };
   }, [question, p, ranged, view.range, zone, from, to]);
   const open = (retention.data?.cohorts ?? []).some((c) => (c.values ?? []).includes(null));
