@@ -170,7 +170,7 @@ func TestForgetKilled(t *testing.T) {
 	f.load = startLoadOf(t, srv, tenant, 2, f.props)
 	rng := rand.New(rand.NewPCG(5, 6))
 	outcomes := map[string]int{}
-	kills := times(t, 24, 6)
+	kills := times(t, 16, 6)
 	for i := range kills {
 		f.next(t)
 		names := append([]string{"price"}, f.left...)
