@@ -79,7 +79,7 @@ func TestInsert(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		_, err := c.Insert(ctx, clickhouse.Statement{SQL: insertSQL("cut"), Settings: clickhouse.OneBlockSettings()},
-			io.MultiReader(bytes.NewReader(body), readerFunc(func() { cancel(); time.Sleep(20 * time.Millisecond) })))
+			io.MultiReader(bytes.NewReader(body), &endless{cancel, block(t, "acme", 60_000, 100), 0}))
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
@@ -106,7 +106,7 @@ func TestInsert(t *testing.T) {
 		}
 		defer conn.Close()
 		fmt.Fprintf(conn, "POST /?query=%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\nnonsense\r\n", url.QueryEscape(insertSQL("framing")), len(body), body)
-		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		conn.SetReadDeadline(time.Now().Add(time.Minute))
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -188,13 +188,23 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, errors.New("the sender broke") }
 
-// readerFunc calls itself and then ends.
-type readerFunc func()
+// endless calls begin and then gives more of a body, again and again: it has no end before its reader has.
+type endless struct {
+	begin func()
+	block []byte
+	at    int
+}
 
-func (f readerFunc) Read([]byte) (int, error) { f(); return 0, io.EOF }
+func (e *endless) Read(p []byte) (int, error) {
+	e.begin()
+	time.Sleep(time.Millisecond)
+	n := copy(p, e.block[e.at:])
+	e.at = (e.at + n) % len(e.block)
+	return n, nil
+}
 
 func ctx2(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -202,11 +212,7 @@ func ctx2(t *testing.T) context.Context {
 // waitIdle waits until no other statement runs.
 func waitIdle(t *testing.T, c *clickhouse.Client) {
 	t.Helper()
-	for range 200 {
-		if value(t, c, "SELECT count() FROM system.processes WHERE query NOT LIKE '%system.processes%'") == "0" {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("statements do not end")
+	waitFor(t, "the end of all statements", time.Minute, func() bool {
+		return value(t, c, "SELECT count() FROM system.processes WHERE query NOT LIKE '%system.processes%'") == "0"
+	})
 }

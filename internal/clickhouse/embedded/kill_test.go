@@ -93,7 +93,7 @@ func TestKilledChild(t *testing.T) {
 		}
 		n := <-count
 		cancel()
-		took := waitFor(t, "restart", 20*time.Second, func() bool { return e.Generation() > gen })
+		took := waitFor(t, "restart", time.Minute, func() bool { return e.Generation() > gen })
 		if err := e.WaitReady(ctx2(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -122,12 +122,12 @@ func TestHangingChild(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if _, err := e.Client().Exec(ctx, clickhouse.Statement{SQL: "SELECT 1"}); !errors.Is(err, clickhouse.ErrUnavailable) && err != nil {
 		t.Errorf("a statement to a child that is killed: %v", err)
 	}
-	waitFor(t, "replacement", 20*time.Second, func() bool { return e.Generation() > gen && e.Ready() })
+	waitFor(t, "replacement", time.Minute, func() bool { return e.Generation() > gen && e.Ready() })
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("the old child is still there: %v", err)
 	}
@@ -181,7 +181,7 @@ func TestKilledParent(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	took := waitFor(t, "end of the child", 5*time.Second, func() bool { return !alive(pid) })
+	took := waitFor(t, "end of the child", time.Minute, func() bool { return !alive(pid) })
 	t.Logf("the child was gone after %v", took)
 	e := startEngine(t, cfg) // its socket and lock are no obstacle
 	mustExec(t, e.Client(), "SELECT 1")
@@ -216,7 +216,7 @@ func TestStop(t *testing.T) {
 	}
 	slow := make(chan error, 1)
 	go func() {
-		_, err := e.Client().Exec(context.Background(), clickhouse.Statement{SQL: "SELECT sipHash64(1), sleepEachRow(0.1) FROM numbers(8) SETTINGS max_block_size = 1"})
+		_, err := e.Client().Exec(context.Background(), clickhouse.Statement{SQL: "SELECT sipHash64(1), sleepEachRow(0.1) FROM numbers(25) SETTINGS max_block_size = 1"})
 		slow <- err
 	}()
 	waitRunning(t, e.Client())

@@ -92,7 +92,7 @@ func startEngine(tb testing.TB, cfg Config) *Engine {
 			tb.Errorf("run: %v", err)
 		}
 	})
-	wait, stop := context.WithTimeout(ctx, 30*time.Second)
+	wait, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
 	if err := e.WaitReady(wait); err != nil {
 		tb.Fatal(err)

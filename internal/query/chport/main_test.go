@@ -142,7 +142,7 @@ func realPort(t testing.TB) *Port {
 		testkit.Exec(t, c, "INSERT INTO weir.events (tenant, ts, type, client_id, path) SELECT if(number < 100, 'acme', 'victim'), toDateTime64('2026-03-09 00:00:00', 3, 'UTC') + number,"+
 			" if(number < 100, ['view', 'click'][number % 2 + 1], 'CaNaRy'), toString(number % 10), '/' FROM numbers(337)")
 	})
-	s, err := query.NewService(query.Config{MaxTime: 10 * time.Second, MaxMemory: 1 << 30, MaxResultRows: 500_000}, query.Deps{Engine: c, Visibility: visible{}}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	s, err := query.NewService(query.Config{MaxTime: time.Minute, MaxMemory: 1 << 30, MaxResultRows: 500_000}, query.Deps{Engine: c, Visibility: visible{}}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

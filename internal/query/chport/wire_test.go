@@ -339,21 +339,23 @@ func TestClientGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer KEY\r\nContent-Length: 8\r\n\r\nSELECT 1")
-	for range 1000 {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		a.mu.Lock()
 		n := len(a.got)
 		a.mu.Unlock()
 		if n > 0 {
 			break
 		}
-		time.Sleep(time.Millisecond)
+		if time.Now().After(deadline) {
+			t.Fatal("the question is not asked")
+		}
 	}
 	begin := time.Now()
 	conn.Close()
 	select {
 	case <-a.gone:
 		t.Logf("cancelled after %v", time.Since(begin))
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the question is still asked")
 	}
 }
@@ -394,11 +396,10 @@ func TestEngineCancel(t *testing.T) {
 		}
 		return n > 0
 	}
-	for i := 0; !running(); i++ {
-		if i > 1000 {
+	for deadline := time.Now().Add(time.Minute); !running(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
 			t.Fatal("the statement does not start")
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	begin := time.Now()
 	cancel()
@@ -406,7 +407,7 @@ func TestEngineCancel(t *testing.T) {
 		t.Fatalf("the statement ended by itself: %v", err)
 	}
 	for running() {
-		if time.Since(begin) > 8*time.Second { // its own limit is 10 s
+		if time.Since(begin) > 40*time.Second { // its own limit is a minute
 			t.Fatal("the engine goes on")
 		}
 		time.Sleep(2 * time.Millisecond)
