@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,6 +42,26 @@ func TestLargeRow(t *testing.T) {
 		t.Errorf("the row has %d bytes, %v; want 258888892", n, err)
 	}
 	if grew := (peakMemory(t, e) - before) >> 20; grew > 800 {
+		t.Errorf("the engine's process grew by %d MB", grew)
+	} else {
+		t.Logf("the engine's process grew by %d MB", grew)
+	}
+}
+
+// TestTooLargeInOne: an answer that is made in one and is too large is refused without a copy of it. Its 400 MB of text take the library up to 800 MB as they grow, of which no limit of the statement knows.
+func TestTooLargeInOne(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Engine.MaxBuffered = 1 << 20
+	e := startEngine(t, cfg)
+	c := e.Client()
+	mustExec(t, c, "SELECT 1")
+	before := peakMemory(t, e)
+	_, err := c.Exec(ctx, clickhouse.Statement{SQL: "SELECT toLowCardinality(repeat('x', 1000000)) AS a FROM numbers(400)", Format: "Vertical"})
+	var ee *clickhouse.Error
+	if !errors.As(err, &ee) || ee.Code != clickhouse.CodeTooManyRowsOrBytes || !strings.Contains(ee.Message, "1048576 bytes") {
+		t.Errorf("answered %v", err)
+	}
+	if grew := (peakMemory(t, e) - before) >> 20; grew > 1000 {
 		t.Errorf("the engine's process grew by %d MB", grew)
 	} else {
 		t.Logf("the engine's process grew by %d MB", grew)

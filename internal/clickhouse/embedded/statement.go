@@ -34,20 +34,21 @@ func (c *call) query(ctx context.Context) error {
 	return c.inPieces(ctx, sh)
 }
 
-// inOne makes the answer in one, in memory.
+// inOne makes the answer in one, in the library's memory. It is not copied: that would be as much again, of which no limit knows.
 func (c *call) inOne() error {
-	var out []byte
+	var a *libchdb.Answer
 	var st libchdb.Stats
 	var err error
-	c.library(func() { out, st, err = c.sess.conn.Query(c.req.sql, c.req.format, c.req.params...) })
+	c.library(func() { a, st, err = c.sess.conn.Run(c.req.sql, c.req.format, c.req.params...) })
 	c.stats.Add(st)
 	if err != nil {
 		return err
 	}
-	if int64(len(out)) > c.cfg.MaxBuffered {
+	defer a.Close()
+	if int64(len(a.Bytes)) > c.cfg.MaxBuffered {
 		return tooLarge(c.cfg.MaxBuffered)
 	}
-	return c.out.write(out)
+	return c.out.write(a.Bytes)
 }
 
 // fullBlock is the number of rows of a piece that others are likely to follow.

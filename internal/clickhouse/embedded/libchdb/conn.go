@@ -1,6 +1,7 @@
 package libchdb
 
 import (
+	"bytes"
 	"errors"
 	"runtime"
 	"unsafe"
@@ -66,8 +67,26 @@ func newParams(ps []Param) *params {
 	return a
 }
 
-// Query runs one text and returns its whole answer. It may hold several statements: the caller must know what it runs.
-func (c *Conn) Query(sql, format string, ps ...Param) ([]byte, Stats, error) {
+// Answer is the whole answer to a text.
+type Answer struct {
+	Bytes []byte // the library's memory, until Close
+
+	lib    *Library
+	handle unsafe.Pointer
+}
+
+// Close frees the answer's memory.
+func (a *Answer) Close() {
+	if a.handle != nil {
+		a.Bytes = nil
+		a.lib.fn.destroyResult(a.handle)
+		a.handle = nil
+	}
+}
+
+// Run runs one text. It may hold several statements: the caller must know what it runs. An answer without an error must be closed. It is not copied: it may be as
+// large as the machine's memory allows, and no limit of a statement counts it.
+func (c *Conn) Run(sql, format string, ps ...Param) (*Answer, Stats, error) {
 	q, qn := span(sql)
 	f, fn := span(format)
 	var r unsafe.Pointer
@@ -82,8 +101,24 @@ func (c *Conn) Query(sql, format string, ps ...Param) ([]byte, Stats, error) {
 	}
 	runtime.KeepAlive(sql)
 	runtime.KeepAlive(format)
-	defer c.lib.fn.destroyResult(r)
-	return c.lib.take(r, nil)
+	a := &Answer{lib: c.lib, handle: r}
+	var st Stats
+	var err error
+	if a.Bytes, st, err = c.lib.look(r); err != nil {
+		a.Close()
+		return nil, st, err
+	}
+	return a, st, nil
+}
+
+// Query is Run with a copy of the answer, which needs no Close: for small ones.
+func (c *Conn) Query(sql, format string, ps ...Param) ([]byte, Stats, error) {
+	a, st, err := c.Run(sql, format, ps...)
+	if err != nil {
+		return nil, st, err
+	}
+	defer a.Close()
+	return bytes.Clone(a.Bytes), st, nil
 }
 
 // take reads a result: its bytes are appended to buf.
