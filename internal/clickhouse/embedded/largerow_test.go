@@ -48,7 +48,7 @@ func TestLargeRow(t *testing.T) {
 	}
 }
 
-// TestTooLargeInOne: an answer that is made in one and is too large is refused without a copy of it. Its 400 MB of text take the library up to 800 MB as they grow, of which no limit of the statement knows.
+// TestTooLargeInOne: an answer that is made in one and is too large is refused without a copy of it. Its 400 MB of text take the library 800 MB to 1 GB as they grow, of which no limit of the statement knows; a copy would be 400 more.
 func TestTooLargeInOne(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Engine.MaxBuffered = 1 << 20
@@ -61,7 +61,7 @@ func TestTooLargeInOne(t *testing.T) {
 	if !errors.As(err, &ee) || ee.Code != clickhouse.CodeTooManyRowsOrBytes || !strings.Contains(ee.Message, "1048576 bytes") {
 		t.Errorf("answered %v", err)
 	}
-	if grew := (peakMemory(t, e) - before) >> 20; grew > 1000 {
+	if grew := (peakMemory(t, e) - before) >> 20; grew > 1150 {
 		t.Errorf("the engine's process grew by %d MB", grew)
 	} else {
 		t.Logf("the engine's process grew by %d MB", grew)
