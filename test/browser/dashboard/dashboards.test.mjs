@@ -326,6 +326,17 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await settled(page);
     await sound(page, 'up to when it is whole');
     await shoot(page, 'dashboard-whole', false);
+    // Where there is not room for all of a panel's head, its title goes before its site and range; numbers of panels of one height have one size.
+    for (const title of ['Page views', 'Events elsewhere']) {
+      const over = await page.getByRole('heading', { name: title }).locator('.cut').evaluate((e) => {
+        const text = document.createRange();
+        text.selectNodeContents(e);
+        return text.getBoundingClientRect().width - e.getBoundingClientRect().width;
+      });
+      assert.ok(over <= 0, `${title} is cut by ${over} px`);
+    }
+    const sizes = await Promise.all(['Page views', 'Events elsewhere', 'All events'].map((title) => card(page, title).locator('[data-number]').evaluate((e) => getComputedStyle(e).fontSize)));
+    assert.deepEqual(sizes, [sizes[0], sizes[0], sizes[0]]);
     const look = (page) => page.getByText('Counts everything received up to').evaluate((p) => {
       const of = (el) => (({ fontSize, color, fontWeight, margin }) => ({ fontSize, color, fontWeight, margin }))(getComputedStyle(el));
       return [of(p), of(p.querySelector('span'))];

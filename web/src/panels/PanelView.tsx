@@ -33,7 +33,7 @@ export function PanelView({ panel, answer, zone, height }: { panel: Panel; answe
     case 'retention':
       return <Retention answer={answer} />;
     case 'sql':
-      return <Result answer={answer} />;
+      return <Result answer={answer} height={height} />;
     default:
       return <Empty>This version of the page does not know panels of the kind “{panel.kind}”.</Empty>;
   }
@@ -51,7 +51,7 @@ function Tile({ panel, answer, rows, height }: { panel: Panel; answer: PanelData
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
   return (
     <div className={css.tile} title={`${m.what}: ${showAs(m, now, true)}`} data-tall={height > 100 || undefined}>
-      <span className={css.value}>{showAs(m, now)}</span>
+      <span className={css.value} data-number>{showAs(m, now)}</span>
       {previous && (
         <span className={css.change} data-tone={tone}>
           {share === undefined ? '' : `${signed(share)} `}
@@ -227,7 +227,7 @@ function Retention({ answer }: { answer: PanelData }) {
 
 const most = 500;
 
-function Result({ answer }: { answer: PanelData }) {
+function Result({ answer, height }: { answer: PanelData; height: number }) {
   const columns = answer.columns as { name: string; type: string }[];
   const rows = answer.rows as unknown[][];
   if (rows.length === 0) return <Empty>The statement gives no rows.</Empty>;
@@ -236,8 +236,8 @@ function Result({ answer }: { answer: PanelData }) {
     v === null ? '–' : isNumber(type) ? exact(Number(v)) : typeof v === 'string' ? v : JSON.stringify(v);
   if (rows.length === 1 && columns.length === 1)
     return (
-      <div className={css.tile} data-tall>
-        <span className={css.value}>{shown(rows[0]![0], columns[0]!.type)}</span>
+      <div className={css.tile} data-tall={height > 100 || undefined}>
+        <span className={css.value} data-number>{shown(rows[0]![0], columns[0]!.type)}</span>
       </div>
     );
   return (

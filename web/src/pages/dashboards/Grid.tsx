@@ -81,6 +81,8 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
   useToday(zone); // ranges such as today's are other dates when a new day begins
   const name = panel.title || 'Panel';
   const me = useMe();
+  const about = [(sites.data ?? []).length > 1 && site?.name, !range && rangeOf(panel.question, panel.kind), (filtersIn(panel.question).length > 0 || panel.question.segment !== undefined) && 'Filtered'];
+  const meta = panel.kind === 'sql' ? 'SQL' : about.filter(Boolean).join(' · ');
   return (
     <Card
       className={css.panel}
@@ -108,7 +110,9 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
           </>
         ) : (
           <>
-            <span className={css.meta}>{panel.kind === 'sql' ? 'SQL' : `${(sites.data ?? []).length > 1 && site ? `${site.name} · ` : ''}${range ? '' : rangeOf(panel.question, panel.kind)}${filtersIn(panel.question).length > 0 || panel.question.segment ? ' · Filtered' : ''}`}</span>
+            <span className={css.meta} title={meta}>
+              {meta}
+            </span>
             {onEmbed && panel.kind !== 'sql' && (
               <ActionIcon variant="subtle" color="gray" className={css.embed} aria-label={`Embed ${name}`} title="Embed" onClick={() => onEmbed(panel)}>
                 <IconShare2 size={15} stroke={1.6} aria-hidden />
