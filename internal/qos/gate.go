@@ -99,7 +99,8 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 		return nil, g.refuse(g.budgetSpent(q.Tenant, now))
 	}
 	t := &ticket{gate: g, subject: q.Subject, kind: q.Kind, class: e.Class, cpu: e.CPU, bytes: e.Bytes, expected: expected, since: now, last: action == catalog.BudgetThrottle && q.Kind != usage.KindReport}
-	if unproven(&q, e) {
+	proven := !unproven(&q, e)
+	if !proven {
 		t.cpu = max(t.cpu, smallBelow)
 	}
 	limits := g.Limits(q.Tenant)
@@ -112,6 +113,7 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 	t.party.limits = limits
 	t.party.ahead = g.ahead(t.party, now)
 	t.ahead, t.among = t.party.ahead, g.among(t.party, now)
+	t.modest = proven && !t.ahead && g.modest(t, now)
 	g.enter(t)
 	g.pump(now)
 	if t.running {
@@ -224,6 +226,7 @@ type ticket struct {
 	expected uint64        // by the statistics
 	last     bool          // its tenant's budget is spent: it comes last
 	ahead    bool          // its tenant had more than its share of late
+	modest   bool          // its tenant asks for little
 	among    bool          // other tenants ask too
 	since    time.Time
 	party    *party

@@ -445,9 +445,6 @@ func TestSettings(t *testing.T) {
 		if s := settings("a", mid, 0); s["priority"] != "5" || s["max_threads"] != "1" {
 			t.Errorf("a medium one while others ask: %v", s)
 		}
-		if s := settings("b", smallBelow, 0); s["priority"] != "3" {
-			t.Errorf("a larger query while others ask: %v", s)
-		}
 		time.Sleep(2 * time.Second)
 		if s := settings("a", short, 0); s["priority"] != "3" {
 			t.Errorf("a tenant that had ten times what another had: %v", s)
@@ -476,6 +473,72 @@ func TestSettings(t *testing.T) {
 		if s := settings("a", short, 0); s["priority"] != "1" {
 			t.Errorf("a minute later: %v", s)
 		}
+	})
+}
+
+// A larger query of a tenant that asks for little comes behind small ones and before those of others, with all threads.
+func TestModest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.limits["one at a time"] = catalog.Limits{Queries: 1}
+		w.limits["heavy"] = catalog.Limits{Weight: 3}
+		g := newGate(t, w, Config{MaxWait: time.Minute})
+		larger := func(id tenant.ID, cpu time.Duration, want string) {
+			t.Helper()
+			ticket := admit(t, g, ask(id, cpu))
+			if s := ticket.(usage.Tuned).Settings(); s["priority"] != want || (s["max_threads"] == "") != (want == "2") || (s["os_threads_nice_value_query"] == "") != (want == "2") {
+				t.Errorf("%s: %v, want priority %s", id, s, want)
+			}
+			ticket.Done(usage.Record{})
+		}
+		used := func(id tenant.ID, cpu time.Duration) { admit(t, g, ask(id, short)).Done(usage.Record{CPU: cpu}) }
+		used("x", 10*time.Second) // another tenant asks
+		used("b", 12*time.Second)
+		time.Sleep(2 * time.Second)
+		larger("b", 2*smallBelow, "2") // it had more than the other, but the machine has far more
+
+		// What waits counts with what runs: up to a second of CPU a core is little.
+		const one = 900 * time.Millisecond
+		running := admit(t, g, ask("one at a time", short))
+		var list []chan outcome
+		gone := make(chan struct{})
+		for _, cpu := range []time.Duration{one, 2 * smallBelow, one, 2 * smallBelow} {
+			list = append(list, later(g, ask("one at a time", cpu), nil))
+			synctest.Wait()
+		}
+		running.Done(usage.Record{})
+		for i, want := range []string{"2", "2", "3", "3"} {
+			synctest.Wait()
+			o := <-list[i]
+			if s := o.ticket.(usage.Tuned).Settings(); s["priority"] != want {
+				t.Errorf("number %d of those that waited: %v, want priority %s", i, s, want)
+			}
+			o.ticket.Done(usage.Record{})
+		}
+		larger("one at a time", 2*smallBelow, "2")
+		running = admit(t, g, ask("one at a time", short))
+		for range 3 {
+			list = append(list, later(g, ask("one at a time", one), gone))
+		}
+		synctest.Wait()
+		close(gone)
+		synctest.Wait()
+		running.Done(usage.Record{})
+		larger("one at a time", 2*smallBelow, "2") // who left waits no more
+
+		time.Sleep(2 * time.Minute)
+		used("x", 10*time.Second)
+		used("b", 62*time.Second)
+		time.Sleep(2 * time.Second)
+		larger("b", 2*smallBelow, "3") // more than half of the machine, of which it is not ahead yet
+		time.Sleep(2 * time.Minute)
+		used("x", time.Second)
+		used("heavy", 62*time.Second)
+		time.Sleep(2 * time.Second)
+		larger("heavy", 2*smallBelow, "2") // three quarters are its share
+		used("heavy", 20*time.Second)
+		time.Sleep(2 * time.Second)
+		larger("heavy", 2*smallBelow, "3") // it is ahead of the other, who had little
 	})
 }
 

@@ -71,6 +71,7 @@ func (g *Gate) enter(t *ticket) {
 	t.leaf = l.root.child(string(t.subject.Tenant), weight).child(string(t.subject.Role), 1).child(t.subject.User, 1)
 	t.leaf.enqueue(t)
 	t.party.waiting++
+	t.party.backlog += t.cpu
 	t.element = l.waiting.PushBack(t)
 	g.park(t.party)
 }
@@ -82,6 +83,7 @@ func (g *Gate) abandon(t *ticket) {
 	t.leaf.leave()
 	l.waiting.Remove(t.element)
 	t.party.waiting--
+	t.party.backlog -= t.cpu
 	t.over = true
 }
 
@@ -139,6 +141,7 @@ func (g *Gate) start(t *ticket, now time.Time) {
 	}
 	p := t.party
 	p.waiting--
+	p.backlog -= t.cpu
 	p.running[n]++
 	p.load[n] += t.cpu
 	p.bytes += t.bytes

@@ -18,6 +18,7 @@ type party struct {
 	seen    time.Time
 	limits  catalog.Limits // as of its latest query
 	waiting int
+	backlog time.Duration    // estimated CPU of what waits
 	running [3]int           // by lane
 	load    [3]time.Duration // estimated CPU of what runs
 	bytes   uint64           // estimated bytes of what runs

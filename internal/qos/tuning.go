@@ -13,6 +13,7 @@ type tuning map[string]string
 // The engine's priorities: a statement pauses between two blocks while one with a lower number runs.
 const (
 	priorityCheap     = 1
+	priorityModest    = 2 // as priorityAhead, but of a tenant that asks for little
 	priorityAhead     = 3 // cheap, but no report and not small while others ask too, or of a tenant that had more than its share
 	priorityMedium    = 5
 	priorityExpensive = 9
@@ -40,6 +41,7 @@ func newTunings(cores int) map[mode]tuning {
 	m := map[mode]tuning{}
 	for _, alone := range []bool{false, true} {
 		m[mode{priorityCheap, alone}] = tuning{"priority": strconv.Itoa(priorityCheap)}
+		m[mode{priorityModest, alone}] = tuning{"priority": strconv.Itoa(priorityModest), "max_block_size": "8192", "low_priority_query_wait_time_ms": "20"}
 		for _, p := range []int{priorityAhead, priorityMedium, priorityExpensive, priorityLast} {
 			threads := 1
 			if alone && p != priorityLast {
@@ -59,6 +61,9 @@ func (t *ticket) Settings() map[string]string {
 		p = priorityLast
 	case t.class == usage.Cheap && (t.ahead || t.cpu >= smallBelow && t.among && t.kind != usage.KindReport):
 		p = priorityAhead
+		if t.modest {
+			p = priorityModest
+		}
 	case t.class == usage.Cheap:
 		p = priorityCheap
 	case t.class == usage.Medium:
@@ -99,6 +104,17 @@ func (g *Gate) ahead(p *party, now time.Time) bool {
 	}
 	used := p.lately(now)
 	return used > aheadLeast*60*float64(g.cfg.Cores) && used > aheadFactor*g.shares.total*p.weight()/max(g.shares.weights, p.weight())
+}
+
+// modestLoad is the estimated CPU, a core, of all that a tenant has running and waiting when it still asks for little: a dashboard's panels, and not a flood.
+const modestLoad = time.Second
+
+// modest says whether t, which comes now, is of a tenant that asks for little: what it has running and waiting is little, and it had no more of the last minute than is
+// its share of the machine, or of what was used, among those that used any.
+func (g *Gate) modest(t *ticket, now time.Time) bool {
+	p := t.party
+	all := max(g.shares.total, 60*float64(g.cfg.Cores))
+	return p.pending()+p.backlog+t.cpu <= time.Duration(g.cfg.Cores)*modestLoad && p.lately(now) <= all*p.weight()/max(g.shares.weights, p.weight())
 }
 
 // Small queries are those of dashboards. They come before all others, however much their tenant asks.

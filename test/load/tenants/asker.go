@@ -68,22 +68,32 @@ func (a *asker) close() {
 
 // request is one request of a stream.
 type request struct {
+	kind         string // of those that are told apart; may be empty
 	method, path string
 	body         []byte
+}
+
+func (r request) of(kind string) request {
+	r.kind = kind
+	return r
 }
 
 // tally is what came of a stream of requests.
 type tally struct {
 	ok      drive.Histogram
-	refused int64 // 429 and 503
+	kinds   map[string]*drive.Histogram // of ok, of requests with a kind
+	refused int64                       // 429 and 503
 	failed  int64
 	first   error
 }
 
-func (t *tally) count(status int, answer []byte, err error, took time.Duration) {
+func (t *tally) count(kind string, status int, answer []byte, err error, took time.Duration) {
 	switch {
 	case err == nil && status == http.StatusOK:
 		t.ok.Add(took)
+		if kind != "" {
+			t.kind(kind).Add(took)
+		}
 	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
 		t.refused++
 	default:
@@ -94,6 +104,30 @@ func (t *tally) count(status int, answer []byte, err error, took time.Duration) 
 				t.first = fmt.Errorf("status %d: %.300s", status, answer)
 			}
 		}
+	}
+}
+
+// kind finds the times of a kind of requests.
+func (t *tally) kind(name string) *drive.Histogram {
+	if t.kinds == nil {
+		t.kinds = map[string]*drive.Histogram{}
+	}
+	if t.kinds[name] == nil {
+		t.kinds[name] = &drive.Histogram{}
+	}
+	return t.kinds[name]
+}
+
+// add adds what came of other requests.
+func (t *tally) add(o *tally) {
+	t.ok.Merge(&o.ok)
+	for name, h := range o.kinds {
+		t.kind(name).Merge(h)
+	}
+	t.refused += o.refused
+	t.failed += o.failed
+	if t.first == nil {
+		t.first = o.first
 	}
 }
 
@@ -124,19 +158,14 @@ func stream(ctx context.Context, addr, key string, conns int, rate float64, d ti
 				if ctx.Err() != nil {
 					break // cut off by ourselves
 				}
-				t.count(status, answer, err, time.Since(due))
+				t.count(q.kind, status, answer, err, time.Since(due))
 				if rate == 0 && status != http.StatusOK {
 					time.Sleep(50 * time.Millisecond)
 				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			total.ok.Merge(&t.ok)
-			total.refused += t.refused
-			total.failed += t.failed
-			if total.first == nil {
-				total.first = t.first
-			}
+			total.add(t)
 		})
 	}
 	wg.Wait()

@@ -55,6 +55,7 @@ type results struct {
 	Events  int           `json:"events_each"`
 	Queries sideBySide    `json:"queries"`
 	Acks    sideBySide    `json:"acks"`
+	Kinds   []kindResult  `json:"query_kinds"`
 	Phases  []phaseResult `json:"phases"`
 	A       neighbour     `json:"neighbour"`
 	Router  []overhead    `json:"router"`

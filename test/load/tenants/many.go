@@ -146,7 +146,7 @@ func (b *bench) probe(ctx context.Context, t harness.Tenant) (p probe, err error
 			p.FirstQuery = ms(took)
 			continue
 		}
-		queries.count(status, answer, err, took)
+		queries.count("", status, answer, err, took)
 	}
 	if queries.failed > 0 {
 		return p, queries.first

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,6 +53,12 @@ type phaseResult struct {
 	AckP99   float64 `json:"ack_p99_ms"`
 }
 
+// kindResult is one kind of B's queries.
+type kindResult struct {
+	Kind string `json:"kind"`
+	sideBySide
+}
+
 // neighbour is what A got.
 type neighbour struct {
 	Scans    quantiles `json:"scans"`
@@ -93,6 +101,11 @@ func (b *bench) neighbours(ctx context.Context) error {
 	}
 	b.res.Queries = compare(alone.queryQuantiles(), under.queryQuantiles())
 	b.res.Acks = compare(alone.ackQuantiles(), under.ackQuantiles())
+	for _, name := range slices.Sorted(maps.Keys(alone.queries.kinds)) {
+		k := kindResult{Kind: name, sideBySide: compare(quantilesOf(alone.queries.kind(name), 0, 0), quantilesOf(under.queries.kind(name), 0, 0))}
+		b.res.Kinds = append(b.res.Kinds, k)
+		b.report("%-32s alone p50 %7.1f p99 %7.1f, beside A %7.1f %7.1f ms", name, k.Alone.P50, k.Alone.P99, k.Under.P50, k.Under.P99)
+	}
 	b.report("ratios of p99: queries %.2f, acks %.2f", b.res.Queries.RatioP99, b.res.Acks.RatioP99)
 	return nil
 }
@@ -106,9 +119,7 @@ func (p *phase) ackQuantiles() quantiles {
 }
 
 func (p *phase) add(o *phase) {
-	p.queries.ok.Merge(&o.queries.ok)
-	p.queries.refused += o.queries.refused
-	p.queries.failed += o.queries.failed
+	p.queries.add(&o.queries)
 	p.acks.Latency.Merge(&o.acks.Latency)
 	p.acks.Refused += o.acks.Refused
 	p.acks.Failed += o.acks.Failed
@@ -167,15 +178,15 @@ func (b *bench) panel(n int64) request {
 	day := now.Format(time.DateOnly)
 	switch n % 5 {
 	case 0:
-		return request{method: "GET", path: "/api/v1/analytics/" + b.b.SiteID + "/report?metric=pageviews,visitors&interval=hour&from=" + day + "&to=" + day}
+		return request{kind: "report by hour", method: "GET", path: "/api/v1/analytics/" + b.b.SiteID + "/report?metric=pageviews,visitors&interval=hour&from=" + day + "&to=" + day}
 	case 1:
-		return request{method: "GET", path: "/api/v1/analytics/" + b.b.SiteID + "/report?metric=pageviews&group_by=path&limit=10&from=" + day + "&to=" + day}
+		return request{kind: "report of pages", method: "GET", path: "/api/v1/analytics/" + b.b.SiteID + "/report?metric=pageviews&group_by=path&limit=10&from=" + day + "&to=" + day}
 	case 2:
-		return request{method: "GET", path: "/api/v1/analytics/" + b.b.SiteID + "/realtime"}
+		return request{kind: "real time", method: "GET", path: "/api/v1/analytics/" + b.b.SiteID + "/realtime"}
 	case 3:
-		return sql("SELECT toStartOfMinute(ts) AS minute, count() AS n FROM events WHERE ts >= now() - 600 GROUP BY minute ORDER BY minute")
+		return sql("SELECT toStartOfMinute(ts) AS minute, count() AS n FROM events WHERE ts >= now() - 600 GROUP BY minute ORDER BY minute").of("SQL by minute")
 	}
-	return sql("SELECT type, count() AS n, uniq(client_id) AS clients FROM events WHERE ts >= now() - 300 GROUP BY type ORDER BY n DESC LIMIT 10")
+	return sql("SELECT type, count() AS n, uniq(client_id) AS clients FROM events WHERE ts >= now() - 300 GROUP BY type ORDER BY n DESC LIMIT 10").of("SQL by type")
 }
 
 // sql is a question in SQL.

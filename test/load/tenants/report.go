@@ -35,6 +35,9 @@ func render(r results) string {
 		row(what+", ratio of the p99 (p50)", fmt.Sprintf("%.2f (%.2f)", s.RatioP99, s.RatioP50), fmt.Sprintf("≤ %.2f", limit), publish.Verdict(s.RatioP99 > 0 && s.RatioP99 <= limit && s.Under.Refused+s.Under.Failed == 0))
 	}
 	side("B's dashboard queries", r.Queries, 1.25)
+	for _, k := range r.Kinds {
+		row("of these, "+k.Kind+", p50 / p99: alone, beside A", fmt.Sprintf("%.1f / %.1f ms, %.1f / %.1f ms", k.Alone.P50, k.Alone.P99, k.Under.P50, k.Under.P99), "", "")
+	}
 	side("B's acknowledgements", r.Acks, 1.1)
 	row("A meanwhile, in the last phase", fmt.Sprintf("%d statements answered, %d refused, %d failed; in all phases %d of %d events accepted", r.A.Scans.Count, r.A.Scans.Refused, r.A.Scans.Failed, r.A.Accepted, r.A.Sent), "", "")
 	for _, o := range r.Router {

@@ -60,9 +60,9 @@ func (b *bench) router(ctx context.Context) error {
 				return fmt.Errorf("status %d, %v: %.300s", status, err, answer)
 			}
 			if i >= 5 { // the first ones warm up
-				through.count(status, answer, err, t1)
-				own.count(status, nil, nil, t1-elapsed(answer))
-				direct.count(http.StatusOK, nil, nil, t2)
+				through.count("", status, answer, err, t1)
+				own.count("", status, nil, nil, t1-elapsed(answer))
+				direct.count("", http.StatusOK, nil, nil, t2)
 			}
 		}
 		a.close()
