@@ -52,7 +52,7 @@ func TestNothingComputedIsFree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if used := after.CPU - before.CPU; got < used/2 || got > used {
+			if used := after.CPU - before.CPU; got < used/2 || got > used+used/10 { // of threads that run, the process's use is known as of the last tick only
 				t.Errorf("%.60s as %s: charged %v of the %v that the process used", st.SQL, c.format, got, used)
 			}
 		}
