@@ -1,23 +1,24 @@
 import { Button, Skeleton } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { asProblem } from '../api/problem';
 import { Hint } from './Hint';
 import { saysUnseen, unseenIn } from './unseen';
 import css from './Answer.module.css';
 
 /** What of a question's state is shown; that of a list that is read page by page fits, too. */
-export type Asked<T> = Pick<UseQueryResult<T>, 'error' | 'isPending' | 'isFetching' | 'isPlaceholderData' | 'dataUpdatedAt'> & { data: T | undefined; refetch: () => unknown };
+export type Asked<T> = Pick<UseQueryResult<T>, 'error' | 'errorUpdatedAt' | 'isFetching' | 'isPlaceholderData' | 'dataUpdatedAt'> & { data: T | undefined; refetch: () => unknown };
 
 /**
- * Shows the answer to a question in each of its states, in one place: a skeleton of `height` until the first answer; a problem with what to do; an
+ * Shows the answer to a question in each of its states, in one place: a skeleton of `height` until the first answer; a problem with what to do, until there is an answer; an
  * answer that is older than its question, dimmed; an answer that could not be renewed, with a note; one to a question that names a property that was never
  * seen, with a line that says so; an empty answer; else `children` of the data.
  */
 export function Answer<T>({ query, height, empty, children }: { query: Asked<T>; height: number | string; empty?: (data: T) => ReactNode | false; children: (data: T) => ReactNode }) {
-  const { data, error, isPending, isFetching, isPlaceholderData } = query;
+  const { data, error, isFetching, isPlaceholderData } = query;
+  const problem = useLastProblem(query);
   if (data === undefined) {
-    if (error && !(isPending && isFetching)) return <ProblemNotice error={error} retry={() => void query.refetch()} />;
+    if (problem) return <ProblemNotice error={problem} retry={() => void query.refetch()} busy={isFetching} />;
     return (
       <div role="status" aria-label="Loading" style={{ height }}>
         <Skeleton height="100%" radius={6} />
@@ -41,11 +42,18 @@ export function Answer<T>({ query, height, empty, children }: { query: Asked<T>;
   );
 }
 
+/** The problem of a question, also while it is asked again: until then it has none and no answer either, as if it had never been asked. */
+function useLastProblem({ error, errorUpdatedAt }: Pick<Asked<unknown>, 'error' | 'errorUpdatedAt'>): unknown {
+  const [last, remember] = useState<{ error: unknown; at: number }>();
+  if (error && (last?.at !== errorUpdatedAt || last.error !== error)) remember({ error, at: errorUpdatedAt });
+  return error ?? (last?.at === errorUpdatedAt ? last.error : undefined); // of another question it is another time, or none
+}
+
 /** What went wrong and what to do about it. */
-export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {
+export function ProblemNotice({ error, retry, busy }: { error: unknown; retry?: () => void; busy?: boolean }) {
   const p = asProblem(error);
   return (
-    <Notice tone="bad" title={p.title} action={retry && (p.passing || p.status < 400 || p.status >= 500) ? <Button variant="default" onClick={retry}>Try again</Button> : undefined}>
+    <Notice tone="bad" title={p.title} action={retry && (p.passing || p.status < 400 || p.status >= 500) ? <Button variant="default" loading={busy} onClick={retry}>Try again</Button> : undefined}>
       {p.field && <span className="mono">{p.field}: </span>}
       {p.sentences}
     </Notice>
