@@ -69,8 +69,11 @@ type fixture struct {
 	*Log
 }
 
-func newFixture(t testing.TB) *fixture {
-	f := &fixture{t: t, fs: vfs.NewCrashableMem(), set: &settings{m: map[string]string{}}, time: newClock()}
+func newFixture(t testing.TB) *fixture { return newFixtureIn(t, vfs.NewCrashableMem(), "") }
+
+// newFixtureIn has its log in a directory that is there until the log is closed: a t.TempDir() made for it before.
+func newFixtureIn(t testing.TB, fs vfs.FS, dir string) *fixture {
+	f := &fixture{t: t, fs: fs, dir: dir, set: &settings{m: map[string]string{}}, time: newClock()}
 	f.open()
 	t.Cleanup(func() {
 		if f.Log != nil {

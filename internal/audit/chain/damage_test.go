@@ -182,9 +182,7 @@ func TestDamagedWhole(t *testing.T) {
 
 // The store's own work, which tries again at once, rests when it meets damage, and does not keep entries from being taken.
 func TestDamageRests(t *testing.T) {
-	f := newFixture(t)
-	f.fs, f.dir = vfs.Default, filepath.Join(t.TempDir(), "audit")
-	f.reopen()
+	f := newFixtureIn(t, vfs.Default, filepath.Join(t.TempDir(), "audit"))
 	f.append(slices.Repeat([]tenant.ID{"acme"}, 200)...)
 	v, err := f.get(linkKey(20))
 	if err = errors.Join(err, f.db.Flush(), f.Log.Close()); err != nil {
