@@ -76,7 +76,7 @@ func options(c *Config) []Option {
 		{Key: "http.ip_rate", Kind: "number", Help: "Requests a second that one address (of IPv6: one /64) may send to the public doors: weir's own and, without a key, those of SDKs. Above it the answer is 429. 0: no limit.", value: number(&c.HTTP.IPRate)},
 		{Key: "http.ip_burst", Kind: "number", Help: "Requests that one address may send at once, when http.ip_rate is set.", value: number(&c.HTTP.IPBurst)},
 
-		{Key: "engine.memory", Kind: "size", Help: "Memory limit of the embedded engine. 0: 60 % of the machine's memory, leaving at least 1 GiB.", value: size(&c.Engine.Memory)},
+		{Key: "engine.memory", Kind: "size", Help: "Memory limit of the embedded engine. 0: 60 % of the machine's memory, leaving at least 1 GiB. On Linux its process may have a quarter and 256 MiB more, for the text of answers.", value: size(&c.Engine.Memory)},
 
 		{Key: "log.partitions", Kind: "number", Help: "Partitions of the event log, 1 to 1024. Fixed when the data directory is created.", value: number(&c.Log.Partitions)},
 		{Key: "log.retention", Kind: "duration", Help: "How long events stay in the log after they were processed.", value: duration(&c.Log.Retention)},

@@ -123,7 +123,7 @@ func (h *Service) engineProblem(ctx context.Context, err error) *problem.Problem
 	}
 	if e.EngineMemory() { // it need not be this statement that takes it
 		p := problem.New(http.StatusServiceUnavailable, "engine_memory",
-			"the memory of the engine, which all that runs shares (engine.memory), is used up; try again, and if that does not help group by fewer values or ask the operator to raise it").WithRetry(2 * time.Second)
+			"the memory of the engine, which all that runs shares (engine.memory), is used up; try again, and if that does not help group by fewer values, ask for a shorter answer (LIMIT, fewer columns), or ask the operator to raise it").WithRetry(2 * time.Second)
 		p.Limit = "engine.memory"
 		return p
 	}

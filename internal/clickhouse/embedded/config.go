@@ -109,6 +109,9 @@ func defaultMemoryLimit(total int64) int64 {
 	return max(512<<20, min(total*6/10, total-1<<30))
 }
 
+// hardLimit is how many bytes of memory the engine's process may have in all. MemoryLimit bounds what its trackers see, which is all that statements compute, and this what they do not: the text of answers.
+func (c EngineConfig) hardLimit() int64 { return c.MemoryLimit + c.MemoryLimit/4 + 256<<20 }
+
 // dbPath is where the engine's own files lie.
 func (c EngineConfig) dbPath() string { return filepath.Join(c.DataDir, "db") }
 

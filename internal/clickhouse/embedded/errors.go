@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded/libchdb"
@@ -45,6 +46,9 @@ func engineError(err error) *clickhouse.Error {
 		return e
 	case errors.As(err, &le):
 		e = clickhouse.ParseError(le.Text, http.StatusInternalServerError)
+		if outOfMemory(e) {
+			e = &clickhouse.Error{Code: clickhouse.CodeMemoryLimitExceeded, Name: "MEMORY_LIMIT_EXCEEDED", Message: "(total) memory limit exceeded: the engine's process may have no more"}
+		}
 		if status := otherStatus[e.Code]; status != 0 {
 			e.Status = status
 		} else if callerErrors[e.Code] {
@@ -57,6 +61,19 @@ func engineError(err error) *clickhouse.Error {
 	}
 	return &clickhouse.Error{Message: err.Error(), Status: http.StatusInternalServerError}
 }
+
+// outOfMemory says whether the system gave no more memory: most often to the text of an answer, which no limit of the engine's counts.
+func outOfMemory(e *clickhouse.Error) bool {
+	return e.Code == codeCannotAllocate || e.Code == codeStdException && strings.Contains(e.Message, "bad_alloc") ||
+		e.Code == codeLogicalError && strings.Contains(e.Message, "canceled buffer") // the end of a JSON whose rows have failed so
+}
+
+// Codes that the engine's errors have when the system gives it no memory.
+const (
+	codeLogicalError   = 49
+	codeCannotAllocate = 173
+	codeStdException   = 1001
+)
 
 // errorText writes an error as the engine does.
 func errorText(e *clickhouse.Error) string {

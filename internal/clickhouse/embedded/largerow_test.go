@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,5 +66,57 @@ func TestTooLargeInOne(t *testing.T) {
 		t.Errorf("the engine's process grew by %d MB", grew)
 	} else {
 		t.Logf("the engine's process grew by %d MB", grew)
+	}
+}
+
+// TestTextBeyondMemory: an answer of 1 MB of values is 60 GB of text, which the library makes in one call and of which no limit of a statement knows. Its statement fails; the engine goes on.
+// What runs beside it may be told that the engine's memory is used up, and nothing else.
+func TestTextBeyondMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the system has no limit of a process's memory")
+	}
+	cfg := testConfig(t)
+	cfg.Engine.MemoryLimit = 1 << 30
+	e := startEngine(t, cfg)
+	c := e.Client()
+	mustExec(t, c, "SELECT 1")
+	pid := e.PID()
+	for _, format := range []string{"TSV", "JSON", "Vertical", "JSONColumns"} {
+		stop, beside := make(chan struct{}), make(chan error, 1)
+		go func() { beside <- askUntil(c, stop) }()
+		_, err := c.Exec(ctx, clickhouse.Statement{SQL: "SELECT toLowCardinality(repeat('x', 1000000)) AS a FROM numbers(60000)", Format: format, Settings: map[string]string{"max_memory_usage": "100000000"}})
+		close(stop)
+		var ee *clickhouse.Error
+		if !errors.As(err, &ee) || !ee.EngineMemory() {
+			t.Errorf("%s: answered %v", format, err)
+		}
+		if err := <-beside; err != nil {
+			t.Errorf("%s: a statement beside it: %v", format, err)
+		}
+	}
+	mustExec(t, c, "SELECT 1")
+	if e.PID() != pid {
+		t.Error("the engine was started anew")
+	}
+	if peak, most := peakMemory(t, e), cfg.Engine.hardLimit(); peak > most*3/2 { // files that it has mapped are not its own, and what is mapped is had a moment later
+		t.Errorf("the engine's process had %d MB, want at most %d", peak>>20, most>>20)
+	} else {
+		t.Logf("the engine's process had %d MB", peak>>20)
+	}
+}
+
+// askUntil asks something small again and again.
+func askUntil(c *clickhouse.Client, stop chan struct{}) error {
+	for {
+		_, err := c.Exec(ctx, clickhouse.Statement{SQL: "SELECT sum(sipHash64(number)) FROM numbers(100000)"})
+		var ee *clickhouse.Error
+		if err != nil && (!errors.As(err, &ee) || !ee.EngineMemory()) {
+			return err
+		}
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
 	}
 }

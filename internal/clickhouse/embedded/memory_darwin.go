@@ -1,6 +1,10 @@
 package embedded
 
-import "golang.org/x/sys/unix"
+import (
+	"context"
+
+	"golang.org/x/sys/unix"
+)
 
 // machineMemory returns the machine's memory in bytes, 0 if unknown.
 func machineMemory() int64 {
@@ -10,3 +14,6 @@ func machineMemory() int64 {
 	}
 	return int64(n)
 }
+
+// boundMemory does nothing: the system has no limit that holds for memory that is mapped.
+func boundMemory(context.Context, int64) error { return nil }

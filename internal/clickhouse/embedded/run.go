@@ -41,6 +41,9 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 	if err := dropTenantDatabases(cfg.dbPath()); err != nil {
 		return err
 	}
+	if err := boundMemory(ctx, cfg.hardLimit()); err != nil {
+		return err
+	}
 	lib, err := libchdb.Open(cfg.Library)
 	if err != nil {
 		return err

@@ -1,0 +1,73 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestBoundMemory: more than the limit is not given, and what is mapped and not had does not count.
+func TestBoundMemory(t *testing.T) {
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_DATA, &before); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(func() {
+		stop()
+		time.Sleep(2 * boundEvery) // it may be moving it
+		if err := unix.Setrlimit(unix.RLIMIT_DATA, &before); err != nil {
+			t.Error(err)
+		}
+	})
+	_, had, err := ownMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const part = 400 << 20
+	if err := boundMemory(ctx, had+part+part/2); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if b := mapped(part); b == nil {
+			t.Fatal("what is mapped and not had counts")
+		} else {
+			defer func() { _ = unix.Munmap(b) }()
+		}
+		time.Sleep(4 * boundEvery)
+	}
+	if b := mapped(2 * part); b != nil {
+		_ = unix.Munmap(b)
+		t.Error("more than the limit is given")
+	}
+	b := mapped(part)
+	if b == nil {
+		t.Fatal("less than the limit is not given")
+	}
+	defer func() { _ = unix.Munmap(b) }()
+	for i := 0; i < len(b); i += 4096 {
+		b[i] = 1
+	}
+	for begun := time.Now(); ; time.Sleep(boundEvery) { // the bound moves back
+		more := mapped(part)
+		if more == nil {
+			break
+		}
+		_ = unix.Munmap(more)
+		if time.Since(begun) > time.Minute {
+			t.Fatal("what is had does not count")
+		}
+	}
+}
+
+// mapped is nil where the system gives no more.
+func mapped(n int) []byte {
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if errors.Is(err, unix.ENOMEM) {
+		return nil
+	}
+	return b
+}
