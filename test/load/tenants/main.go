@@ -43,6 +43,7 @@ type options struct {
 	pairs     int           // of a query through weir and one on the engine's socket
 	cached    time.Duration
 	conns     int // of the kept panels
+	leavings  int // of clients
 	tenants   int
 	only      string // names of the parts to run, by commas; empty: all
 }
@@ -60,6 +61,7 @@ type results struct {
 	A       neighbour     `json:"neighbour"`
 	Router  []overhead    `json:"router"`
 	Cached  cachedRun     `json:"cached"`
+	Leaving quantiles     `json:"leaving"` // until the statement of a client that left has ended
 	CPU     cpuShare      `json:"cpu"`
 	Many    manyRun       `json:"many"`
 	Wall    time.Duration `json:"wall_ns"`
@@ -91,8 +93,9 @@ func parse(args []string) (o options, docs string, write bool, err error) {
 	fs.IntVar(&o.pairs, "pairs", 300, "queries through weir and on the engine's socket, in turn")
 	fs.DurationVar(&o.cached, "cached", 10*time.Second, "length of the run of kept panels")
 	fs.IntVar(&o.conns, "conns", 16, "connections of the run of kept panels")
+	fs.IntVar(&o.leavings, "leavings", 100, "clients that leave a statement that runs")
 	fs.IntVar(&o.tenants, "tenants", 10_000, "tenants that are created")
-	fs.StringVar(&o.only, "only", "", "run only these parts, by commas (router, kept panels, neighbours, unexplained CPU, many tenants), and write nothing")
+	fs.StringVar(&o.only, "only", "", "run only these parts, by commas (router, kept panels, leaving, neighbours, unexplained CPU, many tenants), and write nothing")
 	quick := fs.Bool("quick", false, "a run of seconds that shows that the harness works; its figures mean nothing")
 	fs.StringVar(&docs, "docs", filepath.Join(root, "docs"), "where BENCHMARKS.md and img/tenants.svg are written")
 	fs.BoolVar(&write, "write", true, "write those; false prints the raw figures only")
@@ -101,7 +104,7 @@ func parse(args []string) (o options, docs string, write bool, err error) {
 	}
 	write = write && o.only == ""
 	if *quick {
-		o.events, o.phase, o.rounds, o.pairs, o.cached, o.tenants, o.conns = 5000, time.Second, 1, 5, time.Second, 20, 4
+		o.events, o.phase, o.rounds, o.pairs, o.cached, o.tenants, o.conns, o.leavings = 5000, time.Second, 1, 5, time.Second, 20, 4, 2
 	}
 	return o, docs, write, nil
 }
@@ -144,7 +147,7 @@ func (b *bench) run(ctx context.Context, dir string) (err error) {
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"load", b.load}, {"router", b.router}, {"kept panels", b.cachedPanels}, {"neighbours", b.neighbours}, {"unexplained CPU", b.unexplained}, {"many tenants", b.many}} {
+	}{{"load", b.load}, {"router", b.router}, {"kept panels", b.cachedPanels}, {"leaving", b.leaving}, {"neighbours", b.neighbours}, {"unexplained CPU", b.unexplained}, {"many tenants", b.many}} {
 		if b.o.only != "" && part.name != "load" && !slices.Contains(strings.Split(b.o.only, ","), part.name) {
 			continue
 		}

@@ -44,6 +44,7 @@ func render(r results) string {
 		row("router, "+o.Name+": through weir, on the engine's socket, added (p50)", fmt.Sprintf("%.2f ms, %.2f ms, %.2f ms (%.1f %%)", o.Weir.P50, o.Engine.P50, o.Added, 100*o.Share), "≤ 2 ms, or ≤ 5 % of a heavy query", publish.Verdict(o.within()))
 	}
 	row(fmt.Sprintf("kept panels, %d connections", r.Cached.Conns), fmt.Sprintf("%.0f a second, p99 %.1f ms", r.Cached.Rate, r.Cached.Times.P99), "≥ 10 000 at p99 ≤ 50 ms", publish.Verdict(r.Cached.Rate >= 10_000 && r.Cached.Times.P99 <= 50))
+	row(fmt.Sprintf("statements whose clients left (%d) went on for, p50 / p99", r.Leaving.Count), fmt.Sprintf("%.1f / %.1f ms", r.Leaving.P50, r.Leaving.P99), fmt.Sprintf("≤ %d ms", leavingLimit), publish.Verdict(r.Leaving.Count > 0 && r.Leaving.P99 <= leavingLimit))
 	row("CPU that stays unexplained, since the start (last minute)", fmt.Sprintf("%.2f %% (%.2f %%)", 100*r.CPU.Ratio, 100*r.CPU.LastMinute), "≤ 1 %", publish.Verdict(r.CPU.Ratio <= 0.01))
 	m := r.Many
 	row(fmt.Sprintf("creating one of %d tenants, p50 / p99 (with a source and two keys)", m.Tenants), fmt.Sprintf("%.1f / %.1f ms (%.1f / %.1f ms)", m.Create.P50, m.Create.P99, m.With.P50, m.With.P99), "< 50 ms", publish.Verdict(m.Create.P99 < 50))
