@@ -5,22 +5,15 @@ import (
 	"slices"
 )
 
-// countsApart asks for the visitors of the groups that are shown (Question.narrowed), of which some are known to be small: these exactly and the others by the sample, at the same time. Those
-// of the others that are not large, against what was known, are asked for again.
-func (r *Reporter) countsApart(ctx context.Context, t *tally, q Question, p plan, small, others []string) (rows []Row, overtaken bool, err error) {
-	var exact, rough []Row
-	var stale [2]bool
-	if err := together(ctx, func(ctx context.Context) (err error) {
-		rough, stale[0], err = r.ask(ctx, t, q.about(others), p, roughly)
-		return err
-	}, func(ctx context.Context) (err error) {
-		exact, stale[1], err = r.ask(ctx, t, q.about(small), p, exactly)
-		return err
-	}); err != nil || stale[0] || stale[1] {
-		return nil, stale[0] || stale[1], err
+// countsApart asks for the visitors of the groups that are shown (Question.narrowed), of which some are taken for small: these exactly and the others by the sample. Those of the others that are
+// not large, against what was thought, are asked for again.
+func (r *Reporter) countsApart(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
+	if rows, overtaken, err = r.ask(ctx, t, q, p, bySize); err != nil || overtaken {
+		return nil, overtaken, err
 	}
-	c := sampled{q: q, rows: rough, column: len(q.names()) - len(q.Metrics)}
-	if few := c.few(); len(few) > 0 {
+	c := sampled{q: q, rows: rows, column: len(q.names()) - len(q.Metrics)}
+	small, large := c.bySize()
+	if few := slices.DeleteFunc(slices.Clone(small), func(name string) bool { return slices.Contains(q.small, name) }); len(few) > 0 {
 		part := q.about(few)
 		again, overtaken, err := r.ask(ctx, t, part, r.planAgain(part, p), exactly)
 		if err != nil || overtaken {
@@ -28,24 +21,30 @@ func (r *Reporter) countsApart(ctx context.Context, t *tally, q Question, p plan
 		}
 		c.replace(again)
 	}
-	c.rows = append(c.rows, exact...)
-	r.large.set(q.kind(), c.hint(), c.few()...)
+	r.large.set(q.kind(), c.hint(), small, large)
 	return c.rows, false, nil
 }
 
-// apart are the groups of a narrowed question: those that are known to be small, and the others. ok is false if all are of one kind.
-func (q Question) apart(k remembered) (small, others []string, ok bool) {
+// apart is a narrowed question whose groups are counted by their size; ok is false if all of them are of one. What nothing is known of is taken for small if it stands behind what was small: groups
+// come in the order of another number, which seldom tells them apart in another way, and exactly is right for both.
+func (q Question) apart(k remembered) (by Question, ok bool) {
 	if q.asked == nil || k.how != countRough || len(k.small) == 0 {
-		return nil, nil, false
+		return q, false
 	}
-	for _, name := range q.Filters[len(q.Filters)-1].Values {
-		if k.small[nameOf(name)] {
-			small = append(small, name)
-		} else {
-			others = append(others, name)
+	names := q.Filters[len(q.Filters)-1].Values
+	q.small = nil
+	for _, name := range names {
+		n := nameOf(name)
+		if k.small[n] || !k.large[n] && len(q.small) > 0 {
+			q.small = append(q.small, name)
 		}
 	}
-	return small, others, len(small) > 0 && len(others) > 0
+	return q, len(q.small) > 0 && len(q.small) < len(names)
+}
+
+// others are the groups that are counted by the sample.
+func (q Question) others() []string {
+	return slices.DeleteFunc(slices.Clone(q.Filters[len(q.Filters)-1].Values), func(name string) bool { return slices.Contains(q.small, name) })
 }
 
 // about is a narrowed question about some of its groups.
@@ -55,13 +54,14 @@ func (q Question) about(groups []string) Question {
 	return q
 }
 
-// few are the names of the groups that are small.
-func (c *sampled) few() []string {
-	var names []string
+// bySize are the names of the groups that are small, and of the others.
+func (c *sampled) bySize() (small, large []string) {
 	for _, row := range c.rows {
 		if name, ok := row.values[0].(string); ok && c.small(row) {
-			names = append(names, name)
+			small = append(small, name)
+		} else if ok {
+			large = append(large, name)
 		}
 	}
-	return names
+	return small, large
 }

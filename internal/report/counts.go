@@ -18,8 +18,8 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 	}
 	key := q.kind()
 	known := r.large.of(key)
-	if small, others, ok := q.apart(known); ok {
-		return r.countsApart(ctx, t, q, p, small, others)
+	if by, ok := q.apart(known); ok {
+		return r.countsApart(ctx, t, by, p)
 	}
 	how := known.how
 	if how == countRough {
@@ -30,11 +30,11 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 		c := sampled{q: q, rows: rough, column: len(q.names()) - len(q.Metrics) + at}
 		parts, ok := c.parts()
 		if ok {
-			var few []string
+			var small, large []string
 			if q.asked != nil {
-				few = c.few()
+				small, large = c.bySize()
 			}
-			r.large.set(key, c.hint(), few...)
+			r.large.set(key, c.hint(), small, large)
 			for _, part := range parts {
 				again, overtaken, err := r.ask(ctx, t, part, r.planAgain(part, p), exactly)
 				if err != nil || overtaken {
@@ -55,7 +55,7 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 		c := sampled{q: q, rows: rows, column: len(q.names()) - len(q.Metrics) + at}
 		how = c.hint()
 	}
-	r.large.set(key, how)
+	r.large.set(key, how, nil, nil)
 	return q.filled(rows), false, nil
 }
 

@@ -29,6 +29,7 @@ type precision int
 const (
 	exactly precision = iota // those that are not more than ExactVisitors exactly, the others by the sample
 	roughly                  // by the sample only, an eighth of what there is to read
+	bySize                   // Question.small exactly, the others roughly
 )
 
 // surelyMore is what the sample must say at least for there to be more than ExactVisitors: 12 standard errors above.
@@ -44,8 +45,15 @@ func (b *builder) merge(metric string) string {
 		return estimate
 	}
 	// A set that is not full is of less than fullSet, and so is every set that it was made of: then the sample counts exactly, too.
-	return fmt.Sprintf("if(length(%s(part_clients) AS others) >= %d, greatest(%s, %[2]d), length(others) + uniqExactArray(part_sample))", rollup.UnionSQL(fullSet), fullSet, estimate)
+	exact := fmt.Sprintf("if(length(%s(part_clients) AS others) >= %d, greatest(%s, %[2]d), length(others) + uniqExactArray(part_sample))", rollup.UnionSQL(fullSet), fullSet, estimate)
+	if b.precision == bySize {
+		return "if(" + b.isSmall() + ", " + exact + ", " + estimate + ")"
+	}
+	return exact
 }
+
+// isSmall says of bySize whether a row's group is counted exactly.
+func (b *builder) isSmall() string { return "g0 IN " + b.texts("small", b.q.small) }
 
 // total is the value of a metric of all intervals of a group, by which the groups of a series are ranked; over is the window of the group.
 func (b *builder) total(metric, over string) string {

@@ -14,10 +14,10 @@ const (
 	countAll               // the same, for what is small cannot be told apart in a cheaper way
 )
 
-// Bounds of what is remembered: so many questions, and of each so many small groups.
+// Bounds of what is remembered: so many questions, and of each so many groups of either size.
 const (
 	maxLarge = 16384
-	maxSmall = 64
+	maxNames = 64
 )
 
 // large remembers how the visitors of a question are counted best. It is a hint: a wrong one costs a statement.
@@ -28,8 +28,8 @@ type large struct {
 
 // remembered is what is known of a question.
 type remembered struct {
-	how   hint
-	small map[uint64]bool // of countRough: groups that were small, by nameOf
+	how          hint
+	small, large map[uint64]bool // of countRough: groups that were so, by nameOf
 }
 
 var nameSeed = maphash.MakeSeed()
@@ -37,20 +37,28 @@ var nameSeed = maphash.MakeSeed()
 // nameOf stands for the name of a group.
 func nameOf(group string) uint64 { return maphash.String(nameSeed, group) }
 
+func hashesOf(groups []string) map[uint64]bool {
+	if len(groups) == 0 {
+		return nil
+	}
+	names := make(map[uint64]bool, len(groups))
+	for _, g := range groups {
+		names[nameOf(g)] = true
+	}
+	return names
+}
+
 func (l *large) of(key [32]byte) remembered {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.hints[key]
 }
 
-// set remembers how, and of countRough which groups were small: too many are not remembered.
-func (l *large) set(key [32]byte, how hint, small ...string) {
+// set remembers how, and of countRough which groups were small and which large: too many are not remembered.
+func (l *large) set(key [32]byte, how hint, small, large []string) {
 	k := remembered{how: how}
-	if len(small) > 0 && len(small) <= maxSmall {
-		k.small = make(map[uint64]bool, len(small))
-		for _, name := range small {
-			k.small[nameOf(name)] = true
-		}
+	if len(small) <= maxNames && len(large) <= maxNames {
+		k.small, k.large = hashesOf(small), hashesOf(large)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

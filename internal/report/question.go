@@ -50,6 +50,7 @@ type Question struct {
 	Offset       int                        // groups to leave out before the first
 	Limit        int                        // groups, the largest by the first metric first
 	asked        *Question                  // what was asked, when this is about the groups of its answer only
+	small        []string                   // of these, those that are taken for small; of bySize
 	texts        func(property string) bool // whether no value of the property is a number; nil: that is not known
 }
 

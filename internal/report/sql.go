@@ -128,7 +128,7 @@ func (b *builder) parts(scope, where string, p plan) []string {
 	var parts []string
 	rest := []span{{b.q.From, b.q.To}}
 	if len(p.totals) > 0 {
-		parts = append(parts, b.fromTotals(scope, p))
+		parts = append(parts, b.fromTotals(scope, p)...)
 		for i, s := range p.totals {
 			for _, w := range s.behind(p) {
 				n := strconv.Itoa(i)
@@ -216,8 +216,12 @@ func (b *builder) list(clock string, p partials, withSeen bool, seen1, seen2 str
 		}
 	}
 	if slices.Contains(b.q.Metrics, Visitors) {
-		if cols = append(cols, p.sample+" AS part_sample"); b.precision == exactly {
+		cols = append(cols, p.sample+" AS part_sample")
+		switch b.precision {
+		case exactly:
 			cols = append(cols, p.clients+" AS part_clients")
+		case bySize:
+			cols = append(cols, "if("+b.isSmall()+", "+p.clients+", emptyArrayUInt64()) AS part_clients")
 		}
 	}
 	if withSeen {

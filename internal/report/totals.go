@@ -192,14 +192,20 @@ func (r *Reporter) planned(q Question, base plan) plan {
 	return base.withTotals(q, dim, r.deps.Sessions.Stitched(t, session.DayOf(q.From), session.DayOf(q.To), r.timeout(t)))
 }
 
-// fromTotals reads the totals of days.
-func (b *builder) fromTotals(scope string, p plan) string {
+// fromTotals reads the totals of days. The sets of large groups are by far the largest there, so that they are not read where others are counted exactly.
+func (b *builder) fromTotals(scope string, p plan) []string {
 	dim, _ := b.q.totalsDim() // there is one: the plan has totals
 	where := b.ofTotals(scope, dim, p.totals)
 	b.inTotals = true
 	defer func() { b.inTotals = false }()
-	return "SELECT " + b.list("time", partials{"events", "pageviews", "amount", "sample", "clients"}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-		"\nFROM " + daily.Table + "\nWHERE " + where + b.filters() + botsCondition(b.q.Bots)
+	read := func(clients, more string) string {
+		return "SELECT " + b.list("time", partials{"events", "pageviews", "amount", "sample", clients}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
+			"\nFROM " + daily.Table + "\nWHERE " + where + more + b.filters() + botsCondition(b.q.Bots)
+	}
+	if b.precision != bySize {
+		return []string{read("clients", "")}
+	}
+	return []string{read("clients", " AND value IN "+b.texts("small", b.q.small)), read("emptyArrayUInt64()", " AND value IN "+b.texts("others", b.q.others()))}
 }
 
 // ofTotals is the condition on the rows of totals, of events or of sessions.

@@ -53,9 +53,9 @@ func TestTotalsEqualRaw(t *testing.T) {
 	days := someDays{timeout: session.DefaultTimeout, days: totalDays(t, rnd, "acme", events)}
 	rep.deps.Sessions = days
 	used := map[string]int{}
-	kinds := []string{"", "type", "path", "country", "host", "stale", "narrowed"}
+	kinds := []string{"", "type", "path", "country", "host", "stale", "narrowed", "by size"}
 	missing := func() []string {
-		return slices.DeleteFunc(slices.Clone(kinds), func(n string) bool { return used[n] > 0 })
+		return slices.DeleteFunc(slices.Clone(kinds), func(n string) bool { return used[n] > 4 || n != "by size" && used[n] > 0 })
 	}
 	ask := func(t *rapid.T) {
 		q := drawQuestion(t)
@@ -83,6 +83,25 @@ func TestTotalsEqualRaw(t *testing.T) {
 		if diff := cmp.Diff(count(q, events), lines(q, got)); diff != "" {
 			t.Fatalf("%+v (-counted +answered):\n%s", q, diff)
 		}
+		if !q.ranks() || len(p.totals) == 0 || len(got) < 2 {
+			return
+		}
+		var sizes [2][]string // some are said to be large, which is found to be wrong
+		for i, row := range got {
+			at := i % 2
+			if i > 1 {
+				at = rapid.IntRange(0, 1).Draw(t, "size")
+			}
+			sizes[at] = append(sizes[at], fmt.Sprint(row.values[0]))
+		}
+		rep.large.set(q.kind(), countRough, sizes[0], sizes[1])
+		if got, err = rep.Answer(context.Background(), q); err != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		if diff := cmp.Diff(count(q, events), lines(q, got)); diff != "" {
+			t.Fatalf("%+v by size %q (-counted +answered):\n%s", q, sizes, diff)
+		}
+		used["by size"]++
 	}
 	for rounds := 0; rounds == 0 || rounds < 20 && len(missing()) > 0; rounds++ {
 		rapid.Check(t, ask)
@@ -99,7 +118,7 @@ func (q *Question) ofTotals(kind string) {
 	switch kind {
 	case "stale":
 		name = ""
-	case "narrowed":
+	case "narrowed", "by size":
 		name, q.Interval, q.Metrics = "path", "", []string{Events, Visitors}
 		q.Offset, q.Limit = 1, 3
 	}
