@@ -69,7 +69,7 @@ function Line({ panel, answer, rows, zone, height }: { panel: Panel; answer: Pan
   if (rows.every((r) => !number(r, m.id))) return nothing;
   return (
     <Suspense fallback={<div style={{ height }} />}>
-      <SeriesChart rows={rows} before={before} metric={m} interval={by} zone={zone} open={!textIn(panel.question, 'to')} height={height} />
+      <SeriesChart rows={rows} before={before} metric={m} interval={by} zone={zone} from={textIn(answer, 'from')} open={!textIn(panel.question, 'to')} height={height} />
     </Suspense>
   );
 }
@@ -234,10 +234,11 @@ function Result({ answer, height }: { answer: PanelData; height: number }) {
   const isNumber = (type: string) => /^(Nullable\()?(U?Int|Float|Decimal)/.test(type);
   const shown = (v: unknown, type: string) =>
     v === null ? '–' : isNumber(type) ? exact(Number(v)) : typeof v === 'string' ? v : JSON.stringify(v);
+  const single = (v: unknown, type: string) => (v !== null && isNumber(type) ? compact(Number(v)) : shown(v, type));
   if (rows.length === 1 && columns.length === 1)
     return (
-      <div className={css.tile} data-tall={height > 100 || undefined}>
-        <span className={css.value} data-number>{shown(rows[0]![0], columns[0]!.type)}</span>
+      <div className={css.tile} title={`${columns[0]!.name}: ${shown(rows[0]![0], columns[0]!.type)}`} data-tall={height > 100 || undefined}>
+        <span className={css.value} data-number>{single(rows[0]![0], columns[0]!.type)}</span>
       </div>
     );
   return (

@@ -12,13 +12,21 @@ export function unsettledFrom(rows: Row[], open: boolean): number {
   return open ? rows.length - 1 : rows.length;
 }
 
-/** What is drawn: `rows` and the time before are of one metric. */
-export type Series = { rows: Row[]; before?: Row[]; metric: Metric; interval: string; zone: string; open: boolean; height: number };
+/** Whether a range begins within its first interval, whose number is of a part of it then. Both are times of the site's zone; that of a day is its date. */
+export function beginsWithin(rows: Row[], from: string | undefined): boolean {
+  const first = text(rows[0], 'time');
+  if (!from || !first) return false;
+  return first.length === 10 ? first < from.slice(0, 10) || !from.startsWith('T00:00:00', 10) : Date.parse(first) < Date.parse(from);
+}
+
+/** What is drawn: `rows` and the time before are of one metric. `from` is where the range begins. */
+export type Series = { rows: Row[]; before?: Row[]; metric: Metric; interval: string; zone: string; from?: string; open: boolean; height: number };
 
 /** The chart of a series, for ECharts. Its axis begins at zero, or below it where a value is. */
-export function seriesOption({ rows, before, metric, interval, zone, open, height }: Series, c: Colors) {
+export function seriesOption({ rows, before, metric, interval, zone, from, open, height }: Series, c: Colors) {
   const values = rows.map((r) => number(r, metric.id) ?? null);
   const edge = unsettledFrom(rows, open);
+  const part = beginsWithin(rows, from);
   const below = [...rows, ...(before ?? [])].some((r) => (number(r, metric.id) ?? 0) < 0);
   const line = { type: 'line', symbol: 'circle', symbolSize: 7, showSymbol: rows.length === 1, lineStyle: { width: 2.25, color: c('water') }, itemStyle: { color: c('water') }, z: 3 };
   return {
@@ -36,7 +44,7 @@ export function seriesOption({ rows, before, metric, interval, zone, open, heigh
       ...(!below && { min: 0 }), // refunds are below zero; an axis that is not told otherwise has the zero in it
       minInterval: metric.kind === 'count' ? 1 : 0,
       splitNumber: height < 180 ? 2 : 4,
-      axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => (metric.kind === 'decimal' && Number.isInteger(v) ? show(v, 'count') : showAs(metric, v).replace(/\.00$/, '')) },
+      axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => (metric.kind === 'decimal' && Number.isInteger(v) ? show(v, 'count') : showAs(metric, v).replace(/\.0+(?=%?$)/, '')) },
       splitLine: { lineStyle: { color: c('line') } },
     },
     tooltip: {
@@ -51,6 +59,7 @@ export function seriesOption({ rows, before, metric, interval, zone, open, heigh
         return (
           entry(time.interval(text(rows[i], 'time'), interval, zone), number(rows[i], metric.id), c('water')) +
           (old ? entry(time.interval(text(old, 'time'), interval, zone), number(old, metric.id), c('before')) : '') +
+          (part && i === 0 && from ? `<div style="color:${c('ink-3')};font-size:12px;margin-top:4px">Only from ${time.clock(from, zone)} on</div>` : '') +
           (i >= edge ? `<div style="color:${c('buoy')};font-size:12px;margin-top:4px">Still coming in</div>` : '')
         );
       },
@@ -61,12 +70,12 @@ export function seriesOption({ rows, before, metric, interval, zone, open, heigh
         : []),
       {
         ...line,
-        data: values.map((v, i) => (i < edge ? v : null)),
+        data: values.map((v, i) => (i < edge && !(part && i === 0) ? v : null)),
         areaStyle: { color: c('water'), opacity: 0.09 },
       },
       {
         ...line,
-        data: values.map((v, i) => (i >= edge - 1 ? v : null)),
+        data: values.map((v, i) => (i >= edge - 1 || (part && i <= 1) ? v : null)),
         lineStyle: { ...line.lineStyle, type: [3, 4] },
         areaStyle: { color: c('water'), opacity: 0.05 },
       },
@@ -75,11 +84,11 @@ export function seriesOption({ rows, before, metric, interval, zone, open, heigh
 }
 
 /**
- * One metric over time, and the same of the time before as a dashed grey line. What can still change is drawn dashed: up to there the numbers are final.
- * `open` says that the range ends now.
+ * One metric over time, and the same of the time before as a dashed grey line. What can still change is drawn dashed: up to there the numbers are final. So is a
+ * first interval of which the range has a part. `open` says that the range ends now.
  */
-export function SeriesChart({ rows, before, metric, interval, zone, open, height }: Series) {
-  const option = useCallback((c: Colors) => seriesOption({ rows, before, metric, interval, zone, open, height }, c), [rows, before, metric, interval, zone, open, height]);
+export function SeriesChart({ rows, before, metric, interval, zone, from, open, height }: Series) {
+  const option = useCallback((c: Colors) => seriesOption({ rows, before, metric, interval, zone, from, open, height }, c), [rows, before, metric, interval, zone, from, open, height]);
   const values = rows.map((r) => number(r, metric.id) ?? 0);
   const least = Math.min(...values);
   const extreme = (word: string, v: number) => `, the ${word} ${showAs(metric, v, true)} (${time.interval(text(rows[values.indexOf(v)], 'time'), interval, zone)})`;

@@ -27,6 +27,11 @@ export function Board({ id }: { id: string }) {
   const dashboard = useDashboard(id);
   return (
     <div className={css.page}>
+      {dashboard.error && !dashboard.data && (
+        <Link href="/dashboards" className={css.all}>
+          ← All dashboards
+        </Link>
+      )}
       <Answer query={dashboard} height={480}>
         {(d) => <Loaded saved={d} refetch={async () => void (await dashboard.refetch())} />}
       </Answer>

@@ -59,7 +59,7 @@ function Form({ panel, draft, zone, sites, change, onDone, onClose }: FormProps)
       <div className={css.form}>
         <Stack gap="sm">
           <Field label="Shows">
-            <SegmentedControl fullWidth aria-label="Kind" value={draft.kind} onChange={(k) => change({ kind: k as Kind, from: rangeFor(k as Kind, draft) })} data={kinds.map((k) => ({ value: k, label: kindNames[k] }))} />
+            <SegmentedControl fullWidth className={css.kinds} aria-label="Kind" value={draft.kind} onChange={(k) => change({ kind: k as Kind, from: rangeFor(k as Kind, draft) })} data={kinds.map((k) => ({ value: k, label: kindNames[k] }))} />
           </Field>
           <Group grow gap="sm" align="flex-start">
             <TextInput label="Title" placeholder={fallback} value={draft.title} maxLength={100} onChange={(e) => change({ title: e.currentTarget.value })} data-autofocus />

@@ -42,7 +42,7 @@ function Count({ scope }: { scope: EventScope }) {
   return (
     <Card title={`Events by ${by}`} aside={<span className={css.total}>{series.data && <><b>{exact(number(series.data.totals, 'events') ?? 0)}</b> {plural(number(series.data.totals, 'events') ?? 0, 'event')}</>}</span>}>
       <Answer query={series} height={132} empty={(d) => (d.data ?? []).every((r) => !number(r, 'events')) && 'No events in this time.'}>
-        {(d) => <SeriesChart rows={d.data ?? []} metric={metric('events')} interval={by} zone={zone} open={scope.to === undefined} height={132} />}
+        {(d) => <SeriesChart rows={d.data ?? []} metric={metric('events')} interval={by} zone={zone} from={d.from} open={scope.to === undefined} height={132} />}
       </Answer>
     </Card>
   );

@@ -137,7 +137,7 @@ function Series({ line, currencies, currency, onCurrency, told }: { line: Line; 
         </div>
       </div>
       <Answer query={series} height={280} empty={(d) => (d.data ?? []).every(nothing) && `Nothing happened in this time${view.filters.length > 0 || view.segment ? ' that these filters let through' : ''}.`}>
-        {(d) => <SeriesChart rows={d.data ?? none} before={before} metric={m} interval={by} zone={zone} open={scope.to === undefined} height={280} />}
+        {(d) => <SeriesChart rows={d.data ?? none} before={before} metric={m} interval={by} zone={zone} from={d.from} open={scope.to === undefined} height={280} />}
       </Answer>
     </div>
   );
