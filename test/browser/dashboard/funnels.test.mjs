@@ -155,7 +155,7 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     await page.getByRole('heading', { name: 'By plan' }).waitFor();
     await settled(page);
     const cells = await page.locator('table', { hasText: 'pro' }).last().locator('tbody tr').evaluateAll((rows) => rows.map((r) => [...r.cells].map((c) => c.textContent.trim())));
-    assert.deepEqual(cells, [['free', '80', '53', '26', '32.5%'], ['pro', '40', '27', '14', '35%']]);
+    assert.deepEqual(cells, [['free', '80', '53', '26', '32.5%'], ['pro', '40', '27', '14', '35.0%']]);
     await sound(page, 'a breakdown');
     await shoot(page, 'funnels-breakdown');
     const address = page.url();
@@ -223,6 +223,11 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     await counts(page, [120, 80, 40]);
     await sound(page, 'dark');
     await shoot(page, 'funnels-dark');
+    const small = await on(t, funnels(shop), { viewport: { width: 1280, height: 860 } });
+    await counts(small, [120, 80, 40]);
+    const names = await small.locator('th button[title^="Who came to"] > span:nth-child(2) > span:first-child').evaluateAll((l) => l.map((s) => [s.textContent, s.scrollWidth - s.clientWidth, s.offsetHeight]));
+    assert.equal(names.length, 3);
+    assert.deepEqual(names.filter(([, over, height]) => over > 0 || height > 30), [], 'the names of steps are whole, in one line');
     const phone = await on(t, funnels({ ...shop, breakdown: 'props.plan' }), { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
     await counts(phone, [120, 80, 40]);
     const wide = await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);

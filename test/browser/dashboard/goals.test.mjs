@@ -218,6 +218,8 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     const wide = () => phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
     assert.ok((await wide()) <= 0, `${await wide()} px hang over`);
     await sound(phone, 'phone');
+    const hidden = await card(phone).locator('tbody td:not([class*=wide]), tbody button').evaluateAll((l) => l.filter((e) => e.getBoundingClientRect().right > 378).map((e) => e.textContent || e.ariaLabel));
+    assert.deepEqual(hidden, [], 'numbers of goals, and what can be done with them, are in sight');
     await phone.waitForTimeout(500);
     await shoot(phone, 'goals-phone');
     await card(phone).getByRole('button', { name: 'New goal' }).click();

@@ -22,10 +22,13 @@ before(async () => {
     { event_id: 's8', type: 'identify', client_id: 'anon-3', user_id: 'bea', ts: now - 3 * 86400000 + 1000, url: on('/') },
     { event_id: 's9', type: 'identify', client_id: 'anon-4', user_id: 'bea', ts: now - 3 * 86400000 + 2000, url: on('/') },
     { event_id: 's10', type: 'identify', client_id: 'anon-4', user_id: 'cyd', ts: now - 3 * 86400000 + 3000, url: on('/') },
+    // A long way.
+    { event_id: 's11', type: 'pageview', client_id: 'anon-5', ts: now - 50000, url: on('/shop/seeds') },
+    { event_id: 's12', type: 'pageview', client_id: 'anon-5', ts: now - 40000, url: on(`/${'many-words/'.repeat(27)}`) },
   ];
   const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}` }, body: JSON.stringify(events) });
   assert.equal(res.status, 200, await res.text());
-  await until(async () => (await site.count('count()', `(user_id != '' OR client_id LIKE 'anon%')`)) === 10, 'the events');
+  await until(async () => (await site.count('count()', `(user_id != '' OR client_id LIKE 'anon%')`)) === 12, 'the events');
 });
 after(() => browser.close());
 
@@ -109,6 +112,7 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     await page.getByRole('heading', { name: 'anon/1 ü' }).waitFor();
     await settled(page);
     await page.getByText('seats').waitFor();
+    await page.getByText(/^(just now|\d+ (s|min) ago)$/).first().waitFor(); // last seen
     await sound(page, 'a visitor');
     await shoot(page, 'visitor');
     assert.equal(await page.getByRole('button', { name: /^Undo/ }).count(), 0, 'a viewer undoes nothing');
@@ -119,6 +123,11 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     await page.getByRole('link', { name: 'ada@example.com' }).click();
     await page.getByText('was only seen together with the id of a browser').waitFor();
     page.faults.splice(0); // the answer 404
+    await page.goto(weirURL + sessions('/visitors/anon-3?range=30d'));
+    await page.getByRole('heading', { name: 'anon-3' }).waitFor();
+    await settled(page);
+    const [first, last] = await page.locator('dd').evaluateAll((l) => l.slice(0, 2).map((d) => d.textContent));
+    assert.equal(last, first, 'both days are written alike');
     await page.getByRole('link', { name: '← All sessions' }).click();
     await until(async () => (await rows(page).count()) === 50, 'the list');
     assert.match(page.url(), /range=30d/);
@@ -157,6 +166,11 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     await settled(page);
     await sound(page, 'a session in the dark');
     await shoot(page, 'session-dark');
+    const small = await on(t, sessions('?range=30d'), { viewport: { width: 1280, height: 860 } });
+    const cut = await small.locator('tbody td:nth-last-child(4) .cut').evaluateAll((l) => l.filter((s) => s.textContent.length <= 17 && s.scrollWidth > s.clientWidth).map((s) => s.textContent));
+    assert.deepEqual(cut, [], 'devices are told apart');
+    const way = await rows(small).filter({ hasText: '/shop/seeds' }).first().locator('span.cut').filter({ hasText: '/shop/seeds' }).boundingBox();
+    assert.ok(way.width > 44, `the first page of a long way is ${way.width} px wide`);
     const phone = await on(t, sessions('?range=30d'), { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
     const wide = () => phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
     assert.ok((await wide()) <= 0, `${await wide()} px hang over`);

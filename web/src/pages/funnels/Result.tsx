@@ -123,7 +123,7 @@ function Step({ step, before, most, onClick }: { step: FunnelStep; before: numbe
         {step.step}
       </span>
       <span className={css.body}>
-        <span className="cut">{step.name}</span>
+        <span className={css.name}>{step.name}</span>
         <span className={css.track} aria-hidden>
           {before !== undefined && <span className={css.lost} style={{ width: `${(100 * before) / most}%` }} />}
           <span className={css.bar} style={{ width: `${(100 * step.count) / most}%` }} />

@@ -161,13 +161,13 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
                   <span className="cut">{g.name}</span>
                 </button>
               </th>
-              <td className="num" title={exact(now?.conversions)}>
+              <td className="num" data-label="Conversions" title={exact(now?.conversions)}>
                 {now?.conversions === null ? <span title="The goal looks at what is masked for your role">Hidden</span> : compact(now?.conversions)}
                 {compared && <Change now={now?.conversions} before={before && (of(before, g)?.conversions ?? null)} />}
               </td>
               <td className={`num ${css.wide}`} title={exact(now?.people)}>{compact(now?.people)}</td>
-              <td className="num">{percent(now?.rate)}</td>
-              {money && <td className="num">{moneyOf(now)}</td>}
+              <td className="num" data-label="Rate">{percent(now?.rate)}</td>
+              {money && <td className="num" data-label="Revenue">{moneyOf(now)}</td>}
               <td className={css.actions}>
                 <ActionIcon variant="subtle" color="gray" aria-pressed={line === lineOfGoal(g.id)} aria-label={`${g.name} over time`} title="Show over time" onClick={() => onLine(g)}>
                   <IconChartLine size={16} stroke={1.6} aria-hidden />

@@ -1,5 +1,5 @@
 import type { Paths, PathNode } from '../../api/paths';
-import { compact, exact, percent } from '../../format/numbers';
+import { compact, exact, percent, plural } from '../../format/numbers';
 import css from './Paths.module.css';
 import { isPage, nameOf } from './nodes';
 
@@ -29,13 +29,13 @@ export function Links({ paths, previous, onPick }: { paths: Paths; previous: boo
           {rows.map(({ near, far, people }) => (
             <tr key={`${near.id} ${far.id}`}>
               <td className="num">{near.step + 1}</td>
-              <td>
+              <td className={css.from}>
                 <Node node={previous ? far : near} onPick={onPick} />
               </td>
-              <td>
+              <td className={css.to}>
                 <Node node={previous ? near : far} onPick={onPick} />
               </td>
-              <td className="num" title={exact(people)}>
+              <td className="num" title={exact(people)} data-label={plural(people, 'person', 'people')}>
                 <b>{compact(people)}</b>
               </td>
               <td className="num">{percent(near.people ? people / near.people : undefined)}</td>

@@ -55,3 +55,12 @@ test('labels of a step leave room for the next one; where they would not, the la
   expect(narrow.length).toBeLessThan(pages.flat().length);
   expect(narrow.filter((l) => l.name.startsWith('/a-pa')).length).toBeGreaterThan(1);
 });
+
+test('names are told from the ways behind them', () => {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 760, height: 380 });
+  chart.setOption({ animation: false, ...picture.picture([node(0, '/a', 3), node(1, '/b', 3)], [{ source: '0:/a', target: '1:/b', people: 3 }], false, (name) => (name === 'panel' ? '#fedcba' : '#123456')) });
+  const texts = [...chart.renderToSVGString().matchAll(/<text [^>]*>[^<]*[^<\s]/g)].map(String);
+  chart.dispose();
+  expect(texts.length).toBe(4);
+  expect(texts.filter((t) => !t.includes('stroke="#fedcba"'))).toEqual([]);
+});

@@ -19,6 +19,7 @@ export const leastWidth = (nodes: PathNode[]): number => Math.max(760, 190 + 150
 export function picture(nodes: PathNode[], links: NonNullable<Paths['links']>, previous: boolean, c: Colors): EChartsCoreOption {
   const byId = new Map(nodes.map((n) => [n.id, n]));
   const depth = Math.max(...nodes.map((n) => n.step), 0);
+  const halo = { textBorderColor: c('panel'), textBorderWidth: 3 }; // ways lie behind names
   const most = Math.floor(72 / Math.max(3, depth));
   const name = (id: string) => {
     const n = byId.get(id);
@@ -49,7 +50,7 @@ export function picture(nodes: PathNode[], links: NonNullable<Paths['links']>, p
           color: c('ink'),
           fontSize: 12,
           formatter: (p: { name: string }) => `{n|${short(name(p.name), most)}}  {v|${compact(byId.get(p.name)?.people)}}`,
-          rich: { n: { color: c('ink'), fontSize: 12, lineHeight: 16 }, v: { color: c('ink-3'), fontSize: 12, lineHeight: 16 } },
+          rich: { n: { ...halo, color: c('ink'), fontSize: 12, lineHeight: 16 }, v: { ...halo, color: c('ink-3'), fontSize: 12, lineHeight: 16 } },
         },
         labelLayout: { hideOverlap: true },
         lineStyle: { color: c('water'), opacity: 0.2, curveness: 0.5 },

@@ -7,7 +7,7 @@ import { compact, duration, plural } from '../../format/numbers';
 import { clock, dayLong, moment } from '../../format/time';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { today } from '../../state/range';
-import { deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
+import { atLeast, deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
 import css from './Sessions.module.css';
 
 /** Sessions as rows, with a head for each day. `who` shows whose they are. */
@@ -116,5 +116,5 @@ function Route({ session: s }: { session: Session }) {
   );
 }
 
-/** A page's path, cut where there is no place for it; one of a few letters never is. */
-const Path = ({ of: path }: { of: string }) => <span className={path.length > 3 ? 'cut' : css.few}>{path}</span>;
+/** A page's path, cut where there is no place for it, but not to a few letters beside a long one; one of a few letters never is. */
+const Path = ({ of: path }: { of: string }) => (path.length > 3 ? <span className="cut" style={atLeast(path)}>{path}</span> : <span className={css.few}>{path}</span>);

@@ -10,7 +10,7 @@ import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Freshness } from '../../parts/Freshness';
 import { Facts, Properties } from './Facts';
-import { Back, useAddress } from './names';
+import { atLeast, Back, useAddress } from './names';
 import css from './Sessions.module.css';
 import { SessionTable } from './SessionTable';
 
@@ -46,7 +46,7 @@ export function VisitorPage({ visitor }: { visitor: string }) {
                 <Facts
                   facts={[
                     ['First seen', <span key="f" title={moment(v.first_seen, zone)}>{dayFull(v.first_seen, zone)}</span>],
-                    ['Last seen', <span key="l" title={moment(v.last_seen, zone)}>{ago(v.last_seen, zone)}</span>],
+                    ['Last seen', <span key="l" title={moment(v.last_seen, zone)}>{lastSeen(v.last_seen, zone)}</span>],
                     ['Sessions', sessions.length === 100 ? 'the last 100' : exact(sessions.length)],
                   ]}
                 />
@@ -72,6 +72,9 @@ export function VisitorPage({ visitor }: { visitor: string }) {
     </div>
   );
 }
+
+/** When somebody was seen last; a day is written as that of the first time is. */
+const lastSeen = (t: string, zone: string) => (Date.now() - Date.parse(t) < 86_400_000 ? ago(t, zone) : dayFull(t, zone));
 
 /** The ids that are one person, and the events that join them; analysts may undo a merge. */
 function Ids({ person, visitor }: { person: Person; visitor: string }) {
@@ -114,7 +117,7 @@ function MergeRow({ merge: m, joins }: { merge: Merge; joins: boolean }) {
     <li data-undone={m.undone || undefined}>
       <div className={css.merge}>
         <span className={css.pairOfIds}>
-          <span className="mono cut">{from}</span> <span aria-hidden>→</span> <span className="mono cut">{m.user_id}</span>
+          <span className="mono cut" style={atLeast(from, true)}>{from}</span> <span aria-hidden>→</span> <span className="mono cut" style={atLeast(m.user_id, true)}>{m.user_id}</span>
         </span>
         <small title={moment(m.at, zone)}>
           {m.kind === 'alias' ? 'Alias' : 'Identified'} {dayFull(m.at, zone)}
