@@ -205,6 +205,23 @@ describe('data health', { timeout: 600000 }, () => {
     await sound(page, 'an empty range');
   });
 
+  test('the numbers of the sum are whole, also those of many events', async (t) => {
+    const page = await open(t, browser, { viewport: { width: 390, height: 844 } });
+    await page.route('**/health?*', async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      for (const name of ['received', 'stored']) body.totals[name] += 12_345_678_900;
+      await route.fulfill({ response, json: body });
+    });
+    await signIn(page, sick.viewer, `/sites/${sick.site}/health`);
+    await settled(page);
+    const [received, ...rest] = await page.locator('dl dd').evaluateAll((l) => l.map((d) => Number(d.textContent.replaceAll(',', ''))));
+    assert.ok(received > 12_345_678_900, `${received} received`);
+    assert.equal(rest.reduce((a, b) => a + b), received);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 390), 'nothing is wider than the phone');
+    await sound(page, 'a sum of many events');
+  });
+
   test('loading, a fault, and an answer that is old', async (t) => {
     const page = await open(t, browser);
     let fail = true;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { metric, unitOf } from './metrics';
-import { country, value } from './names';
+import { byName, country, value } from './names';
 import { bytes, change, compact, counted, duration, exact, percent, plural, show, signed } from './numbers';
 import { listed } from './row';
 import { ago, axis, clock, dayLong, interval, moment } from './time';
@@ -10,7 +10,7 @@ test('numbers', () => {
   expect([null, undefined, Number.NaN, Number.POSITIVE_INFINITY].map(compact)).toEqual(['–', '–', '–', '–']);
   expect(exact(1234567)).toBe('1,234,567');
   expect(exact(1.2345)).toBe('1.23');
-  expect([0, 0.5, 0.1234, 0.00001, 1, 12.5].map((n) => percent(n))).toEqual(['0%', '50%', '12.3%', '<0.1%', '100%', '1250%']);
+  expect([0, 0.5, 0.1234, 0.00001, 1, 12.5].map((n) => percent(n))).toEqual(['0%', '50.0%', '12.3%', '<0.1%', '100%', '1250%']);
   expect([0, 0.25, 59, 95, 3600, 90_000].map(duration)).toEqual(['0s', '250ms', '59s', '1m 35s', '1h 00m', '1d 1h']);
   expect([0, 999, 1000, 1536, 999_600, 2.5e9].map(bytes)).toEqual(['0 B', '999 B', '1.0 KB', '1.5 KB', '1.0 MB', '2.5 GB']);
   expect(show(0.421, 'ratio')).toBe('42.1%');
@@ -41,6 +41,7 @@ test('times are those of the zone, days have none', () => {
   expect(interval('2026-03-01', 'week', 'UTC')).toBe('Week of Sun 1 Mar 2026');
   expect(clock('nonsense', 'UTC')).toBe('nonsense');
   const now = new Date('2026-03-01T12:00:00Z');
+  expect([ago('2025-12-31T02:00:00Z', 'UTC', now), ago('2025-12-31T23:30:00Z', 'Europe/Berlin', now)]).toEqual(['31 Dec 2025', '1 Jan']);
   expect(['2026-03-01T11:59:59Z', '2026-03-01T11:59:30Z', '2026-03-01T11:00:30Z', '2026-03-01T02:00:00Z', '2026-02-01T02:00:00Z'].map((t) => ago(t, 'UTC', now))).toEqual([
     'just now', '30 s ago', '59 min ago', '10 h ago', '1 Feb',
   ]);
@@ -51,6 +52,7 @@ test('names', () => {
   expect([country(''), country('xx'), country('1234')]).toEqual(['Unknown', 'xx', '1234']);
   expect(value('channel', '')).toBe('Direct or none');
   expect(value('path', '/a')).toBe('/a');
+  expect([{ name: 'Site 10' }, { name: 'site 9' }, { name: 'Ärzte' }, { name: 'Blog' }].sort(byName).map((s) => s.name)).toEqual(['Ärzte', 'Blog', 'site 9', 'Site 10']);
 });
 
 test('rows with none of what is counted are not listed; a mean of 0 is', () => {

@@ -12,6 +12,11 @@ export function country(code: string): string {
   }
 }
 
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** The order of a list that is read by its names. */
+export const byName = (a: { name: string }, b: { name: string }): number => collator.compare(a.name, b.name);
+
 const dims: Record<string, string> = {
   path: 'Page', url: 'URL', host: 'Host', entry_path: 'Entry page', exit_path: 'Exit page', referrer: 'Referrer', referrer_host: 'Referrer',
   channel: 'Channel', utm_source: 'Source', utm_medium: 'Medium', utm_campaign: 'Campaign', utm_term: 'Term', utm_content: 'Content',

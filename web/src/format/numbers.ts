@@ -24,12 +24,12 @@ export const plural = (n: Maybe, one: string, many = `${one}s`): string => (n ==
 /** A number with its word: 1 view, 1,234 views. */
 export const counted = (n: Maybe, one: string, many?: string): string => `${exact(n)} ${plural(n, one, many)}`;
 
-/** 0.1234 → 12.3%; small shares keep a digit that says that they are not nothing. */
+/** 0.1234 → 12.3%, 0.5 → 50.0%: those of a column align. Small shares keep a digit that says that they are not nothing. */
 export function percent(n: Maybe, digits = 1): string {
   if (missing(n)) return none;
   const p = n * 100;
   if (p !== 0 && Math.abs(p) < 0.5 * 10 ** -digits) return `<${(10 ** -digits).toFixed(digits)}%`;
-  return `${p.toFixed(Number.isInteger(p) || Math.abs(p) >= 100 ? 0 : digits)}%`;
+  return `${p.toFixed(p === 0 || Math.abs(p) >= 100 ? 0 : digits)}%`;
 }
 
 /** 95 → 1m 35s; below a second in milliseconds. */

@@ -62,7 +62,7 @@ export function interval(t: string, kind: string | undefined, zone: string): str
   }
 }
 
-/** 3 s ago, 5 min ago, 2 h ago, then the day. */
+/** 3 s ago, 5 min ago, 2 h ago, then the day, with the year if it is another one. */
 export function ago(t: string | Date, zone: string, now = new Date()): string {
   const d = typeof t === 'string' ? parse(t) : t;
   const s = Math.round((now.getTime() - d.getTime()) / 1000);
@@ -70,5 +70,5 @@ export function ago(t: string | Date, zone: string, now = new Date()): string {
   if (s < 60) return `${s} s ago`;
   if (s < 3600) return `${Math.floor(s / 60)} min ago`;
   if (s < 86_400) return `${Math.floor(s / 3600)} h ago`;
-  return dayShort(d, zone);
+  return write(d, zone, { year: 'numeric' }) === write(now, zone, { year: 'numeric' }) ? dayShort(d, zone) : dayFull(d, zone);
 }

@@ -120,7 +120,7 @@ function Verdict({ health, zone }: { health: Health; zone: string }) {
   );
 }
 
-/** received = stored + …, with its numbers. */
+/** received = stored + …, with its numbers: whole, so that who adds them up comes to the same. */
 function Equation({ health }: { health: Health }) {
   const t = health.totals;
   const fine = addsUp(t) && (health.hours ?? []).every(addsUp);
@@ -129,9 +129,7 @@ function Equation({ health }: { health: Health }) {
       <dl className={css.terms}>
         <div>
           <dt>Received</dt>
-          <dd className="num" title={exact(t.received)}>
-            {compact(t.received)}
-          </dd>
+          <dd className="num">{exact(t.received)}</dd>
         </div>
         {shownOf(t).map((o, i) => (
           <Fragment key={o.id}>
@@ -143,9 +141,7 @@ function Equation({ health }: { health: Health }) {
                 <i style={{ background: `var(--${o.color})` }} aria-hidden />
                 {o.name}
               </dt>
-              <dd className="num" title={exact(t[o.id])}>
-                {compact(t[o.id])}
-              </dd>
+              <dd className="num">{exact(t[o.id])}</dd>
             </div>
           </Fragment>
         ))}
