@@ -248,10 +248,13 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
   });
 
   test('limits with what is used; on a phone; not for others than admins', async (t) => {
-    const { page, tenant } = await on(t, '/settings/limits', { viewport: { width: 390, height: 844 } });
+    const { page, tenant, api } = await on(t, '/settings/limits', { viewport: { width: 390, height: 844 } });
     await operator(`/api/v1/tenants/${tenant.id}`, { limits: { queries: 7, scan_bytes_per_hour: 1e9 } }, 'PATCH');
     await page.getByText('0 of 7').waitFor();
     assert.match(await page.getByRole('listitem').filter({ hasText: 'Read in an hour' }).textContent(), /of 1\.0 GB/);
+    assert.match(await page.getByRole('listitem').filter({ hasText: 'Expensive queries at once' }).textContent(), /0 used, no limit$/);
+    await api('sources/web', { name: 'A name of sixty characters that somebody typed with great ca' }, 'PATCH');
+    await operator(`/api/v1/tenants/${tenant.id}/sources`, { id: 'a', name: 'Zoo' });
     for (const name of ['Sources', 'Keys', 'People', 'Privacy', 'General', 'Limits']) {
       await page.getByRole('link', { name, exact: true }).click();
       await settled(page);
@@ -259,6 +262,15 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
       await sound(page, name);
       await shoot(page, `settings-phone-${name.toLowerCase()}`);
     }
+    await page.getByRole('link', { name: 'Privacy', exact: true }).click();
+    const what = await page.getByRole('columnheader', { name: 'Before anything is stored' }).boundingBox();
+    assert.ok(what.x + what.width <= 390, `what a source with a long name stores is in sight: ${what.x}`);
+    await page.getByRole('link', { name: 'Sources', exact: true }).click();
+    await settled(page);
+    assert.deepEqual((await page.locator('main li strong').allTextContents()).map((s) => s.slice(0, 6)), ['A name', 'Zoo'], 'sources stand by their names');
+    await page.getByRole('link', { name: 'Keys', exact: true }).click();
+    await settled(page);
+    assert.deepEqual(await page.locator('tbody strong').allTextContents(), ['write key of web', 'admin', 'analyst', 'viewer', 'write key of a'], 'keys stand as they were made');
     const analyst = await open(t, browser);
     await signIn(analyst, tenant.analyst, '/settings/keys');
     await analyst.getByText('There is no such page').waitFor();

@@ -270,6 +270,10 @@ describe('SQL', { concurrency: 3, timeout: 600000 }, () => {
 
   test('history of this tab, until one signs out', async (t) => {
     const page = await on(t, address('SELECT 1 AS one'));
+    await page.getByRole('button', { name: 'History' }).click();
+    await page.getByText('What runs in this tab is listed here').waitFor();
+    assert.equal(await page.getByRole('menuitem').count(), 0, 'it is a text to be read, and not something that cannot be chosen');
+    await page.keyboard.press('Escape');
     await run(page);
     await grid(page).waitFor();
     await statement(page).click();

@@ -13,6 +13,7 @@ before(async () => {
   calm = await newTenant({ name: 'Calm' });
   await operator(`/api/v1/tenants/${busy.id}`, { name: 'Busy Bakery' }, 'PATCH').catch(() => undefined);
   for (let i = 0; i < 60; i++) await operator('/api/v1/tenants', { id: `fleet-${String(i).padStart(2, '0')}`, name: `Fleet ship ${i}` });
+  await operator('/api/v1/tenants', { id: 'long-named', name: 'A name of sixty characters that somebody typed with great ca' });
   const send = (t, n) =>
     fetch(`${weirURL}/ingest?site_id=${t.site}`, { method: 'POST', headers: { Authorization: `Bearer ${t.admin}` }, body: JSON.stringify(Array.from({ length: n }, (_, i) => ({ type: 'pageview', url: `/p/${i}`, client_id: `c${i}` }))) });
   for (let i = 0; i < 10; i++) await send(busy, 1234); // more than the tenants of the other suites
@@ -88,6 +89,15 @@ describe('tenants', { timeout: 600000 }, () => {
     await settled(phone);
     assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= 390), 'nor the page of a tenant');
     await sound(phone, 'a tenant on a phone');
+    await phone.goto(`${weirURL}/tenants?search=long-named`);
+    await settled(phone);
+    const events = await phone.getByRole('button', { name: 'Events today' }).boundingBox();
+    assert.ok(events.x + events.width <= 390, `a long name leaves its events in sight: ${events.x}`);
+    await phone.goto(`${weirURL}/`);
+    await phone.getByLabel('Search tenants').fill('sixty');
+    const id = await phone.getByText('long-named', { exact: true }).boundingBox();
+    assert.ok(id.height < 28, `the id is ${id.height} px high: in one line`);
+    await sound(phone, 'tenants to act for on a phone');
   });
 
   test('who is no operator does not see it', async (t) => {

@@ -22,8 +22,8 @@ export function PickTenant() {
               .slice(0, 100)
               .map((t) => (
                 <li key={t.id}>
-                  <Button variant="subtle" fullWidth justify="space-between" onClick={() => void actFor(t.id)} rightSection={<span className="mono">{t.id}</span>}>
-                    {t.name || t.id}
+                  <Button variant="subtle" fullWidth justify="space-between" onClick={() => void actFor(t.id)} rightSection={<span className="mono">{t.id}</span>} classNames={{ section: css.id }} title={t.name || t.id}>
+                    <span className="cut">{t.name || t.id}</span>
                   </Button>
                 </li>
               ))}

@@ -2,6 +2,7 @@ import { Menu } from '@mantine/core';
 import { IconCheck, IconSelector } from '@tabler/icons-react';
 import { useLocation, useSearch } from 'wouter';
 import { useSigning, type Me, type Site } from '../api/session';
+import { byName } from '../format/names';
 import { carried } from '../state/url';
 import css from './SitePicker.module.css';
 import { addressOf, type Page } from './pages';
@@ -27,7 +28,7 @@ export function SitePicker({ me, site, sites, page }: { me: Me; site: Site | und
       </Menu.Target>
       <Menu.Dropdown mah={360} style={{ overflowY: 'auto' }}>
         {sites.length > 0 && <Menu.Label>Sites</Menu.Label>}
-        {sites.map((s) => (
+        {[...sites].sort(byName).map((s) => (
           <Menu.Item
             key={s.site_id}
             onClick={() => go(page?.of === 'site' ? addressOf(page, s.site_id) + carried(search) : `/sites/${encodeURIComponent(s.site_id)}`)}

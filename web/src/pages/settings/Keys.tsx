@@ -30,7 +30,7 @@ export default function Keys() {
         {(list) => (
           <DataTable
             label="Keys"
-            rows={list}
+            rows={[...list].sort((a, b) => Date.parse(a.created) - Date.parse(b.created))}
             id={(k) => k.id}
             columns={[
               {

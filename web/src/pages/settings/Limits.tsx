@@ -86,7 +86,7 @@ function Limit({ id, name, what, limit, used, show }: Line) {
       <span className={css.use}>
         <span className="num">
           {used !== undefined && <b>{show(used)}</b>}
-          {limit > 0 ? `${used !== undefined ? ' of ' : 'at most '}${show(limit)}` : <span className={css.quiet}>{used !== undefined ? ', no limit' : 'No limit of its own'}</span>}
+          {limit > 0 ? `${used !== undefined ? ' of ' : 'at most '}${show(limit)}` : <span className={css.quiet}>{used !== undefined ? ' used, no limit' : 'No limit of its own'}</span>}
         </span>
         {share !== undefined && (
           <span className={css.meter} data-high={share >= 0.8 || undefined} role="meter" aria-label={name} aria-valuemin={0} aria-valuemax={1} aria-valuenow={share}>

@@ -3,6 +3,7 @@ import { IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { useChangeMasks, usePolicy, useSchemaNames, useSources, type Mask, type Source } from '../../api/settings';
+import { byName } from '../../format/names';
 import { counted } from '../../format/numbers';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -36,10 +37,10 @@ function Stored() {
         {(list) => (
           <DataTable
             label="Privacy of the sources"
-            rows={list}
+            rows={[...list].sort(byName)}
             id={(s) => s.id}
             columns={[
-              { head: 'Source', cell: (s) => <Link href={`/settings?source=${encodeURIComponent(s.id)}`}>{s.name || s.id}</Link> },
+              { head: 'Source', wide: true, cell: (s) => <Link href={`/settings?source=${encodeURIComponent(s.id)}`}>{s.name || s.id}</Link> },
               { head: 'Before anything is stored', wide: true, cell: said },
             ]}
           />

@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { IconChevronRight, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { changes, useChange, useSources, useTenantId, type Source } from '../../api/settings';
+import { byName } from '../../format/names';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Dialog } from '../../parts/Dialog';
@@ -34,7 +35,7 @@ export default function Sources() {
               </p>
             )}
             <ul className={css.list}>
-              {list.map((s) => (
+              {[...list].sort(byName).map((s) => (
                 <Row key={s.id} source={s} onOpen={() => open(s.id)} />
               ))}
             </ul>

@@ -105,7 +105,7 @@ export function HistoryMenu({ onOpen }: { onOpen: (sql: string) => void }) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown className={css.menu}>
-        {list.length === 0 && <Menu.Item disabled>What runs in this tab is listed here until you sign out.</Menu.Item>}
+        {list.length === 0 && <Menu.Label>What runs in this tab is listed here until you sign out.</Menu.Label>}
         {list.map((p) => (
           <Menu.Item key={p.at + p.sql} onClick={() => onOpen(p.sql)}>
             <span className="mono cut">{p.sql.replace(/\s+/g, ' ').slice(0, 200)}</span>
