@@ -214,12 +214,17 @@ func (r *Reporter) listSessions(ctx context.Context, site string, a ask, after s
 	})
 }
 
+// namesInBill is what the bill calls the questions about sessions.
+var namesInBill = map[string]string{"sessions": "list of sessions", "session": "events of a session", "visitor": "sessions of a visitor"}
+
 // serveSessions answers by run, which writes the answer up to its times.
 func (r *Reporter) serveSessions(ctx context.Context, who tenant.Principal, src catalog.Source, l listing, endpoint string, key []string, run func(context.Context, *tally) ([]byte, error)) (*served, error) {
 	// sealed changes with time: an answer is kept for a minute of it.
 	parts := append(append(l.q.parts(), endpoint, l.sealed.Truncate(time.Minute).UTC().Format(time.RFC3339), strings.Join(l.hidden, "\x00")), key...)
+	told := l.q
+	told.Metrics = nil // they say how it is asked, and not what
 	out, p := r.serve(ctx, &panel{
-		endpoint: endpoint, who: who, src: src, says: endpoint + " of " + src.SiteID, asks: l.q.asks(endpoint), key: keyOf(parts...),
+		endpoint: endpoint, who: who, src: src, says: endpoint + " of " + src.SiteID, asks: told.asks(namesInBill[endpoint]), key: keyOf(parts...),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, shapeOf(endpoint+l.q.shape())), Kind: usage.KindReport, Columns: l.columns(), From: l.q.From, To: l.q.To}
 		},

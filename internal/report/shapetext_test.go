@@ -22,6 +22,8 @@ func TestShapeTexts(t *testing.T) {
 		"report?metric=events&bots=include&totals=false":                                                                          "report of events, with bots",
 		"report?metric=conversions&goal=secret&totals=false":                                                                      "report of conversions, of a goal",
 		"values?dim=country&prefix=secret":                                                                                        "values for a filter of events by country, filtered by country",
+		"sessions?filter=country:DE":                                                                                              "list of sessions, filtered by country",
+		"visitors/secret":                                                                                                         "sessions of a visitor",
 		"realtime":                                                                                                                "realtime",
 		`funnel {"steps":[{"type":"secret"},{"type":"b"},{"type":"c"}]}`:                                                          "funnel of 3 steps",
 		`funnel/people {"step":1,"steps":[{"type":"secret"},{"type":"salary"}]}`:                                                  "people of a funnel of 2 steps",

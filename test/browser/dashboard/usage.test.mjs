@@ -12,6 +12,7 @@ before(async () => {
   site = await realSite();
   await site.sql(`SELECT path, count() AS n FROM events GROUP BY path`);
   await site.sql(`SELECT browser, uniq(client_id) AS n FROM events GROUP BY browser`);
+  await ask(site.analyst, `/api/v1/analytics/${site.site}/report?metric=events&from=7d`);
   events = Number((await site.sql('SELECT count() AS n FROM events'))[0].n);
   // Costs are written every ten seconds, and what was asked a moment ago has to be in them.
   await until(
@@ -68,6 +69,7 @@ describe('usage and cost', { concurrency: 3, timeout: 600000 }, () => {
     await tab('Sites', 'Semicomplete');
     await tab('People and keys', 'analyst');
     await tab('Queries', 'No query');
+    await page.getByText(/^Report of events/).first().waitFor();
     const texts = await page.locator('tbody code').allTextContents();
     const shapes = (await costs('shape')).lines.map((l) => l.shape_text).filter(Boolean);
     assert.ok(texts.some((s) => /uniq ?\( ?client_id/.test(s)) && shapes.some((s) => texts.includes(s)), texts.join('\n'));

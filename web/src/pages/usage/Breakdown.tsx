@@ -58,7 +58,7 @@ function useNames(view: View): (l: CostLine) => { name: ReactNode; more?: ReactN
       }
       case 'shape':
         if (!l.shape) return { name: 'No query', more: 'Events, storage, upkeep, and reports' };
-        if (l.shape_text && !isSQL.test(l.shape_text)) return { name: l.shape_text, more: 'Asked by a page, a panel or the API' };
+        if (l.shape_text && !isSQL.test(l.shape_text)) return { name: l.shape_text[0]!.toUpperCase() + l.shape_text.slice(1), more: 'Asked by a page, a panel or the API' };
         return { name: <code className="mono">{l.shape_text || l.shape}</code>, more: l.shape_text ? <Link href={`/sql?q=${encodeURIComponent(l.shape_text)}`}>Open in SQL</Link> : 'Its text is not kept: it was asked long ago' };
       default:
         return { name: dayLong((l.hour ?? '').slice(0, 10), 'UTC') };
