@@ -41,8 +41,8 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 	if err := dropTenantDatabases(cfg.dbPath()); err != nil {
 		return err
 	}
-	if err := boundMemory(ctx, cfg.hardLimit()); err != nil {
-		return err
+	if err := boundMemory(ctx, cfg.hardLimit()); err != nil { // the engine's own limit holds all the same
+		log.Warn("the memory of the engine's process is not bounded: the text of a very long answer may take more than engine.memory", "error", err)
 	}
 	lib, err := libchdb.Open(cfg.Library)
 	if err != nil {
