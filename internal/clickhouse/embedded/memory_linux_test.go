@@ -29,11 +29,16 @@ func TestBoundMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const part = 400 << 20
-	if err := boundMemory(ctx, had+part+part/2); err != nil {
+	const part = 800 << 20
+	if err := boundMemory(ctx, had+part+part/4); err != nil {
 		t.Fatal(err)
 	}
-	for range 4 {
+	if b := mapped(4 * part); b != nil {
+		_ = unix.Munmap(b)
+		t.Error("more than the limit is given")
+	}
+	var last []byte
+	for range 3 {
 		b := mapped(part)
 		for begun := time.Now(); b == nil; b = mapped(part) { // until the bound has moved
 			if time.Since(begun) > time.Minute {
@@ -42,28 +47,17 @@ func TestBoundMemory(t *testing.T) {
 			time.Sleep(boundEvery)
 		}
 		defer func() { _ = unix.Munmap(b) }()
+		last = b
 	}
-	if b := mapped(2 * part); b != nil {
-		_ = unix.Munmap(b)
-		t.Error("more than the limit is given")
-	}
-	b := mapped(part)
-	for begun := time.Now(); b == nil; b = mapped(part) {
-		if time.Since(begun) > time.Minute {
-			t.Fatal("less than the limit is not given")
-		}
-		time.Sleep(boundEvery)
-	}
-	defer func() { _ = unix.Munmap(b) }()
-	for i := 0; i < len(b); i += 4096 {
-		b[i] = 1
+	for i := 0; i < len(last); i += 4096 {
+		last[i] = 1
 	}
 	for begun := time.Now(); ; time.Sleep(boundEvery) { // the bound moves back
-		more := mapped(part)
-		if more == nil {
+		b := mapped(part)
+		if b == nil {
 			break
 		}
-		_ = unix.Munmap(more)
+		_ = unix.Munmap(b)
 		if time.Since(begun) > time.Minute {
 			t.Fatal("what is had does not count")
 		}
