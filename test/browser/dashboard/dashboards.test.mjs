@@ -156,8 +156,11 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await page.getByText(`Theirs ${d.id}`).waitFor();
     assert.ok(conflicted());
     await page.waitForTimeout(300);
+    let reads = 0;
+    page.on('request', (r) => (reads += r.method() === 'GET' && r.url().endsWith(`/dashboards/${d.id}`)));
     await sound(page, 'a conflict');
     await shoot(page, 'dashboard-conflict', false);
+    assert.equal(reads, 0, 'theirs is read once');
     await page.getByRole('button', { name: 'Overwrite with yours' }).click();
     await page.getByRole('heading', { name: 'Mine', exact: true }).waitFor();
     assert.deepEqual([(await api(`/${d.id}`)).name, (await api(`/${d.id}`)).panels.length], ['Mine', 9]);

@@ -30,9 +30,10 @@ export function useSaveDashboard() {
       id === undefined || version === undefined
         ? answer(client.POST('/api/v1/dashboards', { body: { name, panels } }))
         : answer(client.PUT('/api/v1/dashboards/{id}', { params: { path: { id } }, body: { name, panels, version } })),
-    onSuccess: (d) => {
+    onSuccess: async (d) => {
+      await queries.cancelQueries({ queryKey: one(d.id), exact: true }); // what is being read may be from before
       queries.setQueryData(one(d.id), d);
-      return queries.invalidateQueries({ queryKey: ['dashboards'], exact: true });
+      await queries.invalidateQueries({ queryKey: ['dashboards'], exact: true });
     },
   });
 }

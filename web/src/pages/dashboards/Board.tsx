@@ -33,7 +33,7 @@ export function Board({ id }: { id: string }) {
         </Link>
       )}
       <Answer query={dashboard} height={480}>
-        {(d) => <Loaded saved={d} refetch={async () => void (await dashboard.refetch())} />}
+        {(d) => <Loaded saved={d} />}
       </Answer>
     </div>
   );
@@ -66,7 +66,7 @@ function useDraft(saved: Dashboard) {
 
 const draftOf = (d: Dashboard): Draft => ({ name: d.name, panels: placed((d.panels ?? []) as Panel[]), version: d.version });
 
-function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<void> }) {
+function Loaded({ saved }: { saved: Dashboard }) {
   const me = useMe();
   const writes = may(me.data, 'analyst');
   const [edit, setEdit] = useParam('edit', '', true);
@@ -175,15 +175,15 @@ function Loaded({ saved, refetch }: { saved: Dashboard; refetch: () => Promise<v
         />
       )}
       {embed && <EmbedDialog dashboard={saved.id} panel={embed} onClose={() => openEmbed(undefined)} />}
-      {conflict && <Conflict mine={shown} id={saved.id} refetch={refetch} onReload={end} onOverwrite={store} onClose={save.reset} />}
+      {conflict && <Conflict mine={shown} id={saved.id} onReload={end} onOverwrite={store} onClose={save.reset} />}
     </>
   );
 }
 
 /** Somebody saved the dashboard after it was read here: theirs or mine. */
-function Conflict({ mine, id, refetch, onReload, onOverwrite, onClose }: { mine: Draft; id: string; refetch: () => Promise<void>; onReload: () => void; onOverwrite: (version: number) => void; onClose: () => void }) {
-  const theirs = useDashboard(id);
-  const now = theirs.data && theirs.data.version !== mine.version ? theirs.data : undefined;
+function Conflict({ mine, id, onReload, onOverwrite, onClose }: { mine: Draft; id: string; onReload: () => void; onOverwrite: (version: number) => void; onClose: () => void }) {
+  const { data, refetch } = useDashboard(id);
+  const now = data && data.version !== mine.version ? data : undefined;
   useEffect(() => void refetch(), [refetch]);
   const names = (panels: { title?: string; kind: string }[]) => panels.map((p) => p.title || p.kind).join(', ') || 'none';
   return (
