@@ -221,7 +221,7 @@ func (b *builder) fromSessionTotals(days []totalled) string {
 	scope := "site_id = " + b.text("site", b.q.Site)
 	b.inTotals = true
 	defer func() { b.inTotals = false }()
-	// The key finds nearly all that is wanted, and rows are short. Left to itself the engine reads column by column and filters in between, for each of the many short ranges: half as much again.
+	// The key finds nearly all that is wanted, and rows are short. Left to itself the engine reads column by column and filters in between, for each of the many short ranges.
 	of := func(table, where string) string {
 		return "SELECT " + b.sums("time", sessionSums, "sum(%s)") + ", 0 AS ends\nFROM " + table + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) + "\nWHERE " + where + b.filters() + botsCondition(b.q.Bots) + b.groupBy()
 	}
