@@ -194,15 +194,19 @@ func (c *call) sample() bool {
 // unsaid is what statements have used since this one began and no other one has said: the most that this one can have used, if the others
 // have said all of theirs.
 func (c *call) unsaid(elapsed time.Duration) time.Duration {
-	c.mu.Lock()
-	own := c.charged
-	c.mu.Unlock()
-	rest := c.threads.statements() - c.from - (c.statements.all() - c.said - own)
+	rest := c.threads.statements() - c.from - (c.statements.all() - c.said - c.hasCharged())
 	threads := runtime.NumCPU()
 	if n, err := strconv.Atoi(c.req.settings["max_threads"]); err == nil && n > 0 {
 		threads = min(threads, n)
 	}
 	return min(rest, elapsed*time.Duration(threads))
+}
+
+// hasCharged is the statement's part of server.statements.
+func (c *call) hasCharged() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.charged
 }
 
 // charge makes the statement's part of server.statements total.
@@ -223,17 +227,19 @@ func (c *call) chargeLocked(total time.Duration) {
 // of its pipeline and this thread's time inside the library; what came after the last
 // sample is reckoned at the rate before it. This thread's time outside the library (reading and writing the socket) is added.
 //
-// Nobody could look at the end of a statement whose answer was made in one, or that ended before its first piece: it is given what the process
-// used meanwhile and no other statement said.
+// Of one that ran alone the process tells it all. Nobody could look at the end of another one whose answer was made in one, or that ended before
+// its first piece: it is given what the process used meanwhile and no other statement said. What is reckoned is not more than what is left to charge.
 func (c *call) usage() usage {
-	elapsed, unsaid := time.Since(c.begin), time.Duration(0)
+	elapsed, unsaid, alone := time.Since(c.begin), time.Duration(0), false
 	switch {
-	case c.looked > 0 || c.req.data != nil:
+	case c.req.data != nil:
 	case elapsed >= sampleAfter && c.solos.alone(c):
-		unsaid, c.exact = c.threads.statements()-c.from, true
-	case elapsed >= firstSample:
+		unsaid, alone = c.threads.statements()-c.from, true
+		c.exact = c.looked == 0
+	case c.looked == 0 && elapsed >= firstSample:
 		unsaid = c.unsaid(elapsed)
 	}
+	room := c.hasCharged() + c.solos.left(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.last
@@ -245,10 +251,17 @@ func (c *call) usage() usage {
 	}
 	u.Elapsed = elapsed
 	thread := threadCPU() - c.thread
+	sampled := u.CPU
 	if u.at > 0 {
 		u.CPU += time.Duration(float64(u.Elapsed-u.at)*float64(u.CPU)/float64(u.at)) + max(0, thread-c.inside)
 	}
-	u.CPU = max(u.CPU, thread, unsaid)
+	c.own = max(u.CPU, thread)
+	if alone {
+		u.CPU = max(sampled, thread, unsaid)
+	} else {
+		u.CPU = max(sampled, thread, min(max(u.CPU, unsaid), room))
+	}
+	c.used = u.CPU
 	st := c.stats
 	u.ReadRows, u.ReadBytes = max(u.ReadRows, st.ReadRows), max(u.ReadBytes, st.ReadBytes)
 	u.WrittenRows, u.WrittenBytes = st.WrittenRows, st.WrittenBytes

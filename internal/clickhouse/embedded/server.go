@@ -93,10 +93,10 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	// The library keeps state of a running statement with the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	early, c := threadCPU(), &call{server: s, req: req, said: s.statements.all()}
+	early, c := threadCPU(), &call{server: s, req: req}
 	known := func() time.Duration { return threadCPU() - early }
 	s.solos.begin(c)
-	defer func() { c.charge(s.solos.end(c, known())) }()
+	defer func() { s.solos.end(c, known()) }()
 
 	if err := s.admit(ctx, req); err != nil {
 		fail(w, req.queryID, usage{}, err)
@@ -132,7 +132,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	u := c.usage()
 	s.processes.end(req.queryID, u.summary())
 	c.out.finish(u, err)
-	known = func() time.Duration { return c.thread - early + max(u.CPU, threadCPU()-c.thread) }
+	known = func() time.Duration { return c.thread - early + max(c.own, threadCPU()-c.thread) }
 	return err
 }
 
@@ -226,6 +226,7 @@ type call struct {
 	alone          bool          // no other statement has run beside it; solos.mu guards it
 	from, said     time.Duration // the process's CPU for statements at its begin, and what of it statements had said
 	charged        time.Duration // CPU that server.statements has
+	own, used      time.Duration // at its end: what its own measurements let expect, and what is told of it; see usage
 	looked         time.Duration // after its begin: the latest sample between two pieces, 0 if none
 	waited         time.Duration // for its threads to leave it
 	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since

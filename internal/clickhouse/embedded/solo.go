@@ -10,12 +10,16 @@ import (
 // numbers: it never counts the thread of an INSERT, and of a short statement only the caller's thread is known. A statement that ran alone is
 // charged what the process used meanwhile, less merges and housekeeping; another one what is known of it, times what those of its kind that
 // ran alone used more than was known of them.
+//
+// What is reckoned and not measured never makes the sum more than the whole: statements that run without a moment between them in which none
+// does are charged in sum what the process used since the first of them began, at most (left).
 type solos struct {
 	threads *threadCPUs
 
-	mu      sync.Mutex
-	active  map[*call]bool
-	factors map[string]*factor // by kind: the first part of the comment
+	mu         sync.Mutex
+	active     map[*call]bool
+	from, said time.Duration      // when the first of those that run began: the process's CPU for statements, and what of it statements had said
+	factors    map[string]*factor // by kind: the first part of the comment
 }
 
 // factor is what statements of a kind really used, and what was known of them; the past fades.
@@ -41,7 +45,10 @@ func (s *solos) begin(c *call) {
 	if s.active == nil {
 		s.active, s.factors = map[*call]bool{}, map[string]*factor{}
 	}
-	c.alone, c.from = len(s.active) == 0, s.threads.statements()
+	c.alone, c.from, c.said = len(s.active) == 0, s.threads.statements(), c.statements.all()
+	if c.alone {
+		s.from, s.said = c.from, c.said
+	}
 	for other := range s.active {
 		other.alone = false
 	}
@@ -55,11 +62,27 @@ func (s *solos) alone(c *call) bool {
 	return c.alone
 }
 
-// end returns what the statement is charged: known is what its own measurements say.
-func (s *solos) end(c *call, known time.Duration) time.Duration {
+// left is what the process has used for statements since the first of those that run began, and nobody has been charged.
+func (s *solos) left(c *call) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leftLocked(c)
+}
+
+func (s *solos) leftLocked(c *call) time.Duration {
+	return max(0, s.threads.statements()-s.from-(c.statements.all()-s.said))
+}
+
+// end charges the statement: known is what its own measurements say, and let expect of what they could not see.
+func (s *solos) end(c *call, known time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.active, c)
+	c.charge(s.worth(c, known))
+}
+
+// worth is what the statement is charged.
+func (s *solos) worth(c *call, known time.Duration) time.Duration {
 	kind := kindOf(c.req.comment)
 	f := s.factors[kind]
 	if f == nil {
@@ -74,7 +97,8 @@ func (s *solos) end(c *call, known time.Duration) time.Duration {
 		s.factors[kind] = f
 	}
 	if !c.alone {
-		return time.Duration(float64(known) * min(maxFactor, max(minFactor, f.real/f.known)))
+		reckoned := time.Duration(float64(known) * min(maxFactor, max(minFactor, f.real/f.known)))
+		return max(c.used, min(reckoned, c.hasCharged()+s.leftLocked(c)))
 	}
 	real := max(0, s.threads.statements()-c.from)
 	if c.exact { // what is known of it comes from there, and teaches nothing
