@@ -141,10 +141,11 @@ func (c *call) sampleBeforeEnd(first, likely bool) {
 	if first && c.unlooked(age) {
 		return
 	}
-	if !likely && (age < sampleAfter || age-c.looked < max(sampleAfter, age/20)) || !c.sample() {
+	if !likely && (age < sampleAfter || age-c.looked < max(sampleAfter, age/20)) || c.looking > age/lookingPart || !c.sample() {
 		return
 	}
 	c.looked = age
+	defer func() { c.looking += time.Since(c.begin) - age }()
 	for wait := time.Millisecond; wait <= min(age/leaveWaits-c.waited, maxLeaveWait) && c.misses(age); wait *= 2 {
 		c.waited += wait
 		time.Sleep(wait)
@@ -157,6 +158,10 @@ func (c *call) sampleBeforeEnd(first, likely bool) {
 // unlooked says whether a statement can do without a look at it so far. It is short, runs alone, so that its CPU is what the process uses meanwhile, and the memory of
 // statements of its kind is known from others, of which a random part is looked at. What it has read up to its first piece that piece tells.
 func (c *call) unlooked(age time.Duration) bool { return c.quiet && age < quietFor && c.solos.alone(c) }
+
+// lookingPart is the part of a statement's age that looks at it between two pieces may take: each takes milliseconds, and an answer of many small pieces, as one that
+// does not sort, would be looked at after each. What is read after the latest look is missing from what the statement is said to have read.
+const lookingPart = 10
 
 // How long the threads of a statement are waited for: a part of its age so far at most, in all its pieces together (any small one may be the last), and never longer than that at a time.
 const (

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,5 +111,33 @@ func TestExactTeachesNothing(t *testing.T) {
 	}
 	if f := s.solos.factors["query"]; f.known != priorWeight {
 		t.Errorf("learned %+v", f)
+	}
+}
+
+// An answer of many small pieces is not looked at after each of them: a look takes longer than such a piece.
+func TestManyPiecesFewLooks(t *testing.T) {
+	e := startEngine(t, testConfig(t))
+	c := e.Client()
+	const parts = 60
+	mustExec(t, c, "CREATE DATABASE IF NOT EXISTS weir")
+	mustExec(t, c, "CREATE TABLE weir.pieces (n UInt32) ENGINE = MergeTree ORDER BY n PARTITION BY n")
+	mustExec(t, c, "INSERT INTO weir.pieces SELECT number FROM numbers(60) SETTINGS max_partitions_per_insert_block = 0")
+	queries := func() int {
+		out, _ := one(t, c, clickhouse.Statement{SQL: "SELECT value FROM system.events WHERE event = 'Query'", Format: "TSV"})
+		n, err := strconv.Atoi(strings.TrimSpace(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := queries()
+	out, s := one(t, c, clickhouse.Statement{SQL: "SELECT n FROM weir.pieces", Format: "TSV", Settings: map[string]string{"max_threads": "1"}})
+	if n := strings.Count(out, "\n"); n != parts || s.ReadRows == 0 || s.ReadRows > parts || s.CPU == 0 {
+		t.Errorf("%d rows, %+v", n, s)
+	}
+	if looks := queries() - before - 2; looks > parts/3 {
+		t.Errorf("%d looks at an answer of %d pieces in %v", looks, parts, s.Elapsed)
+	} else {
+		t.Logf("%d looks at an answer of %d pieces in %v", looks, parts, s.Elapsed)
 	}
 }

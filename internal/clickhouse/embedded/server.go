@@ -228,6 +228,7 @@ type call struct {
 	charged        time.Duration // CPU that server.statements has
 	own, used      time.Duration // at its end: what its own measurements let expect, and what is told of it; see usage
 	looked         time.Duration // after its begin: the latest sample between two pieces, 0 if none
+	looking        time.Duration // what such samples took
 	waited         time.Duration // for its threads to leave it
 	thread, inside time.Duration // CPU of this thread at begin, and what it spent in the library since
 
