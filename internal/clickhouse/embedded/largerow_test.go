@@ -63,7 +63,7 @@ func TestTooLargeInOne(t *testing.T) {
 	if !errors.As(err, &ee) || ee.Code != clickhouse.CodeTooManyRowsOrBytes || !strings.Contains(ee.Message, "1048576 bytes") {
 		t.Errorf("answered %v", err)
 	}
-	if grew := (peakMemory(t, e) - before) >> 20; grew > 1150 {
+	if grew := (peakMemory(t, e) - before) >> 20; grew > 1300 { // a copy would be 400 more
 		t.Errorf("the engine's process grew by %d MB", grew)
 	} else {
 		t.Logf("the engine's process grew by %d MB", grew)
