@@ -183,6 +183,9 @@ func (s *Sessions) End(r *http.Request) (*http.Cookie, *problem.Problem) {
 	if secret == "" {
 		return c, nil
 	}
+	if p := s.ownPage(r); p != nil {
+		return nil, p
+	}
 	hash := Hash(secret)
 	if err := s.cfg.Store.DeleteSession(r.Context(), hash); err != nil {
 		return nil, problem.New(http.StatusServiceUnavailable, "sign_out_failed", "the session could not be ended: try again").WithRetry(time.Second)
@@ -213,8 +216,8 @@ func (s *Sessions) principal(r *http.Request) (tenant.Principal, *problem.Proble
 	case !s.alive(x):
 		return tenant.Principal{}, ended, true
 	}
-	if err := s.cross.Check(r); err != nil {
-		return tenant.Principal{}, crossOrigin(), true
+	if p := s.ownPage(r); p != nil {
+		return tenant.Principal{}, p, true
 	}
 	return tenant.Principal{Tenant: x.Tenant, Role: x.Role, User: x.User}, nil, true
 }
@@ -294,7 +297,26 @@ func (s *Sessions) Run(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
+// ownPage refuses a request with a session that may change something unless it says that it comes from a page of this site. All browsers that send cookies
+// along say where such a request comes from; the check of net/http lets pass what says nothing.
+func (s *Sessions) ownPage(r *http.Request) *problem.Problem {
+	if err := s.cross.Check(r); err != nil {
+		return crossOrigin()
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		return problem.New(http.StatusForbidden, codeCrossOrigin,
+			"the request has a session and neither the header Sec-Fetch-Site nor Origin, one of which says that it comes from a page of this site, as browsers do. Programs send a key as `Authorization: Bearer KEY`")
+	}
+	return nil
+}
+
+const codeCrossOrigin = "cross_origin"
+
 func crossOrigin() *problem.Problem {
-	return problem.New(http.StatusForbidden, "cross_origin",
+	return problem.New(http.StatusForbidden, codeCrossOrigin,
 		"the request comes from another site: with a session only pages of this one may change something. Programs send a key as `Authorization: Bearer KEY`")
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,17 @@ type browser struct {
 	from    string // an address; empty: that of httptest
 }
 
+// do sends a request as a page of the site does, unless header says otherwise.
 func (b *browser) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
+	b.f.t.Helper()
+	if !slices.Contains(header, "Sec-Fetch-Site") && !slices.Contains(header, "Origin") {
+		header = append(header, "Sec-Fetch-Site", "same-origin")
+	}
+	return b.send(method, path, body, header...)
+}
+
+// send sends a request with the browser's cookies, and with no more headers than are given.
+func (b *browser) send(method, path, body string, header ...string) *httptest.ResponseRecorder {
 	b.f.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if b.tls {
@@ -76,6 +87,14 @@ func TestSession(t *testing.T) {
 		f.wantProblem(b.do("POST", "/api/v1/session", annSignsIn, header...), 403, "cross_origin", "", "another site")
 		f.wantProblem(b.do("DELETE", "/api/v1/session", "", header...), 403, "cross_origin", "", "another site")
 	}
+	// One that does not say where it comes from is not taken for one of a page; it may still read, and a key needs no page.
+	for _, header := range [][]string{nil, {"Sec-Fetch-Site", "", "Origin", ""}} {
+		f.wantProblem(b.send("POST", "/api/v1/tenants/acme/keys", `{"role":"viewer"}`, header...), 403, "cross_origin", "", "neither the header Sec-Fetch-Site nor Origin")
+		f.wantProblem(b.send("DELETE", "/api/v1/session", "", header...), 403, "cross_origin", "", "neither the header Sec-Fetch-Site nor Origin")
+		f.want(200, b.send("GET", "/api/v1/me", "", header...))
+		f.want(201, b.send("POST", "/api/v1/tenants/acme/keys", `{"role":"viewer"}`, append(header, "Authorization", "Bearer "+f.keys["admin"])...))
+	}
+	f.want(201, b.send("POST", "/api/v1/tenants/acme/keys", `{"role":"viewer"}`, "Origin", "http://example.com"))
 	f.wantProblem(b.do("GET", "/api/v1/me", "", "X-Weir-Tenant", "other"), 403, "wrong_tenant", "X-Weir-Tenant", "acme")
 	// Signing out ends it in the store too.
 	kept := *c
