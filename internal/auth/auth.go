@@ -89,7 +89,7 @@ func (a *Authenticator) NewKey(role tenant.Role) (key string, hash [32]byte, err
 // Hash is what is stored of a key.
 func Hash(key string) [32]byte { return sha256.Sum256([]byte(key)) }
 
-// Authenticate returns who makes the request, or a problem of status 401 (no key, a wrong or an expired one: then with whose it was), 403 (a key of
+// Authenticate returns who makes the request, or a problem of status 400 (a header given twice, or an empty name of a tenant), 401 (no key, a wrong or an expired one: then with whose it was), 403 (a key of
 // another tenant than the one named, or of one that is suspended: then with whose it is) or 404 (the operator named a tenant that does not exist).
 func (a *Authenticator) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem) {
 	return a.counted(r, a.cfg.Sessions)
@@ -109,6 +109,9 @@ func (k Keyed) Authenticate(r *http.Request) (tenant.Principal, *problem.Problem
 // AuthenticateKey is Authenticate with a key that the request does not have in its headers but where a foreign protocol puts it: in the body,
 // or in the address.
 func (k Keyed) AuthenticateKey(r *http.Request, key string) (tenant.Principal, *problem.Problem) {
+	if prob := ambiguous(r); prob != nil {
+		return k.a.noted(r, tenant.Principal{}, prob)
+	}
 	p, prob := k.a.standing(k.a.byKey(r, "", key))
 	return k.a.noted(r, p, prob)
 }
@@ -127,8 +130,26 @@ func (k Keyed) IsKey(text string) bool {
 }
 
 func (a *Authenticator) counted(r *http.Request, s *Sessions) (tenant.Principal, *problem.Problem) {
+	if prob := ambiguous(r); prob != nil {
+		return a.noted(r, tenant.Principal{}, prob)
+	}
 	p, prob := a.standing(a.authenticate(r, s))
 	return a.noted(r, p, prob)
+}
+
+// ambiguous refuses a request of which it would be chance who makes it, or for whom: with a header given twice, or with an empty name of a tenant, which
+// for an operator would mean all of them.
+func ambiguous(r *http.Request) *problem.Problem {
+	for _, name := range [...]string{"Authorization", "X-Weir-Key", tenant.Header} {
+		values := r.Header[name]
+		switch {
+		case len(values) > 1:
+			return problem.New(http.StatusBadRequest, "duplicate_header", "the header %s is given %d times: send it once", name, len(values)).WithField(name)
+		case name == tenant.Header && len(values) == 1 && values[0] == "":
+			return problem.New(http.StatusBadRequest, "empty_header", "the header %s is empty: name a tenant, or leave the header out", name).WithField(name)
+		}
+	}
+	return nil
 }
 
 // standing refuses whoever belongs to a suspended tenant. Operators may look after it.

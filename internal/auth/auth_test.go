@@ -193,6 +193,39 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// It is never chance who makes a request, or for whom.
+func TestAmbiguousRefused(t *testing.T) {
+	a, _ := authenticator(t)
+	for _, tc := range []struct {
+		name                string
+		header              []string // added one by one
+		code, field, detail string
+	}{
+		{"two keys", []string{"Authorization", "Bearer " + admin, "Authorization", "Bearer " + viewer}, "duplicate_header", "Authorization", "given 2 times"},
+		{"twice the same", []string{"Authorization", "Bearer " + admin, "Authorization", "Bearer " + admin}, "duplicate_header", "Authorization", "given 2 times"},
+		{"two keys in X-Weir-Key", []string{"X-Weir-Key", admin, "X-Weir-Key", viewer}, "duplicate_header", "X-Weir-Key", "given 2 times"},
+		{"two tenants", []string{"Authorization", "Bearer " + operator, tenant.Header, "acme", tenant.Header, "other"}, "duplicate_header", tenant.Header, "given 2 times"},
+		{"an empty and a tenant", []string{"Authorization", "Bearer " + operator, tenant.Header, "", tenant.Header, "other"}, "duplicate_header", tenant.Header, "given 2 times"},
+		{"empty tenant of an operator", []string{"Authorization", "Bearer " + operator, tenant.Header, ""}, "empty_header", tenant.Header, "is empty: name a tenant, or leave the header out"},
+		{"empty tenant of a key", []string{"Authorization", "Bearer " + admin, tenant.Header, ""}, "empty_header", tenant.Header, "is empty"},
+	} {
+		r := request("", nil, "")
+		for i := 0; i < len(tc.header); i += 2 {
+			r.Header.Add(tc.header[i], tc.header[i+1])
+		}
+		for door, by := range map[string]func() (tenant.Principal, *problem.Problem){
+			"all":    func() (tenant.Principal, *problem.Problem) { return a.Authenticate(r) },
+			"keyed":  func() (tenant.Principal, *problem.Problem) { return a.WithoutSessions().Authenticate(r) },
+			"by key": func() (tenant.Principal, *problem.Problem) { return a.WithoutSessions().AuthenticateKey(r, operator) },
+		} {
+			who, p := by()
+			if p == nil || p.Status != 400 || p.Code != tc.code || p.Field != tc.field || !strings.Contains(p.Detail, tc.detail) || who != (tenant.Principal{}) {
+				t.Errorf("%s, %s: %+v, %+v", tc.name, door, who, p)
+			}
+		}
+	}
+}
+
 func TestNewRefusesNothing(t *testing.T) {
 	if _, err := New(Config{OperatorToken: "x"}); err == nil {
 		t.Error("Keys may be nil")

@@ -2,6 +2,7 @@ package chport
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"mime/multipart"
 	"net/http"
@@ -76,6 +77,73 @@ func TestAuthentication(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The same may stand at several places; where two say something else it would be chance who asks.
+func TestCredentialsAtSeveralPlaces(t *testing.T) {
+	const headers, authorization, inURL = "the headers X-ClickHouse-User and X-ClickHouse-Key", "the header Authorization", "user and password in the URL"
+	bearer, own, victim := []string{"Authorization", "Bearer KEY"}, []string{"X-ClickHouse-User", "acme", "X-ClickHouse-Key", "KEY"}, []string{"X-ClickHouse-User", "victim", "X-ClickHouse-Key", "OTHER"}
+	for name, c := range map[string]struct {
+		header []string // added one by one
+		query  string
+		places []string // named by the refusal; none: it is answered
+	}{
+		"headers and Basic":                        {append([]string{"Authorization", basic("acme", "KEY")}, own...), "", nil},
+		"headers and Bearer":                       {append(bearer, own...), "", nil},
+		"headers and URL":                          {own, "user=acme&password=KEY", nil},
+		"everywhere":                               {append(bearer, own...), "user=acme&password=KEY", nil},
+		"headers, default in the URL":              {own, "user=default", nil},
+		"user in the headers, password in the URL": {[]string{"X-ClickHouse-User", "acme"}, "password=KEY", nil},
+		"Basic without a password, the URL's":      {[]string{"Authorization", basic("acme", "")}, "user=acme&password=KEY", nil},
+		"twice the same":                           {append(own, own...), "user=acme&password=KEY&user=acme&password=KEY", nil},
+
+		"another key in Bearer":                    {append([]string{"Authorization", "Bearer OTHER"}, own...), "", []string{headers, authorization}},
+		"another key in the headers":               {append(bearer, victim...), "", []string{headers, authorization}},
+		"another user in Basic":                    {append([]string{"Authorization", basic("victim", "KEY")}, own...), "", []string{headers, authorization}},
+		"another scheme":                           {append([]string{"Authorization", "Digest KEY"}, own...), "", []string{headers, authorization}},
+		"another password in the URL":              {own, "user=acme&password=OTHER", []string{headers, inURL}},
+		"another user in the URL":                  {own, "user=victim", []string{headers, inURL}},
+		"Bearer, another password in the URL":      {bearer, "password=OTHER", []string{authorization, inURL}},
+		"Basic, another user in the URL":           {[]string{"Authorization", basic("acme", "KEY")}, "user=victim&password=KEY", []string{authorization, inURL}},
+		"another user in the headers, without key": {[]string{"Authorization", basic("acme", "KEY"), "X-ClickHouse-User", "victim"}, "", []string{headers, authorization}},
+		"Authorization twice":                      {append([]string{"Authorization", "Bearer OTHER"}, bearer...), "", []string{"the header Authorization is given twice"}},
+		"key twice":                                {append([]string{"X-ClickHouse-Key", "OTHER"}, own...), "", []string{"the header X-ClickHouse-Key is given twice"}},
+		"user twice":                               {append([]string{"X-ClickHouse-User", "victim"}, own...), "", []string{"the header X-ClickHouse-User is given twice"}},
+		"password twice in the URL":                {nil, "user=acme&password=KEY&password=OTHER", []string{"password is given twice in the URL"}},
+		"user twice in the URL":                    {nil, "user=acme&password=KEY&user=victim", []string{"user is given twice in the URL"}},
+	} {
+		a := &fakeAsker{}
+		p, _ := newPort(t, a)
+		r := httptest.NewRequest("POST", "/?"+c.query, strings.NewReader("SELECT 1"))
+		for i := 0; i < len(c.header); i += 2 {
+			r.Header.Add(c.header[i], c.header[i+1])
+		}
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if len(c.places) == 0 {
+			if w.Code != 200 || a.last().Who.Tenant != "acme" {
+				t.Errorf("%s: %d %s", name, w.Code, w.Body)
+			}
+			continue
+		}
+		for _, place := range c.places {
+			wantException(t, name, w, 403, codeAuthFailed, place)
+		}
+		if len(a.got) > 0 || strings.Contains(w.Body.String(), "OTHER") {
+			t.Errorf("%s: asked %d times, %s", name, len(a.got), w.Body)
+		}
+	}
+	// A user that only another place names counts.
+	p, _ := newPort(t, &fakeAsker{})
+	r := httptest.NewRequest("POST", "/?user=victim", strings.NewReader("SELECT 1"))
+	r.Header.Set("X-ClickHouse-Key", "KEY")
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	wantException(t, "user in the URL, key in a header", w, 403, codeAuthFailed, "victim: Authentication failed")
+}
+
+func basic(user, key string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+key))
 }
 
 // Whoever answers can ask again who it is for, as long as the answer goes on.

@@ -1,7 +1,6 @@
 package chport
 
 import (
-	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
@@ -49,7 +48,10 @@ var (
 
 // authenticate finds out who asks. The URL's user and password are what the protocol has; they are never logged.
 func (c *call) authenticate(q url.Values) (tenant.Principal, *exception) {
-	user, header := credentials(c.r, q)
+	user, header, e := credentials(c.r, q)
+	if e != nil {
+		return tenant.Principal{}, e
+	}
 	if header == "" {
 		e := exceptionf(codeAuthFailed, "Authentication failed: there is no password; use the tenant's id as the user and a key as the password")
 		e.status, e.auth = http.StatusUnauthorized, true
@@ -85,31 +87,6 @@ func shown(user string) string {
 		return "default"
 	}
 	return cutText(strings.ToValidUTF8(user, ""), 64)
-}
-
-// credentials returns the user and the header Authorization that says the same as what the request has: the headers of the
-// protocol, else Authorization, else parameters.
-func credentials(r *http.Request, q url.Values) (user, header string) {
-	basic := func(user, key string) string {
-		if key == "" {
-			return ""
-		}
-		return "Basic " + base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(user, ":", "")+":"+key))
-	}
-	if u, k := r.Header.Get(clickhouse.HeaderUser), r.Header.Get(clickhouse.HeaderKey); k != "" {
-		return u, basic(u, k)
-	}
-	if a := r.Header.Get("Authorization"); a != "" {
-		user, key, ok := r.BasicAuth()
-		switch {
-		case ok && key == "" && q.Get("password") != "":
-		case ok:
-			return user, basic(user, key)
-		default:
-			return q.Get("user"), a
-		}
-	}
-	return q.Get("user"), basic(q.Get("user"), q.Get("password"))
 }
 
 // parse reads everything but the body.
