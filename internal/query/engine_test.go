@@ -87,8 +87,7 @@ var theirs = regexp.MustCompile(`\b[12]2(37|41)\b`)
 
 // leaks says whether an answer shows something of another tenant.
 func leaks(answer string) bool {
-	data, _, _ := strings.Cut(answer, `"statistics"`)
-	return strings.Contains(strings.ToLower(answer), strings.ToLower(canary)) || theirs.MatchString(data)
+	return strings.Contains(strings.ToLower(answer), strings.ToLower(canary)) || theirs.MatchString(answer)
 }
 
 // TestLeaks makes sure that a leak would be seen: the answers of weir itself are full of them.

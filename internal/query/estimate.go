@@ -155,6 +155,9 @@ func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Proble
 		return a.problem(ctx, err)
 	}
 	b.finish(res.Summary(), 0)
+	if !a.scope.All {
+		rows = clickhouse.RowsTold(rows)
+	}
 	e := usage.Estimate{Rows: rows, Bytes: rows * guessedRow(a.checked.Columns)}
 	if a.deps.Gate != nil {
 		if known := a.deps.Gate.Estimate(*q); known.Rows > 0 && known.Bytes > 0 {

@@ -384,7 +384,7 @@ func TestDryRun(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	p := got.Estimate
-	if p.Rows != 1000 || p.Bytes == 0 || p.Class != usage.Cheap || p.Currency != "EUR" || !p.Measured || len(e.got) != 1 || len(d.records) != 1 {
+	if p.Rows != 8192 || p.Bytes == 0 || p.Class != usage.Cheap || p.Currency != "EUR" || !p.Measured || len(e.got) != 1 || len(d.records) != 1 {
 		t.Errorf("%s", w.Body)
 	}
 	for _, bad := range []string{"", "a\tb\n1\t2\n", "rows\nx\n", "a\trows\n1\n"} {

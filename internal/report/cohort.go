@@ -233,7 +233,7 @@ func (r *Reporter) linkCohort(ctx context.Context, src catalog.Source, c *cohort
 	kinds, err := r.linkKinds(ctx, t, l)
 	if t.cpu > 0 {
 		r.tell(usage.Record{Subject: usage.Subject{Tenant: src.Tenant, Source: src.SiteID, Role: tenant.RoleViewer, Shape: cohortFilter}, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu,
-			MemorySeconds: t.memory, BytesScanned: t.bytes, RowsRead: t.rows, Partial: err != nil})
+			MemorySeconds: t.memory, BytesScanned: t.told().ReadBytes, RowsRead: t.told().ReadRows, Partial: err != nil})
 	}
 	if err != nil {
 		return r.problemOf(ctx, "the persons of "+src.SiteID, err)

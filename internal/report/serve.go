@@ -97,6 +97,11 @@ func (t *tally) add(s clickhouse.Summary) {
 	t.bytes += s.ReadBytes
 }
 
+// told is what the tenant is told, and charged, of what the statements read.
+func (t *tally) told() clickhouse.Summary {
+	return clickhouse.Summary{ReadRows: t.rows, ReadBytes: t.bytes}.Told()
+}
+
 // take waits for a place to run a statement; give it back when it has ended.
 func (t *tally) take(ctx context.Context) (give func(), err error) {
 	t.once.Do(func() { t.places = make(chan struct{}, maxAtOnce) })
@@ -236,7 +241,7 @@ func (r *Reporter) ask1(ctx context.Context, p *panel) (*served, *kept, *problem
 	if err == nil {
 		k, err = p.run(ctx, t)
 	}
-	rec := usage.Record{Subject: expected.Subject, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu, MemorySeconds: t.memory, BytesScanned: t.bytes, RowsRead: t.rows,
+	rec := usage.Record{Subject: expected.Subject, Kind: usage.KindReport, At: time.Now(), CPU: t.cpu, MemorySeconds: t.memory, BytesScanned: t.told().ReadBytes, RowsRead: t.told().ReadRows,
 		Count: 1, Partial: err != nil}
 	var body []byte
 	if err == nil {

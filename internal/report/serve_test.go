@@ -143,7 +143,7 @@ func TestReportsAreChargedAndKept(t *testing.T) {
 	}
 	head, first := ask(fixed+"&compare=previous", 2, "miss")
 	want := usage.Record{Subject: usage.Subject{Tenant: "acme", Source: "site", User: "key:k", Role: tenant.RoleViewer}, Kind: usage.KindReport,
-		CPU: 2 * time.Second, MemorySeconds: 4000, BytesScanned: 200, RowsRead: 20, BytesOut: uint64(len(first)), Count: 1}
+		CPU: 2 * time.Second, MemorySeconds: 4000, BytesScanned: 256 << 10, RowsRead: 8192, BytesOut: uint64(len(first)), Count: 1}
 	got := d.records[0]
 	got.At = time.Time{}
 	if len(got.Shape) != 16 {

@@ -245,7 +245,7 @@ func TestPython(t *testing.T) {
 	own := filepath.Join(dir, "bin", "python")
 	once(t, dir, []string{"python/requirements.txt"}, command(".", python, "-m", "venv", "--clear", dir), command(".", own, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", "python/requirements.txt"))
 	check(t, run(t, x, exec.Command(own, "python/client.py")), []string{"lz4", "zstd", "gzip", "none", "form"}, map[string]string{
-		"ping": "true", "server": `\["25.8.1.1", "UTC", 54405\]`, "count": `\[\[200, 20\]\]`, "params": `\[\[100\]\]`, "many": many, "columns of none": `\["type", "ts"\]`,
+		"ping": "true", "server": `\["25.8.1.1", "UTC", 54405\]`, "count": `\[\[200, 20\]\]`, "params": `\[\[100\]\]`, "many": many, "large": `\[20000, 20000000\]`, "columns of none": `\["type", "ts"\]`,
 		"types":   regexp.QuoteMeta(`[[1, -2, 1.5, "text", "2026-03-09", "2026-03-09 10:11:12.345000", "1.25", null, [1, 2], {"a": 1}, [1, "b"], "low", ["x"], "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "1.2.3.4", true]]`),
 		"command": "200", "raw": `"\\"a\\",\\"b\\"\\n1,\\"x\\"\\n"`, "settings": `\[\[1\]\]`,
 		"superset":      regexp.QuoteMeta(`["acme", [["acme"]], [["events"], ["rollup_hour_audience"], ["rollup_hour_page"], ["rollup_minute"], ["sessions"]], ["name", "type", "default_type"], [["events"], ["rollup_hour_audience"], ["rollup_hour_page"], ["rollup_minute"], ["sessions"]]]`),

@@ -271,8 +271,14 @@ func (c *call) usage() usage {
 	u.ReadRows, u.ReadBytes = max(u.ReadRows, st.ReadRows), max(u.ReadBytes, st.ReadBytes)
 	u.WrittenRows, u.WrittenBytes = st.WrittenRows, st.WrittenBytes
 	u.ResultRows, u.ResultBytes = st.ResultRows, st.ResultBytes
+	if c.forTenant() {
+		u.Summary = u.Told()
+	}
 	return u
 }
+
+// forTenant says whether a tenant is told what the statement used.
+func (c *call) forTenant() bool { return c.req.tenant != "" && c.req.tenant != operator }
 
 // library times what f spends in the library on this thread.
 func (c *call) library(f func()) {

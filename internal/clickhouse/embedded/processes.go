@@ -84,5 +84,8 @@ func (c *call) process() clickhouse.Process {
 	defer c.mu.Unlock()
 	p := clickhouse.Process{Summary: c.last.Summary, TotalRows: c.last.total}
 	p.Elapsed = time.Since(c.begin)
+	if c.forTenant() {
+		p.Summary, p.TotalRows = p.Told(), clickhouse.RowsTold(p.TotalRows)
+	}
 	return p
 }

@@ -25,7 +25,7 @@ func TestShortStatementsAreCharged(t *testing.T) {
 	for i := range n {
 		_, s := one(t, c, st)
 		sum += s.CPU
-		if s.ReadRows != rows {
+		if s.ReadRows != clickhouse.RowsTold(rows) {
 			t.Errorf("%d. %d rows were read, want %d", i, s.ReadRows, rows)
 		}
 		if s.Elapsed < sampleAfter || s.PeakMemory > 1<<20 && s.PeakMemory < 1<<30 {

@@ -45,6 +45,6 @@ func (t *turn) settings() map[string]string {
 // end gives the place back. What it cost teaches nothing about queries: it is marked as partial.
 func (t *turn) end() {
 	if t != nil {
-		t.ticket.Done(usage.Record{Subject: usage.Subject{Tenant: t.work.tenant}, Kind: usage.KindControl, CPU: t.work.summary.CPU, BytesScanned: t.work.summary.ReadBytes, Partial: true})
+		t.ticket.Done(usage.Record{Subject: usage.Subject{Tenant: t.work.tenant}, Kind: usage.KindControl, CPU: t.work.summary.CPU, BytesScanned: t.work.summary.Told().ReadBytes, Partial: true})
 	}
 }

@@ -120,7 +120,7 @@ func (s *Tables) recorded(w http.ResponseWriter, r *http.Request, x *work) bool 
 func (s *Tables) tell(x *work, out uint64) {
 	if s.deps.Sink != nil {
 		s.deps.Sink.Record(usage.Record{Subject: usage.Subject{Tenant: x.tenant, User: x.who.Actor(), Role: x.who.Role}, Kind: usage.KindControl, At: s.now(), CPU: x.summary.CPU,
-			BytesIn: uint64(x.in.n), BytesOut: out, RowsRead: x.summary.ReadRows, BytesScanned: x.summary.ReadBytes, Count: 1})
+			BytesIn: uint64(x.in.n), BytesOut: out, RowsRead: x.summary.Told().ReadRows, BytesScanned: x.summary.Told().ReadBytes, Count: 1})
 	}
 }
 

@@ -24,7 +24,6 @@ type answer struct {
 	c       *call
 	a       *query.Answer
 	limit   int // bytes to hold back
-	whole   bool
 	buf     []byte
 	started bool
 	enc     io.WriteCloser // content coding or blocks; nil: neither
@@ -36,7 +35,7 @@ func newAnswer(c *call, a *query.Answer) *answer {
 	if c.q.whole {
 		limit = c.port.cfg.MaxHeld
 	}
-	return &answer{c: c, a: a, limit: limit, whole: c.q.whole}
+	return &answer{c: c, a: a, limit: limit}
 }
 
 // Write implements io.Writer.
@@ -47,9 +46,6 @@ func (o *answer) Write(p []byte) (int, error) {
 	if len(o.buf)+len(p) <= o.limit {
 		o.buf = append(o.buf, p...)
 		return len(p), nil
-	}
-	if o.whole {
-		return 0, exceptionf(codeTooManyRowsOrBytes, "the answer has more than %d bytes, which is what wait_end_of_query can hold back; leave it out, or ask for less", o.limit)
 	}
 	o.tag = strings.ToLower(rand.Text()[:16])
 	h := o.c.w.Header()

@@ -40,7 +40,7 @@ type Config struct {
 	Auth       Authenticator
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
-	// MaxHeld is how many bytes of an answer wait_end_of_query and buffer_size may hold back; 16 MiB if 0.
+	// MaxHeld is how many bytes of an answer wait_end_of_query and buffer_size may hold back, before it is streamed; 16 MiB if 0.
 	MaxHeld int
 }
 

@@ -47,7 +47,12 @@ for mode, options in {"lz4": {}, "zstd": {"compress": "zstd"}, "gzip": {"compres
                     count, total = count + 1, total + n
         return [count, total]
 
+    def large():  # the driver asks to hold the whole answer back, which is 20 MB
+        rows = c.query("SELECT arrayJoin(range(20000)) AS n, repeat('x', 1000) AS s").result_rows
+        return [len(rows), sum(len(s) for _, s in rows)]
+
     step(f"{mode}/many", many)
+    step(f"{mode}/large", large)
     step(f"{mode}/columns of none", lambda: c.query("SELECT type, ts FROM events LIMIT 0").column_names)
     step(f"{mode}/command", lambda: c.command("SELECT count() FROM events"))
     step(f"{mode}/raw", lambda: c.raw_query("SELECT 1 AS a, 'x' AS b", fmt="CSVWithNames").decode())
