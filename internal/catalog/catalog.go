@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/event"
 	"weir/internal/lookup"
 	"weir/internal/tenant"
 )
@@ -62,6 +63,25 @@ type Mask struct {
 	Column string        `json:"column"` // a column, or a property's name
 	Roles  []tenant.Role `json:"roles"`  // those that do not see it: viewer, analyst
 	Action string        `json:"action"` // MaskHide or MaskHash
+	// Property says that Column, which is the name of a column too, means the property alone.
+	Property bool `json:"property,omitempty"`
+}
+
+// maskProps is what a name begins with that means a property, whatever columns there are.
+const maskProps = "props."
+
+// ReadMaskName reads a name as people write it, into the Column and Property of a Mask. What Name returns is read as the same mask.
+func ReadMaskName(written string) (column string, property bool) {
+	column, said := strings.CutPrefix(written, maskProps)
+	return column, said && slices.ContainsFunc(event.Columns, func(c event.Column) bool { return c.Visible && c.Name == column })
+}
+
+// Name is the name of what is masked, as it is shown: a property that is named like a column, or that looks like one with props., has props. before it.
+func (m Mask) Name() string {
+	if m.Property || strings.HasPrefix(m.Column, maskProps) {
+		return maskProps + m.Column
+	}
+	return m.Column
 }
 
 // Holds says whether a mask holds for a role: one of Roles, or one that may read less than one of them. What an analyst does not see must not be shown
@@ -77,8 +97,8 @@ const propPreviousID = "previous_id"
 func AllMasks(masks []Mask) []Mask {
 	all := masks
 	for _, m := range masks {
-		if m.Column == "user_id" || m.Column == "client_id" {
-			all = append(all[:len(all):len(all)], Mask{propPreviousID, m.Roles, m.Action})
+		if !m.Property && (m.Column == "user_id" || m.Column == "client_id") {
+			all = append(all[:len(all):len(all)], Mask{Column: propPreviousID, Roles: m.Roles, Action: m.Action})
 		}
 	}
 	return all

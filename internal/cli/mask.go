@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/internal/catalog"
 	"weir/internal/problem"
 )
 
@@ -20,9 +21,10 @@ type MaskCmd struct {
 
 // mask is a mask as the API shows it.
 type mask struct {
-	Column string   `json:"column"`
-	Roles  []string `json:"roles"`
-	Action string   `json:"action"`
+	Column  string   `json:"column"`
+	Roles   []string `json:"roles"`
+	Action  string   `json:"action"`
+	Unknown bool     `json:"unknown,omitempty"` // it hides nothing now
 }
 
 type policy struct {
@@ -33,8 +35,19 @@ type policy struct {
 func maskTable(list []mask) func() grid {
 	return func() grid {
 		g := grid{head: []string{"column", "action", "roles"}}
+		notes := slices.ContainsFunc(list, func(m mask) bool { return m.Unknown })
+		if notes {
+			g.head = append(g.head, "note")
+		}
 		for _, m := range list {
-			g.add(m.Column, m.Action, strings.Join(m.Roles, ", "))
+			row := []string{m.Column, m.Action, strings.Join(m.Roles, ", ")}
+			switch {
+			case m.Unknown:
+				row = append(row, "no column or property of this name has been seen yet")
+			case notes:
+				row = append(row, "")
+			}
+			g.add(row...)
 		}
 		return g
 	}
@@ -87,7 +100,10 @@ func (s Server) changeMasksOnce(ctx context.Context, tenant string, change func(
 }
 
 // masked is the name under which a mask of a column or a property (also written props.NAME) is shown.
-func masked(column string) string { return strings.TrimPrefix(column, "props.") }
+func masked(column string) string {
+	name, property := catalog.ReadMaskName(column)
+	return catalog.Mask{Column: name, Property: property}.Name()
+}
 
 // without takes roles (none: all) out of the masks of a column, and says whether any was in one.
 func without(list []mask, column string, roles []string) (out []mask, found bool) {
@@ -129,7 +145,7 @@ func (c *MaskSetCmd) Run(ctx context.Context, p *Process) error {
 				return list, nil
 			}
 		}
-		return append(list, mask{c.Column, c.Role, c.Action}), nil
+		return append(list, mask{Column: c.Column, Roles: c.Role, Action: c.Action}), nil
 	})
 	if err != nil {
 		return err

@@ -16,13 +16,15 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/event"
 	"weir/internal/problem"
+	"weir/internal/rollup"
 	"weir/internal/tenant"
 )
 
 type maskView struct {
-	Column string   `json:"column" maxLength:"262" example:"user_id" doc:"A column of events, or a property's name; a property named like a column is hidden with it. props stands for all properties."`
-	Roles  []string `json:"roles" minItems:"1" enum:"viewer,analyst" doc:"Those that do not see it; what analysts do not see, viewers do not see either"`
-	Action string   `json:"action" enum:"hide,hash" doc:"hide: the value is empty or NULL; hash: equal values stay equal"`
+	Column  string   `json:"column" maxLength:"518" example:"user_id" doc:"A column of events, or a property's name; a property named like a column is hidden with it, and alone when it is written with props. before it. props stands for all properties."`
+	Roles   []string `json:"roles" minItems:"1" enum:"viewer,analyst" doc:"Those that do not see it; what analysts do not see, viewers do not see either"`
+	Action  string   `json:"action" enum:"hide,hash" doc:"hide: the value is empty or NULL; hash: equal values stay equal"`
+	Unknown bool     `json:"unknown,omitempty" doc:"No column or property of this name has been seen yet: the mask hides nothing now. What is sent of it is not looked at."`
 }
 
 type budgetPolicy struct {
@@ -38,11 +40,12 @@ type policyView struct {
 	Budget       budgetPolicy `json:"budget"`
 }
 
-func viewPolicy(p catalog.Policy) policyView {
+// viewPolicy is a policy as the API shows it; known are the names that are known, nil: that cannot be told.
+func viewPolicy(p catalog.Policy, known *maskNames) policyView {
 	out := policyView{Masks: make([]maskView, len(p.Masks)), Budget: budgetPolicy{Amount: p.Budget.Amount, Action: p.Budget.Action, Webhook: p.Budget.Webhook}}
 	out.MasksVersion = masksVersion(p.Masks)
 	for i, m := range p.Masks {
-		out.Masks[i] = maskView{Column: m.Column, Action: m.Action, Roles: []string{}}
+		out.Masks[i] = maskView{Column: m.Name(), Action: m.Action, Roles: []string{}, Unknown: known != nil && !known.has(m.Column, m.Property)}
 		for _, r := range m.Roles {
 			out.Masks[i].Roles = append(out.Masks[i].Roles, string(r))
 		}
@@ -57,7 +60,7 @@ func viewPolicy(p catalog.Policy) policyView {
 func masksVersion(masks []catalog.Mask) string {
 	h := sha256.New()
 	for _, m := range masks {
-		fmt.Fprintf(h, "%q %q %q\n", m.Column, m.Action, m.Roles)
+		fmt.Fprintf(h, "%q %q %q\n", m.Name(), m.Action, m.Roles)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
@@ -99,7 +102,16 @@ func (a *API) showPolicy(ctx context.Context, in *TenantPath) (*policyOutput, er
 	if err != nil {
 		return nil, catalogError(err)
 	}
-	return &policyOutput{viewPolicy(t.Policy)}, nil
+	return a.policyOutput(ctx, t), nil
+}
+
+// policyOutput is a policy as it is answered, with what of it hides nothing.
+func (a *API) policyOutput(ctx context.Context, t catalog.Tenant) *policyOutput {
+	var known *maskNames
+	if len(t.Policy.Masks) > 0 {
+		known, _ = a.maskable(ctx, t.ID) // the policy can be read where the properties cannot
+	}
+	return &policyOutput{viewPolicy(t.Policy, known)}
 }
 
 func (a *API) updatePolicy(ctx context.Context, in *policyInput) (*policyOutput, error) {
@@ -141,7 +153,7 @@ func (a *API) updatePolicy(ctx context.Context, in *policyInput) (*policyOutput,
 	if err != nil {
 		return nil, catalogError(err)
 	}
-	return &policyOutput{viewPolicy(t.Policy)}, nil
+	return a.policyOutput(ctx, t), nil
 }
 
 func (a *API) checkBudget(ctx context.Context, b *BudgetPatch) error {
@@ -174,36 +186,16 @@ func (a *API) masks(ctx context.Context, id tenant.ID, list []maskView) ([]catal
 		return nil, err
 	}
 	now, _ := a.cfg.Catalog.TenantByID(id)
-	for _, m := range now.Policy.Masks { // what is shown can be sent back
-		known = append(known, m.Column)
-	}
 	out := make([]catalog.Mask, 0, len(list))
 	for _, m := range list {
-		name, isProperty := strings.CutPrefix(m.Column, "props.")
-		if name == "" || len(name) > 256 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-			return nil, invalid("masks.column", "%q is no name of a column or a property (1 to 256 bytes)", m.Column)
-		}
-		if slices.Contains(unmaskable, name) {
-			return nil, invalid("masks.column", "%s cannot be masked: without it nothing can be asked", name)
-		}
-		if !isProperty && !slices.Contains(known, name) {
-			if strings.ContainsAny(name, "[](){}'\"`") {
-				return nil, invalid("masks.column", "%q is no name of a column or a property that is known; a property is named by its name alone, for example plan, or props.plan", name)
-			}
-			if like := nearestName(name, known); like != "" {
-				return nil, invalid("masks.column", "there is no column or property %q, did you mean %q? Write props.%s if a property will have this name", name, like, name)
-			}
-		}
-		mask := catalog.Mask{Column: name, Action: m.Action}
-		for _, r := range m.Roles {
-			if !slices.Contains(mask.Roles, tenant.Role(r)) {
-				mask.Roles = append(mask.Roles, tenant.Role(r))
-			}
+		mask, err := readMask(m, known, now.Policy.Masks)
+		if err != nil {
+			return nil, err
 		}
 		for _, other := range out {
 			for _, r := range mask.Roles {
-				if other.Column == name && slices.Contains(other.Roles, r) {
-					return nil, invalid("masks.column", "%s is masked twice for the role %s", name, r)
+				if other.Name() == mask.Name() && slices.Contains(other.Roles, r) {
+					return nil, invalid("masks.column", "%s is masked twice for the role %s", mask.Name(), r)
 				}
 			}
 		}
@@ -212,12 +204,72 @@ func (a *API) masks(ctx context.Context, id tenant.ID, list []maskView) ([]catal
 	return out, nil
 }
 
+// maxMaskName is how long a name that is masked may be: as long as a property's.
+const maxMaskName = 512
+
+// readMask reads one mask. What is shown of those that hold can be sent back.
+func readMask(m maskView, known *maskNames, hold []catalog.Mask) (catalog.Mask, error) {
+	name, alone := catalog.ReadMaskName(m.Column)
+	mask := catalog.Mask{Column: name, Property: alone, Action: m.Action}
+	for _, r := range m.Roles {
+		if !slices.Contains(mask.Roles, tenant.Role(r)) {
+			mask.Roles = append(mask.Roles, tenant.Role(r))
+		}
+	}
+	if name == "" || len(name) > maxMaskName || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return mask, invalid("masks.column", "%q is no name of a column or a property (1 to %d bytes)", m.Column, maxMaskName)
+	}
+	if !alone && slices.Contains(unmaskable, name) {
+		return mask, invalid("masks.column", "%s cannot be masked: without it nothing can be asked; props.%s is the property of this name", name, name)
+	}
+	isProperty := strings.HasPrefix(m.Column, "props.")
+	shown := slices.ContainsFunc(hold, func(h catalog.Mask) bool { return h.Name() == mask.Name() })
+	if isProperty || shown || known.has(name, false) {
+		return mask, nil
+	}
+	if relation, column, ok := strings.Cut(name, "."); ok && slices.Contains(maskRelations(), relation) {
+		return mask, invalid("masks.column", "there is no column or property %q: leave %q out, as in %s; what is masked in events is masked in all relations. Write props.%s if a property will have this name", name, relation+".", column, name)
+	}
+	if strings.ContainsAny(name, "[](){}'\"`") {
+		return mask, invalid("masks.column", "%q is no name of a column or a property that is known; a property is named by its name alone, for example plan, or props.plan", name)
+	}
+	names := slices.Concat(known.columns, known.properties)
+	for _, h := range hold {
+		names = append(names, h.Column)
+	}
+	if like := nearestName(name, names); like != "" {
+		return mask, invalid("masks.column", "there is no column or property %q, did you mean %q? Write props.%s if a property will have this name", name, like, name)
+	}
+	return mask, nil
+}
+
+// maskRelations are the relations whose names people write before a column's.
+func maskRelations() []string {
+	names := []string{"events", "sessions"}
+	for _, r := range rollup.All {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// maskNames are the names that a mask hides something of now.
+type maskNames struct {
+	columns    []string
+	properties []string
+}
+
+// has says whether there is a column or a property of a name (alone: a property), or one below it: what hides an object hides what lies in it.
+func (n *maskNames) has(name string, alone bool) bool {
+	return !alone && slices.Contains(n.columns, name) ||
+		slices.ContainsFunc(n.properties, func(p string) bool { return p == name || strings.HasPrefix(p, name+".") })
+}
+
 // maskable are the columns and the properties that are known.
-func (a *API) maskable(ctx context.Context, id tenant.ID) ([]string, error) {
-	var names []string
+func (a *API) maskable(ctx context.Context, id tenant.ID) (*maskNames, error) {
+	names := &maskNames{}
 	for _, c := range event.Columns {
 		if c.Visible && c.Stored {
-			names = append(names, c.Name)
+			names.columns = append(names.columns, c.Name)
 		}
 	}
 	if a.cfg.Schema == nil {
@@ -228,7 +280,7 @@ func (a *API) maskable(ctx context.Context, id tenant.ID) ([]string, error) {
 		return nil, err
 	}
 	for _, p := range s.Properties {
-		names = append(names, p.Name)
+		names.properties = append(names.properties, p.Name)
 	}
 	return names, nil
 }

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,7 +18,7 @@ func TestPolicy(t *testing.T) {
 		t.Error(d)
 	}
 	got := f.want(200, f.do("PATCH", path, admin, `{"masks":[{"column":"user_id","roles":["viewer","analyst","viewer"],"action":"hash"},{"column":"props.email","roles":["viewer"],"action":"hide"}]}`))
-	masks := []any{map[string]any{"column": "user_id", "roles": []any{"viewer", "analyst"}, "action": "hash"}, map[string]any{"column": "email", "roles": []any{"viewer"}, "action": "hide"}}
+	masks := []any{map[string]any{"column": "user_id", "roles": []any{"viewer", "analyst"}, "action": "hash"}, map[string]any{"column": "email", "roles": []any{"viewer"}, "action": "hide", "unknown": true}}
 	if d := cmp.Diff(masks, got["masks"]); d != "" {
 		t.Error(d)
 	}
@@ -45,7 +47,12 @@ func TestPolicy(t *testing.T) {
 		{mask("props.", "viewer", "hide"), "masks.column", "no name"},
 		{mask("url", "admin", "hide"), "masks[0].roles[0]", "one of"},
 		{mask("url", "viewer", "blur"), "masks[0].action", "one of"},
-		{`{"masks":[{"column":"url","roles":["viewer"],"action":"hide"},{"column":"props.url","roles":["viewer"],"action":"hash"}]}`, "masks.column", "twice"},
+		{`{"masks":[{"column":"url","roles":["viewer"],"action":"hide"},{"column":"url","roles":["viewer"],"action":"hash"}]}`, "masks.column", "twice"},
+		{`{"masks":[{"column":"salary","roles":["viewer"],"action":"hide"},{"column":"props.salary","roles":["viewer"],"action":"hash"}]}`, "masks.column", "salary is masked twice"},
+		{mask("events.user_id", "viewer", "hide"), "masks.column", `leave "events." out, as in user_id`},
+		{mask("sessions.entry_path", "viewer", "hide"), "masks.column", `leave "sessions." out`},
+		{mask("rollup_hour_page.path", "viewer", "hide"), "masks.column", `leave "rollup_hour_page." out`},
+		{mask(strings.Repeat("n", 513), "viewer", "hide"), "masks.column", "1 to 512 bytes"},
 		{`{"budget":{"webhook":"ftp://x"}}`, "budget.webhook", "https"},
 		{`{"budget":{"webhook":"https://user:pass@example.com/"}}`, "budget.webhook", "without user name"},
 		{`{"budget":{"webhook":"http://127.0.0.1/"}}`, "budget.webhook", "not a public one"},
@@ -57,6 +64,34 @@ func TestPolicy(t *testing.T) {
 	}
 	f.want(200, f.do("PATCH", path, operator, mask("props.user_di", "viewer", "hide"))) // that is said to be meant
 	f.want(200, f.do("PATCH", path, operator, mask("salary", "viewer", "hide")))        // not seen yet, and like nothing
+	// What is known, what will be, and what is meant by props.
+	for written, want := range map[string]struct {
+		shown   string
+		unknown bool
+	}{
+		"user_id": {"user_id", false}, "plan": {"plan", false}, "props.plan": {"plan", false}, "salary": {"salary", true}, "props": {"props", false},
+		"user.address.street": {"user.address.street", false}, "user.address": {"user.address", false}, "user": {"user", false}, "user.add": {"user.add", true}, // parents of a property
+		"props.ts": {"props.ts", true}, "props.received_at": {"props.received_at", true}, "props.path": {"props.path", false}, "props.url": {"props.url", true}, "path": {"path", false},
+		"props.events.user_id": {"events.user_id", true}, "props.props.plan": {"props.props.plan", true}, "props.props": {"props.props", true},
+		strings.Repeat("n", 512): {strings.Repeat("n", 512), true}, "props." + strings.Repeat("n", 512): {strings.Repeat("n", 512), true},
+	} {
+		one := map[string]any{"column": want.shown, "roles": []any{"viewer"}, "action": "hide"}
+		if want.unknown {
+			one["unknown"] = true
+		}
+		got := f.want(200, f.do("PATCH", path, operator, mask(written, "viewer", "hide")))
+		if d := cmp.Diff([]any{one}, got["masks"]); d != "" {
+			t.Errorf("%.20s: %s", written, d)
+		}
+		sent, err := json.Marshal(map[string]any{"masks": got["masks"]}) // what is shown can be sent back
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.want(200, f.do("PATCH", path, operator, string(sent)))
+		if d := cmp.Diff(got, f.want(200, f.do("GET", path, operator, ""))); d != "" {
+			t.Errorf("%.20s sent back: %s", written, d)
+		}
+	}
 	// Of two who change what they have read, the second is told.
 	read := f.want(200, f.do("GET", path, admin, ""))["masks_version"].(string)
 	versioned := func(column string) string {

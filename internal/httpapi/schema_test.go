@@ -45,6 +45,7 @@ func (f *fakeSchema) Schema(_ context.Context, t tenant.ID) (httpapi.TenantSchem
 		{Property: event.Property{Name: "it's", Kind: event.PropInt}, Sources: []string{"s1"}, First: seen, Last: seen, Public: true},
 		{Property: event.Property{Name: "path", Kind: event.PropString}, Sources: []string{"s1"}, First: seen, Last: seen},
 		{Property: event.Property{Name: "plan", Kind: event.PropBool}, Column: true, Common: true},
+		{Property: event.Property{Name: "user.address.street", Kind: event.PropString}},
 	}}, nil
 }
 
@@ -95,7 +96,7 @@ func TestSchema(t *testing.T) {
 	for _, p := range got["properties"].([]any) {
 		sql = append(sql, p.(map[string]any)["sql"].(string))
 	}
-	if d := cmp.Diff([]string{`props_num['it\'s']`, `props['path']`, "`plan`"}, sql); d != "" {
+	if d := cmp.Diff([]string{`props_num['it\'s']`, `props['path']`, "`plan`", "props['user.address.street']"}, sql); d != "" {
 		t.Error(d)
 	}
 	if p := got["properties"].([]any)[2].(map[string]any); p["type"] != "Nullable(Bool)" || p["first_seen"] != nil {

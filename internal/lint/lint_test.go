@@ -18,7 +18,7 @@ var (
 	// contracts may be imported by all; among themselves they may import what stands in the list behind them.
 	contracts = map[string][]string{
 		"event": {}, "eventlog": {"event"}, "clickhouse": {}, "problem": {}, "config": {"problem"}, "rollup": {"event", "clickhouse"}, "token": {},
-		"tenant": {"problem"}, "lookup": {"tenant"}, "catalog": {"tenant", "lookup"}, "usage": {"tenant", "problem"}, "audit": {"tenant"}, "origin": {},
+		"tenant": {"problem"}, "lookup": {"tenant"}, "catalog": {"tenant", "lookup", "event"}, "usage": {"tenant", "problem"}, "audit": {"tenant"}, "origin": {},
 		"erasable": {}, "damage": {"problem"}, "session": {"event", "rollup"}, "daily": {"event", "rollup", "session"},
 	}
 	// clients speak to the server over HTTP; they may import each other in this order and know nothing of its inside.

@@ -367,6 +367,30 @@ func TestNumbersAreMaskedAsTexts(t *testing.T) {
 	}
 }
 
+// TestPropertyAloneIsMasked: a property that is named like a column can be masked without it, and what was masked with its column stays so.
+func TestPropertyAloneIsMasked(t *testing.T) {
+	c := engine(t)
+	testkit.Exec(t, c, "INSERT INTO weir.events (tenant, event_id, ts, path, props, props_num) SELECT 'alone', 'a', '2002-03-04 00:00:00', '/column', map('path', 'property', 'ts', 'secret', 'ts.day', 'below', 'props', 'own', 'plan', 'pro'), map('ts', 7.)")
+	t.Cleanup(func() { testkit.Exec(t, c, "ALTER TABLE weir.events DROP PARTITION 20020304") })
+	const sql = "SELECT path, props['path'], toDate(ts), props['ts'], props['ts.day'], props_num['ts'], props['props'], props['plan'] FROM events"
+	for name, tc := range map[string]struct {
+		masks []catalog.Mask
+		want  string
+	}{
+		"none":     {nil, "/column\tproperty\t2002-03-04\tsecret\tbelow\t7\town\tpro\n"},
+		"both":     {[]catalog.Mask{{Column: "path"}}, "\t\t2002-03-04\tsecret\tbelow\t7\town\tpro\n"},
+		"path":     {[]catalog.Mask{{Column: "path", Property: true}}, "/column\t\t2002-03-04\tsecret\tbelow\t7\town\tpro\n"},
+		"ts":       {[]catalog.Mask{{Column: "ts", Property: true}}, "/column\tproperty\t2002-03-04\t\t\t0\town\tpro\n"},
+		"props":    {[]catalog.Mask{{Column: "props", Property: true}}, "/column\tproperty\t2002-03-04\tsecret\tbelow\t7\t\tpro\n"},
+		"stricter": {[]catalog.Mask{{Column: "path", Action: catalog.MaskHide}, {Column: "path", Property: true, Action: catalog.MaskHash}}, "\t\t2002-03-04\tsecret\tbelow\t7\town\tpro\n"},
+	} {
+		sc := Scope{Tenant: "alone", Masks: tc.masks}
+		if got, err := answer(c, sc, sql, "TSV", true); err != nil || got != tc.want {
+			t.Errorf("%s: %q %v\nwant %q", name, got, err, tc.want)
+		}
+	}
+}
+
 // TestMaskKeyIsNotTold: the engine's messages lose the numbers of a key.
 func TestMaskKeyIsNotTold(t *testing.T) {
 	c := engine(t)

@@ -157,14 +157,14 @@ func (s *Service) RunJob(ctx context.Context, run JobRun) error {
 
 // under is what is noted about a result: which masks lay over it. A field that has a name once keeps its meaning.
 type under struct {
-	Masks map[string]string `json:"masks"` // actions, by column
+	Masks map[string]string `json:"masks"` // actions, by name
 }
 
 func madeUnder(masks []catalog.Mask) under {
 	u := under{Masks: map[string]string{}}
 	for _, m := range masks {
-		if u.Masks[m.Column] != catalog.MaskHide {
-			u.Masks[m.Column] = m.Action
+		if u.Masks[m.Name()] != catalog.MaskHide {
+			u.Masks[m.Name()] = m.Action
 		}
 	}
 	return u
@@ -191,8 +191,12 @@ func (s *Service) MayRead(who, made tenant.Principal, noted []byte) *problem.Pro
 	}
 	t, _ := s.deps.Tenants.TenantByID(made.Tenant)
 	for _, m := range masksOf(t.Policy.Masks, who.Role) {
-		if had := u.Masks[m.Column]; had != catalog.MaskHide && had != m.Action {
-			return problem.New(http.StatusForbidden, "masks_changed", "%s is masked for the role %s, and was not in this way when the result was made: run the query again", m.Column, who.Role).WithField(m.Column)
+		had := u.Masks[m.Name()]
+		if whole := u.Masks[m.Column]; m.Property && had != catalog.MaskHide && whole != "" { // the column was masked, and the property with it
+			had = whole
+		}
+		if had != catalog.MaskHide && had != m.Action {
+			return problem.New(http.StatusForbidden, "masks_changed", "%s is masked for the role %s, and was not in this way when the result was made: run the query again", m.Name(), who.Role).WithField(m.Name())
 		}
 	}
 	return nil

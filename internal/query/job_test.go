@@ -206,6 +206,9 @@ func TestWhoMayReadAJobsResult(t *testing.T) {
 	}
 	const viewer, analyst, admin, operator = tenant.RoleViewer, tenant.RoleAnalyst, tenant.RoleAdmin, tenant.RoleOperator
 	hidden, hashed := mask("email", catalog.MaskHide, analyst), mask("email", catalog.MaskHash, analyst)
+	path := mask("path", catalog.MaskHide, analyst)
+	pathProperty := path
+	pathProperty.Property = true
 	for name, c := range map[string]struct {
 		under     []byte
 		made, who tenant.Role
@@ -227,6 +230,9 @@ func TestWhoMayReadAJobsResult(t *testing.T) {
 		"hidden since, hashed then":        {made(hashed), analyst, analyst, []catalog.Mask{hidden}, "masks_changed"},
 		"hashed since, hidden then":        {made(hidden), analyst, analyst, []catalog.Mask{hashed}, ""},
 		"shown since":                      {made(hidden), analyst, analyst, nil, ""},
+		"the property since, all then":     {made(path), analyst, analyst, []catalog.Mask{pathProperty}, ""},
+		"all since, the property then":     {made(pathProperty), analyst, analyst, []catalog.Mask{path}, "masks_changed"},
+		"the property since":               {made(), analyst, analyst, []catalog.Mask{pathProperty}, "masks_changed"},
 		"of before this was noted":         {nil, analyst, analyst, nil, ""},
 		"of before, masked now":            {nil, analyst, analyst, []catalog.Mask{hidden}, "masks_changed"},
 		"of before, a lower role":          {nil, analyst, viewer, nil, "role_lowered"},

@@ -55,7 +55,7 @@ func (a *asking) key() [32]byte {
 		part("\x00")
 	}
 	for _, m := range a.scope.Masks {
-		part(m.Column)
+		part(m.Name())
 		part(m.Action)
 	}
 	var key [32]byte

@@ -37,7 +37,8 @@ type view struct {
 	guard *Guard
 	sc    Scope
 	props []event.Property  // those of sc, by name
-	masks map[string]string // by name, the action
+	masks map[string]string // actions on columns, and on the properties of the same names, by name
+	own   map[string]string // actions on properties, by name: masks, and those of properties alone
 	key   string            // of MaskHash, as SQL
 	// lookups are those of the scope's lookup tables that were looked for, by name; nil: it cannot be written.
 	lookups map[string]*lookup.Table
@@ -47,18 +48,22 @@ type view struct {
 
 // newView prepares a scope. With sample, the text will be shown: hashes tell nothing in it.
 func (g *Guard) newView(sc Scope, sample bool) *view {
-	v := &view{guard: g, sc: sc, masks: map[string]string{}, key: maskKey(sc, sample), sample: sample, props: sc.Properties, lookups: map[string]*lookup.Table{}}
+	v := &view{guard: g, sc: sc, masks: map[string]string{}, own: map[string]string{}, key: maskKey(sc, sample), sample: sample, props: sc.Properties, lookups: map[string]*lookup.Table{}}
 	byName := func(a, b event.Property) int { return strings.Compare(a.Name, b.Name) }
 	if !slices.IsSortedFunc(v.props, byName) {
 		v.props = slices.Clone(v.props)
 		slices.SortStableFunc(v.props, byName)
 	}
 	for _, m := range sc.Masks {
-		if v.masks[m.Column] == catalog.MaskHide {
-			continue // the stricter one of two
+		action := catalog.MaskHide // also what is not known here
+		if m.Action == catalog.MaskHash {
+			action = catalog.MaskHash
 		}
-		if v.masks[m.Column] = catalog.MaskHash; m.Action != catalog.MaskHash {
-			v.masks[m.Column] = catalog.MaskHide // also what is not known here
+		if v.own[m.Column] != catalog.MaskHide { // the stricter one of two
+			v.own[m.Column] = action
+		}
+		if !m.Property && v.masks[m.Column] != catalog.MaskHide {
+			v.masks[m.Column] = action
 		}
 	}
 	return v
@@ -138,11 +143,11 @@ func (v *view) maskedMap(c event.Column) string {
 		hide = append(hide, "mapContains(_e.props_num, _k)")
 	}
 	for _, m := range v.sc.Masks {
-		if m.Column == "props" || m.Column == "props_num" {
+		if !m.Property && (m.Column == "props" || m.Column == "props_num") {
 			continue
 		}
 		below := "(_k = " + literal(m.Column) + " OR startsWith(_k, " + literal(m.Column+".") + "))"
-		if v.masks[m.Column] == catalog.MaskHash && c.Kind == event.KindProps {
+		if v.own[m.Column] == catalog.MaskHash && c.Kind == event.KindProps {
 			hash = append(hash, below)
 		} else {
 			hide = append(hide, below)
@@ -177,10 +182,10 @@ func (v *view) action(name string) string {
 	note(v.masks["props"])
 	for i := range name {
 		if name[i] == '.' {
-			note(v.masks[name[:i]])
+			note(v.own[name[:i]])
 		}
 	}
-	note(v.masks[name])
+	note(v.own[name])
 	return worst
 }
 

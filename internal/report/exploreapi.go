@@ -205,8 +205,8 @@ func (r *Reporter) maskedNames(who tenant.Principal) []string {
 	}
 	var out []string
 	for _, m := range catalog.AllMasks(r.deps.Masks(who.Tenant)) {
-		if m.Holds(who.Role) && !slices.Contains(out, m.Column) {
-			out = append(out, m.Column)
+		if name := m.Name(); m.Holds(who.Role) && !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
 	return out

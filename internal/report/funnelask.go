@@ -259,7 +259,7 @@ func (r *Reporter) personMasked(who tenant.Principal, q Question, stages map[str
 	ids := []Dim{{Column: "client_id"}, {Column: "user_id"}}
 	if r.deps.Masks != nil {
 		for _, m := range r.deps.Masks(who.Tenant) {
-			if m.Column == "user_id" && m.Action == catalog.MaskHide && m.Holds(who.Role) {
+			if !m.Property && m.Column == "user_id" && m.Action == catalog.MaskHide && m.Holds(who.Role) {
 				return problem.New(http.StatusForbidden, "column_masked", "user_id is hidden from the role %s, and without it persons cannot be counted; ask an admin of the tenant", who.Role).WithField("user_id")
 			}
 		}

@@ -31,6 +31,10 @@ func TestMasks(t *testing.T) {
 	check(by(Dim{Prop: "path"}), tenant.RoleViewer, "group_by")
 	check(by(Dim{Prop: "user.email"}), tenant.RoleViewer, "group_by") // what lies below
 	check(by(Dim{Prop: "username"}), tenant.RoleViewer, "")
+	masks[2].Property = true // the property alone
+	check(by(Dim{Column: "path"}), tenant.RoleViewer, "")
+	check(by(Dim{Prop: "path"}), tenant.RoleViewer, "group_by")
+	masks[2].Property = false
 	check(Question{Filters: []Filter{{Dim: Dim{Column: "client_id"}}}}, tenant.RoleViewer, "filter")
 	check(Question{Metrics: []string{Visitors}}, tenant.RoleViewer, "") // hashes can be counted
 	check(Question{Metrics: []string{Value}}, tenant.RoleViewer, "")

@@ -373,8 +373,11 @@ func covers(mask string, d Dim) bool {
 		c, _ := session.Find(d.Column)
 		return mask == d.Column || mask == c.From
 	}
-	mask = strings.TrimPrefix(mask, propPrefix)
-	return mask == "props" || mask == "props_num" || mask == d.Prop || strings.HasPrefix(d.Prop, mask+".")
+	mask, alone := catalog.ReadMaskName(mask)
+	if bare, said := strings.CutPrefix(mask, propPrefix); said && covers(bare, d) { // as some were stored
+		return true
+	}
+	return !alone && (mask == "props" || mask == "props_num") || mask == d.Prop || strings.HasPrefix(d.Prop, mask+".")
 }
 
 // masked refuses a question that looks at a column which is hidden from the caller's role: what an answer is broken down by, or filtered by, can be read from it.
@@ -388,7 +391,7 @@ func (r *Reporter) masked(who tenant.Principal, q Question) *problem.Problem {
 	}
 	check := func(field string, d Dim, actions ...string) *problem.Problem {
 		for _, m := range masks {
-			if m.Holds(who.Role) && covers(m.Column, d) && (len(actions) == 0 || slices.Contains(actions, m.Action)) {
+			if m.Holds(who.Role) && covers(m.Name(), d) && (len(actions) == 0 || slices.Contains(actions, m.Action)) {
 				return problem.New(http.StatusForbidden, "column_masked", "%s is masked for the role %s; leave it out, or ask an admin of the tenant", d.Name(), who.Role).WithField(field)
 			}
 		}

@@ -148,7 +148,7 @@ func (o *Objects) source(ctx context.Context, site string, min tenant.Role) (ten
 func (o *Objects) hidesPeople(who tenant.Principal, t tenant.ID) bool {
 	found, _ := o.deps.Catalog.TenantByID(t)
 	return slices.ContainsFunc(found.Policy.Masks, func(m catalog.Mask) bool {
-		return (m.Column == "client_id" || m.Column == "user_id") && m.Holds(who.Role)
+		return !m.Property && (m.Column == "client_id" || m.Column == "user_id") && m.Holds(who.Role)
 	})
 }
 

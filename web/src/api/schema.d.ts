@@ -4537,12 +4537,14 @@ export interface components {
              */
             action: "hide" | "hash";
             /**
-             * @description A column of events, or a property's name; a property named like a column is hidden with it. props stands for all properties.
+             * @description A column of events, or a property's name; a property named like a column is hidden with it, and alone when it is written with props. before it. props stands for all properties.
              * @example user_id
              */
             column: string;
             /** @description Those that do not see it; what analysts do not see, viewers do not see either */
             roles: ("viewer" | "analyst")[] | null;
+            /** @description No column or property of this name has been seen yet: the mask hides nothing now. What is sent of it is not looked at. */
+            unknown?: boolean;
         };
         MeOutputBody: {
             /** @description As in the audit log */
