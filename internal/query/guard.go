@@ -58,6 +58,9 @@ func (g *Guard) Check(src string, sc Scope) (c Checked, err error) {
 	if err := s.trimEnd(); err != nil {
 		return Checked{}, err
 	}
+	if err := s.parameters(); err != nil {
+		return Checked{}, err
+	}
 	c.Shape, c.ShapeText = shape(s.toks)
 	c.Volatile = isVolatile(s.toks)
 	if err := s.qualify(); err != nil {

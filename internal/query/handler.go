@@ -120,7 +120,11 @@ func refused(err error) *problem.Problem {
 	if r.Code == CodeTooLong {
 		status = http.StatusRequestEntityTooLarge
 	}
-	p := problem.New(status, r.Code, "%s", r.Error()).WithField("sql")
+	field := "sql"
+	if r.Field != "" {
+		status, field = http.StatusUnprocessableEntity, r.Field
+	}
+	p := problem.New(status, r.Code, "%s", r.Error()).WithField(field)
 	if r.Code == CodeTooLong {
 		p = p.WithLimit("statement_bytes", MaxText)
 	}

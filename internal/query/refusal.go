@@ -23,6 +23,7 @@ type Refusal struct {
 	What         string // what is refused and what to do
 	Nearest      string // the nearest allowed name, if there is one
 	Code         string
+	Field        string // of the request; empty: its sql
 	Line, Column int
 }
 
