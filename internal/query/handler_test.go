@@ -101,6 +101,33 @@ func TestRequestProblems(t *testing.T) {
 			t.Errorf("%.80s: %d %s %q (%s), want %d %s %q", c.body, w.Code, p.Code, p.Field, p.Detail, c.status, c.code, c.field)
 		}
 	}
+	for body, want := range map[string]string{ // bytes that encoding/json would replace, and run another statement
+		"{\"sql\":\"SELECT '\xff\xfe'\"}":                            "byte 0xff at offset 16",
+		"{\"sql\":\"SELECT 'é\xc3'\"}":                               "byte 0xc3 at offset 18",
+		"{\"sql\":\"SELECT 1\",\"params\":{\"a\":\"\xed\xa0\x80\"}}": "byte 0xed at offset 33",
+	} {
+		e := &fakeEngine{body: engineJSON}
+		w := post(newHandler(t, Config{}, e), analyst, body)
+		if p := problemIn(t, w); w.Code != 400 || p.Code != "malformed_json" || !strings.Contains(p.Detail, "UTF-8: "+want+";") || len(e.got) > 0 {
+			t.Errorf("%q: %d %s %q, %d statements", body, w.Code, p.Code, p.Detail, len(e.got))
+		}
+	}
+	if w := post(newHandler(t, Config{}, &fakeEngine{body: engineJSON}), analyst, `{"sql":"SELECT 'é\ufffd�'"}`); w.Code != 200 {
+		t.Errorf("U+FFFD as such: %d %s", w.Code, w.Body)
+	}
+	for coding, status := range map[string]int{"gzip": 415, "ZSTD": 415, "identity, gzip": 415, "identity": 200, "": 200} {
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT 1"}`))
+		r.Header.Set("Content-Encoding", coding)
+		w := httptest.NewRecorder()
+		newHandler(t, Config{}, &fakeEngine{body: engineJSON}).ServeHTTP(w, r.WithContext(tenant.With(r.Context(), analyst)))
+		if w.Code != status {
+			t.Errorf("Content-Encoding %q: %d %s", coding, w.Code, w.Body)
+		} else if status == 415 {
+			if p := problemIn(t, w); p.Code != "unsupported_encoding" || p.Field != "Content-Encoding" || !strings.Contains(p.Detail, "without this header") {
+				t.Errorf("Content-Encoding %q: %+v", coding, p)
+			}
+		}
+	}
 	if w := post(newHandler(t, Config{}, &fakeEngine{body: engineJSON}), analyst, `{"sql":"SELECT 1","max_cost":null,"dry_run":false}`); w.Code != 200 {
 		t.Errorf("empty fields: %d %s", w.Code, w.Body)
 	}

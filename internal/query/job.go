@@ -60,14 +60,39 @@ func (q *request) wantsJob(r *http.Request) bool {
 	if q.Async {
 		return true
 	}
-	for _, v := range r.Header.Values("Prefer") {
-		for p := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(p), "respond-async") {
+	return prefers(r.Header, "respond-async")
+}
+
+// prefers says whether the header Prefer names a preference that has no value, with whatever parameters (RFC 7240).
+func prefers(h http.Header, name string) bool {
+	for _, list := range h.Values("Prefer") {
+		for list != "" {
+			var p string
+			p, list = cutUnquoted(list, ',')
+			p, _ = cutUnquoted(p, ';')
+			word, value, _ := strings.Cut(p, "=")
+			if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(word), name) && (value == "" || value == `""`) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// cutUnquoted cuts s around the first sep that does not stand in quotes.
+func cutUnquoted(s string, sep byte) (before, after string) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == sep && !quoted:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
 }
 
 // startJob checks a question and starts a job for it: what is refused is refused at once, not when the job's turn comes.

@@ -94,13 +94,23 @@ func TestAsync(t *testing.T) {
 	if in := j.input; in.SQL != "SELECT 1" || in.Format != "CSV" || in.Params["a"] != "1" || in.MaxCost != 5 || in.MaxBytes != 6 {
 		t.Errorf("input %+v", in)
 	}
-	r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT 1"}`))
-	r.Header.Set("Prefer", "wait=1, Respond-Async")
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, r.WithContext(tenant.With(r.Context(), analyst)))
-	if rec.Code != 202 || j.n != 2 {
-		t.Errorf("Prefer: %d", rec.Code)
+	for prefer, later := range map[string]bool{
+		"wait=1, Respond-Async": true, "respond-async;x=1": true, "handling=lenient, respond-async; wait=5": true, `respond-async ; x="a,b"; y`: true, `foo="a,\"b", respond-async`: true, `respond-async=""`: true,
+		`foo="x, respond-async"`: false, "foo; respond-async": false, "respond-asynchronously": false, "respond-async=no": false, `foo="respond-async`: false, ",;": false,
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT 1"}`))
+		r.Header.Set("Prefer", prefer)
+		if got := (&request{}).wantsJob(r); got != later {
+			t.Errorf("Prefer: %s: a job %v", prefer, got)
+		} else if later {
+			rec := httptest.NewRecorder()
+			before := j.n
+			if h.ServeHTTP(rec, r.WithContext(tenant.With(r.Context(), analyst))); rec.Code != 202 || j.n != before+1 {
+				t.Errorf("Prefer: %s: %d, %d jobs", prefer, rec.Code, j.n-before)
+			}
+		}
 	}
+	j.n = 2
 	d := &desk{blocked: problem.New(429, "budget_spent", "spent")}
 	blocked := newService(t, Config{}, d.deps(e))
 	blocked.Jobs = &jobs{}
@@ -129,7 +139,7 @@ func TestAsync(t *testing.T) {
 		t.Errorf("recorded %+v", records.list)
 	}
 	// It remembers who asked from where, behind a proxy too.
-	r = httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT 1","async":true}`))
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(`{"sql":"SELECT 1","async":true}`))
 	r.RemoteAddr = "127.0.0.1:5000"
 	ctx := origin.With(tenant.With(r.Context(), analyst), origin.Origin{Addr: netip.MustParseAddr("192.0.2.7")})
 	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))

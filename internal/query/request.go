@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
@@ -34,6 +35,12 @@ type request struct {
 var requestFields = []string{"sql", "params", "format", "min_token", "as_of", "max_cost", "max_bytes", "dry_run", "async"}
 
 func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Problem) {
+	switch coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); coding {
+	case "", "identity":
+	default:
+		return nil, problem.New(http.StatusUnsupportedMediaType, "unsupported_encoding",
+			"Content-Encoding is %q: send the body as it is, without this header", fmt.Sprintf("%.40s", coding)).WithField("Content-Encoding")
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -42,6 +49,10 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Pro
 			"the request is larger than %d bytes; a statement may have %d", maxBody, MaxText).WithLimit("body_bytes", maxBody)
 	case err != nil:
 		return nil, problem.New(http.StatusBadRequest, "body_cut_off", "the request's body could not be read: %v", err)
+	}
+	if at, ok := firstInvalid(body); ok {
+		return nil, problem.New(http.StatusBadRequest, "malformed_json",
+			"the body is not valid UTF-8: byte 0x%02x at offset %d; send UTF-8, and write other bytes in SQL as unhex('ff')", body[at], at)
 	}
 	if p := exactFields(body); p != nil {
 		return nil, p
@@ -65,6 +76,20 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, *problem.Pro
 		return nil, problem.New(http.StatusUnprocessableEntity, "missing_field", "sql is missing or empty; send the statement to run").WithField("sql")
 	}
 	return q, nil
+}
+
+// firstInvalid finds the first byte that is not part of UTF-8. encoding/json would replace it, and another statement would run.
+func firstInvalid(text []byte) (at int, found bool) {
+	if utf8.Valid(text) {
+		return 0, false
+	}
+	for {
+		r, n := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && n <= 1 {
+			return at, true
+		}
+		at += n
+	}
 }
 
 // exactFields refuses a field that comes twice, or that is spelled in other letters: encoding/json would take the last one. What is no object passes.

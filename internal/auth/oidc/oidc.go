@@ -132,6 +132,9 @@ func (p *Providers) checkTimes(i *issuer, t *gooidc.IDToken) *problem.Problem {
 	if err := t.Claims(&claims); err != nil {
 		return refuse("the token's times cannot be read")
 	}
+	if t.Expiry.IsZero() {
+		return refuse("the token has no expiry (exp): weir takes only tokens that end")
+	}
 	if !t.Expiry.After(now.Add(-i.Skew)) {
 		return refuse("the token expired at %s: get a new one", t.Expiry.UTC().Format(time.RFC3339))
 	}

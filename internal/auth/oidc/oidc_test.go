@@ -224,7 +224,7 @@ func TestVerify(t *testing.T) {
 		"operator":        {f.sign(k, map[string]any{"roles": []string{"weir-operators"}}), tenant.Principal{Role: tenant.RoleOperator, User: "oidc:u1", KeyID: "oidc"}, 0, ""},
 		"within the skew": {f.sign(k, map[string]any{"exp": now.Add(-20 * time.Second).Unix(), "nbf": now.Add(20 * time.Second).Unix()}), tenant.Principal{Tenant: "acme", Role: tenant.RoleViewer, User: "oidc:u1", KeyID: "oidc"}, 0, ""},
 		"expired":         {f.sign(k, map[string]any{"exp": now.Add(-40 * time.Second).Unix()}), tenant.Principal{}, 401, "expired"},
-		"no expiry":       {f.sign(k, map[string]any{"exp": nil}), tenant.Principal{}, 401, "expired"},
+		"no expiry":       {f.sign(k, map[string]any{"exp": nil}), tenant.Principal{}, 401, "has no expiry (exp)"},
 		"not yet":         {f.sign(k, map[string]any{"nbf": now.Add(time.Minute).Unix()}), tenant.Principal{}, 401, "not valid yet"},
 		"for others":      {f.sign(k, map[string]any{"aud": "x"}), tenant.Principal{}, 401, "audience"},
 		"other issuer":    {f.sign(k, map[string]any{"iss": "https://evil.example"}), tenant.Principal{}, 401, "not come from"},
