@@ -74,6 +74,11 @@ func TestRefusals(t *testing.T) {
 		{"source for nobody", "POST", tenants + "/none/sources", operator, `{"id":"web"}`, 404, "not_found", "", `tenant "none"`},
 		{"unknown parameter", "GET", tenants + "?limit=3", operator, "", 422, "unknown_parameter", "limit", "limit is not known"},
 		{"misspelt parameter", "GET", "/api/v1/usage?form=2026-01-01T00:00:00Z", "admin", "", 422, "unknown_parameter", "form", "(did you mean from?)"},
+		{"parameter twice", "GET", "/api/v1/audit?limit=5&limit=6", "admin", "", 422, "duplicate_parameter", "limit", "limit is given 2 times"},
+		{"parameter twice, the same", "GET", "/api/v1/audit?limit=5&from=7d&limit=5", "admin", "", 422, "duplicate_parameter", "limit", "give it once"},
+		{"parameter twice of a change", "DELETE", tenants + "/acme?keep_billing=true&keep_billing=false", operator, "", 422, "duplicate_parameter", "keep_billing", "commas between"},
+		{"unknown parameter twice", "GET", tenants + "?limit=3&limit=4", operator, "", 422, "unknown_parameter", "limit", "limit is not known"},
+		{"parameter twice without a key", "GET", "/api/v1/audit?limit=5&limit=6", "", "", 401, "missing_key", "", ""},
 
 		{"source id taken", "POST", sources, "admin", `{"id":"web"}`, 409, "exists", "id", `"web"`},
 		{"site_id taken", "POST", "/api/v1/tenants/other/sources", "other", `{"id":"web","site_id":"s1"}`, 409, "exists", "site_id", `"s1"`},
