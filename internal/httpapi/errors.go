@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -155,6 +156,14 @@ func catalogError(err error) error {
 		return problem.New(http.StatusNotFound, "not_found", "%s", err)
 	}
 	return err
+}
+
+// shown refuses control characters in a text that people read: in a terminal they do something, and in a list they hide what else is there.
+func shown(field, text string) error {
+	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
+		return invalid(field, "it has a control character (%q at byte %d): write it in one line of text", []rune(text[i:])[0], i)
+	}
+	return nil
 }
 
 func invalid(field, format string, args ...any) *problem.Problem {

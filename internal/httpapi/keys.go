@@ -117,6 +117,9 @@ func (a *API) createKey(ctx context.Context, in *createKeyInput) (*createdKeyOut
 	if err != nil {
 		return nil, err
 	}
+	if err := shown("name", in.Body.Name); err != nil {
+		return nil, err
+	}
 	k := catalog.Key{Tenant: id, Role: tenant.Role(in.Body.Role), Name: in.Body.Name}
 	if k.Expires, err = a.expiry(in.Body.Expires); err != nil {
 		return nil, err
@@ -136,6 +139,9 @@ func (a *API) createKey(ctx context.Context, in *createKeyInput) (*createdKeyOut
 
 func (a *API) createOperatorKey(ctx context.Context, in *createOperatorKeyInput) (*createdKeyOutput, error) {
 	if _, err := principal(ctx, tenant.RoleOperator); err != nil {
+		return nil, err
+	}
+	if err := shown("name", in.Body.Name); err != nil {
 		return nil, err
 	}
 	expires, err := a.expiry(in.Body.Expires)
@@ -201,6 +207,9 @@ func (a *API) rotate(ctx context.Context, t tenant.ID, id string, body *rotation
 	var in rotation
 	if body != nil {
 		in = *body
+	}
+	if err := shown("name", in.Name); err != nil {
+		return nil, err
 	}
 	overlap := defaultOverlap
 	if in.Overlap != "" {

@@ -55,6 +55,9 @@ var (
 
 func (in SourcePatch) apply(s *catalog.Source) error {
 	if in.Name != nil {
+		if err := shown("name", *in.Name); err != nil {
+			return err
+		}
 		s.Name = *in.Name
 	}
 	if in.Aliases != nil {

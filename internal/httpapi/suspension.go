@@ -47,6 +47,9 @@ func (a *API) registerSuspension() {
 
 func (a *API) suspendTenant(ctx context.Context, in *suspendInput) (*tenantOutput, error) {
 	reason := strings.TrimSpace(in.Body.Reason)
+	if err := shown("reason", reason); err != nil {
+		return nil, err
+	}
 	return a.suspension(ctx, in.Tenant, func(t *catalog.Tenant) {
 		if t.Suspended.IsZero() {
 			t.Suspended = a.cfg.Now().UTC()

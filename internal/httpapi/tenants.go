@@ -57,9 +57,15 @@ const (
 
 func (in TenantPatch) apply(t *catalog.Tenant) error {
 	if in.Name != nil {
+		if err := shown("name", *in.Name); err != nil {
+			return err
+		}
 		t.Name = *in.Name
 	}
 	if in.Region != nil {
+		if err := shown("region", *in.Region); err != nil {
+			return err
+		}
 		t.Region = *in.Region
 	}
 	if in.Retention != nil {
@@ -137,6 +143,9 @@ func (a *API) createTenant(ctx context.Context, in *createTenantInput) (*created
 	id, err := tenant.Parse(in.Body.ID)
 	if err != nil {
 		return nil, invalid("id", "%v", err)
+	}
+	if id.Reserved() {
+		return nil, invalid("id", "%s is reserved, as it names a database: choose another one", id)
 	}
 	t := catalog.Tenant{ID: id}
 	if err := in.Body.apply(&t); err != nil {

@@ -185,6 +185,9 @@ func (a *API) createUser(ctx context.Context, u catalog.User, in NewUser) (*crea
 	if u.Email, err = emailOf(in.Email); err != nil {
 		return nil, err
 	}
+	if err := shown("name", in.Name); err != nil {
+		return nil, err
+	}
 	u.Name = in.Name
 	if in.Password != "" {
 		if u.Password, err = a.hashPassword(ctx, in.Password, u.Email); err != nil {
@@ -250,6 +253,11 @@ func (a *API) updateUser(ctx context.Context, t tenant.ID, id string, in UserPat
 	email := old.Email
 	if in.Email != nil {
 		if email, err = emailOf(*in.Email); err != nil {
+			return nil, err
+		}
+	}
+	if in.Name != nil {
+		if err := shown("name", *in.Name); err != nil {
 			return nil, err
 		}
 	}

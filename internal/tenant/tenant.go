@@ -23,6 +23,16 @@ func Parse(s string) (ID, error) {
 	return ID(s), nil
 }
 
+// Reserved says whether an id names a database of the engine or of weir's own, beside which it would be read as that. Tenants that have such an id from
+// before keep it.
+func (id ID) Reserved() bool {
+	switch id {
+	case "system", "default", "information_schema", "weir":
+		return true
+	}
+	return false
+}
+
 // Role is what a principal may do.
 type Role string
 
