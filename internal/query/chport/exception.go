@@ -37,6 +37,7 @@ const (
 	codeQuota             = 201
 	codeTooManyQueries    = 202
 	codeNetwork           = 210
+	codeQueryTooLarge     = 229
 	codeMemory            = 241
 	codeCannotDecompress  = 271
 	codeTooManyBytes      = 307
@@ -58,7 +59,7 @@ var names = map[int]string{
 	codeNotImplemented: "NOT_IMPLEMENTED", codeUnknownTable: "UNKNOWN_TABLE", codeSyntax: "SYNTAX_ERROR", codeUnknownFormat: "UNKNOWN_FORMAT",
 	codeUnknownDatabase: "UNKNOWN_DATABASE", codeUnknownSetting: "UNKNOWN_SETTING", codeTooManyRows: "TOO_MANY_ROWS", codeTimeout: "TIMEOUT_EXCEEDED",
 	codeTooBigAST: "TOO_BIG_AST", codeQuota: "QUOTA_EXCEEDED", codeTooManyQueries: "TOO_MANY_SIMULTANEOUS_QUERIES",
-	codeNetwork: "NETWORK_ERROR", codeMemory: "MEMORY_LIMIT_EXCEEDED", codeCannotDecompress: "CANNOT_DECOMPRESS", codeCancelled: "QUERY_WAS_CANCELLED", codeTooManyBytes: "TOO_MANY_BYTES", codeDisabled: "SUPPORT_IS_DISABLED",
+	codeNetwork: "NETWORK_ERROR", codeQueryTooLarge: "QUERY_IS_TOO_LARGE", codeMemory: "MEMORY_LIMIT_EXCEEDED", codeCannotDecompress: "CANNOT_DECOMPRESS", codeCancelled: "QUERY_WAS_CANCELLED", codeTooManyBytes: "TOO_MANY_BYTES", codeDisabled: "SUPPORT_IS_DISABLED",
 	codeTooManyRowsOrBytes: "TOO_MANY_ROWS_OR_BYTES", codeConstraint: "SETTING_CONSTRAINT_VIOLATION", codeAccessDenied: "ACCESS_DENIED",
 	codeUnknownRole: "UNKNOWN_ROLE", codeAuthFailed: "AUTHENTICATION_FAILED", codeUnknownException: "UNKNOWN_EXCEPTION",
 }
@@ -68,6 +69,7 @@ var statuses = map[int]int{
 	codeUnknownFunction: http.StatusNotFound, codeUnknownIdentifier: http.StatusNotFound, codeUnknownTable: http.StatusNotFound,
 	codeUnknownDatabase: http.StatusNotFound, codeUnknownFormat: http.StatusNotFound, codeUnknownSetting: http.StatusNotFound,
 	codeAuthFailed: http.StatusForbidden, codeAccessDenied: http.StatusForbidden, codeQuota: http.StatusTooManyRequests, codeTooManyQueries: http.StatusTooManyRequests,
+	codeQueryTooLarge: http.StatusRequestEntityTooLarge,
 }
 
 func exceptionf(code int, format string, args ...any) *exception {
@@ -107,7 +109,7 @@ func (e *exception) label() string {
 
 // problemCodes are ClickHouse's codes of the problems that query.Service and the authentication know.
 var problemCodes = map[string]int{
-	query.CodeSyntax: codeSyntax, query.CodeTooLong: codeSyntax, query.CodeUnknownTable: codeUnknownTable, query.CodeUnknownDatabase: codeUnknownDatabase,
+	query.CodeSyntax: codeSyntax, query.CodeTooLong: codeQueryTooLarge, query.CodeUnknownTable: codeUnknownTable, query.CodeUnknownDatabase: codeUnknownDatabase,
 	query.CodeUnknownColumn: codeUnknownIdentifier, "queue_full": codeTooManyQueries, "queue_timeout": codeTooManyQueries, "over_max_bytes": codeTooManyBytes, "over_max_cost": codeQuota,
 	"unknown_format": codeUnknownFormat,
 	"query_too_slow": codeTimeout, "query_memory": codeMemory, "result_too_large": codeTooManyRowsOrBytes, "too_many_rows_read": codeTooManyRows,

@@ -227,9 +227,7 @@ func (c *call) readBody() *exception {
 }
 
 func tooLong() *exception {
-	e := exceptionf(codeSyntax, "the request's body has more than %d bytes", maxBody)
-	e.status = http.StatusRequestEntityTooLarge
-	return e
+	return exceptionf(codeQueryTooLarge, "the request's body has more than %d bytes", maxBody)
 }
 
 func bodyError(err error) *exception {

@@ -126,7 +126,7 @@ func TestPackedBodies(t *testing.T) {
 			wantException(t, coding+" cut off", w, 400, codeCannotDecompress, "body")
 		}
 		_, w := send(packed(t, coding, strings.Repeat("x", 30<<20))) // a bomb
-		wantException(t, coding+" bomb", w, 413, codeSyntax, "more than")
+		wantException(t, coding+" bomb", w, 413, codeQueryTooLarge, "more than")
 	}
 	p, _ := newPort(t, &fakeAsker{})
 	wantException(t, "unknown", do(p, "POST", "/", sql, "Content-Encoding", "snappy"), 400, codeNotImplemented, "snappy")
