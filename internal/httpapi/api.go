@@ -204,7 +204,7 @@ func (a *API) authenticate(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	ctx = lenient{huma.WithValue(huma.WithValue(ctx, logKey{}, a.log), schemasKey{}, a.huma.OpenAPI().Components.Schemas)}
 	w.Header().Set("Cache-Control", "no-store")
-	next = a.once(next)
+	next = a.plainly(next)
 	if public, _ := ctx.Operation().Metadata[publicKey].(bool); public {
 		next(ctx)
 		return

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"net/http"
+	"strconv"
 	"testing"
 
 	"weir/internal/catalog"
@@ -30,6 +32,17 @@ func TestShownTexts(t *testing.T) {
 			f.wantProblem(f.do(door.method, door.path, operator, door.before+`"`+door.field+`":"`+text+`"}`), 422, "invalid_field", door.field, "control character ("+said+")")
 		}
 	}
+}
+
+// TestPackedBody: a body that nothing unpacks is not called broken JSON.
+func TestPackedBody(t *testing.T) {
+	f := newFixture(t)
+	b := &browser{f: f, cookies: map[string]*http.Cookie{}}
+	for i, coding := range []string{"gzip", "ZSTD", "gzip, identity"} {
+		f.wantProblem(b.send("POST", "/api/v1/tenants", `{"id":"packed`+strconv.Itoa(i)+`"}`, "Authorization", "Bearer "+operator, "Content-Encoding", coding), 415, "unsupported_encoding", "Content-Encoding", "without this header")
+		f.want(200, b.send("GET", "/api/v1/tenants", "", "Authorization", "Bearer "+operator, "Content-Encoding", coding)) // it has no body
+	}
+	f.want(201, b.send("POST", "/api/v1/tenants", `{"id":"x"}`, "Authorization", "Bearer "+operator, "Content-Encoding", "Identity"))
 }
 
 // TestReservedTenants: databases' names are for no new tenant; one that has such an id from before goes on.

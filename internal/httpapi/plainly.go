@@ -1,14 +1,33 @@
 package httpapi
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"weir/internal/problem"
 )
+
+// plainly refuses what huma would read as something else than was meant.
+func (a *API) plainly(next func(huma.Context)) func(huma.Context) { return a.once(a.unpacked(next)) }
+
+// unpacked refuses a body that says that it is packed: nothing here unpacks it, and it would be called broken JSON.
+func (a *API) unpacked(next func(huma.Context)) func(huma.Context) {
+	return func(ctx huma.Context) {
+		coding := strings.ToLower(strings.TrimSpace(ctx.Header("Content-Encoding")))
+		if coding == "" || coding == "identity" || ctx.Operation().RequestBody == nil {
+			next(ctx)
+			return
+		}
+		p := problem.New(http.StatusUnsupportedMediaType, "unsupported_encoding",
+			"Content-Encoding is %q: send the body as it is, without this header", fmt.Sprintf("%.40s", coding)).WithField("Content-Encoding")
+		_ = huma.WriteErr(a.huma, ctx, p.Status, p.Detail, p) // the client has gone if this fails
+	}
+}
 
 // once refuses a parameter of the query that is given more than once, unless it may be repeated: huma would take the first one and drop the others.
 // One that is not known is for huma to refuse.
