@@ -227,13 +227,15 @@ func (j *job) checkTime() *reject {
 	}
 	cfg := &j.h.cfg
 	ts := d.tsMS + d.skew
+	field, unit, old := "ts", "seconds or milliseconds", "with mode=import"
+	if d.clock.field != "" {
+		field, unit, old = d.clock.field, d.clock.unit, "to /ingest with mode=import, which this door does not have"
+	}
 	switch {
 	case ts > j.now+cfg.MaxAhead.Milliseconds():
-		return rejectf(codeTime, "ts", "ts is %s, more than %s in the future: check the sender's clock and the unit (seconds or milliseconds)",
-			formatMS(ts), hours(cfg.MaxAhead))
+		return rejectf(codeTime, field, "%s is %s, more than %s in the future: check the sender's clock and the unit (%s)", field, formatMS(ts), hours(cfg.MaxAhead), unit)
 	case ts < j.now-cfg.MaxAge.Milliseconds() && !j.imports:
-		return rejectf(codeTime, "ts", "ts is %s, more than %s ago: check the unit (seconds or milliseconds), or send old events with mode=import",
-			formatMS(ts), hours(cfg.MaxAge))
+		return rejectf(codeTime, field, "%s is %s, more than %s ago: check the unit (%s), or send old events %s", field, formatMS(ts), hours(cfg.MaxAge), unit, old)
 	}
 	d.row.TS, d.row.ClientTS = ts, d.tsMS
 	return nil

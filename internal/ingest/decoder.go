@@ -42,10 +42,11 @@ type decoder struct {
 	tsMS     int64  // as the sender's clock said
 	skew     int64  // to be added to it
 	hasTS    bool
-	relative bool // the time follows from when the request came
-	remote   bool // the request does not come from the visitor: its address and user agent are not theirs
-	app      bool // the request comes from the visitor's app: its user agent is that of an HTTP client
-	derive   bool // the protocol has no client id: derive one
+	clock    clock // how the protocol says it
+	relative bool  // the time follows from when the request came
+	remote   bool  // the request does not come from the visitor: its address and user agent are not theirs
+	app      bool  // the request comes from the visitor's app: its user agent is that of an HTTP client
+	derive   bool  // the protocol has no client id: derive one
 	cloud    cloudEvent
 	defaults senderIDs
 	onTop    func(*jx.Decoder, []byte) error
@@ -54,6 +55,9 @@ type decoder struct {
 	onData   func(*jx.Decoder, []byte) error
 	onNested func(*jx.Decoder, []byte) error
 }
+
+// clock is how a protocol says when an event happened: in which field and unit. Empty: as weir does.
+type clock struct{ field, unit string }
 
 // senderIDs are the ids that an envelope gives to all its events that have none of their own.
 type senderIDs struct{ client, user, session []byte }
@@ -99,6 +103,7 @@ func (d *decoder) reset() {
 	d.depth, d.seen, d.origin = 0, 0, fromTop
 	d.typ, d.name, d.evType, d.site, d.ip, d.id = nil, nil, nil, nil, nil, nil
 	d.tsMS, d.skew, d.hasTS, d.relative, d.remote, d.app, d.derive = 0, 0, false, false, false, false, false
+	d.clock = clock{}
 	d.cloud = cloudEvent{}
 }
 

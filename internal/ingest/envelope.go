@@ -38,12 +38,12 @@ func (q *Request) Text(dec *jx.Decoder, to *[]byte) error {
 	return nil
 }
 
-// Each calls f with the JSON of every element of an array. When the array is not valid JSON, nothing of the request may be taken.
-func (q *Request) Each(array []byte, f func(raw []byte) *problem.Problem) *problem.Problem {
+// Each calls f with the JSON of every element of an array, which is the field of that name. When the array is not valid JSON, nothing of the request may be taken.
+func (q *Request) Each(array []byte, field string, f func(raw []byte) *problem.Problem) *problem.Problem {
 	var dec jx.Decoder
 	dec.ResetBytes(array)
 	if t := dec.Next(); t != jx.Array && t != jx.Invalid {
-		return problem.New(http.StatusBadRequest, codeType, "the events are %s: send them as an array", article(t))
+		return problem.New(http.StatusBadRequest, codeType, "%s must be an array, not %s: send its events as [{…}]", field, article(t)).WithField(field)
 	}
 	return each(array, f)
 }

@@ -111,6 +111,9 @@ func (e *Event) Campaign(part string) *[]byte {
 // SetTime sets when it happened by the sender's clock, Unix milliseconds.
 func (e *Event) SetTime(ms int64) { e.d.tsMS, e.d.hasTS = ms, true }
 
+// TimeOf says in which field and unit the protocol gives the time of the event, for what is said of one that cannot be taken.
+func (e *Event) TimeOf(field, unit string) { e.d.clock = clock{field, unit} }
+
 // Ago says how many milliseconds before the request it happened. The sender's clock does not count, and the time is no part of what copies have in common: they arrive
 // at different times.
 func (e *Event) Ago(ms int64) {
@@ -267,6 +270,7 @@ func (e *Event) Time(dec *jx.Decoder, name string) error {
 		return rejectf(codeValue, name, "%s is %q: use RFC 3339 as in 2026-01-31T12:00:00Z", name, clip(string(v)))
 	}
 	e.SetTime(ms)
+	e.TimeOf(name, "seconds or milliseconds")
 	return nil
 }
 

@@ -5,8 +5,6 @@ package measurement
 import (
 	"bytes"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/go-faster/jx"
@@ -24,8 +22,8 @@ func Register(mux *http.ServeMux, h *ingest.Handler) {
 // collect stores the events of a request. Whatever is wrong with them, the answer is 204, as the protocol has it; what is lost is counted. Only a
 // wrong key, and what a sender may send again, is told.
 func collect(q *ingest.Request) *problem.Problem {
-	prob := q.Fail(serve(q))
-	if prob == nil {
+	_, prob := serve(q)
+	if prob = q.Fail(prob); prob == nil {
 		_, prob = q.Commit()
 	}
 	if prob != nil {
@@ -42,22 +40,23 @@ func collect(q *ingest.Request) *problem.Problem {
 	return nil
 }
 
-// serve reads a request: {"client_id" or "app_instance_id","user_id","timestamp_micros","user_properties","events":[…]}.
-func serve(q *ingest.Request) *problem.Problem {
+// serve reads a request: {"client_id" or "app_instance_id","user_id","timestamp_micros","user_properties","events":[…]}. It
+// returns the body, as far as it was read.
+func serve(q *ingest.Request) ([]byte, *problem.Problem) {
 	v := q.HTTP.URL.Query()
 	secret, stream := v.Get("api_secret"), v.Get("measurement_id")
 	if stream == "" {
 		stream = v.Get("firebase_app_id")
 	}
 	if secret == "" {
-		return problem.New(http.StatusUnauthorized, "missing_key", "the request has no api_secret: use the write key of a source").WithField("api_secret")
+		return nil, problem.New(http.StatusUnauthorized, "missing_key", "the request has no api_secret: use the write key of a source").WithField("api_secret")
 	}
 	body, broken := q.Body()
 	if prob := q.OpenKey(secret, stream); prob != nil {
-		return prob
+		return nil, prob
 	}
 	if broken != nil { // now it is known whose loss it is
-		return broken
+		return nil, broken
 	}
 	m := readers.Get().(*reader)
 	defer func() {
@@ -66,67 +65,14 @@ func serve(q *ingest.Request) *problem.Problem {
 	}()
 	m.q = q
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
-		return prob
+		return body, prob
 	}
 	if m.events == nil {
-		return problem.New(http.StatusBadRequest, "field_missing", "the request has no events: set events to an array").WithField("events")
+		return body, problem.New(http.StatusBadRequest, "field_missing", "the request has no events: set events to an array").WithField("events")
 	}
 	q.Default(m.client, m.user, nil)
 	q.Shared(len(m.people))
-	return q.Each(m.events, m.onMessage)
-}
-
-// debug answers what is wrong with a request, and stores and counts nothing.
-func debug(q *ingest.Request) *problem.Problem {
-	prob := serve(q)
-	if prob != nil && (prob.Status >= 500 || prob.Status == http.StatusTooManyRequests) {
-		return prob
-	}
-	jw := jx.GetWriter()
-	defer jx.PutWriter(jw)
-	jw.RawStr(`{"validationMessages":[`)
-	message := func(path, description, code string) {
-		if jw.Buf[len(jw.Buf)-1] == '}' {
-			jw.Comma()
-		}
-		jw.RawStr(`{"fieldPath":`)
-		jw.Str(path)
-		jw.RawStr(`,"description":`)
-		jw.Str(description)
-		jw.RawStr(`,"validationCode":`)
-		jw.Str(code)
-		jw.RawStr(`}`)
-	}
-	if prob != nil {
-		message(prob.Field, prob.Detail, validation(prob.Code))
-	} else {
-		for _, r := range q.Rejects() {
-			path := "events[" + strconv.Itoa(r.Index) + "]"
-			if r.Field != "" {
-				path += "." + strings.TrimPrefix(r.Field, "props.")
-			}
-			message(path, r.Message, validation(r.Code))
-		}
-	}
-	jw.RawStr(`]}`)
-	q.Writer.Header().Set("Content-Type", "application/json")
-	_, _ = q.Writer.Write(jw.Buf) // the client has gone if this fails
-	return nil
-}
-
-// validation is the protocol's own code for one of ours.
-func validation(code string) string {
-	switch code {
-	case "field_missing", "missing_key", "empty_body":
-		return "VALUE_REQUIRED"
-	case "ts_out_of_range", "number_out_of_range":
-		return "VALUE_OUT_OF_BOUNDS"
-	case "too_many_properties", "event_too_large", "too_many_events", "body_too_large", "too_deep":
-		return "EXCEEDED_MAX_ENTITIES"
-	case "key_too_long":
-		return "NAME_INVALID"
-	}
-	return "VALUE_INVALID"
+	return body, q.Each(m.events, "events", m.onMessage)
 }
 
 // reader reads the events of one request. It is reused: the functions that it hands to the decoder are made once.
@@ -134,7 +80,7 @@ type reader struct {
 	q            *ingest.Request
 	client, user []byte
 	agent, ip    []byte
-	at           int64  // Unix milliseconds; 0: not said
+	all          stamp
 	people       []byte // user_properties, JSON
 	events       []byte
 	one
@@ -146,6 +92,7 @@ type one struct {
 	e            *ingest.Event
 	name, params []byte
 	person       string
+	at           stamp // its own
 	purchase     bool
 	campaign     bool
 }
@@ -177,7 +124,7 @@ func (m *reader) envelope(dec *jx.Decoder, key []byte) (err error) {
 	case "ip_override":
 		return m.q.Text(dec, &m.ip)
 	case "timestamp_micros":
-		m.at, err = micros(dec)
+		m.all, err = micros(dec)
 		return err
 	case "user_properties":
 		return ingest.Raw(dec, &m.people)
@@ -197,30 +144,14 @@ func (m *reader) id(dec *jx.Decoder, to *[]byte) error {
 	return err
 }
 
-// micros reads microseconds since 1970, as number or text, into milliseconds. What is none counts as absent.
-func micros(dec *jx.Decoder) (int64, error) {
-	raw, err := dec.Raw()
-	if err != nil {
-		return 0, err
-	}
-	v, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
-	if err == nil && v < 0 {
-		return 0, ingest.Malformed("ts_out_of_range", "timestamp_micros", "timestamp_micros is before 1970: the earliest time that an event can have is 0, microseconds since 1970")
-	}
-	if err != nil {
-		return 0, nil
-	}
-	return v / 1000, nil
-}
-
 func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.onEvent) }
 
 func (m *reader) read(e *ingest.Event) error {
 	m.one = one{e: e}
-	if m.at > 0 {
-		e.SetTime(m.at)
-	}
 	if err := e.Object(m.onField); err != nil {
+		return err
+	}
+	if err := m.time(); err != nil {
 		return err
 	}
 	row := e.Row()
@@ -237,10 +168,7 @@ func (m *reader) read(e *ingest.Event) error {
 	default:
 		row.Type = m.name
 	}
-	switch string(m.name) {
-	case "purchase", "in_app_purchase", "ecommerce_purchase":
-		m.purchase = true
-	}
+	m.purchase = purchases(string(m.name))
 	m.campaign = string(m.name) == "campaign_details"
 	e.Rank(ingest.RankContext)
 	if err := e.Part(m.people, "user", m.onPerson); err != nil {
@@ -256,17 +184,23 @@ func (m *reader) read(e *ingest.Event) error {
 	return nil
 }
 
-func (m *reader) field(dec *jx.Decoder, key []byte) error {
+// purchases says whether an event of that name is a purchase, whose value is revenue.
+func purchases(name string) bool {
+	switch name {
+	case "purchase", "in_app_purchase", "ecommerce_purchase":
+		return true
+	}
+	return false
+}
+
+func (m *reader) field(dec *jx.Decoder, key []byte) (err error) {
 	switch string(key) {
 	case "name":
 		return m.e.Ident(dec, "name", &m.name)
 	case "params":
 		return ingest.Raw(dec, &m.params)
 	case "timestamp_micros":
-		ms, err := micros(dec)
-		if ms > 0 {
-			m.e.SetTime(ms)
-		}
+		m.at, err = micros(dec)
 		return err
 	}
 	return dec.Skip()

@@ -68,12 +68,12 @@ func TestInvalid(t *testing.T) {
 	r := doorkit.New(t, Register)
 	for b, want := range map[string]string{
 		`{"client_id":"c","events":[{"name":" \n"}]}`: "field_missing VALUE_REQUIRED events[0].name",
-		`{"client_id":"c","events":[{"params":{}}]}`:  "field_missing VALUE_REQUIRED events[0].name", `{"events":[{"name":"e"}]}`: "field_missing VALUE_REQUIRED events[0].client_id",
+		`{"client_id":"c","events":[{"params":{}}]}`:  "field_missing VALUE_REQUIRED events[0].name", `{"events":[{"name":"e"}]}`: "field_missing VALUE_REQUIRED client_id",
 		`{"client_id":"c","events":[{"name":"e","params":{"n":1e999}}]}`: "number_out_of_range VALUE_OUT_OF_BOUNDS events[0].n", `{"client_id":"c","events":[7]}`: "invalid_type VALUE_INVALID events[0]",
-		`{"client_id":"` + strings.Repeat("c", 1025) + `","events":[{"name":"e"}]}`:                              "id_too_long VALUE_INVALID events[0].client_id",
-		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                          "ts_out_of_range VALUE_OUT_OF_BOUNDS events[0].ts",
+		`{"client_id":"` + strings.Repeat("c", 1025) + `","events":[{"name":"e"}]}`:                              "id_too_long VALUE_INVALID client_id",
+		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                          "ts_out_of_range VALUE_OUT_OF_BOUNDS timestamp_micros",
 		`{"client_id":"c","user_properties":{"a":"` + strings.Repeat("x", 60000) + `"},"events":[{"name":"e"}]}`: "event_too_large EXCEEDED_MAX_ENTITIES events[0]",
-		`{"client_id":"c"}`: "field_missing VALUE_REQUIRED events", `{`: "malformed_json VALUE_INVALID ", ``: "empty_body VALUE_REQUIRED ", `{"events":{}}`: "invalid_type VALUE_INVALID ",
+		`{"client_id":"c"}`: "field_missing VALUE_REQUIRED events", `{`: "malformed_json VALUE_INVALID ", ``: "empty_body VALUE_REQUIRED ", `{"events":{}}`: "invalid_type VALUE_INVALID events",
 	} {
 		f := strings.SplitN(want, " ", 3)
 		w := r.Do("POST", target, b)
@@ -97,8 +97,11 @@ func TestInvalid(t *testing.T) {
 	if w.Code != 200 || w.Body.String() != `{"validationMessages":[]}` || len(r.Take()) > 0 || len(r.Rejects()) > 0 {
 		t.Errorf("/debug of a good request: %d %s", w.Code, w.Body)
 	}
-	if w = r.Do("POST", "/debug/mp/collect?api_secret=nobody", body); w.Code != 200 || !strings.Contains(w.Body.String(), "VALUE_INVALID") {
-		t.Errorf("/debug with a wrong key: %d %s", w.Code, w.Body)
+	for query, path := range map[string]string{"": "api_secret", "?api_secret=nobody": "api_secret", "?api_secret=" + doorkit.ViewerKey: "api_secret",
+		"?measurement_id=G-NONE&api_secret=" + doorkit.TenantKey: "measurement_id", "?firebase_app_id=1:2&api_secret=" + doorkit.TenantKey: "firebase_app_id"} {
+		if w = r.Do("POST", "/debug/mp/collect"+query, body); w.Code != 200 || !strings.HasPrefix(w.Body.String(), `{"validationMessages":[{"fieldPath":"`+path+`",`) {
+			t.Errorf("/debug%s: %d %s, want the field %s", query, w.Code, w.Body, path)
+		}
 	}
 }
 

@@ -19,20 +19,20 @@ func (m *reader) json(body []byte) *problem.Problem {
 	if logs == nil {
 		return nil // nothing was sent
 	}
-	return m.q.Each(logs, func(raw []byte) *problem.Problem {
+	return m.q.Each(logs, "resourceLogs", func(raw []byte) *problem.Problem {
 		var scopes []byte
 		m.resource = nil
 		if prob := parts(raw, map[string]*[]byte{"resource": &m.resource, "scopeLogs": &scopes}); prob != nil || scopes == nil {
 			return prob
 		}
-		return m.q.Each(scopes, func(raw []byte) *problem.Problem {
+		return m.q.Each(scopes, "scopeLogs", func(raw []byte) *problem.Problem {
 			var records []byte
 			m.scope = nil
 			if prob := parts(raw, map[string]*[]byte{"scope": &m.scope, "logRecords": &records}); prob != nil || records == nil {
 				return prob
 			}
 			m.q.Shared(len(m.resource) + len(m.scope))
-			return m.q.Each(records, func(raw []byte) *problem.Problem {
+			return m.q.Each(records, "logRecords", func(raw []byte) *problem.Problem {
 				prob := m.q.Add(raw, m.onEventJSON)
 				m.index++
 				return prob

@@ -193,15 +193,16 @@ func (m *reader) finish() error {
 	default:
 		row.Type = m.name
 	}
-	at := m.at
+	at, field := m.at, "timeUnixNano"
 	if at == 0 {
-		at = m.seen
+		at, field = m.seen, "observedTimeUnixNano"
 	}
 	if at > 0 {
 		if at/1e6 > 1<<53 {
-			return ingest.Wrong("timeUnixNano", "timeUnixNano is %d: it must be nanoseconds since 1970", at)
+			return ingest.Wrong(field, "%s is %d: it must be nanoseconds since 1970", field, at)
 		}
 		e.SetTime(int64(at / 1e6))
+		e.TimeOf(field, "nanoseconds")
 	}
 	if len(m.id) == 0 && at > 0 {
 		hash := m.hash.Bytes()

@@ -165,6 +165,22 @@ func record(attributes string) string {
 	return `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"eventName":"good"},` + attributes + `]}]}]}`
 }
 
+// What is said names the field of the protocol, and its unit.
+func TestWords(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for body, want := range map[string]string{
+		`{"resourceLogs":5}`:                                    "resourceLogs must be an array, not a number",
+		`{"resourceLogs":[{"scopeLogs":{}}]}`:                   "scopeLogs must be an array, not an object",
+		`{"resourceLogs":[{"scopeLogs":[{"logRecords":"x"}]}]}`: "logRecords must be an array, not a string",
+		record(`{"timeUnixNano":"1"}`):                          "timeUnixNano is 1970-01-01T00:00:00Z, more than 400 days ago: check the unit (nanoseconds), or send old events to /ingest with mode=import",
+		record(`{"observedTimeUnixNano":"1"}`):                  "observedTimeUnixNano is 1970-01-01T00:00:00Z, more than 400 days ago: check the unit (nanoseconds)",
+	} {
+		if w := r.Do("POST", "/v1/logs", body, key, "Content-Type: application/json"); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s, want %s", body, w.Code, w.Body, want)
+		}
+	}
+}
+
 func TestPartialSuccess(t *testing.T) {
 	r := doorkit.New(t, Register)
 	attr := func(v string) string { return `{"attributes":[{"key":"k","value":` + v + `}]}` }

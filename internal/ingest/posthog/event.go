@@ -113,6 +113,7 @@ func (m *reader) ago() {
 		return
 	}
 	m.e.Ago(int64(max(-maxOffset, min(ms, maxOffset))))
+	m.e.TimeOf("offset", "milliseconds")
 }
 
 // typed makes the event's type of its name.

@@ -61,7 +61,7 @@ func serve(q *ingest.Request) *problem.Problem {
 	m.browser = q.FromBrowser()
 	m.sent()
 	if m.batch != nil {
-		prob = q.Each(m.batch, m.onMessage)
+		prob = q.Each(m.batch, "batch", m.onMessage)
 	} else {
 		prob = q.Add(body, m.onEvent)
 	}
@@ -140,7 +140,7 @@ func (m *reader) tokenField(dec *jx.Decoder, key []byte) error {
 // firstToken finds the token of the first event of an array.
 func (m *reader) firstToken(array []byte) *problem.Problem {
 	first := true
-	return m.q.Each(array, func(raw []byte) *problem.Problem {
+	return m.q.Each(array, "batch", func(raw []byte) *problem.Problem {
 		if !first {
 			return nil
 		}

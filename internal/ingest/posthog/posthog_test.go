@@ -130,6 +130,14 @@ func TestOffset(t *testing.T) {
 	}
 }
 
+// What is said names the field of the protocol.
+func TestWords(t *testing.T) {
+	r := doorkit.New(t, Register)
+	if w := r.Do("POST", "/batch/", `{"api_key":"site-1","batch":{}}`); w.Code != 400 || !strings.Contains(w.Body.String(), "batch must be an array, not an object") || !strings.Contains(w.Body.String(), `"field":"batch"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 // The clock of the sender stands in the body or in the address; an event may say that its sender is a server.
 func TestClockAndSender(t *testing.T) {
 	r := doorkit.New(t, Register)

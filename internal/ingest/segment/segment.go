@@ -3,6 +3,7 @@
 package segment
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"sync"
@@ -49,6 +50,9 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 	if prob != nil {
 		return q.FailOf(m.writeKey(), prob)
 	}
+	if kind == "" && bytes.HasPrefix(body, []byte("[")) {
+		return q.FailOf(m.writeKey(), problem.New(http.StatusBadRequest, "invalid_type", `the request is an array: send its messages as {"batch":[…]}`).WithField("batch"))
+	}
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
 		return q.FailOf(m.writeKey(), prob)
 	}
@@ -65,7 +69,7 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 		prob = q.Add(body, m.onEvent)
 	} else {
 		q.Shared(len(m.common))
-		prob = q.Each(m.batch, m.onMessage)
+		prob = q.Each(m.batch, "batch", m.onMessage)
 	}
 	if prob != nil {
 		return q.Fail(prob)

@@ -183,6 +183,12 @@ func TestBadMessages(t *testing.T) {
 			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
 	}
+	r.Rejects()
+	for body, want := range map[string]string{`{"batch":{}}`: "batch must be an array, not an object", `[{"type":"track","event":"e"}]`: `send its messages as {\"batch\":[…]}`} {
+		if w := r.Do("POST", "/v1/batch", body, basic(doorkit.WriteKey)); !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), `"field":"batch"`) || r.Rejects()["site-1 invalid_type"] != 1 {
+			t.Errorf("%s: %s, want %s", body, w.Body, want)
+		}
+	}
 	if w := r.Do("GET", "/v1/batch", ""); w.Code != 405 {
 		t.Errorf("GET: %d", w.Code)
 	}

@@ -177,9 +177,11 @@ func (m *reader) time(key string, v []byte) error {
 	case "ttm":
 		m.trueTime = v
 		m.e.SetTime(ms)
+		m.e.TimeOf(key, "milliseconds")
 	default:
 		if m.trueTime == nil {
 			m.e.SetTime(ms)
+			m.e.TimeOf(key, "milliseconds")
 		}
 	}
 	return nil

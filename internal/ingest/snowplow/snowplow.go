@@ -58,13 +58,13 @@ func post(q *ingest.Request) *problem.Problem {
 	if m.data == nil {
 		return problem.New(http.StatusBadRequest, "field_missing", "the request has no events: set data to an array").WithField("data")
 	}
-	if prob := q.Each(m.data, m.onFirst); prob != nil {
+	if prob := q.Each(m.data, "data", m.onFirst); prob != nil {
 		return q.FailOf(string(m.app), prob)
 	}
 	if prob := m.open(); prob != nil {
 		return prob
 	}
-	if prob := q.Each(m.data, m.onMessage); prob != nil {
+	if prob := q.Each(m.data, "data", m.onMessage); prob != nil {
 		return q.Fail(prob)
 	}
 	if _, prob := q.Commit(); prob != nil {
