@@ -125,7 +125,7 @@ func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 	case field == "":
 		return "", "", "the body is not valid: " + d.Message
 	}
-	return "invalid_field", field, fmt.Sprintf("field %s: %s", field, d.Message)
+	return "invalid_field", field, fmt.Sprintf("field %s: %s%s", field, d.Message, k.example(field, d.Message))
 }
 
 // catalogError maps the errors of the catalog. Others stay as they are and become a 500.

@@ -31,6 +31,8 @@ func TestRefusals(t *testing.T) {
 		{"admin of another shows it", "GET", tenants + "/acme", "other", "", 403, "wrong_tenant", "tenant", "belongs to tenant other"},
 		{"analyst shows its tenant", "GET", tenants + "/acme", "analyst", "", 403, "forbidden", "", "admin"},
 		{"short session timeout", "PATCH", tenants + "/acme", operator, `{"settings":{"session_timeout":"4m"}}`, 422, "invalid_field", "settings.session_timeout", "outside of 5m to 24h"},
+		{"session timeout in halves of seconds", "PATCH", tenants + "/acme", operator, `{"settings":{"session_timeout":"30.5s"}}`, 422, "invalid_field", "settings.session_timeout", "30.5s is not a number of whole seconds: write 5m to 24h"},
+		{"session timeout as a number", "PATCH", tenants + "/acme", operator, `{"settings":{"session_timeout":2700}}`, 422, "invalid_field", "settings.session_timeout", `expected string, such as "30m"`},
 		{"long session timeout", "PATCH", tenants + "/acme", operator, `{"settings":{"session_timeout":"25h"}}`, 422, "invalid_field", "settings.session_timeout", "outside of 5m to 24h"},
 		{"no session timeout", "PATCH", tenants + "/acme", operator, `{"settings":{"session_timeout":"0"}}`, 422, "invalid_field", "settings.session_timeout", "outside of 5m to 24h"},
 		{"session timeout without unit", "PATCH", tenants + "/acme", operator, `{"settings":{"session_timeout":"30"}}`, 422, "invalid_field", "settings.session_timeout", "unit"},

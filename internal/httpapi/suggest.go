@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -32,29 +33,51 @@ func (k known) likeParameter(name string) string {
 
 // likeField suggests the field that was probably meant by one of a body, such as steps[0].fliter.
 func (k known) likeField(path string) string {
-	if k.op == nil || k.op.RequestBody == nil || k.schemas == nil {
+	parts := strings.Split(path, ".")
+	s := k.schema(parts[:len(parts)-1])
+	if s == nil {
 		return ""
+	}
+	return problem.DidYouMean(parts[len(parts)-1], slices.Sorted(maps.Keys(s.Properties)))
+}
+
+// example is what the description has as an example of a field of a body, for one that is no text and must be one, such as a length: of a number nobody knows the unit.
+func (k known) example(path, message string) string {
+	if message != "expected string" {
+		return ""
+	}
+	s := k.schema(strings.Split(path, "."))
+	if s == nil || len(s.Examples) == 0 {
+		return ""
+	}
+	text, ok := s.Examples[0].(string)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf(", such as %q", text)
+}
+
+// schema is that of a field of the body, by its path; nil: there is none.
+func (k known) schema(parts []string) *huma.Schema {
+	if k.op == nil || k.op.RequestBody == nil || k.schemas == nil {
+		return nil
 	}
 	content := k.op.RequestBody.Content["application/json"]
 	if content == nil {
-		return ""
+		return nil
 	}
 	s := k.resolve(content.Schema)
-	parts := strings.Split(path, ".")
-	for _, part := range parts[:len(parts)-1] {
+	for _, part := range parts {
 		name, rest, list := strings.Cut(part, "[")
 		if s == nil || s.Properties[name] == nil { // keys of a map, or a name with a dot
-			return ""
+			return nil
 		}
 		s = k.resolve(s.Properties[name])
 		for ; list && s != nil; _, rest, list = strings.Cut(rest, "[") {
 			s = k.resolve(s.Items)
 		}
 	}
-	if s == nil {
-		return ""
-	}
-	return problem.DidYouMean(parts[len(parts)-1], slices.Sorted(maps.Keys(s.Properties)))
+	return s
 }
 
 func (k known) resolve(s *huma.Schema) *huma.Schema {

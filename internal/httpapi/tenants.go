@@ -84,7 +84,7 @@ func (in TenantPatch) apply(t *catalog.Tenant) error {
 	if in.Settings != nil && in.Settings.SessionTimeout != nil {
 		d, err := config.ParseDuration(*in.Settings.SessionTimeout)
 		if err == nil && d == 0 {
-			err = errors.New("0 is outside of 5m to 24h")
+			err = errors.New("0 is outside of 5m to 24h: write a length within it, in whole seconds, such as 30m")
 		}
 		if err == nil {
 			err = session.CheckTimeout(d)

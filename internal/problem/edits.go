@@ -30,13 +30,13 @@ func Edits(a, b string) int {
 const MaxMisspelt = 64
 
 // DidYouMean is a suggestion, " (did you mean country?)", of the name that was probably meant by one that there is not: the first that begins with it, else the one
-// that it differs from least. Empty if none is near.
+// that it differs from least. Empty if none is near: one letter of four, two of eight, three of twelve may be wrong.
 func DidYouMean(name string, names []string) string {
-	if len(name) > MaxMisspelt {
+	if len(name) < 2 || len(name) > MaxMisspelt {
 		return ""
 	}
 	name = strings.ToLower(name)
-	best, least := "", len(name)/2+1
+	best, least := "", (len(name)+3)/4+1
 	for _, n := range names {
 		if len(name) > 2 && strings.HasPrefix(n, name) {
 			best = n

@@ -12,3 +12,16 @@ func TestEdits(t *testing.T) {
 		}
 	}
 }
+
+// Only a name that is near is suggested: a few letters of it may be wrong.
+func TestDidYouMean(t *testing.T) {
+	for name, want := range map[string]string{"nope": "", "typ": "type", "tpye": "type", "tipe": "type", "x": "", "os": "", "contry": "country", "cuntri": "country", "countless": "", "broser": "browser", "Brwsr": "browser", "utm": "utm_source",
+		"browbeat": "", "ur": "url", "urk": "url", "uvw": ""} {
+		if want != "" {
+			want = " (did you mean " + want + "?)"
+		}
+		if got := DidYouMean(name, []string{"type", "country", "browser", "utm_source", "url"}); got != want {
+			t.Errorf("%s:%s, want%s", name, got, want)
+		}
+	}
+}

@@ -98,6 +98,20 @@ func TestReportAnswers(t *testing.T) {
 	}
 }
 
+// TestReportBounds: an answer says exactly which range it is of.
+func TestReportBounds(t *testing.T) {
+	for query, want := range map[string]string{
+		"from=2026-03-01T00:00:27.250Z&to=2026-03-01T00:00:27.7509Z": `"from":"2026-03-01T00:00:27.250Z","to":"2026-03-01T00:00:27.750Z"`,
+		"from=2026-03-01T00:00:27Z&to=2026-03-01T00:00:27.5Z":        `"from":"2026-03-01T00:00:27Z","to":"2026-03-01T00:00:27.500Z"`,
+	} {
+		e := &fakeEngine{answers: []fakeAnswer{{rows: `[]`}}}
+		status, _, got := call(t, serve(newReporter(t, e, clock{asOf: noon, positions: map[string]map[uint16]uint64{}}, Config{}), acmeViewer), "GET", "/api/v1/analytics/site/report?group_by=country&"+query, "")
+		if status != 200 || !strings.Contains(got, want) {
+			t.Errorf("%s: %d %s, want %s", query, status, got, want)
+		}
+	}
+}
+
 func TestReportCompares(t *testing.T) {
 	e := &fakeEngine{answers: []fakeAnswer{{rows: `[]`, to: "2026-02-27 00:00:00.000"}, {rows: `[["2026-03-02", 7, 0, 0]]`, to: "2026-03-03 00:00:00.000"}}}
 	clk := clock{asOf: noon, positions: map[string]map[uint16]uint64{}}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"weir/internal/clickhouse"
 	"weir/internal/rollup"
@@ -163,7 +162,7 @@ func (r *Reporter) answerGoals(ctx context.Context, t *tally, x *goalsQuestion) 
 		Goals   []GoalCount `json:"goals"`
 		From    string      `json:"from"`
 		To      string      `json:"to"`
-	}{out.People, out.Revenue, out.Goals, x.q.From.In(x.q.Location).Format(time.RFC3339), x.q.To.In(x.q.Location).Format(time.RFC3339)})
+	}{out.People, out.Revenue, out.Goals, boundText(x.q.From.In(x.q.Location)), boundText(x.q.To.In(x.q.Location))})
 	if err != nil {
 		return nil, err
 	}

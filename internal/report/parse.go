@@ -132,6 +132,8 @@ func dimOf(field, name string) (Dim, *problem.Problem) {
 		return Dim{Column: name}, nil
 	}
 	switch name {
+	case "":
+		return Dim{}, invalid(field, "%s names no column; write one of events, such as country, or a property, %s<name>", field, propPrefix)
 	case "ts", "received_at", "time":
 		return Dim{}, invalid(field, "%s cannot be used here; use interval, from and to", name)
 	case "props", "props_num":
@@ -163,6 +165,9 @@ func parseFilter(text string) (Filter, *problem.Problem) {
 	name, values, ok := cutName(text)
 	if !ok {
 		return f, invalid("filter", "the filter %q has no value; write column:value, for example country:DE", text)
+	}
+	if name == "" {
+		return f, invalid("filter", "the filter %q names no column before its colon; write column:value, for example country:DE", clip(text))
 	}
 	if name == cohortFilter {
 		return parseCohort(values, f.Not)
@@ -238,16 +243,38 @@ func splitValues(s string) []string {
 	return append(out, cur.String())
 }
 
-// inOrder refuses a range that is empty or the wrong way round.
-func inOrder(from, to time.Time) *problem.Problem {
+// inOrder refuses a range that is empty or the wrong way round. It is told what was asked for, too.
+func inOrder(from, to time.Time, fromText, toText string) *problem.Problem {
 	if from.Before(to) {
 		return nil
 	}
 	what := "they are the wrong way round, exchange them"
-	if from.Equal(to) {
+	switch {
+	case from.Equal(to) && fromText != toText && (finer(fromText) || finer(toText)):
+		what = "times are cut to milliseconds, which makes these the same; choose a later to"
+	case from.Equal(to):
 		what = "choose a later to"
+	case toText == "":
+		what = "from lies in the future, and to is now where it is not given; choose an earlier from, or say to"
+	case toText == "now":
+		what = "from lies in the future, and to is now; choose an earlier from, or another to"
 	}
-	return invalid("from", "from (%s) must be before to (%s): %s", from.Format(time.RFC3339), to.Format(time.RFC3339), what)
+	return invalid("from", "from (%s) must be before to (%s): %s", boundText(from), boundText(to), what)
+}
+
+// finer says whether a text is a time with more digits than milliseconds have.
+func finer(s string) bool {
+	_, fraction, _ := strings.Cut(s, ".")
+	digits := len(fraction) - len(strings.TrimLeft(fraction, "0123456789"))
+	return digits > 3 && strings.Trim(fraction[3:digits], "0") != ""
+}
+
+// boundText writes a bound of a range: with milliseconds where there are some.
+func boundText(t time.Time) string {
+	if t.Nanosecond() == 0 {
+		return t.Format(time.RFC3339)
+	}
+	return t.Format("2006-01-02T15:04:05.000Z07:00")
 }
 
 // times reads the range. A date stands for the whole day of the source's zone: as `from` its start, as `to` its end.
@@ -260,7 +287,7 @@ func (a ask) times(q *Question, now time.Time) *problem.Problem {
 			return p
 		}
 	}
-	if p := inOrder(q.From, q.To); p != nil {
+	if p := inOrder(q.From, q.To, a.From, a.To); p != nil {
 		return p
 	}
 	if q.Interval == "" {
@@ -350,9 +377,10 @@ func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.T
 		return base.Truncate(time.Millisecond), nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, strings.Replace(s, " ", "+", 1)) // an unescaped + in a URL arrives as a blank
-	if err == nil {
-		t = t.Truncate(time.Millisecond)
-	} else if t, err = time.ParseInLocation("2006-01-02T15:04:05", s, loc); err != nil {
+	if err != nil {
+		t, err = time.ParseInLocation("2006-01-02T15:04:05", s, loc)
+	}
+	if t = t.Truncate(time.Millisecond); err != nil {
 		if t, err = time.Parse(time.DateOnly, s); err == nil {
 			y, m, d := t.Date()
 			if field == "to" {
@@ -367,7 +395,7 @@ func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.T
 		}
 	}
 	if err != nil {
-		return t, invalid(field, "%s is %q; write a date (2026-01-31), a time (2026-01-31T10:00:00Z), now, or %s", field, s, lengthForm)
+		return t, invalid(field, "%s is %q; write a date (2026-01-31), a time (2026-01-31T10:00:00Z, or without a zone, in the source's), now, or %s", field, s, lengthForm)
 	}
 	if year := t.UTC().Year(); year < firstYear || year > lastYear {
 		p := invalid(field, "%s is %q: a range lies within the years %d to %d", field, s, firstYear, lastYear)

@@ -88,7 +88,7 @@ func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) 
 			return err
 		})
 	}
-	p := part{from: q.From.In(q.Location).Format(time.RFC3339), to: q.To.In(q.Location).Format(time.RFC3339)}
+	p := part{from: boundText(q.From.In(q.Location)), to: boundText(q.To.In(q.Location))}
 	err := together(ctx, run...)
 	if err != nil {
 		return p, err

@@ -137,7 +137,7 @@ func (x *Retention) times(a retentionAsk, now time.Time) *problem.Problem {
 	if x.q.From, p = parseTime("from", a.From, back, x.q.To, x.q.Location); p != nil {
 		return p
 	}
-	if p := inOrder(x.q.From, x.q.To); p != nil {
+	if p := inOrder(x.q.From, x.q.To, a.From, a.To); p != nil {
 		return p
 	}
 	x.q.From = x.q.bucketStart(x.q.From)
@@ -204,7 +204,7 @@ type cell struct{ cohort, period int }
 // table makes an answer of the counts of cells. over is how many periods are over.
 func (x *Retention) table(counts map[cell]uint64, over int) RetentionAnswer {
 	starts := x.starts(maxCohorts)
-	out := RetentionAnswer{Period: x.q.Interval, Mode: x.mode, From: x.q.From.Format(time.RFC3339), To: x.q.To.Format(time.RFC3339), Average: make([]*float64, x.periods)}
+	out := RetentionAnswer{Period: x.q.Interval, Mode: x.mode, From: boundText(x.q.From), To: boundText(x.q.To), Average: make([]*float64, x.periods)}
 	back, all := make([]uint64, x.periods), make([]uint64, x.periods)
 	for c, at := range starts {
 		row := RetentionCohort{Cohort: at.Format(time.DateOnly), Size: counts[cell{c, -1}], Values: make([]*int64, x.periods)}

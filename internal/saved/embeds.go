@@ -103,6 +103,9 @@ func (o *Objects) createEmbed(ctx context.Context, in *createEmbedInput) (*embed
 	}
 	s, d, err := o.dashboard(ctx, who, t, in.Body.Dashboard)
 	if err != nil {
+		if p := (*problem.Problem)(nil); errors.As(err, &p) && p.Field == "id" { // as it is called in the path of a dashboard
+			return nil, p.WithField("dashboard")
+		}
 		return nil, err
 	}
 	i := slices.IndexFunc(d.Panels, func(x catalog.Panel) bool { return x.ID == in.Body.Panel })

@@ -203,7 +203,7 @@ func TestEmbedExpires(t *testing.T) {
 	at = at.Add(2 * time.Second)
 	f.wantOpen(t, token, 401, "embed_expired")
 	for _, life := range []string{"1h30m", "1d", "24h"} { // the panel comes after
-		if p := f.want(t, 404, admin, "POST", "/api/v1/embeds", `{"dashboard":"d","panel":"p1","expires":"`+life+`"}`); p["field"] == "expires" {
+		if p := f.want(t, 404, admin, "POST", "/api/v1/embeds", `{"dashboard":"d","panel":"p1","expires":"`+life+`"}`); p["field"] != "dashboard" || p["code"] != "unknown_dashboard" {
 			t.Errorf("%s: %v", life, p)
 		}
 	}

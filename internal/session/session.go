@@ -26,10 +26,10 @@ func CheckTimeout(d time.Duration) error {
 	switch {
 	case d == 0:
 		return nil
-	case d < MinTimeout || d > MaxTimeout:
-		return fmt.Errorf("%v is outside of 5m to 24h", d)
 	case d%time.Second != 0:
-		return fmt.Errorf("%v is not a number of whole seconds", d)
+		return fmt.Errorf("%v is not a number of whole seconds: write 5m to 24h in whole seconds, such as 30m", d)
+	case d < MinTimeout || d > MaxTimeout:
+		return fmt.Errorf("%v is outside of 5m to 24h: write a length within it, in whole seconds, such as 30m", d)
 	}
 	return nil
 }
