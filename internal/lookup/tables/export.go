@@ -69,6 +69,9 @@ func (s *Tables) export(r *http.Request, x *work) (res *clickhouse.Result, relea
 			return nil, nil, "", problem.New(http.StatusUnprocessableEntity, "unknown_parameter", "parameter %s is not known: there is format", clip(name)).WithField(clip(name))
 		}
 	}
+	if err := once("format", q["format"]); err != nil {
+		return nil, nil, "", err
+	}
 	name := q.Get("format")
 	if name == "" {
 		name = "csv"

@@ -277,6 +277,11 @@ func options(r *http.Request) (Options, error) {
 		o.Format = NDJSON // or an array, which its first sign tells
 	}
 	for name, values := range q {
+		if name == "format" || name == "delimiter" {
+			if err := once(name, values); err != nil {
+				return o, err
+			}
+		}
 		switch value := values[len(values)-1]; name {
 		case "format":
 			if o.Format = Format(value); o.Format != CSV && o.Format != NDJSON && o.Format != JSON {
@@ -295,6 +300,14 @@ func options(r *http.Request) (Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// once refuses a parameter that is given twice and takes one value.
+func once(name string, values []string) error {
+	if len(values) < 2 {
+		return nil
+	}
+	return problem.New(http.StatusUnprocessableEntity, "duplicate_parameter", "parameter %s is given %d times, and one of them would count: give it once", name, len(values)).WithField(name)
 }
 
 func delimiter(s string) (rune, error) {

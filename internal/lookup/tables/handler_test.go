@@ -96,6 +96,9 @@ func TestRequestsRefused(t *testing.T) {
 		f.wantProblem(422, "invalid_field", detail, f.put("acme/lookups/stores?"+query, "id\na\n"))
 	}
 	f.wantProblem(422, "unknown_parameter", "parameter types is not known", f.put("acme/lookups/stores?types=id:String", "id\na\n"))
+	f.wantProblem(422, "duplicate_parameter", "parameter delimiter is given 2 times", f.put("acme/lookups/stores?delimiter=%3B&delimiter=,", "id\na\n"))
+	f.wantProblem(422, "duplicate_parameter", "parameter format is given 2 times", f.put("acme/lookups/stores?format=ndjson&format=csv", "id\na\n"))
+	f.wantProblem(422, "duplicate_parameter", "parameter format is given 2 times", f.do(admin, "GET", "acme/lookups/stores?format=csv&format=tsv", ""))
 	f.wantProblem(422, "unknown_parameter", "parameter limit", f.do(admin, "GET", "acme/lookups/stores?limit=1", ""))
 	f.wantProblem(422, "invalid_field", "neither csv nor ndjson", f.do(admin, "GET", "acme/lookups/stores?format=json", ""))
 	f.wantProblem(415, "unsupported_encoding", `"br"`, f.put("acme/lookups/stores", "id\na\n", "Content-Encoding", "br"))
