@@ -214,6 +214,21 @@ func (q queryJobs) Start(ctx context.Context, who tenant.Principal, title string
 // queryRun is a job of a query under way.
 type queryRun struct{ *jobs.Run }
 
+func (r queryRun) Waiting(ask func() *work.Wait) {
+	r.Run.Waiting(func() *jobs.Wait {
+		w := ask()
+		if w == nil {
+			return nil
+		}
+		out := &jobs.Wait{Limit: w.Limit, Value: w.Value, Text: w.Why}
+		if !w.Until.IsZero() {
+			until := w.Until.UTC()
+			out.Until = &until
+		}
+		return out
+	})
+}
+
 func (r queryRun) Progress(done, total uint64) {
 	r.Run.Progress(jobs.Progress{Done: done, Total: total, Unit: "rows"})
 }

@@ -36,6 +36,12 @@ type jobInfo struct {
 		Unit  string `json:"unit,omitempty"`
 		Text  string `json:"text,omitempty"`
 	} `json:"progress"`
+	WaitsFor *struct {
+		Limit string    `json:"limit"`
+		Value int64     `json:"value"`
+		Text  string    `json:"text,omitempty"`
+		Until time.Time `json:"until,omitzero"`
+	} `json:"waits_for,omitempty"`
 	Created time.Time        `json:"created"`
 	Started time.Time        `json:"started,omitzero"`
 	Ended   time.Time        `json:"ended,omitzero"`
@@ -69,6 +75,8 @@ func jobTable(list ...jobInfo) func() grid {
 func (j jobInfo) progress() string {
 	p := j.Progress
 	switch {
+	case j.WaitsFor != nil:
+		return "waits for " + j.WaitsFor.Limit
 	case p.Total > 0:
 		return fmt.Sprintf("%d of %d %s", p.Done, p.Total, p.Unit)
 	case p.Done > 0:

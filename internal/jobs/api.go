@@ -23,6 +23,7 @@ type View struct {
 	Owner    string           `json:"owner" doc:"Who started it"`
 	State    State            `json:"state" enum:"queued,running,done,failed,cancelled"`
 	Progress Progress         `json:"progress"`
+	WaitsFor *Wait            `json:"waits_for,omitempty" doc:"What a running job waits for before its work begins"`
 	Created  time.Time        `json:"created"`
 	Started  *time.Time       `json:"started,omitempty"`
 	Ended    *time.Time       `json:"ended,omitempty"`
@@ -47,7 +48,7 @@ func (j Job) View() View {
 		}
 		return &t
 	}
-	v := View{ID: j.ID, Kind: j.Kind, Title: j.Title, Tenant: j.Tenant(), Owner: j.Owner(), State: j.State, Progress: j.Progress,
+	v := View{ID: j.ID, Kind: j.Kind, Title: j.Title, Tenant: j.Tenant(), Owner: j.Owner(), State: j.State, Progress: j.Progress, WaitsFor: j.Waits,
 		Created: j.Created, Started: at(j.Started), Ended: at(j.Ended), Expires: at(j.Expires), Error: j.Error}
 	if j.Result != nil {
 		v.Result = &resultView{Path(j.ID) + "/result", *j.Result}

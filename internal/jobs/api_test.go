@@ -3,9 +3,13 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/danielgtaylor/huma/v2"
@@ -137,5 +141,58 @@ func TestWriteAccepted(t *testing.T) {
 	WriteAccepted(w, Job{ID: "abc", State: Queued, Error: problem.New(1, "x", "y")})
 	if w.Code != 202 || w.Header().Get("Location") != "/jobs/abc" || !json.Valid(w.Body.Bytes()) {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+// TestWaitsAreShown: a job that waits for its turn at the admission says for what, also to who asks for its result.
+func TestWaitsAreShown(t *testing.T) {
+	var wait atomic.Pointer[Wait]
+	end := make(chan struct{})
+	b := open(t, vfs.NewMem(), nil, Kind{Name: "waiter", Run: func(_ context.Context, r *Run) error {
+		r.Waiting(wait.Load)
+		<-end
+		return nil
+	}}).run()
+	do := surface(b)
+	until := b.jobs.cfg.Now().Add(42 * time.Second).UTC().Truncate(time.Second)
+	wait.Store(&Wait{Limit: "limits.cpu_seconds_per_minute", Value: 1, Text: "used up", Until: &until})
+	id := b.start(ann, "waiter", "").ID
+	b.await(id, Running)
+	show := func() (v View, prob problem.Problem) {
+		t.Helper()
+		if err := json.Unmarshal(do("GET", "/jobs/"+id, "ann").Body.Bytes(), &v); err != nil {
+			t.Fatal(err)
+		}
+		j, content, err := b.jobs.Open(ann, id)
+		var p *problem.Problem
+		if !errors.As(err, &p) {
+			t.Fatalf("%v %v %v", j, content, err)
+		}
+		return v, *p
+	}
+	var v View
+	var p problem.Problem
+	for { // until the runner has told
+		if v, p = show(); v.WaitsFor != nil {
+			v, p = show()
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if v.State != Running || v.WaitsFor.Limit != "limits.cpu_seconds_per_minute" || v.WaitsFor.Value != 1 || v.WaitsFor.Text != "used up" || !v.WaitsFor.Until.Equal(until) {
+		t.Errorf("%+v of %+v", v.WaitsFor, v)
+	}
+	if p.Code != "job_not_done" || !strings.Contains(p.Detail, "it waits for limits.cpu_seconds_per_minute (1), where room is expected at "+until.Format(time.RFC3339)) || p.RetryAfter <= time.Second || p.RetryAfter > 42*time.Second {
+		t.Errorf("%+v", p)
+	}
+	wait.Store(nil)
+	if v, p := show(); v.WaitsFor != nil || strings.Contains(p.Detail, "waits") || p.RetryAfter != time.Second {
+		t.Errorf("it works: %+v, %+v", v, p)
+	}
+	wait.Store(&Wait{Limit: "limits.queries", Value: 2})
+	close(end)
+	b.await(id, Done)
+	if j, err := b.jobs.Get(ann, id); err != nil || j.Waits != nil {
+		t.Errorf("%+v %v", j.Waits, err)
 	}
 }

@@ -50,6 +50,14 @@ type Progress struct {
 	Text  string `json:"text,omitempty"` // what it is doing now, for people
 }
 
+// Wait is what a running job waits for: it has begun, and its turn at the admission has not come.
+type Wait struct {
+	Limit string     `json:"limit" example:"limits.cpu_seconds_per_minute" doc:"The limit's name"`
+	Value int64      `json:"value" doc:"The limit"`
+	Text  string     `json:"text,omitempty" doc:"Why, for people"`
+	Until *time.Time `json:"until,omitempty" doc:"When there is room, as far as is known now"`
+}
+
 // Result is what is known of a job's result. Its content is read with Jobs.Open.
 type Result struct {
 	ContentType string `json:"content_type"`
@@ -72,6 +80,8 @@ type Job struct {
 	Expires  time.Time        `json:"expires,omitzero"` // when it is removed with its result
 	Error    *problem.Problem `json:"error,omitempty"`
 	Result   *Result          `json:"result,omitempty"`
+
+	Waits *Wait `json:"-"` // what it waits for at the moment that it is shown; nil: it does not wait
 
 	Under json.RawMessage `json:"under,omitempty"` // what its runner noted about who may read the result; kept with it
 

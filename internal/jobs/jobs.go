@@ -60,6 +60,8 @@ type entry struct {
 	readers int   // of its result
 	owed    int64 // bytes of its result, removed while somebody read it: they are on the disk until the last reader has gone
 
+	waits func() *Wait // what the job waits for; nil: it never told
+
 	write sync.Mutex // one writer of the record at a time; before Jobs.mu
 }
 
@@ -68,6 +70,9 @@ func (e *entry) shownLocked() Job {
 	j := e.job
 	if e.cancelled && !j.State.Ended() {
 		j.State = Cancelled
+	}
+	if j.State == Running && e.waits != nil {
+		j.Waits = e.waits()
 	}
 	return j
 }
@@ -322,6 +327,13 @@ func (js *Jobs) Open(p tenant.Principal, id string) (Job, io.ReadSeekCloser, err
 		return j, nil, problem.New(http.StatusConflict, "job_failed", "the job failed and has no result: %s", j.Error.Detail)
 	case j.State != Done:
 		prob := problem.New(http.StatusConflict, "job_not_done", "the job is %s and has no result (yet): ask GET /jobs/%s until it is done", j.State, j.ID)
+		if w := j.Waits; w != nil {
+			prob.Detail += fmt.Sprintf("; it waits for %s (%d)", w.Limit, w.Value)
+			if w.Until != nil {
+				prob.Detail += ", where room is expected at " + w.Until.Format(time.RFC3339)
+				return j, nil, prob.WithRetry(max(w.Until.Sub(js.cfg.Now()), time.Second))
+			}
+		}
 		if !j.State.Ended() {
 			prob = prob.WithRetry(time.Second)
 		}

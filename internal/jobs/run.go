@@ -88,6 +88,13 @@ func (r *Run) Under(v any) error {
 	return r.jobs.update(r.e, false, func(j *Job) { j.Under = under })
 }
 
+// Waiting notes how to learn what the job waits for while it is shown: ask may be called at any time, must not block, and says nil when it does not wait.
+func (r *Run) Waiting(ask func() *Wait) {
+	r.jobs.mu.Lock()
+	r.e.waits = ask
+	r.jobs.mu.Unlock()
+}
+
 // Progress tells how far the work has come. It is cheap; the disk sees it every two seconds.
 func (r *Run) Progress(p Progress) {
 	now := r.jobs.cfg.Now()

@@ -245,7 +245,7 @@ func (js *Jobs) finish(ctx context.Context, e *entry, k Kind, result *Result, er
 		}
 		return
 	}
-	e.cancel = nil
+	e.cancel, e.waits = nil, nil
 	gone, jid := e.gone, e.job.ID
 	js.mu.Unlock()
 	js.metrics.ended.WithLabelValues(k.Name, string(state)).Inc()

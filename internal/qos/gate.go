@@ -50,7 +50,8 @@ type Gate struct {
 	lanes   [3]lane // cheap, medium, expensive
 	heavy   int     // medium and expensive queries that run
 	tenants map[tenant.ID]*party
-	recent  list.List // of *party, the one used longest ago first
+	recent  list.List        // of *party, the one used longest ago first
+	away    map[*ticket]bool // jobs that were turned away, and will ask again
 	shares  shares
 }
 
@@ -68,7 +69,7 @@ func New(cfg Config, d Deps) (*Gate, error) {
 		d.Now = time.Now
 	}
 	cfg = cfg.withDefaults()
-	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, lanes: newLanes(cfg), tunings: newTunings(cfg.Cores)}
+	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, away: map[*ticket]bool{}, lanes: newLanes(cfg), tunings: newTunings(cfg.Cores)}
 	var err error
 	g.metrics, err = newMetrics(d.Registerer, g)
 	return g, err
@@ -126,6 +127,9 @@ func (g *Gate) Admit(q usage.Question, done <-chan struct{}) (usage.Ticket, *pro
 		close(t.turn)
 	}
 	g.mu.Unlock()
+	if q.Waiting != nil {
+		q.Waiting(t.waits)
+	}
 	return g.wait(t, done)
 }
 
@@ -141,10 +145,19 @@ func (g *Gate) wait(t *ticket, done <-chan struct{}) (usage.Ticket, *problem.Pro
 	for t.turned(done, late, &p) && t.kind == usage.KindJob { // it waits until its tenant's limit lets it through
 		g.mu.Lock()
 		retry := t.problem.RetryAfter
+		t.until = g.now().Add(retry)
+		g.away[t] = true
 		g.mu.Unlock()
+		left := false
 		select {
 		case <-time.After(min(retry, againEvery)):
 		case <-done:
+			left = true
+		}
+		g.mu.Lock()
+		delete(g.away, t)
+		g.mu.Unlock()
+		if left {
 			return nil, g.refuse(clientGone())
 		}
 		g.again(t)
@@ -205,6 +218,22 @@ func (g *Gate) again(t *ticket) {
 	g.pump(now)
 }
 
+// waits is what t waits for now; nil: it does not wait.
+func (t *ticket) waits() *usage.Wait {
+	g := t.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.away[t] {
+		return &usage.Wait{Limit: t.problem.Limit, Value: t.problem.LimitValue, Why: t.problem.Detail, Until: t.until}
+	}
+	if t.running || t.over {
+		return nil
+	}
+	w := &usage.Wait{}
+	w.Limit, w.Value, w.Why = g.waitsFor(t)
+	return w
+}
+
 func clientGone() *problem.Problem {
 	return problem.New(499, "client_gone", "the client left while its query waited for its turn")
 }
@@ -237,6 +266,7 @@ type ticket struct {
 	// Under the gate's lock.
 	running, over bool
 	problem       *problem.Problem // why it was turned away while it waited
+	until         time.Time        // when the limit that it was turned away for is expected to have room
 	began         time.Time
 	waited        time.Duration
 }

@@ -61,6 +61,15 @@ func (g *Gate) State(id tenant.ID) State {
 				}
 			}
 		}
+		for t := range g.away {
+			if t.subject.Tenant != id || laneOf(t.class) != n {
+				continue
+			}
+			c.Waiting++
+			if first == nil || t.since.Before(first.since) {
+				first = t
+			}
+		}
 		s.Classes = append(s.Classes, c)
 	}
 	if p != nil {
@@ -68,7 +77,11 @@ func (g *Gate) State(id tenant.ID) State {
 	}
 	if first != nil {
 		s.OldestWait = now.Sub(first.since)
-		s.WaitsFor, s.WaitsForValue, _ = g.waitsFor(first)
+		if g.away[first] {
+			s.WaitsFor, s.WaitsForValue = first.problem.Limit, first.problem.LimitValue
+		} else {
+			s.WaitsFor, s.WaitsForValue, _ = g.waitsFor(first)
+		}
 	}
 	return s
 }

@@ -114,6 +114,68 @@ func TestUsedUpWhileWaiting(t *testing.T) {
 	})
 }
 
+// TestJobTellsWhatItWaitsFor: a job that was turned away says so wherever waits are shown, until it runs, and so does one that waits for its turn.
+func TestJobTellsWhatItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.limits["a"] = catalog.Limits{CPUSecondsPerMinute: 1}
+		g := newGate(t, w, Config{})
+		admit(t, g, ask("a", short)).Done(usage.Record{CPU: 5 * time.Second})
+		began := time.Now()
+		var waits func() *usage.Wait
+		q := ask("a", short)
+		q.Kind, q.Waiting = usage.KindJob, func(ask func() *usage.Wait) { waits = ask }
+		job := later(g, q, nil)
+		synctest.Wait()
+		const limit = "limits.cpu_seconds_per_minute"
+		for range 2 { // before it has asked again, and after
+			got := waits()
+			if got == nil || got.Limit != limit || got.Value != 1 || !strings.Contains(got.Why, "in the last minute") || got.Until.Sub(began) < 50*time.Second || got.Until.Sub(began) > 70*time.Second {
+				t.Fatalf("after %v: %+v", time.Since(began), got)
+			}
+			s := g.State("a")
+			if s.WaitsFor != limit || s.WaitsForValue != 1 || s.OldestWait != time.Since(began) || s.Classes[cheap].Waiting != 1 {
+				t.Errorf("after %v: %+v", time.Since(began), s)
+			}
+			if o := g.State("b"); o.WaitsFor != "" || o.Classes[cheap].Waiting != 0 {
+				t.Errorf("another tenant: %+v", o)
+			}
+			time.Sleep(12 * time.Second)
+			synctest.Wait()
+		}
+		o := <-job
+		if o.p != nil || waits() != nil {
+			t.Fatalf("%v, waits for %+v", o.p, waits())
+		}
+		if s := g.State("a"); s.WaitsFor != "" || s.Classes[cheap].Waiting != 0 {
+			t.Errorf("it runs: %+v", s)
+		}
+		w.limits["a"] = catalog.Limits{Queries: 1}
+		q.Waiting = func(ask func() *usage.Wait) { waits = ask }
+		second := later(g, q, nil)
+		synctest.Wait()
+		if got := waits(); got == nil || got.Limit != "limits.queries" || got.Value != 1 || !got.Until.IsZero() {
+			t.Errorf("behind the first: %+v", got)
+		}
+		o.ticket.Done(usage.Record{})
+		(<-second).ticket.Done(usage.Record{})
+		// One that is cancelled waits no more.
+		w.limits["a"] = catalog.Limits{CPUSecondsPerMinute: 1}
+		admit(t, g, ask("b", short)).Done(usage.Record{})
+		g.Spend(q.Subject, time.Minute)
+		done := make(chan struct{})
+		third := later(g, q, done)
+		synctest.Wait()
+		if waits() == nil {
+			t.Error("the third does not wait")
+		}
+		close(done)
+		if o := <-third; o.p == nil || o.p.Status != 499 || waits() != nil || len(g.away) != 0 {
+			t.Errorf("%v, waits for %+v", o.p, waits())
+		}
+	})
+}
+
 // A query that is turned away in the moment it comes, because the one before it starts and uses up the limit, is told so.
 func TestTurnedAwayAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -105,7 +105,7 @@ func (a *asking) expected() usage.Question {
 		kind = usage.KindJob
 	}
 	return usage.Question{Subject: a.subject(a.checked.Shape), Kind: kind, Columns: a.checked.Columns, From: a.checked.From, To: a.checked.To,
-		MaxCost: a.q.MaxCost, MaxBytes: a.q.MaxBytes}
+		MaxCost: a.q.MaxCost, MaxBytes: a.q.MaxBytes, Waiting: a.q.Waiting}
 }
 
 func (a *asking) subject(shape string) usage.Subject {

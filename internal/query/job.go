@@ -47,6 +47,8 @@ type JobRun interface {
 	Rows(n uint64)
 	// Under notes what MayRead is asked with.
 	Under(v any) error
+	// Waiting notes how to learn what the job waits for.
+	Waiting(ask func() *usage.Wait)
 	// Progress tells how many rows were read, of how many in all (0: unknown).
 	Progress(done, total uint64)
 }
@@ -150,7 +152,7 @@ func (s *Service) RunJob(ctx context.Context, run JobRun) error {
 	}
 	who := run.Who()
 	defer usage.Label(ctx, usage.Query, who.Tenant)()
-	q := &Question{Who: who, Door: DoorJob, From: in.From, SQL: in.SQL, Params: in.Params, Format: in.Format, MinToken: in.MinToken, AsOf: in.AsOf, MaxCost: in.MaxCost, MaxBytes: in.MaxBytes}
+	q := &Question{Who: who, Door: DoorJob, From: in.From, SQL: in.SQL, Params: in.Params, Format: in.Format, MinToken: in.MinToken, AsOf: in.AsOf, MaxCost: in.MaxCost, MaxBytes: in.MaxBytes, Waiting: run.Waiting}
 	watch := &jobWatch{service: s, run: run}
 	q.Running = func(id string, e usage.Estimate) { watch.begin(ctx, id, e.Rows) }
 	a, p := s.Ask(ctx, q)

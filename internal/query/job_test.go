@@ -47,6 +47,7 @@ type jobRun struct {
 	progress [][2]uint64
 	full     error
 	under    []byte
+	waiting  func() *usage.Wait
 }
 
 func (j *jobRun) Who() tenant.Principal { return analyst }
@@ -76,8 +77,9 @@ func (j *jobRun) Under(v any) (err error) {
 	return err
 }
 
-func (j *jobRun) Rows(n uint64)            { j.rows = n }
-func (j *jobRun) Progress(done, of uint64) { j.progress = append(j.progress, [2]uint64{done, of}) }
+func (j *jobRun) Waiting(ask func() *usage.Wait) { j.waiting = ask }
+func (j *jobRun) Rows(n uint64)                  { j.rows = n }
+func (j *jobRun) Progress(done, of uint64)       { j.progress = append(j.progress, [2]uint64{done, of}) }
 
 func TestAsync(t *testing.T) {
 	j := &jobs{}
@@ -257,5 +259,27 @@ func TestWhoMayReadAJobsResult(t *testing.T) {
 		if code != c.want {
 			t.Errorf("%s: %q, want %q", name, code, c.want)
 		}
+	}
+}
+
+// waitingGate tells what it makes wait.
+type waitingGate struct{ usage.Gate }
+
+func (waitingGate) Admit(q usage.Question, _ <-chan struct{}) (usage.Ticket, *problem.Problem) {
+	q.Waiting(func() *usage.Wait { return &usage.Wait{Limit: "limits.queries", Value: 3} })
+	return nil, problem.New(499, "client_gone", "test")
+}
+
+func (waitingGate) Estimate(usage.Question) usage.Estimate { return usage.Estimate{} }
+
+// TestJobLearnsWhatItWaitsFor: what the admission tells of a wait comes to the job.
+func TestJobLearnsWhatItWaitsFor(t *testing.T) {
+	s := newService(t, Config{}, Deps{Engine: &fakeEngine{body: engineJSON}, Gate: waitingGate{}})
+	run := &jobRun{input: JobInput{SQL: "SELECT 1 AS n"}}
+	if err := s.RunJob(t.Context(), run); err == nil || run.waiting == nil {
+		t.Fatalf("%v, %v", err, run.waiting == nil)
+	}
+	if w := run.waiting(); w.Limit != "limits.queries" || w.Value != 3 {
+		t.Errorf("%+v", w)
 	}
 }

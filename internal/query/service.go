@@ -111,6 +111,9 @@ type Question struct {
 	// Running, if set, is told the id under which the engine runs the statement, and what it is expected to read, before it starts.
 	Running func(engineID string, expected usage.Estimate)
 
+	// Waiting, if set, is told how to learn what the statement waits for, when it has to wait for its turn.
+	Waiting func(ask func() *usage.Wait)
+
 	spent *usage.Cost // see Spent
 }
 

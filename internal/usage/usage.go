@@ -114,6 +114,17 @@ type Question struct {
 	MaxBytes uint64
 	// Measured, if set, is what the engine itself expects (EXPLAIN), and is taken instead of the statistics.
 	Measured *Estimate
+	// Waiting, if set, is told how to learn what the query waits for, before it waits for its turn. What it is told may be called at any time: it says nil
+	// when the query does not wait (any more).
+	Waiting func(ask func() *Wait)
+}
+
+// Wait is what a query waits for.
+type Wait struct {
+	Limit string    // its name
+	Value int64     // the limit
+	Why   string    // for people
+	Until time.Time // when there is room, as far as is known now; zero: not known
 }
 
 // Estimate is what a query is expected to use.

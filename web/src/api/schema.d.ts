@@ -5728,6 +5728,8 @@ export interface components {
             tenant?: string;
             /** @description What it does, for people */
             title?: string;
+            /** @description What a running job waits for before its work begins */
+            waits_for?: components["schemas"]["Wait"];
         };
         Visitor: {
             as_of: string;
@@ -5747,6 +5749,25 @@ export interface components {
         VisitorBodyBody: {
             /** @description A client id, or the user id of events without one. */
             visitor: string;
+        };
+        Wait: {
+            /**
+             * @description The limit's name
+             * @example limits.cpu_seconds_per_minute
+             */
+            limit: string;
+            /** @description Why, for people */
+            text?: string;
+            /**
+             * Format: date-time
+             * @description When there is room, as far as is known now
+             */
+            until?: string;
+            /**
+             * Format: int64
+             * @description The limit
+             */
+            value: number;
         };
     };
     responses: never;
