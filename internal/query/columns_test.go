@@ -367,6 +367,17 @@ func TestNumbersAreMaskedAsTexts(t *testing.T) {
 	}
 }
 
+// TestPropertyThatIsNoColumn: who names one is told how it is read, and not of a name that is like it.
+func TestPropertyThatIsNoColumn(t *testing.T) {
+	sc := Scope{Tenant: "acme", Properties: []event.Property{{Name: "__x", Kind: event.PropString}, {Name: "mm_2_99", Kind: event.PropInt}, {Name: "tenant", Kind: event.PropInt}}}
+	for name, want := range map[string]string{"__x": "__x is a property that is no column; read it as props['__x']", "tenant": "read it as props_num['tenant']", "mm_24_99": "there is no column or name mm_24_99; the nearest allowed name is mm_2_99"} {
+		_, err := NewGuard().Check("SELECT "+name+" FROM events", sc)
+		if r, _ := err.(*Refusal); r == nil || r.Code != CodeUnknownColumn || !strings.Contains(r.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}
+
 // TestPropertyAloneIsMasked: a property that is named like a column can be masked without it, and what was masked with its column stays so.
 func TestPropertyAloneIsMasked(t *testing.T) {
 	c := engine(t)

@@ -70,7 +70,7 @@ type resultLimit struct {
 // resultLimit is the lower one of the installation's limit and the tenant's.
 func (a *asking) resultLimit() resultLimit {
 	if n := a.limits.ResultBytes; n > 0 && n < a.cfg.MaxResult {
-		return resultLimit{"result_bytes", n}
+		return resultLimit{"limits.result_bytes", n}
 	}
 	return resultLimit{"query.max_result", a.cfg.MaxResult}
 }
@@ -84,7 +84,7 @@ func (t *tooLong) Error() string {
 
 func (h *Service) overResult(l resultLimit) *problem.Problem {
 	how := "ask the operator to raise it"
-	if l.name == "result_bytes" {
+	if l.name == "limits.result_bytes" {
 		how = "ask the operator to raise this limit of the tenant (weir tenant update)"
 	}
 	return problem.New(http.StatusUnprocessableEntity, "result_too_large", "the answer has more than %d bytes, the limit %s; add a LIMIT, or %s", l.bytes, l.name, how).

@@ -253,7 +253,7 @@ func TestGateRefuses(t *testing.T) {
 func TestResultLimitOfTheTenant(t *testing.T) {
 	d := Deps{Engine: &fakeEngine{body: engineJSON}, Tenants: tenantsOf{t: catalog.Tenant{Limits: catalog.Limits{ResultBytes: 40}}}}
 	p := problemIn(t, run(newService(t, Config{}, d), "SELECT 1"))
-	if p.Code != "result_too_large" || p.Limit != "result_bytes" || p.LimitValue != 40 {
+	if p.Code != "result_too_large" || p.Limit != "limits.result_bytes" || p.LimitValue != 40 {
 		t.Errorf("%+v", p)
 	}
 }

@@ -229,6 +229,18 @@ func (v *view) find(name string) (event.Property, bool) {
 	return v.props[i], true
 }
 
+// unexposed is how a property that becomes no column is read; empty if there is none of this name.
+func (v *view) unexposed(name string) string {
+	i, ok := slices.BinarySearchFunc(v.props, name, func(p event.Property, name string) int { return strings.Compare(p.Name, name) })
+	switch {
+	case !ok || exposed(v.props[i]):
+		return ""
+	case v.props[i].Kind == event.PropInt || v.props[i].Kind == event.PropFloat:
+		return "props_num[" + literal(name) + "]"
+	}
+	return "props[" + literal(name) + "]"
+}
+
 // properties returns the columns of all properties of the scope.
 func (v *view) properties() []column {
 	out := make([]column, 0, len(v.props))

@@ -63,6 +63,9 @@ func (s *statement) word(i int, w *walker) error {
 	if w.known(l.text) {
 		return s.refuse(l.start, "%s is a word of SQL; write it in quotes if you mean the column", l.text).near(`"` + l.text + `"`)
 	}
+	if how := s.view.unexposed(l.text); how != "" {
+		return s.refuse(l.start, "%s is a property that is no column; read it as %s", l.text, how).as(CodeUnknownColumn)
+	}
 	return s.refuse(l.start, "there is no column or name %s", l.text).as(CodeUnknownColumn).near(nearest(l.text, w.knownNames))
 }
 
