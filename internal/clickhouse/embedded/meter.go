@@ -235,16 +235,18 @@ func (c *call) chargeLocked(total time.Duration) {
 // Of one that ran alone the process tells it all. Nobody could look at the end of another one whose answer was made in one, or that ended before
 // its first piece: it is given what the process used meanwhile and no other statement said. What is reckoned is not more than what is left to charge.
 func (c *call) usage() usage {
-	elapsed, unsaid, alone := time.Since(c.begin), time.Duration(0), false
+	elapsed, alone := time.Since(c.begin), c.req.data == nil && c.solos.alone(c)
+	c.solos.mu.Lock() // of two that end at once none is given what the other one is
+	defer c.solos.mu.Unlock()
+	unsaid, room := time.Duration(0), c.hasCharged()+c.solos.leftLocked(c)
 	switch {
 	case c.req.data != nil:
-	case elapsed >= sampleAfter && c.solos.alone(c):
-		unsaid, alone = c.threads.statements()-c.from, true
+	case alone && elapsed >= sampleAfter:
+		unsaid = c.threads.statements() - c.from
 		c.exact = c.looked == 0
 	case c.looked == 0 && elapsed >= firstSample:
 		unsaid = c.unsaid(elapsed)
 	}
-	room := c.hasCharged() + c.solos.left(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := c.last
@@ -261,12 +263,13 @@ func (c *call) usage() usage {
 		u.CPU += time.Duration(float64(u.Elapsed-u.at)*float64(u.CPU)/float64(u.at)) + max(0, thread-c.inside)
 	}
 	c.own = max(u.CPU, thread)
-	if alone {
+	if alone && elapsed >= sampleAfter {
 		u.CPU = max(sampled, thread, unsaid)
 	} else {
 		u.CPU = max(sampled, thread, min(max(u.CPU, unsaid), room))
 	}
 	c.used = u.CPU
+	c.chargeLocked(u.CPU)
 	st := c.stats
 	u.ReadRows, u.ReadBytes = max(u.ReadRows, st.ReadRows), max(u.ReadBytes, st.ReadBytes)
 	u.WrittenRows, u.WrittenBytes = st.WrittenRows, st.WrittenBytes

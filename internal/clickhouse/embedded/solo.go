@@ -12,7 +12,7 @@ import (
 // ran alone used more than was known of them.
 //
 // What is reckoned and not measured never makes the sum more than the whole: statements that run without a moment between them in which none
-// does are charged in sum what the process used since the first of them began, at most (left).
+// does are charged in sum what the process used since the first of them began, at most (leftLocked).
 type solos struct {
 	threads *threadCPUs
 
@@ -62,13 +62,7 @@ func (s *solos) alone(c *call) bool {
 	return c.alone
 }
 
-// left is what the process has used for statements since the first of those that run began, and nobody has been charged.
-func (s *solos) left(c *call) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.leftLocked(c)
-}
-
+// leftLocked is what the process has used for statements since the first of those that run began, and nobody has been charged.
 func (s *solos) leftLocked(c *call) time.Duration {
 	return max(0, s.threads.statements()-s.from-(c.statements.all()-s.said))
 }

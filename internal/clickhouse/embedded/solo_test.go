@@ -29,13 +29,19 @@ func TestReckonedWithinUsed(t *testing.T) {
 			}
 		}()
 		<-burned
-		for _, c := range calls {
+		var told time.Duration
+		for _, c := range calls { // all are told before the first is over
 			c.charge(c.last.CPU)
 			u := c.usage()
-			s.solos.end(c, max(c.own, u.CPU))
-			if u.CPU < time.Millisecond {
+			if told += u.CPU; u.CPU < time.Millisecond {
 				t.Errorf("told as %v, less than was measured", u.CPU)
 			}
+		}
+		for _, c := range calls {
+			s.solos.end(c, c.own)
+		}
+		if used := s.threads.statements() - from; told < used/2 || told > used+3*time.Millisecond {
+			t.Errorf("told %v of the %v that the process used", told, used)
 		}
 		charged, used := s.statements.all()-said, s.threads.statements()-from
 		if charged < used/2 || charged > used+3*time.Millisecond {
