@@ -285,13 +285,11 @@ func (s *session) confine(tenant string, settings map[string]string) error {
 		return err
 	}
 	// The cache of granules without a match does not know of row policies.
-	// What was read is told in our own way (clickhouse.Summary.Told), also where the library writes the end of an answer.
-	if tenant != operator {
-		if err := s.run("SET output_format_write_statistics = 0"); err != nil {
-			return err
-		}
+	last := "SET allow_ddl = 0, allow_introspection_functions = 0, use_query_condition_cache = 0, readonly = 1"
+	if tenant != operator { // what was read is told in our own way (clickhouse.Summary.Told), also where the library writes the end of an answer
+		last += ", output_format_write_statistics = 0"
 	}
-	if err := s.run("SET allow_ddl = 0, allow_introspection_functions = 0, use_query_condition_cache = 0, readonly = 1"); err != nil {
+	if err := s.run(last); err != nil {
 		return err
 	}
 	return s.locked()
