@@ -133,13 +133,16 @@ func TestCredentialsAtSeveralPlaces(t *testing.T) {
 			t.Errorf("%s: asked %d times, %s", name, len(a.got), w.Body)
 		}
 	}
-	// A user that only another place names counts.
-	p, _ := newPort(t, &fakeAsker{})
-	r := httptest.NewRequest("POST", "/?user=victim", strings.NewReader("SELECT 1"))
-	r.Header.Set("X-ClickHouse-Key", "KEY")
-	w := httptest.NewRecorder()
-	p.ServeHTTP(w, r)
-	wantException(t, "user in the URL, key in a header", w, 403, codeAuthFailed, "victim: Authentication failed")
+	// A user that only another place names counts, also behind one that means nobody.
+	for _, user := range []string{"", "default"} {
+		p, _ := newPort(t, &fakeAsker{})
+		r := httptest.NewRequest("POST", "/?user=victim", strings.NewReader("SELECT 1"))
+		r.Header.Set("X-ClickHouse-Key", "KEY")
+		r.Header.Set("X-ClickHouse-User", user)
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		wantException(t, "user in the URL, key in a header", w, 403, codeAuthFailed, "victim: Authentication failed")
+	}
 }
 
 func basic(user, key string) string {
