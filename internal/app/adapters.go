@@ -109,7 +109,7 @@ type counted struct {
 }
 
 func (c counted) Append(ctx context.Context, partition uint16, b *event.Batch) (uint64, error) {
-	if wait := c.processor.Pace(); wait > 0 {
+	if wait := c.processor.Pace(stream.TenantOf(b)); wait > 0 {
 		t := time.NewTimer(wait)
 		defer t.Stop()
 		select {

@@ -158,6 +158,7 @@ type Processor struct {
 
 	lastCommit atomic.Int64 // Unix nanoseconds
 	stalled    atomic.Bool  // the last try of the main stream's insert failed
+	senders    senders
 
 	mu        sync.Mutex
 	next      []uint64          // by partition: everything below is processed

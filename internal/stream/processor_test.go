@@ -134,21 +134,28 @@ func TestTruncate(t *testing.T) {
 	x.p.mu.Unlock()
 }
 
-// TestPace checks that doors are slowed down only while the processor moves and is behind.
+// TestPace checks that doors are slowed down only while the processor moves, is behind, and has much to do; and who sends little beside others later.
 func TestPace(t *testing.T) {
 	l, e := newMemLog(1), newFakeEngine()
 	x := start(t, vfs.NewMem(), &session{fakeEngine: e}, l, -1, rand.New(rand.NewPCG(1, 1)))
 	x.stop()
 	appendRows(t, l, 0, row("t1", "a", 0))
-	at := func(behind, sinceCommit time.Duration) time.Duration {
+	of := func(tenant string, behind, sinceCommit time.Duration) time.Duration {
 		for {
 			now := time.Now()
 			x.p.processed[0] = now.Add(-behind)
 			x.p.lastCommit.Store(now.Add(-sinceCommit).UnixNano())
-			if d := x.p.Pace(); time.Since(now) < 100*time.Millisecond { // else it is further behind by now
+			if d := x.p.Pace(tenant); time.Since(now) < 100*time.Millisecond { // else it is further behind by now
 				return d
 			}
 		}
+	}
+	at := func(behind, sinceCommit time.Duration) time.Duration { return of("t1", behind, sinceCommit) }
+	if d := at(time.Minute, 0); d != 0 {
+		t.Errorf("one event has waited for a minute: %v", d)
+	}
+	if _, err := l.Append(t.Context(), 0, make([]byte, paceBytes)); err != nil {
+		t.Fatal(err)
 	}
 	if d := at(500*time.Millisecond, 0); d != 0 {
 		t.Errorf("half a second behind: %v", d)
@@ -167,6 +174,52 @@ func TestPace(t *testing.T) {
 	x.p.stalled.Store(false)
 	if d := at(time.Hour, time.Minute); d != 0 {
 		t.Errorf("when nothing moves: %v", d)
+	}
+
+	b1, r := event.NewBatch(), row("t1", "b", 0)
+	b1.Append(&r)
+	if x.p.Appended(b1); x.p.senders.now["t1"] != float64(b1.Bytes()) {
+		t.Errorf("an append of t1 is known as %v, want %d bytes", x.p.senders.now, b1.Bytes())
+	}
+	x.p.senders = senders{began: time.Now(), now: map[string]float64{}, before: map[string]float64{"t1": 9000, "t2": 1000}, typical: 8200}
+	if heavy, light := at(2*time.Second, 0), of("t2", 2*time.Second, 0); heavy <= 0 || light != 0 {
+		t.Errorf("beside each other at 2 s: who sends most waits %v, the other %v", heavy, light)
+	}
+	if heavy, light := at(4*time.Second, 0), of("t2", 4*time.Second, 0); light <= 0 || light >= heavy {
+		t.Errorf("beside each other at 4 s: who sends most waits %v, the other %v", heavy, light)
+	}
+}
+
+// TestSenders checks who counts as sending little.
+func TestSenders(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		sent  map[string]int
+		light map[string]bool
+	}{
+		{"one alone", map[string]int{"a": 10}, map[string]bool{"a": false, "new": true}},
+		{"equals", map[string]int{"a": 10, "b": 10, "c": 11}, map[string]bool{"a": false, "b": false, "c": false}},
+		{"one far above", map[string]int{"a": 2000, "b": 300}, map[string]bool{"a": false, "b": true}},
+		{"many that send next to nothing do not make the second heavy", map[string]int{"a": 2000, "b": 300, "c": 1, "d": 1, "e": 1, "f": 1}, map[string]bool{"a": false, "b": true, "c": true}},
+	} {
+		s, at := senders{}, time.Now()
+		for tenant, n := range tc.sent {
+			s.sent(tenant, n, at)
+		}
+		if s.light("nobody", at) {
+			t.Errorf("%s: in the first window nobody is known to send much, so nobody sends little", tc.name)
+		}
+		for tenant, want := range tc.light {
+			if got := s.light(tenant, at.Add(senderWindow)); got != want {
+				t.Errorf("%s: %s sends little: %v", tc.name, tenant, got)
+			}
+		}
+		if s.sent("new", 1<<20, at.Add(senderWindow)); s.light("new", at.Add(senderWindow)) {
+			t.Errorf("%s: who has just begun to send much counts as light", tc.name)
+		}
+		if s.light("a", at.Add(5*senderWindow)); len(s.before)+len(s.now) != 0 {
+			t.Errorf("%s: long after, %v and %v are still known", tc.name, s.before, s.now)
+		}
 	}
 }
 

@@ -44,28 +44,6 @@ func (p *Processor) backlogBytes() int64 {
 	return total
 }
 
-// Bounds of Pace.
-const (
-	paceFrom  = time.Second      // how old the oldest waiting record may be before doors are slowed down
-	paceMax   = 2 * time.Second  // the longest wait
-	paceAlive = 10 * time.Second // a processor that has not committed for that long is not helped by waiting
-)
-
-// Pace is how long a door should wait before it makes more events durable, so that what it takes and what the processor can
-// take stay in balance on the CPUs they share, and events stay visible within seconds at the highest rate. It is zero while the
-// processor is less than a second behind, and when it does not move at all, because the engine is down: then the log is there to go on taking events.
-func (p *Processor) Pace() time.Duration {
-	now := time.Now()
-	if p.stalled.Load() || now.Sub(time.Unix(0, p.lastCommit.Load())) > paceAlive {
-		return 0
-	}
-	x := min((now.Sub(p.Reached()) - paceFrom).Seconds(), 60)
-	if x <= 0 {
-		return 0
-	}
-	return min(paceMax, time.Duration((x+x*x)*float64(50*time.Millisecond)))
-}
-
 // Visible says whether the record at offset of the partition can be seen in SQL, late rows included.
 func (p *Processor) Visible(partition uint16, offset uint64) bool {
 	p.mu.Lock()
@@ -147,8 +125,11 @@ func (p *Processor) Positions(rollup string) map[uint16]uint64 {
 	return out
 }
 
-// Appended notes a batch that became durable in the log: its rows are pending until they are processed.
-func (p *Processor) Appended(b *event.Batch) { p.acct.pend(rowsByHour(b)) }
+// Appended notes a batch of a tenant that became durable in the log: its rows are pending until they are processed.
+func (p *Processor) Appended(b *event.Batch) {
+	p.acct.pend(rowsByHour(b))
+	p.senders.sent(TenantOf(b), b.Bytes(), time.Now())
+}
 
 // Received notes bytes of request bodies whose events were accepted.
 func (p *Processor) Received(tenant string, at time.Time, bytes int) {
