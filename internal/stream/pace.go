@@ -11,7 +11,7 @@ import (
 const (
 	paceFrom  = time.Second      // how old the oldest waiting record may be before doors are slowed down
 	paceAll   = 3 * time.Second  // the same for tenants that send little beside others
-	paceBytes = 4 << 20          // of waiting records: so much the engine takes in a moment, and fewer senders could not help it
+	paceBytes = 2 << 20          // of waiting records: so much the engine takes in a moment, and fewer senders could not help it
 	paceMax   = 2 * time.Second  // the longest wait
 	paceAlive = 10 * time.Second // a processor that has not committed for that long is not helped by waiting
 )
