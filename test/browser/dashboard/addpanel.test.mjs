@@ -184,6 +184,15 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
       await settled(page);
       for (const [title, rowsOf] of Object.entries(want)) assert.equal(await rows(card(page, title)), rowsOf, `${title}, ${what}`);
     };
+    // Panels are drawn when the width is known, which may be late: until then the page is busy.
+    await page.addInitScript(() => {
+      const Observer = window.ResizeObserver;
+      window.ResizeObserver = class extends Observer {
+        constructor(told) {
+          super((...sizes) => setTimeout(() => told(...sizes), 1000));
+        }
+      };
+    });
     await page.goto(`${weirURL}/dashboards/${board.id}`);
     await holds('on the dashboard');
     for (const [title, range] of [['Two days', `${day(2)} to ${day(1)}`], ['Until today', 'Last 2 days'], ['All periods', 'Last 15 days']]) await card(page, title).getByText(range, { exact: true }).waitFor();

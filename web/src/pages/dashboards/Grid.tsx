@@ -44,7 +44,7 @@ export function Grid(props: Props) {
     </div>
   ));
   return (
-    <div ref={ref}>
+    <div ref={ref} aria-busy={width === 0 /* nothing is drawn before it is known */}>
       <p className="hidden" aria-live="polite">
         {said}
       </p>
