@@ -240,12 +240,17 @@ func (a *asking) confine(st *clickhouse.Statement) {
 	}
 }
 
+// base are the service's own settings.
+func (a *asking) base() map[string]string {
+	if a.q.Door == DoorJob {
+		return a.long
+	}
+	return a.settings
+}
+
 // engineSettings are the service's own, the question's about the form of its answer and lower limits, and the ticket's, which go over all others.
 func (a *asking) engineSettings(t usage.Ticket) map[string]string {
-	base := a.settings
-	if a.q.Door == DoorJob {
-		base = a.long
-	}
+	base := a.base()
 	var tuning map[string]string
 	if tuned, ok := t.(usage.Tuned); ok {
 		tuning = tuned.Settings()

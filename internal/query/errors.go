@@ -44,6 +44,10 @@ var textCodes = map[int]bool{
 
 // problem is engineProblem with the question's own limits.
 func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
+	if own := a.ownLimits(err); own != "" && ctx.Err() == nil {
+		p := a.engineProblem(ctx, err)
+		return problem.New(p.Status, p.Code, "the query needs more than a limit that its own request sets allows (%s); set it higher, or leave it out", own)
+	}
 	var e *clickhouse.Error
 	if ctx.Err() == nil && a.q.Door == DoorJob && (errors.As(err, &e) && limitCodes[e.Code] == "time" || e == nil && errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, clickhouse.ErrUnavailable)) {
 		return problem.New(http.StatusUnprocessableEntity, "query_too_slow",
@@ -56,6 +60,27 @@ func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 		p.Detail += fmt.Sprintf("; %s is text, as is every property that once had a text that is no number: props_num['%s'] has its numbers alone", strings.Join(a.checked.Texts, ", "), name)
 	}
 	return p
+}
+
+// ownSettings are the settings by which a question lowers the limit that a code of the engine means.
+var ownSettings = map[int][]string{
+	158: {"max_rows_to_read", "max_rows_to_group_by"}, 159: {"max_execution_time"}, 160: {"max_execution_time"}, 241: {"max_memory_usage"},
+	307: {"max_bytes_to_read"}, 396: {"max_result_rows", "max_result_bytes"},
+}
+
+// ownLimits names the limits that err can mean and that the question has lowered itself, with their values; "" if there are none.
+func (a *asking) ownLimits(err error) string {
+	var e *clickhouse.Error
+	if !errors.As(err, &e) || e.EngineMemory() {
+		return ""
+	}
+	var own []string
+	for _, name := range ownSettings[e.Code] {
+		if v := a.q.Settings[name]; lower(v, a.base()[name]) {
+			own = append(own, name+" = "+v)
+		}
+	}
+	return strings.Join(own, ", ")
 }
 
 // typeCodes are the engine's errors of a value of the wrong type: ILLEGAL_TYPE_OF_ARGUMENT, TYPE_MISMATCH, CANNOT_CONVERT_TYPE, NO_COMMON_TYPE.

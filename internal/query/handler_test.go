@@ -176,6 +176,36 @@ func TestMinToken(t *testing.T) {
 	}
 }
 
+// TestOwnLimits: what a request has lowered itself is told as that, and not behind the number of the installation.
+func TestOwnLimits(t *testing.T) {
+	for _, c := range []struct {
+		code      int
+		set       map[string]string
+		own, says string // says: of the installation's limit, when the request's is none
+	}{
+		{159, map[string]string{"max_execution_time": "0.05"}, "max_execution_time = 0.05", ""},
+		{241, map[string]string{"max_memory_usage": "5000000"}, "max_memory_usage = 5000000", ""},
+		{396, map[string]string{"max_result_rows": "10", "max_result_bytes": "11"}, "max_result_rows = 10, max_result_bytes = 11", ""},
+		{158, map[string]string{"max_rows_to_read": "3", "max_bytes_to_read": "4"}, "max_rows_to_read = 3", ""},
+		{158, map[string]string{"max_rows_to_group_by": "3"}, "max_rows_to_group_by = 3", ""},
+		{307, map[string]string{"max_bytes_to_read": "4"}, "max_bytes_to_read = 4", ""},
+		{159, map[string]string{"max_execution_time": "1000"}, "", "15s"}, // above the installation's: it does not count
+		{396, map[string]string{"max_result_rows": "0"}, "", "query.max_rows"},
+		{241, map[string]string{"max_result_rows": "10"}, "", "query.memory"},
+	} {
+		for _, door := range []string{DoorClickHouse, DoorJob} {
+			h := newHandler(t, Config{}, &fakeEngine{})
+			p := h.Problem(t.Context(), &Question{Who: analyst, Door: door, Settings: c.set}, &clickhouse.Error{Code: c.code})
+			if c.own == "" && door == DoorJob {
+				continue // that of jobs is another one
+			}
+			if p.Status != 422 || c.own != "" && (!strings.Contains(p.Detail, "("+c.own+")") || strings.Contains(p.Detail, "query.")) || !strings.Contains(p.Detail, c.says) {
+				t.Errorf("%d with %v at the door %s: %+v", c.code, c.set, door, p)
+			}
+		}
+	}
+}
+
 func TestEngineProblems(t *testing.T) {
 	for _, c := range []struct {
 		err    error

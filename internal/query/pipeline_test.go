@@ -167,7 +167,7 @@ func TestSlowReaderGivesPlaceBack(t *testing.T) {
 	if n, err := io.ReadAll(ans.Body); !errors.Is(err, context.DeadlineExceeded) || len(n) > 0 {
 		t.Errorf("%d more bytes, %v: a part would look like the whole", len(n), err)
 	}
-	if p := h.Problem(t.Context(), context.DeadlineExceeded); p.Code != "query_too_slow" {
+	if p := h.Problem(t.Context(), &Question{}, context.DeadlineExceeded); p.Code != "query_too_slow" {
 		t.Errorf("the problem is %v", p)
 	}
 	if err := ans.Body.Close(); err != nil {

@@ -34,7 +34,7 @@ func TestResultLimitInEveryFormat(t *testing.T) {
 			if p == nil {
 				var err error
 				if n, err = io.Copy(io.Discard, a.Body); err != nil {
-					p = s.Problem(t.Context(), err)
+					p = s.Problem(t.Context(), &Question{}, err)
 				}
 				if err = a.Body.Close(); err != nil && !errors.Is(err, io.EOF) {
 					t.Error(err)

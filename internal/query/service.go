@@ -236,7 +236,7 @@ func (s *Service) answer(ctx context.Context, q *Question) (*Answer, *problem.Pr
 	return a.run(ctx)
 }
 
-// Problem says what an error of reading an answer's body means.
-func (s *Service) Problem(ctx context.Context, err error) *problem.Problem {
-	return s.engineProblem(ctx, err)
+// Problem says what an error of reading the body of the answer to q means.
+func (s *Service) Problem(ctx context.Context, q *Question, err error) *problem.Problem {
+	return (&asking{Service: s, q: q}).problem(ctx, err)
 }

@@ -253,6 +253,7 @@ func TestRealtime(t *testing.T) {
 	} {
 		testkit.Exec(t, c, fmt.Sprintf("INSERT INTO weir.events (tenant, site_id, ts, type, client_id, url) SELECT '%s', '%s', '%s', '%s', '%s', '%s'", e.tenant, e.site, at(e.back), e.typ, e.client, e.url))
 	}
+	testkit.Exec(t, c, fmt.Sprintf("INSERT INTO weir.events (tenant, site_id, ts, type, client_id, url, is_bot) SELECT 'now', 'site', '%s', 'pageview', 'bot', 'https://x/1', true", at(time.Second)))
 	got, err := newReporter(t, c, clock{asOf: noon}, Config{}).Now(context.Background(), "now", "site")
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func (e *liveEngine) Rows(_ context.Context, s clickhouse.Statement, fn func([]a
 	if e.fail.Load() {
 		return clickhouse.Summary{}, clickhouse.ErrUnavailable
 	}
-	if !strings.Contains(s.SQL, "groupArraySorted") {
+	if !strings.Contains(s.SQL, "groupArray(") {
 		return clickhouse.Summary{}, nil
 	}
 	n := e.asked.Add(1)

@@ -10,7 +10,6 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
-	"weir/internal/rollup"
 	"weir/internal/tenant"
 )
 
@@ -64,21 +63,18 @@ type LiveEvent struct {
 	Device  *string `json:"device"`
 }
 
-// most is the expression for the largest entries of a map, as an array of pairs.
-func most(m string) string {
-	return "arraySlice(arraySort(p -> (-toInt64(p.2), p.1), CAST(" + m + ", 'Array(Tuple(String, UInt64))')), 1, " + strconv.Itoa(liveLists) + ")"
+// liveSQL is the statement of a live view.
+func liveSQL(bots string) string {
+	return `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {rate:DateTime64(3, 'UTC')}), countIf(type = 'pageview' AND ts > {views:DateTime64(3, 'UTC')}),
+  ` + most(eventPage, "count()", "type = 'pageview'", liveLists, bots) + `,
+  ` + most("country", "uniq(client_id)", "client_id != ''", liveLists, bots) + `,
+  ` + most("referrer_host", "uniq(client_id)", "client_id != '' AND referrer_host != ''", liveLists, bots) + `,
+  (SELECT groupArray((back, what, path, c, d)) FROM (SELECT -toUnixTimestamp64Milli(ts) AS back, toString(type) AS what, path, toString(country) AS c, toString(device) AS d
+` + recent(bots) + ` ORDER BY back, what, path, c, d LIMIT ` + strconv.Itoa(liveRecent) + `))
+` + recent(bots)
 }
 
-// liveSQL reads the last five minutes once. It stays cheap because of ts: the key holds its hour.
-var liveSQL = `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {rate:DateTime64(3, 'UTC')}), countIf(type = 'pageview' AND ts > {views:DateTime64(3, 'UTC')}),
-  ` + most("sumMapIf(map(if(url = '', concat(host, path), url), toUInt64(1)), type = 'pageview')") + `,
-  ` + most("uniqMapIf(map(toString(country), client_id), client_id != '')") + `,
-  ` + most("uniqMapIf(map(toString(referrer_host), client_id), client_id != '' AND referrer_host != '')") + `,
-  groupArraySorted(` + strconv.Itoa(liveRecent) + `)((-toUnixTimestamp64Milli(ts), toString(type), path, toString(country), toString(device)))
-FROM ` + rollup.Events + `
-WHERE tenant = {tenant:String} AND site_id = {site:String} AND ts > {active:DateTime64(3, 'UTC')} AND ts <= {now:DateTime64(3, 'UTC')}`
-
-var liveShape = shapeOf(liveSQL)
+var liveShape = shapeOf(liveSQL(BotsInclude))
 
 var liveColumns = []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path", "country", "device", "referrer_host", "is_bot"}
 
@@ -91,7 +87,7 @@ func (r *Reporter) liveOf(ctx context.Context, t *tally, now time.Time, src cata
 		b.time(name, now.Add(-back))
 	}
 	x := &Live{}
-	st := clickhouse.Statement{SQL: liveSQL + botsCondition(bots), Params: b.params, Comment: "live/" + string(src.Tenant)}
+	st := clickhouse.Statement{SQL: liveSQL(bots), Params: b.params, Comment: "live/" + string(src.Tenant)}
 	if err := r.statement(ctx, t, st, func(row []any) error { return x.read(row, hide) }); err != nil {
 		return nil, err
 	}

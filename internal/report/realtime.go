@@ -1,10 +1,8 @@
 package report
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -34,13 +32,28 @@ type Page struct {
 	Views uint64 `json:"views"`
 }
 
-// realtimeSQL reads the last minutes once. It stays cheap because of ts: the key holds its hour.
-const realtimeSQL = `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {rate:DateTime64(3, 'UTC')}),
-  sumMapIf(map(if(url = '', concat(host, path), url), toUInt64(1)), type = 'pageview' AND ts > {pages:DateTime64(3, 'UTC')})
-FROM ` + rollup.Events + `
-WHERE tenant = {tenant:String} AND site_id = {site:String} AND ts > {active:DateTime64(3, 'UTC')} AND ts <= {now:DateTime64(3, 'UTC')}`
+// recent are the rows of the last minutes. ts keeps it cheap: the key holds its hour.
+func recent(bots string) string {
+	return "FROM " + rollup.Events + `
+WHERE tenant = {tenant:String} AND site_id = {site:String} AND ts > {active:DateTime64(3, 'UTC')} AND ts <= {now:DateTime64(3, 'UTC')}` + botsCondition(bots)
+}
 
-var realtimeShape = shapeOf(realtimeSQL)
+// eventPage names the page of an event.
+const eventPage = "if(url = '', concat(host, path), url)"
+
+// most is the expression for the largest groups of the recent rows that meet a condition, as an array of pairs. Each list reads its own columns again: the maps of an aggregate
+// function over all rows, whether the condition holds or not, cost more than twice as much.
+func most(name, n, condition string, lines int, bots string) string {
+	return fmt.Sprintf("(SELECT groupArray((toString(name), n)) FROM (SELECT %s AS name, %s AS n %s AND %s GROUP BY name ORDER BY n DESC, name LIMIT %d))", name, n, recent(bots), condition, lines)
+}
+
+// realtimeSQL is the statement of real time.
+func realtimeSQL(bots string) string {
+	return `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {rate:DateTime64(3, 'UTC')}),
+  ` + most(eventPage, "count()", "type = 'pageview' AND ts > {pages:DateTime64(3, 'UTC')}", topPages, bots) + "\n" + recent(bots)
+}
+
+var realtimeShape = shapeOf(realtimeSQL(BotsInclude))
 
 // Now returns what happens on a site of a tenant.
 func (r *Reporter) Now(ctx context.Context, tenant, site string) (Realtime, error) {
@@ -56,7 +69,7 @@ func (r *Reporter) realtime(ctx context.Context, t *tally, now time.Time, tenant
 		b.time(name, now.Add(-back))
 	}
 	out := Realtime{TopPages: []Page{}, AsOf: formatTime(r.deps.Clock.Reached())}
-	err := r.statement(ctx, t, clickhouse.Statement{SQL: realtimeSQL + botsCondition(bots), Params: b.params, Comment: "realtime/" + tenant}, func(row []any) error {
+	err := r.statement(ctx, t, clickhouse.Statement{SQL: realtimeSQL(bots), Params: b.params, Comment: "realtime/" + tenant}, func(row []any) error {
 		if len(row) != 3 {
 			return fmt.Errorf("realtime: the engine's row has %d columns, want 3", len(row))
 		}
@@ -76,20 +89,12 @@ func (r *Reporter) realtime(ctx context.Context, t *tally, now time.Time, tenant
 }
 
 func pagesOf(v any) ([]Page, error) {
-	views, ok := v.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("realtime: %T is not a map", v)
+	list, err := pairs(v)
+	pages := make([]Page, 0, len(list))
+	for _, p := range list {
+		pages = append(pages, Page{p.name, p.n})
 	}
-	pages := make([]Page, 0, len(views))
-	for url, n := range views {
-		count, err := unsigned(n)
-		if err != nil {
-			return nil, err
-		}
-		pages = append(pages, Page{url, count})
-	}
-	slices.SortFunc(pages, func(a, b Page) int { return cmp.Or(cmp.Compare(b.Views, a.Views), cmp.Compare(a.URL, b.URL)) })
-	return pages[:min(topPages, len(pages))], nil
+	return pages, err
 }
 
 // formatTime writes a time in UTC with milliseconds.

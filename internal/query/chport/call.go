@@ -55,7 +55,7 @@ func (c *call) serve() *exception {
 		if cost := ask.Spent(); cost != nil {
 			c.w.Header().Set("X-Weir-Cost", costHeader(*cost))
 		}
-		return c.q.explain(exceptionOf(p))
+		return exceptionOf(p)
 	}
 	defer a.Body.Close()
 	return c.answer(a)
@@ -136,7 +136,7 @@ func (c *call) meaning(err error) *exception {
 		c.port.log.Error("the engine's blocks cannot be framed", "error", err)
 		return &exception{code: codeUnknownException, status: http.StatusInternalServerError, text: "the answer cannot be written as Native; ask for another format"}
 	}
-	return c.q.explain(exceptionOf(c.port.cfg.Asker.Problem(c.r.Context(), err)))
+	return exceptionOf(c.port.cfg.Asker.Problem(c.r.Context(), c.question(), err))
 }
 
 // fail answers with an exception.

@@ -187,22 +187,6 @@ func refusalCode(detail string) int {
 	return codeAccessDenied
 }
 
-// limitOf names the settings that lower the limit that a code means.
-var limitOf = map[int][]string{
-	codeTimeout: {"max_execution_time"}, codeMemory: {"max_memory_usage"}, codeTooManyRowsOrBytes: {"max_result_rows", "max_result_bytes"},
-	codeTooManyRows: {"max_rows_to_read"}, codeTooManyBytes: {"max_bytes_to_read"},
-}
-
-// explain adds to an exception that means a limit what the request itself has set it to.
-func (q *request) explain(e *exception) *exception {
-	for _, name := range limitOf[e.code] {
-		if v := q.settings[name]; v != "" && v != "0" {
-			e.text = strings.TrimRight(e.text, ". ") + fmt.Sprintf(" (this request set %s = %s)", name, cutText(v, 40))
-		}
-	}
-	return e
-}
-
 func cutText(s string, n int) string {
 	if len(s) > n {
 		return strings.ToValidUTF8(s[:n], "") + "…"

@@ -94,7 +94,7 @@ func (f *fakeAsker) Ask(ctx context.Context, q *query.Question) (*query.Answer, 
 		Summary: func() clickhouse.Summary { return clickhouse.Summary{ReadRows: 3, Elapsed: 5} }, Cost: func() usage.Cost { return usage.Cost{CPUSeconds: 2} }}, nil
 }
 
-func (f *fakeAsker) Problem(_ context.Context, err error) *problem.Problem {
+func (f *fakeAsker) Problem(_ context.Context, _ *query.Question, err error) *problem.Problem {
 	var e *clickhouse.Error
 	if errors.As(err, &e) {
 		return problem.New(http.StatusUnprocessableEntity, "query_memory", "the query needs more memory")

@@ -24,7 +24,7 @@ import (
 // Asker answers questions. *query.Service does.
 type Asker interface {
 	Ask(ctx context.Context, q *query.Question) (*query.Answer, *problem.Problem)
-	Problem(ctx context.Context, err error) *problem.Problem
+	Problem(ctx context.Context, q *query.Question, err error) *problem.Problem
 	// Refused is told of a statement that the port itself refuses: an audit log has those, too.
 	Refused(ctx context.Context, q *query.Question, p *problem.Problem)
 }

@@ -356,7 +356,4 @@ func TestProblems(t *testing.T) {
 	if w := do(p, "POST", "/", "SELECT 1"); w.Code != 400 || w.Body.String() != "Code: 43. DB::Exception: Illegal types. (ILLEGAL_TYPE_OF_ARGUMENT) (version 25.8.1.1 (weir))\n" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
-	limited := problem.New(422, "result_too_large", "too many rows")
-	p, _ = newPort(t, &fakeAsker{problem: limited})
-	wantException(t, "lowered", do(p, "POST", "/?max_result_rows=10", "SELECT 1"), 400, codeTooManyRowsOrBytes, "this request set max_result_rows = 10")
 }
