@@ -123,8 +123,7 @@ func (r *Reporter) answerAll(ctx context.Context, t *tally, parts []Question, as
 func (r *Reporter) answerPart(ctx context.Context, t *tally, p Question, a aspect) (answered, error) {
 	switch a {
 	case ofEvents:
-		rows, err := r.answerEvents(ctx, t, p)
-		return answered{rows: rows}, err
+		return r.answerEvents(ctx, t, p)
 	case ofPersons:
 		rows, err := r.answerPersons(ctx, t, p)
 		return answered{rows: rows}, err

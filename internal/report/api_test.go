@@ -159,7 +159,7 @@ func TestWhoMayRead(t *testing.T) {
 		{tenant.Principal{Role: tenant.RoleViewer}, "nowhere", 404},
 		{acmeViewer, "nowhere", 404},
 	} {
-		for path, rows := range map[string]string{"report?from=1d": `[[1,0,0]]`, "realtime": `[[1,2,{}]]`} {
+		for path, rows := range map[string]string{"report?from=1d": `[[1,0,0]]`, "realtime": `[[1,2,[]]]`} {
 			e := &fakeEngine{answers: []fakeAnswer{{rows: rows}}}
 			status, head, body := call(t, serve(newReporter(t, e, clk, Config{}), c.who), "GET", "/api/v1/analytics/"+c.site+"/"+path, "")
 			if status != c.want || status != 200 && (len(e.got) > 0 || !strings.HasPrefix(head.Get("Content-Type"), "application/problem+json")) {

@@ -54,8 +54,10 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 	if how == countExact {
 		c := sampled{q: q, rows: rows, column: len(q.names()) - len(q.Metrics) + at}
 		how = c.hint()
+		r.large.sized(key, how, c.sum())
+	} else {
+		r.large.set(key, how, nil, nil)
 	}
-	r.large.set(key, how, nil, nil)
 	return q.filled(rows), false, nil
 }
 

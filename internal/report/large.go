@@ -30,6 +30,7 @@ type large struct {
 type remembered struct {
 	how          hint
 	small, large map[uint64]bool // of countRough: groups that were so, by nameOf
+	sum          uint64          // of countExact: the visitors of all rows
 }
 
 var nameSeed = maphash.MakeSeed()
@@ -60,9 +61,16 @@ func (l *large) set(key [32]byte, how hint, small, large []string) {
 	if len(small) <= maxNames && len(large) <= maxNames {
 		k.small, k.large = hashesOf(small), hashesOf(large)
 	}
+	l.put(key, k)
+}
+
+// sized remembers how, and of countExact how many visitors the rows had together.
+func (l *large) sized(key [32]byte, how hint, sum uint64) { l.put(key, remembered{how: how, sum: sum}) }
+
+func (l *large) put(key [32]byte, k remembered) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if how == countRough && k.small == nil {
+	if k.how == countRough && k.small == nil {
 		delete(l.hints, key)
 		return
 	}

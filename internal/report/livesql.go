@@ -97,11 +97,11 @@ func (r *Reporter) liveOf(ctx context.Context, t *tally, now time.Time, src cata
 	if hide.typ {
 		q.Metrics = q.Metrics[:1]
 	}
-	rows, err := r.answerEvents(ctx, t, q)
+	minutes, err := r.answerEvents(ctx, t, q)
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range rows {
+	for _, row := range minutes.rows {
 		m := LiveMinute{Time: fmt.Sprint(row.values[0]), Events: countOf(row.values[1])}
 		if !hide.typ {
 			n := countOf(row.values[2])

@@ -78,11 +78,12 @@ func (p part) write(b []byte, marks []mark) ([]byte, []mark) {
 func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) (part, error) {
 	var a answered
 	var apart []Row
+	q.along = totals && r.along(q)
 	run := []func(context.Context) error{func(ctx context.Context) (err error) {
 		a, err = r.answerParts(ctx, t, q)
 		return err
 	}}
-	if alone, ok := q.totalsApart(); ok && totals {
+	if alone, ok := q.totalsApart(); ok && totals && !q.along {
 		run = append(run, func(ctx context.Context) (err error) {
 			apart, err = r.answer(ctx, t, alone)
 			return err

@@ -51,6 +51,7 @@ type Question struct {
 	Limit        int                        // groups, the largest by the first metric first
 	asked        *Question                  // what was asked, when this is about the groups of its answer only
 	small        []string                   // of these, those that are taken for small; of bySize
+	along        bool                       // the totals come with the rows: see Reporter.along
 	texts        func(property string) bool // whether no value of the property is a number; nil: that is not known
 }
 

@@ -154,29 +154,38 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 }
 
 // answerEvents answers a question about events, and notes in t what the statements used.
-func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) ([]Row, error) {
+func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) (answered, error) {
 	p := choose(q, r.cfg.Rollups, r.sizes(ctx))
 	for try := 0; p.rollup != nil && try < tries; try++ {
 		// Positions after the days: what has come to a day since is behind its positions, and a rollup's are not older.
 		p = r.planned(q, plan{rollup: p.rollup, from: p.from, to: p.to})
 		p.committed, p.positions = r.committed(), r.deps.Positions.Positions(p.rollup.Name)
-		rows, overtaken, err := r.counts(ctx, t, q, p)
+		a, overtaken, err := r.countRows(ctx, t, q, p)
 		if err != nil {
-			return nil, err
+			return answered{}, err
 		}
 		if !overtaken {
 			r.metrics.answers.WithLabelValues(p.rollup.Name).Inc()
-			return rows, nil
+			return a, nil
 		}
 		r.metrics.overtaken.Inc()
 	}
 	raw := r.planned(q, rawOnly)
 	raw.committed = r.committed()
-	rows, _, err := r.counts(ctx, t, q, raw)
+	a, _, err := r.countRows(ctx, t, q, raw)
 	if err == nil {
 		r.metrics.answers.WithLabelValues("raw").Inc()
 	}
-	return rows, err
+	return a, err
+}
+
+// countRows is counts or countsAlong, as the question asks for.
+func (r *Reporter) countRows(ctx context.Context, t *tally, q Question, p plan) (a answered, overtaken bool, err error) {
+	if q.along {
+		return r.countsAlong(ctx, t, q, p)
+	}
+	a.rows, overtaken, err = r.counts(ctx, t, q, p)
+	return a, overtaken, err
 }
 
 // committed are the last rows that can be seen, by writer.
@@ -214,7 +223,7 @@ func (r *Reporter) sizes(ctx context.Context) map[string]uint64 {
 
 const sizesSQL = "SELECT table, sum(rows) FROM system.parts WHERE active AND database = '" + rollup.Database + "' GROUP BY table"
 
-// ask runs one statement. overtaken says that the rollup already held rows behind the positions that were used.
+// ask runs one statement. The row of totals that come along has no time. overtaken says that the rollup already held rows behind the positions that were used.
 func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c precision) (rows []Row, overtaken bool, err error) {
 	st := build(q, p, c)
 	names := q.names()
@@ -223,6 +232,9 @@ func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c prec
 		want := len(names)
 		if p.rollup != nil {
 			want += 2
+		}
+		if q.along {
+			want++
 		}
 		if len(raw) != want {
 			return fmt.Errorf("report: the engine's row has %d columns, want %d", len(raw), want)
@@ -237,7 +249,9 @@ func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c prec
 			}
 		}
 		values := slices.Clone(raw[:len(names)])
-		if q.Interval == Minute || q.Interval == Hour {
+		if q.along && fmt.Sprint(raw[want-1]) != "0" {
+			values[0] = nil
+		} else if q.Interval == Minute || q.Interval == Hour {
 			at, err := unsigned(values[0])
 			if err != nil {
 				return err

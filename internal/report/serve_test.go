@@ -250,7 +250,7 @@ func TestMaskedColumns(t *testing.T) {
 			t.Errorf("%s as %s: %d %s", c.query, c.who.Role, status, body)
 		}
 	}
-	e.rows = `[[3, 20, {"http://x/": 4}]]`
+	e.rows = `[[3, 20, [["http://x/", 4]]]]`
 	if _, _, body := call(t, serve(r, acmeViewer), "GET", "/api/v1/analytics/site/realtime", ""); !strings.Contains(body, `"top_pages":[]`) || !strings.Contains(body, `"active_users":3`) {
 		t.Errorf("realtime of a viewer: %s", body)
 	}

@@ -72,8 +72,8 @@ func (b *builder) time(name string, t time.Time) string {
 }
 
 // build writes the statement that answers q by plan p. Its columns are: bucket if q has an interval,
-// g0, g1, …, the metrics in their order, and, if p has a rollup, seen1 and seen2: the highest _seq of each
-// writer in what was read of the rollup. They must not be above p.positions, or rows may have been counted twice.
+// g0, g1, …, the metrics in their order, if p has a rollup seen1 and seen2, the highest _seq of each
+// writer in what was read of the rollup (they must not be above p.positions, or rows may have been counted twice), and if the totals come along whole: 1 in their row.
 func build(q Question, p plan, c precision) statement {
 	b := &builder{q: q, params: map[string]string{}, precision: c}
 	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
@@ -243,8 +243,14 @@ func (b *builder) ranked(p plan, parts string) string {
 	if series {
 		merged = append(merged, b.total(b.q.Metrics[0], "OVER (PARTITION BY "+strings.Join(b.groups(), ", ")+")")+" AS total")
 	}
+	if b.q.along {
+		merged = append(merged, "grouping(bucket) AS whole")
+	}
 	inner := "SELECT " + strings.Join(merged, ", ") + "\nFROM (\n" + parts + "\n)" + b.groupBy()
-	if len(b.q.GroupBy) == 0 {
+	switch {
+	case b.q.along:
+		return inner + " WITH ROLLUP"
+	case len(b.q.GroupBy) == 0:
 		return inner
 	}
 	by := b.q.Metrics[0]
@@ -259,6 +265,9 @@ func (b *builder) outer(p plan) string {
 	cols := append(b.keys(), b.q.Metrics...)
 	if p.rollup != nil {
 		cols = append(cols, "seen1", "seen2")
+	}
+	if b.q.along {
+		cols = append(cols, "whole")
 	}
 	return strings.Join(cols, ", ")
 }

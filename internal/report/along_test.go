@@ -1,0 +1,125 @@
+package report
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/clickhouse"
+	"weir/internal/rollup"
+	"weir/internal/testkit"
+)
+
+// united counts statements, and those whose totals come along.
+type united struct {
+	Engine
+	n, along atomic.Int64
+}
+
+func (u *united) Rows(ctx context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
+	u.n.Add(1)
+	if strings.Contains(s.SQL, "WITH ROLLUP") {
+		u.along.Add(1)
+	}
+	return u.Engine.Rows(ctx, s, fn)
+}
+
+// TestTotalsAlong: the totals of a series come with its rows once it is known to have few visitors, in one statement, and are those that are told when asked for apart. Day 3 has nothing.
+func TestTotalsAlong(t *testing.T) {
+	c := testkit.Engine(t)
+	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, country, is_bot, props_num, _writer, _seq)
+SELECT 'along', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + if(number % 3 = 2, 3, number % 3) * 86400 + cityHash64(number) % 86400, if(number % 3 = 0, 'click', 'pageview'), toString(cityHash64(number) % 700),
+ toString(number % 5), number % 10 = 0, map('value', number % 4), 1, 1 + intDiv(number, 600) FROM numbers(1800)`)
+	r := rollup.All[2]
+	testkit.Exec(t, c, strings.Replace(r.AdvanceSQL(1, 0, 2, nil), "WHERE", "WHERE tenant = 'along' AND", 1))
+	utc := func(day int) time.Time { return time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC) }
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]rollup.Rollup{{r}, {}} {
+		e := &united{Engine: c}
+		var rep *Reporter
+		renew := func() { // of some of the questions nothing else than of others is known
+			rep = newReporter(t, e, clock{asOf: noon, positions: map[string]map[uint16]uint64{r.Name: {1: 2, 2: 0}}}, Config{Rollups: list})
+			rep.counted = time.Now()
+		}
+		q := Question{Tenant: "along", Site: "site", Metrics: []string{Pageviews, Visitors, Value}, From: utc(1), To: utc(5), Location: time.UTC, FirstDay: 1, Limit: 10, Interval: Day}
+		for name, change := range map[string]func(q *Question){
+			"day":    func(*Question) {},
+			"hour":   func(q *Question) { q.Interval = Hour },
+			"week":   func(q *Question) { q.Interval = Week },
+			"month":  func(q *Question) { q.Interval = Month },
+			"zone":   func(q *Question) { q.Location, q.From, q.To = tokyo, q.From.Add(-9*time.Hour), q.To.Add(-9*time.Hour) },
+			"bots":   func(q *Question) { q.Bots = BotsOnly },
+			"filter": func(q *Question) { q.Filters = []Filter{{Dim: Dim{Column: "country"}, Values: []string{"2"}}} },
+			"edges":  func(q *Question) { q.From, q.To = q.From.Add(90*time.Minute), q.To.Add(-100*time.Minute) },
+			"empty":  func(q *Question) { q.From, q.To = utc(10), utc(12) },
+			"first":  func(q *Question) { q.Metrics = []string{Visitors, Events} },
+		} {
+			renew()
+			q := q
+			change(&q)
+			ask := func() (string, string) {
+				t.Helper()
+				p, err := rep.part(t.Context(), &tally{}, q, true)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				return string(p.rows), string(p.totals)
+			}
+			rows, totals := ask() // by the sample, then exactly, and the same of the totals
+			if e.along.Swap(0) != 0 || e.n.Swap(0) < 2 {
+				t.Errorf("%d rollups, %s: what nothing is known of is asked at once", len(list), name)
+			}
+			again, totalsAlong := ask()
+			if diff := cmp.Diff(rows+totals, again+totalsAlong); diff != "" {
+				t.Errorf("%d rollups, %s (-apart +along): %s", len(list), name, diff)
+			}
+			if n, along := e.n.Swap(0), e.along.Swap(0); n != 1 || along != 1 {
+				t.Errorf("%d rollups, %s: %d statements, %d with totals", len(list), name, n, along)
+			}
+			if empty := strings.Contains(totals, `"visitors":0`); empty != (name == "empty") {
+				t.Errorf("%d rollups, %s: totals %s", len(list), name, totals)
+			}
+		}
+		for name, change := range map[string]func(q *Question){
+			"minutes":  func(q *Question) { q.Interval, q.To = Minute, q.From.Add(time.Hour) },
+			"groups":   func(q *Question) { q.GroupBy = []Dim{{Column: "country"}} },
+			"sessions": func(q *Question) { q.Metrics = []string{Visitors, Sessions} },
+			"sums":     func(q *Question) { q.Metrics = []string{Pageviews, Events} },
+		} {
+			renew()
+			q := q
+			change(&q)
+			for range 3 {
+				if _, err := rep.part(t.Context(), &tally{}, q, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if e.along.Load() != 0 {
+				t.Errorf("%s: totals come along", name)
+			}
+		}
+	}
+}
+
+// TestTotalsAlongOfFew: many visitors are not united on one thread, nor where no totals are wanted.
+func TestTotalsAlongOfFew(t *testing.T) {
+	rep := newReporter(t, &united{}, clock{asOf: noon}, Config{})
+	q := Question{Tenant: "a", Site: "site", Metrics: []string{Visitors}, From: noon.Add(-48 * time.Hour), To: noon, Location: time.UTC, FirstDay: 1, Interval: Hour}
+	for _, c := range []struct {
+		how  hint
+		sum  uint64
+		want bool
+	}{{countExact, 0, true}, {countExact, maxUnited, true}, {countExact, maxUnited + 1, false}, {countAll, 0, false}, {countRough, 0, false}} {
+		rep.large.sized(q.kind(), c.how, c.sum)
+		if got := rep.along(q); got != c.want {
+			t.Errorf("%v %d: %v", c.how, c.sum, got)
+		}
+	}
+}
