@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -120,6 +121,36 @@ func TestTotalsAlongOfFew(t *testing.T) {
 		rep.large.sized(q.kind(), c.how, c.sum)
 		if got := rep.along(q); got != c.want {
 			t.Errorf("%v %d: %v", c.how, c.sum, got)
+		}
+	}
+}
+
+// TestTotalsAlongAtTheBorder: totals that come along are estimated from the same hashes as those asked for apart, and exact where these are.
+func TestTotalsAlongAtTheBorder(t *testing.T) {
+	c := testkit.Engine(t)
+	for site, n := range map[string]int{"below": ExactVisitors/2 - 1, "at": ExactVisitors / 2, "above": ExactVisitors/2 + 1, "large": 90_000} { // on each of two days, others
+		testkit.Exec(t, c, fmt.Sprintf(`INSERT INTO weir.events (tenant, site_id, ts, type, client_id, _writer, _seq)
+SELECT 'alongside', '%s', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + intDiv(number, %[2]d) * 86400, 'pageview', concat('%[1]s', toString(number)), 1, 1 FROM numbers(%[3]d)`, site, n, 2*n))
+		e := &united{Engine: c}
+		rep := newReporter(t, e, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+		from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		q := Question{Tenant: "alongside", Site: site, Metrics: []string{Visitors}, From: from, To: from.AddDate(0, 0, 2), Location: time.UTC, FirstDay: 1, Limit: 10, Interval: Day}
+		var totals [2]string
+		for i := range totals {
+			p, err := rep.part(t.Context(), &tally{}, q, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			totals[i] = string(p.totals)
+			if exact := fmt.Sprintf(`{"visitors":%d}`, 2*n); (totals[i] == exact) != (site != "large") {
+				t.Errorf("%s, answer %d: %s, want %s", site, i+1, totals[i], exact)
+			}
+			if along := e.along.Swap(0) == 1; along != (i == 1) {
+				t.Errorf("%s, answer %d: along %v", site, i+1, along)
+			}
+		}
+		if totals[0] != totals[1] {
+			t.Errorf("%s: %s apart, %s along", site, totals[0], totals[1])
 		}
 	}
 }
