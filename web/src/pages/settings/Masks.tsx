@@ -72,7 +72,16 @@ function Seen() {
                 rows={masks ?? []}
                 id={(m) => m.column + (m.roles ?? []).join()}
                 columns={[
-                  { head: 'Column or property', wide: true, cell: (m) => <span className="mono">{m.column}</span> },
+                  {
+                    head: 'Column or property',
+                    wide: true,
+                    cell: (m) => (
+                      <span className={css.what}>
+                        <span className="mono">{m.column}</span>
+                        {m.unknown && <small> Not seen in any event yet: it hides nothing now. Check the spelling if events should have it.</small>}
+                      </span>
+                    ),
+                  },
                   { head: 'Is', cell: (m) => (m.action === 'hash' ? 'Hashed' : 'Hidden') },
                   { head: 'For', cell: (m) => named((m.roles ?? []).map((r) => `${r}s`).join(' and ')) },
                   {
