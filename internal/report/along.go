@@ -22,12 +22,11 @@ func (r *Reporter) along(q Question) bool {
 
 // countsAlong asks for the rows of a series and their totals at once.
 func (r *Reporter) countsAlong(ctx context.Context, t *tally, q Question, p plan) (a answered, overtaken bool, err error) {
-	rows, overtaken, err := r.ask(ctx, t, q, p, exactly)
-	if err != nil || overtaken {
-		return a, overtaken, err
+	if a, overtaken, err = r.ask(ctx, t, q, p, exactly); err != nil || overtaken {
+		return answered{}, overtaken, err
 	}
 	values := q.nothing()
-	rows = slices.DeleteFunc(rows, func(row Row) bool {
+	a.rows = slices.DeleteFunc(a.rows, func(row Row) bool {
 		if row.values[0] == nil {
 			values = row.values[1:]
 		}
@@ -37,9 +36,9 @@ func (r *Reporter) countsAlong(ctx context.Context, t *tally, q Question, p plan
 	for i, m := range q.Metrics {
 		a.total[m] = values[i]
 	}
-	c := sampled{q: q, rows: rows, column: 1 + slices.Index(q.Metrics, Visitors)}
+	c := sampled{q: q, rows: a.rows, column: 1 + slices.Index(q.Metrics, Visitors)}
 	r.large.sized(q.kind(), c.hint(), c.sum())
-	a.rows = q.filled(rows)
+	a.rows = q.filled(a.rows)
 	return a, false, nil
 }
 
@@ -49,4 +48,12 @@ func (c *sampled) sum() (n uint64) {
 		n += countOf(row.values[c.column])
 	}
 	return n
+}
+
+// summedMetrics are those whose sums over all groups come with the rows: of counts each event is in one group and one interval. A page of groups without any has none.
+func (q Question) summedMetrics() []string {
+	if !q.summed {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(q.Metrics), func(m string) bool { return m != Events && m != Pageviews })
 }

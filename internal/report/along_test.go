@@ -154,3 +154,50 @@ SELECT 'alongside', '%s', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + intDiv
 		}
 	}
 }
+
+// TestSumsOverAllGroups: the totals of counts come with the groups that are shown, in the same statement, and are those of all groups.
+func TestSumsOverAllGroups(t *testing.T) {
+	c := testkit.Engine(t)
+	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, path, country, _writer, _seq)
+SELECT 'summed', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number * 60, if(number % 3 = 0, 'click', 'pageview'), toString(number % 17), concat('/', toString(number % 40)), toString(number % 5), 1, 1 FROM numbers(1000)`)
+	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	all := Question{Tenant: "summed", Site: "site", Metrics: []string{Pageviews, Events}, From: from, To: from.AddDate(0, 0, 1), Location: time.UTC, FirstDay: 1, Limit: 3, GroupBy: []Dim{{Column: "path"}}}
+	for _, w := range []struct {
+		name       string
+		change     func(q *Question)
+		totals     string
+		statements int64
+	}{
+		{"pages", func(*Question) {}, `{"pageviews":666,"events":1000}`, 1},
+		{"one page", func(q *Question) { q.Limit = 1 }, `{"pageviews":666,"events":1000}`, 1},
+		{"the second page", func(q *Question) { q.Offset = 3 }, `{"pageviews":666,"events":1000}`, 1},
+		{"behind the last page", func(q *Question) { q.Offset = 90 }, `{"pageviews":666,"events":1000}`, 2},
+		{"a series", func(q *Question) { q.Interval = Hour }, `{"pageviews":666,"events":1000}`, 1},
+		{"two dims", func(q *Question) { q.GroupBy = append(q.GroupBy, Dim{Column: "country"}) }, `{"pageviews":666,"events":1000}`, 1},
+		{"a filter", func(q *Question) { q.Filters = []Filter{{Dim: Dim{Column: "country"}, Values: []string{"3"}}} }, `{"pageviews":133,"events":200}`, 1},
+		{"nothing", func(q *Question) { q.From, q.To = from.AddDate(0, 0, 5), from.AddDate(0, 0, 6) }, `{"pageviews":0,"events":0}`, 1},
+		{"a value", func(q *Question) { q.Metrics = []string{Pageviews, Value} }, `{"pageviews":666,"value":0}`, 2},
+		{"visitors, too", func(q *Question) { q.Metrics = []string{Pageviews, Visitors} }, `{"pageviews":666,"visitors":17}`, 0},
+		{"sessions, too", func(q *Question) { q.Metrics, q.GroupBy = []string{Pageviews, Sessions}, []Dim{{Column: "country"}} }, "", 0},
+		{"entries, too", func(q *Question) { q.Metrics = []string{Pageviews, Entries} }, "", 0},
+	} {
+		e := &united{Engine: c}
+		rep := newReporter(t, e, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+		q := all
+		w.change(&q)
+		p, err := rep.part(t.Context(), &tally{}, q, true)
+		if err != nil {
+			t.Fatalf("%s: %v", w.name, err)
+		}
+		if n := e.n.Load(); string(p.totals) != w.totals && w.totals != "" || w.statements > 0 && n != w.statements {
+			t.Errorf("%s: totals %s by %d statements, want %s by %d", w.name, p.totals, n, w.totals, w.statements)
+		}
+		if w.totals == "" && !strings.HasPrefix(string(p.totals), `{"pageviews":666,`) {
+			t.Errorf("%s: totals %s", w.name, p.totals)
+		}
+		bare, err := rep.part(t.Context(), &tally{}, q, false)
+		if err != nil || string(bare.rows) != string(p.rows) || bare.totals != nil {
+			t.Errorf("%s: %s with totals, %s without, %v", w.name, p.rows, bare.rows, err)
+		}
+	}
+}

@@ -163,7 +163,7 @@ func (q Question) only(rows []Row) Question {
 		}
 		q.Filters = append(q.Filters, f)
 	}
-	q.Offset, q.Limit = 0, maxGroups
+	q.Offset, q.Limit, q.summed = 0, maxGroups, false
 	return q
 }
 

@@ -7,22 +7,22 @@ import (
 
 // countsApart asks for the visitors of the groups that are shown (Question.narrowed), of which some are taken for small: these exactly and the others by the sample. Those of the others that are
 // not large, against what was thought, are asked for again.
-func (r *Reporter) countsApart(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
-	if rows, overtaken, err = r.ask(ctx, t, q, p, bySize); err != nil || overtaken {
-		return nil, overtaken, err
+func (r *Reporter) countsApart(ctx context.Context, t *tally, q Question, p plan) (a answered, overtaken bool, err error) {
+	if a, overtaken, err = r.ask(ctx, t, q, p, bySize); err != nil || overtaken {
+		return answered{}, overtaken, err
 	}
-	c := sampled{q: q, rows: rows, column: len(q.names()) - len(q.Metrics)}
+	c := sampled{q: q, rows: a.rows, column: len(q.names()) - len(q.Metrics)}
 	small, large := c.bySize()
 	if few := slices.DeleteFunc(slices.Clone(small), func(name string) bool { return slices.Contains(q.small, name) }); len(few) > 0 {
 		part := q.about(few)
 		again, overtaken, err := r.ask(ctx, t, part, r.planAgain(part, p), exactly)
 		if err != nil || overtaken {
-			return nil, overtaken, err
+			return answered{}, overtaken, err
 		}
-		c.replace(again)
+		c.replace(again.rows)
 	}
 	r.large.set(q.kind(), c.hint(), small, large)
-	return c.rows, false, nil
+	return answered{rows: c.rows}, false, nil
 }
 
 // apart is a narrowed question whose groups are counted by their size; ok is false if all of them are of one. What nothing is known of is taken for small if it stands behind what was small: groups

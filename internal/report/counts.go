@@ -10,11 +10,12 @@ import (
 
 // counts asks by a plan. Visitors are first counted by the sample, an eighth of what there is to read; rows that are not surely above ExactVisitors are asked for
 // again and exactly, by themselves where that can be. Of questions that are known to have no large number all is read at once.
-func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (rows []Row, overtaken bool, err error) {
+func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (a answered, overtaken bool, err error) {
 	at := slices.Index(q.Metrics, Visitors)
 	if at < 0 {
-		rows, overtaken, err = r.ask(ctx, t, q, p, exactly)
-		return q.filled(rows), overtaken, err
+		a, overtaken, err = r.ask(ctx, t, q, p, exactly)
+		a.rows = q.filled(a.rows)
+		return a, overtaken, err
 	}
 	key := q.kind()
 	known := r.large.of(key)
@@ -25,9 +26,9 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 	if how == countRough {
 		rough, overtaken, err := r.ask(ctx, t, q.widened(), p, roughly)
 		if err != nil || overtaken {
-			return nil, overtaken, err
+			return answered{}, overtaken, err
 		}
-		c := sampled{q: q, rows: rough, column: len(q.names()) - len(q.Metrics) + at}
+		c := sampled{q: q, rows: rough.rows, column: len(q.names()) - len(q.Metrics) + at}
 		parts, ok := c.parts()
 		if ok {
 			var small, large []string
@@ -38,27 +39,28 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (ro
 			for _, part := range parts {
 				again, overtaken, err := r.ask(ctx, t, part, r.planAgain(part, p), exactly)
 				if err != nil || overtaken {
-					return nil, overtaken, err
+					return answered{}, overtaken, err
 				}
-				c.replace(again)
+				c.replace(again.rows)
 			}
-			return q.filled(c.cut()), false, nil
+			return answered{q.filled(c.cut()), rough.total}, false, nil
 		}
 		if how = c.hint(); how == countRough {
 			how = countAll // else what is large among them would be read twice each time
 		}
 	}
-	if rows, overtaken, err = r.ask(ctx, t, q, p, exactly); err != nil || overtaken {
-		return nil, overtaken, err
+	if a, overtaken, err = r.ask(ctx, t, q, p, exactly); err != nil || overtaken {
+		return answered{}, overtaken, err
 	}
 	if how == countExact {
-		c := sampled{q: q, rows: rows, column: len(q.names()) - len(q.Metrics) + at}
+		c := sampled{q: q, rows: a.rows, column: len(q.names()) - len(q.Metrics) + at}
 		how = c.hint()
 		r.large.sized(key, how, c.sum())
 	} else {
 		r.large.set(key, how, nil, nil)
 	}
-	return q.filled(rows), false, nil
+	a.rows = q.filled(a.rows)
+	return a, false, nil
 }
 
 // planAgain is the plan for a part of the question that p is for.
@@ -116,6 +118,7 @@ func (c *sampled) parts() (parts []Question, ok bool) {
 		}
 	}
 	q := c.q
+	q.summed = false
 	switch {
 	case len(few) == 0:
 		return nil, true

@@ -491,11 +491,11 @@ func TestOvertaken(t *testing.T) {
 	}
 	fresh := clock{asOf: noon, positions: map[string]map[uint16]uint64{r.Name: {1: 5, 2: 0}}}
 	rep = newReporter(t, c, fresh, Config{Rollups: []rollup.Rollup{r}})
-	rows, overtaken, err := rep.ask(context.Background(), &tally{}, q, planAt(q, r, fresh.positions[r.Name]), exactly)
+	a, overtaken, err := rep.ask(context.Background(), &tally{}, q, planAt(q, r, fresh.positions[r.Name]), exactly)
 	if err != nil || overtaken {
 		t.Fatalf("a rollup in its place counts as ahead: %v, %v", overtaken, err)
 	}
-	if diff := cmp.Diff(want, lines(q, rows)); diff != "" {
+	if diff := cmp.Diff(want, lines(q, a.rows)); diff != "" {
 		t.Errorf("from the rollup (-counted +answered): %s", diff)
 	}
 }

@@ -78,7 +78,7 @@ func (p part) write(b []byte, marks []mark) ([]byte, []mark) {
 func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) (part, error) {
 	var a answered
 	var apart []Row
-	q.along = totals && r.along(q)
+	q.along, q.summed = totals && r.along(q), totals && len(q.GroupBy) > 0
 	run := []func(context.Context) error{func(ctx context.Context) (err error) {
 		a, err = r.answerParts(ctx, t, q)
 		return err

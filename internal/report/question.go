@@ -52,6 +52,7 @@ type Question struct {
 	asked        *Question                  // what was asked, when this is about the groups of its answer only
 	small        []string                   // of these, those that are taken for small; of bySize
 	along        bool                       // the totals come with the rows: see Reporter.along
+	summed       bool                       // the sums of counts over all groups come with the rows
 	texts        func(property string) bool // whether no value of the property is a number; nil: that is not known
 }
 

@@ -184,8 +184,7 @@ func (r *Reporter) countRows(ctx context.Context, t *tally, q Question, p plan) 
 	if q.along {
 		return r.countsAlong(ctx, t, q, p)
 	}
-	a.rows, overtaken, err = r.counts(ctx, t, q, p)
-	return a, overtaken, err
+	return r.counts(ctx, t, q, p)
 }
 
 // committed are the last rows that can be seen, by writer.
@@ -224,12 +223,12 @@ func (r *Reporter) sizes(ctx context.Context) map[string]uint64 {
 const sizesSQL = "SELECT table, sum(rows) FROM system.parts WHERE active AND database = '" + rollup.Database + "' GROUP BY table"
 
 // ask runs one statement. The row of totals that come along has no time. overtaken says that the rollup already held rows behind the positions that were used.
-func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c precision) (rows []Row, overtaken bool, err error) {
+func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c precision) (a answered, overtaken bool, err error) {
 	st := build(q, p, c)
-	names := q.names()
-	rows = []Row{}
+	names, sums := q.names(), q.summedMetrics()
+	a.rows = []Row{}
 	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
-		want := len(names)
+		want := len(names) + len(sums)
 		if p.rollup != nil {
 			want += 2
 		}
@@ -248,6 +247,12 @@ func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c prec
 				overtaken = overtaken || seen > p.positions[w]
 			}
 		}
+		if len(sums) > 0 && a.total == nil { // they are the same in every row
+			a.total = map[string]any{}
+			for i, m := range sums {
+				a.total[m] = raw[want-len(sums)+i]
+			}
+		}
 		values := slices.Clone(raw[:len(names)])
 		if q.along && fmt.Sprint(raw[want-1]) != "0" {
 			values[0] = nil
@@ -258,13 +263,13 @@ func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c prec
 			}
 			values[0] = q.bucketName(time.Unix(int64(at), 0))
 		}
-		rows = append(rows, Row{names, values})
+		a.rows = append(a.rows, Row{names, values})
 		return nil
 	})
 	if err != nil {
-		return nil, false, err
+		return answered{}, false, err
 	}
-	return rows, overtaken, nil
+	return a, overtaken, nil
 }
 
 // filled are the rows with the intervals in which nothing happened, where there is one row for each.

@@ -73,7 +73,8 @@ func (b *builder) time(name string, t time.Time) string {
 
 // build writes the statement that answers q by plan p. Its columns are: bucket if q has an interval,
 // g0, g1, …, the metrics in their order, if p has a rollup seen1 and seen2, the highest _seq of each
-// writer in what was read of the rollup (they must not be above p.positions, or rows may have been counted twice), and if the totals come along whole: 1 in their row.
+// writer in what was read of the rollup (they must not be above p.positions, or rows may have been counted twice), if the totals come along whole, 1 in their row,
+// and the sums that come along.
 func build(q Question, p plan, c precision) statement {
 	b := &builder{q: q, params: map[string]string{}, precision: c}
 	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
@@ -246,6 +247,9 @@ func (b *builder) ranked(p plan, parts string) string {
 	if b.q.along {
 		merged = append(merged, "grouping(bucket) AS whole")
 	}
+	for _, m := range b.q.summedMetrics() {
+		merged = append(merged, "sum(sum(part_"+m+")) OVER () AS all_"+m)
+	}
 	inner := "SELECT " + strings.Join(merged, ", ") + "\nFROM (\n" + parts + "\n)" + b.groupBy()
 	switch {
 	case b.q.along:
@@ -268,6 +272,9 @@ func (b *builder) outer(p plan) string {
 	}
 	if b.q.along {
 		cols = append(cols, "whole")
+	}
+	for _, m := range b.q.summedMetrics() {
+		cols = append(cols, "all_"+m)
 	}
 	return strings.Join(cols, ", ")
 }

@@ -10,7 +10,7 @@ var countMetrics = []string{Events, Pageviews, Sessions, Entries, Exits}
 
 // whole is the question about the whole range, without groups and intervals, for some of its metrics.
 func (q Question) whole(metrics []string) Question {
-	q.Metrics, q.GroupBy, q.Interval, q.Offset = metrics, nil, "", 0
+	q.Metrics, q.GroupBy, q.Interval, q.Offset, q.along, q.summed = metrics, nil, "", 0, false, false
 	return q
 }
 

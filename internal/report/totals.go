@@ -237,7 +237,7 @@ func (q Question) narrowed(rows []Row) Question {
 		f.Values = append(f.Values, fmt.Sprint(row.values[0]))
 	}
 	q.Filters = append(slices.Clone(q.Filters), f)
-	q.Metrics, q.Offset = []string{Visitors}, 0
+	q.Metrics, q.Offset, q.summed = []string{Visitors}, 0, false
 	return q
 }
 
