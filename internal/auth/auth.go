@@ -137,7 +137,7 @@ func (a *Authenticator) counted(r *http.Request, s *Sessions) (tenant.Principal,
 	return a.noted(r, p, prob)
 }
 
-// ambiguous refuses a request of which it would be chance who makes it, or for whom: with a header given twice, or with an empty name of a tenant, which
+// ambiguous refuses a request of which it would be chance who makes it, or for whom: with a header given twice, two different keys, or an empty name of a tenant, which
 // for an operator would mean all of them.
 func ambiguous(r *http.Request) *problem.Problem {
 	for _, name := range [...]string{"Authorization", "X-Weir-Key", tenant.Header} {
@@ -147,6 +147,11 @@ func ambiguous(r *http.Request) *problem.Problem {
 			return problem.New(http.StatusBadRequest, "duplicate_header", "the header %s is given %d times: send it once", name, len(values)).WithField(name)
 		case name == tenant.Header && len(values) == 1 && values[0] == "":
 			return problem.New(http.StatusBadRequest, "empty_header", "the header %s is empty: name a tenant, or leave the header out", name).WithField(name)
+		}
+	}
+	if other := r.Header.Get("X-Weir-Key"); other != "" && r.Header.Get("Authorization") != "" {
+		if _, key, prob := credentials(r); prob == nil && subtle.ConstantTimeCompare([]byte(other), []byte(key)) != 1 {
+			return problem.New(http.StatusBadRequest, "ambiguous_key", "the headers Authorization and X-Weir-Key hold different keys: send one of them").WithField("X-Weir-Key")
 		}
 	}
 	return nil
@@ -299,16 +304,18 @@ func credentials(r *http.Request) (user, key string, prob *problem.Problem) {
 	}
 	scheme, rest, _ := strings.Cut(header, " ")
 	rest = strings.TrimSpace(rest)
+	ok := false
 	switch {
-	case strings.EqualFold(scheme, "Bearer") && rest != "":
-		return "", rest, nil
+	case strings.EqualFold(scheme, "Bearer"):
+		key, ok = rest, rest != ""
 	case strings.EqualFold(scheme, "Basic"):
-		if user, key, ok := parseBasic(rest); ok {
-			return user, key, nil
-		}
+		user, key, ok = parseBasic(rest)
 	}
-	return "", "", unauthorized("bad_authorization",
-		"the header Authorization must be `Bearer KEY`, or Basic with the key as password").WithField("Authorization")
+	if !ok {
+		return "", "", unauthorized("bad_authorization",
+			"the header Authorization must be `Bearer KEY`, or Basic with the key as password").WithField("Authorization")
+	}
+	return user, key, nil
 }
 
 // parseBasic decodes "user:password" in base64. With an empty password the user is the key.

@@ -203,6 +203,8 @@ func TestAmbiguousRefused(t *testing.T) {
 	}{
 		{"two keys", []string{"Authorization", "Bearer " + admin, "Authorization", "Bearer " + viewer}, "duplicate_header", "Authorization", "given 2 times"},
 		{"twice the same", []string{"Authorization", "Bearer " + admin, "Authorization", "Bearer " + admin}, "duplicate_header", "Authorization", "given 2 times"},
+		{"another key in X-Weir-Key", []string{"Authorization", "Bearer " + admin, "X-Weir-Key", viewer}, "ambiguous_key", "X-Weir-Key", "different keys"},
+		{"another key in X-Weir-Key, with Basic", []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("acme:"+viewer)), "X-Weir-Key", admin}, "ambiguous_key", "X-Weir-Key", "different keys"},
 		{"two keys in X-Weir-Key", []string{"X-Weir-Key", admin, "X-Weir-Key", viewer}, "duplicate_header", "X-Weir-Key", "given 2 times"},
 		{"two tenants", []string{"Authorization", "Bearer " + operator, tenant.Header, "acme", tenant.Header, "other"}, "duplicate_header", tenant.Header, "given 2 times"},
 		{"an empty and a tenant", []string{"Authorization", "Bearer " + operator, tenant.Header, "", tenant.Header, "other"}, "duplicate_header", tenant.Header, "given 2 times"},
@@ -223,6 +225,12 @@ func TestAmbiguousRefused(t *testing.T) {
 				t.Errorf("%s, %s: %+v, %+v", tc.name, door, who, p)
 			}
 		}
+	}
+	r := request("", nil, "")
+	r.Header.Set("Authorization", basic("acme:"+admin))
+	r.Header.Set("X-Weir-Key", admin)
+	if who, p := a.Authenticate(r); p != nil || who.Tenant != "acme" {
+		t.Errorf("one key in two headers: %+v, %v", who, p)
 	}
 }
 
