@@ -73,6 +73,9 @@ func (a *asking) prepare() *problem.Problem {
 	}
 	if a.deps.Properties != nil {
 		a.scope.Properties = a.deps.Properties.Properties(a.scope.Tenant)
+		if of := a.deps.LeftOut; of != nil && !a.scope.All {
+			a.scope.LeftOut = func() bool { return of(a.scope.Tenant) }
+		}
 	}
 	if a.deps.Lookups != nil && !a.scope.All && !a.pinned {
 		a.scope.Lookups = a.deps.Lookups.Lookups(a.scope.Tenant)

@@ -376,6 +376,15 @@ func TestPropertyThatIsNoColumn(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
+	sc.LeftOut = func() bool { return true }
+	for name, want := range map[string]string{
+		"mm_24_99": "read it as props['mm_24_99'], or props_num['mm_24_99'] of numbers; the nearest allowed name is mm_2_99", "`it''s`": `props['it\'\'s']`, "tenant": "read it as props_num['tenant']",
+	} {
+		_, err := NewGuard().Check("SELECT "+name+" FROM events", sc)
+		if r, _ := err.(*Refusal); r == nil || r.Code != CodeUnknownColumn || !strings.Contains(r.Error(), want) {
+			t.Errorf("names were left out, %s: %v, want %q", name, err, want)
+		}
+	}
 }
 
 // TestPropertyAloneIsMasked: a property that is named like a column can be masked without it, and what was masked with its column stays so.

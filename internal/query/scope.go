@@ -17,6 +17,8 @@ type Scope struct {
 	All bool
 	// Properties become typed columns of events. For All: those that all tenants have in common. They are best sorted by name.
 	Properties []event.Property
+	// LeftOut says whether the tenant's events have names of properties beyond those that there is room for: they are no columns. It is asked when a name is refused. nil: they have not.
+	LeftOut func() bool
 	// Lookups are the tenant's lookup tables, by name. Masks do not touch them.
 	Lookups []lookup.Table
 	// Masks hold for the caller's role; whoever fills them has chosen those.

@@ -82,6 +82,7 @@ type Deps struct {
 	Tenants    Tenants                        // nil: no tenant has limits, masks or strong sources
 	Limits     func(tenant.ID) catalog.Limits // nil: those of Tenants alone
 	Properties Properties                     // nil: properties have no columns of their own
+	LeftOut    func(tenant.ID) bool           // of Scope; nil: never
 	Sessions   SessionDays                    // nil: sessions are made of the events, with the default timeout
 	Rollups    rollup.Positions               // nil: rollups are computed from the events
 	Lookups    Lookups                        // nil: there are no lookup tables

@@ -66,6 +66,10 @@ func (s *statement) word(i int, w *walker) error {
 	if how := s.view.unexposed(l.text); how != "" {
 		return s.refuse(l.start, "%s is a property that is no column; read it as %s", l.text, how).as(CodeUnknownColumn)
 	}
+	if of := s.view.sc.LeftOut; of != nil && of() {
+		name := literal(l.text)
+		return s.refuse(l.start, "there is no column or name %s; if it is one of the properties beyond those that there is room for (left_out of /api/v1/schema), read it as props[%s], or props_num[%s] of numbers", l.text, name, name).as(CodeUnknownColumn).near(nearest(l.text, w.knownNames))
+	}
 	return s.refuse(l.start, "there is no column or name %s", l.text).as(CodeUnknownColumn).near(nearest(l.text, w.knownNames))
 }
 
