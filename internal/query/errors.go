@@ -46,7 +46,7 @@ var textCodes = map[int]bool{
 func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 	if own := a.ownLimits(err); own != "" && ctx.Err() == nil {
 		p := a.engineProblem(ctx, err)
-		return problem.New(p.Status, p.Code, "the query needs more than a limit that its own request sets allows (%s); set it higher, or leave it out", own)
+		return problem.New(p.Status, p.Code, "the query needs more than its own request allows (%s); raise that limit in the request, or leave it out", own)
 	}
 	var e *clickhouse.Error
 	if ctx.Err() == nil && a.q.Door == DoorJob && (errors.As(err, &e) && limitCodes[e.Code] == "time" || e == nil && errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, clickhouse.ErrUnavailable)) {
