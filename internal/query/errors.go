@@ -44,7 +44,7 @@ var textCodes = map[int]bool{
 
 // problem is engineProblem with the question's own limits.
 func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
-	if own := a.ownLimits(err); own != "" && ctx.Err() == nil {
+	if own := a.ownLimit(err); own != "" && ctx.Err() == nil {
 		p := a.engineProblem(ctx, err)
 		return problem.New(p.Status, p.Code, "the query needs more than its own request allows (%s); raise that limit in the request, or leave it out", own)
 	}
@@ -62,25 +62,24 @@ func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 	return p
 }
 
-// ownSettings are the settings by which a question lowers the limit that a code of the engine means.
-var ownSettings = map[int][]string{
-	158: {"max_rows_to_read", "max_rows_to_group_by"}, 159: {"max_execution_time"}, 160: {"max_execution_time"}, 241: {"max_memory_usage"},
-	307: {"max_bytes_to_read"}, 396: {"max_result_rows", "max_result_bytes"},
+// ownSettings are the settings by which a question lowers the limit that a code of the engine means. Of a code that several limits have, the message says which it was.
+var ownSettings = map[int][]struct{ name, says string }{
+	158: {{"max_rows_to_group_by", "GROUP BY"}, {"max_rows_to_read", "max rows"}}, 159: {{"max_execution_time", ""}}, 160: {{"max_execution_time", ""}},
+	241: {{"max_memory_usage", ""}}, 307: {{"max_bytes_to_read", ""}}, 396: {{"max_result_rows", "max rows"}, {"max_result_bytes", "max bytes"}},
 }
 
-// ownLimits names the limits that err can mean and that the question has lowered itself, with their values; "" if there are none.
-func (a *asking) ownLimits(err error) string {
+// ownLimit names the limit that err means, with its value, if the question has lowered it itself.
+func (a *asking) ownLimit(err error) string {
 	var e *clickhouse.Error
 	if !errors.As(err, &e) || e.EngineMemory() {
 		return ""
 	}
-	var own []string
-	for _, name := range ownSettings[e.Code] {
-		if v := a.q.Settings[name]; lower(v, a.base()[name]) {
-			own = append(own, name+" = "+v)
+	for _, s := range ownSettings[e.Code] {
+		if strings.Contains(e.Message, s.says) && lower(a.q.Settings[s.name], a.base()[s.name]) {
+			return s.name + " = " + a.q.Settings[s.name]
 		}
 	}
-	return strings.Join(own, ", ")
+	return ""
 }
 
 // typeCodes are the engine's errors of a value of the wrong type: ILLEGAL_TYPE_OF_ARGUMENT, TYPE_MISMATCH, CANNOT_CONVERT_TYPE, NO_COMMON_TYPE.

@@ -176,26 +176,38 @@ func TestMinToken(t *testing.T) {
 	}
 }
 
+// What the engine says of limits that have a code in common.
+const (
+	resultRows  = "Limit for result exceeded, max rows: 10.00, current rows: 1.00 thousand"
+	resultBytes = "Limit for result exceeded, max bytes: 100.00 B, current bytes: 503.00 B"
+	readRows    = "Limit for rows (controlled by 'max_rows_to_read' setting) exceeded, max rows: 3.00, current rows: 2.24 thousand"
+	groupRows   = "Limit for rows to GROUP BY exceeded: has 10 rows, maximum: 4"
+	readBytes   = "Limit for rows or bytes to read exceeded, max bytes: 4.00 B, current bytes: 9.00 B"
+)
+
 // TestOwnLimits: what a request has lowered itself is told as that, and not behind the number of the installation.
 func TestOwnLimits(t *testing.T) {
 	for _, c := range []struct {
 		code      int
+		message   string // of the engine
 		set       map[string]string
 		own, says string // says: of the installation's limit, when the request's is none
 	}{
-		{159, map[string]string{"max_execution_time": "0.05"}, "max_execution_time = 0.05", ""},
-		{241, map[string]string{"max_memory_usage": "5000000"}, "max_memory_usage = 5000000", ""},
-		{396, map[string]string{"max_result_rows": "10", "max_result_bytes": "11"}, "max_result_rows = 10, max_result_bytes = 11", ""},
-		{158, map[string]string{"max_rows_to_read": "3", "max_bytes_to_read": "4"}, "max_rows_to_read = 3", ""},
-		{158, map[string]string{"max_rows_to_group_by": "3"}, "max_rows_to_group_by = 3", ""},
-		{307, map[string]string{"max_bytes_to_read": "4"}, "max_bytes_to_read = 4", ""},
-		{159, map[string]string{"max_execution_time": "1000"}, "", "15s"}, // above the installation's: it does not count
-		{396, map[string]string{"max_result_rows": "0"}, "", "query.max_rows"},
-		{241, map[string]string{"max_result_rows": "10"}, "", "query.memory"},
+		{159, "Timeout exceeded", map[string]string{"max_execution_time": "0.05"}, "max_execution_time = 0.05", ""},
+		{241, "Query memory limit exceeded", map[string]string{"max_memory_usage": "5000000"}, "max_memory_usage = 5000000", ""},
+		{396, resultRows, map[string]string{"max_result_rows": "10", "max_result_bytes": "11"}, "max_result_rows = 10", ""},
+		{396, resultBytes, map[string]string{"max_result_rows": "10", "max_result_bytes": "11"}, "max_result_bytes = 11", ""},
+		{158, readRows, map[string]string{"max_rows_to_read": "3", "max_rows_to_group_by": "4"}, "max_rows_to_read = 3", ""},
+		{158, groupRows, map[string]string{"max_rows_to_read": "3", "max_rows_to_group_by": "4"}, "max_rows_to_group_by = 4", ""},
+		{307, readBytes, map[string]string{"max_bytes_to_read": "4"}, "max_bytes_to_read = 4", ""},
+		{159, "Timeout exceeded", map[string]string{"max_execution_time": "1000"}, "", "15s"}, // above the installation's: it does not count
+		{396, resultRows, map[string]string{"max_result_rows": "0"}, "", "query.max_rows"},
+		{396, resultBytes, map[string]string{"max_result_rows": "10"}, "", "query.max_result"}, // the other limit
+		{241, "Query memory limit exceeded", map[string]string{"max_result_rows": "10"}, "", "query.memory"},
 	} {
 		for _, door := range []string{DoorClickHouse, DoorJob} {
 			h := newHandler(t, Config{}, &fakeEngine{})
-			p := h.Problem(t.Context(), &Question{Who: analyst, Door: door, Settings: c.set}, &clickhouse.Error{Code: c.code})
+			p := h.Problem(t.Context(), &Question{Who: analyst, Door: door, Settings: c.set}, &clickhouse.Error{Code: c.code, Message: c.message})
 			if c.own == "" && door == DoorJob {
 				continue // that of jobs is another one
 			}

@@ -42,7 +42,7 @@ WHERE tenant = {tenant:String} AND site_id = {site:String} AND ts > {active:Date
 const eventPage = "if(url = '', concat(host, path), url)"
 
 // most is the expression for the largest groups of the recent rows that meet a condition, as an array of pairs. Each list reads its own columns again: the maps of an aggregate
-// function over all rows, whether the condition holds or not, cost more than twice as much.
+// function over all rows, whether the condition holds or not, cost more.
 func most(name, n, condition string, lines int, bots string) string {
 	return fmt.Sprintf("(SELECT groupArray((toString(name), n)) FROM (SELECT %s AS name, %s AS n %s AND %s GROUP BY name ORDER BY n DESC, name LIMIT %d))", name, n, recent(bots), condition, lines)
 }

@@ -50,10 +50,10 @@ func startJob(t *testing.T, c *client.Client, sql string) string {
 	return j.ID
 }
 
-// result reads a job's result: one row with one number.
-func result(t *testing.T, c *client.Client, id string) string {
+// get reads what lies at a path.
+func get(ctx context.Context, t *testing.T, c *client.Client, path string) []byte {
 	t.Helper()
-	body, err := c.Get(t.Context(), "/jobs/"+id+"/result")
+	body, err := c.Get(ctx, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +62,13 @@ func result(t *testing.T, c *client.Client, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return text
+}
+
+// result reads a job's result: one row with one number.
+func result(t *testing.T, c *client.Client, id string) string {
+	t.Helper()
+	text := get(t.Context(), t, c, "/jobs/"+id+"/result")
 	var answer struct{ Data []map[string]any }
 	if err := json.Unmarshal(text, &answer); err != nil || len(answer.Data) != 1 {
 		t.Fatalf("%v: %.300s", err, text)

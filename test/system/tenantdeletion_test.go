@@ -108,17 +108,8 @@ func stored(ctx context.Context, t *testing.T, c *client.Client) int {
 // derived says whether every rollup has taken every event: they follow some seconds behind, and a tenant that is deleted before has nothing in them.
 func derived(ctx context.Context, t *testing.T, s *harness.Server) bool {
 	t.Helper()
-	body, err := s.Admin().Get(ctx, "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer body.Close()
-	text, err := io.ReadAll(body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	positions, behind := 0, 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(string(get(ctx, t, s.Admin(), "/metrics"))) {
 		if strings.HasPrefix(line, "weir_stream_rollup_lag_inserts{") {
 			positions++
 			if !strings.HasSuffix(strings.TrimSpace(line), "} 0") {
