@@ -31,10 +31,15 @@ var types = [KindNums + 1]string{
 func (k Kind) Type() string { return types[k] }
 
 // TableType is ClickHouse's name of the type that the column has in the events table. It differs from Kind.Type for
-// is_bot, which a record holds as UInt8.
+// is_bot, which a record holds as UInt8, and for the maps, whose names have no dictionaries there: a merge would look each name of each row up in one.
 func (c Column) TableType() string {
-	if c.Number == ColIsBot {
+	switch {
+	case c.Number == ColIsBot:
 		return "Bool"
+	case c.Kind == KindProps:
+		return "Map(String, String)"
+	case c.Kind == KindNums:
+		return "Map(String, Float64)"
 	}
 	return c.Kind.Type()
 }

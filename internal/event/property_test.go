@@ -117,11 +117,14 @@ func checkSizes(t *rapid.T, b *Batch, from, to int) {
 	for i := from; i < to; i++ {
 		r := b.Row(i)
 		for c, n := range map[string]int{"event_id": len(r.EventID), "client_id": len(r.ClientID), "user_id": len(r.UserID), "session_id": len(r.SessionID),
-			"url": len(r.URL), "path": len(r.Path), "referrer": len(r.Referrer), "props_num": 9 * len(r.Nums)} {
+			"url": len(r.URL), "path": len(r.Path), "referrer": len(r.Referrer)} {
 			want[indexOf(c)] += uint64(n)
 		}
 		for _, p := range r.Props {
-			want[indexOf("props")] += uint64(9 + len(p.Value))
+			want[indexOf("props")] += uint64(16 + len(p.Key) + len(p.Value))
+		}
+		for _, n := range r.Nums {
+			want[indexOf("props_num")] += uint64(16 + len(n.Key))
 		}
 	}
 	if got != want || total != want.Total() {

@@ -15,8 +15,8 @@ const (
 	KindUInt16                  // UInt16
 	KindUInt32                  // UInt32
 	KindUInt64                  // UInt64
-	KindProps                   // Map(LowCardinality(String), String)
-	KindNums                    // Map(LowCardinality(String), Float64)
+	KindProps                   // Map(LowCardinality(String), String), without dictionaries in the table: see TableType
+	KindNums                    // Map(LowCardinality(String), Float64), likewise
 )
 
 // Column describes one column of an event. Number is permanent: a record in

@@ -3,7 +3,7 @@ package event
 // Sizes are bytes by column, in the order of Columns; a column that is not stored has none.
 //
 // They are uncompressed, about as the engine counts what it reads: a number its width, a String its bytes and 3, a
-// LowCardinality 1 (its dictionary is read once for very many rows), a map 8, and for each pair 1 and its value, 8 more if that is text.
+// LowCardinality 1 (its dictionary is read once for very many rows), a map 8, and for each pair its name, its value, and 8 for each of these that is text.
 // A column that is empty in nearly every row costs the engine less than this.
 type Sizes [columnCount]uint64
 
@@ -103,9 +103,12 @@ func (c *pairs) bytes(from, to int) uint64 {
 	}
 	first, _ := c.bounds(from)
 	last := int(c.ends[to-1])
-	n := uint64(last - first)
-	if len(c.nums) > 0 {
-		return 9 * n
+	n := 16 * uint64(last-first) // of a number 8 is the value itself
+	for _, key := range c.keys.keys[first:last] {
+		n += uint64(c.keys.places[key].size)
 	}
-	return 9*n + c.values.bytes(first, last)
+	if len(c.nums) > 0 {
+		return n
+	}
+	return n + c.values.bytes(first, last)
 }

@@ -257,7 +257,7 @@ func (v *view) cte(cols []column) string {
 	var b strings.Builder
 	b.WriteString(relation + " AS (")
 	if slices.ContainsFunc(cols, func(c column) bool { return c.property }) {
-		b.WriteString("WITH CAST(_e.props AS Map(LowCardinality(String), Nullable(String))) AS _s, CAST(_e.props_num AS Map(LowCardinality(String), Nullable(Float64))) AS _n ")
+		b.WriteString("WITH CAST(_e.props AS Map(String, Nullable(String))) AS _s, CAST(_e.props_num AS Map(String, Nullable(Float64))) AS _n ")
 	}
 	b.WriteString("SELECT ")
 	for i, c := range cols {

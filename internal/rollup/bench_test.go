@@ -2,10 +2,6 @@ package rollup_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,31 +9,6 @@ import (
 	"weir/internal/rollup"
 	"weir/internal/testkit"
 )
-
-// engineCPU is the CPU that the children of this process have used, the engine being the only one: background threads too, which a statement does not count.
-func engineCPU(b *testing.B) time.Duration {
-	b.Helper()
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	var ticks int64
-	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has ended
-		}
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		if fields[1] != strconv.Itoa(os.Getpid()) {
-			continue
-		}
-		for _, f := range fields[11:13] {
-			n, _ := strconv.ParseInt(f, 10, 64)
-			ticks += n
-		}
-	}
-	if ticks == 0 {
-		b.Skip("this system does not tell the CPU of a process")
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond // USER_HZ is 100
-}
 
 // BenchmarkClients compares what the hashes of clients cost as plain arrays with what they would as states of uniq and groupUniqArray: a step of the page rollup over a
 // million events, a merge of five such steps, and the question how many clients there were.
@@ -74,10 +45,10 @@ func BenchmarkClients(b *testing.B) {
 				for b.Loop() {
 					b.StopTimer()
 					before()
-					at := engineCPU(b)
+					at := testkit.EngineCPU(b)
 					b.StartTimer()
 					exec(sql)
-					used += engineCPU(b) - at
+					used += testkit.EngineCPU(b) - at
 				}
 				b.ReportMetric(float64(used.Milliseconds())/float64(b.N), "cpu-ms/op")
 			})

@@ -117,9 +117,9 @@ var valueColumns = func() (out [][2]string) {
 		case event.KindString:
 			out = append(out, [2]string{c.Name, "length(" + c.Name + ")"})
 		case event.KindProps:
-			out = append(out, [2]string{c.Name, "9 * length(" + c.Name + ") + arraySum(arrayMap(v -> length(v), mapValues(" + c.Name + ")))"})
+			out = append(out, [2]string{c.Name, "16 * length(" + c.Name + ") + arraySum(arrayMap((k, v) -> length(k) + length(v), mapKeys(" + c.Name + "), mapValues(" + c.Name + ")))"})
 		case event.KindNums:
-			out = append(out, [2]string{c.Name, "9 * length(" + c.Name + ")"})
+			out = append(out, [2]string{c.Name, "16 * length(" + c.Name + ") + arraySum(arrayMap(k -> length(k), mapKeys(" + c.Name + ")))"})
 		}
 	}
 	return out

@@ -72,9 +72,11 @@ func sizeOf(r event.Row) map[string]uint64 {
 	out["event_id"] += uint64(len(r.EventID))
 	out["url"] += uint64(len(r.URL))
 	for _, p := range r.Props {
-		out["props"] += 9 + uint64(len(p.Value))
+		out["props"] += 16 + uint64(len(p.Key)+len(p.Value))
 	}
-	out["props_num"] += 9 * uint64(len(r.Nums))
+	for _, n := range r.Nums {
+		out["props_num"] += 16 + uint64(len(n.Key))
+	}
 	return out
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/google/go-cmp/cmp"
@@ -69,6 +70,42 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeMaps shows that maps with dictionaries of names are read as they were while they are stored anew, and after that.
+func TestUpgradeMaps(t *testing.T) {
+	c := testkit.Engine(t)
+	older(t, c, 3)
+	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, props, props_num, _writer, _seq) SELECT 'acme', 'site-1',
+		toDateTime64('2026-03-09 10:00:00', 3, 'UTC'), 'pageview', toString(number), map('plan', toString(number % 3), 'größe', 'x'), map('value', number), 1, 7 FROM numbers(50000)`)
+	read := func() []string {
+		return testkit.Rows(t, c, `SELECT toTypeName(props), toTypeName(props_num), props['plan'] AS plan, count(), sum(props_num['value']), countIf(props['größe'] = 'x'), countIf(_seq = 7 AND _writer = 1)
+			FROM weir.events GROUP BY ALL ORDER BY plan`)
+	}
+	types := "Map(String, String) Map(String, Float64) "
+	want := []string{types + "0 16667 416658333 16667 16667", types + "1 16667 416675000 16667 16667", types + "2 16666 416641667 16666 16666"}
+	for range 2 {
+		migrate(t, c)
+		if d := cmp.Diff(want, read()); d != "" {
+			t.Error(d)
+		}
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		left := testkit.Rows(t, c, "SELECT count() FROM system.mutations WHERE database = 'weir' AND table = 'events' AND NOT is_done")
+		if left[0] == "0" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the maps are not stored anew within a minute")
+		}
+	}
+	stored := testkit.Rows(t, c, "SELECT DISTINCT type FROM system.parts_columns WHERE database = 'weir' AND table = 'events' AND active AND column = 'props'")
+	if d := cmp.Diff([]string{"Map(String, String)"}, stored); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(want, read()); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestColumns compares the table, new or upgraded, with event.Columns.
 func TestColumns(t *testing.T) {
 	c := testkit.Engine(t)
@@ -79,7 +116,7 @@ func TestColumns(t *testing.T) {
 		}
 	}
 	want = append(want, "_writer UInt16", "_seq UInt64", "_partition UInt16", "_offset UInt64", "_row UInt32")
-	for _, version := range []int{0, 1, 2} {
+	for _, version := range []int{0, 1, 2, 3} {
 		t.Run(fmt.Sprint("from ", version), func(t *testing.T) {
 			older(t, c, version)
 			migrate(t, c)

@@ -1,0 +1,6 @@
+ALTER TABLE weir.events
+    MODIFY COLUMN props Map(String, String),
+    MODIFY COLUMN props_num Map(String, Float64)
+    SETTINGS alter_sync = 0;
+ALTER TABLE weir.events
+    MODIFY SETTING vertical_merge_algorithm_min_bytes_to_activate = 536870912, merge_max_block_size = 65536;
