@@ -129,7 +129,7 @@ type reportQuery struct {
 	Compare  string   `query:"compare" doc:"previous: adds the time just before of the same length."`
 	Limit    string   `query:"limit"`
 	Offset   string   `query:"offset"`
-	Totals   string   `query:"totals" doc:"false: leaves the totals out, which saves about half of the work." enum:"true,false"`
+	Totals   string   `query:"totals" doc:"false: leaves the totals out. Of visitors, persons and means they are a question of their own, as dear as the groups; counts, and visitors of a series without groups where they are few, come with the rows" enum:"true,false"`
 }
 
 type reportBody struct {

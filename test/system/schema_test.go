@@ -210,4 +210,5 @@ func TestForgottenProperty(t *testing.T) {
 	if schema.LeftOut.Values != 0 || schema.LeftOut.Public.Names != 200 || schema.LeftOut.Public.Values != 3*901-200 {
 		t.Errorf("%+v", schema)
 	}
+	ask("SELECT sum(c899) AS n FROM events", "", "read it as props['c899'], or props_num['c899'] of numbers")
 }

@@ -8336,7 +8336,7 @@ export interface operations {
                 bots?: string;
                 /** @description previous: adds the time just before of the same length. */
                 compare?: string;
-                /** @description false: leaves the totals out, which saves about half of the work. */
+                /** @description false: leaves the totals out. Of visitors, persons and means they are a question of their own, as dear as the groups; counts, and visitors of a series without groups where they are few, come with the rows */
                 totals?: "true" | "false";
             };
             header?: never;
