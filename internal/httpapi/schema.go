@@ -192,7 +192,7 @@ func (a *API) schema(ctx context.Context, _ *struct{}) (*schemaOutput, error) {
 	out.Body.LeftOut = schemaLeftOut{Limit: s.MaxNames, Values: s.LeftOut, Examples: append([]string{}, s.Examples...), Public: shownPublic(s.Public)}
 	for _, c := range event.Columns {
 		if c.Visible {
-			out.Body.Columns = append(out.Body.Columns, schemaColumn{c.Name, columnType(c)})
+			out.Body.Columns = append(out.Body.Columns, schemaColumn{c.Name, c.TableType()})
 		}
 	}
 	out.Body.Properties = make([]schemaProperty, 0, len(s.Properties))
@@ -244,13 +244,6 @@ func (a *API) forgetProperties(ctx context.Context, in *forgetInput) (*forgetOut
 		return nil, problem.New(http.StatusNotFound, "not_found", "the tenant's events have no property %q: GET /api/v1/schema lists those that they have", out.Body.Unknown[0]).WithField("name")
 	}
 	return out, nil
-}
-
-func columnType(c event.Column) string {
-	if c.Number == event.ColIsBot {
-		return "Bool"
-	}
-	return c.Kind.Type()
 }
 
 func shownProperty(q SchemaProperty) schemaProperty {

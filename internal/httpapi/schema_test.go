@@ -86,7 +86,7 @@ func TestSchema(t *testing.T) {
 	for _, c := range got["columns"].([]any) {
 		columns[c.(map[string]any)["name"].(string)] = c.(map[string]any)["type"].(string)
 	}
-	if columns["is_bot"] != "Bool" || columns["url"] != "String" || columns["tenant"] != "" || columns["_flags"] != "" {
+	if columns["is_bot"] != "Bool" || columns["url"] != "String" || columns["props"] != "Map(String, String)" || columns["props_num"] != "Map(String, Float64)" || columns["tenant"] != "" || columns["_flags"] != "" {
 		t.Errorf("columns: %v", columns)
 	}
 	if p := got["properties"].([]any); p[0].(map[string]any)["public"] != true || p[1].(map[string]any)["public"] != nil {

@@ -30,7 +30,8 @@ const (
 
 // Quiet runs do while nothing of what is named is half done: no intent of a writer, no step of a rollup is pending. It waits for those
 // under way, and they wait for do, so do must be short. Whoever changes rows that are in the tables, by a mutation, begins it here: a mutation
-// touches what was inserted before it began, and so never an insert whose rows may have to be counted again.
+// touches what was inserted before it began, and so never an insert whose rows may have to be counted again. (Migration 4, which stores the maps anew, changes neither
+// how many rows there are nor whose they are, and begins before anything is processed.)
 func (p *Processor) Quiet(ctx context.Context, what int, do func(ctx context.Context) error) error {
 	select {
 	case <-p.ready:

@@ -70,39 +70,52 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestUpgradeMaps shows that maps with dictionaries of names are read as they were while they are stored anew, and after that.
+// TestUpgradeMaps shows that maps with dictionaries of names are read as those without before they are stored anew, beside new rows, and after that.
 func TestUpgradeMaps(t *testing.T) {
 	c := testkit.Engine(t)
 	older(t, c, 3)
-	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, props, props_num, _writer, _seq) SELECT 'acme', 'site-1',
-		toDateTime64('2026-03-09 10:00:00', 3, 'UTC'), 'pageview', toString(number), map('plan', toString(number % 3), 'größe', 'x'), map('value', number), 1, 7 FROM numbers(50000)`)
+	testkit.Exec(t, c, "ALTER TABLE weir.events MODIFY SETTING min_bytes_for_wide_part = 100000")
+	testkit.Exec(t, c, "SYSTEM STOP MERGES weir.events")
+	insert := func(seq, rows int) {
+		testkit.Exec(t, c, fmt.Sprintf(`INSERT INTO weir.events (tenant, site_id, ts, type, client_id, props, props_num, _writer, _seq) SELECT 'acme', 'site-1',
+			toDateTime64('2026-03-09 10:00:00', 3, 'UTC'), 'pageview', toString(number), map('plan', toString(number %% 3), 'größe', 'x'), map('value', number), 1, %d FROM numbers(%d)`, seq, rows))
+	}
+	insert(7, 30) // a compact part
+	insert(8, 30_000)
 	read := func() []string {
-		return testkit.Rows(t, c, `SELECT toTypeName(props), toTypeName(props_num), props['plan'] AS plan, count(), sum(props_num['value']), countIf(props['größe'] = 'x'), countIf(_seq = 7 AND _writer = 1)
-			FROM weir.events GROUP BY ALL ORDER BY plan`)
+		t.Helper()
+		return testkit.Rows(t, c, `SELECT toTypeName(props), toTypeName(props_num), props['plan'] AS plan, count(), sum(props_num['value']), countIf(props['größe'] = 'x' AND mapContains(props_num, 'value')),
+			sum(length(props.keys)), groupUniqArrayArray(mapKeys(props_num))[1], sum(mapApply((k, v) -> (k, v + 1), props_num)['value']), min(_seq), max(_seq) FROM weir.events GROUP BY ALL ORDER BY plan`)
 	}
-	types := "Map(String, String) Map(String, Float64) "
-	want := []string{types + "0 16667 416658333 16667 16667", types + "1 16667 416675000 16667 16667", types + "2 16666 416641667 16666 16666"}
-	for range 2 {
-		migrate(t, c)
-		if d := cmp.Diff(want, read()); d != "" {
-			t.Error(d)
-		}
+	mutations := func() string {
+		return testkit.Rows(t, c, "SELECT countIf(is_done), count() FROM system.mutations WHERE database = 'weir' AND table = 'events'")[0]
 	}
+	migrate(t, c)
+	insert(9, 3)
+	if got := mutations(); !strings.HasPrefix(got, "0 ") || got == "0 0" {
+		t.Fatalf("mutations, done and all: %s", got)
+	}
+	const types = "Map(String, String) Map(String, Float64) "
+	want := []string{types + "0 10011 149985135 10011 20022 value 149995146 7 9", types + "1 10011 149995146 10011 20022 value 150005157 7 9", types + "2 10011 150005157 10011 20022 value 150015168 7 9"}
+	if d := cmp.Diff(want, read()); d != "" {
+		t.Errorf("before (-want +got): %s", d)
+	}
+	migrate(t, c)
+	testkit.Exec(t, c, "SYSTEM START MERGES weir.events")
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		left := testkit.Rows(t, c, "SELECT count() FROM system.mutations WHERE database = 'weir' AND table = 'events' AND NOT is_done")
-		if left[0] == "0" {
+		if done, all, _ := strings.Cut(mutations(), " "); done == all {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the maps are not stored anew within a minute")
+			t.Fatalf("the maps are not stored anew within a minute: %s", mutations())
 		}
 	}
-	stored := testkit.Rows(t, c, "SELECT DISTINCT type FROM system.parts_columns WHERE database = 'weir' AND table = 'events' AND active AND column = 'props'")
-	if d := cmp.Diff([]string{"Map(String, String)"}, stored); d != "" {
+	stored := testkit.Rows(t, c, "SELECT DISTINCT type, part_type FROM system.parts_columns WHERE database = 'weir' AND table = 'events' AND active AND column = 'props' ORDER BY ALL")
+	if d := cmp.Diff([]string{"Map(String, String) Compact", "Map(String, String) Wide"}, stored); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff(want, read()); d != "" {
-		t.Error(d)
+		t.Errorf("after (-want +got): %s", d)
 	}
 }
 

@@ -1,3 +1,4 @@
+-- A crash between the new types and the mutation that follows leaves parts with the old types: they are converted when they are read, and when they merge.
 ALTER TABLE weir.events
     MODIFY COLUMN props Map(String, String),
     MODIFY COLUMN props_num Map(String, Float64)
