@@ -46,7 +46,7 @@ export function Schema({ onPick }: { onPick: (text: string) => void }) {
 /** A type in a word. */
 const plain = (type: string): string =>
   type
-    .replace(/LowCardinality\(([^()]*)\)/g, '$1')
+    .replace(/LowCardinality\(((?:[^()]|\([^()]*\))*)\)/g, '$1')
     .replace(/Nullable\((.*)\)/, '$1?')
     .replace(/^AggregateFunction\(.*/, 'state')
     .replace(/SimpleAggregateFunction\(\w+, (.*)\)/, '$1')

@@ -4,7 +4,7 @@ import type { Relation } from '../../api/sql';
 /** A name as it stands in a statement. */
 export const quoted = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/.test(name) ? name : `"${name.replace(/[\\"]/g, '\\$&')}"`);
 
-const short = (type: string) => type.replace(/LowCardinality\(([^()]*)\)/g, '$1').replace(/AggregateFunction\(.*\)/, 'state');
+const short = (type: string) => type.replace(/LowCardinality\(((?:[^()]|\([^()]*\))*)\)/g, '$1').replace(/AggregateFunction\(.*\)/, 'state');
 
 /** The relations that a statement reads, by the names it gives them. */
 export function readBy(sql: string, relations: Relation[]): Map<string, Relation> {
