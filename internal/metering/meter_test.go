@@ -223,13 +223,18 @@ func TestIdleIsNobodys(t *testing.T) {
 func TestStartup(t *testing.T) {
 	burn(50 * time.Millisecond)
 	s := newSampler()
+	before := selfCPU()
 	s.mu.Lock()
 	s.startLocked()
+	startup, gap := s.startup, s.gap
 	s.mu.Unlock()
-	w, err := s.look()
+	if startup < before || startup > selfCPU() || gap != 0 {
+		t.Errorf("at the start: start-up %v, gap %v; the process had used %v", startup, gap, before)
+	}
+	w, err := s.look() // its gap is what ending and reading the profile took
 	must(t, err)
-	if w.startup < 0.05 || w.gap > 0.02 {
-		t.Errorf("%+v", w)
+	if w.startup != startup {
+		t.Errorf("start-up was %v: %+v", startup, w)
 	}
 	resume := s.Pause()
 	burn(50 * time.Millisecond)
