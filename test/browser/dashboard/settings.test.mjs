@@ -264,12 +264,14 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
     assert.match(await page.getByRole('listitem').filter({ hasText: 'Expensive queries at once' }).textContent(), /0 used, no limit$/);
     await api('sources/web', { name: 'A name of sixty characters that somebody typed with great ca' }, 'PATCH');
     await operator(`/api/v1/tenants/${tenant.id}/sources`, { id: 'a', name: 'Zoo' });
+    await api('users', { email: `somebody.with.a.long.address.${tenant.id}@analytics.example.org`, name: 'Ada', role: 'analyst', password: 'correct horse battery' });
     for (const name of ['Sources', 'Keys', 'People', 'Privacy', 'General', 'Limits']) {
       await page.getByRole('link', { name, exact: true }).click();
       await settled(page);
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, name);
       await sound(page, name);
       await shoot(page, `settings-phone-${name.toLowerCase()}`);
+      assert.deepEqual(await page.locator('main [role=region]').evaluateAll((l) => l.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.ariaLabel)), [], `nothing of ${name} is out of sight`);
     }
     await page.getByRole('link', { name: 'Privacy', exact: true }).click();
     const what = await page.getByRole('columnheader', { name: 'Before anything is stored' }).boundingBox();

@@ -4,13 +4,16 @@ import css from './DataTable.module.css';
 /** A column: `right` for numbers; `wide` gets the room that is left; `spare` is left out in narrow windows. */
 export type DataColumn<T> = { head: string; cell: (row: T) => ReactNode; right?: boolean; wide?: boolean; quiet?: boolean; spare?: boolean };
 
-/** A table of a few dozen rows. In narrow windows it scrolls by itself. */
-export function DataTable<T>({ label, columns, rows, id, foot }: { label: string; columns: DataColumn<T>[]; rows: T[]; id: (row: T) => string; foot?: ReactNode[] }) {
+/**
+ * A table of a few dozen rows. In narrow windows it scrolls by itself; with `cards` each row is a card there instead: the first
+ * column its title, a column without a head its corner, the others lines below.
+ */
+export function DataTable<T>({ label, columns, rows, id, foot, cards }: { label: string; columns: DataColumn<T>[]; rows: T[]; id: (row: T) => string; foot?: ReactNode[]; cards?: boolean }) {
   return (
     // what scrolls must be reached by the keyboard
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className={css.scroll} tabIndex={0} role="region" aria-label={label}>
-      <table className={css.table}>
+      <table className={css.table} data-cards={cards || undefined}>
         <thead>
           <tr>
             {columns.map((c, i) => (
@@ -27,7 +30,7 @@ export function DataTable<T>({ label, columns, rows, id, foot }: { label: string
             <tr key={id(r)}>
               {columns.map((c, i) => (
                 // oxlint-disable-next-line react/no-array-index-key
-                <td key={i} className={c.right ? 'num' : undefined} data-wide={c.wide || undefined} data-quiet={c.quiet || undefined} data-spare={c.spare || undefined}>
+                <td key={i} className={c.right ? 'num' : undefined} data-head={(i > 0 && c.head) || undefined} data-wide={c.wide || undefined} data-quiet={c.quiet || undefined} data-spare={c.spare || undefined}>
                   {c.cell(r)}
                 </td>
               ))}

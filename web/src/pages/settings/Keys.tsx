@@ -29,7 +29,7 @@ export default function Keys() {
       <Answer query={keys} height={200} empty={(l) => l.length === 0 && 'There is no key. People who sign in with a password need none.'}>
         {(list) => (
           <DataTable
-            label="Keys"
+            label="Keys" cards
             rows={[...list].sort((a, b) => Date.parse(a.created) - Date.parse(b.created))}
             id={(k) => k.id}
             columns={[

@@ -68,7 +68,7 @@ function Seen() {
           <>
             {(masks ?? []).length > 0 && (
               <DataTable
-                label="Masks"
+                label="Masks" cards
                 rows={masks ?? []}
                 id={(m) => m.column + (m.roles ?? []).join()}
                 columns={[

@@ -32,7 +32,7 @@ export default function People() {
       <Answer query={users} height={160} empty={(l) => l.length === 0 && 'Nobody signs in with a password yet. Make a person, and give them their password.'}>
         {(list) => (
           <DataTable
-            label="People"
+            label="People" cards
             rows={list}
             id={(u) => u.id}
             columns={[

@@ -3,6 +3,7 @@ import { IconChevronRight, IconSearch } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useSQLSchema } from '../../api/sql';
 import { Answer } from '../../parts/Answer';
+import { plainType } from './columns';
 import { quoted } from './complete';
 import css from './Sql.module.css';
 
@@ -30,7 +31,7 @@ export function Schema({ onPick }: { onPick: (text: string) => void }) {
                   <li key={c.name}>
                     <button type="button" onClick={() => onPick(quoted(c.name))} title={`${c.name}: ${c.type}`}>
                       <span className="mono cut">{c.name}</span>
-                      <small className="cut">{plain(c.type)}</small>
+                      <small className="cut">{plainType(c.type)}</small>
                     </button>
                   </li>
                 ))}
@@ -42,13 +43,3 @@ export function Schema({ onPick }: { onPick: (text: string) => void }) {
     </div>
   );
 }
-
-/** A type in a word. */
-const plain = (type: string): string =>
-  type
-    .replace(/LowCardinality\(((?:[^()]|\([^()]*\))*)\)/g, '$1')
-    .replace(/Nullable\((.*)\)/, '$1?')
-    .replace(/^AggregateFunction\(.*/, 'state')
-    .replace(/SimpleAggregateFunction\(\w+, (.*)\)/, '$1')
-    .replace(/DateTime64\(3, 'UTC'\)/, 'DateTime')
-    .replace(/DateTime\('UTC'\)/, 'DateTime');

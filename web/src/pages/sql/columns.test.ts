@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest';
 import { parseResult, type Column } from '../../api/sql';
-import { cell, compare, drawn, placeIn, plotOf, sortOf, widths } from './columns';
+import { cell, compare, drawn, placeIn, plainType, plotOf, sortOf, widths } from './columns';
 
 const c = (name: string, type: string): Column => ({ name, type });
 
 test('types', () => {
   const sorts = ['UInt64', 'Nullable(Float64)', 'LowCardinality(Nullable(String))', "DateTime64(3, 'UTC')", 'Date', 'Nullable(Bool)', 'Map(String, String)', 'Decimal(10, 2)', 'SimpleAggregateFunction(sum, UInt64)'].map((t) => sortOf(c('x', t)));
   expect(sorts).toEqual(['number', 'number', 'text', 'time', 'time', 'bool', 'parts', 'number', 'number']);
+});
+
+test('types in a word', () => {
+  const said = ["DateTime64(3, 'UTC')", 'LowCardinality(Nullable(String))', 'Map(LowCardinality(String), Nullable(Float64))', 'Array(Tuple(LowCardinality(Nullable(FixedString(2))), DateTime))', 'SimpleAggregateFunction(sum, UInt64)', 'AggregateFunction(uniq, Nullable(UInt64))', 'Decimal(10, 2)'];
+  expect(said.map(plainType)).toEqual(['DateTime', 'String?', 'Map(String, Float64?)', 'Array(Tuple(FixedString(2)?, DateTime))', 'UInt64', 'state', 'Decimal(10, 2)']);
 });
 
 test('cells', () => {

@@ -12,6 +12,28 @@ const bare = (type: string): string => {
   }
 };
 
+/** A type as a reader says it: `String?` for one that may be NULL, nothing of how it is stored. */
+export function plainType(type: string): string {
+  const m = /(LowCardinality|Nullable|SimpleAggregateFunction|AggregateFunction|DateTime64|DateTime)\(/.exec(type);
+  if (!m) return type;
+  const from = m.index + m[0].length;
+  let to = from;
+  for (let depth = 1; to < type.length; to++) {
+    if (type[to] === '(') depth++;
+    else if (type[to] === ')' && --depth === 0) break;
+  }
+  const inner = type.slice(from, to);
+  const said = {
+    LowCardinality: () => plainType(inner),
+    Nullable: () => `${plainType(inner)}?`,
+    SimpleAggregateFunction: () => plainType(inner.replace(/^\w+, /, '')),
+    AggregateFunction: () => 'state',
+    DateTime64: () => 'DateTime',
+    DateTime: () => 'DateTime',
+  }[m[1] as 'Nullable']();
+  return type.slice(0, m.index) + said + plainType(type.slice(to + 1));
+}
+
 export function sortOf({ type }: Column): Sort {
   const t = bare(type);
   if (/^(U?Int|Float|Decimal|BFloat)/.test(t)) return 'number';

@@ -1,10 +1,9 @@
 import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete';
 import type { Relation } from '../../api/sql';
+import { plainType } from './columns';
 
 /** A name as it stands in a statement. */
 export const quoted = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/.test(name) ? name : `"${name.replace(/[\\"]/g, '\\$&')}"`);
-
-const short = (type: string) => type.replace(/LowCardinality\(((?:[^()]|\([^()]*\))*)\)/g, '$1').replace(/AggregateFunction\(.*\)/, 'state');
 
 /** The relations that a statement reads, by the names it gives them. */
 export function readBy(sql: string, relations: Relation[]): Map<string, Relation> {
@@ -19,7 +18,7 @@ export function readBy(sql: string, relations: Relation[]): Map<string, Relation
   return found;
 }
 
-const columnsOf = (r: Relation, boost: number): Completion[] => r.columns.map((c) => ({ label: c.name, apply: quoted(c.name), detail: short(c.type), type: 'property', boost }));
+const columnsOf = (r: Relation, boost: number): Completion[] => r.columns.map((c) => ({ label: c.name, apply: quoted(c.name), detail: plainType(c.type), type: 'property', boost }));
 
 /** Completes names of relations, their columns, and functions. What the statement reads comes first; without a FROM that are the events. */
 export function completer(schema: () => { relations: Relation[]; functions: string[] } | undefined) {
