@@ -345,7 +345,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInUse    = errors.New("in use")
-	ErrFull     = errors.New("no more fit")
+	// ErrUsed says that an id was that of a tenant that was deleted, and is not given again.
+	ErrUsed = errors.New("was the id of a tenant that was deleted, and is not given again")
+	ErrFull = errors.New("no more fit")
 	// ErrRetired says that a name was that of a source that was deleted, and is not given to another tenant.
 	ErrRetired = errors.New("was the name of a source that was deleted, and is not given to another tenant")
 	// ErrKeyAsName says that the name of a source is a key, or looks like one.

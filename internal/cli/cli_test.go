@@ -187,6 +187,8 @@ func TestSession(t *testing.T) {
 		"schema list",
 		"key create acme --role boss",
 		"key create acme --role viewer --expires tomorrow",
+		"key create acme --role viewer --expires=",
+		"key create acme --role viewer --name forever --expires never",
 		"tenant create acme",
 		"tenant create acme --retention 1d",
 		"source delete acme web",

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -74,7 +75,7 @@ type KeyCreateCmd struct {
 	Output
 	Role    string `help:"viewer reads reports, analyst queries too, admin manages the tenant too; writer only sends events; operator with OPERATORS." enum:"viewer,analyst,admin,writer,operator" required:""`
 	Name    string `help:"What it is for."`
-	Expires string `help:"When it stops working: a time (RFC 3339) or a duration from now, for example 90d." placeholder:"TIME"`
+	Expires string `help:"When it stops working: a time (RFC 3339), a duration from now, for example 90d, or never." placeholder:"TIME" default:"never"`
 	Source  string `help:"With role writer: a further write key of this source." placeholder:"ID"`
 	Tenant  string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
 }
@@ -93,9 +94,14 @@ func (c *KeyCreateCmd) Run(ctx context.Context, p *Process) error {
 	if c.Tenant == operatorsName {
 		in.Role = "" // the path says it
 	}
-	var err error
-	if in.Expires, err = expiry(c.Expires, time.Now()); err != nil {
-		return err
+	if c.Expires != "never" {
+		if c.Expires == "" {
+			return errors.New("--expires: it is empty; for a key without an end leave it out, or say never")
+		}
+		var err error
+		if in.Expires, err = expiry(c.Expires, time.Now()); err != nil {
+			return err
+		}
 	}
 	return c.newKey(ctx, p, c.Output, keysPath(c.Tenant), in, "")
 }
@@ -150,7 +156,7 @@ func expiry(s string, now time.Time) (*time.Time, error) {
 	}
 	d, err := config.ParseDuration(s)
 	if err != nil {
-		return nil, fmt.Errorf("--expires: %q is neither a time like 2030-01-31T00:00:00Z nor a duration like 90d", s)
+		return nil, fmt.Errorf("--expires: %q is neither a time like 2030-01-31T00:00:00Z nor a duration like 90d, nor never", s)
 	}
 	t := now.Add(d).UTC()
 	return &t, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode"
@@ -106,6 +107,9 @@ func validationError(k known, status int, msg string, errs []error) *problem.Pro
 	return p
 }
 
+// unfit is how encoding/json says that a value is none of its field's type, of which it tells the name in Go alone.
+var unfit = regexp.MustCompile(`^json: cannot unmarshal (\w+(?: [-+.\w]{1,40})?).* into Go `)
+
 func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 	_, field, _ = strings.Cut(d.Location, ".") // "body.limits.x", "query.from"
 	var missing string
@@ -123,6 +127,9 @@ func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 	case strings.HasPrefix(d.Message, "invalid date/time for format "): // which is one of Go's layouts
 		return "invalid_field", field, fmt.Sprintf("field %s is %q: write a time with a zone, such as 2026-01-31T10:00:00Z or 2026-01-31T10:00:00%%2B01:00 (RFC 3339; + is written %%2B in an address)", field, fmt.Sprintf("%.40v", d.Value))
 	case field == "":
+		if m := unfit.FindStringSubmatch(d.Message); m != nil {
+			return "", "", "the body has a " + m[1] + " that its field cannot hold: it is of another kind, or too large"
+		}
 		return "", "", "the body is not valid: " + d.Message
 	}
 	return "invalid_field", field, fmt.Sprintf("field %s: %s%s", field, d.Message, k.example(field, d.Message))

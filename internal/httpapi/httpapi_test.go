@@ -275,7 +275,7 @@ func TestTenantLife(t *testing.T) {
 	f.wantProblem(f.do("DELETE", "/api/v1/tenants/zoo", operator, ""), 404, "not_found", "", `tenant "zoo"`)
 	f.wantProblem(f.do("DELETE", "/api/v1/tenants/acme", f.keys["admin"], ""), 403, "forbidden", "", "operator")
 	f.wantProblem(f.do("GET", "/api/v1/tenants/zoo", operator, ""), 404, "not_found", "", `tenant "zoo"`)
-	f.wantProblem(f.do("POST", "/api/v1/tenants", operator, `{"id":"zoo"}`), 409, "exists", "id", `id "zoo" exists already`)
+	f.wantProblem(f.do("POST", "/api/v1/tenants", operator, `{"id":"zoo"}`), 409, "exists", "id", `id "zoo" was the id of a tenant that was deleted`)
 
 	// Keys and sources of a deleted tenant stop at once.
 	f.audit.appended = nil

@@ -82,6 +82,7 @@ func TestRefusals(t *testing.T) {
 		{"unknown parameter twice", "GET", tenants + "?limit=3&limit=4", operator, "", 422, "unknown_parameter", "limit", "limit is not known"},
 		{"parameter twice without a key", "GET", "/api/v1/audit?limit=5&limit=6", "", "", 401, "missing_key", "", ""},
 
+		{"a number that is none", "PATCH", "/api/v1/tenants/acme/policy", "admin", `{"budget":{"amount":1e400}}`, 400, "malformed_json", "", "number 1e400 that its field cannot hold"},
 		{"source id taken", "POST", sources, "admin", `{"id":"web"}`, 409, "exists", "id", `"web"`},
 		{"site_id taken", "POST", "/api/v1/tenants/other/sources", "other", `{"id":"web","site_id":"s1"}`, 409, "exists", "site_id", `"s1"`},
 		{"alias taken", "POST", "/api/v1/tenants/other/sources", "other", `{"id":"web","aliases":["one.example"]}`, 409, "exists", "aliases", `"one.example"`},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -122,6 +123,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusBadRequest, "malformed_json", `the body must be {"email": "…", "password": "…"}, and "tenant" for users of one`).Write(w)
 		return
 	}
+	in.Email = strings.TrimSpace(in.Email) // as where users are made
 	cookies, who, prob := a.cfg.Sessions.SignIn(r, tenant.ID(in.Tenant), in.Email, in.Password)
 	if !a.recordSignIn(w, r, who, "password", tenant.ID(in.Tenant), in.Email, prob) {
 		return

@@ -156,6 +156,12 @@ func TestSessionEnds(t *testing.T) {
 	f.wantProblem(b.do("POST", "/api/v1/session", annSignsIn), 401, "wrong_password", "", "wrong")
 }
 
+// Blanks around an address are no part of it, as where a user is made.
+func TestSignInWithBlanks(t *testing.T) {
+	b, _ := newBrowser(t)
+	b.f.want(204, b.do("POST", "/api/v1/session", strings.Replace(annSignsIn, "ANN@example.com", " ANN@example.com ", 1)))
+}
+
 func TestSecureSession(t *testing.T) {
 	b, _ := newBrowser(t)
 	b.tls = true

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"weir/internal/catalog"
+	"weir/internal/clickhouse"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 	"weir/internal/usage"
@@ -486,7 +487,7 @@ func TestModest(t *testing.T) {
 		larger := func(id tenant.ID, cpu time.Duration, want string) {
 			t.Helper()
 			ticket := admit(t, g, ask(id, cpu))
-			if s := ticket.(usage.Tuned).Settings(); s["priority"] != want || (s["max_threads"] == "") != (want == "2") || (s["os_threads_nice_value_query"] == "") != (want == "2") {
+			if s := ticket.(usage.Tuned).Settings(); s["priority"] != want || (s["max_threads"] == "") != (want == "2") || (s[clickhouse.NiceSetting] == "") != (want == "2") {
 				t.Errorf("%s: %v, want priority %s", id, s, want)
 			}
 			ticket.Done(usage.Record{})

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"weir/internal/clickhouse"
 	"weir/internal/usage"
 )
 
@@ -32,7 +33,7 @@ type mode struct {
 func behind(priority, threads int) tuning {
 	return tuning{
 		"max_threads": strconv.Itoa(threads), "max_block_size": "8192", "priority": strconv.Itoa(priority), "low_priority_query_wait_time_ms": "20",
-		"os_threads_nice_value_query": "12",
+		clickhouse.NiceSetting: "12",
 	}
 }
 

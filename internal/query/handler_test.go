@@ -97,7 +97,7 @@ func TestRequestProblems(t *testing.T) {
 		e := &fakeEngine{body: engineJSON}
 		w := post(newHandler(t, Config{}, e), analyst, c.body)
 		p := problemIn(t, w)
-		if w.Code != c.status || p.Code != c.code || p.Field != c.field || len(e.got) > 0 {
+		if w.Code != c.status || p.Code != c.code || p.Field != c.field || len(e.got) > 0 || strings.Contains(p.Detail, "Go ") {
 			t.Errorf("%.80s: %d %s %q (%s), want %d %s %q", c.body, w.Code, p.Code, p.Field, p.Detail, c.status, c.code, c.field)
 		}
 	}

@@ -1,6 +1,11 @@
 package query
 
-import "strconv"
+import (
+	"math"
+	"math/bits"
+	"strconv"
+	"strings"
+)
 
 // lowerable are the limits of the engine that a question may lower, never raise.
 var lowerable = map[string]bool{
@@ -10,6 +15,47 @@ var lowerable = map[string]bool{
 
 // Lowerable says whether a setting is a limit that a question may lower.
 func Lowerable(setting string) bool { return lowerable[setting] }
+
+// LimitValue reads the value of a limit as the engine does: a whole number, perhaps with K, M, G, T, P or E behind it (thousands, or with an i, as in Mi, of 1 024), of
+// max_execution_time seconds, and auto of max_threads. It returns the number as it is passed on.
+func LimitValue(setting, value string) (number string, ok bool) {
+	switch {
+	case setting == "max_execution_time":
+		v, err := strconv.ParseFloat(value, 64)
+		return value, err == nil && v >= 0 && !math.IsInf(v, 0)
+	case setting == "max_threads" && value == "auto":
+		return "0", true
+	}
+	digits := strings.TrimRight(value, "KMGTPEkmgtpei")
+	factor, ok := factorOf(strings.ToUpper(value[len(digits):]))
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if !ok || err != nil {
+		return "", false
+	}
+	if high, low := bits.Mul64(n, factor); high == 0 {
+		return strconv.FormatUint(low, 10), true
+	}
+	return strconv.FormatUint(math.MaxUint64, 10), true
+}
+
+// factorOf is what a letter of the SI, with an I of binary multiples or without, stands for.
+func factorOf(suffix string) (uint64, bool) {
+	base := uint64(1000)
+	if s, binary := strings.CutSuffix(suffix, "I"); binary {
+		suffix, base = s, 1024
+	}
+	power := 0
+	if suffix != "" || base == 1024 {
+		if power = strings.Index("KMGTPE", suffix) + 1; len(suffix) != 1 || power == 0 {
+			return 0, false
+		}
+	}
+	factor := uint64(1)
+	for range power {
+		factor *= base
+	}
+	return factor, true
+}
 
 // lower says whether value is a limit, and one below the limit that stands. 0 means no limit.
 func lower(value, stands string) bool {

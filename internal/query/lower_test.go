@@ -22,3 +22,18 @@ func TestLowerLimits(t *testing.T) {
 		t.Error("the service's own settings changed")
 	}
 }
+
+func TestLimitValue(t *testing.T) {
+	for _, c := range []struct{ setting, value, want string }{
+		{"max_result_rows", "0", "0"}, {"max_result_rows", "17", "17"}, {"max_memory_usage", "10M", "10000000"}, {"max_memory_usage", "2Gi", "2147483648"},
+		{"max_bytes_to_read", "3k", "3000"}, {"max_bytes_to_read", "30E", "18446744073709551615"}, {"max_execution_time", "0.5", "0.5"}, {"max_threads", "auto", "0"},
+		{"max_result_rows", "abc", ""}, {"max_result_rows", "2x", ""}, {"max_result_rows", "-2", ""}, {"max_result_rows", "", ""}, {"max_result_rows", "i", ""}, {"max_result_rows", "1i", ""},
+		{"max_result_rows", "1KM", ""}, {"max_result_rows", "0.5", ""}, {"max_result_rows", "auto", ""}, {"max_result_rows", "99999999999999999999", ""}, {"max_result_rows", "M", ""},
+		{"max_execution_time", "1s", ""}, {"max_execution_time", "-1", ""}, {"max_execution_time", "nan", ""}, {"max_execution_time", "inf", ""}, {"max_execution_time", "", ""},
+	} {
+		got, ok := LimitValue(c.setting, c.value)
+		if ok != (c.want != "") || ok && got != c.want {
+			t.Errorf("%s=%q is %q, %v; want %q", c.setting, c.value, got, ok, c.want)
+		}
+	}
+}

@@ -129,6 +129,9 @@ func badJSON(err error) *problem.Problem {
 	if errors.As(err, &typ) && typ.Field != "" {
 		return problem.New(http.StatusUnprocessableEntity, "wrong_type", "%s must not be a JSON %s", typ.Field, typ.Value).WithField(typ.Field)
 	}
+	if errors.As(err, &typ) {
+		return problem.New(http.StatusBadRequest, "malformed_json", `the body is a JSON %s; it must be an object such as {"sql": "SELECT 1"}`, typ.Value)
+	}
 	if name, ok := strings.CutPrefix(err.Error(), `json: unknown field "`); ok {
 		return unknownField(strings.TrimSuffix(name, `"`))
 	}

@@ -114,3 +114,23 @@ func TestHintsAreFew(t *testing.T) {
 		t.Errorf("%d of %d hints are left", kept, maxLarge)
 	}
 }
+
+// TestLocalTimes: a time without a zone over which the clock is put forward is the moment at which that happens; any other is what the clock shows.
+func TestLocalTimes(t *testing.T) {
+	for _, c := range []struct{ zone, local, want string }{
+		{"America/New_York", "2026-03-08T01:59:59", "2026-03-08T06:59:59Z"}, {"America/New_York", "2026-03-08T02:00:00", "2026-03-08T07:00:00Z"}, {"America/New_York", "2026-03-08T02:30:00", "2026-03-08T07:00:00Z"},
+		{"America/New_York", "2026-03-08T03:00:00", "2026-03-08T07:00:00Z"}, {"America/New_York", "2026-03-08T03:00:01", "2026-03-08T07:00:01Z"}, {"Australia/Lord_Howe", "2026-10-04T02:15:00", "2026-10-03T15:30:00Z"},
+		{"Europe/Berlin", "2026-03-29T02:59:59.999", "2026-03-29T01:00:00Z"}, {"Africa/Cairo", "2026-04-24T00:30:00", "2026-04-23T22:00:00Z"}, {"Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T10:00:00Z"},
+		{"America/New_York", "2026-11-01T01:30:00", "2026-11-01T05:30:00Z"}, // the first of two
+		{"UTC", "2026-03-08T02:30:00", "2026-03-08T02:30:00Z"},
+	} {
+		loc, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, p := parseTime("from", c.local, time.Time{}, time.Now(), loc)
+		if p != nil || got.UTC().Format(time.RFC3339Nano) != c.want {
+			t.Errorf("%s in %s is %v, %v; want %s", c.local, c.zone, got.UTC(), p, c.want)
+		}
+	}
+}

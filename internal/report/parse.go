@@ -378,7 +378,9 @@ func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.T
 	}
 	t, err := time.Parse(time.RFC3339Nano, strings.Replace(s, " ", "+", 1)) // an unescaped + in a URL arrives as a blank
 	if err != nil {
-		t, err = time.ParseInLocation("2006-01-02T15:04:05", s, loc)
+		if t, err = time.Parse("2006-01-02T15:04:05", s); err == nil {
+			t = localTime(t, loc)
+		}
 	}
 	if t = t.Truncate(time.Millisecond); err != nil {
 		if t, err = time.Parse(time.DateOnly, s); err == nil {

@@ -148,13 +148,25 @@ func (q Question) bucketStart(t time.Time) time.Time {
 	return dayStart(y, m, d, q.Location)
 }
 
-// dayStart is when a date begins: where the clock is put forward at midnight, at that moment. time.Date may answer with the last hour of the day before then.
+// dayStart is when a date begins: where the clock is put forward at midnight, at that moment.
 func dayStart(y int, m time.Month, d int, loc *time.Location) time.Time {
-	t := time.Date(y, m, d, 0, 0, 0, 0, loc)
-	if t.Day() != time.Date(y, m, d, 12, 0, 0, 0, loc).Day() {
-		_, t = t.ZoneBounds()
+	return localTime(time.Date(y, m, d, 0, 0, 0, 0, time.UTC), loc)
+}
+
+// localTime is the moment at which clocks of loc show what t shows: where they are put forward over it, when that happens. time.Date may answer with an hour before then.
+func localTime(t time.Time, loc *time.Location) time.Time {
+	y, m, d := t.Date()
+	at := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
+	if at.Hour() == t.Hour() && at.Minute() == t.Minute() && at.Day() == d {
+		return at
 	}
-	return t
+	begin, end := at.ZoneBounds()
+	_, before := at.Zone()
+	shown := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	if shown.Add(-time.Duration(before) * time.Second).Before(end) { // at is behind the change
+		return begin
+	}
+	return end
 }
 
 func isoWeekday(t time.Time) int {

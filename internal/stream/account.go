@@ -79,12 +79,13 @@ const recentHours = 48
 const recentSiteHours = 2
 
 // account keeps the accounting: in the state store for ever, the last hours in memory. What a commit
-// changes is written in that commit's batch; what doors report is written within a second.
+// changes is written in that commit's batch; what doors report is written within a second, and durable a second later.
 type account struct {
 	db *pebble.DB
 	// writing is held from computing what is stored until it is stored and visible, so that two writers
 	// of one hour do not overwrite each other.
-	writing sync.Mutex
+	writing  sync.Mutex
+	unsynced bool // something is written that no synced write has followed; writing guards it
 
 	mu        sync.Mutex
 	recent    uint32    // the first hour that is in memory
@@ -190,6 +191,7 @@ func (a *account) commit(b *pebble.Batch, delta map[hourKey]Counts, processed ma
 	if err := b.Commit(pebble.Sync); err != nil {
 		return err
 	}
+	a.unsynced = false
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for k, d := range delta {
@@ -285,10 +287,17 @@ func (a *account) doorLocked(k hourKey, d Counts) {
 	a.dirty[k] = true
 }
 
-// flush writes what doors have reported, and drops from memory what is not recent any more.
+// flush writes what doors have reported, and drops from memory what is not recent any more. What is written is durable with the next commit, or, where none
+// comes, at the next flush: the state store keeps what is not synced in the memory of the process.
 func (a *account) flush(now time.Time) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
+	if a.unsynced {
+		if err := a.db.LogData(nil, pebble.Sync); err != nil {
+			return fmt.Errorf("sync accounting: %w", err)
+		}
+		a.unsynced = false
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b := a.db.NewBatch()
@@ -308,6 +317,7 @@ func (a *account) flush(now time.Time) error {
 		if err := b.Commit(pebble.NoSync); err != nil {
 			return fmt.Errorf("write accounting: %w", err)
 		}
+		a.unsynced = true
 		clear(a.dirty)
 		a.rejects.written()
 		a.seen.written()

@@ -183,7 +183,7 @@ func TestDamagedSteps(t *testing.T) {
 	defer r.close(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := r.p.advanceRollups(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := r.p.advanceRollups(ctx, time.Now()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("rollups ended with %v", err)
 	}
 }

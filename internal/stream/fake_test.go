@@ -148,6 +148,7 @@ type session struct {
 	*fakeEngine
 	rng  *rand.Rand // nil: nothing fails
 	dead bool       // guarded by fakeEngine.mu
+	urgent []bool // of the steps of rollups
 }
 
 func (e *session) fails() bool { return e.rng != nil && e.rng.IntN(4) == 0 }
@@ -214,9 +215,10 @@ func monthOf(ms int64) int {
 	return t.Year()*100 + int(t.Month())
 }
 
-func (e *session) Advance(_ context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int) error {
+func (e *session) Advance(_ context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int, urgent bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.urgent = append(e.urgent, urgent)
 	if e.dead {
 		return errInjected
 	}

@@ -18,8 +18,8 @@ import (
 // RollupTable moves the rollups' tables forward.
 type RollupTable interface {
 	// Advance adds the rows of events with from < _seq <= to of the writer to the rollup, as one insert: each of the given months
-	// (yyyymm) gets all or nothing; no month given means all months.
-	Advance(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int) error
+	// (yyyymm) gets all or nothing; no month given means all months. Unless it is urgent it leaves the machine to others.
+	Advance(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int, urgent bool) error
 	// Missing makes sure that no such insert runs any more, and returns the months that should have something of it and do not.
 	Missing(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64) ([]int, error)
 	// End returns where a step behind from ends that reads at most so many rows of the writer's: more than from, at most to.
@@ -67,25 +67,37 @@ func (p *Processor) runRollups(ctx context.Context) error {
 		}
 		return fmt.Errorf("recover rollups: %w", err)
 	}
-	for {
+	patience := urgentAfter * p.cfg.RollupInterval
+	for took := time.Duration(0); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-p.rollWake:
 		}
-		if err := p.advanceRollups(ctx); err != nil {
+		began := time.Now()
+		late := began
+		if took <= patience {
+			late = began.Add(patience)
+		}
+		if err := p.advanceRollups(ctx, late); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
 			return err
 		}
+		took = time.Since(began)
 		if err := sleep(ctx, p.cfg.RollupInterval); err != nil {
 			return nil
 		}
 	}
 }
 
-func (p *Processor) advanceRollups(ctx context.Context) error {
+// urgentAfter is how many intervals a round of steps may take before they yield to nobody any more, and nor do those of the next round: on a machine that is busy
+// all the time they would hardly come forward, and questions would read ever more of the raw events.
+const urgentAfter = 3
+
+// advanceRollups brings everything into every rollup. What begins behind late is urgent.
+func (p *Processor) advanceRollups(ctx context.Context, late time.Time) error {
 	for _, r := range p.cfg.List {
 		for _, w := range []uint16{writerMain, writerLate} {
 			for {
@@ -103,7 +115,8 @@ func (p *Processor) advanceRollups(ctx context.Context) error {
 				if err := p.waitDisk(ctx); err != nil {
 					return err
 				}
-				step := p.unhurried(func(ctx context.Context) error { return p.step(ctx, r, w, from, to) })
+				urgent := time.Now().After(late)
+				step := p.unhurried(func(ctx context.Context) error { return p.step(ctx, r, w, from, to, urgent) })
 				if err := p.inTurn(ctx, slotRollup, func() error { return step(ctx) }); err != nil {
 					return err
 				}
@@ -147,7 +160,7 @@ func (p *Processor) countedStep(ctx context.Context, w uint16, from, last uint64
 }
 
 // step moves a rollup over (from, to]: the intent, the insert, the position.
-func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64) error {
+func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64, urgent bool) error {
 	if r.Name == rollup.Links.Name && !p.links.any(w, from, to) {
 		return p.passLinks(w, to)
 	}
@@ -159,7 +172,7 @@ func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, t
 	tenants, all := p.versions.since(w, from)
 	p.versions.begin(slotRollup, tenants, all)
 	start := time.Now()
-	if err := p.applyStep(ctx, r, w, from, to, false); err != nil {
+	if err := p.applyStep(ctx, r, w, from, to, false, urgent); err != nil {
 		return err
 	}
 	p.fault("rollup-insert")
@@ -171,7 +184,7 @@ func (p *Processor) step(ctx context.Context, r rollup.Rollup, w uint16, from, t
 	return nil
 }
 
-func (p *Processor) applyStep(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64, unknown bool) error {
+func (p *Processor) applyStep(ctx context.Context, r rollup.Rollup, w uint16, from, to uint64, unknown, urgent bool) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		var months []int
 		err := error(nil)
@@ -182,7 +195,7 @@ func (p *Processor) applyStep(ctx context.Context, r rollup.Rollup, w uint16, fr
 		}
 		if err == nil {
 			unknown = true
-			if err = p.cfg.Rollups.Advance(ctx, r, w, from, to, months); err == nil {
+			if err = p.cfg.Rollups.Advance(ctx, r, w, from, to, months, urgent); err == nil {
 				return nil
 			}
 		}
@@ -227,7 +240,7 @@ func (p *Processor) recoverRollups(ctx context.Context) error {
 			}
 			from, to := binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])
 			p.log.Info("finishing the interrupted step of a rollup", "rollup", r.Name, "writer", w, "from", from, "to", to)
-			if err := p.applyStep(ctx, r, w, from, to, true); err != nil {
+			if err := p.applyStep(ctx, r, w, from, to, true, true); err != nil {
 				return err
 			}
 			if err := p.finishStep(r, w, to); err != nil {
@@ -259,7 +272,11 @@ func (p *Processor) forgetSeqRows() error {
 type EngineRollups struct{ Engine *clickhouse.Client }
 
 // Advance implements RollupTable.
-func (t EngineRollups) Advance(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int) error {
+func (t EngineRollups) Advance(ctx context.Context, r rollup.Rollup, writer uint16, from, to uint64, months []int, urgent bool) error {
+	settings := clickhouse.OneBlockSettings()
+	if !urgent {
+		settings["max_threads"], settings[clickhouse.NiceSetting] = "1", rollupNice
+	}
 	var each []*int
 	for i := range months {
 		each = append(each, &months[i])
@@ -270,7 +287,7 @@ func (t EngineRollups) Advance(ctx context.Context, r rollup.Rollup, writer uint
 	for _, month := range each {
 		if _, err := t.Engine.Exec(ctx, clickhouse.Statement{
 			SQL:      r.AdvanceSQL(writer, from, to, month),
-			Settings: clickhouse.OneBlockSettings(),
+			Settings: settings,
 			QueryID:  fmt.Sprintf("%s%d", stepID(r, writer, to), time.Now().UnixNano()),
 			Comment:  "rollup",
 		}); err != nil {
@@ -279,6 +296,10 @@ func (t EngineRollups) Advance(ctx context.Context, r rollup.Rollup, writer uint
 	}
 	return nil
 }
+
+// rollupNice is by how much a step's threads yield to others. A step that has as much to do as it may takes a second or two of a core; an insert
+// that runs beside it, and the events in it, would take half as long again.
+const rollupNice = "12"
 
 func stepID(r rollup.Rollup, writer uint16, to uint64) string {
 	return fmt.Sprintf("weir-step-%s-%d-%d-", r.Name, writer, to)

@@ -73,7 +73,7 @@ func TestDataVersionBesideInserts(t *testing.T) {
 	appendRows(t, l, 0, row("t1", "a", 0))
 	commit(t, r)
 	v1, v2 := version("t1"), version("t2")
-	if err := r.p.step(t.Context(), rollup.All[0], writerMain, 0, 1); err != nil {
+	if err := r.p.step(t.Context(), rollup.All[0], writerMain, 0, 1, false); err != nil {
 		t.Fatal(err)
 	}
 	if version("t1") <= v1 || version("t2") != v2 {

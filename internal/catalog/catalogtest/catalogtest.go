@@ -246,7 +246,7 @@ func testDeleteTenant(t *testing.T, s Store) {
 	wantErr(t, c.DeleteTenant(t.Context(), "gone"), catalog.ErrNotFound)
 
 	_, err = c.CreateTenant(t.Context(), catalog.Tenant{ID: "gone"})
-	wantConflict(t, err, "id", "gone")
+	wantErr(t, err, catalog.ErrUsed)
 	if next := newTenant(t, c, "next"); next.Number <= gone.Number {
 		t.Errorf("number %d is given after %d was", next.Number, gone.Number)
 	}
@@ -296,7 +296,7 @@ func testReopen(t *testing.T, s Store) {
 		t.Error("the key is lost")
 	}
 	_, err := c.CreateTenant(t.Context(), catalog.Tenant{ID: "dead"})
-	wantConflict(t, err, "id", "dead")
+	wantErr(t, err, catalog.ErrUsed)
 }
 
 // eventually waits until ok, at most a minute.

@@ -67,7 +67,7 @@ func TestErase(t *testing.T) {
 	if left, err = c.Deleted(t.Context()); err != nil || len(left) != 0 {
 		t.Errorf("to be erased: %+v, %v", left, err)
 	}
-	if _, err := c.CreateTenant(t.Context(), catalog.Tenant{ID: "gone"}); !errors.Is(err, catalog.ErrExists) {
+	if _, err := c.CreateTenant(t.Context(), catalog.Tenant{ID: "gone"}); !errors.Is(err, catalog.ErrUsed) {
 		t.Errorf("its id is given again: %v", err)
 	}
 	for _, suffix := range []string{"", "-wal"} {

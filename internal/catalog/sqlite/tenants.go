@@ -19,11 +19,14 @@ func (c *Catalog) CreateTenant(ctx context.Context, t catalog.Tenant) (catalog.T
 		return catalog.Tenant{}, fmt.Errorf("catalog: create tenant %q: %w", t.ID, err)
 	}
 	err := c.change(ctx, t.ID, func(tx *sql.Tx) error {
-		var taken int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM tenants WHERE id = ?", string(t.ID)).Scan(&taken); err != nil {
+		var deleted int64
+		switch err := tx.QueryRowContext(ctx, "SELECT deleted_ns FROM tenants WHERE id = ?", string(t.ID)).Scan(&deleted); {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
 			return fmt.Errorf("catalog: look for tenant: %w", err)
-		}
-		if taken > 0 {
+		case deleted != 0:
+			return &catalog.Conflict{Field: "id", Value: string(t.ID), Err: catalog.ErrUsed}
+		default:
 			return &catalog.Conflict{Field: "id", Value: string(t.ID), Err: catalog.ErrExists}
 		}
 		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) + 1 FROM tenants").Scan(&t.Number); err != nil {

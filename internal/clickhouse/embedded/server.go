@@ -102,6 +102,10 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		fail(w, req.queryID, usage{}, err)
 		return err
 	}
+	nice := niceValue(req.settings[clickhouse.NiceSetting])
+	if nice != "" {
+		req.settings[clickhouse.NiceSetting] = nice
+	}
 	sess, err := s.pool.take(ctx, req.tenant, req.settings)
 	if err != nil {
 		fail(w, req.queryID, usage{}, err)
@@ -110,8 +114,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	c.sess, c.out = sess, newAnswer(w, req, s.cfg.MaxBuffered)
 	c.watch(ctx)
 	s.processes.begin(req.queryID, c)
-	if req.settings[niceSetting] != "" {
-		usualPriority()
+	if nice != "" {
 		s.niced.Add(1)
 	}
 	if req.data != nil {
@@ -120,7 +123,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		err = c.timeOver(c.query(ctx))
 	}
 	cancelled := c.unwatch()
-	if req.settings[niceSetting] != "" {
+	if nice != "" {
 		unnice(s.niced.Add(-1) == 0)
 		time.AfterFunc(time.Second, func() { unnice(s.niced.Load() == 0) }) // a thread may still be on its way to the pool
 	}
@@ -203,9 +206,6 @@ func fail(w http.ResponseWriter, queryID string, u usage, err error) {
 	w.WriteHeader(e.Status)
 	io.WriteString(w, errorText(e)+"\n")
 }
-
-// niceSetting is the setting of a statement whose threads shall have a lower priority.
-const niceSetting = "os_threads_nice_value_query"
 
 // healthSQL is the statement of the parent's health check. It waits for no place: a busy engine does not hang.
 const healthSQL = "SELECT 1"

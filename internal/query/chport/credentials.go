@@ -58,7 +58,7 @@ func credentials(r *http.Request, q url.Values) (user, header string, e *excepti
 	for i, s := range all {
 		for _, t := range all[:i] {
 			if s.key != "" && t.key != "" && s.key != t.key || named(s.user) && named(t.user) && s.user != t.user {
-				return "", "", exceptionf(codeAuthFailed, "Authentication failed: %s say something else than %s: give the user and the password at one of these places", t.place, s.place)
+				return "", "", exceptionf(codeAuthFailed, "Authentication failed: %s and %s say different things: give the user and the password at one of these places", t.place, s.place)
 			}
 		}
 		if named(s.user) && !named(user) || user == "" {

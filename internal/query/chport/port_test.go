@@ -287,6 +287,10 @@ func TestRefusedHere(t *testing.T) {
 		{"/?format_template_resultset=/etc/passwd", "SELECT 1", 400, codeConstraint, "format_template_resultset"},
 		{"/?allow_ddl=1", "SELECT 1", 400, codeConstraint, "allow_ddl"},
 		{"/?session_timezone=x'y", "SELECT 1", 400, codeBadArguments, "time zone"},
+		{"/?max_execution_time=1s", "SELECT 1", 400, codeBadArguments, "0.5 (seconds)"},
+		{"/?max_memory_usage=lots", "SELECT 1", 400, codeBadArguments, "10M"},
+		{"/", "SELECT 1 SETTINGS max_result_rows = -2", 400, codeBadArguments, "max_result_rows"},
+		{"/", "SET max_threads = 'x'", 400, codeBadArguments, "or auto"},
 		{"/?result_overflow_mode=x", "SELECT 1", 400, codeBadArguments, "throw or break"},
 		{"/?client_protocol_version=x", "SELECT 1", 400, codeBadArguments, "number"},
 		{"/?compress=1&network_compression_method=rar", "SELECT 1", 400, codeBadArguments, "LZ4"},
@@ -317,7 +321,7 @@ func TestRefusedHere(t *testing.T) {
 			t.Errorf("%s is not told to the audit log: %q", want, a.told)
 		}
 	}
-	for _, sql := range []string{"USE acme", "USE `default`", "SET max_threads = 1, session_timezone = 'UTC'", "SET ROLE NONE", "set role default"} {
+	for _, sql := range []string{"USE acme", "USE `default`", "SET max_threads = 1, session_timezone = 'UTC'", "SET max_memory_usage = '10M', max_threads = 'auto'", "SET ROLE NONE", "set role default"} {
 		if w := do(p, "POST", "/", sql); w.Code != 200 || w.Body.Len() > 0 {
 			t.Errorf("%s: %d %s", sql, w.Code, w.Body)
 		}

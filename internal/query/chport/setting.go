@@ -78,6 +78,13 @@ func (q *request) setting(name, value string) *exception {
 		if e := checkValue(name, value); e != nil {
 			return e
 		}
+		if query.Lowerable(name) {
+			number, ok := query.LimitValue(name, value)
+			if !ok {
+				return exceptionf(codeBadArguments, "the value %q of the setting %s is no limit; it is a number not below 0, such as 1000%s", cutText(value, 64), name, alike(name))
+			}
+			value = number
+		}
 		q.settings[name] = value
 		return nil
 	case listed(ignored, name) && (known()[name] || name == "readonly"), listed(ignored, name) && strings.HasPrefix(name, "http_"):
@@ -90,6 +97,17 @@ func (q *request) setting(name, value string) *exception {
 		text += ": maybe you meant " + near
 	}
 	return exceptionf(codeUnknownSetting, "%s", text)
+}
+
+// alike are other ways to write the value of a limit.
+func alike(name string) string {
+	switch name {
+	case "max_execution_time":
+		return " or 0.5 (seconds)"
+	case "max_threads":
+		return " or auto"
+	}
+	return ", 10M or 1Gi"
 }
 
 // checkValue refuses values that would make trouble of another kind than a clear error of the engine.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestParameterRange: a whole number that its type cannot hold is refused, where the engine would take another number for it.
-func TestParameterRange(t *testing.T) {
+// TestParameterValues: a whole number, a date or a time that its type cannot hold is refused, where the engine would take another one for it.
+func TestParameterValues(t *testing.T) {
 	const max256 = "115792089237316195423570985008687907853269984665640564039457584007913129639935"
 	for _, c := range []struct{ typ, value, says string }{
 		{"UInt8", "255", ""}, {"UInt8", "256", "the parameter x is 256, which as UInt8 does not fit: it holds 0 to 255"}, {"UInt8", "-1", "0 to 255"}, {"UInt8", "0", ""}, {"UInt8", "+7", ""},
@@ -19,6 +19,14 @@ func TestParameterRange(t *testing.T) {
 		{"UInt8", "1.5", "is no whole number"}, {"UInt8", "", "is no whole number"}, {"UInt8", "1e2", "is no whole number"}, {"UInt8", `\N`, "is no whole number"}, {"Int64", "a", "is no whole number"},
 		{"Array(UInt8)", "[1, 2,255]", ""}, {"Array(UInt8)", "[1, 2,256]", "is 256, which"}, {"Array(Array(Nullable(Int8)))", "[[NULL,1],[-129]]", "is -129, which"}, {"Array(UInt8)", "[]", ""},
 		{"String", "260", ""}, {"Float64", "1e300", ""}, {"Decimal(3, 1)", "1000", ""}, {"Array(String)", "['300']", ""}, {"Map(String, UInt8)", "{'a':1}", ""},
+		{"Map(String, UInt8)", "{'a:2,':1, 'b' : 300}", "is 300, which"}, {"Map(UInt8, String)", "{1:'300', 256:'x'}", "is 256, which"}, {"Map(String, Array(Int8))", "{'a':[1,200]}", "is 200, which"},
+		{"Tuple(UInt8, String)", "(300,'x')", "is 300, which"}, {"Tuple(String, UInt8)", "('300, (\\'',255)", ""}, {"Tuple(a UInt8, b Int8)", "(1, 200)", "is 200, which"}, {"Tuple(UInt8, UInt8)", "(1)", ""},
+		{"Array(Tuple(UInt8, Int8))", "[(1,2),(255,-129)]", "is -129, which"}, {"Array(UInt8)", "['256']", "is 256, which"}, {"Array(UInt8)", "[", ""}, {"Tuple()", "()", ""},
+		{"Date", "2026-02-28", ""}, {"Date", "2026-02-30", "the parameter x is 2026-02-30, which as Date is no day of the calendar"}, {"Date", "2026-13-01", "no day"}, {"Date", "2024-02-29", ""}, {"Date", "2026-00-01", "no day"},
+		{"Date", "2149-06-07", "it holds 1970-01-01 to 2149-06-06"}, {"date", "1969-12-31", "does not fit"}, {"Date32", "1899-12-31", "1900-01-01"}, {"Date32", "2149-06-07", ""}, {"Date", "20665", ""},
+		{"DateTime", "2200-01-01 00:00:00", "to 2106-02-07"}, {"DateTime('UTC')", "2026-01-01 24:00:00", "is no time of a day"}, {"DateTime", "2026-01-01T23:59:60", "no time"}, {"DateTime", "1790000000", ""},
+		{"DateTime64(3)", "2026-13-30 00:00:00", "no day"}, {"DateTime64(3, 'UTC')", "2026-12-30 00:00:00.123", ""}, {"DateTime64(3)", "2300-01-01 00:00:00", "2299-12-31"},
+		{"Nullable(Date)", "2026-02-30", "no day"}, {"Nullable(Date)", `\N`, ""}, {"Array(Date)", "['2026-02-30']", "is 2026-02-30, which"}, {"String", "2026-02-30", ""},
 	} {
 		for _, sql := range []string{"SELECT count() FROM events WHERE length(url) = length({x:" + c.typ + "}::String)", "EXPLAIN SELECT {x:" + c.typ + "}", "SELECT type FROM events /* { */ LIMIT 1 BY { x : " + c.typ + "}"} {
 			sc := typedScope
