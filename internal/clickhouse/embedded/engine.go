@@ -250,22 +250,28 @@ func (e *Engine) watch(ctx context.Context) error {
 	}
 	e.m.start.Set(time.Since(begin).Seconds())
 	e.setReady(true)
-	answered := time.Now()
+	answered, waited := time.Now(), waitedForCores(e.PID())
 	for {
 		if !sleep(ctx, e.cfg.HealthEvery) {
 			return nil
 		}
 		err := e.check(ctx, e.cfg.HangAfter)
+		silent := time.Since(answered)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			answered = time.Now()
-		case time.Since(answered) > e.cfg.HangAfter:
+			answered, waited = time.Now(), waitedForCores(e.PID())
+		case silent < starvedPatience*e.cfg.HangAfter && waitedForCores(e.PID())-waited > silent/2:
+			e.cfg.Logger.Warn("the engine does not answer: its threads wait for a core, the machine has too much to do", "silent", silent.Round(time.Millisecond))
+		case silent > e.cfg.HangAfter:
 			return fmt.Errorf("engine: no answer for %s, killing it: %w", time.Since(answered).Round(time.Millisecond), err)
 		}
 	}
 }
+
+// starvedPatience is how many times as long as a hanging engine one may be silent whose threads wait for a core half of the time: to kill it would only make more to do.
+const starvedPatience = 6
 
 // check asks the child for an answer of the engine itself.
 func (e *Engine) check(ctx context.Context, timeout time.Duration) error {
