@@ -18,8 +18,7 @@ func ArrayParam(values []string) string {
 
 var quoteEscaper = strings.NewReplacer("\\", "\\\\", "'", "\\'")
 
-// NiceSetting is the setting of a statement whose threads shall yield to others: by how much their nice value (0 to 19) is above that of the rest of
-// the engine. Without the right to change priorities (CAP_SYS_NICE) it does nothing.
+// NiceSetting is the setting of a statement whose threads shall yield to others: their nice value, 0 to 19. Without the right to change priorities (CAP_SYS_NICE) it does nothing.
 const NiceSetting = "os_threads_nice_value_query"
 
 // OneBlockSettings are the settings under which every row of one INSERT

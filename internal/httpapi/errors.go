@@ -165,9 +165,9 @@ func catalogError(err error) error {
 	return err
 }
 
-// shown refuses control characters in a text that people read: in a terminal they do something, and in a list they hide what else is there.
+// shown refuses control characters in a text that people read, those that turn the direction of writing included: in a terminal they do something, and in a list they hide what else is there.
 func shown(field, text string) error {
-	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
+	if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }); i >= 0 {
 		return invalid(field, "it has a control character (%q at byte %d): write it in one line of text", []rune(text[i:])[0], i)
 	}
 	return nil

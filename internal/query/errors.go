@@ -56,8 +56,11 @@ func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 	}
 	p := a.engineProblem(ctx, err)
 	if p.Code == "query_error" && typeCodes[p.Engine] && a.checked != nil && len(a.checked.Texts) > 0 {
-		name := a.checked.Texts[0]
-		p.Detail += fmt.Sprintf("; %s is text, as is every property that once had a text that is no number: props_num['%s'] has its numbers alone", strings.Join(a.checked.Texts, ", "), name)
+		name, is := a.checked.Texts[0], "is"
+		if len(a.checked.Texts) > 1 {
+			name, is = "NAME", "are"
+		}
+		p.Detail += fmt.Sprintf("; %s %s text, as is every property that once had a text that is no number: props_num['%s'] has its numbers alone", strings.Join(a.checked.Texts, ", "), is, name)
 	}
 	return p
 }

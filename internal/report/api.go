@@ -118,7 +118,7 @@ func stringOrList(what string) *huma.Schema {
 type reportQuery struct {
 	SiteID   string   `path:"site_id" doc:"The source's site_id or an alias of it."`
 	Metric   []string `query:"metric" doc:"events, pageviews, visitors (different client ids), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest." example:"[\"pageviews\",\"visitors\"]"`
-	From     string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default." example:"2026-01-01"`
+	From     string   `query:"from" doc:"Start: a time, a date (also as today-6d), or a length back from to; 7d by default." example:"2026-01-01"`
 	To       string   `query:"to" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
 	Interval string   `query:"interval" doc:"minute, hour, day, week or month: a series."`
 	GroupBy  []string `query:"group_by" doc:"Columns, and props.<name>." example:"[\"country\"]"`

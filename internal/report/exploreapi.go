@@ -84,7 +84,7 @@ type ValueList struct {
 
 type eventsQuery struct {
 	SiteID  string   `path:"site_id" doc:"The source's site_id or an alias of it."`
-	From    string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default."`
+	From    string   `query:"from" doc:"Start: a time, a date (also as today-6d), or a length back from to; 7d by default."`
 	To      string   `query:"to" doc:"End, not included; now by default."`
 	Filter  []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`
@@ -216,7 +216,7 @@ type valuesQuery struct {
 	SiteID string   `path:"site_id" doc:"The source's site_id or an alias of it."`
 	Dim    string   `query:"dim" doc:"A column, or props.<name>." example:"country"`
 	Prefix string   `query:"prefix" doc:"Only values that begin so; case does not count."`
-	From   string   `query:"from" doc:"Start: a time, a date, or a length back from to; 30d by default."`
+	From   string   `query:"from" doc:"Start: a time, a date (also as today-6d), or a length back from to; 30d by default."`
 	To     string   `query:"to" doc:"End, not included; now by default."`
 	Filter []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Bots   string   `query:"bots" doc:"exclude (the default), include, or only."`

@@ -28,7 +28,7 @@ func registerGoals(api huma.API, r *Reporter) {
 type goalsQuery struct {
 	SiteID  string   `path:"site_id" doc:"The source's site_id or an alias of it."`
 	Goal    []string `query:"goal,explode" doc:"A saved goal's id; repeated, up to 50."`
-	From    string   `query:"from" doc:"Start: a time, a date, or a length back from to; 7d by default."`
+	From    string   `query:"from" doc:"Start: a time, a date (also as today-6d), or a length back from to; 7d by default."`
 	To      string   `query:"to" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
 	Filter  []string `query:"filter,explode" doc:"As of /report; may be repeated."`
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`

@@ -441,7 +441,7 @@ func TestLiveCounts(t *testing.T) {
 	}
 	for _, e := range []string{
 		"'" + at(2*time.Second) + "', 'pageview', 'u1', 'https://s/a', '/a', 'DE', 'mobile', 'x.test', 0",
-		"'" + at(3*time.Second) + "', 'click', 'u1', 'https://s/a', '/a', 'DE', 'mobile', '', 0",
+		"'" + at(3*time.Second) + "', 'click', 'u1', 'https://s/a', '/a', 'DE', 'mobile', 's', 0",
 		"'" + at(40*time.Second) + "', 'pageview', 'u2', '', '/b', 'FR', 'desktop', '', 0",
 		"'" + at(4*time.Minute) + "', 'pageview', '', 'https://s/a', '/a', '', '', '', 0",
 		"'" + at(1*time.Second) + "', 'pageview', 'bot', 'https://s/bot', '/bot', 'US', '', 'b.test', 1",

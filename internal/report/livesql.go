@@ -68,7 +68,7 @@ func liveSQL(bots string) string {
 	return `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {rate:DateTime64(3, 'UTC')}), countIf(type = 'pageview' AND ts > {views:DateTime64(3, 'UTC')}),
   ` + most(eventPage, "count()", "type = 'pageview'", liveLists, bots) + `,
   ` + most("country", "uniq(client_id)", "client_id != ''", liveLists, bots) + `,
-  ` + most("referrer_host", "uniq(client_id)", "client_id != '' AND referrer_host != ''", liveLists, bots) + `,
+  ` + most("referrer_host", "uniq(client_id)", "client_id != '' AND referrer_host != '' AND referrer_host != host", liveLists, bots) + `,
   (SELECT groupArray((back, what, path, c, d)) FROM (SELECT -toUnixTimestamp64Milli(ts) AS back, toString(type) AS what, path, toString(country) AS c, toString(device) AS d
 ` + recent(bots) + ` ORDER BY back, what, path, c, d LIMIT ` + strconv.Itoa(liveRecent) + `))
 ` + recent(bots)

@@ -19,7 +19,7 @@ func TestMidnights(t *testing.T) {
 		}
 		date := func(days int) string { return day.AddDate(0, 0, days).Format(time.DateOnly) }
 		parse := func(field, s string) time.Time {
-			at, p := parseTime(field, s, day, day, loc)
+			at, p := parseTime(field, s, day, day, day, loc)
 			if p != nil {
 				t.Fatal(p)
 			}
@@ -128,9 +128,31 @@ func TestLocalTimes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, p := parseTime("from", c.local, time.Time{}, time.Now(), loc)
+		got, p := parseTime("from", c.local, time.Time{}, time.Now(), time.Now(), loc)
 		if p != nil || got.UTC().Format(time.RFC3339Nano) != c.want {
 			t.Errorf("%s in %s is %v, %v; want %s", c.local, c.zone, got.UTC(), p, c.want)
+		}
+	}
+}
+
+// TestDaysBack: days that are counted back from today are whole days of the source's zone.
+func TestDaysBack(t *testing.T) {
+	loc, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 29, 22, 30, 0, 0, time.UTC) // the 30th there, a day after summer time began
+	for _, c := range []struct{ field, text, want string }{
+		{"from", "today", "2026-03-29T22:00:00Z"}, {"to", "today", "2026-03-30T22:00:00Z"}, {"from", "today-1d", "2026-03-28T23:00:00Z"}, {"to", "today-1d", "2026-03-29T22:00:00Z"},
+		{"from", "today-29d", "2026-02-28T23:00:00Z"}, {"from", "today-0d", "2026-03-29T22:00:00Z"},
+	} {
+		if got, p := parseTime(c.field, c.text, time.Time{}, now.AddDate(0, 1, 0), now, loc); p != nil || got.UTC().Format(time.RFC3339Nano) != c.want {
+			t.Errorf("%s=%s is %v, %v; want %s", c.field, c.text, got.UTC(), p, c.want)
+		}
+	}
+	for _, bad := range []string{"today-", "today-1w", "today+1d", "today-123456d", "Today", "today-99999d"} {
+		if got, p := parseTime("from", bad, time.Time{}, now, now, loc); p == nil {
+			t.Errorf("%s is %v", bad, got)
 		}
 	}
 }

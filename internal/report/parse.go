@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -305,10 +306,10 @@ func (a ask) times(q *Question, now time.Time) *problem.Problem {
 
 // span reads from and to.
 func (a ask) span(q *Question, now time.Time) (p *problem.Problem) {
-	if q.To, p = parseTime("to", a.To, now, now, q.Location); p != nil {
+	if q.To, p = parseTime("to", a.To, now, now, now, q.Location); p != nil {
 		return p
 	}
-	q.From, p = parseTime("from", a.From, q.To.Add(-defaultRange), q.To, q.Location)
+	q.From, p = parseTime("from", a.From, q.To.Add(-defaultRange), q.To, now, q.Location)
 	return p
 }
 
@@ -368,8 +369,11 @@ func isLength(s string) bool {
 	return ok
 }
 
-// parseTime reads now, a time, a date, or a length such as 7d, which counts back from base.
-func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.Time, *problem.Problem) {
+// daysBack is a day by how many days before today it is, as today-6d.
+var daysBack = regexp.MustCompile(`^today(?:-(\d{1,5})d)?$`)
+
+// parseTime reads now, a time, a date, also as today-6d, or a length such as 7d, which counts back from base.
+func parseTime(field, s string, def, base, now time.Time, loc *time.Location) (time.Time, *problem.Problem) {
 	switch s {
 	case "":
 		return def.Truncate(time.Millisecond), nil
@@ -391,13 +395,21 @@ func parseTime(field, s string, def, base time.Time, loc *time.Location) (time.T
 			t = dayStart(y, m, d, loc)
 		}
 	}
+	if m := daysBack.FindStringSubmatch(s); m != nil {
+		n, _ := strconv.Atoi(m[1]) // none: today itself
+		y, mon, d := now.In(loc).Date()
+		if field == "to" {
+			d++
+		}
+		t, err = dayStart(y, mon, d-n, loc), nil
+	}
 	if err != nil {
 		if d, ok := length(s); ok {
 			t, err = base.Add(-d).Truncate(time.Millisecond), nil
 		}
 	}
 	if err != nil {
-		return t, invalid(field, "%s is %q; write a date (2026-01-31), a time (2026-01-31T10:00:00Z, or without a zone, in the source's), now, or %s", field, s, lengthForm)
+		return t, invalid(field, "%s is %q; write a date (2026-01-31, today, or today-6d), a time (2026-01-31T10:00:00Z, or without a zone, in the source's), now, or %s", field, s, lengthForm)
 	}
 	if year := t.UTC().Year(); year < firstYear || year > lastYear {
 		p := invalid(field, "%s is %q: a range lies within the years %d to %d", field, s, firstYear, lastYear)

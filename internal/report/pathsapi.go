@@ -29,7 +29,7 @@ func registerPaths(api huma.API, r *Reporter) {
 
 // PathsQuery is a question about paths.
 type PathsQuery struct {
-	From      string     `json:"from,omitempty" doc:"Start: a time, a date, or a length back from to; 7d by default."`
+	From      string     `json:"from,omitempty" doc:"Start: a time, a date (also as today-6d), or a length back from to; 7d by default."`
 	To        string     `json:"to,omitempty" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
 	Filter    texts      `json:"filter,omitempty"`
 	Segment   string     `json:"segment,omitempty" doc:"A saved segment's id: its filters are added."`

@@ -127,14 +127,14 @@ func (r *Reporter) action(ctx context.Context, src catalog.Source, field string,
 func (x *Retention) times(a retentionAsk, now time.Time) *problem.Problem {
 	var p *problem.Problem
 	to := roundUp(now, time.Minute)
-	if x.q.To, p = parseTime("to", a.To, to, to, x.q.Location); p != nil {
+	if x.q.To, p = parseTime("to", a.To, to, to, now, x.q.Location); p != nil {
 		return p
 	}
 	back := x.q.bucketStart(x.q.To.Add(-1))
 	for range x.periods - 1 {
 		back = x.q.bucketStart(back.Add(-1))
 	}
-	if x.q.From, p = parseTime("from", a.From, back, x.q.To, x.q.Location); p != nil {
+	if x.q.From, p = parseTime("from", a.From, back, x.q.To, now, x.q.Location); p != nil {
 		return p
 	}
 	if p := inOrder(x.q.From, x.q.To, a.From, a.To); p != nil {

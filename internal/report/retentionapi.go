@@ -22,7 +22,7 @@ A cell of a period that is not over (its end lies after complete_until) is null,
 
 type retentionQuery struct {
 	SiteID  string   `path:"site_id" doc:"The source's site_id or an alias of it."`
-	From    string   `query:"from" doc:"Start of the first cohorts: a time, a date, or a length back from to." example:"2026-01-01"`
+	From    string   `query:"from" doc:"Start of the first cohorts: a time, a date (also as today-6d), or a length back from to." example:"2026-01-01"`
 	To      string   `query:"to" doc:"End of the last ones, not included: a time, a date (its end), or a length back from now; now by default."`
 	Filter  []string `query:"filter,explode" doc:"As in /report. May be repeated."`
 	Segment string   `query:"segment" doc:"A saved segment's id: its filters are added."`

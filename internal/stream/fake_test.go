@@ -146,9 +146,9 @@ var errInjected = errors.New("injected failure")
 // session is the engine as one life of the processor sees it: after dead it changes nothing any more.
 type session struct {
 	*fakeEngine
-	rng  *rand.Rand // nil: nothing fails
-	dead bool       // guarded by fakeEngine.mu
-	urgent []bool // of the steps of rollups
+	rng    *rand.Rand // nil: nothing fails
+	dead   bool       // guarded by fakeEngine.mu
+	urgent []bool     // of the steps of rollups
 }
 
 func (e *session) fails() bool { return e.rng != nil && e.rng.IntN(4) == 0 }

@@ -94,7 +94,7 @@ func (p *Processor) runRollups(ctx context.Context) error {
 
 // urgentAfter is how many intervals a round of steps may take before they yield to nobody any more, and nor do those of the next round: on a machine that is busy
 // all the time they would hardly come forward, and questions would read ever more of the raw events.
-const urgentAfter = 3
+const urgentAfter = 1
 
 // advanceRollups brings everything into every rollup. What begins behind late is urgent.
 func (p *Processor) advanceRollups(ctx context.Context, late time.Time) error {
@@ -297,9 +297,8 @@ func (t EngineRollups) Advance(ctx context.Context, r rollup.Rollup, writer uint
 	return nil
 }
 
-// rollupNice is by how much a step's threads yield to others. A step that has as much to do as it may takes a second or two of a core; an insert
-// that runs beside it, and the events in it, would take half as long again.
-const rollupNice = "12"
+// rollupNice is by how much a step's threads yield to others: DESIGN.md has the measurements.
+const rollupNice = "5"
 
 func stepID(r rollup.Rollup, writer uint16, to uint64) string {
 	return fmt.Sprintf("weir-step-%s-%d-%d-", r.Name, writer, to)

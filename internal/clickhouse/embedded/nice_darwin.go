@@ -1,10 +1,7 @@
 package embedded
 
-// niceValue leaves the value as it is: the library sets priorities of threads on Linux only.
-func niceValue(above string) string { return above }
-
-// yield has nothing to do.
-func yield(int) {}
+// usualPriority is not asked for: the library sets priorities of threads on Linux only.
+func usualPriority() int { return 0 }
 
 // unnice has nothing to do.
 func unnice(bool) {}

@@ -19,10 +19,6 @@ import (
 	"weir/internal/clickhouse/embedded/libchdb"
 )
 
-// engineNice is the nice value of the engine's process, above that of the doors: what takes milliseconds (an acknowledgement, the steps between two inserts) does not wait for
-// what takes seconds.
-const engineNice = 4
-
 // RunEngine is the child process: it takes the lock of the data directory,
 // loads libchdb and serves until ctx ends. It returns nil after a clean stop. The library stays
 // loaded, so it can be called once in a process.
@@ -31,7 +27,6 @@ func RunEngine(ctx context.Context, cfg EngineConfig, log *slog.Logger) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	yield(engineNice)
 	if cfg.Watch {
 		go watchParent(os.Stdin)
 	}

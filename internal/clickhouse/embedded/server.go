@@ -102,10 +102,6 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		fail(w, req.queryID, usage{}, err)
 		return err
 	}
-	nice := niceValue(req.settings[clickhouse.NiceSetting])
-	if nice != "" {
-		req.settings[clickhouse.NiceSetting] = nice
-	}
 	sess, err := s.pool.take(ctx, req.tenant, req.settings)
 	if err != nil {
 		fail(w, req.queryID, usage{}, err)
@@ -114,7 +110,8 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 	c.sess, c.out = sess, newAnswer(w, req, s.cfg.MaxBuffered)
 	c.watch(ctx)
 	s.processes.begin(req.queryID, c)
-	if nice != "" {
+	if req.settings[clickhouse.NiceSetting] != "" {
+		usualPriority()
 		s.niced.Add(1)
 	}
 	if req.data != nil {
@@ -123,7 +120,7 @@ func (s *server) run(ctx context.Context, w http.ResponseWriter, req *request) e
 		err = c.timeOver(c.query(ctx))
 	}
 	cancelled := c.unwatch()
-	if nice != "" {
+	if req.settings[clickhouse.NiceSetting] != "" {
 		unnice(s.niced.Add(-1) == 0)
 		time.AfterFunc(time.Second, func() { unnice(s.niced.Load() == 0) }) // a thread may still be on its way to the pool
 	}

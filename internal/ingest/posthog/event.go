@@ -31,6 +31,7 @@ type one struct {
 	width, height                   []byte
 	props, set1, set2, offset       []byte // JSON
 	identified, personless, remote  bool
+	told                            bool // whether identified or not
 	anonymous                       bool
 	prefix                          string // of the names that are read by set
 }
@@ -201,6 +202,7 @@ func (m *reader) own(dec *jx.Decoder, key []byte) (known bool, err error) {
 	e := m.e
 	switch string(key) {
 	case "$is_identified":
+		m.told = true
 		return true, e.Flag(dec, &m.identified)
 	case "$process_person_profile":
 		yes := true
@@ -301,6 +303,8 @@ func (m *reader) identity() {
 		}
 	case typ == "alias":
 		row.UserID = id
+	case m.told && !m.identified: // after reset() it is a new id, on the device of whoever was there before
+		row.ClientID = id
 	case len(m.device) > 0:
 		row.ClientID = m.device
 		if m.identified || !bytes.Equal(id, m.device) && !m.personless {

@@ -77,6 +77,7 @@ func TestBrowser(t *testing.T) {
 
 	for name, c := range map[string]struct{ event, client, user, typ string }{
 		"later": {jsEvent("click", "u1", `,"$is_identified":true,"$process_person_profile":true`), "dev", "u1", "click"},
+		"reset": {jsEvent("click", "new", `,"$is_identified":false,"$process_person_profile":false`), "new", "", "click"}, // on the device of u1
 		"ident": {jsEvent("$identify", "u1", `,"$is_identified":true,"$anon_distinct_id":"dev"`), "dev", "u1", "identify"},
 		"leave": {jsEvent("$pageleave", "dev", `,"$is_identified":false,"$process_person_profile":false`), "dev", "", "engagement"},
 	} {

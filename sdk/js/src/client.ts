@@ -175,7 +175,7 @@ export const create = (o: Options): Weir => {
   const record = (type: string, props?: Props, fields?: Props, ids?: Props): string | undefined => {
     if (out || denied || !type || typeof type !== 'string') return undefined;
     const id = newID();
-    const body = JSON.stringify({ event_id: id, type, ts: Date.now(), url: address(), ...fields, props });
+    const body = JSON.stringify({ event_id: id, type, ts: Date.now(), url: address(), referrer: (auto ? auto.referrer() : document.referrer) || undefined, ...fields, props });
     if (bytes(body + JSON.stringify([user, ids])) > eventBytes) {
       if (!warned) console.warn(`weir: an event "${type}" of over 48 KB was not taken`);
       warned = true;
@@ -197,7 +197,7 @@ export const create = (o: Options): Weir => {
 
   const api: Weir = {
     track: (type, props) => attempt(() => record(type, props)),
-    pageview: (props) => attempt(() => record('pageview', props, { referrer: (auto ? auto.referrer() : document.referrer) || undefined })),
+    pageview: (props) => attempt(() => record('pageview', props)),
     identify: (userId, traits) =>
       attempt(() => {
         if (out || denied || userId === undefined || userId === null || userId === '') return undefined;

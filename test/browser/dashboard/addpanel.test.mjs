@@ -50,7 +50,7 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
     await done(page).getByRole('button', { name: 'Close', exact: true }).last().click();
     const [board] = (await boards()).dashboards;
     const [pages] = (await boards(`/${board.id}`)).panels;
-    assert.deepEqual([pages.title, pages.kind, pages.site_id, pages.question], ['Their pages', 'bar', site.site, { metric: ['pageviews'], group_by: ['path'], limit: 10, from: '7d', filter: ['country:US'], segment: segment.id }]);
+    assert.deepEqual([pages.title, pages.kind, pages.site_id, pages.question], ['Their pages', 'bar', site.site, { metric: ['pageviews'], group_by: ['path'], limit: 10, from: 'today-6d', filter: ['country:US'], segment: segment.id }]);
 
     // From the series: a line, then a number; both compare, as the page does.
     await add(page, 'Visitors').click();
@@ -65,7 +65,7 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
     await page.getByRole('heading', { name: 'Team', exact: true }).waitFor();
     await settled(page);
     const saved = await boards(`/${board.id}`);
-    assert.deepEqual(saved.panels.map((p) => [p.kind, p.question.compare, p.question.interval, p.question.from]), [['bar', undefined, undefined, '7d'], ['line', 'previous', 'day', '7d'], ['tile', 'previous', undefined, '30d']]);
+    assert.deepEqual(saved.panels.map((p) => [p.kind, p.question.compare, p.question.interval, p.question.from]), [['bar', undefined, undefined, 'today-6d'], ['line', 'previous', 'day', 'today-6d'], ['tile', 'previous', undefined, 'today-29d']]);
     for (const a of saved.panels) for (const b of saved.panels) assert.ok(a === b || a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y, 'no panel lies over another');
     const visitors = await site.count('uniqExact(client_id)', `client_id != '' AND ${where}`);
     const shown = card(page, 'Visitors').locator('div[title] > span').first();

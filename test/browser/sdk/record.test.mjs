@@ -57,6 +57,7 @@ describe('recording', { concurrency: 5, timeout: 600000 }, () => {
     const views = await s.sql(`SELECT path, url, referrer_host, utm_source FROM events WHERE type = 'pageview' ORDER BY event_id`);
     assert.deepEqual(views.map((v) => v.path), ['/', '/app/one', '/app/two', '/', '/two']);
     assert.deepEqual([views[0].referrer_host, views[0].utm_source, views[1].referrer_host, views[0].url.includes('#')], ['search.example', 'news', '127.0.0.1', false]);
+    assert.equal(await count(s, `channel = 'direct' AND path != '/two'`), 0, 'all events of a page say from where it was come to');
     const rows = await s.sql(`SELECT type, user_id, props, props_num FROM events WHERE type NOT IN ('pageview', 'engagement') AND path != '/two' ORDER BY event_id`);
     const text = (o) => JSON.stringify(o, Object.keys(o).sort());
     assert.deepEqual(

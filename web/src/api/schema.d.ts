@@ -4744,7 +4744,7 @@ export interface components {
             /** @description next (the default) or previous. */
             direction?: string;
             filter?: string | string[];
-            /** @description Start: a time, a date, or a length back from to; 7d by default. */
+            /** @description Start: a time, a date (also as today-6d), or a length back from to; 7d by default. */
             from?: string;
             /**
              * Format: int64
@@ -7125,7 +7125,7 @@ export interface operations {
             query?: {
                 /** @description A saved goal's id; repeated, up to 50. */
                 goal?: string[] | null;
-                /** @description Start: a time, a date, or a length back from to; 7d by default. */
+                /** @description Start: a time, a date (also as today-6d), or a length back from to; 7d by default. */
                 from?: string;
                 /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
                 to?: string;
@@ -7216,7 +7216,7 @@ export interface operations {
             query?: {
                 /** @description At most so many. */
                 limit?: number;
-                /** @description Start: a time, a date, or a length back from to; 7d by default. */
+                /** @description Start: a time, a date (also as today-6d), or a length back from to; 7d by default. */
                 from?: string;
                 /** @description End, not included; now by default. */
                 to?: string;
@@ -8318,7 +8318,7 @@ export interface operations {
                 offset?: number;
                 /** @description events, pageviews, visitors (different client ids), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest. */
                 metric?: string[] | null;
-                /** @description Start: a time, a date, or a length back from to; 7d by default. */
+                /** @description Start: a time, a date (also as today-6d), or a length back from to; 7d by default. */
                 from?: string;
                 /** @description End, not included: a time, a date (its end), or a length back from now; now by default. */
                 to?: string;
@@ -8418,7 +8418,7 @@ export interface operations {
             query?: {
                 /** @description How many periods of each cohort are looked at, its own included. */
                 periods?: number;
-                /** @description Start of the first cohorts: a time, a date, or a length back from to. */
+                /** @description Start of the first cohorts: a time, a date (also as today-6d), or a length back from to. */
                 from?: string;
                 /** @description End of the last ones, not included: a time, a date (its end), or a length back from now; now by default. */
                 to?: string;
@@ -9073,7 +9073,7 @@ export interface operations {
                 dim?: string;
                 /** @description Only values that begin so; case does not count. */
                 prefix?: string;
-                /** @description Start: a time, a date, or a length back from to; 30d by default. */
+                /** @description Start: a time, a date (also as today-6d), or a length back from to; 30d by default. */
                 from?: string;
                 /** @description End, not included; now by default. */
                 to?: string;

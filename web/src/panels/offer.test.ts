@@ -8,16 +8,16 @@ const line: Offer['choices'][number] = { kind: 'line', label: 'Line', question: 
 
 test('a panel has the filters, the segment and a range of the view', () => {
   const v = parseView('?range=month&f=country:DE&f=!path:~/a&segment=s1');
-  expect(firstRange(v)).toBe('30d');
+  expect(firstRange(v)).toBe('today-29d');
   expect(keptDays(v, 'UTC')).toBeUndefined();
-  expect(panelOf(line, 'Seen', 'web', v, 'UTC', '365d')).toEqual({
+  expect(panelOf(line, 'Seen', 'web', v, 'UTC', 'today-364d')).toEqual({
     title: 'Seen', kind: 'line', site_id: 'web',
-    question: { metric: ['visitors'], compare: 'previous', from: '365d', interval: 'week', filter: ['country:DE', '!path:~/a'], segment: 's1' },
+    question: { metric: ['visitors'], compare: 'previous', from: 'today-364d', interval: 'week', filter: ['country:DE', '!path:~/a'], segment: 's1' },
   });
 });
 
 test('each preset has the length of time that comes nearest', () => {
-  expect(presets.map((p) => firstRange(parseView(`?range=${p}`)))).toEqual(['24h', '24h', '24h', '7d', '30d', '90d', '30d', '30d', '365d', '365d']);
+  expect(presets.map((p) => firstRange(parseView(`?range=${p}`)))).toEqual(['today', '24h', '24h', 'today-6d', 'today-29d', 'today-89d', 'today-29d', 'today-29d', 'today-364d', 'today-364d']);
 });
 
 test('a range of the panel holds, whatever days the view has; without a range it has none', () => {
@@ -57,10 +57,10 @@ test('a new panel lies beside the last ones, or below them', () => {
 });
 
 test('ranges of panels in words', () => {
-  expect([{}, { from: '30d' }, { from: '14d' }, { from: '1h' }, { from: '12w' }, { from: '7d', to: '7d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q))).toEqual([
-    'Last 7 days', 'Last 30 days', 'Last 14 days', 'Last 1 hour', 'Last 12 weeks', '7d before 7d', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
+  expect([{}, { from: 'today-29d' }, { from: 'today' }, { from: 'today-13d' }, { from: '14d' }, { from: '1h' }, { from: '12w' }, { from: '7d', to: '7d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q))).toEqual([
+    '7 days back from now', 'Last 30 days', 'Today', 'Last 14 days', '14 days back from now', 'Last 1 hour', 'Last 12 weeks', '7d before 7d', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
   ]);
-  expect([{}, { period: 'day', periods: 15 }, { from: '1m' }, { from: '2d' }, { from: '90d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q, 'retention'))).toEqual([
-    'Last 12 weeks', 'Last 15 days', 'Today', 'Last 3 days', 'Last 90 days', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
+  expect([{}, { period: 'day', periods: 15 }, { from: '1m' }, { from: '2d' }, { from: '90d' }, { from: 'today-89d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q, 'retention'))).toEqual([
+    'Last 12 weeks', 'Last 15 days', 'Today', 'Last 3 days', 'Last 91 days', 'Last 90 days', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
   ]);
 });

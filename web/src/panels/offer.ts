@@ -8,7 +8,7 @@ import { columns, intervalFor, sizes, type Kind, type Panel } from './panel';
 export type Offer = { title: string; range?: false; choices: { kind: Kind; label: string; question: Record<string, unknown> }[] };
 
 /** The length of time that comes nearest to a preset: panels go on with time, and know no months. */
-const nearest: Record<Preset, string> = { today: '24h', yesterday: '24h', '24h': '24h', '7d': '7d', '30d': '30d', '90d': '90d', month: '30d', 'last-month': '30d', '12mo': '365d', year: '365d' };
+const nearest: Record<Preset, string> = { today: 'today', yesterday: '24h', '24h': '24h', '7d': 'today-6d', '30d': 'today-29d', '90d': 'today-89d', month: 'today-29d', 'last-month': 'today-29d', '12mo': 'today-364d', year: 'today-364d' };
 
 /** A range that stays where it is, as the days of the view. */
 export const fixed = 'days';
@@ -26,7 +26,7 @@ export function panelOf(choice: Offer['choices'][number], title: string, site: s
   const days = range === fixed ? keptDays(v, zone) : undefined;
   const own = Array.isArray(choice.question.filter) ? (choice.question.filter as string[]) : [];
   const filter = [...v.filters.map(writeFilter), ...own];
-  const interval = days ? intervals({ from: days.from, to: days.to }, zone)[0] : intervalFor(range ?? '7d');
+  const interval = days ? intervals({ from: days.from, to: days.to }, zone)[0] : intervalFor(range ?? 'today-6d');
   return {
     title,
     kind: choice.kind,

@@ -24,13 +24,14 @@ export const groupsOf = (q: Record<string, unknown>): string[] => list(q.group_b
 export const textIn = (q: Record<string, unknown>, name: string): string => (typeof q[name] === 'string' ? (q[name] as string) : '');
 export const filtersIn = (q: Record<string, unknown>): string[] => (typeof q.filter === 'string' ? [q.filter] : list(q.filter));
 
-/** The lengths of time that panels are offered, back from now. */
+/** The lengths of time that panels are offered: whole days of the site with today as the last, as ranges are everywhere, and 24 hours back from now. */
 export const lengths: { value: string; label: string }[] = [
+  { value: 'today', label: 'Today' },
   { value: '24h', label: 'Last 24 hours' },
-  { value: '7d', label: 'Last 7 days' },
-  { value: '30d', label: 'Last 30 days' },
-  { value: '90d', label: 'Last 90 days' },
-  { value: '365d', label: 'Last 365 days' },
+  { value: 'today-6d', label: 'Last 7 days' },
+  { value: 'today-29d', label: 'Last 30 days' },
+  { value: 'today-89d', label: 'Last 90 days' },
+  { value: 'today-364d', label: 'Last 365 days' },
 ];
 
 const units = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' };
@@ -41,19 +42,22 @@ export function rangeOf(q: Record<string, unknown>, kind?: string): string {
   if (kind === 'retention' && !to) {
     if (!textIn(q, 'from')) return `Last ${counted(typeof q.periods === 'number' ? q.periods : 12, textIn(q, 'period') || 'week')}`;
     const days = /^(\d+)d$/.exec(textIn(q, 'from'));
-    if (days && !lengths.some((l) => l.value === days[0])) return `Last ${counted(Number(days[1]) + 1, 'day')}`;
+    if (days) return `Last ${counted(Number(days[1]) + 1, 'day')}`;
     if (textIn(q, 'from') === '1m') return 'Today';
   }
   const from = textIn(q, 'from') || '7d';
   const known = lengths.find((l) => l.value === from);
   if (known && !to) return known.label;
   const length = /^(\d+)([smhdw])$/.exec(from);
+  if (length && !to && length[2] === 'd') return `${counted(Number(length[1]), 'day')} back from now`; // no whole days
   if (length) return to ? `${from} before ${to}` : `Last ${counted(Number(length[1]), units[length[2] as keyof typeof units])}`;
+  const days = /^today-(\d+)d$/.exec(from);
+  if (days && !to) return `Last ${counted(Number(days[1]) + 1, 'day')}`;
   return to ? `${from} to ${to}` : `Since ${from}`;
 }
 
 /** The interval that makes a readable line of a length of time. */
-export const intervalFor = (from: string): string => ({ '24h': 'hour', '7d': 'day', '30d': 'day', '90d': 'day', '365d': 'week' })[from] ?? 'day';
+export const intervalFor = (from: string): string => ({ today: 'hour', '24h': 'hour', 'today-364d': 'week', '365d': 'week' } as Record<string, string>)[from] ?? 'day';
 
 /** The size that a kind of panel has at first, in cells of a grid of 12 columns. */
 export const sizes: Record<Kind, { w: number; h: number }> = {

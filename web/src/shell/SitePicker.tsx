@@ -23,7 +23,7 @@ export function SitePicker({ me, site, sites, page }: { me: Me; site: Site | und
             <span className="cut">{site?.name ?? (me.tenant ? 'Choose a site' : 'No tenant chosen')}</span>
             <small className="cut">{me.tenant ?? 'operator'}</small>
           </span>
-          <IconSelector size={16} stroke={1.6} aria-hidden />
+          <IconSelector size={16} stroke={1.6} style={{ flex: 'none' }} aria-hidden />
         </button>
       </Menu.Target>
       <Menu.Dropdown mah={360} style={{ overflowY: 'auto' }}>

@@ -60,7 +60,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
     return { metric: m, title: m.name, ask: { metric: [m.id] } };
   })();
   useFault(!chosen.startsWith(goalLine) && chosen !== 'revenue' && line.metric.id !== chosen && { name: 'metric', text: chosen, instead: line.title });
-  const before = view.compare && !totalsBefore.isPlaceholderData ? totalsBefore.data?.data?.[0] : undefined;
+  const before = view.compare && !totals.isPlaceholderData && !totalsBefore.isPlaceholderData ? totalsBefore.data?.data?.[0] : undefined;
   const missed: unknown = view.compare ? ((totalsBefore.data === undefined || totalsBefore.isPlaceholderData) && totalsBefore.error) || (!results.before && results.failed) : undefined;
   const note = combined(view.filters);
   const waits = chosen.startsWith(goalLine) && goals === undefined; // not known yet of what the series is

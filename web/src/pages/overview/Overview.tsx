@@ -23,7 +23,7 @@ export default function Overview() {
   const results = useConversions(ids, false, known);
   const resultsBefore = useConversions(ids, true, known && view.compare);
   const quiet = totals.data !== undefined && !number(totals.data.data?.[0], 'visitors') && !number(totals.data.data?.[0], 'pageviews') && view.filters.length === 0 && !view.segment;
-  const before = view.compare && !resultsBefore.isPlaceholderData ? resultsBefore.data : undefined;
+  const before = view.compare && !results.isPlaceholderData && !resultsBefore.isPlaceholderData ? resultsBefore.data : undefined;
   if (totals.error && totals.data === undefined) return <ProblemNotice error={totals.error} retry={() => void totals.refetch()} />; // once, not in each card
   return (
     <div className={css.page}>

@@ -22,6 +22,7 @@ type List = { tab: string; dim: string; metric: string; map?: true };
 type CardOfLists = { name: string; title: string; lists: Record<string, List> };
 
 // Entries and exits are asked for by path: events have no column entry_path, and a filter on it would leave the other numbers without an answer.
+// Where a visit came from is what its first event says; later ones come from within the site.
 const cards: CardOfLists[] = [
   {
     name: 'pages',
@@ -36,10 +37,10 @@ const cards: CardOfLists[] = [
     name: 'sources',
     title: 'Sources',
     lists: {
-      referrer: { tab: 'Referrers', dim: 'referrer_host', metric: 'visitors' },
-      channel: { tab: 'Channels', dim: 'channel', metric: 'visitors' },
-      campaign: { tab: 'Campaigns', dim: 'utm_campaign', metric: 'visitors' },
-      source: { tab: 'UTM', dim: 'utm_source', metric: 'visitors' },
+      referrer: { tab: 'Referrers', dim: 'referrer_host', metric: 'sessions' },
+      channel: { tab: 'Channels', dim: 'channel', metric: 'sessions' },
+      campaign: { tab: 'Campaigns', dim: 'utm_campaign', metric: 'sessions' },
+      source: { tab: 'UTM', dim: 'utm_source', metric: 'sessions' },
     },
   },
   {
