@@ -250,7 +250,7 @@ func (e *Engine) watch(ctx context.Context) error {
 	}
 	e.m.start.Set(time.Since(begin).Seconds())
 	e.setReady(true)
-	answered, waited := time.Now(), waitedForCores(e.PID())
+	answered, cores := time.Now(), coreTimeOf(e.PID())
 	for {
 		if !sleep(ctx, e.cfg.HealthEvery) {
 			return nil
@@ -261,8 +261,8 @@ func (e *Engine) watch(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			answered, waited = time.Now(), waitedForCores(e.PID())
-		case silent < starvedPatience*e.cfg.HangAfter && waitedForCores(e.PID())-waited > silent/2:
+			answered, cores = time.Now(), coreTimeOf(e.PID())
+		case silent < starvedPatience*e.cfg.HangAfter && cores.starved(e.PID(), silent):
 			e.cfg.Logger.Warn("the engine does not answer: its threads wait for a core, the machine has too much to do", "silent", silent.Round(time.Millisecond))
 		case silent > e.cfg.HangAfter:
 			return fmt.Errorf("engine: no answer for %s, killing it: %w", time.Since(answered).Round(time.Millisecond), err)
@@ -270,7 +270,7 @@ func (e *Engine) watch(ctx context.Context) error {
 	}
 }
 
-// starvedPatience is how many times as long as a hanging engine one may be silent whose threads wait for a core half of the time: to kill it would only make more to do.
+// starvedPatience is how many times as long as a hanging engine one may be silent whose threads want a core and have none half of the time: to kill it would only make more to do.
 const starvedPatience = 6
 
 // check asks the child for an answer of the engine itself.

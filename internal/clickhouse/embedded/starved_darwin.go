@@ -2,5 +2,9 @@ package embedded
 
 import "time"
 
-// waitedForCores is not known on this platform.
-func waitedForCores(int) time.Duration { return 0 }
+// coreTime is not known on this platform.
+type coreTime struct{}
+
+func coreTimeOf(int) coreTime { return coreTime{} }
+
+func (coreTime) starved(int, time.Duration) bool { return false }

@@ -1,23 +1,41 @@
 package embedded
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// waitedForCores is how long the threads that a process has now were ready to run and had no core to run on (sched-stats.rst of the kernel's documentation); 0 where it is not told.
-func waitedForCores(pid int) (sum time.Duration) {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	for _, f := range files {
-		text, err := os.ReadFile(f)
+// coreTime is what a process's threads had of the cores, and what they wanted.
+type coreTime struct {
+	had, waited time.Duration // of the threads that there are now; a wait counts when it is over
+	wants       bool          // a thread is ready to run, or runs
+}
+
+// coreTimeOf reads it from the system (sched-stats.rst and proc.rst of the kernel's documentation); what it does not tell is 0.
+func coreTimeOf(pid int) (c coreTime) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, task := range tasks {
+		text, err := os.ReadFile(filepath.Join(task, "schedstat"))
 		var ran, waited int64
 		if err == nil {
 			if _, err := fmt.Sscan(string(text), &ran, &waited); err == nil {
-				sum += time.Duration(waited)
+				c.had += time.Duration(ran)
+				c.waited += time.Duration(waited)
 			}
 		}
+		if text, err = os.ReadFile(filepath.Join(task, "stat")); err == nil {
+			_, state, _ := bytes.Cut(text[bytes.LastIndexByte(text, ')')+1:], []byte(" "))
+			c.wants = c.wants || bytes.HasPrefix(state, []byte("R"))
+		}
 	}
-	return sum
+	return c
+}
+
+// starved says whether a process that has been silent since c was read wanted a core for half of that time and had none.
+func (c coreTime) starved(pid int, silent time.Duration) bool {
+	now := coreTimeOf(pid)
+	return now.waited-c.waited > silent/2 || now.wants && now.had-c.had < silent/2
 }

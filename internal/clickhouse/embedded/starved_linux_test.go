@@ -14,7 +14,7 @@ import (
 // A child that gets no core is not taken for a hanging one.
 func TestStarvedChild(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.HealthEvery, cfg.HangAfter = 50*time.Millisecond, time.Second
+	cfg.HealthEvery, cfg.HangAfter = 50*time.Millisecond, 2*time.Second
 	e := startEngine(t, cfg)
 	pid := e.PID()
 	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*")
@@ -39,7 +39,7 @@ func TestStarvedChild(t *testing.T) {
 		}()
 	}
 	old := runtime.GOMAXPROCS(64 * runtime.NumCPU())
-	time.Sleep(3 * time.Second)
+	time.Sleep(5 * time.Second)
 	done.Store(true)
 	runtime.GOMAXPROCS(old)
 	waitFor(t, "an answer", time.Minute, func() bool { return e.check(t.Context(), time.Second) == nil })
