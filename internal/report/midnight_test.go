@@ -156,3 +156,14 @@ func TestDaysBack(t *testing.T) {
 		}
 	}
 }
+
+// TestTodayBeforeMidnight: today is the day of now, not of the end of a range that is moved to the next minute.
+func TestTodayBeforeMidnight(t *testing.T) {
+	now := time.Date(2026, 3, 10, 23, 59, 31, 0, time.UTC)
+	for from, want := range map[string]string{"today": "2026-03-10", "today-6d": "2026-03-04"} {
+		q := Question{Location: time.UTC}
+		if p := (ask{From: from}).times(&q, now); p != nil || q.From.Format(time.DateOnly) != want || q.To.Before(now) {
+			t.Errorf("%s is %v to %v, %v", from, q.From, q.To, p)
+		}
+	}
+}

@@ -280,11 +280,11 @@ func boundText(t time.Time) string {
 
 // times reads the range. A date stands for the whole day of the source's zone: as `from` its start, as `to` its end.
 func (a ask) times(q *Question, now time.Time) *problem.Problem {
-	if p := a.span(q, now); p != nil {
+	if p := a.span(q, now, now); p != nil {
 		return p
 	}
 	if ends := q.To; a.To == "" || a.To == "now" || isLength(a.To) { // it moves with the clock
-		if p := a.span(q, roundUp(now, grain(ends.Sub(q.From)))); p != nil {
+		if p := a.span(q, roundUp(now, grain(ends.Sub(q.From))), now); p != nil {
 			return p
 		}
 	}
@@ -304,9 +304,9 @@ func (a ask) times(q *Question, now time.Time) *problem.Problem {
 	return nil
 }
 
-// span reads from and to.
-func (a ask) span(q *Question, now time.Time) (p *problem.Problem) {
-	if q.To, p = parseTime("to", a.To, now, now, now, q.Location); p != nil {
+// span reads from and to in a range that ends at end if it says nothing else; now is of what day today is.
+func (a ask) span(q *Question, end, now time.Time) (p *problem.Problem) {
+	if q.To, p = parseTime("to", a.To, end, end, now, q.Location); p != nil {
 		return p
 	}
 	q.From, p = parseTime("from", a.From, q.To.Add(-defaultRange), q.To, now, q.Location)
