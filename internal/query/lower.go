@@ -22,7 +22,13 @@ func LimitValue(setting, value string) (number string, ok bool) {
 	switch {
 	case setting == "max_execution_time":
 		v, err := strconv.ParseFloat(value, 64)
-		return value, err == nil && v >= 0 && !math.IsInf(v, 0)
+		if err != nil || !(v >= 0) || math.IsInf(v, 0) {
+			return "", false
+		}
+		if v > 0 {
+			v = max(v, 0.001) // less would be no limit at all
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64), true
 	case setting == "max_threads" && value == "auto":
 		return "0", true
 	}

@@ -63,6 +63,7 @@ func wholeNumber(s string) bool {
 
 // parameters checks the values of typed placeholders of whole numbers: the engine takes one that its type cannot hold modulo the type's range, and says nothing.
 func (s *statement) parameters() error {
+	seen, bytes := map[[2]string]bool{}, 0
 	for _, l := range s.toks {
 		if l.kind != param || len(s.view.sc.Params) == 0 {
 			continue
@@ -70,8 +71,14 @@ func (s *statement) parameters() error {
 		name, typ, _ := strings.Cut(strings.Trim(l.text, "{}"), ":")
 		name, typ = strings.TrimSpace(name), strings.TrimSpace(typ)
 		value, given := s.view.sc.Params[name]
-		if !given {
+		if !given || seen[[2]string{name, typ}] {
 			continue
+		}
+		seen[[2]string{name, typ}] = true
+		if bytes += len(value); bytes > maxJudged {
+			r := s.refuse(l.start, "the parameters have more than %d bytes with all the types that they are used as: use a parameter as one type", maxJudged).as(CodeBadParameter)
+			r.Field = "params." + name
+			return r
 		}
 		if bad, why := wrongValue(typ, value); why != "" {
 			if len(bad) > 100 {
@@ -88,60 +95,121 @@ func (s *statement) parameters() error {
 // maxNested is how deep the types of a value that is looked at may stand in each other; the engine has the rest.
 const maxNested = 32
 
-// wrongValue finds what of a value its type cannot hold: a whole number, a date or a time, also within lists, tuples and maps. What is not even written as one there the engine refuses.
-func wrongValue(typ, value string) (bad, why string) { return wrongPart(typ, value, false, maxNested) }
+// maxJudged bounds the bytes of values that are looked at, each once for each type that it is used as.
+const maxJudged = 8 << 20
 
-// wrongPart is wrongValue for a part of a value, or for one that may be NULL, when loose: there only what is written as a number is judged as one.
-func wrongPart(typ, value string, loose bool, depth int) (bad, why string) {
+// wrongValue finds what of a value its type cannot hold: a whole number, a date or a time, also within lists, tuples and maps. What is not even written as one there the engine refuses.
+func wrongValue(typ, value string) (bad, why string) {
+	if j := judgeOf(typ, maxNested); j != nil {
+		return j(value, false)
+	}
+	return "", ""
+}
+
+// judge is wrongValue for one type. Of a part of a value, or of one that may be NULL, which are loose, only what is written as a number is judged as one.
+type judge func(value string, loose bool) (bad, why string)
+
+// judgeOf reads a type once, for all the values of a list; nil where there is nothing to judge.
+func judgeOf(typ string, depth int) judge {
 	name, args := typeParts(typ)
 	if depth == 0 {
-		return "", ""
+		return nil
 	}
-	each := func(open, end string, typeOf func(i, n int, part string) (string, string)) (string, string) {
-		inner := strings.TrimSpace(value)
-		if !strings.HasPrefix(inner, open) || !strings.HasSuffix(inner, end) || len(inner) < 2 {
-			return "", ""
-		}
-		parts := split(inner[1:len(inner)-1], ',')
-		for i, part := range parts {
-			if bad, why := typeOf(i, len(parts), part); why != "" {
-				return bad, why
-			}
-		}
-		return "", ""
-	}
-	switch strings.ToLower(name) {
+	kind := strings.ToLower(name)
+	switch kind {
 	case "nullable", "lowcardinality":
-		return wrongPart(args, value, loose || strings.EqualFold(name, "nullable"), depth-1)
+		of := judgeOf(args, depth-1)
+		if of == nil {
+			return nil
+		}
+		return func(value string, loose bool) (string, string) { return of(value, loose || kind == "nullable") }
 	case "array":
-		return each("[", "]", func(_, _ int, part string) (string, string) { return wrongPart(args, part, true, depth-1) })
+		of := judgeOf(args, depth-1)
+		if of == nil {
+			return nil
+		}
+		return within("[", "]", func(parts []string) (string, string) {
+			for _, part := range parts {
+				if bad, why := of(part, true); why != "" {
+					return bad, why
+				}
+			}
+			return "", ""
+		})
 	case "tuple":
-		types := split(args, ',')
-		return each("(", ")", func(i, n int, part string) (string, string) {
-			if n != len(types) {
+		of, any := judgesOf(split(args, ','), depth)
+		if !any {
+			return nil
+		}
+		return within("(", ")", func(parts []string) (string, string) {
+			if len(parts) != len(of) {
 				return "", ""
 			}
-			return wrongPart(unnamed(types[i]), part, true, depth-1)
+			return each(of, parts)
 		})
 	case "map":
-		types := split(args, ',')
-		return each("{", "}", func(_, _ int, part string) (string, string) {
-			pair := split(part, ':')
-			for i := range min(len(pair), len(types)) {
-				if bad, why := wrongPart(types[i], pair[i], true, depth-1); why != "" {
+		of, any := judgesOf(split(args, ','), depth)
+		if !any {
+			return nil
+		}
+		return within("{", "}", func(parts []string) (string, string) {
+			for _, part := range parts {
+				if bad, why := each(of, split(part, ':')); why != "" {
 					return bad, why
 				}
 			}
 			return "", ""
 		})
 	}
-	if loose {
-		value = strings.Trim(strings.TrimSpace(value), "'")
+	whole, ok := integerOf(name)
+	if _, isTime := timeTypes[kind]; !ok && !isTime {
+		return nil
 	}
-	if t, ok := integerOf(name); ok && (!loose || wholeNumber(value)) {
-		return value, t.wrong(value)
+	return func(value string, loose bool) (string, string) {
+		if loose {
+			value = strings.Trim(strings.TrimSpace(value), "'")
+		}
+		switch {
+		case !ok:
+			return value, wrongTime(kind, value)
+		case loose && !wholeNumber(value):
+			return "", ""
+		}
+		return value, whole.wrong(value)
 	}
-	return value, wrongTime(name, value)
+}
+
+// judgesOf are the judges of the elements of a tuple or map, and whether there are any.
+func judgesOf(types []string, depth int) (of []judge, any bool) {
+	for _, t := range types {
+		j := judgeOf(unnamed(t), depth-1)
+		of, any = append(of, j), any || j != nil
+	}
+	return of, any
+}
+
+// each judges parts by the judges at their places.
+func each(of []judge, parts []string) (bad, why string) {
+	for i := range min(len(of), len(parts)) {
+		if of[i] == nil {
+			continue
+		}
+		if bad, why := of[i](parts[i], true); why != "" {
+			return bad, why
+		}
+	}
+	return "", ""
+}
+
+// within judges the parts of a value that stands in brackets.
+func within(open, end string, of func(parts []string) (string, string)) judge {
+	return func(value string, _ bool) (string, string) {
+		inner := strings.TrimSpace(value)
+		if !strings.HasPrefix(inner, open) || !strings.HasSuffix(inner, end) || len(inner) < 2 {
+			return "", ""
+		}
+		return of(split(inner[1:len(inner)-1], ','))
+	}
 }
 
 // typeParts cuts a type into its name and what stands in its brackets.

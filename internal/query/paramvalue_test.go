@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -46,5 +47,26 @@ func TestParameterValues(t *testing.T) {
 	p := problemIn(t, post(newHandler(t, Config{}, &fakeEngine{body: engineJSON}), analyst, `{"sql":"SELECT {x:UInt8}","params":{"x":260}}`))
 	if p.Status != 422 || p.Code != CodeBadParameter || p.Field != "params.x" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestManyParameters: a value is looked at once for each type, and a type is read once for all values of a list.
+func TestManyParameters(t *testing.T) {
+	sc := typedScope
+	list := "[" + strings.Repeat("0,", 300_000) + "0]"
+	sc.Params = map[string]string{"x": list}
+	if _, err := NewGuard().Check("SELECT "+strings.Repeat("length({x:Array(UInt8)}) + ", 500)+"{x:Array(Tuple("+strings.Repeat("UInt8,", 3000)+"UInt8))}.1", sc); err != nil {
+		if r, ok := err.(*Refusal); ok && r.Code == CodeBadParameter {
+			t.Error(err)
+		}
+	}
+	var sql strings.Builder
+	sql.WriteString("SELECT 1")
+	for n := range 40 {
+		fmt.Fprintf(&sql, ", {x:Array(FixedString(%d))} = [], {x:Array(Decimal(9, %d))} = [], {x:Array(DateTime64(%d))} = []", n+1, n%9, n)
+	}
+	_, err := NewGuard().Check(sql.String(), sc)
+	if r, ok := err.(*Refusal); !ok || r.Code != CodeBadParameter || !strings.Contains(r.Error(), "as one type") {
+		t.Errorf("as many types: %v", err)
 	}
 }

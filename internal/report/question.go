@@ -163,7 +163,7 @@ func localTime(t time.Time, loc *time.Location) time.Time {
 	begin, end := at.ZoneBounds()
 	_, before := at.Zone()
 	shown := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	if shown.Add(-time.Duration(before) * time.Second).Before(end) { // at is behind the change
+	if end.IsZero() || shown.Add(-time.Duration(before)*time.Second).Before(end) { // at is behind the change
 		return begin
 	}
 	return end

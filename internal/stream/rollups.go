@@ -115,8 +115,7 @@ func (p *Processor) advanceRollups(ctx context.Context, late time.Time) error {
 				if err := p.waitDisk(ctx); err != nil {
 					return err
 				}
-				urgent := time.Now().After(late)
-				step := p.unhurried(func(ctx context.Context) error { return p.step(ctx, r, w, from, to, urgent) })
+				step := p.unhurried(func(ctx context.Context) error { return p.step(ctx, r, w, from, to, time.Now().After(late)) })
 				if err := p.inTurn(ctx, slotRollup, func() error { return step(ctx) }); err != nil {
 					return err
 				}

@@ -37,5 +37,5 @@ func coreTimeOf(pid int) (c coreTime) {
 // starved says whether a process that has been silent since c was read wanted a core for half of that time and had none.
 func (c coreTime) starved(pid int, silent time.Duration) bool {
 	now := coreTimeOf(pid)
-	return now.waited-c.waited > silent/2 || now.wants && now.had-c.had < silent/2
+	return now.had > 0 && (now.waited-c.waited > silent/2 || now.wants && now.had-c.had < silent/2)
 }

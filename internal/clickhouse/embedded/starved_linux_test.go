@@ -31,14 +31,14 @@ func TestStarvedChild(t *testing.T) {
 		}
 	}
 	var done atomic.Bool
-	for range 32 * runtime.NumCPU() {
+	for range 4 * runtime.NumCPU() {
 		go func() {
 			runtime.LockOSThread() // a thread of its own, for the system's scheduler
 			for !done.Load() {
 			}
 		}()
 	}
-	old := runtime.GOMAXPROCS(64 * runtime.NumCPU())
+	old := runtime.GOMAXPROCS(8 * runtime.NumCPU())
 	time.Sleep(5 * time.Second)
 	done.Store(true)
 	runtime.GOMAXPROCS(old)

@@ -303,7 +303,7 @@ func (m *reader) identity() {
 		}
 	case typ == "alias":
 		row.UserID = id
-	case m.told && !m.identified: // after reset() it is a new id, on the device of whoever was there before
+	case m.told && !m.identified && len(id) > 0: // after reset() it is a new id, on the device of whoever was there before
 		row.ClientID = id
 	case len(m.device) > 0:
 		row.ClientID = m.device

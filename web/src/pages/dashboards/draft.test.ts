@@ -24,7 +24,7 @@ test('retention has its range, or the last periods', () => {
   const days = { ...back, question: { ...back.question, from: '2026-01-01', to: '2026-01-31' } };
   expect(again(days, { period: 'day' })?.question).toEqual({ ...days.question, period: 'day' });
   expect(again(days, { from: '' })).toEqual(back);
-  expect([rangeFor('retention', draftOf(table, '')), rangeFor('retention', draftOf(days, '')), rangeFor('line', draftOf(back, '')), rangeFor('line', draftOf(table, ''))]).toEqual(['', '2026-01-01', '7d', '7d']);
+  expect([rangeFor('retention', draftOf(table, '')), rangeFor('retention', draftOf(days, '')), rangeFor('line', draftOf(back, '')), rangeFor('line', draftOf(table, ''))]).toEqual(['', '2026-01-01', 'today-6d', '7d']);
 });
 
 test('a name that was made is made anew when the step changes; one that was given stays', () => {

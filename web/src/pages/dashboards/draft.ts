@@ -33,7 +33,7 @@ const eventOf = (v: unknown): Event => {
 const unnamed = (f: FunnelState): FunnelState => ({ ...f, steps: f.steps.map((s) => (s.name === nameOfStep({ ...s, name: '' }, undefined) ? { ...s, name: '' } : s)) });
 
 /** The range of another kind that suits a kind. */
-export const rangeFor = (kind: Kind, d: PanelDraft): string => (kind === 'retention' ? (d.kind === 'retention' ? d.from : '') : d.from || '7d');
+export const rangeFor = (kind: Kind, d: PanelDraft): string => (kind === 'retention' ? (d.kind === 'retention' ? d.from : '') : d.from || 'today-6d');
 
 /** The form of a panel; of a new one what one begins with. */
 export function draftOf(p: Panel | undefined, site: string): PanelDraft {
@@ -43,7 +43,7 @@ export function draftOf(p: Panel | undefined, site: string): PanelDraft {
     title: p?.title ?? '',
     kind,
     site: p?.site_id || site,
-    from: textIn(q, 'from') || (kind === 'retention' ? '' : '7d'),
+    from: textIn(q, 'from') || (kind === 'retention' ? '' : p ? '7d' : 'today-6d'), // without a range weir takes 7d
     filter: filtersIn(q),
     metrics: p && kind !== 'sql' ? metricsOf(q).map((m) => m.id) : ['visitors'],
     interval: textIn(q, 'interval'),
