@@ -61,7 +61,7 @@ func wholeNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// parameters checks the values of typed placeholders of whole numbers: the engine takes one that its type cannot hold modulo the type's range, and says nothing.
+// parameters checks the values of typed placeholders of whole numbers and times: the engine takes another value for one that its type cannot hold, and says nothing.
 func (s *statement) parameters() error {
 	seen, bytes := map[[2]string]bool{}, 0
 	for _, l := range s.toks {
@@ -137,8 +137,8 @@ func judgeOf(typ string, depth int) judge {
 			return "", ""
 		})
 	case "tuple":
-		of, any := judgesOf(split(args, ','), depth)
-		if !any {
+		of, some := judgesOf(split(args, ','), depth)
+		if !some {
 			return nil
 		}
 		return within("(", ")", func(parts []string) (string, string) {
@@ -148,8 +148,8 @@ func judgeOf(typ string, depth int) judge {
 			return each(of, parts)
 		})
 	case "map":
-		of, any := judgesOf(split(args, ','), depth)
-		if !any {
+		of, some := judgesOf(split(args, ','), depth)
+		if !some {
 			return nil
 		}
 		return within("{", "}", func(parts []string) (string, string) {
@@ -180,12 +180,12 @@ func judgeOf(typ string, depth int) judge {
 }
 
 // judgesOf are the judges of the elements of a tuple or map, and whether there are any.
-func judgesOf(types []string, depth int) (of []judge, any bool) {
+func judgesOf(types []string, depth int) (of []judge, some bool) {
 	for _, t := range types {
 		j := judgeOf(unnamed(t), depth-1)
-		of, any = append(of, j), any || j != nil
+		of, some = append(of, j), some || j != nil
 	}
-	return of, any
+	return of, some
 }
 
 // each judges parts by the judges at their places.

@@ -153,7 +153,7 @@ func dayStart(y int, m time.Month, d int, loc *time.Location) time.Time {
 	return localTime(time.Date(y, m, d, 0, 0, 0, 0, time.UTC), loc)
 }
 
-// localTime is the moment at which clocks of loc show what t shows: where they are put forward over it, when that happens. time.Date may answer with an hour before then.
+// localTime is the moment at which clocks of loc show what t, in UTC, shows: where they are put forward over it, when that happens. time.Date may answer with an hour before then.
 func localTime(t time.Time, loc *time.Location) time.Time {
 	y, m, d := t.Date()
 	at := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
@@ -162,8 +162,7 @@ func localTime(t time.Time, loc *time.Location) time.Time {
 	}
 	begin, end := at.ZoneBounds()
 	_, before := at.Zone()
-	shown := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	if end.IsZero() || shown.Add(-time.Duration(before)*time.Second).Before(end) { // at is behind the change
+	if end.IsZero() || t.Add(-time.Duration(before)*time.Second).Before(end) { // at is behind the change
 		return begin
 	}
 	return end
