@@ -55,10 +55,8 @@ func TestManyParameters(t *testing.T) {
 	sc := typedScope
 	list := "[" + strings.Repeat("0,", 300_000) + "0]"
 	sc.Params = map[string]string{"x": list}
-	if _, err := NewGuard().Check("SELECT "+strings.Repeat("length({x:Array(UInt8)}) + ", 500)+"{x:Array(Tuple("+strings.Repeat("UInt8,", 3000)+"UInt8))}.1", sc); err != nil {
-		if r, ok := err.(*Refusal); ok && r.Code == CodeBadParameter {
-			t.Error(err)
-		}
+	if _, err := NewGuard().Check("SELECT "+strings.Repeat("length({x:Array(UInt8)}), ", 100)+"length({x:Array(Tuple("+strings.Repeat("UInt8,", 100)+"UInt8))})", sc); err != nil {
+		t.Error(err)
 	}
 	var sql strings.Builder
 	sql.WriteString("SELECT 1")

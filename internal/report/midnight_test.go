@@ -121,8 +121,8 @@ func TestLocalTimes(t *testing.T) {
 		{"America/New_York", "2026-03-08T01:59:59", "2026-03-08T06:59:59Z"}, {"America/New_York", "2026-03-08T02:00:00", "2026-03-08T07:00:00Z"}, {"America/New_York", "2026-03-08T02:30:00", "2026-03-08T07:00:00Z"},
 		{"America/New_York", "2026-03-08T03:00:00", "2026-03-08T07:00:00Z"}, {"America/New_York", "2026-03-08T03:00:01", "2026-03-08T07:00:01Z"}, {"Australia/Lord_Howe", "2026-10-04T02:15:00", "2026-10-03T15:30:00Z"},
 		{"Europe/Berlin", "2026-03-29T02:59:59.999", "2026-03-29T01:00:00Z"}, {"Africa/Cairo", "2026-04-24T00:30:00", "2026-04-23T22:00:00Z"}, {"Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T10:00:00Z"},
-		{"America/New_York", "2026-11-01T01:30:00", "2026-11-01T05:30:00Z"}, // the first of two
-		{"Asia/Magadan", "2016-04-24T02:30:00", "2016-04-23T16:00:00Z"},     // the last change of that zone
+		{"America/New_York", "2026-11-01T01:30:00", "2026-11-01T05:30:00Z"},                                                                // the first of two
+		{"Asia/Magadan", "2016-04-24T02:30:00", "2016-04-23T16:00:00Z"}, {"Asia/Pyongyang", "2018-05-04T23:45:00", "2018-05-04T15:00:00Z"}, // the last changes of these zones
 		{"UTC", "2026-03-08T02:30:00", "2026-03-08T02:30:00Z"},
 	} {
 		loc, err := time.LoadLocation(c.zone)
