@@ -52,11 +52,12 @@ type cohort struct {
 
 // did is a behaviour: persons with at least so many events that pass, in a range of time.
 type did struct {
-	typ      string // empty: any
-	filters  []Filter
-	from, to time.Time
-	atLeast  int
-	bots     string // what bots do makes nobody a member, unless a filter looks at them
+	typ         string // empty: any
+	filters     []Filter
+	from, to    time.Time
+	atLeast     int
+	attribution *attribution
+	bots        string // what bots do makes nobody a member, unless a filter looks at them
 }
 
 // parseCohort reads the values of a filter on cohort.
@@ -160,7 +161,7 @@ func (r *Reporter) fillDid(c *cohort, body catalog.Cohort) *problem.Problem {
 		return p
 	}
 	q := Question{}
-	if p := eventFilters(body.Did.Filter, &q); p != nil {
+	if p := (ask{Filter: body.Did.Filter}).filters(&q); p != nil {
 		return p.WithField("question.did.filter")
 	}
 	if slices.ContainsFunc(q.Filters, func(f Filter) bool { return f.Cohort != nil }) {
@@ -195,6 +196,9 @@ func (r *Reporter) CheckCohort(ctx context.Context, src catalog.Source, c catalo
 func (c *cohort) parts() []string {
 	parts := []string{"cohort", c.id, strconv.FormatInt(c.version, 10), c.linkKey}
 	if c.did != nil {
+		if c.did.attribution != nil {
+			parts = append(parts, c.did.attribution.timeout.String())
+		}
 		parts = append(parts, c.did.from.UTC().Format(time.RFC3339Nano), c.did.to.UTC().Format(time.RFC3339Nano))
 	}
 	if c.funnel != nil {
@@ -239,6 +243,9 @@ func (r *Reporter) linkCohort(ctx context.Context, src catalog.Source, c *cohort
 		return r.problemOf(ctx, "the persons of "+src.SiteID, err)
 	}
 	c.tenant, c.site = string(src.Tenant), src.SiteID
+	if c.did != nil {
+		c.did.attribution = r.attributionOfDid(src, c.did)
+	}
 	switch {
 	case kinds.aliases:
 		c.links = b.persons(l, kinds.chains)
@@ -284,6 +291,8 @@ func (b *builder) personsOf(prefix string, c *cohort) string {
 		return "SELECT " + person + " AS p FROM (SELECT '' AS client_id, arrayJoin(" + ids + ") AS user_id UNION ALL SELECT arrayJoin(" + ids + "), '') AS ids" + join + " GROUP BY p"
 	}
 	d, cond := c.did, ""
+	b.inDid = d.attribution
+	defer func() { b.inDid = nil }()
 	if d.typ != "" {
 		cond = " AND type = " + b.text(prefix+"type", d.typ)
 	}

@@ -109,6 +109,18 @@ func (r *Reporter) cohortPersons(ctx context.Context, t *tally, c *cohort) (*kep
 	return &kept{head: fmt.Appendf(nil, `{"people":%s`, b)}, err
 }
 
+// ofEvents is what the steps, the exclusions and the breakdown look at of an event itself.
+func (f *funnelQuestion) ofEvents() []Dim {
+	var dims []Dim
+	for _, s := range slices.Concat(f.steps, f.excluded) {
+		dims = append(dims, dimsOf(s.filters)...)
+	}
+	if f.breakdown != nil {
+		dims = append(dims, *f.breakdown)
+	}
+	return dims
+}
+
 // dims are what a funnel looks at.
 func (f *funnelQuestion) dims() []Dim {
 	dims := []Dim{}

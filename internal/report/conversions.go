@@ -12,7 +12,6 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
-	"weir/internal/rollup"
 )
 
 // The metrics that are counted in raw events: of persons, of goals and of money.
@@ -119,10 +118,13 @@ func (r *Reporter) answerPersons(ctx context.Context, t *tally, q Question) ([]R
 }
 
 func (r *Reporter) askPersons(ctx context.Context, t *tally, q Question) ([]Row, error) {
+	q, err := r.attributed(ctx, t, q, q.From, q.To, nil, nil)
+	if err != nil {
+		return nil, err
+	}
 	b := &builder{q: q, params: map[string]string{}}
 	of := people{person: visitorID}
 	if slices.Contains(q.Metrics, Users) || slices.Contains(q.Metrics, ConversionRate) {
-		var err error
 		if of, err = r.people(ctx, t, b, q.Tenant, q.Site); err != nil {
 			return nil, err
 		}
@@ -130,7 +132,7 @@ func (r *Reporter) askPersons(ctx context.Context, t *tally, q Question) ([]Row,
 	st := buildPersons(b, of)
 	names := q.names()
 	rows := []Row{}
-	err := r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
+	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
 		if len(raw) != len(names) {
 			return fmt.Errorf("report: the engine's row has %d columns, want %d", len(raw), len(names))
 		}
@@ -174,7 +176,7 @@ func buildPersons(b *builder, of people) statement {
 			ConversionRate: "if(uniqExactIf(p, p != '') = 0, NULL, uniqExactIf(p, p != '' AND is_goal) / uniqExactIf(p, p != ''))",
 		}[m]+" AS "+m)
 	}
-	sql := "WITH " + strings.Join(with, ", ") + "\nSELECT " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + of.join + "\nWHERE tenant = " + b.text("tenant", q.Tenant) +
+	sql := "WITH " + strings.Join(with, ", ") + "\nSELECT " + strings.Join(cols, ", ") + "\nFROM " + b.events() + of.join + "\nWHERE tenant = " + b.text("tenant", q.Tenant) +
 		" AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", q.To) + b.filters() + botsCondition(q.Bots) + b.groupBy()
 	switch {
 	case q.Interval != "":

@@ -165,7 +165,7 @@ func TestGoalRefusals(t *testing.T) {
 		return status, body, len(e.got)
 	}
 	for query, want := range map[string]string{"metric=conversions": `"field":"goal"`, "metric=conversion_rate": "needs goal=ID", "metric=conversions&goal=none": "no goal", "metric=conversions&goal=theirs": "no goal",
-		"metric=revenu": "did you mean revenue?", "metric=users&group_by=entry_path": `"field":"group_by"`} {
+		"metric=revenu": "did you mean revenue?", "metric=users&group_by=entry_pth": `"field":"group_by"`} {
 		if status, body, n := ask(query); status != 422 || !strings.Contains(body, want) || n > 0 {
 			t.Errorf("%s: %d %s, %d statements", query, status, body, n)
 		}

@@ -114,8 +114,11 @@ func (r *Reporter) events(ctx context.Context, t *tally, p page) (rows []Row, ne
 			from = p.q.From
 		}
 		p.q.Limit = whole - len(rows)
+		if p.q, err = r.attributed(ctx, t, p.q, from, to, nil, nil); err != nil {
+			return nil, nil, err
+		}
 		st := buildEvents(p, from, to)
-		err := r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + p.q.Tenant}, func(raw []any) error {
+		err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + p.q.Tenant}, func(raw []any) error {
 			row, at, err := p.row(raw)
 			rows, places = append(rows, row), append(places, at)
 			return err

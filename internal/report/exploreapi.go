@@ -138,6 +138,7 @@ func (r *Reporter) checked(ctx context.Context, site string, a ask) (*panel, Que
 	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
 		return nil, q, p
 	}
+	q.Timeout = r.timeout(src.Tenant)
 	if q.Bots, p = botsOf(a.Bots, q.GroupBy, q.Filters); p != nil {
 		return nil, q, p
 	}
@@ -265,6 +266,7 @@ func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, err
 		}
 		return nil, fail(p)
 	}
+	q.pages = true     // what values there are costs less than whose
 	q.GroupBy[0] = dim // a property's name may have blanks at its ends
 	q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{""}, Not: true})
 	if in.Prefix != "" {

@@ -345,7 +345,7 @@ func TestFunnelRefusals(t *testing.T) {
 	check("funnel", `{"steps":[`+strings.TrimSuffix(many, ",")+`]}`, 422, "steps", "33 steps")
 	check("funnel", `{"steps":[{"type":"a"},{}]}`, 422, "steps[1].type", "give it a type")
 	check("funnel", `{"steps":[{"type":"a"},{"type":"b","filter":["contry:DE"]}]}`, 422, "steps[1].filter", "did you mean country?")
-	check("funnel", `{"steps":[{"type":"a"},{"type":"b","filter":["entry_path:/"]}]}`, 422, "steps[1].filter", "did you mean path?")
+	check("funnel", `{"steps":[{"type":"a"},{"type":"b","filter":["entry_pth:/"]}]}`, 422, "steps[1].filter", "did you mean entry_path?")
 	check("funnel", `{"steps":[{"type":"a"},{"goal":"nope"}]}`, 422, "steps[1].goal", "there is no goal")
 	check("funnel", `{"steps":[{"type":"a"},{"type":"`+strings.Repeat("x", 300)+`"}]}`, 422, "steps[1].type", "256 bytes")
 	check("funnel", `{`+two+`,"window":"0h"}`, 422, "window", "at most 366d")

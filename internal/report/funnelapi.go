@@ -15,7 +15,6 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
-	"weir/internal/rollup"
 	"weir/internal/usage"
 )
 
@@ -243,13 +242,17 @@ func (r *Reporter) clientsOf(ctx context.Context, t *tally, q Question, list []F
 		at[p.Person], ids[i] = i, p.Person
 		list[i].ClientIDs = []string{}
 	}
+	q, err := r.attributed(ctx, t, q, q.From, q.To, nil, nil)
+	if err != nil {
+		return err
+	}
 	b := &builder{q: q, params: map[string]string{}}
 	p, err := r.people(ctx, t, b, q.Tenant, q.Site)
 	if err != nil {
 		return err
 	}
 	sql := fmt.Sprintf("SELECT %s AS person, arraySort(groupUniqArrayIf(%d)(client_id, client_id != ''))\nFROM (SELECT client_id, user_id FROM %s WHERE tenant = %s AND site_id = %s AND %s%s GROUP BY client_id, user_id) AS visitors%s\nWHERE person IN %s\nGROUP BY person",
-		p.person, maxClientIDs, rollup.Events, b.text("tenant", q.Tenant), b.text("site", q.Site), b.between("ts", "from", q.From, "to", q.To), b.conditions("f", q.Filters)+botsCondition(q.Bots), p.join, b.texts("persons", ids))
+		p.person, maxClientIDs, b.events(), b.text("tenant", q.Tenant), b.text("site", q.Site), b.between("ts", "from", q.From, "to", q.To), b.conditions("f", q.Filters)+botsCondition(q.Bots), p.join, b.texts("persons", ids))
 	return r.statement(ctx, t, clickhouse.Statement{SQL: sql, Params: b.params, Comment: "funnel/" + q.Tenant}, func(row []any) error {
 		person, ok := row[0].(string)
 		clients, ok2 := row[1].([]any)

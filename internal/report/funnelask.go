@@ -84,9 +84,6 @@ func (r *Reporter) funnelOf(ctx context.Context, src catalog.Source, a FunnelQue
 	if a.Breakdown != "" {
 		d, p := dimOf("breakdown", a.Breakdown)
 		if p == nil {
-			p = ofEventsOnly("breakdown", Filter{Dim: d})
-		}
-		if p == nil {
 			p = r.asked(ctx, src, "breakdown", d)
 		}
 		if p != nil {
@@ -120,21 +117,9 @@ func (r *Reporter) personQuestion(ctx context.Context, src catalog.Source, a ask
 	if q.Filters, p = r.filters(ctx, src, a.Filter, a.Segment); p != nil {
 		return q, p
 	}
-	for _, f := range q.Filters {
-		if p := ofEventsOnly("filter", f); p != nil {
-			return q, p
-		}
-	}
+	q.Timeout = r.timeout(src.Tenant)
 	q.Bots, p = botsOf(bots, groupBy, q.Filters)
 	return q, p
-}
-
-// ofEventsOnly refuses a filter on a column that only sessions have.
-func ofEventsOnly(field string, f Filter) *problem.Problem {
-	if f.Cohort == nil && f.Dim.Prop == "" && !slices.Contains(textColumns, f.Dim.Column) {
-		return invalid(field, "%s is a column of sessions, and events are looked at here%s", f.Dim.Column, didYouMean(strings.TrimPrefix(strings.TrimPrefix(f.Dim.Column, "entry_"), "exit_"), textColumns))
-	}
-	return nil
 }
 
 // shapeOf checks everything but the steps.
@@ -237,11 +222,6 @@ func (r *Reporter) stageOf(ctx context.Context, src catalog.Source, field string
 		return stage{}, p.WithField(field + ".filter")
 	}
 	texts = append(slices.Clone(goal.Filter), texts...)
-	for _, f := range filters {
-		if p := ofEventsOnly(field+".filter", f); p != nil {
-			return stage{}, p
-		}
-	}
 	if name == "" {
 		name = strings.TrimSpace(s.Type + " " + strings.Join(texts, ", "))
 		if len(name) > maxStepName {

@@ -78,12 +78,12 @@ func (b *builder) funnelSQL(f *funnelQuestion, p people, packed bool, only []str
 		began = "groupBitOr(m) != 0"
 	}
 	if p.join == "" {
-		return "SELECT " + p.person + " AS person, " + strings.Join(agg, ", ") + "\nFROM (\nSELECT client_id, user_id, " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + "\n" + where +
+		return "SELECT " + p.person + " AS person, " + strings.Join(agg, ", ") + "\nFROM (\nSELECT client_id, user_id, " + strings.Join(cols, ", ") + "\nFROM " + b.events() + "\n" + where +
 			"\n)\nGROUP BY person\nHAVING person != '' AND " + began
 	}
 	// The groups are joined, not the events.
 	return "SELECT " + p.person + " AS person, " + strings.Join(merged, ", ") + "\nFROM (\nSELECT client_id, user_id, groupBitOr(m) AS mall, " + strings.Join(agg, ", ") +
-		"\nFROM (\nSELECT client_id, user_id, " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + "\n" + where + "\n)\nGROUP BY client_id, user_id\n) AS visitors" + p.join +
+		"\nFROM (\nSELECT client_id, user_id, " + strings.Join(cols, ", ") + "\nFROM " + b.events() + "\n" + where + "\n)\nGROUP BY client_id, user_id\n) AS visitors" + p.join +
 		"\nGROUP BY person\nHAVING person != '' AND " + strings.ReplaceAll(began, "groupBitOr(m)", "groupBitOr(mall)")
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"weir/internal/clickhouse"
-	"weir/internal/rollup"
 )
 
 // maxGoals is how many goals one question can name.
@@ -105,7 +104,7 @@ func (x *goalsQuestion) counts(b *builder, of people) string {
 	if !x.noPeople {
 		join = of.join
 	}
-	return writeWith(with) + "SELECT " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + join + x.where(b)
+	return writeWith(with) + "SELECT " + strings.Join(cols, ", ") + "\nFROM " + b.events() + join + x.where(b)
 }
 
 // money writes the statement of the revenue by currency: of everything, and of each goal.
@@ -119,7 +118,7 @@ func (x *goalsQuestion) money(b *builder) string {
 		with = append(with, b.isAction("goal"+strconv.Itoa(i)+"x", g.action)+" AS "+is)
 		cols = append(cols, "sumIf(props_num['revenue'], "+is+")")
 	})
-	sql := writeWith(with) + "SELECT " + strings.Join(cols, ", ") + "\nFROM " + rollup.Events + x.where(b) + " AND mapContains(props_num, 'revenue')"
+	sql := writeWith(with) + "SELECT " + strings.Join(cols, ", ") + "\nFROM " + b.events() + x.where(b) + " AND mapContains(props_num, 'revenue')"
 	if x.noCurrency {
 		return sql
 	}
@@ -143,6 +142,16 @@ func (r *Reporter) answerGoals(ctx context.Context, t *tally, x *goalsQuestion) 
 	out := Goals{Goals: make([]GoalCount, len(x.goals))}
 	for i, g := range x.goals {
 		out.Goals[i] = GoalCount{Goal: g.id, Name: g.name, Revenue: []Money{}}
+	}
+	var filters []Filter
+	for _, g := range x.goals {
+		filters = append(filters, g.filters...)
+	}
+	asked := *x
+	x = &asked
+	var err error
+	if x.q, err = r.attributed(ctx, t, x.q, x.q.From, x.q.To, nil, filters); err != nil {
+		return nil, err
 	}
 	paid, err := r.countGoals(ctx, t, x, &out)
 	if err != nil {

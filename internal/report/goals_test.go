@@ -208,7 +208,7 @@ func TestGoalsRefuseAndHide(t *testing.T) {
 		}
 		return status, text, sql
 	}
-	for query, want := range map[string]string{"?goal=none": `"field":"goal"`, "?goal=theirs": "no goal", "?goal=%ff": `"field":"goal"`, "?filter=entry_path:/": `"field":"filter"`,
+	for query, want := range map[string]string{"?goal=none": `"field":"goal"`, "?goal=theirs": "no goal", "?goal=%ff": `"field":"goal"`, "?filter=entry_pth:/": `"field":"filter"`,
 		"?from=2026-03-02&to=2026-03-01": `"field":"from"`, "?bots=some": `"field":"bots"`, "?segment=none": `"field":"segment"`, "?" + strings.Repeat("goal=g&", 51): "at most 50"} {
 		if status, body, sql := ask("GET", query, ""); status != 422 || !strings.Contains(body, want) || len(sql) > 0 {
 			t.Errorf("%s: %d %s, %d statements", query, status, body, len(sql))

@@ -14,7 +14,6 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/problem"
-	"weir/internal/rollup"
 )
 
 // pathsQuestion asks where persons go from an anchor, or come from.
@@ -77,9 +76,9 @@ func (b *builder) pathsSQL(x *pathsQuestion, p people) string {
 	event := "(toUnixTimestamp64Milli(ts), _partition, _offset, _row, " + label + ", " + anchor + ", type = '" + typePageview + "')"
 	where := "WHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", q.To) +
 		b.conditions("f", q.Filters) + botsCondition(q.Bots) + " AND (type = '" + typePageview + "' OR (" + anchor + "))"
-	from := "SELECT " + p.person + " AS person, groupArray(" + event + ") AS events FROM " + rollup.Events + "\n" + where + "\nGROUP BY person"
+	from := "SELECT " + p.person + " AS person, groupArray(" + event + ") AS events FROM " + b.events() + "\n" + where + "\nGROUP BY person"
 	if p.join != "" {
-		from = "SELECT " + p.person + " AS person, groupArrayArray(events) AS events FROM (\nSELECT client_id, user_id, groupArray(" + event + ") AS events FROM " + rollup.Events + "\n" + where +
+		from = "SELECT " + p.person + " AS person, groupArrayArray(events) AS events FROM (\nSELECT client_id, user_id, groupArray(" + event + ") AS events FROM " + b.events() + "\n" + where +
 			"\nGROUP BY client_id, user_id\n) AS visitors" + p.join + "\nGROUP BY person"
 	}
 	side := "arraySlice(s, i + 1)"
@@ -213,7 +212,11 @@ func (w *ways) graph(x *pathsQuestion) ([]PathNode, []PathLink) {
 }
 
 func (r *Reporter) answerPaths(ctx context.Context, t *tally, x *pathsQuestion) (*kept, error) {
-	b := &builder{q: x.q, params: map[string]string{}}
+	q, err := r.attributed(ctx, t, x.q, x.q.From, x.q.To, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{q: q, params: map[string]string{}}
 	p, err := r.people(ctx, t, b, x.q.Tenant, x.q.Site)
 	if err != nil {
 		return nil, err

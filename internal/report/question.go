@@ -49,6 +49,9 @@ type Question struct {
 	Timeout      time.Duration              // of sessions; 0: the default
 	Offset       int                        // groups to leave out before the first
 	Limit        int                        // groups, the largest by the first metric first
+	attribution  *attribution               // what events have from their visits; nil: nothing of that is asked
+	pages        bool                       // events have the columns of their own page, and none of their visit
+	counts       countedBy                  // how it counts, where that was decided for the question that it is a part of
 	asked        *Question                  // what was asked, when this is about the groups of its answer only
 	small        []string                   // of these, those that are taken for small; of bySize
 	along        bool                       // the totals come with the rows: see Reporter.along
@@ -95,6 +98,9 @@ var textColumns = func() []string {
 
 // columns are those that the question needs, in dims and filters; ok is false if it needs a property or a person.
 func (q Question) columns() (names []string, ok bool) {
+	if q.byVisitDim() {
+		return nil, false // rollups know of pages only
+	}
 	dims := slices.Clone(q.GroupBy)
 	for _, f := range q.Filters {
 		if f.Cohort != nil {

@@ -155,6 +155,10 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 
 // answerEvents answers a question about events, and notes in t what the statements used.
 func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) (answered, error) {
+	q, err := r.attributed(ctx, t, q, q.From, q.To, nil, nil)
+	if err != nil {
+		return answered{}, err
+	}
 	p := choose(q, r.cfg.Rollups, r.sizes(ctx))
 	for try := 0; p.rollup != nil && try < tries; try++ {
 		// Positions after the days: what has come to a day since is behind its positions, and a rollup's are not older.

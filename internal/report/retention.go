@@ -113,7 +113,7 @@ func (r *Reporter) action(ctx context.Context, src catalog.Source, field string,
 	if p := checkType(field+".type", a.Type, false); p != nil {
 		return action{}, p
 	}
-	if p := eventFilters(a.Filter, &Question{}); p != nil {
+	if p := checkFilters(a.Filter); p != nil {
 		return action{}, p.WithField(field + ".filter")
 	}
 	filters, p := r.filters(ctx, src, a.Filter, "")

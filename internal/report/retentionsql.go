@@ -3,11 +3,11 @@ package report
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
 	"weir/internal/clickhouse"
-	"weir/internal/rollup"
 )
 
 // isAction is the condition that an event is an action.
@@ -58,11 +58,11 @@ func buildRetention(b *builder, x *Retention, of people, days *visited) statemen
 	var inner string
 	switch {
 	case back != "":
-		inner = set.ofTwo(of, slot("ts"), start, back, where)
+		inner = set.ofTwo(of, slot("ts"), start, back, b.events()+where)
 	case days != nil:
 		inner = set.ofVisits(of, b.visits(days, x, func(clock string) string { return set.of(slot(clock)) }, of.join != ""))
 	default:
-		inner = set.ofSame(of, slot("ts"), where)
+		inner = set.ofSame(of, slot("ts"), b.events()+where)
 	}
 	b.params["cohorts"], b.params["periods"], b.params["slots"] = strconv.Itoa(cohorts), strconv.Itoa(x.periods), strconv.Itoa(slots)
 	first := "arrayFilter(c -> " + set.has("s", "c") + ", range(1, 1 + {cohorts:UInt8}))"
@@ -85,8 +85,8 @@ func (t slotSet) of(slot string) string       { return "bitShiftLeft(to" + strin
 func (t slotSet) has(set, slot string) string { return "bitAnd(" + set + ", " + t.of(slot) + ") != 0" }
 
 // ofSame selects the sets of each person where a start event is its own return.
-func (t slotSet) ofSame(of people, slot, where string) string {
-	from := "\nFROM " + rollup.Events + where + "\nGROUP BY "
+func (t slotSet) ofSame(of people, slot, events string) string {
+	from := "\nFROM " + events + "\nGROUP BY "
 	if of.join == "" {
 		return "SELECT groupBitOr(" + t.of(slot) + ") AS s, s AS r, s AS z" + from + "sipHash64(" + of.person + ")"
 	}
@@ -105,13 +105,13 @@ func (t slotSet) ofVisits(of people, visits string) string {
 }
 
 // ofTwo selects the sets of each person where start and return are different events.
-func (t slotSet) ofTwo(of people, slot, start, back, where string) string {
+func (t slotSet) ofTwo(of people, slot, start, back, events string) string {
 	who, keys := "sipHash64("+of.person+") AS p", "p, i"
 	if of.join != "" {
 		who, keys = "client_id, user_id", "client_id, user_id, i"
 	}
 	rows := "WITH " + start + " AS is_start, " + back + " AS is_back\nSELECT " + who + ", " + slot + " AS i, max(is_start) AS sn, max(is_back) AS rn, minIf(" + packedOrder +
-		", is_start) AS first, maxIf(" + packedOrder + ", is_back) AS last\nFROM " + rollup.Events + where + "\nGROUP BY " + keys
+		", is_start) AS first, maxIf(" + packedOrder + ", is_back) AS last\nFROM " + events + "\nGROUP BY " + keys
 	if of.join != "" {
 		rows = "SELECT sipHash64(" + of.person + ") AS p, i, max(ids.sn) AS sn, max(ids.rn) AS rn, minIf(ids.first, ids.sn) AS first, maxIf(ids.last, ids.rn) AS last FROM (\n" + rows + "\n) AS ids" + of.join +
 			"\nGROUP BY p, i"
@@ -137,7 +137,15 @@ func (b *builder) periodOf(clock string, first time.Time) string {
 
 // retained counts the cells of a retention.
 func (r *Reporter) retained(ctx context.Context, t *tally, x *Retention) (map[cell]uint64, error) {
-	b := &builder{q: x.q, params: map[string]string{}}
+	from, ends := x.q.From, x.ends()
+	if x.mode == FirstTime {
+		from = time.Time{}
+	}
+	q, err := r.attributed(ctx, t, x.q, from, ends[len(ends)-1], nil, slices.Concat(x.start.filters, x.back.filters))
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{q: q, params: map[string]string{}}
 	of, err := r.people(ctx, t, b, x.q.Tenant, x.q.Site)
 	if err != nil {
 		return nil, err

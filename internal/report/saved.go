@@ -143,7 +143,7 @@ func (r *Reporter) CheckGoal(g catalog.Goal) *problem.Problem {
 	if !(math.Abs(g.Value) <= maxGoalValue) {
 		return invalid("value", "value is %g, it must be between -%g and %g; choose a larger unit", g.Value, maxGoalValue, maxGoalValue).WithLimit("report.goal_value", maxGoalValue)
 	}
-	return eventFilters(g.Filter, &Question{})
+	return checkFilters(g.Filter)
 }
 
 // CheckSegment says what is wrong with a segment.
@@ -156,19 +156,6 @@ func (r *Reporter) CheckSegment(s catalog.Segment) *problem.Problem {
 
 func checkFilters(texts []string) *problem.Problem {
 	return ask{Filter: texts}.filters(&Question{})
-}
-
-// eventFilters reads filters that can only look at events.
-func eventFilters(texts []string, q *Question) *problem.Problem {
-	if p := (ask{Filter: texts}).filters(q); p != nil {
-		return p
-	}
-	for _, f := range q.Filters {
-		if p := ofEventsOnly("filter", f); p != nil {
-			return p
-		}
-	}
-	return nil
 }
 
 // strictly reads JSON that a caller sent or saved into v, a pointer to a struct, and names a field that there is not.

@@ -343,13 +343,10 @@ func shapeOf(sql string) string {
 // parts are what the answer depends on.
 func (q Question) parts() []string {
 	parts := []string{strconv.Itoa(q.Offset), q.Tenant, q.Site, q.From.UTC().Format(time.RFC3339Nano), q.To.UTC().Format(time.RFC3339Nano), q.Interval, q.Location.String(), fmt.Sprint(q.FirstDay, q.Limit,
-		len(q.Metrics), len(q.GroupBy))}
+		len(q.Metrics), len(q.GroupBy)), q.Timeout.String(), fmt.Sprint(q.pages, q.counts)}
 	parts = append(append(parts, q.Metrics...), botsCondition(q.Bots))
 	for _, d := range q.GroupBy {
 		parts = append(parts, d.Name())
-	}
-	if slices.ContainsFunc(q.Metrics, func(m string) bool { return slices.Contains(sessionMetrics, m) }) {
-		parts = append(parts, q.Timeout.String())
 	}
 	return append(append(parts, q.Goal.parts()...), filterParts(q.Filters)...)
 }
@@ -481,6 +478,9 @@ func (q Question) rawColumns() []string {
 	}
 	if botsCondition(q.Bots) != "" {
 		names = append(names, "is_bot")
+	}
+	if q.byVisitDim() {
+		names = append(names, "client_id", "user_id")
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -133,6 +133,7 @@ const (
 	ofSessions
 	ofEntries
 	ofExits
+	ofVisits  // events and visitors, by their visits: see Question.byVisit
 	ofPersons // and what else is counted in raw events only
 )
 
@@ -150,6 +151,10 @@ func (q Question) aspect(metric string) aspect {
 	switch {
 	case slices.Contains(personMetrics, metric):
 		return ofPersons
+	case metric == Pageviews && q.byVisit():
+		return ofSessions
+	case (metric == Events || metric == Visitors) && q.byVisit():
+		return ofVisits
 	case !slices.Contains(sessionMetrics, metric):
 		return ofEvents
 	case metric == Entries && q.page():
@@ -197,30 +202,22 @@ func (q Question) aspectOf(a aspect) Question {
 	return p
 }
 
-// checkSessions refuses what events or sessions cannot be broken down by.
+// checkSessions refuses what sessions cannot be broken down by.
 func (q Question) checkSessions() *problem.Problem {
 	for _, m := range q.Metrics {
 		a := q.aspect(m)
 		for _, d := range q.GroupBy {
-			if p := checkDim("group_by", m, a, d); p != nil {
+			if p := checkDim(m, a, d); p != nil {
 				return p
-			}
-		}
-		for _, f := range q.Filters {
-			if a.events() && slices.Contains(sessionDims, f.Dim.Column) {
-				return checkDim("filter", m, a, f.Dim)
 			}
 		}
 	}
 	return nil
 }
 
-func checkDim(field, metric string, a aspect, d Dim) *problem.Problem {
+func checkDim(metric string, a aspect, d Dim) *problem.Problem {
+	const field = "group_by"
 	if a.events() {
-		if slices.Contains(sessionDims, d.Column) {
-			return invalid(field, "%s is a column of sessions and %s counts events; use %s, or the metrics %s", d.Column, metric,
-				d.Column[strings.IndexByte(d.Column, '_')+1:], strings.Join(sessionMetrics, ", "))
-		}
 		return nil
 	}
 	if _, ok := session.Find(d.Column); ok && d.Prop == "" || a != ofSessions && isPage(d) {

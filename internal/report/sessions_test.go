@@ -28,6 +28,8 @@ import (
 type step struct {
 	at                                          time.Time
 	typ, client, user, host, path, country, ref string
+	channel                                     string
+	visit                                       map[string]string // as props: what the visit has
 	bot                                         bool
 	plan                                        string
 	n                                           int
@@ -107,12 +109,16 @@ func storeSteps(t testing.TB, c *clickhouse.Client, tenant, site string, seq int
 	enc := json.NewEncoder(&b)
 	for _, s := range steps {
 		row := map[string]any{"tenant": tenant, "site_id": site, "ts": s.at.Format("2006-01-02 15:04:05.000"), "type": s.typ, "client_id": s.client, "user_id": s.user, "host": s.host, "path": s.path,
-			"url": "https://" + s.host + s.path, "country": s.country, "referrer_host": s.ref, "is_bot": s.bot, "props": map[string]string{"plan": s.plan}, "props_num": map[string]float64{"n": float64(s.n)}, "_writer": 1, "_seq": seq, "_offset": s.n}
+			"url": "https://" + s.host + s.path, "country": s.country, "referrer_host": s.ref, "is_bot": s.bot, "props": map[string]string{"plan": s.plan}, "channel": s.channel, "props_num": map[string]float64{"n": float64(s.n)}, "_writer": 1, "_seq": seq, "_offset": s.n}
+		if s.visit != nil {
+			s.visit["plan"] = s.plan
+			row["props"] = s.visit
+		}
 		if err := enc.Encode(row); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Insert(context.Background(), clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, client_id, user_id, host, path, url, country, referrer_host, is_bot, props, props_num, _writer, _seq, _offset) FORMAT JSONEachRow"}, &b); err != nil {
+	if _, err := c.Insert(context.Background(), clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, client_id, user_id, host, path, url, country, referrer_host, channel, is_bot, props, props_num, _writer, _seq, _offset) FORMAT JSONEachRow"}, &b); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,7 +141,7 @@ func makeSteps(rnd *rand.Rand, start time.Time, days, n int) []step {
 			at = at.Add(time.Duration(rnd.Int64N(int64(35 * time.Minute)))).Truncate(time.Millisecond)
 		}
 		s := step{at: at, client: client, n: i, typ: pick("pageview", "pageview", "click", "scroll", "signup"), host: "a.example", path: pick("/", "/a", "/b"), country: pick("DE", "FR", ""), ref: pick("", "x.test"),
-			bot: rnd.IntN(9) == 0, plan: pick("pro", "free")}
+			channel: pick("", "search", "internal", "direct"), bot: rnd.IntN(9) == 0, plan: pick("pro", "free")}
 		if rnd.IntN(10) == 0 {
 			s.client, s.user = "", pick("u1", "u2")
 		}
@@ -218,6 +224,7 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 	for at := w.start.AddDate(0, 0, 3).Add(-2 * time.Hour); at.Before(w.start.AddDate(0, 0, 4).Add(time.Hour)); at = at.Add(25 * time.Minute) { // one who is there all of the third day
 		w.steps = append(w.steps, step{at: at, client: "always", typ: "pageview", host: "a.example", path: "/always", country: "FR", n: 6000 + len(w.steps)})
 	}
+	tellVisits(w.steps)
 	w.visits = visitsOf(w.steps, session.DefaultTimeout)
 	stale := map[int32]bool{}
 	for _, x := range d.days {
@@ -225,7 +232,7 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 	}
 	var first, late []step
 	for _, s := range w.steps {
-		if s == before || s != moved && stale[session.DayOf(s.at)] && rnd.IntN(12) == 0 {
+		if s.n == before.n || s.n != moved.n && stale[session.DayOf(s.at)] && rnd.IntN(12) == 0 {
 			late = append(late, s)
 		} else {
 			first = append(first, s)
@@ -292,20 +299,30 @@ func tallyOf(visits []visit, key func(visit) (string, bool)) map[string]map[stri
 
 func round(f float64) float64 { return math.Round(f*1e6) / 1e6 }
 
-// report asks over HTTP and returns the rows by the columns of keys.
-func (w *sessionWorld) report(t *testing.T, query string, keys ...string) map[string]map[string]any {
+// totals asks over HTTP and returns the rows and the totals.
+func (w *sessionWorld) totals(t *testing.T, query string) (rows []map[string]any, totals map[string]any) {
 	t.Helper()
 	who := tenant.Principal{Tenant: w.r.deps.Sources.(sources)["site"].Tenant, Role: tenant.RoleViewer, KeyID: "k"}
 	status, _, body := call(t, serve(w.r, who), "GET", "/api/v1/analytics/site/report?bots=include&"+query, "")
 	if status != 200 {
 		t.Fatalf("%s: %d %s", query, status, body)
 	}
-	var got struct{ Data []map[string]any }
+	var got struct {
+		Data   []map[string]any
+		Totals map[string]any
+	}
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
+	return got.Data, got.Totals
+}
+
+// report asks over HTTP and returns the rows by the columns of keys.
+func (w *sessionWorld) report(t *testing.T, query string, keys ...string) map[string]map[string]any {
+	t.Helper()
+	data, _ := w.totals(t, query)
 	out := map[string]map[string]any{}
-	for _, row := range got.Data {
+	for _, row := range data {
 		var k []string
 		for _, name := range keys {
 			k = append(k, fmt.Sprint(row[name]))
@@ -414,14 +431,12 @@ func TestMixedReport(t *testing.T) {
 func TestSessionQuestionsRefused(t *testing.T) {
 	h := serve(newReporter(t, &fakeEngine{answers: []fakeAnswer{{rows: "[]"}}}, clock{asOf: noon}, Config{}), acmeViewer)
 	for query, want := range map[string]string{
-		"metric=session":                             "did you mean sessions?",
-		"metric=sessions&group_by=path":              "entry_path",
-		"metric=sessions&group_by=props.plan":        "no column of sessions",
-		"metric=sessions&group_by=type":              "no column of sessions",
-		"metric=events&group_by=entry_path":          "use path",
-		"metric=events,sessions&filter=exit_path:/a": "use path",
-		"metric=entries&group_by=url":                "no column of sessions",
-		"metric=sessions&group_by=entry_pth":         "did you mean entry_path?",
+		"metric=session":                      "did you mean sessions?",
+		"metric=sessions&group_by=path":       "entry_path",
+		"metric=sessions&group_by=props.plan": "no column of sessions",
+		"metric=sessions&group_by=type":       "no column of sessions",
+		"metric=entries&group_by=url":         "no column of sessions",
+		"metric=sessions&group_by=entry_pth":  "did you mean entry_path?",
 	} {
 		status, _, body := call(t, h, "GET", "/api/v1/analytics/site/report?"+query, "")
 		if status != 422 || !strings.Contains(body, want) {

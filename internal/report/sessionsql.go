@@ -130,23 +130,19 @@ func (b *builder) millis(name string, t time.Time) string {
 func buildSessions(q Question, timeout time.Duration, horizon time.Time, read readDays) statement {
 	b := &builder{q: q, params: map[string]string{}}
 	sql := b.sessionSums(source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, read: read, totals: q.sessionTotals(read.days)})
-	sum := func(over string) func(string) string {
-		return func(s string) string { return "sum(" + s + ") OVER (" + over + ")" }
-	}
-	each := func(s string) string { return s }
 	outer, all := append(b.keys(), q.Metrics...), []string{"*"}
 	for _, m := range q.Metrics {
-		all = append(all, sessionMetric(m, each)+" AS "+m)
+		all = append(all, sessionMetric(m, "")+" AS "+m)
 	}
 	outer = append(outer, "last")
 	for _, m := range q.Metrics {
-		all = append(all, sessionMetric(m, sum(""))+" AS all_"+m)
+		all = append(all, sessionMetric(m, "OVER ()")+" AS all_"+m)
 		outer = append(outer, "all_"+m)
 	}
 	if len(q.GroupBy) > 0 {
-		rank := sessionMetric(q.Metrics[0], each)
+		rank := sessionMetric(q.Metrics[0], "")
 		if q.Interval != "" {
-			rank = sessionMetric(q.Metrics[0], sum("PARTITION BY "+strings.Join(b.groups(), ", ")))
+			rank = sessionMetric(q.Metrics[0], "OVER (PARTITION BY "+strings.Join(b.groups(), ", ")+")")
 		}
 		all = append(all, rank+" AS total")
 	}
@@ -176,6 +172,9 @@ func (b *builder) sessionSums(s source) string {
 		conditions, wanted = " AND pageviews > 0", "_paged"
 	}
 	var attributes []string
+	if slices.Contains(b.q.Metrics, Visitors) {
+		attributes = append(attributes, "client_id")
+	}
 	for _, d := range b.q.GroupBy {
 		attributes = append(attributes, d.Column)
 	}
@@ -209,8 +208,17 @@ func (b *builder) sums(clock string, sums []string, as string) string {
 	for i, d := range b.q.GroupBy {
 		cols = append(cols, b.dim(d, "")+" AS g"+strconv.Itoa(i))
 	}
+	counted := slices.Contains([]string{Events, Visitors}, b.q.Metrics[0]) // then all are of these two: see Question.aspect
 	for i, name := range sessionSums {
-		cols = append(cols, fmt.Sprintf(as, sums[i])+" AS _"+name)
+		if !counted {
+			cols = append(cols, fmt.Sprintf(as, sums[i])+" AS _"+name)
+		}
+	}
+	if slices.Contains(b.q.Metrics, Events) {
+		cols = append(cols, "sum(events) AS _events")
+	}
+	if slices.Contains(b.q.Metrics, Visitors) {
+		cols = append(cols, "uniqExactStateIf("+rollup.ClientHash("client_id")+", client_id != '') AS _visitors")
 	}
 	return strings.Join(cols, ", ")
 }
@@ -247,8 +255,14 @@ func (q Question) pagesOnly() bool {
 	return len(q.Metrics) > 0
 }
 
-// sessionMetric is the expression of a metric over sums; over says how a sum is taken.
-func sessionMetric(metric string, over func(string) string) string {
+// sessionMetric is the expression of a metric over sums: of each row, or over a window.
+func sessionMetric(metric, window string) string {
+	over := func(sum string) string {
+		if window == "" {
+			return sum
+		}
+		return "sum(" + sum + ") " + window
+	}
 	n := over("_sessions")
 	mean := func(what string) string { return "if(" + n + " = 0, NULL, " + over(what) + " / " + n + ")" }
 	switch metric {
@@ -260,6 +274,13 @@ func sessionMetric(metric string, over func(string) string) string {
 		return mean("_pageviews")
 	case Entries, Exits:
 		return over("_paged")
+	case Events, Pageviews:
+		return over("_" + metric)
+	case Visitors:
+		if window == "" {
+			return "finalizeAggregation(_visitors)"
+		}
+		return "uniqExactMerge(_visitors) " + window
 	}
 	return n
 }

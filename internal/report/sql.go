@@ -48,7 +48,8 @@ type builder struct {
 	q         Question
 	params    map[string]string
 	precision precision
-	inTotals  bool // what is written reads day totals, whose only dim is called value
+	inDid     *attribution // those of the behaviour whose condition is written
+	inTotals  bool         // what is written reads day totals, whose only dim is called value
 }
 
 const timeParam = "2006-01-02 15:04:05.000"
@@ -179,7 +180,7 @@ func (b *builder) span(scope, where string, p plan, s span, n string) []string {
 func (b *builder) read(scope, where string, p plan, cond string) string {
 	return "SELECT " + b.list("ts", partials{"count()", "countIf(type = 'pageview')", "sum(props_num['value'])",
 		rollup.HashesSQL(rollup.InSample, rollup.CellClients), rollup.HashesSQL(rollup.InClients, fullSet)}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-		"\nFROM " + rollup.Events + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
+		"\nFROM " + b.events() + "\nWHERE " + scope + " AND " + cond + where + b.groupBy()
 }
 
 func (b *builder) fromRollup(scope, where string, p plan, n string) string {
@@ -346,35 +347,49 @@ func (b *builder) filters() string { return b.conditions("f", b.q.Filters) }
 // conditions are those of filters, each with its AND. The names of their parameters begin with prefix.
 func (b *builder) conditions(prefix string, filters []Filter) string {
 	var s strings.Builder
+	var ofVisit []int
 	for i, f := range filters {
+		if b.attribution() != nil && f.Cohort == nil && isVisitDim(f.Dim) {
+			ofVisit = append(ofVisit, i)
+			continue
+		}
 		s.WriteString(" AND " + b.condition(prefix, strconv.Itoa(i), f))
+	}
+	if ofVisit != nil { // of all of them at once: they look at one visit
+		s.WriteString(" AND " + b.inVisit(prefix, filters, ofVisit))
 	}
 	return s.String()
 }
 
 func (b *builder) condition(prefix, n string, f Filter) string {
-	var cond string
-	switch {
-	case f.Cohort != nil:
-		cond = b.inCohort(prefix+n, f.Cohort)
-	default:
-		expr := b.dim(f.Dim, prefix+"k"+n)
-		if f.Dim.Column == "is_bot" {
-			expr = "toString(is_bot)"
-		}
-		values := b.texts(prefix+n, f.Values)
-		cond = expr + " IN " + values
-		if f.Prefix {
-			cond = "arrayExists(x -> startsWith(lowerUTF8(" + expr + "), lowerUTF8(x)), " + values + ")"
-		}
-		if f.Contains && len(f.Values) == 1 {
-			delete(b.params, prefix+n)
-			cond = "position(" + expr + ", " + b.text(prefix+n, f.Values[0]) + ") > 0"
-		} else if f.Contains {
-			cond = "arrayExists(x -> position(" + expr + ", x) > 0, " + values + ")"
-		}
+	if f.Cohort != nil {
+		return negated(b.inCohort(prefix+n, f.Cohort), f.Not)
 	}
-	if f.Not {
+	expr := b.dim(f.Dim, prefix+"k"+n)
+	if f.Dim.Column == "is_bot" {
+		expr = "toString(is_bot)"
+	}
+	return b.filtered(prefix, n, f, expr)
+}
+
+// filtered is the condition of a filter on a value.
+func (b *builder) filtered(prefix, n string, f Filter, expr string) string {
+	values := b.texts(prefix+n, f.Values)
+	cond := expr + " IN " + values
+	if f.Prefix {
+		cond = "arrayExists(x -> startsWith(lowerUTF8(" + expr + "), lowerUTF8(x)), " + values + ")"
+	}
+	if f.Contains && len(f.Values) == 1 {
+		delete(b.params, prefix+n)
+		cond = "position(" + expr + ", " + b.text(prefix+n, f.Values[0]) + ") > 0"
+	} else if f.Contains {
+		cond = "arrayExists(x -> position(" + expr + ", x) > 0, " + values + ")"
+	}
+	return negated(cond, f.Not)
+}
+
+func negated(cond string, not bool) string {
+	if not {
 		cond = "NOT (" + cond + ")"
 	}
 	return cond

@@ -10,6 +10,11 @@ var countMetrics = []string{Events, Pageviews, Sessions, Entries, Exits}
 
 // whole is the question about the whole range, without groups and intervals, for some of its metrics.
 func (q Question) whole(metrics []string) Question {
+	if q.byVisit() { // the total is of what the rows are of
+		q.counts = byVisit
+	} else {
+		q.counts = byEvent
+	}
 	q.Metrics, q.GroupBy, q.Interval, q.Offset, q.along, q.summed = metrics, nil, "", 0, false, false
 	return q
 }

@@ -62,7 +62,7 @@ func (q Question) single() (name string, ok bool) {
 
 // totalsDim is the dim of day totals that answers the question; ok is false if none does.
 func (q Question) totalsDim() (dim daily.Dim, ok bool) {
-	if slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(metricNames, m) }) {
+	if q.byVisitDim() || slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(metricNames, m) }) {
 		return dim, false
 	}
 	return q.dimOf(daily.Dims)
@@ -85,7 +85,7 @@ func (q Question) dimOf(dims []daily.Dim) (dim daily.Dim, ok bool) {
 // sessionTotals are those of the days whose totals answer the question about sessions, as far as they lie in its range.
 func (q Question) sessionTotals(days []session.Stitched) []totalled {
 	dim, ok := q.sessionTotalsDim()
-	if !ok {
+	if !ok || slices.Contains(q.Metrics, Events) || slices.Contains(q.Metrics, Visitors) { // which no totals of sessions have
 		return nil
 	}
 	from, to := whole(span{q.From, q.To}, dim.Step)

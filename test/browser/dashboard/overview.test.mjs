@@ -261,7 +261,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await sound(page, 'the long list');
     await shoot(page, 'all', false);
     await page.getByRole('dialog').locator('li button').first().click();
-    await until(() => page.url().includes('f=path'), 'the filter');
+    await until(() => page.url().includes('f=entry_path'), 'the filter');
   });
 
   test('what is typed right after Ctrl+K is in the palette, even while its script is being loaded', async (t) => {

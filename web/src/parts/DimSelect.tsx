@@ -3,7 +3,7 @@ import { useState } from 'react';
 import * as names from '../format/names';
 
 /** The columns by which people choose to look at events. */
-export const dims = ['channel', 'referrer_host', 'utm_source', 'utm_medium', 'utm_campaign', 'country', 'region', 'city', 'device', 'os', 'browser', 'path', 'host', 'type'];
+export const dims = ['channel', 'referrer_host', 'utm_source', 'utm_medium', 'utm_campaign', 'country', 'region', 'city', 'device', 'os', 'browser', 'path', 'entry_path', 'exit_path', 'host', 'type'];
 
 /** A column of events or, when props.name is typed, a property; empty for none. */
 export function DimSelect({ label, value, onChange }: { label: string; value: string; onChange: (dim: string) => void }) {

@@ -21,7 +21,6 @@ const WorldMap = lazy(() => import('../../parts/WorldMap'));
 type List = { tab: string; dim: string; metric: string; map?: true };
 type CardOfLists = { name: string; title: string; lists: Record<string, List> };
 
-// Entries and exits are asked for by path: events have no column entry_path, and a filter on it would leave the other numbers without an answer.
 // Where a visit came from is what its first event says; later ones come from within the site.
 const cards: CardOfLists[] = [
   {
@@ -29,8 +28,8 @@ const cards: CardOfLists[] = [
     title: 'Pages',
     lists: {
       top: { tab: 'Top', dim: 'path', metric: 'pageviews' },
-      entry: { tab: 'Entry', dim: 'path', metric: 'entries' },
-      exit: { tab: 'Exit', dim: 'path', metric: 'exits' },
+      entry: { tab: 'Entry', dim: 'entry_path', metric: 'entries' },
+      exit: { tab: 'Exit', dim: 'exit_path', metric: 'exits' },
     },
   },
   {

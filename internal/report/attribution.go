@@ -1,0 +1,207 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/catalog"
+	"weir/internal/clickhouse"
+	"weir/internal/rollup"
+	"weir/internal/session"
+)
+
+// originDims say where a visit came from. In every question an event has those of its visit's first event, as the visit itself: its own are those of one page, and
+// most pages are reached from another page of the site. An event of nobody, which is of no visit, has its own.
+var originDims = []string{"channel", "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}
+
+// visitDims are the dims that an event has from its visit.
+var visitDims = slices.Concat(originDims, sessionDims)
+
+func isVisitDim(d Dim) bool { return d.Prop == "" && slices.Contains(visitDims, d.Column) }
+
+// byVisitDim says whether the question looks at what events have from their visits.
+func (q Question) byVisitDim() bool {
+	return !q.pages && (slices.ContainsFunc(q.GroupBy, isVisitDim) || slices.ContainsFunc(dimsOf(q.Filters), isVisitDim))
+}
+
+// countedBy says how a question counts events.
+type countedBy int
+
+const (
+	undecided countedBy = iota // what it looks at decides
+	byEvent                    // where each event is
+	byVisit                    // where the visit of an event begins
+)
+
+// byVisit says whether events are counted as those of visits: all that the question looks at are attributes of visits, and events have some of them from their visit. An event
+// counts then where its visit begins.
+func (q Question) byVisit() bool {
+	attribute := func(d Dim) bool {
+		_, ok := session.Find(d.Column)
+		return ok && d.Prop == "" && d.Column != "client_id" && d.Column != "user_id" // whose an event is, it says itself
+	}
+	if q.counts != undecided {
+		return q.counts == byVisit
+	}
+	return q.byVisitDim() && !slices.ContainsFunc(slices.Concat(q.GroupBy, dimsOf(q.Filters)), func(d Dim) bool { return !attribute(d) })
+}
+
+// attribution is what the events of [from, to) have from their visits.
+type attribution struct {
+	tenant, site string
+	from, to     time.Time
+	horizon      time.Time // up to where visits are followed
+	columns      []string  // whose values are asked for, and not only whether a filter passes
+	timeout      time.Duration
+	read         readDays
+}
+
+// visitsBack is how long before the range visits are looked for. Of one that began before that, what is behind it counts.
+const visitsBack = 24 * time.Hour
+
+// attributed is the question with what its events have from their visits in [from, to): for its own groups and filters, other dims whose values are asked for, and
+// more filters.
+func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, to time.Time, values []Dim, more []Filter) (Question, error) {
+	filters := slices.Concat(q.Filters, more)
+	if q.Goal != nil {
+		filters = append(filters, q.Goal.filters...)
+	}
+	a := attributionOf(q, from, to, slices.Concat(q.GroupBy, values), filters)
+	if q.pages || a == nil {
+		return q, nil
+	}
+	var err error
+	a.read, err = r.stitched(ctx, t, q, from.Add(-visitsBack), a.horizon, a.timeout)
+	q.attribution = a
+	return q, err
+}
+
+// attributionOf is what the values of dims, and filters, need; nil: nothing.
+func attributionOf(q Question, from, to time.Time, dims []Dim, filters []Filter) *attribution {
+	a := &attribution{tenant: q.Tenant, site: q.Site, from: from, to: to, horizon: to, columns: visitDimsOf(dims), timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
+	all := slices.Concat(a.columns, visitDimsOf(dimsOf(filters)))
+	if len(all) == 0 {
+		return nil
+	}
+	if slices.ContainsFunc(all, func(c string) bool { return slices.Contains(sessionDims, c) }) { // it depends on how visits go on
+		a.horizon = session.Start(session.DayOf(to.Add(a.timeout)) + 1)
+	}
+	return a
+}
+
+// attributionOfDid is attributed for a behaviour.
+func (r *Reporter) attributionOfDid(src catalog.Source, d *did) *attribution {
+	q := Question{Tenant: string(src.Tenant), Site: src.SiteID, Timeout: r.timeout(src.Tenant)}
+	a := attributionOf(q, d.from, d.to, nil, d.filters)
+	if a != nil && r.deps.Sessions != nil {
+		a.read.days = r.deps.Sessions.Stitched(src.Tenant, session.DayOf(d.from.Add(-visitsBack)), session.DayOf(a.horizon.Add(-1)), a.timeout)
+	}
+	return a
+}
+
+// visitDimsOf are the columns among the dims that events have from their visits, each once.
+func visitDimsOf(dims []Dim) []string {
+	var columns []string
+	for _, d := range dims {
+		if isVisitDim(d) && !slices.Contains(columns, d.Column) {
+			columns = append(columns, d.Column)
+		}
+	}
+	return columns
+}
+
+// The visitor and the time of an event, as sessions have them.
+const (
+	visitorOfEvent = "if(client_id != '', client_id, user_id)"
+	millisOfEvent  = "toUnixTimestamp64Milli(ts)"
+)
+
+// piece is the number of the piece of time that a moment is in. No two visits of a visitor are in one piece, which is as long as the timeout: no gap in it can be longer.
+func (a *attribution) piece(millis string) string {
+	return fmt.Sprintf("intDiv(%s + 4000000000000, %d)", millis, a.timeout.Milliseconds())
+}
+
+// key is of an event what one of the keys of its visit is.
+func (a *attribution) key() string {
+	return "cityHash64(" + visitorOfEvent + ", " + a.piece(millisOfEvent) + ")"
+}
+
+// ownOfEvent is the expression of what an event of no visit has in the place of a column of visits: of its own page, as if it were the only one.
+// The table that it is in stands as alias before its columns, with a point, or is empty.
+func ownOfEvent(alias, column string) string {
+	c, _ := session.Find(column)
+	own := "toString(" + alias + c.From + ")"
+	if !c.OfFirst() {
+		own = "if(" + alias + "type = 'pageview', " + own + ", '')"
+	}
+	return own
+}
+
+// keyedVisits is a relation of visits that meet a condition, with some columns: a row for each of their keys, as _key. Among n pairs of a visitor and a piece of time two share one with a
+// probability of n²/2⁶⁵. The names of its parameters begin with prefix.
+func (b *builder) keyedVisits(prefix string, a *attribution, columns []string, where string) string {
+	scope := []string{"%s.tenant = " + b.text(prefix+"tenant", a.tenant), "%s.site_id = " + b.text(prefix+"site", a.site)}
+	q := session.Query{Timeout: a.timeout, Columns: columns, Growing: a.read.growing}
+	if a.read.growing != nil {
+		maps.Copy(b.params, a.read.growing.Params(clickhouse.ArrayParam))
+	}
+	q.Within(a.from.Add(-visitsBack), a.horizon, a.read.days, scope...)
+	first, last := a.piece("start_time"), "least("+a.piece("end_time")+", "+a.piece(b.millis(prefix+"last", a.to))+")"
+	if !a.from.IsZero() { // of a long visit only what is in the range
+		first = "greatest(" + first + ", " + a.piece(b.millis(prefix+"first", a.from)) + ")"
+	}
+	return "SELECT arrayJoin(arrayMap(_p -> cityHash64(visitor, _p), range(" + first + ", " + last + " + 1))) AS _key, " + strings.Join(columns, ", ") + "\nFROM (\n" + q.SQL() + "\n)" + where
+}
+
+// attribution is what is known of events' visits where conditions are written; nil: nothing is asked of them, or the rows are visits themselves.
+func (b *builder) attribution() *attribution {
+	if b.inDid != nil {
+		return b.inDid
+	}
+	return b.q.attribution
+}
+
+// inVisit is the condition that the visits of events meet the filters of these places.
+func (b *builder) inVisit(prefix string, filters []Filter, places []int) string {
+	a := b.attribution()
+	columns, of, own := []string{}, []string{}, []string{}
+	for _, i := range places {
+		f, n := filters[i], strconv.Itoa(i)
+		if !slices.Contains(columns, f.Dim.Column) {
+			columns = append(columns, f.Dim.Column)
+		}
+		of = append(of, b.filtered(prefix, n, f, f.Dim.Column))
+		own = append(own, b.filtered(prefix, n, f, ownOfEvent("", f.Dim.Column)))
+	}
+	return "(" + a.key() + " IN (SELECT _key FROM (\n" + b.keyedVisits(prefix+"v", a, columns, "\nWHERE "+strings.Join(of, " AND ")) + "\n)) OR " +
+		visitorOfEvent + " = '' AND " + strings.Join(own, " AND ") + ")"
+}
+
+// events is the relation of the question's events, with the columns of their visits whose values are asked for.
+func (b *builder) events() string {
+	a := b.q.attribution
+	if a == nil || len(a.columns) == 0 {
+		return rollup.Events
+	}
+	where := "tenant = " + b.text("vtenant", a.tenant) + " AND site_id = " + b.text("vsite", a.site) + " AND ts < " + b.time("vto", a.to)
+	if !a.from.IsZero() {
+		where += " AND ts >= " + b.time("vfrom", a.from)
+	}
+	var values []string
+	except := []string{"_key"}
+	for _, c := range a.columns {
+		values = append(values, "if(_visit._key != 0, _visit."+c+", "+ownOfEvent("_event.", c)+") AS "+c)
+		if !slices.Contains(sessionDims, c) {
+			except = append(except, c)
+		}
+	}
+	return "(\nSELECT _event.* EXCEPT (" + strings.Join(except, ", ") + "), " + strings.Join(values, ", ") +
+		"\nFROM (SELECT *, " + a.key() + " AS _key FROM " + rollup.Events + " WHERE " + where + ") AS _event" +
+		"\nANY LEFT JOIN (\n" + b.keyedVisits("v", a, a.columns, "") + "\n) AS _visit ON _event._key = _visit._key\n) AS events"
+}

@@ -1,0 +1,190 @@
+package report
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	diff "github.com/google/go-cmp/cmp"
+
+	"weir/internal/catalog"
+	"weir/internal/session"
+	"weir/internal/tenant"
+	"weir/internal/testkit"
+)
+
+// tellVisits notes in each step what its visit has, by the tests' own way to make visits.
+func tellVisits(steps []step) {
+	at := map[int]int{}
+	tell := func(i int, v visit) {
+		steps[i].visit = map[string]string{"ref": v[0].ref, "channel": v[0].channel, "entry": v.column("entry_path"), "exit": v.column("exit_path")}
+	}
+	for i, s := range steps {
+		at[s.n] = i
+		tell(i, visit{s}) // of one of nobody this stays
+	}
+	for _, v := range visitsOf(steps, session.DefaultTimeout) {
+		for _, s := range v {
+			tell(at[s.n], v)
+		}
+	}
+}
+
+// byProps turns a question about what events have from their visits into the same about properties that say it.
+var byProps = strings.NewReplacer("referrer_host", "props.ref", "channel", "props.channel", "entry_path", "props.entry", "exit_path", "props.exit")
+
+// TestAttribution asks events, persons, goals, funnels, retention, paths and cohorts about what they have from visits, on days that are stitched, that grow, and that are not stitched. The same questions about properties that say so, as the tests' own program found it, have the same answers.
+func TestAttribution(t *testing.T) {
+	w := newSessionWorld(t)
+	c := testkit.Engine(t)
+	w.r.deps.Streams = c
+	of := w.r.deps.Sources.(sources)["site"]
+	saved := objects{}
+	put := func(kind, id string, body any) {
+		saved[kind+"/"+id] = catalog.Saved{Tenant: of.Tenant, Kind: kind, Site: "site", ID: id, Name: "named", Version: 1, Body: []byte(mustJSON(t, body))}
+	}
+	for _, name := range []func(string) string{func(s string) string { return s }, byProps.Replace} {
+		put(catalog.KindGoal, name("goal-channel"), catalog.Goal{Type: "signup", Filter: []string{name("channel:search|")}})
+		put(catalog.KindSegment, name("segment-referrer_host"), catalog.Segment{Filter: []string{name("referrer_host:x.test")}})
+		put(catalog.KindCohort, name("cohort-channel"), catalog.Cohort{Did: &catalog.Behaviour{Type: "signup", Filter: []string{name("channel:search")}}, Within: "20d"})
+	}
+	put(catalog.KindGoal, "signups", catalog.Goal{Type: "signup"})
+	w.r.deps.Objects = saved
+	h := serve(w.r, tenant.Principal{Tenant: of.Tenant, Role: tenant.RoleViewer, KeyID: "k"})
+	sorted := func(text string) string {
+		var v any
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			t.Fatal(err)
+		}
+		return mustJSON(t, v)
+	}
+	ask := func(method, path, body string) string {
+		status, _, text := call(t, h, method, "/api/v1/analytics/site"+path, body)
+		if status != 200 {
+			t.Fatalf("%s %s: %d %s", path, body, status, text)
+		}
+		return sorted(text)
+	}
+	something := regexp.MustCompile(`[1-9]`)
+	check := func(method, path, body string) {
+		t.Helper()
+		got, want := sorted(byProps.Replace(ask(method, path, body))), ask(method, byProps.Replace(path), byProps.Replace(body))
+		if d := diff.Diff(want, got); d != "" {
+			t.Errorf("%s %s (-said by properties +found by visits):\n%s", path, body, d)
+		}
+		if data := strings.SplitN(got, `"from"`, 2)[0]; !something.MatchString(data) {
+			t.Errorf("%s %s: there is nothing in %s", path, body, got)
+		}
+	}
+	ranges := []string{"from=2026-03-01&to=2026-03-09", "from=2026-03-04T00:10:00Z&to=2026-03-06T23:50:00Z", "from=2026-03-07T12:00:00Z&to=2026-03-08T00:00:00Z", "from=2026-03-08&to=2026-03-08"}
+	at := 0
+	next := func() string { at++; return ranges[at%len(ranges)] }
+	for _, q := range []string{
+		"metric=events,pageviews,visitors&group_by=referrer_host,type",
+		"metric=users,value&group_by=channel,referrer_host&bots=include",
+		"metric=pageviews&group_by=path&filter=channel:search",
+		"metric=visitors,pageviews&interval=day&filter=type:pageview&filter=!channel:search|internal&filter=referrer_host:~x.t",
+		"metric=events&interval=hour&group_by=channel,path&limit=2&bots=only",
+		"metric=users,revenue&group_by=referrer_host",
+		"metric=users,value&group_by=exit_path,entry_path",
+		"metric=events&filter=channel:search|internal&filter=client_id:~c1",
+		"metric=pageviews&group_by=path&filter=entry_path:/a|/&filter=!exit_path:/b",
+		"metric=events,visitors&filter=entry_path:&group_by=type,channel",
+		"metric=conversions,conversion_rate&goal=signups&group_by=channel",
+		"metric=conversions&goal=goal-channel&interval=day",
+		"metric=events&segment=segment-referrer_host&group_by=country,type",
+		"metric=events&filter=cohort:cohort-channel&filter=referrer_host:x.test",
+		"metric=events&filter=cohort:cohort-channel",
+	} {
+		check("GET", "/report?"+ranges[0]+"&"+q, "")
+		check("GET", "/report?"+next()+"&"+q, "")
+	}
+	bounds := func() string {
+		return strings.NewReplacer("from=", `"from":"`, "&to=", `","to":"`).Replace(next()) + `",`
+	}
+	events := func(path string) string { return byProps.Replace(ask("GET", "/events?limit=500&"+path, "")) } // their own columns are in them
+	for _, filter := range []string{"channel:search", "!entry_path:/a"} {
+		r := next()
+		if d := diff.Diff(events(r+"&filter="+byProps.Replace(filter)), events(r+"&filter="+filter)); d != "" {
+			t.Errorf("events of %s with %s (-said by properties +found by visits):\n%s", r, filter, d)
+		}
+	}
+	for range 2 {
+		check("GET", "/conversions?"+next()+"&goal=goal-channel&goal=signups&filter=referrer_host:x.test", "")
+		check("POST", "/funnel", `{`+bounds()+`"window":"2d","steps":[{"type":"pageview","filter":["channel:search"]},{"type":"signup"}],"breakdown":"referrer_host","exclude":[{"type":"click","filter":["channel:~rec"],"after":1,"before":2}]}`)
+		check("POST", "/funnel", `{`+bounds()+`"window":"2d","filter":["!referrer_host:x.test","entry_path:~/"],"order":"any","steps":[{"type":"pageview"},{"type":"signup"}],"breakdown":"channel"}`)
+		check("POST", "/paths", `{`+bounds()+`"anchor":{"type":"pageview"},"filter":["channel:search"]}`)
+		for _, mode := range []string{FirstTime, Recurring} {
+			check("GET", "/retention?period=day&mode="+mode+"&"+strings.ReplaceAll(next(), "T00:10:00Z", "")+"&filter=referrer_host:x.test", "")
+			check("POST", "/retention", `{`+bounds()+`"period":"day","mode":"`+mode+`","start":{"type":"pageview","filter":["channel:search"]},"return":{"type":"signup"}}`)
+		}
+	}
+	// The values for a filter are those of pages: there is an internal page in nearly every visit.
+	if got := ask("GET", "/values?dim=channel&from=2026-03-01&to=2026-03-09", ""); !strings.Contains(got, "internal") {
+		t.Errorf("the values of channel are %s", got)
+	}
+}
+
+// TestByVisit compares what is asked of events by what visits have alone with a count of the tests' own: an event counts where its visit begins.
+func TestByVisit(t *testing.T) {
+	w := newSessionWorld(t)
+	from, to := w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 9)
+	const within = "&from=2026-03-02&to=2026-03-09"
+	for _, c := range []struct {
+		query string
+		keys  []string
+		key   func(visit) (string, bool)
+	}{
+		{"group_by=channel", []string{"channel"}, func(v visit) (string, bool) { return v[0].channel, true }},
+		{"group_by=channel,country&filter=referrer_host:x.test", []string{"channel", "country"}, func(v visit) (string, bool) { return v[0].channel + "|" + v[0].country, v[0].ref == "x.test" }},
+		{"interval=day&filter=!channel:search", []string{"time"}, func(v visit) (string, bool) { return v[0].at.Format(time.DateOnly), v[0].channel != "search" }},
+		{"filter=entry_path:/a&filter=channel:~r", nil, func(v visit) (string, bool) {
+			return "", v.column("entry_path") == "/a" && strings.Contains(v[0].channel, "r")
+		}},
+		{"group_by=exit_path&interval=week", []string{"time", "exit_path"}, func(v visit) (string, bool) {
+			return map[bool]string{true: "2026-03-02", false: "2026-03-09"}[v[0].at.Before(w.start.AddDate(0, 0, 8))] + "|" + v.column("exit_path"), true
+		}},
+	} {
+		want, visitors := map[string]map[string]any{}, map[string]map[string]bool{}
+		n := map[string]float64{}
+		for _, v := range w.visits {
+			k, ok := c.key(v)
+			if !ok || v[0].at.Before(from) || !v[0].at.Before(to) {
+				continue
+			}
+			if want[k] == nil {
+				want[k], visitors[k] = map[string]any{Events: 0.0, Pageviews: 0.0, Sessions: 0.0, Visitors: 0.0}, map[string]bool{}
+			}
+			_, _, views := v.views()
+			for name, more := range map[string]float64{Events: float64(len(v)), Pageviews: float64(views), Sessions: 1} {
+				want[k][name] = want[k][name].(float64) + more
+				n[name] += more
+			}
+			for _, s := range v {
+				if s.client != "" {
+					visitors[k][s.client] = true
+				}
+			}
+			want[k][Visitors] = float64(len(visitors[k]))
+		}
+		for _, metrics := range []string{"sessions,events,pageviews,visitors", "visitors,pageviews,sessions,events"} {
+			if d := diff.Diff(want, w.report(t, "metric="+metrics+within+"&"+c.query, c.keys...)); d != "" {
+				t.Errorf("%s %s (-want +got):\n%s", metrics, c.query, d)
+			}
+		}
+		if len(want) == 0 {
+			t.Errorf("%s: the test expects nothing", c.query)
+		}
+		_, total := w.totals(t, "metric=visitors,events,pageviews"+within+"&"+c.query)
+		all := map[string]bool{}
+		for _, m := range visitors {
+			maps.Copy(all, m)
+		}
+		if d := diff.Diff(map[string]any{Events: n[Events], Pageviews: n[Pageviews], Visitors: float64(len(all))}, total); d != "" {
+			t.Errorf("totals of %s (-want +got):\n%s", c.query, d)
+		}
+	}
+}
