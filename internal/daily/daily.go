@@ -36,8 +36,7 @@ type Dim struct {
 // Dims are the columns by which days are totalled. Each row of the table belongs to one of them.
 var Dims = func() []Dim {
 	dims := []Dim{{"", time.Hour}, {"type", time.Hour}}
-	for _, name := range []string{"channel", "host", "path", "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-		"country", "region", "city", "device", "os", "browser"} {
+	for _, name := range []string{"host", "path", "country", "region", "city", "device", "os", "browser"} { // where events came from, their visits say: SessionDims
 		if slices.ContainsFunc(event.Columns, func(c event.Column) bool { return c.Name == name && c.Stored }) {
 			dims = append(dims, Dim{name, 24 * time.Hour})
 		}
@@ -66,7 +65,7 @@ func Find(dims []Dim, name string) (Dim, bool) {
 // DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
 func DropFormerSQL() []string {
 	var out []string
-	for _, name := range []string{"day_totals", "day_sessions"} {
+	for _, name := range []string{"day_totals", "day_sessions", "day_sessions_2", "day_seams"} {
 		out = append(out, "DROP TABLE IF EXISTS "+rollup.Database+"."+name+" SYNC")
 	}
 	return out

@@ -2,6 +2,7 @@ package daily_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,9 +107,14 @@ func testSessionTotals(t *testing.T, tenant string, day time.Time, version int) 
 		if d.Name != "" {
 			value = "toString(" + d.Name + ")"
 		}
-		want := testkit.Rows(t, c, "SELECT site_id, "+value+" AS v, toDateTime("+bucket+", 'UTC') AS t, is_bot, count(), countIf(actions = 1), sum(dateDiff('millisecond', start_time, end_time)), sum(pageviews), countIf(pageviews > 0) FROM "+
+		sets := ", [], []"
+		if slices.Contains(daily.VisitorDims, d.Name) {
+			of := ", arraySort(groupUniqArrayIf(sipHash64(client_id), client_id != '' AND sipHash64(client_id) %% 8 %s 0))"
+			sets = fmt.Sprintf(of, "!=") + fmt.Sprintf(of, "=")
+		}
+		want := testkit.Rows(t, c, "SELECT site_id, "+value+" AS v, toDateTime("+bucket+", 'UTC') AS t, is_bot, count(), countIf(actions = 1), sum(dateDiff('millisecond', start_time, end_time)), sum(pageviews), countIf(pageviews > 0), sum(events)"+sets+" FROM "+
 			session.Table+" WHERE "+where+" GROUP BY site_id, v, t, is_bot ORDER BY ALL")
-		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, value, time, is_bot, sessions, bounced, lasted, pageviews, paged FROM %s WHERE tenant = '%s' AND dim = '%s' AND _version = %d ORDER BY ALL", daily.SessionsTable, tenant, d.Name, version))
+		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, value, time, is_bot, sessions, bounced, lasted, pageviews, paged, events, arraySort(clients), arraySort(sample) FROM %s WHERE tenant = '%s' AND dim = '%s' AND _version = %d ORDER BY ALL", daily.SessionsTable, tenant, d.Name, version))
 		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
 			t.Errorf("sessions by %q (-sessions +totals):\n%.2000s", d.Name, diff)
 		}

@@ -14,7 +14,7 @@ import (
 // SeamsEngineTable is the table of the totals of sessions near midnights (session.Seam), SeamsTable its full name. Each stands under a version of its own, which belongs to
 // those of the two days beside the midnight. It is no part of the table of days' sessions, because a weir that knows nothing of seams removes from there what it does not know.
 const (
-	SeamsEngineTable = "day_seams"
+	SeamsEngineTable = "day_seams_2"
 	SeamsTable       = rollup.Database + "." + SeamsEngineTable
 )
 
@@ -37,6 +37,10 @@ func SeamSQL(tenant string, start time.Time, timeout time.Duration, version, nex
 			sql = "sum(end_time - start_time)" // both are numbers there
 		}
 		names, sums = names+", "+s.Name, sums+", toInt64("+sql+") AS _"+s.Name
+	}
+	names += ", clients, sample"
+	for _, set := range []string{rollup.HashesSQL(rollup.InClients, rollup.ExactClients+1), rollup.HashesSQL(rollup.InSample, rollup.CellClients)} {
+		sums += ", if(tupleElement(_by, 1) IN ('" + strings.Join(VisitorDims, "', '") + "'), " + set + ", emptyArrayUInt64())"
 	}
 	by := make([]string, len(SessionDims))
 	for i, d := range SessionDims {

@@ -2,6 +2,7 @@ package daily
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 // SessionsEngineTable is the table of the totals of a day's sessions, SessionsTable its full name. They belong to the stitched day of their version and hold
 // its sessions away from midnight: those that no event of another day can lengthen.
 const (
-	SessionsEngineTable = "day_sessions_2"
+	SessionsEngineTable = "day_sessions_3"
 	SessionsTable       = rollup.Database + "." + SessionsEngineTable
 )
 
@@ -35,6 +36,18 @@ var SessionSums = []struct{ Name, SQL string }{
 	{"lasted", "sum(toUnixTimestamp64Milli(end_time) - toUnixTimestamp64Milli(start_time))"}, // milliseconds
 	{"pageviews", "sum(pageviews)"},
 	{"paged", "countIf(pageviews > 0)"}, // sessions with a page view
+	{"events", "sum(events)"},
+}
+
+// VisitorDims are the dims of which the table holds the sets of visitors too, as that of events has them: those that events have from their visits. Of the others they are empty.
+var VisitorDims = []string{"channel", "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "entry_host", "entry_path", "exit_host", "exit_path"}
+
+// visitors are the expressions for a dim's sets of visitors: clients and sample.
+func visitors(dim string) (clients, sample string) {
+	if !slices.Contains(VisitorDims, dim) {
+		return "emptyArrayUInt64()", "emptyArrayUInt64()"
+	}
+	return rollup.HashesSQL(rollup.InClients, rollup.ExactClients+1), rollup.HashesSQL(rollup.InSample, rollup.CellClients)
 }
 
 // sessionsSQL is the statement that makes the table: a row for each value of a dim and step of it, in which the sessions began. Values stand before times in the key, so that those of a few are read without the others.
@@ -52,6 +65,7 @@ func sessionColumns(more string) string {
 	for _, s := range SessionSums {
 		sums.WriteString("\n    " + s.Name + " Int64,")
 	}
+	sums.WriteString("\n    clients Array(UInt64),\n    sample Array(UInt64),")
 	return `
 (
     tenant LowCardinality(String),
@@ -76,10 +90,11 @@ func SessionTotalSQL(tenant string, start time.Time, version uint64) string {
 		if d.Name != "" {
 			value = "toString(" + d.Name + ")"
 		}
-		parts[i] = fmt.Sprintf("SELECT tenant, site_id, '%s' AS dim, %s AS value, %s AS time, is_bot, %s\nFROM %s\nWHERE %s\nGROUP BY tenant, site_id, value, time, is_bot",
-			d.Name, value, d.bucket("start_time"), strings.Join(sums, ", "), session.Table, inner(tenant, start, version))
+		clients, sample := visitors(d.Name)
+		parts[i] = fmt.Sprintf("SELECT tenant, site_id, '%s' AS dim, %s AS value, %s AS time, is_bot, %s, %s AS _clients, %s AS _sample\nFROM %s\nWHERE %s\nGROUP BY tenant, site_id, value, time, is_bot",
+			d.Name, value, d.bucket("start_time"), strings.Join(sums, ", "), clients, sample, session.Table, inner(tenant, start, version))
 	}
-	return "INSERT INTO " + SessionsTable + " (tenant, site_id, dim, value, time, is_bot, " + strings.Join(names, ", ") + ", _version)\nSELECT *, toUInt64(" + strconv.FormatUint(version, 10) + ")\nFROM (\n" +
+	return "INSERT INTO " + SessionsTable + " (tenant, site_id, dim, value, time, is_bot, " + strings.Join(names, ", ") + ", clients, sample, _version)\nSELECT *, toUInt64(" + strconv.FormatUint(version, 10) + ")\nFROM (\n" +
 		strings.Join(parts, "\nUNION ALL\n") + "\n)"
 }
 

@@ -13,7 +13,7 @@ const maxUnited = 200_000
 // in all. Of minutes they do not: the whole range can be read from coarser rollups.
 func (r *Reporter) along(q Question) bool {
 	aspects := q.aspects()
-	if q.Interval == "" || q.Interval == Minute || len(q.GroupBy) > 0 || len(aspects) != 1 || aspects[0] != ofEvents || !slices.Contains(q.Metrics, Visitors) {
+	if q.Interval == "" || q.Interval == Minute || len(q.GroupBy) > 0 || len(aspects) != 1 || aspects[0] != ofEvents && aspects[0] != ofVisitors || !slices.Contains(q.Metrics, Visitors) {
 		return false
 	}
 	known := r.large.of(q.kind())

@@ -124,6 +124,8 @@ func (r *Reporter) answerPart(ctx context.Context, t *tally, p Question, a aspec
 	switch a {
 	case ofEvents:
 		return r.answerEvents(ctx, t, p)
+	case ofVisitors:
+		return r.answerVisitors(ctx, t, p)
 	case ofPersons:
 		rows, err := r.answerPersons(ctx, t, p)
 		return answered{rows: rows}, err

@@ -131,8 +131,15 @@ func TestAttribution(t *testing.T) {
 // TestByVisit compares what is asked of events by what visits have alone with a count of the tests' own: an event counts where its visit begins.
 func TestByVisit(t *testing.T) {
 	w := newSessionWorld(t)
-	from, to := w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 9)
-	const within = "&from=2026-03-02&to=2026-03-09"
+	for _, last := range []int{8, 1, 2} { // the days up to which is asked: where visits begin, and not all of them end
+		w.byVisit(t, last)
+	}
+}
+
+func (w *sessionWorld) byVisit(t *testing.T, last int) {
+	t.Helper()
+	from, to := w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, last+1)
+	within := "&from=2026-03-02&to=" + w.start.AddDate(0, 0, last).Format(time.DateOnly)
 	for _, c := range []struct {
 		query string
 		keys  []string

@@ -109,8 +109,8 @@ func (r *Reporter) cohortPersons(ctx context.Context, t *tally, c *cohort) (*kep
 	return &kept{head: fmt.Appendf(nil, `{"people":%s`, b)}, err
 }
 
-// ofEvents is what the steps, the exclusions and the breakdown look at of an event itself.
-func (f *funnelQuestion) ofEvents() []Dim {
+// lookedAt is what the steps, the exclusions and the breakdown look at of an event itself.
+func (f *funnelQuestion) lookedAt() []Dim {
 	var dims []Dim
 	for _, s := range slices.Concat(f.steps, f.excluded) {
 		dims = append(dims, dimsOf(s.filters)...)

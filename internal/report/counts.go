@@ -65,6 +65,9 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (a 
 
 // planAgain is the plan for a part of the question that p is for.
 func (r *Reporter) planAgain(part Question, p plan) plan {
+	if p.visits != nil {
+		return p
+	}
 	next := r.planned(part, plan{rollup: p.rollup})
 	next.committed = r.committed()
 	if p.rollup != nil {

@@ -82,9 +82,6 @@ func countOf(v any) uint64 {
 
 // approximate says of which metrics the rows have numbers that are estimated, with the relative error.
 func (q Question) approximate(rows ...Row) map[string]float64 {
-	if q.byVisit() {
-		return nil // their visitors are counted exactly
-	}
 	for _, row := range rows {
 		for i, name := range row.names {
 			if name == Visitors && i >= len(row.names)-len(q.Metrics) && countOf(row.values[i]) > ExactVisitors {

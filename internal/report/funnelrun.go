@@ -204,7 +204,7 @@ func fewIDs(ids map[string]struct{}) []string {
 // funnelPass is one statement of funnelPersons, about these persons only if there are any; wanted says which of the persons that it reads count.
 func (r *Reporter) funnelPass(ctx context.Context, t *tally, f *funnelQuestion, packed bool, only []string, wanted func(rows *funnelRows, person string, events []funnel.Event) bool,
 	fn func(person string, times []int64, value string) error) error {
-	q, err := r.attributed(ctx, t, f.q, f.q.From, f.q.To, f.ofEvents(), nil)
+	q, err := r.attributed(ctx, t, f.q, f.q.From, f.q.To, f.lookedAt(), nil)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type plan struct {
 	// totals are the days whose totals are read, and rest what they leave of the range, in order. Without totals the rest is the whole range.
 	totals []totalled
 	rest   []span
+	visits *visitRows // of a question by visit: what its visitors are read from, and nothing else
 }
 
 // behind says whether the writer may have rows behind a position.

@@ -133,12 +133,12 @@ const (
 	ofSessions
 	ofEntries
 	ofExits
-	ofVisits  // events and visitors, by their visits: see Question.byVisit
-	ofPersons // and what else is counted in raw events only
+	ofVisitors // by visit: see Question.byVisit
+	ofPersons  // and what else is counted in raw events only
 )
 
 // events says whether the aspect is broken down by columns of events.
-func (a aspect) events() bool { return a == ofEvents || a == ofPersons }
+func (a aspect) events() bool { return a == ofEvents || a == ofVisitors || a == ofPersons }
 
 func isPage(d Dim) bool { return d.Column == "path" || d.Column == "host" }
 
@@ -151,10 +151,10 @@ func (q Question) aspect(metric string) aspect {
 	switch {
 	case slices.Contains(personMetrics, metric):
 		return ofPersons
-	case metric == Pageviews && q.byVisit():
+	case metric == Visitors && q.byVisit():
+		return ofVisitors
+	case (metric == Events || metric == Pageviews) && q.byVisit():
 		return ofSessions
-	case (metric == Events || metric == Visitors) && q.byVisit():
-		return ofVisits
 	case !slices.Contains(sessionMetrics, metric):
 		return ofEvents
 	case metric == Entries && q.page():

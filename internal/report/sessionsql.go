@@ -158,10 +158,10 @@ func buildSessions(q Question, timeout time.Duration, horizon time.Time, read re
 }
 
 // The sums that session metrics are made of, as totals of days name them, and the same over sessions: their number, those with one action, milliseconds, page views,
-// and those with a page view.
+// those with a page view, and events.
 var (
-	sessionSums   = []string{"sessions", "bounced", "lasted", "pageviews", "paged"}
-	sumOfSessions = []string{"count()", "countIf(actions = 1)", "sum(end_time - start_time)", "sum(pageviews)", "countIf(pageviews > 0)"}
+	sessionSums   = []string{"sessions", "bounced", "lasted", "pageviews", "paged", "events"}
+	sumOfSessions = []string{"count()", "countIf(actions = 1)", "sum(end_time - start_time)", "sum(pageviews)", "countIf(pageviews > 0)", "sum(events)"}
 )
 
 // sessionSums writes the statement of the sums, by the question's keys: of sessions, of totals where the source has them, and less what is outdated of these. last is the latest end of
@@ -172,9 +172,6 @@ func (b *builder) sessionSums(s source) string {
 		conditions, wanted = " AND pageviews > 0", "_paged"
 	}
 	var attributes []string
-	if slices.Contains(b.q.Metrics, Visitors) {
-		attributes = append(attributes, "client_id")
-	}
 	for _, d := range b.q.GroupBy {
 		attributes = append(attributes, d.Column)
 	}
@@ -208,17 +205,8 @@ func (b *builder) sums(clock string, sums []string, as string) string {
 	for i, d := range b.q.GroupBy {
 		cols = append(cols, b.dim(d, "")+" AS g"+strconv.Itoa(i))
 	}
-	counted := slices.Contains([]string{Events, Visitors}, b.q.Metrics[0]) // then all are of these two: see Question.aspect
 	for i, name := range sessionSums {
-		if !counted {
-			cols = append(cols, fmt.Sprintf(as, sums[i])+" AS _"+name)
-		}
-	}
-	if slices.Contains(b.q.Metrics, Events) {
-		cols = append(cols, "sum(events) AS _events")
-	}
-	if slices.Contains(b.q.Metrics, Visitors) {
-		cols = append(cols, "uniqExactStateIf("+rollup.ClientHash("client_id")+", client_id != '') AS _visitors")
+		cols = append(cols, fmt.Sprintf(as, sums[i])+" AS _"+name)
 	}
 	return strings.Join(cols, ", ")
 }
@@ -234,15 +222,24 @@ func (b *builder) fromSessionTotals(days []totalled) string {
 		return "SELECT " + b.sums("time", sessionSums, "sum(%s)") + ", 0 AS ends\nFROM " + table + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) + "\nWHERE " + where + b.filters() + botsCondition(b.q.Bots) + b.groupBy()
 	}
 	sql := of(daily.SessionsTable, b.ofTotals(scope, dim, days))
-	if list := seams(days); len(list) > 0 {
-		versions := make([]string, len(list))
-		for i, d := range list {
-			versions[i] = strconv.FormatUint(d.Seam.Version, 10)
-		}
-		sql += "\nUNION ALL\n" + of(daily.SeamsTable, fmt.Sprintf("%s AND dim = %s AND day >= '%s' AND day <= '%s' AND _version IN (%s)", scope, b.text("totals", dim.Name),
-			session.Start(list[0].Day).Format(time.DateOnly), session.Start(list[len(list)-1].Day).Format(time.DateOnly), strings.Join(versions, ", ")))
+	if where := b.ofSeams(scope, dim, days); where != "" {
+		sql += "\nUNION ALL\n" + of(daily.SeamsTable, where)
 	}
 	return sql
+}
+
+// ofSeams is the condition on the rows of totals of the seams between days; "": there are none.
+func (b *builder) ofSeams(scope string, dim daily.Dim, days []totalled) string {
+	list := seams(days)
+	if len(list) == 0 {
+		return ""
+	}
+	versions := make([]string, len(list))
+	for i, d := range list {
+		versions[i] = strconv.FormatUint(d.Seam.Version, 10)
+	}
+	return fmt.Sprintf("%s AND dim = %s AND day >= '%s' AND day <= '%s' AND _version IN (%s)", scope, b.text("totals", dim.Name),
+		session.Start(list[0].Day).Format(time.DateOnly), session.Start(list[len(list)-1].Day).Format(time.DateOnly), strings.Join(versions, ", "))
 }
 
 // pagesOnly says that the question counts sessions by a page that they must have.
@@ -276,11 +273,6 @@ func sessionMetric(metric, window string) string {
 		return over("_paged")
 	case Events, Pageviews:
 		return over("_" + metric)
-	case Visitors:
-		if window == "" {
-			return "finalizeAggregation(_visitors)"
-		}
-		return "uniqExactMerge(_visitors) " + window
 	}
 	return n
 }

@@ -127,6 +127,9 @@ func (b *builder) groups() []string {
 
 // parts are all of the UNION: the totals of days, what came to these since, and the rest of the range by rollup and raw events.
 func (b *builder) parts(scope, where string, p plan) []string {
+	if p.visits != nil {
+		return b.visitParts(p)
+	}
 	var parts []string
 	rest := []span{{b.q.From, b.q.To}}
 	if len(p.totals) > 0 {

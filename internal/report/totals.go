@@ -69,7 +69,12 @@ func (q Question) totalsDim() (dim daily.Dim, ok bool) {
 }
 
 // sessionTotalsDim is the dim of totals of sessions that answers the question; ok is false if none does.
-func (q Question) sessionTotalsDim() (dim daily.Dim, ok bool) { return q.dimOf(daily.SessionDims) }
+func (q Question) sessionTotalsDim() (dim daily.Dim, ok bool) {
+	if name, one := q.single(); one && name == "" && slices.Contains(q.Metrics, Visitors) { // by any attribute all of them are there; all together have no sets
+		q.GroupBy = []Dim{{Column: daily.VisitorDims[0]}}
+	}
+	return q.dimOf(daily.SessionDims)
+}
 
 func (q Question) dimOf(dims []daily.Dim) (dim daily.Dim, ok bool) {
 	name, ok := q.single()
@@ -85,13 +90,14 @@ func (q Question) dimOf(dims []daily.Dim) (dim daily.Dim, ok bool) {
 // sessionTotals are those of the days whose totals answer the question about sessions, as far as they lie in its range.
 func (q Question) sessionTotals(days []session.Stitched) []totalled {
 	dim, ok := q.sessionTotalsDim()
-	if !ok || slices.Contains(q.Metrics, Events) || slices.Contains(q.Metrics, Visitors) { // which no totals of sessions have
+	if !ok {
 		return nil
 	}
+	visitors := slices.Contains(q.Metrics, Visitors) // nobody can be taken out of a set again
 	from, to := whole(span{q.From, q.To}, dim.Step)
 	var out []totalled
 	for _, d := range days {
-		if t, ok := within(d, from, to); ok && d.Totals {
+		if t, ok := within(d, from, to); ok && d.Totals && !(visitors && d.Stale) {
 			out = append(out, t)
 		}
 	}
