@@ -27,8 +27,11 @@ func isVisitDim(d Dim) bool { return d.Prop == "" && slices.Contains(visitDims, 
 
 // byVisitDim says whether the question looks at what events have from their visits.
 func (q Question) byVisitDim() bool {
-	return !q.pages && (slices.ContainsFunc(q.GroupBy, isVisitDim) || slices.ContainsFunc(dimsOf(q.Filters), isVisitDim))
+	return !q.pages && slices.ContainsFunc(q.GroupBy, isVisitDim) || slices.ContainsFunc(q.Filters, Filter.ofVisit)
 }
+
+// ofVisit says whether the filter looks at what an event has from its visit.
+func (f Filter) ofVisit() bool { return f.Cohort == nil && !f.page && isVisitDim(f.Dim) }
 
 // countedBy says how a question counts events.
 type countedBy int
@@ -49,7 +52,7 @@ func (q Question) byVisit() bool {
 	if q.counts != undecided {
 		return q.counts == byVisit
 	}
-	return q.byVisitDim() && !slices.ContainsFunc(slices.Concat(q.GroupBy, dimsOf(q.Filters)), func(d Dim) bool { return !attribute(d) })
+	return !q.pages && q.byVisitDim() && !slices.ContainsFunc(slices.Concat(q.GroupBy, dimsOf(q.Filters)), func(d Dim) bool { return !attribute(d) })
 }
 
 // attribution is what the events of [from, to) have from their visits.
@@ -60,10 +63,13 @@ type attribution struct {
 	columns      []string  // whose values are asked for, and not only whether a filter passes
 	timeout      time.Duration
 	read         readDays
+	days         func() []session.Stitched // where read is not known yet
 }
 
-// visitsBack is how long before the range visits are looked for. Of one that began before that, what is behind it counts.
-const visitsBack = 24 * time.Hour
+// begin is from where on visits are followed: a day (UTC) and what is left of the day before, for days are read as a whole. Of a visit that began before, what is behind it counts.
+func (a *attribution) begin() time.Time {
+	return session.Start(session.DayOf(a.from.Add(-24 * time.Hour)))
+}
 
 // attributed is the question with what its events have from their visits in [from, to): for its own groups and filters, other dims whose values are asked for, and
 // more filters.
@@ -72,12 +78,15 @@ func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, t
 	if q.Goal != nil {
 		filters = append(filters, q.Goal.filters...)
 	}
-	a := attributionOf(q, from, to, slices.Concat(q.GroupBy, values), filters)
-	if q.pages || a == nil {
+	if !q.pages {
+		values = slices.Concat(q.GroupBy, values)
+	}
+	a := attributionOf(q, from, to, values, filters)
+	if a == nil {
 		return q, nil
 	}
 	var err error
-	a.read, err = r.stitched(ctx, t, q, from.Add(-visitsBack), a.horizon, a.timeout)
+	a.read, err = r.stitched(ctx, t, q, a.begin(), a.horizon, a.timeout)
 	q.attribution = a
 	return q, err
 }
@@ -85,7 +94,7 @@ func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, t
 // attributionOf is what the values of dims, and filters, need; nil: nothing.
 func attributionOf(q Question, from, to time.Time, dims []Dim, filters []Filter) *attribution {
 	a := &attribution{tenant: q.Tenant, site: q.Site, from: from, to: to, horizon: to, columns: visitDimsOf(dims), timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
-	all := slices.Concat(a.columns, visitDimsOf(dimsOf(filters)))
+	all := slices.Concat(a.columns, visitDimsOf(dimsOf(slices.DeleteFunc(slices.Clone(filters), func(f Filter) bool { return !f.ofVisit() }))))
 	if len(all) == 0 {
 		return nil
 	}
@@ -100,7 +109,9 @@ func (r *Reporter) attributionOfDid(src catalog.Source, d *did) *attribution {
 	q := Question{Tenant: string(src.Tenant), Site: src.SiteID, Timeout: r.timeout(src.Tenant)}
 	a := attributionOf(q, d.from, d.to, nil, d.filters)
 	if a != nil && r.deps.Sessions != nil {
-		a.read.days = r.deps.Sessions.Stitched(src.Tenant, session.DayOf(d.from.Add(-visitsBack)), session.DayOf(a.horizon.Add(-1)), a.timeout)
+		a.days = func() []session.Stitched { // when the statement is written: behind the reading of as_of
+			return r.deps.Sessions.Stitched(src.Tenant, session.DayOf(a.begin()), session.DayOf(a.horizon.Add(-1)), a.timeout)
+		}
 	}
 	return a
 }
@@ -151,7 +162,11 @@ func (b *builder) keyedVisits(prefix string, a *attribution, columns []string, w
 	if a.read.growing != nil {
 		maps.Copy(b.params, a.read.growing.Params(clickhouse.ArrayParam))
 	}
-	q.Within(a.from.Add(-visitsBack), a.horizon, a.read.days, scope...)
+	days := a.read.days
+	if a.days != nil {
+		days = a.days()
+	}
+	q.Within(a.begin(), a.horizon, days, scope...)
 	first, last := a.piece("start_time"), "least("+a.piece("end_time")+", "+a.piece(b.millis(prefix+"last", a.to))+")"
 	if !a.from.IsZero() { // of a long visit only what is in the range
 		first = "greatest(" + first + ", " + a.piece(b.millis(prefix+"first", a.from)) + ")"
@@ -196,12 +211,13 @@ func (b *builder) events() string {
 	var values []string
 	except := []string{"_key"}
 	for _, c := range a.columns {
-		values = append(values, "if(_visit._key != 0, _visit."+c+", "+ownOfEvent("_event.", c)+") AS "+c)
+		values = append(values, "if(_visit._key = 0, "+ownOfEvent("_event.", c)+", _visit."+c+") AS "+c)
 		if !slices.Contains(sessionDims, c) {
 			except = append(except, c)
 		}
 	}
 	return "(\nSELECT _event.* EXCEPT (" + strings.Join(except, ", ") + "), " + strings.Join(values, ", ") +
 		"\nFROM (SELECT *, " + a.key() + " AS _key FROM " + rollup.Events + " WHERE " + where + ") AS _event" +
-		"\nANY LEFT JOIN (\n" + b.keyedVisits("v", a, a.columns, "") + "\n) AS _visit ON _event._key = _visit._key\n) AS events"
+		"\nANY LEFT JOIN (\n" + b.keyedVisits("v", a, a.columns, "") + "\n) AS _visit ON _event._key = _visit._key" +
+		"\nWHERE _visit._key != 0 OR _event.client_id = '' AND _event.user_id = ''\n) AS events" // what came of a visitor since the visits were looked at is not counted yet
 }

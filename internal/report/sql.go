@@ -352,7 +352,7 @@ func (b *builder) conditions(prefix string, filters []Filter) string {
 	var s strings.Builder
 	var ofVisit []int
 	for i, f := range filters {
-		if b.attribution() != nil && f.Cohort == nil && isVisitDim(f.Dim) {
+		if b.attribution() != nil && f.ofVisit() {
 			ofVisit = append(ofVisit, i)
 			continue
 		}

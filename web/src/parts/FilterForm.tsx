@@ -6,7 +6,6 @@ import { useCohorts } from '../api/saved';
 import * as names from '../format/names';
 import type { Filter } from '../state/filters';
 
-const ofVisits = ['referrer_host', 'channel', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'entry_path', 'exit_path'];
 const dims = ['path', 'host', 'entry_path', 'exit_path', 'referrer_host', 'channel', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'country', 'region', 'city', 'device', 'os', 'browser', 'type', 'user_id', 'cohort'];
 const ways = [
   { value: 'is', label: 'is' },
@@ -25,7 +24,7 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
   const { from, to } = useScope();
   const ofCohorts = dim === 'cohort';
   const [sought, seek] = useState('');
-  const known = useReport({ metric: [ofVisits.includes(dim) ? 'sessions' : 'events'], group_by: [dim], from, ...(to && { to }), limit: 200, totals: false }, !ofCohorts);
+  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200, totals: false }, !ofCohorts);
   const cohorts = useCohorts(ofCohorts);
   const contains = !ofCohorts && (way === 'has' || way === 'lacks');
   const suggestions = contains || ofCohorts ? [] : [...new Set((known.data?.data ?? []).map((r) => text(r, dim)).filter((v) => v !== ''))];
