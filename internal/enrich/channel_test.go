@@ -42,6 +42,7 @@ func TestChannel(t *testing.T) {
 		{"", "yandex.ru", "search"},
 		{"", "com.google.android.googlequicksearchbox", "search"},
 		{"", "l.facebook.com", "social"},
+		{"", "www.facebook.com", "social"}, {"", "facebook.com", "social"}, {"", "lm.facebook.com", "social"},
 		{"", "t.co", "social"},
 		{"", "not.co", "referral"},
 		{"", "old.reddit.com", "social"},

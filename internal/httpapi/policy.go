@@ -17,6 +17,7 @@ import (
 	"weir/internal/event"
 	"weir/internal/problem"
 	"weir/internal/rollup"
+	"weir/internal/session"
 	"weir/internal/tenant"
 )
 
@@ -227,7 +228,13 @@ func readMask(m maskView, known *maskNames, hold []catalog.Mask) (catalog.Mask, 
 	if isProperty || shown || known.has(name, false) {
 		return mask, nil
 	}
+	if c, ok := session.Find(name); ok && c.From != name {
+		return mask, invalid("masks.column", "%s is the %s of one of a visit's events: mask %s, which hides both. Write props.%s if a property will have this name", name, c.From, c.From, name)
+	}
 	if relation, column, ok := strings.Cut(name, "."); ok && slices.Contains(maskRelations(), relation) {
+		if c, ok := session.Find(column); ok {
+			column = c.From
+		}
 		return mask, invalid("masks.column", "there is no column or property %q: leave %q out, as in %s; what is masked in events is masked in all relations. Write props.%s if a property will have this name", name, relation+".", column, name)
 	}
 	if strings.ContainsAny(name, "[](){}'\"`") {
