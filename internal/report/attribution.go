@@ -39,20 +39,25 @@ type countedBy int
 const (
 	undecided countedBy = iota // what it looks at decides
 	byEvent                    // where each event is
-	byVisit                    // where the visit of an event begins
+	byVisit                    // where the visit of an event begins; those of nobody not at all
 )
 
-// byVisit says whether events are counted as those of visits: all that the question looks at are attributes of visits, and events have some of them from their visit. An event
-// counts then where its visit begins.
+// byVisit says whether a report counts the events of the visits that begin in its range, each where its visit begins: it looks at what events have from their visits. So its numbers fit
+// those of sessions beside them.
 func (q Question) byVisit() bool {
+	if q.counts != undecided {
+		return q.counts == byVisit
+	}
+	return !q.pages && q.byVisitDim()
+}
+
+// ofVisits says whether visits alone answer a question by visit: all that it looks at are attributes of theirs.
+func (q Question) ofVisits() bool {
 	attribute := func(d Dim) bool {
 		_, ok := session.Find(d.Column)
 		return ok && d.Prop == "" && d.Column != "client_id" && d.Column != "user_id" // whose an event is, it says itself
 	}
-	if q.counts != undecided {
-		return q.counts == byVisit
-	}
-	return !q.pages && q.byVisitDim() && !slices.ContainsFunc(slices.Concat(q.GroupBy, dimsOf(q.Filters)), func(d Dim) bool { return !attribute(d) })
+	return q.byVisit() && !slices.ContainsFunc(slices.Concat(q.GroupBy, dimsOf(q.Filters)), func(d Dim) bool { return !attribute(d) })
 }
 
 // attribution is what the events of [from, to) have from their visits.
@@ -64,6 +69,16 @@ type attribution struct {
 	timeout      time.Duration
 	read         readDays
 	days         func() []session.Stitched // where read is not known yet
+	begun        bool                      // of the visits that begin in [from, to) only, with all their events
+	joined       bool                      // filters look at columns too
+}
+
+// end is the end of the range of events.
+func (a *attribution) end() time.Time {
+	if a.begun {
+		return a.horizon
+	}
+	return a.to
 }
 
 // begin is from where on visits are followed: a day (UTC) and what is left of the day before, for days are read as a whole. Of a visit that began before, what is behind it counts.
@@ -85,6 +100,28 @@ func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, t
 	if a == nil {
 		return q, nil
 	}
+	var err error
+	a.read, err = r.stitched(ctx, t, q, a.begin(), a.horizon, a.timeout)
+	q.attribution = a
+	return q, err
+}
+
+// ofReport is attributed for what a report counts.
+func (r *Reporter) ofReport(ctx context.Context, t *tally, q Question, more []Filter) (Question, error) {
+	if !q.byVisit() {
+		return r.attributed(ctx, t, q, q.From, q.To, nil, more)
+	}
+	filters := slices.Concat(q.Filters, more)
+	if q.Goal != nil {
+		filters = append(filters, q.Goal.filters...)
+	}
+	dims := slices.Clone(q.GroupBy)
+	joined := q.Interval != "" || slices.ContainsFunc(dims, isVisitDim)
+	if joined {
+		dims = append(dims, dimsOf(filters)...)
+	}
+	a := cmp.Or(attributionOf(q, q.From, q.To, dims, filters), &attribution{tenant: q.Tenant, site: q.Site, from: q.From, to: q.To, timeout: cmp.Or(q.Timeout, session.DefaultTimeout)})
+	a.begun, a.joined, a.horizon = true, joined, session.Start(session.DayOf(q.To.Add(a.timeout))+1)
 	var err error
 	a.read, err = r.stitched(ctx, t, q, a.begin(), a.horizon, a.timeout)
 	q.attribution = a
@@ -154,9 +191,9 @@ func ownOfEvent(alias, column string) string {
 	return own
 }
 
-// keyedVisits is a relation of visits that meet a condition, with some columns: a row for each of their keys, as _key. Among n pairs of a visitor and a piece of time two share one with a
+// keyedVisits is a relation of visits that meet conditions, with their beginning as _began and some columns: a row for each of their keys, as _key. Among n pairs of a visitor and a piece of time two share one with a
 // probability of n²/2⁶⁵. The names of its parameters begin with prefix.
-func (b *builder) keyedVisits(prefix string, a *attribution, columns []string, where string) string {
+func (b *builder) keyedVisits(prefix string, a *attribution, columns, where []string) string {
 	scope := []string{"%s.tenant = " + b.text(prefix+"tenant", a.tenant), "%s.site_id = " + b.text(prefix+"site", a.site)}
 	q := session.Query{Timeout: a.timeout, Columns: columns, Growing: a.read.growing}
 	if a.read.growing != nil {
@@ -167,11 +204,18 @@ func (b *builder) keyedVisits(prefix string, a *attribution, columns []string, w
 		days = a.days()
 	}
 	q.Within(a.begin(), a.horizon, days, scope...)
-	first, last := a.piece("start_time"), "least("+a.piece("end_time")+", "+a.piece(b.millis(prefix+"last", a.to))+")"
+	first, last := a.piece("start_time"), "least("+a.piece("end_time")+", "+a.piece(b.millis(prefix+"last", a.end()))+")"
 	if !a.from.IsZero() { // of a long visit only what is in the range
 		first = "greatest(" + first + ", " + a.piece(b.millis(prefix+"first", a.from)) + ")"
 	}
-	return "SELECT arrayJoin(arrayMap(_p -> cityHash64(visitor, _p), range(" + first + ", " + last + " + 1))) AS _key, " + strings.Join(columns, ", ") + "\nFROM (\n" + q.SQL() + "\n)" + where
+	if a.begun {
+		where = append(where, "start_time >= "+b.millis(prefix+"begin", a.from), "start_time < "+b.millis(prefix+"end", a.to))
+	}
+	sql := "SELECT arrayJoin(arrayMap(_p -> cityHash64(visitor, _p), range(" + first + ", " + last + " + 1))) AS _key, " + strings.Join(append([]string{"start_time AS _began"}, columns...), ", ") + "\nFROM (\n" + q.SQL() + "\n)"
+	if len(where) > 0 {
+		sql += "\nWHERE " + strings.Join(where, " AND ")
+	}
+	return sql
 }
 
 // attribution is what is known of events' visits where conditions are written; nil: nothing is asked of them, or the rows are visits themselves.
@@ -179,7 +223,10 @@ func (b *builder) attribution() *attribution {
 	if b.inDid != nil {
 		return b.inDid
 	}
-	return b.q.attribution
+	if a := b.q.attribution; a == nil || !a.joined {
+		return a
+	}
+	return nil
 }
 
 // inVisit is the condition that the visits of events meet the filters of these places.
@@ -194,22 +241,37 @@ func (b *builder) inVisit(prefix string, filters []Filter, places []int) string 
 		of = append(of, b.filtered(prefix, n, f, f.Dim.Column))
 		own = append(own, b.filtered(prefix, n, f, ownOfEvent("", f.Dim.Column)))
 	}
-	return "(" + a.key() + " IN (SELECT _key FROM (\n" + b.keyedVisits(prefix+"v", a, columns, "\nWHERE "+strings.Join(of, " AND ")) + "\n)) OR " +
-		visitorOfEvent + " = '' AND " + strings.Join(own, " AND ") + ")"
+	in := a.key() + " IN (SELECT _key FROM (\n" + b.keyedVisits(prefix+"v", a, columns, of) + "\n))"
+	if a.begun {
+		return in
+	}
+	return "(" + in + " OR " + visitorOfEvent + " = '' AND " + strings.Join(own, " AND ") + ")"
 }
 
-// events is the relation of the question's events, with the columns of their visits whose values are asked for.
+// end is where the range of the events ends that are read.
+func (b *builder) end() time.Time {
+	if a := b.q.attribution; a != nil && a.begun && !a.joined {
+		return a.horizon
+	}
+	return b.q.To
+}
+
+// events is the relation of the question's events, with the columns of their visits whose values are asked for. Where events count where their visits begin, that is their time.
 func (b *builder) events() string {
 	a := b.q.attribution
-	if a == nil || len(a.columns) == 0 {
+	if a == nil || len(a.columns) == 0 && !a.joined {
 		return rollup.Events
 	}
-	where := "tenant = " + b.text("vtenant", a.tenant) + " AND site_id = " + b.text("vsite", a.site) + " AND ts < " + b.time("vto", a.to)
+	where := "tenant = " + b.text("vtenant", a.tenant) + " AND site_id = " + b.text("vsite", a.site) + " AND ts < " + b.time("vto", a.end())
 	if !a.from.IsZero() {
 		where += " AND ts >= " + b.time("vfrom", a.from)
 	}
 	var values []string
-	except := []string{"_key"}
+	except, some := []string{"_key"}, " OR _event.client_id = '' AND _event.user_id = ''"
+	if a.begun {
+		except, some = append(except, "ts"), ""
+		values = append(values, "fromUnixTimestamp64Milli(_visit._began, 'UTC') AS ts")
+	}
 	for _, c := range a.columns {
 		values = append(values, "if(_visit._key = 0, "+ownOfEvent("_event.", c)+", _visit."+c+") AS "+c)
 		if !slices.Contains(sessionDims, c) {
@@ -218,6 +280,6 @@ func (b *builder) events() string {
 	}
 	return "(\nSELECT _event.* EXCEPT (" + strings.Join(except, ", ") + "), " + strings.Join(values, ", ") +
 		"\nFROM (SELECT *, " + a.key() + " AS _key FROM " + rollup.Events + " WHERE " + where + ") AS _event" +
-		"\nANY LEFT JOIN (\n" + b.keyedVisits("v", a, a.columns, "") + "\n) AS _visit ON _event._key = _visit._key" +
-		"\nWHERE _visit._key != 0 OR _event.client_id = '' AND _event.user_id = ''\n) AS events" // what came of a visitor since the visits were looked at is not counted yet
+		"\nANY LEFT JOIN (\n" + b.keyedVisits("v", a, a.columns, nil) + "\n) AS _visit ON _event._key = _visit._key" +
+		"\nWHERE _visit._key != 0" + some + "\n) AS events" // what came of a visitor since the visits were looked at is not counted yet
 }

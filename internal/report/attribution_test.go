@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"strings"
@@ -16,11 +18,22 @@ import (
 	"weir/internal/testkit"
 )
 
+// attributionRanges are the ranges that are asked about.
+var attributionRanges = []string{"from=2026-03-01&to=2026-03-09", "from=2026-03-04T00:10:00Z&to=2026-03-06T23:50:00Z", "from=2026-03-07T12:00:00Z&to=2026-03-08T00:00:00Z", "from=2026-03-08&to=2026-03-08"}
+
 // tellVisits notes in each step what its visit has, by the tests' own way to make visits.
 func tellVisits(steps []step) {
 	at := map[int]int{}
+	from := []time.Time{sessionStart, sessionStart.AddDate(0, 0, 3).Add(10 * time.Minute), sessionStart.AddDate(0, 0, 6).Add(12 * time.Hour), sessionStart.AddDate(0, 0, 7)}
+	to := []time.Time{sessionStart.AddDate(0, 0, 9), sessionStart.AddDate(0, 0, 6).Add(-10 * time.Minute), sessionStart.AddDate(0, 0, 7), sessionStart.AddDate(0, 0, 8)}
 	tell := func(i int, v visit) {
-		steps[i].visit = map[string]string{"ref": v[0].ref, "channel": v[0].channel, "entry": v.column("entry_path"), "exit": v.column("exit_path")}
+		in := "" // the ranges in which the visit begins
+		for n := range from {
+			if !v[0].at.Before(from[n]) && v[0].at.Before(to[n]) && cmp.Or(v[0].client, v[0].user) != "" {
+				in += fmt.Sprint(n)
+			}
+		}
+		steps[i].visit = map[string]string{"in": in, "ref": v[0].ref, "channel": v[0].channel, "entry": v.column("entry_path"), "exit": v.column("exit_path")}
 	}
 	for i, s := range steps {
 		at[s.n] = i
@@ -79,30 +92,57 @@ func TestAttribution(t *testing.T) {
 			t.Errorf("%s %s: there is nothing in %s", path, body, got)
 		}
 	}
-	ranges := []string{"from=2026-03-01&to=2026-03-09", "from=2026-03-04T00:10:00Z&to=2026-03-06T23:50:00Z", "from=2026-03-07T12:00:00Z&to=2026-03-08T00:00:00Z", "from=2026-03-08&to=2026-03-08"}
+	// What a report counts are the events of visits that begin in its range: the properties say that too.
+	visits := func(path string, i int, query string) {
+		t.Helper()
+		counts := func(text string) string {
+			var v map[string]any
+			if err := json.Unmarshal([]byte(text), &v); err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range []string{"from", "to", "as_of", "complete_until"} {
+				delete(v, k)
+			}
+			return mustJSON(t, v)
+		}
+		got := counts(byProps.Replace(ask("GET", path+"?"+attributionRanges[i]+"&"+query, "")))
+		want := counts(ask("GET", path+"?from=2026-02-20&to=2026-03-20&filter=props.in:~"+fmt.Sprint(i)+"&"+byProps.Replace(query), ""))
+		if d := diff.Diff(want, got); d != "" {
+			t.Errorf("%s?%s&%s (-said by properties +found by visits):\n%s", path, attributionRanges[i], query, d)
+		}
+		if !something.MatchString(got) {
+			t.Errorf("%s?%s&%s: there is nothing in %s", path, attributionRanges[i], query, got)
+		}
+	}
+	ranges := attributionRanges
 	at := 0
 	next := func() string { at++; return ranges[at%len(ranges)] }
 	for _, q := range []string{
-		"metric=events,pageviews,visitors&group_by=referrer_host,type",
-		"metric=users,value&group_by=channel,referrer_host&bots=include",
-		"metric=pageviews&group_by=path&filter=channel:search",
-		"metric=visitors,pageviews&interval=day&filter=type:pageview&filter=!channel:search|internal&filter=referrer_host:~x.t",
-		"metric=events&interval=hour&group_by=channel,path&limit=2&bots=only",
+		"metric=events,pageviews,visitors&group_by=referrer_host,type&bots=include",
+		"metric=users,value&group_by=channel,referrer_host",
+		"metric=pageviews&group_by=path&filter=channel:search&bots=include",
+		"metric=visitors,pageviews&filter=type:pageview&filter=!channel:search|internal&filter=referrer_host:~x.t&bots=include",
+		"metric=events&group_by=channel,path&limit=2&bots=include",
 		"metric=users,revenue&group_by=referrer_host",
 		"metric=users,value&group_by=exit_path,entry_path",
 		"metric=events&filter=channel:search|internal&filter=client_id:~c1",
-		"metric=pageviews&group_by=path&filter=entry_path:/a|/&filter=!exit_path:/b",
-		"metric=events,visitors&filter=entry_path:&group_by=type,channel",
+		"metric=pageviews&group_by=path&filter=entry_path:/a|/&filter=!exit_path:/b&bots=include",
+		"metric=events,visitors&filter=entry_path:&group_by=type,channel&bots=include",
 		"metric=conversions,conversion_rate&goal=signups&group_by=channel",
-		"metric=conversions&goal=goal-channel&interval=day",
-		"metric=events&segment=segment-referrer_host&group_by=country,type",
-		"metric=events&filter=cohort:cohort-channel&filter=referrer_host:x.test",
-		"metric=events&filter=cohort:cohort-channel",
+		"metric=conversions,users&goal=goal-channel&filter=referrer_host:x.test",
+		"metric=conversions,users&goal=goal-channel&group_by=entry_path&bots=include",
+		"metric=events&segment=segment-referrer_host&group_by=country,type&bots=include",
+		"metric=events&filter=cohort:cohort-channel&filter=referrer_host:x.test&bots=include",
 	} {
-		check("GET", "/report?"+ranges[0]+"&"+q, "")
-		at++ // not the first, which was asked
-		check("GET", "/report?"+ranges[1+at%3]+"&"+q, "")
+		for _, i := range []int{0, 1 + at%3} {
+			visits("/report", i, q)
+		}
+		at++
 	}
+	visits("/conversions", 0, "goal=goal-channel&goal=signups&filter=referrer_host:x.test")
+	visits("/conversions", 1, "goal=goal-channel&goal=signups&filter=entry_path:/a")
+	check("GET", "/report?"+ranges[1]+"&metric=conversions&goal=goal-channel&interval=day", "")
+	check("GET", "/report?"+ranges[0]+"&metric=events&filter=cohort:cohort-channel", "")
 	bounds := func() string {
 		return strings.NewReplacer("from=", `"from":"`, "&to=", `","to":"`).Replace(next()) + `",`
 	}
@@ -116,7 +156,6 @@ func TestAttribution(t *testing.T) {
 	check("GET", "/values?dim=country&"+ranges[0]+"&filter=entry_path:/a&filter=!channel:search", "")
 	for range 2 {
 		at++
-		check("GET", "/conversions?"+next()+"&goal=goal-channel&goal=signups&filter=referrer_host:x.test", "")
 		check("POST", "/funnel", `{`+bounds()+`"window":"2d","steps":[{"type":"pageview","filter":["channel:search"]},{"type":"signup"}],"breakdown":"referrer_host","exclude":[{"type":"click","filter":["channel:~rec"],"after":1,"before":2}]}`)
 		check("POST", "/funnel", `{`+bounds()+`"window":"2d","filter":["!referrer_host:x.test","entry_path:~/"],"order":"any","steps":[{"type":"pageview"},{"type":"signup"}],"breakdown":"channel"}`)
 		check("POST", "/paths", `{`+bounds()+`"anchor":{"type":"pageview"},"filter":["channel:search"]}`)
@@ -199,6 +238,51 @@ func (w *sessionWorld) byVisit(t *testing.T, last int) {
 	}
 }
 
+// TestByVisitAndEvent compares what is asked of events by what both visits and events have with a count of the tests' own: each event counts where its visit begins.
+func TestByVisitAndEvent(t *testing.T) {
+	w := newSessionWorld(t)
+	for _, c := range []struct {
+		query, from, to string
+		first, last     time.Time
+	}{
+		{"group_by=channel,path&interval=day", "2026-03-02", "2026-03-08", w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 8)},
+		{"group_by=path&interval=hour&filter=channel:search", "2026-03-03T22:30:00Z", "2026-03-04T01:30:00Z", w.start.Add(70*time.Hour + 30*time.Minute), w.start.Add(73*time.Hour + 30*time.Minute)},
+	} {
+		want, visitors := map[string]map[string]any{}, map[string]map[string]bool{}
+		day := strings.Contains(c.query, "day")
+		for _, v := range w.visits {
+			if v[0].at.Before(c.first) || !v[0].at.Before(c.last) || !day && v[0].channel != "search" {
+				continue
+			}
+			for _, s := range v {
+				k := v[0].at.Truncate(time.Hour).Format(time.RFC3339) + "|" + s.path
+				if day {
+					k = v[0].at.Format(time.DateOnly) + "|" + v[0].channel + "|" + s.path
+				}
+				if want[k] == nil {
+					want[k], visitors[k] = map[string]any{Events: 0.0, Pageviews: 0.0, Visitors: 0.0}, map[string]bool{}
+				}
+				want[k][Events] = want[k][Events].(float64) + 1
+				if s.typ == "pageview" {
+					want[k][Pageviews] = want[k][Pageviews].(float64) + 1
+				}
+				if s.client != "" {
+					visitors[k][s.client] = true
+				}
+				want[k][Visitors] = float64(len(visitors[k]))
+			}
+		}
+		keys := []string{"time", "path"}
+		if day {
+			keys = []string{"time", "channel", "path"}
+		}
+		got := w.report(t, "metric=events,pageviews,visitors&from="+c.from+"&to="+c.to+"&"+c.query, keys...)
+		if d := diff.Diff(want, got); d != "" || len(want) == 0 {
+			t.Errorf("%s (-want +got):\n%s", c.query, d)
+		}
+	}
+}
+
 // TestAttributionOfLongVisits: where a visit of days came from does not depend on which of its days are stitched.
 func TestAttributionOfLongVisits(t *testing.T) {
 	c := testkit.Engine(t)
@@ -218,9 +302,9 @@ func TestAttributionOfLongVisits(t *testing.T) {
 		r.deps.Sessions = days
 		r.deps.Sources = sources{"site": {Tenant: "longvisits", SiteID: "site", TimeZone: "UTC", FirstDay: 1}}
 		_, _, got := call(t, serve(r, tenant.Principal{Tenant: "longvisits", Role: tenant.RoleViewer, KeyID: "k"}), "GET",
-			"/api/v1/analytics/site/report?metric=events&group_by=referrer_host,type&from=2026-03-03T20:00:00Z&to=2026-03-03T21:00:00Z", "")
-		if want := `"data":[{"referrer_host":"02-00h","type":"pageview","events":3}]`; !strings.Contains(got, want) {
-			t.Errorf("%s: %s, want %s", name, got, want)
+			"/api/v1/analytics/site/events?filter=referrer_host:02-00h&from=2026-03-03T20:00:00Z&to=2026-03-03T21:00:00Z", "")
+		if n := strings.Count(got, `"client_id":"c"`); n != 3 {
+			t.Errorf("%s: %d events, want 3: %s", name, n, got)
 		}
 	}
 }

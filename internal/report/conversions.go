@@ -118,7 +118,7 @@ func (r *Reporter) answerPersons(ctx context.Context, t *tally, q Question) ([]R
 }
 
 func (r *Reporter) askPersons(ctx context.Context, t *tally, q Question) ([]Row, error) {
-	q, err := r.attributed(ctx, t, q, q.From, q.To, nil, nil)
+	q, err := r.ofReport(ctx, t, q, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func buildPersons(b *builder, of people) statement {
 		}[m]+" AS "+m)
 	}
 	sql := "WITH " + strings.Join(with, ", ") + "\nSELECT " + strings.Join(cols, ", ") + "\nFROM " + b.events() + of.join + "\nWHERE tenant = " + b.text("tenant", q.Tenant) +
-		" AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", q.To) + b.filters() + botsCondition(q.Bots) + b.groupBy()
+		" AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", b.end()) + b.filters() + botsCondition(q.Bots) + b.groupBy()
 	switch {
 	case q.Interval != "":
 		sql += "\nORDER BY bucket"

@@ -134,7 +134,7 @@ func writeWith(with []string) string {
 
 func (x *goalsQuestion) where(b *builder) string {
 	q := x.q
-	return "\nWHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", q.To) + b.filters() + botsCondition(q.Bots)
+	return "\nWHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", b.end()) + b.filters() + botsCondition(q.Bots)
 }
 
 // answerGoals asks once for all goals; for the money, which needs a property that is large to read, only if there is any.
@@ -150,7 +150,7 @@ func (r *Reporter) answerGoals(ctx context.Context, t *tally, x *goalsQuestion) 
 	asked := *x
 	x = &asked
 	var err error
-	if x.q, err = r.attributed(ctx, t, x.q, x.q.From, x.q.To, nil, filters); err != nil {
+	if x.q, err = r.ofReport(ctx, t, x.q, filters); err != nil {
 		return nil, err
 	}
 	paid, err := r.countGoals(ctx, t, x, &out)

@@ -99,7 +99,7 @@ var textColumns = func() []string {
 
 // columns are those that the question needs, in dims and filters; ok is false if it needs a property or a person.
 func (q Question) columns() (names []string, ok bool) {
-	if q.byVisitDim() {
+	if q.byVisit() || q.byVisitDim() {
 		return nil, false // rollups know of pages only
 	}
 	dims := slices.Clone(q.GroupBy)

@@ -155,7 +155,7 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 
 // answerEvents answers a question about events, and notes in t what the statements used.
 func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) (answered, error) {
-	q, err := r.attributed(ctx, t, q, q.From, q.To, nil, nil)
+	q, err := r.ofReport(ctx, t, q, nil)
 	if err != nil {
 		return answered{}, err
 	}

@@ -479,7 +479,7 @@ func (q Question) rawColumns() []string {
 	if botsCondition(q.Bots) != "" {
 		names = append(names, "is_bot")
 	}
-	if q.byVisitDim() {
+	if q.byVisit() || q.byVisitDim() {
 		names = append(names, "client_id", "user_id")
 	}
 	slices.Sort(names)

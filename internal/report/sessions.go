@@ -151,9 +151,9 @@ func (q Question) aspect(metric string) aspect {
 	switch {
 	case slices.Contains(personMetrics, metric):
 		return ofPersons
-	case metric == Visitors && q.byVisit():
+	case metric == Visitors && q.ofVisits():
 		return ofVisitors
-	case (metric == Events || metric == Pageviews) && q.byVisit():
+	case (metric == Events || metric == Pageviews) && q.ofVisits():
 		return ofSessions
 	case !slices.Contains(sessionMetrics, metric):
 		return ofEvents

@@ -131,7 +131,7 @@ func (b *builder) parts(scope, where string, p plan) []string {
 		return b.visitParts(p)
 	}
 	var parts []string
-	rest := []span{{b.q.From, b.q.To}}
+	rest := []span{{b.q.From, b.end()}}
 	if len(p.totals) > 0 {
 		parts = append(parts, b.fromTotals(scope, p)...)
 		for i, s := range p.totals {
@@ -345,7 +345,13 @@ func (b *builder) dim(d Dim, param string) string {
 }
 
 // filters are the conditions of the question's filters, each with its AND.
-func (b *builder) filters() string { return b.conditions("f", b.q.Filters) }
+func (b *builder) filters() string {
+	cond := b.conditions("f", b.q.Filters)
+	if a := b.attribution(); a != nil && a.begun && !slices.ContainsFunc(b.q.Filters, Filter.ofVisit) {
+		cond += " AND " + b.inVisit("f", nil, nil)
+	}
+	return cond
+}
 
 // conditions are those of filters, each with its AND. The names of their parameters begin with prefix.
 func (b *builder) conditions(prefix string, filters []Filter) string {

@@ -62,7 +62,7 @@ func (q Question) single() (name string, ok bool) {
 
 // totalsDim is the dim of day totals that answers the question; ok is false if none does.
 func (q Question) totalsDim() (dim daily.Dim, ok bool) {
-	if q.byVisitDim() || slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(metricNames, m) }) {
+	if q.byVisit() || q.byVisitDim() || slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(metricNames, m) }) {
 		return dim, false
 	}
 	return q.dimOf(daily.Dims)
