@@ -718,7 +718,7 @@ export interface paths {
          *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). Entries and exits by path are the sessions that begin or end there.
          *     Filters on what sessions have no column for (path, type, a property) keep sessions that have an event that matches all of them; negated, those that have none.
          *     Where a visit came from (channel, referrer_host, utm_source and the other utm_ columns) and its pages entry_path, entry_host, exit_path and exit_host are columns of events too, in every question: each has those of its visit.
-         *     Events, page views and visitors that are asked for by columns of sessions alone, and these among them, count where the visit begins; events of nobody are of no visit.
+         *     A report that looks at these counts the events of the visits that begin in the range, each where its visit begins; events of nobody are of no visit.
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
          *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
@@ -737,7 +737,7 @@ export interface paths {
          *     A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). Entries and exits by path are the sessions that begin or end there.
          *     Filters on what sessions have no column for (path, type, a property) keep sessions that have an event that matches all of them; negated, those that have none.
          *     Where a visit came from (channel, referrer_host, utm_source and the other utm_ columns) and its pages entry_path, entry_host, exit_path and exit_host are columns of events too, in every question: each has those of its visit.
-         *     Events, page views and visitors that are asked for by columns of sessions alone, and these among them, count where the visit begins; events of nobody are of no visit.
+         *     A report that looks at these counts the events of the visits that begin in the range, each where its visit begins; events of nobody are of no visit.
          *     Filters must all match: column:value, several values column:a|b, not: !column:value, contains: column:~text, a property props.name:value. \ takes the meaning from what is behind it:
          *     in values from |, \ and a leading ! or ~ (path:\~a is the path ~a), in a property's name from : and \ (props.a\:b:x is the property a:b).
          *     filter=cohort:ID keeps the events of a saved cohort's persons, filter=!cohort:ID those of everybody else; segment=ID adds a saved segment's filters.
