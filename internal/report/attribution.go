@@ -31,7 +31,7 @@ func (q Question) byVisitDim() bool {
 }
 
 // ofVisit says whether the filter looks at what an event has from its visit.
-func (f Filter) ofVisit() bool { return f.Cohort == nil && !f.page && isVisitDim(f.Dim) }
+func (f Filter) ofVisit() bool { return f.Cohort == nil && !f.Page && isVisitDim(f.Dim) }
 
 // countedBy says how a question counts events.
 type countedBy int

@@ -337,7 +337,7 @@ func drawQuestion(t *rapid.T) Question {
 		case "value":
 			values = []string{"1", "0.25", "2", "30.5"}
 		}
-		f := Filter{page: true, Dim: dim(n), Not: rapid.Bool().Draw(t, "not"), Values: rapid.SliceOfN(rapid.SampledFrom(values), 1, 3).Draw(t, "values")}
+		f := Filter{Page: true, Dim: dim(n), Not: rapid.Bool().Draw(t, "not"), Values: rapid.SliceOfN(rapid.SampledFrom(values), 1, 3).Draw(t, "values")}
 		if n != "is_bot" && !slices.Contains(f.Values, "") {
 			f.Contains = rapid.Bool().Draw(t, "contains")
 		}

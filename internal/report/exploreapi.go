@@ -268,9 +268,9 @@ func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, err
 	}
 	q.pages = true     // what values there are costs less than whose
 	q.GroupBy[0] = dim // a property's name may have blanks at its ends
-	q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{""}, Not: true, page: true})
+	q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{""}, Not: true, Page: true})
 	if in.Prefix != "" {
-		q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{in.Prefix}, Prefix: true, page: true})
+		q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{in.Prefix}, Prefix: true, Page: true})
 	}
 	panel.endpoint, panel.says, panel.asks = "values", "values of "+dim.Name()+" of "+panel.src.SiteID, q.asks("values for a filter")
 	panel.key = keyOf(append(q.parts(), "values")...)

@@ -82,7 +82,7 @@ type Filter struct {
 	Not      bool
 	Contains bool
 	Prefix   bool    // begins with one of them, in upper or lower case; only where the server asks
-	page     bool    // of the page of the event itself, whatever its visit has
+	Page     bool    // of the page of the event itself, whatever its visit has
 	Cohort   *cohort // set: events of its persons are kept, whatever Dim and Values say
 }
 

@@ -355,7 +355,7 @@ func (q Question) parts() []string {
 func filterParts(filters []Filter) []string {
 	var parts []string
 	for _, f := range filters {
-		parts = append(parts, f.Dim.Name(), fmt.Sprint(f.Not, f.Contains, f.Prefix, f.page, len(f.Values)))
+		parts = append(parts, f.Dim.Name(), fmt.Sprint(f.Not, f.Contains, f.Prefix, f.Page, len(f.Values)))
 		parts = append(parts, f.Values...)
 		if f.Cohort != nil {
 			parts = append(parts, f.Cohort.parts()...)

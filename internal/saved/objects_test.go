@@ -108,7 +108,7 @@ func TestRefusals(t *testing.T) {
 		{"cohorts", `{"name":"a","question":{"funnel":{"steps":[{"type":"a"},{"type":"b"}]},"step":3}}`, "question.step", "between 1 and 2"},
 		{"cohorts", `{"name":"a","question":{"funnel":{"steps":[{"type":"a"},{"type":"b"}]}}}`, "question.step", "between 1 and 2"},
 		{"cohorts", `{"name":"a","question":{"funnel":{"filter":["cohort:c"],"steps":[{"type":"a"},{"type":"b"}]},"step":1}}`, "question.funnel.filter", "another cohort"},
-		{"goals", `{"name":"a","type":"x","filter":["entry_path:/"]}`, "filter", "column of sessions"},
+		{"goals", `{"name":"a","type":"x","filter":["entry_pth:/"]}`, "filter", "did you mean entry_path?"},
 		{"cohorts", `{"name":"a","question":{"did":{},"within":"soon"}}`, "question.within", "1h30m"},
 		{"cohorts", `{"name":"a","question":{"did":{},"within":"401d"}}`, "question.within", "400d"},
 		{"cohorts", `{"name":"a","question":{"did":{},"within":"-1d"}}`, "question.within", "1h30m"},
