@@ -49,8 +49,8 @@ func tellVisits(steps []step) {
 // byProps turns a question about what events have from their visits into the same about properties that say it.
 var byProps = strings.NewReplacer("referrer_host", "props.ref", "channel", "props.channel", "entry_path", "props.entry", "exit_path", "props.exit")
 
-// TestAttribution asks events, persons, goals, funnels, retention, paths and cohorts about what they have from visits, on days that are stitched, that grow, and that are not stitched. The same questions about properties that say so, as the tests' own program found it, have the same answers.
-func TestAttribution(t *testing.T) {
+// TestAttributionEqualsProperties asks events, persons, goals, funnels, retention, paths and cohorts about what they have from visits, on days that are stitched, that grow, and that are not stitched. The same questions about properties that say so, as the tests' own program found it, have the same answers.
+func TestAttributionEqualsProperties(t *testing.T) {
 	w := newSessionWorld(t)
 	c := testkit.Engine(t)
 	w.r.deps.Streams = c
@@ -170,8 +170,8 @@ func TestAttribution(t *testing.T) {
 	}
 }
 
-// TestByVisit compares what is asked of events by what visits have alone with a count of the tests' own: an event counts where its visit begins.
-func TestByVisit(t *testing.T) {
+// TestByVisitEqualsCount compares what is asked of events by what visits have alone with a count of the tests' own: an event counts where its visit begins.
+func TestByVisitEqualsCount(t *testing.T) {
 	w := newSessionWorld(t)
 	for _, last := range []int{8, 1, 2} { // the days up to which is asked: where visits begin, and not all of them end
 		w.byVisit(t, last)
@@ -238,8 +238,8 @@ func (w *sessionWorld) byVisit(t *testing.T, last int) {
 	}
 }
 
-// TestByVisitAndEvent compares what is asked of events by what both visits and events have with a count of the tests' own: each event counts where its visit begins.
-func TestByVisitAndEvent(t *testing.T) {
+// TestByVisitAndEventEqualsCount compares what is asked of events by what both visits and events have with a count of the tests' own: each event counts where its visit begins.
+func TestByVisitAndEventEqualsCount(t *testing.T) {
 	w := newSessionWorld(t)
 	for _, c := range []struct {
 		query, from, to string

@@ -343,7 +343,7 @@ func drawQuestion(t *rapid.T) Question {
 		}
 		q.Filters = append(q.Filters, f)
 	}
-	q.pages = true // where visits came from: TestAttribution and TestByVisit
+	q.pages = true // where visits came from: TestAttributionEqualsProperties and TestByVisitEqualsCount
 	q.Bots = rapid.SampledFrom(append(slices.Clone(botsNames), "")).Draw(t, "bots")
 	// Numbers that rapid draws are mostly small; ranges should be anywhere.
 	rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
