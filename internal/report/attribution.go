@@ -12,16 +12,14 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/daily"
 	"weir/internal/rollup"
 	"weir/internal/session"
 )
 
-// originDims say where a visit came from. In every question an event has those of its visit's first event, as the visit itself: its own are those of one page, and
-// most pages are reached from another page of the site. An event of nobody, which is of no visit, has its own.
-var originDims = []string{"channel", "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}
-
-// visitDims are the dims that an event has from its visit.
-var visitDims = slices.Concat(originDims, sessionDims)
+// visitDims are the dims that an event has from its visit: where this came from, and its first and last page. Those of the event itself are of one page, and most pages are reached from another one
+// of the site. Totals of sessions know the visitors by each of them.
+var visitDims = daily.VisitorDims
 
 func isVisitDim(d Dim) bool { return d.Prop == "" && slices.Contains(visitDims, d.Column) }
 
