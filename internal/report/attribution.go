@@ -25,11 +25,11 @@ func isVisitDim(d Dim) bool { return d.Prop == "" && slices.Contains(visitDims, 
 
 // byVisitDim says whether the question looks at what events have from their visits.
 func (q Question) byVisitDim() bool {
-	return !q.pages && slices.ContainsFunc(q.GroupBy, isVisitDim) || slices.ContainsFunc(q.Filters, Filter.ofVisit)
+	return slices.ContainsFunc(q.GroupBy, isVisitDim) || slices.ContainsFunc(q.Filters, Filter.ofVisit)
 }
 
 // ofVisit says whether the filter looks at what an event has from its visit.
-func (f Filter) ofVisit() bool { return f.Cohort == nil && !f.Page && isVisitDim(f.Dim) }
+func (f Filter) ofVisit() bool { return f.Cohort == nil && isVisitDim(f.Dim) }
 
 // countedBy says how a question counts events.
 type countedBy int
@@ -46,7 +46,7 @@ func (q Question) byVisit() bool {
 	if q.counts != undecided {
 		return q.counts == byVisit
 	}
-	return !q.pages && q.byVisitDim()
+	return q.byVisitDim()
 }
 
 // ofVisits says whether visits alone answer a question by visit: all that it looks at are attributes of theirs.
@@ -91,10 +91,7 @@ func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, t
 	if q.Goal != nil {
 		filters = append(filters, q.Goal.filters...)
 	}
-	if !q.pages {
-		values = slices.Concat(q.GroupBy, values)
-	}
-	a := attributionOf(q, from, to, values, filters)
+	a := attributionOf(q, from, to, slices.Concat(q.GroupBy, values), filters)
 	if a == nil {
 		return q, nil
 	}

@@ -315,7 +315,8 @@ func drawQuestion(t *rapid.T) Question {
 	dims := rapid.SampledFrom(rapid.SampledFrom([][][]string{
 		{nil, {"type"}},
 		{nil, {"path"}, {"host", "path", "type"}, {"host"}},
-		{nil, {"country", "device"}, {"is_bot"}, {"browser", "os", "referrer_host"}, {"utm_source", "type"}, {"country"}},
+		// Where visits came from: TestAttributionEqualsProperties and TestByVisitEqualsCount.
+		{nil, {"country", "device"}, {"is_bot"}, {"browser", "os", "device"}, {"country", "type"}, {"country"}},
 		{nil, {"city"}, {"plan"}, {"country", "value"}, {"path", "country"}},
 	}).Draw(t, "family"))
 	dim := func(name string) Dim {
@@ -337,13 +338,12 @@ func drawQuestion(t *rapid.T) Question {
 		case "value":
 			values = []string{"1", "0.25", "2", "30.5"}
 		}
-		f := Filter{Page: true, Dim: dim(n), Not: rapid.Bool().Draw(t, "not"), Values: rapid.SliceOfN(rapid.SampledFrom(values), 1, 3).Draw(t, "values")}
+		f := Filter{Dim: dim(n), Not: rapid.Bool().Draw(t, "not"), Values: rapid.SliceOfN(rapid.SampledFrom(values), 1, 3).Draw(t, "values")}
 		if n != "is_bot" && !slices.Contains(f.Values, "") {
 			f.Contains = rapid.Bool().Draw(t, "contains")
 		}
 		q.Filters = append(q.Filters, f)
 	}
-	q.pages = true // where visits came from: TestAttributionEqualsProperties and TestByVisitEqualsCount
 	q.Bots = rapid.SampledFrom(append(slices.Clone(botsNames), "")).Draw(t, "bots")
 	// Numbers that rapid draws are mostly small; ranges should be anywhere.
 	rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))

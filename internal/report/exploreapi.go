@@ -248,11 +248,6 @@ func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, err
 	if p != nil {
 		return nil, p
 	}
-	for _, s := range []string{"entry_", "exit_"} { // those of sessions are pages of events
-		if slices.Contains(sessionDims, dim.Column) {
-			dim.Column = strings.TrimPrefix(dim.Column, s)
-		}
-	}
 	if in.From == "" {
 		in.From = valuesRange
 	}
@@ -266,11 +261,10 @@ func (r *Reporter) getValues(ctx context.Context, in *valuesQuery) (*served, err
 		}
 		return nil, fail(p)
 	}
-	q.pages = true     // what values there are costs less than whose
 	q.GroupBy[0] = dim // a property's name may have blanks at its ends
-	q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{""}, Not: true, Page: true})
+	q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{""}, Not: true})
 	if in.Prefix != "" {
-		q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{in.Prefix}, Prefix: true, Page: true})
+		q.Filters = append(q.Filters, Filter{Dim: dim, Values: []string{in.Prefix}, Prefix: true})
 	}
 	panel.endpoint, panel.says, panel.asks = "values", "values of "+dim.Name()+" of "+panel.src.SiteID, q.asks("values for a filter")
 	panel.key = keyOf(append(q.parts(), "values")...)

@@ -265,5 +265,6 @@ func amount(v any) *float64 {
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 		return nil
 	}
+	f = tidy(f)
 	return &f
 }

@@ -50,7 +50,6 @@ type Question struct {
 	Offset       int                        // groups to leave out before the first
 	Limit        int                        // groups, the largest by the first metric first
 	attribution  *attribution               // what events have from their visits; nil: nothing of that is asked
-	pages        bool                       // groups are by what events have themselves, and not by what they have from their visits
 	counts       countedBy                  // how it counts, where that was decided for the question that it is a part of
 	asked        *Question                  // what was asked, when this is about the groups of its answer only
 	small        []string                   // of these, those that are taken for small; of bySize
@@ -82,7 +81,6 @@ type Filter struct {
 	Not      bool
 	Contains bool
 	Prefix   bool    // begins with one of them, in upper or lower case; only where the server asks
-	Page     bool    // of the page of the event itself, whatever its visit has
 	Cohort   *cohort // set: events of its persons are kept, whatever Dim and Values say
 }
 

@@ -136,7 +136,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := json.Marshal(r.values[i])
+		v, err := json.Marshal(told(n, r.values[i]))
 		if err != nil {
 			return nil, err
 		}

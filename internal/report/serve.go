@@ -343,7 +343,7 @@ func shapeOf(sql string) string {
 // parts are what the answer depends on.
 func (q Question) parts() []string {
 	parts := []string{strconv.Itoa(q.Offset), q.Tenant, q.Site, q.From.UTC().Format(time.RFC3339Nano), q.To.UTC().Format(time.RFC3339Nano), q.Interval, q.Location.String(), fmt.Sprint(q.FirstDay, q.Limit,
-		len(q.Metrics), len(q.GroupBy)), q.Timeout.String(), fmt.Sprint(q.pages, q.counts)}
+		len(q.Metrics), len(q.GroupBy)), q.Timeout.String(), fmt.Sprint(q.counts)}
 	parts = append(append(parts, q.Metrics...), botsCondition(q.Bots))
 	for _, d := range q.GroupBy {
 		parts = append(parts, d.Name())
@@ -355,7 +355,7 @@ func (q Question) parts() []string {
 func filterParts(filters []Filter) []string {
 	var parts []string
 	for _, f := range filters {
-		parts = append(parts, f.Dim.Name(), fmt.Sprint(f.Not, f.Contains, f.Prefix, f.Page, len(f.Values)))
+		parts = append(parts, f.Dim.Name(), fmt.Sprint(f.Not, f.Contains, f.Prefix, len(f.Values)))
 		parts = append(parts, f.Values...)
 		if f.Cohort != nil {
 			parts = append(parts, f.Cohort.parts()...)

@@ -17,7 +17,7 @@ async function buy(t, n, currencies) {
   const events = [];
   for (let i = 0; i < n; i++) {
     const at = { client_id: `buyer${i}`, url: 'http://www.semicomplete.com/shop', ts: Date.now() - 60_000 * (i + 1) };
-    events.push({ ...at, event_id: `v${i}`, type: 'pageview' });
+    events.push({ ...at, event_id: `v${i}`, type: 'pageview', ...(i % 8 === 0 && { referrer: 'https://github.com/shops', ts: at.ts - 1 }) });
     if (i % 2 === 0) events.push({ ...at, event_id: `s${i}`, type: 'signup', props: { plan: i % 4 === 0 ? 'pro' : 'free' } });
     if (i % 4 === 0) events.push({ ...at, event_id: `b${i}`, type: 'purchase', props: { revenue: 10.25 * (i + 1), currency: currencies[(i / 4) % currencies.length] } });
   }
@@ -178,6 +178,45 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     assert.equal((await cells(page, 'Purchase'))[0], '0');
     assert.equal((await cells(page, 'Purchase'))[2], '–');
     assert.deepEqual(page.faults, []);
+  });
+
+  test('where conversions come from: by what their visits began with, beside visits without any', async (t) => {
+    const page = await on(t);
+    const table = page.locator('section', { has: page.getByRole('heading', { name: 'Conversions', exact: true }) });
+    const rowOf = (name) => table.locator('tbody tr', { has: page.getByRole('button', { name, exact: true }) });
+    const cellsOf = async (name) => (await rowOf(name).locator('td.num').allTextContents()).map((s) => s.trim());
+    await table.scrollIntoViewIfNeeded();
+    assert.equal(await page.locator('input[aria-label="Goal"]').inputValue(), 'Purchase', 'the goal that is reached most');
+    await table.getByRole('tab', { name: 'Referrers' }).click();
+    await rowOf('github.com').waitFor();
+    await settled(page);
+    const visits = Number((await site.sql(`SELECT count() AS n FROM sessions WHERE NOT is_bot AND referrer_host = 'github.com' AND start_time >= now() - INTERVAL 7 DAY`))[0].n);
+    const euro = orders.filter((o, i) => i % 2 === 0 && o.props.currency !== 'USD').reduce((n, o) => n + o.props.revenue, 0);
+    const shown = await cellsOf('github.com');
+    assert.ok(visits >= 5, `${visits} visits`);
+    assert.deepEqual([shown[0], shown[1], shown[3]], [String(visits), '5', euros(euro)], 'every second order came by a link: visits, orders, money of the largest currency');
+    await sound(page, 'where conversions come from');
+    await shoot(page, 'conversions-by-source', false);
+    const order = (await table.locator('tbody tr').evaluateAll((l) => l.map((tr) => [...tr.querySelectorAll('td.num')].slice(0, 2).map((td) => Number(td.textContent.replace(/\D/g, '')))))).map(([n, c]) => c * 1e6 + n);
+    assert.deepEqual(order, order.toSorted((a, b) => b - a), 'by conversions, then by visits');
+    // A click filters the page, and the goal as a filter does not make every visit reach it.
+    await rowOf('github.com').getByRole('button').click();
+    await until(() => new URL(page.url()).searchParams.getAll('f').join() === 'referrer_host:github.com', 'the filter');
+    await row(page, 'Purchase').getByRole('button', { name: 'Purchase', exact: true }).click();
+    await settled(page);
+    await table.scrollIntoViewIfNeeded();
+    await settled(page);
+    assert.deepEqual(await cellsOf('github.com'), shown);
+    await page.locator('input[aria-label="Goal"]').click();
+    await page.getByRole('option', { name: 'Never' }).click();
+    await until(async () => (await cellsOf('github.com'))[1] === '0', 'none of what never happens');
+    const phone = await on(t, '', site.viewer, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    await phone.getByRole('heading', { name: 'Conversions', exact: true }).scrollIntoViewIfNeeded();
+    await phone.locator('section', { hasText: 'Conversions' }).locator('tbody tr', { hasText: 'Direct' }).last().waitFor();
+    await settled(phone);
+    const wide = await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
+    assert.ok(wide <= 0, `${wide} px hang over`);
+    await shoot(phone, 'conversions-by-source-phone', false);
   });
 
   test('refunds: revenue below zero is drawn, one currency has no mark of others', async (t) => {

@@ -50,7 +50,8 @@ test('times are those of the zone, days have none', () => {
 test('names', () => {
   expect(country('DE')).toBe('Germany');
   expect([country(''), country('xx'), country('1234')]).toEqual(['Unknown', 'xx', '1234']);
-  expect(value('channel', '')).toBe('Direct or none');
+  expect(value('channel', '')).toBe('None');
+  expect(value('referrer_host', '')).toBe('Direct or none');
   expect(value('path', '/a')).toBe('/a');
   expect([{ name: 'Site 10' }, { name: 'site 9' }, { name: 'Ärzte' }, { name: 'Blog' }].sort(byName).map((s) => s.name)).toEqual(['Ärzte', 'Blog', 'site 9', 'Site 10']);
 });

@@ -37,7 +37,7 @@ export const event = (type: string): string => events[type] ?? type;
 
 /** A value of a dim. */
 export function value(name: string, v: string): string {
-  if (v === '') return name === 'referrer_host' || name === 'channel' ? 'Direct or none' : name.startsWith('utm_') ? 'None' : 'Unknown';
+  if (v === '') return name === 'referrer_host' ? 'Direct or none' : name === 'channel' || name.startsWith('utm_') ? 'None' : 'Unknown';
   if (name === 'country') return country(v);
   if (name === 'props.currency') return v.toUpperCase();
   if (name === 'type') return event(v);

@@ -8,6 +8,7 @@ import { useView } from '../../state/url';
 import { FirstEvent } from './FirstEvent';
 import { Goals } from './Goals';
 import { Headline, useTotals } from './Headline';
+import { Origins } from './Origins';
 import css from './Overview.module.css';
 import { TopLists } from './TopLists';
 
@@ -31,6 +32,7 @@ export default function Overview() {
       <Headline totals={totals} results={{ now: results.data, before, failed: resultsBefore.error }} goals={goals.data} />
       <TopLists />
       <Goals goals={goals} results={results} before={before} />
+      {goals.data !== undefined && goals.data.length > 0 && results.data && <Origins goals={goals.data} results={results.data} />}
       {totals.data && (
         <Freshness answer={totals.data} open={open}>
           Bots do not count.{error !== undefined && ` Visitors are so many that they are estimated, to within about ${percent(error)}.`}
