@@ -466,7 +466,7 @@ func TestOperator(t *testing.T) {
 			t.Errorf("%s: %q %v, want %q", sql, got, err, want)
 		}
 	}
-	for _, sql := range []string{"SELECT * FROM weir.events", "SELECT _seq FROM events", "SELECT * FROM system.parts", "SELECT file('/etc/passwd')", "SELECT * FROM weir.rollup_minute_3"} {
+	for _, sql := range []string{"SELECT * FROM weir.events", "SELECT _seq FROM events", "SELECT * FROM system.parts", "SELECT file('/etc/passwd')", "SELECT * FROM weir.rollup_minute_4"} {
 		if c, err := NewGuard().Check(sql, sc); err == nil {
 			t.Errorf("%s: %s", sql, c.SQL)
 		}

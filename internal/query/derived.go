@@ -118,10 +118,10 @@ type measure struct{ name, typ, cell, raw, sum string }
 
 func (v *view) measures() []measure {
 	out := []measure{{"events", "UInt64", "toUInt64(_e.events)", "count()", "sum(_u.events)"}}
-	// A state tells whether a client that one can guess is in it, so it is there only where client ids are to be seen as they are.
-	if v.masks["client_id"] == "" {
+	// A state tells whether an id that one can guess is in it, so it is there only where the ids of visitors are to be seen as they are.
+	if v.masks["client_id"] == "" && v.masks["user_id"] == "" {
 		out = append(out, measure{"clients", "AggregateFunction(uniq, UInt64)", "arrayReduce('uniqState', arrayConcat(_e.clients, _e.sample))",
-			"uniqStateIf(" + rollup.ClientHash("_e.client_id") + ", _e.client_id != '')", "uniqMergeState(_u.clients)"})
+			"uniqStateIf(" + rollup.VisitorHash("_e.") + ", " + rollup.HasVisitor("_e.") + ")", "uniqMergeState(_u.clients)"})
 	}
 	if v.masksNumbers() {
 		const null = "CAST(NULL AS Nullable(Float64))"

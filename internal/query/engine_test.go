@@ -61,7 +61,7 @@ func engine(t testing.TB) *clickhouse.Client {
 		for _, r := range rollup.All {
 			for tenant, text := range map[string]string{"acme": "own", "victim": canary, "typed": "typed"} {
 				cols, exprs := []string{"tenant", "site_id", "time", "_writer", "events", "value", "clients", "sample"}, []string{"'" + tenant + "'", "'" + text + "'", "toDateTime('2026-03-09 00:00:00', 'UTC') + 3600 * number", "1"}
-				exprs = append(exprs, map[string]string{"acme": "10, 1.5", "victim": "987654321, 987654321.5", "typed": "3, 2"}[tenant], "["+rollup.ClientHash("'"+text+"'")+"]", "[8 * number]")
+				exprs = append(exprs, map[string]string{"acme": "10, 1.5", "victim": "987654321, 987654321.5", "typed": "3, 2"}[tenant], "["+rollup.IDHash("'"+text+"'")+"]", "[8 * number]")
 				for _, d := range r.Dims {
 					value := "'" + text + "'"
 					switch {
@@ -94,7 +94,7 @@ func leaks(answer string) bool {
 func TestLeaks(t *testing.T) {
 	h := newHandler(t, quick, engine(t))
 	h.guard.off, h.barrier2 = true, false
-	for _, q := range []string{"SELECT * FROM weir.events", "SELECT count() FROM weir.events", "SELECT count() FROM weir.events WHERE tenant != 'acme'", "SELECT uniq(path), min(path) FROM weir.events", "SELECT * FROM weir.rollup_minute_3"} {
+	for _, q := range []string{"SELECT * FROM weir.events", "SELECT count() FROM weir.events", "SELECT count() FROM weir.events WHERE tenant != 'acme'", "SELECT uniq(path), min(path) FROM weir.events", "SELECT * FROM weir.rollup_minute_4"} {
 		if w := run(h, q); !leaks(w.Body.String()) {
 			t.Errorf("%s shows no leak: %d %.300s", q, w.Code, w.Body)
 		}

@@ -104,13 +104,14 @@ type statement struct {
 
 	mentioned map[string]event.Property // properties that the statement's words could mean, by name
 	heads     map[string]bool           // first parts of those whose names have dots
+	spelled   map[string][]string       // of those that are written in parts, the first parts
 	ctes      []string                  // our relations in front of the statement: their names
 	qualified []string                  // and the tables in them
 }
 
 func newStatement(v *view, src, clean string, toks []lexeme) *statement {
 	return &statement{guard: v.guard, view: v, src: src, clean: clean, toks: toks, scalars: map[string]string{},
-		mentioned: map[string]event.Property{}, heads: map[string]bool{}}
+		mentioned: map[string]event.Property{}, heads: map[string]bool{}, spelled: map[string][]string{}}
 }
 
 // scoped checks a SELECT and returns it behind the relations that it reads.
@@ -137,6 +138,9 @@ func (s *statement) scoped() (string, error) {
 		return "", w.err
 	}
 	if err := s.words(w); err != nil {
+		return "", err
+	}
+	if err := s.ambiguous(); err != nil {
 		return "", err
 	}
 	sql, err := s.splice()
@@ -170,6 +174,9 @@ func (s *statement) mention() {
 		for k := i + 1; s.at(k).is(".") && s.at(k+1).name() && len(name) <= event.MaxPropertyName; k += 2 {
 			name += "." + s.at(k+1).text
 			note(name)
+			if _, ok := s.mentioned[name]; ok {
+				s.spelled[name] = append(s.spelled[name], l.text)
+			}
 		}
 	}
 }
@@ -229,10 +236,12 @@ func (s *statement) columns() []column {
 	builtin := s.view.builtin()
 	out := slices.DeleteFunc(slices.Clone(builtin), func(c column) bool { return !s.walked.everything && !named[c.name] })
 	if s.walked.everything {
-		out = append(out, s.view.properties()...)
+		out = append(out, slices.DeleteFunc(s.view.properties(), func(c column) bool { return s.shadowed(c.name) })...)
 	} else {
 		for _, name := range slices.Sorted(maps.Keys(s.mentioned)) {
-			out = append(out, s.view.property(s.mentioned[name]))
+			if !s.shadowed(name) {
+				out = append(out, s.view.property(s.mentioned[name]))
+			}
 		}
 	}
 	if len(out) == 0 { // a relation has at least one; who reaches it reads their own id

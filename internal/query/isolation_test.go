@@ -182,7 +182,7 @@ func TestAdversarySees(t *testing.T) {
 	a := newAdversary(t)
 	for _, sql := range []string{"SELECT * FROM weir.events", "SELECT path FROM weir.events WHERE tenant = 'victim' LIMIT 1", "SELECT count() FROM weir.events", "SELECT count() FROM weir.lookups WHERE lookup = 'stores' AND tenant IN ('victim', 'acme') AND version = 17", "SELECT countIf(tenant = 'victim') FROM weir.events",
 		"SELECT toUInt8(path) FROM weir.events WHERE tenant = 'victim'", "SELECT max(props_num['value']) FROM weir.events", "SELECT file('/etc/passwd')", "SELECT * FROM mergeTreeIndex('weir', 'events')",
-		"EXPLAIN QUERY TREE WITH (SELECT max(path) FROM weir.events WHERE tenant = 'victim') AS x SELECT x", "SELECT * FROM weir.rollup_minute_3", "SELECT city FROM weir.events WHERE tenant = 'typed'",
+		"EXPLAIN QUERY TREE WITH (SELECT max(path) FROM weir.events WHERE tenant = 'victim') AS x SELECT x", "SELECT * FROM weir.rollup_minute_4", "SELECT city FROM weir.events WHERE tenant = 'typed'",
 		"SELECT * FROM weir.sessions", "SELECT sum(events) FROM weir.sessions WHERE tenant = 'victim' AND _version = 5 GROUP BY visitor", "SELECT count() FROM weir.sessions WHERE tenant = 'victim'",
 		"SELECT * FROM weir.lookups", "SELECT ints[1] FROM weir.lookups WHERE lookup = 'stores' AND version = 17", "SELECT toUInt8(assumeNotNull(texts[1])) FROM weir.lookups WHERE tenant = 'victim'"} {
 		if a.try("neither", sql, wide) == "" {

@@ -22,7 +22,7 @@ t_victim.events
 victim.events
 "victim"."events"
 default.events
-weir.rollup_minute_3
+weir.rollup_minute_4
 weir.lookups
 weir.sessions
 sessions

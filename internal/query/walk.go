@@ -18,19 +18,20 @@ const maxTree = 1000
 
 // walker visits every node of a statement. Each switch is exhaustive: what it does not know, it refuses.
 type walker struct {
-	s         *statement
-	sent      map[*ast.WithElement]bool // of the text that will be sent: our own relations; else nil
-	own       bool                      // it is inside of one of them
-	err       error
-	names     map[string]bool   // what the statement defines: aliases, WITH, lambda parameters, windows
-	relations map[string]bool   // names of WITH queries
-	weight    weight            // what the engine will analyse
-	weights   map[string]weight // that of WITH queries, by name
-	width     int               // columns of the SELECT that was visited last
-	widths    map[string]int    // of WITH queries, by name
-	tables    []tableRef
-	heads     []nameRef // first parts of qualified names
-	qualified []string  // tables named with their database (only in sent)
+	s          *statement
+	sent       map[*ast.WithElement]bool // of the text that will be sent: our own relations; else nil
+	own        bool                      // it is inside of one of them
+	err        error
+	names      map[string]bool   // what the statement defines: aliases, WITH, lambda parameters, windows
+	relations  map[string]bool   // names of WITH queries
+	qualifiers map[string]bool   // names that the statement gives to relations
+	weight     weight            // what the engine will analyse
+	weights    map[string]weight // that of WITH queries, by name
+	width      int               // columns of the SELECT that was visited last
+	widths     map[string]int    // of WITH queries, by name
+	tables     []tableRef
+	heads      []nameRef // first parts of qualified names
+	qualified  []string  // tables named with their database (only in sent)
 
 	metadata    map[string]bool // relations of metadata that it reads
 	rollups     map[string]bool // rollups that it reads
@@ -65,7 +66,7 @@ type tableRef struct {
 type nameRef = tableRef
 
 func newWalker(s *statement) *walker {
-	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, weights: map[string]weight{}, widths: map[string]int{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
+	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, qualifiers: map[string]bool{}, weights: map[string]weight{}, widths: map[string]int{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
 		values: map[string]ast.Expression{}, sel: newSelection()}
 }
 
@@ -111,6 +112,9 @@ func (w *walker) defineRelation(name string, pos token.Position) {
 		w.fail(pos, "%s is a relation of your events; give your own another name", name)
 	case reserved(name):
 		w.fail(pos, "the name %s is reserved; choose one that does not begin with _ or t_ and is not a database of the engine", name)
+	}
+	if name != "" {
+		w.qualifiers[name] = true
 	}
 	w.define(name, pos)
 }
@@ -427,6 +431,7 @@ func (w *walker) metaTable(t *ast.TableIdentifier, alias string) {
 		return
 	}
 	w.define(r.table, t.Position)
+	w.qualifiers[r.table] = true
 	end := t.Position.Offset - 1 + len(t.Table)
 	w.s.edits = append(w.s.edits, edit{end, end, ` AS "` + r.table + `"`})
 }
