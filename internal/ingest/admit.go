@@ -168,7 +168,7 @@ func (j *job) admit(s *site) *reject {
 	j.enrich()
 	if len(r.URL) > 0 {
 		var p parts
-		p, d.arena = splitURL(r.URL, d.arena)
+		p, d.arena = splitURL(r.URL, d.arena, d.hash)
 		r.Host, r.Path = p.host, p.path
 		for _, f := range [...]struct {
 			to  *[]byte

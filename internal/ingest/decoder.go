@@ -46,6 +46,7 @@ type decoder struct {
 	relative bool  // the time follows from when the request came
 	remote   bool  // the request does not come from the visitor: its address and user agent are not theirs
 	app      bool  // the request comes from the visitor's app: its user agent is that of an HTTP client
+	hash     bool  // the fragment of the URL is part of the path
 	derive   bool  // the protocol has no client id: derive one
 	cloud    cloudEvent
 	defaults senderIDs
@@ -102,7 +103,7 @@ func (d *decoder) reset() {
 	d.prefix = d.prefix[:0]
 	d.depth, d.seen, d.origin = 0, 0, fromTop
 	d.typ, d.name, d.evType, d.site, d.ip, d.id = nil, nil, nil, nil, nil, nil
-	d.tsMS, d.skew, d.hasTS, d.relative, d.remote, d.app, d.derive = 0, 0, false, false, false, false, false
+	d.tsMS, d.skew, d.hasTS, d.relative, d.remote, d.app, d.hash, d.derive = 0, 0, false, false, false, false, false, false
 	d.clock = clock{}
 	d.cloud = cloudEvent{}
 }

@@ -130,6 +130,9 @@ func (e *Event) Remote() { e.d.remote = true }
 // App says that the request comes from an app on the visitor's device: the user agent is that of its HTTP client, which says nothing of the visitor.
 func (e *Event) App() { e.d.app = true }
 
+// HashRoutes says that the fragment of the event's URL is part of its path, whatever it looks like.
+func (e *Event) HashRoutes() { e.d.hash = true }
+
 // Anonymous says that there is no client id: one is derived from the address and the user agent where that can be done.
 func (e *Event) Anonymous() { e.d.derive = true }
 

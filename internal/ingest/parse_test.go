@@ -107,6 +107,12 @@ func TestSplitURL(t *testing.T) {
 		"?utm_medium=m":                           {Medium: "m"},
 		"":                                        {},
 		"#top":                                    {},
+		"https://x.org/#/spa/a?tab=1":             {Host: "x.org", Path: "/#/spa/a"},
+		"https://x.org/app?utm_source=s#!/b":      {Host: "x.org", Path: "/app#!/b", Source: "s"},
+		"https://x.org/a#!b":                      {Host: "x.org", Path: "/a"},
+		"https://x.org/a#/token=secret":           {Host: "x.org", Path: "/a"},
+		"#/only":                                  {Path: "#/only"},
+		"mailto:a@b.de#/x":                        {},
 		"about:blank":                             {},
 		"mailto:a@b.de":                           {},
 		"file:///home/x":                          {Path: "/home/x"},
@@ -118,10 +124,19 @@ func TestSplitURL(t *testing.T) {
 		"/a?UTM_SOURCE=x":                         {Path: "/a"},
 		" https://x.org/a?utm_source=s&utm_medium=m ": {Host: "x.org", Path: "/a", Source: "s", Medium: "m"},
 	} {
-		p, _ := splitURL([]byte(u), nil)
+		p, _ := splitURL([]byte(u), nil, false)
 		got := split{string(p.host), string(p.path), string(p.source), string(p.medium), string(p.campaign)}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("splitURL(%q): %s", u, d)
+		}
+	}
+}
+
+// TestHashRoutes: of who says that the fragment is the route, each fragment is one that is no parameter.
+func TestHashRoutes(t *testing.T) {
+	for u, want := range map[string]string{"https://x.org/#about": "/#about", "https://x.org/p#": "/p", "https://x.org/#a?b=c": "/#a", "https://x.org/#a=b": "/", "https://x.org": "/", "/x#y": "/x#y"} {
+		if p, _ := splitURL([]byte(u), nil, true); string(p.path) != want {
+			t.Errorf("the path of %q is %q, want %q", u, p.path, want)
 		}
 	}
 }
@@ -135,7 +150,7 @@ func FuzzURL(f *testing.F) {
 		if !utf8.ValidString(s) || strings.Contains(s, "\x00") {
 			return // such events are rejected before
 		}
-		p, arena := splitURL([]byte(s), make([]byte, 0, 8))
+		p, arena := splitURL([]byte(s), make([]byte, 0, 8), false)
 		if len(arena) > 3*len(s) {
 			t.Errorf("%d bytes of arena for %q", len(arena), s)
 		}
@@ -151,7 +166,11 @@ func FuzzURL(f *testing.F) {
 		if want == "" && (u.Host != "" || strings.Contains(s, "//")) {
 			want = "/"
 		}
-		if path, err := url.PathUnescape(string(p.path)); (err != nil || path != want) && !(u.Host == "" && u.User == nil) {
+		bare, route, _ := strings.Cut(string(p.path), "#") // of the fragment what is a route
+		if fragment := u.EscapedFragment(); route != "" && !strings.HasPrefix(s[strings.IndexByte(s, '#')+1:], route) {
+			t.Errorf("route of %q: %q, net/url says %q", s, route, fragment)
+		}
+		if path, err := url.PathUnescape(bare); (err != nil || path != want) && !(u.Host == "" && u.User == nil) {
 			t.Errorf("path of %q: %q, net/url says %q", s, p.path, want)
 		}
 		if strings.Contains(u.RawQuery, ";") {

@@ -14,14 +14,15 @@ var rootPath = []byte("/")
 
 // splitURL splits a URL as browsers and net/url do, without allocating: the host in lower case without user and
 // port, the path as it was written (at least "/" when there is a host), and the first utm_source, utm_medium,
-// utm_campaign, utm_term and utm_content that are not empty, decoded. A relative URL has a path only, an opaque one (mailto:…) nothing. Copies go to arena.
-func splitURL(u, arena []byte) (parts, []byte) {
+// utm_campaign, utm_term and utm_content that are not empty, decoded. A relative URL has a path only, an opaque one (mailto:…) nothing. A fragment that is a route belongs to the path: see routeOf. Copies go to arena.
+func splitURL(u, arena []byte, hashRoutes bool) (parts, []byte) {
 	var p parts
 	u = bytes.TrimSpace(u)
+	var query, route []byte
 	if i := bytes.IndexByte(u, '#'); i >= 0 {
+		route = routeOf(u[i+1:], hashRoutes)
 		u = u[:i]
 	}
-	var query []byte
 	if i := bytes.IndexByte(u, '?'); i >= 0 {
 		u, query = u[:i], u[i+1:]
 	}
@@ -38,10 +39,25 @@ func splitURL(u, arena []byte) (parts, []byte) {
 	default:
 		p.path = rest
 	}
+	if len(route) > 0 && !opaque {
+		n := len(arena)
+		arena = append(append(append(arena, p.path...), '#'), route...)
+		p.path = arena[n:len(arena):len(arena)]
+	}
 	if len(query) > 0 {
 		arena = p.utm(query, arena)
 	}
 	return p, arena
+}
+
+// routeOf is the route in a fragment, without its parameters: single-page apps that route by the fragment write #/path or #!/path, others say that they do (any). Places in a page, and parameters
+// in the place of a path, are none.
+func routeOf(fragment []byte, any bool) []byte {
+	route, _, _ := bytes.Cut(fragment, []byte("?"))
+	if len(route) == 0 || bytes.IndexByte(route, '=') >= 0 || !any && route[0] != '/' && !bytes.HasPrefix(route, []byte("!/")) {
+		return nil
+	}
+	return route
 }
 
 // cutScheme removes "scheme:". opaque says that a scheme was there and no slash follows it.
@@ -69,7 +85,7 @@ func hostOf(a, arena []byte) (host, newArena []byte) {
 		if i := bytes.IndexByte(a, ']'); i >= 0 {
 			a = a[1:i]
 		}
-	} else if i := bytes.IndexByte(a, ':'); i >= 0 {
+	} else if i := bytes.LastIndexByte(a, ':'); i >= 0 {
 		a = a[:i]
 	}
 	for _, c := range a {

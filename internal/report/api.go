@@ -118,7 +118,7 @@ func stringOrList(what string) *huma.Schema {
 
 type reportQuery struct {
 	SiteID   string   `path:"site_id" doc:"The source's site_id or an alias of it."`
-	Metric   []string `query:"metric" doc:"events, pageviews, visitors (different client ids), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest." example:"[\"pageviews\",\"visitors\"]"`
+	Metric   []string `query:"metric" doc:"events, pageviews, visitors (different client ids, or user ids of events that have none), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest." example:"[\"pageviews\",\"visitors\"]"`
 	From     string   `query:"from" doc:"Start: a time, a date (also as today-6d), or a length back from to; 7d by default." example:"2026-01-01"`
 	To       string   `query:"to" doc:"End, not included: a time, a date (its end), or a length back from now; now by default."`
 	Interval string   `query:"interval" doc:"minute, hour, day, week or month: a series."`
@@ -295,7 +295,7 @@ func (r *Reporter) getRealtime(ctx context.Context, in *realtimeInput) (*served,
 		key: keyOf("realtime", src.SiteID, now.UTC().Format(time.RFC3339Nano), bots, fmt.Sprint(noPages, noUsers)),
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, src, realtimeShape), Kind: usage.KindReport, From: now.Add(-activeWindow), To: now,
-				Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path", "is_bot"}}
+				Columns: []string{"tenant", "site_id", "ts", "type", "client_id", "user_id", "url", "host", "path", "is_bot"}}
 		},
 		run: func(ctx context.Context, t *tally) (*kept, error) {
 			x, err := r.realtime(ctx, t, now, string(src.Tenant), src.SiteID, bots)
@@ -313,7 +313,7 @@ func (r *Reporter) getRealtime(ctx context.Context, in *realtimeInput) (*served,
 			if noUsers {
 				users = "null"
 			}
-			return &kept{timeless: true, head: fmt.Appendf(nil, `{"active_users":%s,"events_per_sec":%s,"top_pages":%s`, users, strconv.FormatFloat(x.EventsPerSec, 'f', -1, 64), pages)}, nil
+			return &kept{head: fmt.Appendf(nil, `{"active_users":%s,"events_per_sec":%s,"top_pages":%s`, users, strconv.FormatFloat(x.EventsPerSec, 'f', -1, 64), pages)}, nil
 		},
 	})
 	if p != nil {

@@ -96,6 +96,11 @@ func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, t
 		return q, nil
 	}
 	var err error
+	if !a.horizon.Equal(to) {
+		if a.horizon, err = r.reach(ctx, t, q, to, a.timeout); err != nil {
+			return q, err
+		}
+	}
 	a.read, err = r.stitched(ctx, t, q, a.begin(), a.horizon, a.timeout)
 	q.attribution = a
 	return q, err
@@ -116,8 +121,11 @@ func (r *Reporter) ofReport(ctx context.Context, t *tally, q Question, more []Fi
 		dims = append(dims, dimsOf(filters)...)
 	}
 	a := cmp.Or(attributionOf(q, q.From, q.To, dims, filters), &attribution{tenant: q.Tenant, site: q.Site, from: q.From, to: q.To, timeout: cmp.Or(q.Timeout, session.DefaultTimeout)})
-	a.begun, a.joined, a.horizon = true, joined, session.Start(session.DayOf(q.To.Add(a.timeout))+1)
+	a.begun, a.joined = true, joined
 	var err error
+	if a.horizon, err = r.reach(ctx, t, q, q.To, a.timeout); err != nil {
+		return q, err
+	}
 	a.read, err = r.stitched(ctx, t, q, a.begin(), a.horizon, a.timeout)
 	q.attribution = a
 	return q, err

@@ -10,7 +10,7 @@ import (
 
 // Visitors are counted exactly up to ExactVisitors in each number of an answer. More are estimated by a sample.
 //
-// Exactly: a set of 64-bit hashes of the client ids (rollup.ClientHash). Two of 100 000 share a hash with a probability of 3·10⁻¹⁰ (n²/2⁶⁵). The hashes that are not in
+// Exactly: a set of 64-bit hashes of their ids (rollup.VisitorHash). Two of 100 000 share a hash with a probability of 3·10⁻¹⁰ (n²/2⁶⁵). The hashes that are not in
 // the sample stop to be collected at one more than ExactVisitors.
 //
 // The sample are the hashes that rollup.SampleShare divides, so each with the probability p = 1/8. Times 8, their number is that of all with a standard error of

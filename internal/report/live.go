@@ -197,19 +197,19 @@ func (r *Reporter) dataVersion(t tenant.ID) (uint64, bool) {
 // frame asks once. retry is how long to wait at least before the next time.
 func (r *Reporter) frame(ctx context.Context, h *hub) (frame []byte, retry time.Duration) {
 	who := h.payer()
-	now := roundUp(r.now().UTC(), time.Second)
+	now, till := roundUp(r.now().UTC(), time.Second), r.deps.Clock.CompleteUntil(h.src.Tenant) // till: of the answer, or a little before
 	out, p := r.serve(ctx, &panel{
 		endpoint: "live", who: who, src: h.src, says: "live view of " + h.src.SiteID, fresh: true, recent: true,
 		expected: func() usage.Question {
 			return usage.Question{Subject: subject(who, h.src, liveShape), Kind: usage.KindReport, From: now.Add(-liveActive), To: now, Columns: liveColumns}
 		},
 		run: func(ctx context.Context, t *tally) (*kept, error) {
-			x, err := r.liveOf(ctx, t, now, h.src, h.key.bots, h.key.hide)
+			x, err := r.liveOf(ctx, t, now, till, h.src, h.key.bots, h.key.hide)
 			if err != nil {
 				return nil, err
 			}
 			head, err := x.write()
-			return &kept{timeless: true, head: head}, err
+			return &kept{head: head}, err
 		},
 	})
 	if p != nil {

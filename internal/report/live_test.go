@@ -451,7 +451,7 @@ func TestLiveCounts(t *testing.T) {
 	}
 	r := newReporter(t, c, clock{asOf: now}, Config{Rollups: []rollup.Rollup{}})
 	src := catalog.Source{Tenant: "livecounts", SiteID: "site"}
-	x, err := r.liveOf(t.Context(), &tally{}, now, src, BotsExclude, hiding{})
+	x, err := r.liveOf(t.Context(), &tally{}, now, now.Add(-5*time.Minute), src, BotsExclude, hiding{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -465,10 +465,10 @@ func TestLiveCounts(t *testing.T) {
 		x.Recent[0].Type != "pageview" || *x.Recent[0].Path != "/a" || x.Recent[1].Type != "click" {
 		t.Errorf("%d events in the series; %s\nwant %s", n, got, want)
 	}
-	if x, err = r.liveOf(t.Context(), &tally{}, now, src, BotsOnly, hiding{}); err != nil || *x.ActiveUsers != 1 || x.TopPages[0].URL != "https://s/bot" {
+	if x, err = r.liveOf(t.Context(), &tally{}, now, now.Add(-5*time.Minute), src, BotsOnly, hiding{}); err != nil || *x.ActiveUsers != 1 || x.TopPages[0].URL != "https://s/bot" {
 		t.Errorf("bots: %s %v", mustJSON(t, x), err)
 	}
-	if x, err = r.liveOf(t.Context(), &tally{}, now, src, BotsExclude, hiding{true, true, true, true, true, true, true, true}); err != nil || x.ActiveUsers != nil || x.PageviewsPerMin != nil ||
+	if x, err = r.liveOf(t.Context(), &tally{}, now, now.Add(-5*time.Minute), src, BotsExclude, hiding{true, true, true, true, true, true, true, true}); err != nil || x.ActiveUsers != nil || x.PageviewsPerMin != nil ||
 		len(x.TopPages)+len(x.Countries)+len(x.Referrers)+len(x.Recent) != 0 || x.Series[0].Pageviews != nil {
 		t.Errorf("hidden: %s %v", mustJSON(t, x), err)
 	}

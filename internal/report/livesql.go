@@ -10,6 +10,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
+	"weir/internal/rollup"
 	"weir/internal/tenant"
 )
 
@@ -24,7 +25,7 @@ const (
 
 // Live is what happens on a site right now. Fields that rest on a column which is masked for the role are null or empty.
 type Live struct {
-	ActiveUsers     *uint64        `json:"active_users" doc:"Different client ids of the last 5 minutes."`
+	ActiveUsers     *uint64        `json:"active_users" doc:"Different visitors of the last 5 minutes: client ids, or user ids of events that have none."`
 	EventsPerSec    float64        `json:"events_per_sec" doc:"Over the last 10 seconds."`
 	PageviewsPerMin *uint64        `json:"pageviews_per_min" doc:"Of the last minute."`
 	Series          []LiveMinute   `json:"series" doc:"The last 30 minutes, the current one included."`
@@ -33,6 +34,7 @@ type Live struct {
 	Referrers       []LiveReferrer `json:"referrers" doc:"By client ids of the last 5 minutes, those without one left out."`
 	Recent          []LiveEvent    `json:"recent" doc:"The last 20 events of the last 5 minutes, the latest first."`
 	AsOf            string         `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`
+	Till            string         `json:"complete_until" doc:"Later events may still arrive for times after this."`
 }
 
 // LiveMinute is a minute of the series.
@@ -40,6 +42,7 @@ type LiveMinute struct {
 	Time      string  `json:"time"`
 	Events    uint64  `json:"events"`
 	Pageviews *uint64 `json:"pageviews"`
+	Settling  bool    `json:"settling,omitempty" doc:"The minute ends after complete_until: its numbers still move."`
 }
 
 // LiveCountry is a country and its users.
@@ -65,10 +68,10 @@ type LiveEvent struct {
 
 // liveSQL is the statement of a live view.
 func liveSQL(bots string) string {
-	return `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {rate:DateTime64(3, 'UTC')}), countIf(type = 'pageview' AND ts > {views:DateTime64(3, 'UTC')}),
+	return `SELECT ` + activeUsers + `, countIf(ts > {rate:DateTime64(3, 'UTC')}), countIf(type = 'pageview' AND ts > {views:DateTime64(3, 'UTC')}),
   ` + most(eventPage, "count()", "type = 'pageview'", liveLists, bots) + `,
-  ` + most("country", "uniq(client_id)", "client_id != ''", liveLists, bots) + `,
-  ` + most("referrer_host", "uniq(client_id)", "client_id != '' AND referrer_host != '' AND referrer_host != host", liveLists, bots) + `,
+  ` + most("country", "uniq("+visitorOfEvent+")", rollup.HasVisitor(""), liveLists, bots) + `,
+  ` + most("referrer_host", "uniq("+visitorOfEvent+")", rollup.HasVisitor("")+" AND referrer_host != '' AND referrer_host != host", liveLists, bots) + `,
   (SELECT groupArray((back, what, path, c, d)) FROM (SELECT -toUnixTimestamp64Milli(ts) AS back, toString(type) AS what, path, toString(country) AS c, toString(device) AS d
 ` + recent(bots) + ` ORDER BY back, what, path, c, d LIMIT ` + strconv.Itoa(liveRecent) + `))
 ` + recent(bots)
@@ -76,10 +79,10 @@ func liveSQL(bots string) string {
 
 var liveShape = shapeOf(liveSQL(BotsInclude))
 
-var liveColumns = []string{"tenant", "site_id", "ts", "type", "client_id", "url", "host", "path", "country", "device", "referrer_host", "is_bot"}
+var liveColumns = []string{"tenant", "site_id", "ts", "type", "client_id", "user_id", "url", "host", "path", "country", "device", "referrer_host", "is_bot"}
 
-// liveOf asks what happens on a site at now, and leaves out what is hidden.
-func (r *Reporter) liveOf(ctx context.Context, t *tally, now time.Time, src catalog.Source, bots string, hide hiding) (*Live, error) {
+// liveOf asks what happens on a site at now, and leaves out what is hidden. Minutes that end after till are settling.
+func (r *Reporter) liveOf(ctx context.Context, t *tally, now, till time.Time, src catalog.Source, bots string, hide hiding) (*Live, error) {
 	b := &builder{params: map[string]string{}}
 	b.text("tenant", string(src.Tenant))
 	b.text("site", src.SiteID)
@@ -101,8 +104,10 @@ func (r *Reporter) liveOf(ctx context.Context, t *tally, now time.Time, src cata
 	if err != nil {
 		return nil, err
 	}
+	ends := q.ends()
 	for _, row := range minutes.rows {
 		m := LiveMinute{Time: fmt.Sprint(row.values[0]), Events: countOf(row.values[1])}
+		m.Settling = ends[m.Time].After(till)
 		if !hide.typ {
 			n := countOf(row.values[2])
 			m.Pageviews = &n
@@ -229,7 +234,8 @@ func pairs(v any) ([]named, error) {
 func (x *Live) write() ([]byte, error) {
 	b, err := json.Marshal(struct {
 		*Live
-		AsOf *string `json:"as_of,omitempty"` // serve writes it
+		AsOf *string `json:"as_of,omitempty"` // serve writes both
+		Till *string `json:"complete_until,omitempty"`
 	}{Live: x})
 	if err != nil {
 		return nil, fmt.Errorf("live: %w", err)

@@ -122,6 +122,10 @@ func (a ask) dims(q *Question) *problem.Problem {
 	return nil
 }
 
+// alsoCalled are columns by names that others give them and that are not like theirs.
+var alsoCalled = map[string]string{"source": "utm_source, referrer_host or channel", "medium": "utm_medium", "campaign": "utm_campaign", "entry_url": "entry_path", "exit_url": "exit_path", "entry_page": "entry_path", "exit_page": "exit_path",
+	"page": "path", "pathname": "path", "hostname": "host", "event": "type", "name": "type", "screen": "device"}
+
 func dimOf(field, name string) (Dim, *problem.Problem) {
 	if prop, ok := strings.CutPrefix(name, propPrefix); ok {
 		if prop == "" || len(prop) > maxName || !utf8.ValidString(prop) || strings.ContainsRune(prop, 0) {
@@ -141,6 +145,12 @@ func dimOf(field, name string) (Dim, *problem.Problem) {
 		return Dim{}, invalid(field, "%s is a set of properties; name one: props.<name>", name)
 	}
 	name = clip(name)
+	if likely, ok := alsoCalled[name]; ok {
+		return Dim{}, invalid(field, "there is no column %q, did you mean %s? a property of that name is written %s%s", name, likely, propPrefix, name)
+	}
+	if strings.Contains(name, ",") {
+		return Dim{}, invalid(field, "%q is several columns, and %s takes one each time it is said", name, field)
+	}
 	return Dim{}, invalid(field, "there is no column %q%s; a property of that name is written %s%s", name, didYouMean(name, append(slices.Clone(textColumns), sessionDims...)), propPrefix, name)
 }
 
@@ -162,10 +172,14 @@ func (a ask) filters(q *Question) *problem.Problem {
 
 func parseFilter(text string) (Filter, *problem.Problem) {
 	var f Filter
+	said := text
 	text, f.Not = strings.CutPrefix(text, "!")
 	name, values, ok := cutName(text)
 	if !ok {
-		return f, invalid("filter", "the filter %q has no value; write column:value, for example country:DE", text)
+		return f, invalid("filter", "the filter %q has no value; write column:value, for example country:DE", clip(said))
+	}
+	if bare, not := strings.CutSuffix(name, "!"); not && bare != "" && !strings.HasPrefix(bare, propPrefix) {
+		return f, invalid("filter", "the filter %q says what is not wanted behind the column; write !%s:value, for example !country:DE", clip(said), bare)
 	}
 	if name == "" {
 		return f, invalid("filter", "the filter %q names no column before its colon; write column:value, for example country:DE", clip(text))

@@ -17,7 +17,7 @@ import (
 const (
 	Events    = "events"    // number of events
 	Pageviews = "pageviews" // number of events of type pageview
-	Visitors  = "visitors"  // number of different client ids; events without one do not count
+	Visitors  = "visitors"  // number of different visitors: client ids, or user ids of events without one
 	Value     = "value"     // sum of the numeric property value
 )
 

@@ -20,10 +20,11 @@ const (
 
 // Realtime is what happens right now on a site.
 type Realtime struct {
-	ActiveUsers  uint64  `json:"active_users" doc:"Different client ids of the last 5 minutes; null when client_id is hidden from the role."`
+	ActiveUsers  uint64  `json:"active_users" doc:"Different visitors of the last 5 minutes (client ids, or user ids of events that have none); null when client_id is hidden from the role."`
 	EventsPerSec float64 `json:"events_per_sec" doc:"Events a second over the last 10 seconds."`
 	TopPages     []Page  `json:"top_pages" doc:"The pages with the most page views of the last minute."`
 	AsOf         string  `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`
+	Till         string  `json:"complete_until" doc:"Later events may still arrive for times after this."`
 }
 
 // Page is a page and its page views.
@@ -38,8 +39,11 @@ func recent(bots string) string {
 WHERE tenant = {tenant:String} AND site_id = {site:String} AND ts > {active:DateTime64(3, 'UTC')} AND ts <= {now:DateTime64(3, 'UTC')}` + botsCondition(bots)
 }
 
-// eventPage names the page of an event.
-const eventPage = "if(url = '', concat(host, path), url)"
+// activeUsers is the number of different visitors.
+var activeUsers = "uniqIf(" + visitorOfEvent + ", " + rollup.HasVisitor("") + ")"
+
+// eventPage names the page of an event: its address without the query.
+const eventPage = "if(url = '' OR host = '', if(url = '', concat(host, path), url), concat(substring(url, 1, position(url, '://') + 2), host, path))"
 
 // most is the expression for the largest groups of the recent rows that meet a condition, as an array of pairs. Each list reads its own columns again: the maps of an aggregate
 // function over all rows, whether the condition holds or not, cost more.
@@ -49,7 +53,7 @@ func most(name, n, condition string, lines int, bots string) string {
 
 // realtimeSQL is the statement of real time.
 func realtimeSQL(bots string) string {
-	return `SELECT uniqIf(client_id, client_id != ''), countIf(ts > {rate:DateTime64(3, 'UTC')}),
+	return `SELECT ` + activeUsers + `, countIf(ts > {rate:DateTime64(3, 'UTC')}),
   ` + most(eventPage, "count()", "type = 'pageview' AND ts > {pages:DateTime64(3, 'UTC')}", topPages, bots) + "\n" + recent(bots)
 }
 

@@ -73,8 +73,9 @@ type Reporter struct {
 	metrics  *metrics
 	zones    sync.Map // *time.Location by name: reading one from the database takes longer than an answer
 
-	links knownLinks
-	texts *usage.Texts
+	links   knownLinks
+	reaches reaches
+	texts   *usage.Texts
 
 	large  large
 	ties   ties

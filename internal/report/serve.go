@@ -467,7 +467,7 @@ func (q Question) rawColumns() []string {
 		case Pageviews:
 			names = append(names, "type")
 		case Visitors:
-			names = append(names, "client_id")
+			names = append(names, "client_id", "user_id")
 		case Value, Revenue:
 			names = append(names, "props_num")
 		case Users, ConversionRate:

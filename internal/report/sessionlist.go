@@ -129,7 +129,14 @@ func (r *Reporter) sessions(ctx context.Context, t *tally, l listing) (list []Se
 
 func (r *Reporter) sessionsWithin(ctx context.Context, t *tally, l listing, from, to time.Time) ([]Session, error) {
 	far := r.now().Add(session.MaxTimeout + time.Hour)
-	for horizon := session.Start(session.DayOf(to.Add(l.timeout)) + 1); ; horizon = far {
+	first := session.Start(session.DayOf(to.Add(l.timeout)) + 1)
+	if (Question{Metrics: []string{Sessions}, Filters: l.q.Filters}).looksAhead() { // as for answerSessions
+		var err error
+		if first, err = r.reach(ctx, t, l.q, to, l.timeout); err != nil {
+			return nil, err
+		}
+	}
+	for horizon := first; ; horizon = far {
 		var days readDays
 		if l.visitor == "" {
 			var err error

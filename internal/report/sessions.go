@@ -249,7 +249,14 @@ func (q Question) nothing() []any {
 // answerSessions answers a question about sessions, and tells its totals.
 func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (answered, error) {
 	timeout := cmp.Or(q.Timeout, session.DefaultTimeout)
-	for horizon := q.horizon(timeout); ; horizon = r.now().Add(session.MaxTimeout + time.Hour) {
+	first := q.horizon(timeout)
+	if (Question{Metrics: []string{Sessions}, Filters: q.Filters}).looksAhead() { // a visit that a filter leaves out until its end is seen does not tell that it goes on
+		var err error
+		if first, err = r.reach(ctx, t, q, q.To, timeout); err != nil {
+			return answered{}, err
+		}
+	}
+	for horizon := first; ; horizon = r.now().Add(session.MaxTimeout + time.Hour) {
 		days, err := r.stitched(ctx, t, q, q.From.Add(-timeout), horizon, timeout)
 		if err != nil {
 			return answered{}, err

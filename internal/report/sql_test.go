@@ -99,9 +99,9 @@ func TestChoose(t *testing.T) {
 func TestChooseBySize(t *testing.T) {
 	q := Question{Metrics: []string{Events}, From: noon, To: noon.Add(48 * time.Hour), Interval: Day, Location: time.UTC, FirstDay: 1}
 	for want, rows := range map[string]map[string]uint64{
-		"rollup_minute":        {"rollup_minute_3": 5, "rollup_hour_page_3": 10, "rollup_hour_audience_3": 7},
-		"rollup_hour_audience": {"rollup_minute_3": 5, "rollup_hour_page_3": 10, "rollup_hour_audience_3": 3},
-		"rollup_hour_page":     {"rollup_minute_3": 5, "rollup_hour_page_3": 5, "rollup_hour_audience_3": 5},
+		"rollup_minute":        {"rollup_minute_4": 5, "rollup_hour_page_4": 10, "rollup_hour_audience_4": 7},
+		"rollup_hour_audience": {"rollup_minute_4": 5, "rollup_hour_page_4": 10, "rollup_hour_audience_4": 3},
+		"rollup_hour_page":     {"rollup_minute_4": 5, "rollup_hour_page_4": 5, "rollup_hour_audience_4": 5},
 	} {
 		if p := choose(q, rollup.All, rows); p.rollup == nil || p.rollup.Name != want {
 			t.Errorf("%v: %+v, want %s", rows, p, want)

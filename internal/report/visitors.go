@@ -20,10 +20,12 @@ type visitRows struct {
 // answerVisitors counts the visitors of a question by visit: as those of events (counts), by sets that are made of visits, or were for the totals of a day's sessions.
 func (r *Reporter) answerVisitors(ctx context.Context, t *tally, q Question) (answered, error) {
 	v := &visitRows{horizon: q.To, timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
-	if first := (Question{Metrics: []string{Sessions}, GroupBy: q.GroupBy, Filters: q.Filters}); first.looksAhead() {
-		v.horizon = r.now().Add(session.MaxTimeout + time.Hour) // whatever may still belong to a visit
-	}
 	var err error
+	if first := (Question{Metrics: []string{Sessions}, GroupBy: q.GroupBy, Filters: q.Filters}); first.looksAhead() {
+		if v.horizon, err = r.reach(ctx, t, q, q.To, v.timeout); err != nil {
+			return answered{}, err
+		}
+	}
 	if v.read, err = r.stitched(ctx, t, q, q.From.Add(-v.timeout), v.horizon, v.timeout); err != nil {
 		return answered{}, err
 	}
@@ -38,7 +40,7 @@ func (r *Reporter) answerVisitors(ctx context.Context, t *tally, q Question) (an
 func (b *builder) visitParts(p plan) []string {
 	v := p.visits
 	s := source{from: b.q.From, to: b.q.To, horizon: v.horizon, timeout: v.timeout, read: v.read, totals: b.q.sessionTotals(v.read.days)}
-	attributes := []string{"client_id"}
+	attributes := []string{"client_id", "user_id"}
 	for _, d := range b.q.GroupBy {
 		attributes = append(attributes, d.Column)
 	}

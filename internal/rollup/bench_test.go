@@ -29,7 +29,7 @@ func BenchmarkClients(b *testing.B) {
 			rollup.HashesSQL(rollup.InClients, rollup.CellClients) + ", " + rollup.HashesSQL(rollup.InSample, rollup.CellClients),
 			fmt.Sprintf("length(%s(clients)) + uniqExactArray(sample)", rollup.UnionSQL(rollup.ExactClients+1))},
 		{"states", fmt.Sprintf("clients AggregateFunction(uniq, String), sample AggregateFunction(groupUniqArray(%d), UInt64)", rollup.ExactClients+1),
-			fmt.Sprintf("uniqStateIf(client_id, client_id != ''), groupUniqArrayStateIf(%d)(%s, client_id != '')", rollup.ExactClients+1, rollup.ClientHash("client_id")),
+			fmt.Sprintf("uniqStateIf(client_id, client_id != ''), groupUniqArrayStateIf(%d)(%s, client_id != '')", rollup.ExactClients+1, rollup.VisitorHash("")),
 			fmt.Sprintf("uniqMerge(clients) + length(groupUniqArrayMerge(%d)(sample))", rollup.ExactClients+1)},
 	} {
 		step := "INSERT INTO weir.bench_cells SELECT toStartOfHour(ts), type, host, path, count(), " + v.values + " FROM weir.bench_events GROUP BY ALL"

@@ -10,7 +10,7 @@ import "time"
 // time (DateTime UTC, start of the step), Dims (as in events), _writer, and the measures
 //
 //	events  SimpleAggregateFunction(sum, UInt64)   number of events
-//	clients SimpleAggregateFunction(groupUniqArrayArray(CellClients), Array(UInt64)) hashes (ClientHash) of their clients, the empty one not among them, but for those of
+//	clients SimpleAggregateFunction(groupUniqArrayArray(CellClients), Array(UInt64)) hashes (VisitorHash) of their visitors, but for those of
 //	sample  the same: the hashes that SampleShare divides, about one of so many, chosen by nothing but the hash
 //	value   SimpleAggregateFunction(sum, Float64)  sum of props_num['value']
 //	_seq    SimpleAggregateFunction(max, UInt64)   highest _seq that the cell holds
@@ -29,10 +29,10 @@ type Rollup struct {
 	Dims    []string      // columns of events
 }
 
-// ExactClients is how many different clients of any set of cells are counted exactly.
+// ExactClients is how many different visitors of any set of cells are counted exactly.
 const ExactClients = 100_000
 
-// SampleShare is of how many hashes of clients one is in the sample: of very many clients it is enough to read that.
+// SampleShare is of how many hashes of visitors one is in the sample: of very many visitors it is enough to read that.
 const SampleShare = 8
 
 // CellClients bounds the hashes of a cell, so that no merge takes more memory than there is: in clients and in sample at most so many. Clients of an hour
@@ -41,13 +41,13 @@ const CellClients = 1 << 22
 
 // All lists the current version of every rollup, finest use first.
 var All = []Rollup{
-	{"rollup_minute", 3, time.Minute, []string{"type", "is_bot"}},
-	{"rollup_hour_page", 3, time.Hour, []string{"type", "host", "path", "is_bot"}},
-	{"rollup_hour_audience", 3, time.Hour, []string{"type", "country", "device", "browser", "os", "referrer_host", "channel", "utm_source", "utm_medium", "utm_campaign", "is_bot"}},
+	{"rollup_minute", 4, time.Minute, []string{"type", "is_bot"}},
+	{"rollup_hour_page", 4, time.Hour, []string{"type", "host", "path", "is_bot"}},
+	{"rollup_hour_audience", 4, time.Hour, []string{"type", "country", "device", "browser", "os", "referrer_host", "channel", "utm_source", "utm_medium", "utm_campaign", "is_bot"}},
 }
 
 // Former lists the tables of earlier versions. They are dropped at start: a question reads the events that the current version does not hold yet.
-var Former = []string{"rollup_minute", "rollup_hour_page", "rollup_hour_audience", "rollup_minute_2", "rollup_hour_page_2", "rollup_hour_audience_2"}
+var Former = []string{"rollup_minute", "rollup_hour_page", "rollup_hour_audience", "rollup_minute_2", "rollup_hour_page_2", "rollup_hour_audience_2", "rollup_minute_3", "rollup_hour_page_3", "rollup_hour_audience_3"}
 
 // Positions tells how far a rollup has come: for each writer (1 the main
 // stream, 2 the late one) the highest _seq whose rows it holds. Rows of events with a

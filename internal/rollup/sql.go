@@ -25,20 +25,30 @@ func (r Rollup) ID() string {
 // Table is the full name of the rollup's table.
 func (r Rollup) Table() string { return Database + "." + r.ID() }
 
-// ClientHash is the expression of a client's hash: 64 bits. That two of 100 000 clients share one has a probability of 3 in 10 thousand million
-// (n²/2⁶⁵, the birthday bound).
-func ClientHash(clientID string) string { return "sipHash64(" + clientID + ")" }
+// VisitorHash is the expression of the hash of an event's visitor: 64 bits of its client id or, where it has none, of its user id. That two of 100 000 visitors share one has a
+// probability of 3 in 10 thousand million (n²/2⁶⁵, the birthday bound). The table stands as alias before its columns, with a point, or is empty.
+func VisitorHash(alias string) string {
+	return "if(" + alias + "client_id != '', " + IDHash(alias+"client_id") + ", " + IDHash(alias+"user_id") + ")"
+}
 
-// Of which part of the clients an expression speaks.
+// IDHash is the expression of the hash of an id.
+func IDHash(id string) string { return "sipHash64(" + id + ")" }
+
+// HasVisitor is the condition that an event is somebody's.
+func HasVisitor(alias string) string {
+	return "(" + alias + "client_id != '' OR " + alias + "user_id != '')"
+}
+
+// Of which part of the visitors an expression speaks.
 const (
 	InClients = "!= 0" // those that are not in the sample
 	InSample  = "= 0"
 )
 
-// HashesSQL is the aggregate expression over events for the hashes of one part of their clients, at most limit of them: an array.
+// HashesSQL is the aggregate expression over events, or sessions, for the hashes of one part of their visitors, at most limit of them: an array.
 func HashesSQL(part string, limit int) string {
-	hash := ClientHash("client_id")
-	return fmt.Sprintf("groupUniqArrayIf(%d)(%s, client_id != '' AND %s %% %d %s)", limit, hash, hash, SampleShare, part)
+	hash := VisitorHash("")
+	return fmt.Sprintf("groupUniqArrayIf(%d)(%s, %s AND %s %% %d %s)", limit, hash, HasVisitor(""), hash, SampleShare, part)
 }
 
 // UnionSQL is the aggregate function of arrays of hashes that holds each once, at most limit of them.

@@ -214,6 +214,8 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 		return e.Property(dec, []byte("engaged_ms"))
 	case "w", "screen_width":
 		return e.Property(dec, []byte("screen_width"))
+	case "h", "hash":
+		return m.hash(dec)
 	case "i", "interactive":
 		var yes bool
 		if dec.Next() != jx.Bool {
@@ -224,7 +226,30 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 		}
 		return e.AddText([]byte("interactive"), []byte("false"))
 	}
-	return dec.Skip() // d, v, h …
+	return dec.Skip() // d, v …
+}
+
+// hash reads whether the page's routes are in the fragments of its addresses: 1 or true.
+func (m *reader) hash(dec *jx.Decoder) error {
+	yes := false
+	switch dec.Next() {
+	case jx.Bool:
+		if err := m.e.Flag(dec, &yes); err != nil {
+			return err
+		}
+	case jx.Number:
+		n, err := dec.Num()
+		if err != nil {
+			return err
+		}
+		yes = n.String() == "1"
+	default:
+		return dec.Skip()
+	}
+	if yes {
+		m.e.HashRoutes()
+	}
+	return nil
 }
 
 // object reads an object, which older trackers send as JSON in a string.

@@ -28,7 +28,7 @@ func TestEvents(t *testing.T) {
 		body string
 		want map[string]any
 	}{
-		"page":     {`{"n":"pageview","v":36,"u":"https://example.com/a?utm_source=x#h","d":"example.com","r":"https://google.com/","p":{"author":"x","n":2,"b":true,"o":{"a":1},"z":null},"h":1}`, base(map[string]any{"type": "pageview", "props.author": "x", "nums.n": 2.0, "props.b": "true"})},
+		"page":     {`{"n":"pageview","v":36,"u":"https://example.com/a?utm_source=x#h","d":"example.com","r":"https://google.com/","p":{"author":"x","n":2,"b":true,"o":{"a":1},"z":null},"h":1}`, base(map[string]any{"type": "pageview", "path": "/a#h", "props.author": "x", "nums.n": 2.0, "props.b": "true"})},
 		"sale":     {`{"n":"Purchase","u":"https://example.com/a?utm_source=x#h","d":"example.com","r":"https://google.com/","$":{"amount":"12.50","currency":"EUR"},"i":false}`, base(map[string]any{"type": "Purchase", "nums.revenue": 12.5, "props.currency": "EUR", "props.interactive": "false"})},
 		"engaged":  {`{"n":"engagement","u":"https://example.com/a?utm_source=x#h","d":"example.com","r":"https://google.com/","sd":80,"e":5000}`, base(map[string]any{"type": "engagement", "nums.scroll_depth": 80.0, "nums.engaged_ms": 5000.0})},
 		"long":     {`{"name":"pageview","url":"https://example.com/a?utm_source=x#h","domain":"example.com","referrer":"https://google.com/","props":{"a":"b"},"interactive":true}`, base(map[string]any{"type": "pageview", "props.a": "b"})},

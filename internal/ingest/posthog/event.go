@@ -325,7 +325,7 @@ func (m *reader) sender() (visitor, app bool) {
 	case "posthog-ios", "posthog-android", "posthog-react-native", "posthog-flutter":
 		return true, true
 	}
-	return m.browser, false
+	return m.browser || len(m.lib) == 0 && !m.q.Keyed(), false // anybody may use a door without a key: a program that does not say what it is shows itself
 }
 
 // more adds what only the whole event shows.

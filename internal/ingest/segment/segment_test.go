@@ -80,9 +80,11 @@ func TestServerAddress(t *testing.T) {
 	doorkit.Check(t, row, map[string]any{"ip": nil, "user_agent": nil})
 	row = r.One(t, 200, "POST", "/v1/track", `{"event":"e","userId":"u","context":{"library":{"name":"analytics-android"}}}`, basic(doorkit.WriteKey), "User-Agent: okhttp")
 	doorkit.Check(t, row, map[string]any{"ip": "192.0.2.1", "user_agent": nil})
-	// A public name may not say where somebody is.
-	row = r.One(t, 200, "POST", "/v1/track", `{"event":"e","userId":"u","context":{"ip":"203.0.113.9"}}`, basic("app-1"))
-	doorkit.Check(t, row, map[string]any{"ip": nil})
+	// A public name may not say where somebody is; who does not say what library it is shows itself, and is judged by that.
+	row = r.One(t, 200, "POST", "/v1/track", `{"event":"e","userId":"u","context":{"ip":"203.0.113.9"}}`, basic("app-1"), "User-Agent: python-requests")
+	doorkit.Check(t, row, map[string]any{"ip": "192.0.2.1", "user_agent": "python-requests"})
+	row = r.One(t, 200, "POST", "/v1/track", `{"event":"e","userId":"u","context":{"ip":"203.0.113.9","library":{"name":"analytics-python"}}}`, basic("app-1"), "User-Agent: python-requests")
+	doorkit.Check(t, row, map[string]any{"ip": nil, "user_agent": nil})
 }
 
 func TestRudder(t *testing.T) {

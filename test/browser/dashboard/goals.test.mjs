@@ -110,7 +110,7 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     await row(page, 'Shop').waitFor();
     await settled(page);
     assert.deepEqual((await cells(page, 'Shop')).slice(0, 2), ['40', '40']);
-    assert.equal((await cells(page, 'Shop'))[3], '100', 'what its conversions are worth');
+    assert.equal((await cells(page, 'Shop'))[3], '100 value', 'what its conversions are worth');
     assert.deepEqual((await goals('')).goals.map((g) => [g.name, g.type, g.filter]), [['Shop', 'pageview', ['path:/shop']], ['Sign-up', 'signup', []]]);
 
     // Changed: only those of a plan.

@@ -4452,11 +4452,13 @@ export interface components {
         Live: {
             /**
              * Format: int64
-             * @description Different client ids of the last 5 minutes.
+             * @description Different visitors of the last 5 minutes: client ids, or user ids of events that have none.
              */
             active_users: number | null;
             /** @description Everything that was acknowledged up to here is counted. */
             as_of: string;
+            /** @description Later events may still arrive for times after this. */
+            complete_until: string;
             /** @description By client ids of the last 5 minutes. */
             countries: components["schemas"]["LiveCountry"][] | null;
             /**
@@ -4495,6 +4497,8 @@ export interface components {
             events: number;
             /** Format: int64 */
             pageviews: number | null;
+            /** @description The minute ends after complete_until: its numbers still move. */
+            settling?: boolean;
             time: string;
         };
         LiveReferrer: {
@@ -4941,11 +4945,13 @@ export interface components {
         Realtime: {
             /**
              * Format: int64
-             * @description Different client ids of the last 5 minutes; null when client_id is hidden from the role.
+             * @description Different visitors of the last 5 minutes (client ids, or user ids of events that have none); null when client_id is hidden from the role.
              */
             active_users: number;
             /** @description Everything that was acknowledged up to here is counted. */
             as_of: string;
+            /** @description Later events may still arrive for times after this. */
+            complete_until: string;
             /**
              * Format: double
              * @description Events a second over the last 10 seconds.
@@ -8318,7 +8324,7 @@ export interface operations {
                 limit?: number;
                 /** @description Leaves out so many of the largest groups: the next page. Groups move between pages while their numbers change. */
                 offset?: number;
-                /** @description events, pageviews, visitors (different client ids), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest. */
+                /** @description events, pageviews, visitors (different client ids, or user ids of events that have none), value (sum of the numeric property value), revenue (the same of revenue), users (different persons: ids that identify and alias link are one), conversions and conversion_rate (share of the persons who reached the goal; both need goal), sessions, bounce_rate (0 to 1), session_duration (mean, seconds), views_per_session, entries, exits; events by default. The first one decides which groups are the largest. */
                 metric?: string[] | null;
                 /** @description Start: a time, a date (also as today-6d), or a length back from to; 7d by default. */
                 from?: string;

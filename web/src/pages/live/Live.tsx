@@ -182,10 +182,11 @@ function CalmList({ bars, at, head, unit, empty, onPick }: { bars: Bar[]; at: nu
 
 const masked = <p className={css.empty}>Your role may not see this.</p>;
 
-/** The path of an address; of what is no address, all behind the host. */
+/** The path of an address, with the fragment that belongs to it; of what is no address, all behind the host. */
 function pathOf(url: string): string {
   try {
-    return new URL(/^[a-z]+:/i.test(url) ? url : `http://${url}`).pathname;
+    const { pathname, hash } = new URL(/^[a-z]+:/i.test(url) ? url : `http://${url}`);
+    return pathname + hash;
   } catch {
     return url;
   }
@@ -194,7 +195,7 @@ function pathOf(url: string): string {
 function Pages({ data, at }: Part) {
   const pick = usePick();
   const bars = useMemo(() => {
-    const paths = new Map<string, number>(); // addresses that differ in their query only are one page
+    const paths = new Map<string, number>(); // of all hosts together
     for (const p of data.top_pages ?? []) paths.set(pathOf(p.url), (paths.get(pathOf(p.url)) ?? 0) + p.views);
     return [...paths].map(([path, views]) => ({ key: path, label: path, value: views }));
   }, [data.top_pages]);

@@ -8,7 +8,7 @@ import css from './Live.module.css';
 
 type Minute = NonNullable<Live['series']>[number];
 
-/** Events of the last 30 minutes, and how many of them are page views. The minute that goes on has the colour of what is not settled. */
+/** Events of the last 30 minutes, and how many of them are page views. Minutes of which events may still come have the colour of what is not settled. */
 export function Minutes({ series }: { series: Minute[] }) {
   const { zone } = useSite();
   const pages = series.some((m) => m.pageviews !== null);
@@ -20,7 +20,7 @@ export function Minutes({ series }: { series: Minute[] }) {
         barGap: '-100%',
         barCategoryGap: '24%',
         z,
-        data: values.map((v, i) => ({ value: v, itemStyle: { color: c(i === last ? 'buoy' : 'water'), opacity, borderRadius: [2, 2, 0, 0] } })),
+        data: values.map((v, i) => ({ value: v, itemStyle: { color: c(series[i]?.settling ? 'buoy' : 'water'), opacity, borderRadius: [2, 2, 0, 0] } })),
       });
       return {
         animation: false, // it is renewed each second
@@ -64,7 +64,7 @@ export function Minutes({ series }: { series: Minute[] }) {
           <i data-of="events" /> {pages ? 'Other events' : 'Events'}
         </span>
         <span>
-          <i data-of="now" /> This minute
+          <i data-of="now" /> Still coming in
         </span>
       </div>
       <Chart option={option} height={132} label={`Events by minute, the last 30 minutes: ${exact(total)} in all, ${exact(series.at(-2)?.events)} in the last whole minute`} />

@@ -136,6 +136,7 @@ type TableProps = {
 function GoalTable({ goals, results, before, active, line, compared, writes, onFilter, onLine, onEdit, onDelete }: TableProps) {
   const of = (c: Conversions | undefined, g: Goal) => c?.goals?.find((x) => x.goal === g.id);
   const money = goals.some((g) => hasMoney(of(results, g)));
+  const paid = goals.some((g) => (of(results, g)?.revenue ?? []).length > 0);
   const rows = goals.map((g) => ({ g, now: of(results, g) })).toSorted((a, b) => (b.now?.conversions ?? -1) - (a.now?.conversions ?? -1));
   return (
     <div className={css.scroll}>
@@ -146,7 +147,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
             <th scope="col" className="num">Conversions</th>
             <th scope="col" className={`num ${css.wide}`} title="Different persons who reached the goal">People</th>
             <th scope="col" className="num" title="Share of all people who reached the goal">Rate</th>
-            {money && <th scope="col" className="num" title="Of the events that are the goal">Revenue</th>}
+            {money && <th scope="col" className="num" title={paid ? 'Of the events that are the goal; of a goal without any, what its conversions are worth' : 'Conversions times the value of one'}>{paid ? 'Revenue' : 'Value'}</th>}
             <th scope="col"><span className="hidden">What can be done</span></th>
           </tr>
         </thead>
@@ -167,7 +168,7 @@ function GoalTable({ goals, results, before, active, line, compared, writes, onF
               </td>
               <td className={`num ${css.wide}`} title={exact(now?.people)}>{compact(now?.people)}</td>
               <td className="num" data-label="Rate">{percent(now?.rate)}</td>
-              {money && <td className="num" data-label="Revenue">{moneyOf(now)}</td>}
+              {money && <td className="num" data-label={(now?.revenue ?? []).length > 0 || !now?.value ? 'Revenue' : 'Value'}>{moneyOf(now)}</td>}
               <td className={css.actions}>
                 <ActionIcon variant="subtle" color="gray" aria-pressed={line === lineOfGoal(g.id)} aria-label={`${g.name} over time`} title="Show over time" onClick={() => onLine(g)}>
                   <IconChartLine size={16} stroke={1.6} aria-hidden />
@@ -215,7 +216,13 @@ const hasMoney = (c: GoalCount | undefined): boolean => (c?.revenue ?? []).lengt
 /** The amounts of a goal by currency; without any, what its conversions are worth, in a unit that the workspace chose. */
 function moneyOf(c: GoalCount | undefined) {
   const [first, ...more] = c?.revenue ?? [];
-  if (!first) return c?.value ? <span title="Conversions times the value of one">{show(c.value, 'money')}</span> : '–';
+  if (!first) return c?.value ? (
+    <span title="What its conversions are worth: their number times the value of one">
+      {show(c.value, 'money')} <small className={css.currencies}>value</small>
+    </span>
+  ) : (
+    '–'
+  );
   const all = [first, ...more].map((m) => (m.amount === null ? `${m.currency} ${tooLarge.toLowerCase()}`.trim() : amount(m.amount, m.currency, true))).join(', ');
   return (
     <span title={all}>

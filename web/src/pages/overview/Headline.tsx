@@ -35,8 +35,8 @@ type Line = { metric: Metric; title: string; ask: { metric: string[]; goal?: str
 const goalLine = 'goal:';
 export const lineOfGoal = (id: string) => goalLine + id;
 
-/** What came of the goals now and, when it is compared, in the time before. */
-export type Results = { now: Conversions | undefined; before: Conversions | undefined; failed: unknown };
+/** What came of the goals now (`old`: of the question before) and, when it is compared, in the time before. */
+export type Results = { now: Conversions | undefined; old: boolean; before: Conversions | undefined; failed: unknown };
 
 /** The headline numbers, one more where there is money; the chosen one, or the conversions of a goal, is the series below them. */
 export function Headline({ totals, results, goals }: { totals: ReturnType<typeof useTotals>; results: Results; goals: Goal[] | undefined }) {
@@ -74,7 +74,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
               <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={before && (number(before, t.id) ?? null)} compared={view.compare} chosen={!goal && t.id === line.metric.id} onChoose={() => choose(t.id)} />
             ))}
             {revenue && (
-              <Tile metric={revenue} value={earned(results.now, currency ?? '')} others={othersOf(results.now?.revenue, currency ?? '')} before={results.before && earned(results.before, currency ?? '')} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
+              <Tile metric={revenue} value={earned(results.now, currency ?? '')} others={othersOf(results.now?.revenue, currency ?? '')} before={results.before && earned(results.before, currency ?? '')} old={results.old} compared={view.compare} chosen={!goal && line.metric.id === 'revenue'} onChoose={() => choose('revenue')} />
             )}
           </div>
         )}
@@ -160,11 +160,11 @@ function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
 }
 
 /** A number, beside that of the time before: undefined as long as that is not known, null if there is none. Of money, with the amounts of `others`, the currencies that are not in it. */
-function Tile({ metric: m, value, others = [], before, compared, chosen, onChoose }: { metric: Metric; value: number | null | undefined; others?: Money[]; before: number | null | undefined; compared: boolean; chosen: boolean; onChoose: () => void }) {
+function Tile({ metric: m, value, others = [], before, old = false, compared, chosen, onChoose }: { metric: Metric; value: number | null | undefined; others?: Money[]; before: number | null | undefined; old?: boolean; compared: boolean; chosen: boolean; onChoose: () => void }) {
   const share = change(value, before);
   const tone = share === undefined || Math.abs(share) < 0.0005 ? undefined : share > 0 === !m.lower ? 'good' : 'bad';
   return (
-    <button type="button" className={css.tile} aria-pressed={chosen} onClick={onChoose} title={`${m.what}${others.length > 0 ? ', each currency for itself' : ''}: ${[value === null ? tooLarge : showAs(m, value, true), ...others.map((o) => written(o, true))].join(', ')}`}>
+    <button type="button" className={css.tile} aria-pressed={chosen} aria-busy={old} data-old={old || undefined} onClick={onChoose} title={`${m.what}${others.length > 0 ? ', each currency for itself' : ''}: ${[value === null ? tooLarge : showAs(m, value, true), ...others.map((o) => written(o, true))].join(', ')}`}>
       <span className={css.name}>{m.name}</span>
       <span className={css.value}>
         {showAs(m, value)}

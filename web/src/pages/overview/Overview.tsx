@@ -29,7 +29,7 @@ export default function Overview() {
   return (
     <div className={css.page}>
       {quiet && <FirstEvent />}
-      <Headline totals={totals} results={{ now: results.data, before, failed: resultsBefore.error }} goals={goals.data} />
+      <Headline totals={totals} results={{ now: results.data, old: results.isPlaceholderData, before, failed: resultsBefore.error }} goals={goals.data} />
       <TopLists />
       <Goals goals={goals} results={results} before={before} />
       {goals.data !== undefined && goals.data.length > 0 && results.data && <Origins goals={goals.data} results={results.data} />}

@@ -1,0 +1,107 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/internal/clickhouse"
+	"weir/internal/session"
+	"weir/internal/tenant"
+)
+
+// reaches remembers how far one must read to see visits to their ends, where nothing can have changed that: for stitched days that have got nothing since.
+type reaches struct {
+	mu    sync.Mutex
+	known map[string]bool // whether a visit goes on, by goesOnKey
+}
+
+// maxReaches bounds what is remembered; beyond, all of it is forgotten.
+const maxReaches = 10_000
+
+// reach is up to where events are read so that the visits that began before to, and go on there, are seen to their ends: a beginning of a day (UTC). Nearly always it is
+// that of the day behind to; visits that last longer than a day move it.
+func (r *Reporter) reach(ctx context.Context, t *tally, q Question, to time.Time, timeout time.Duration) (time.Time, error) {
+	for days := int32(1); ; days *= 2 {
+		h := session.Start(session.DayOf(to.Add(timeout)) + days)
+		if !h.Before(r.now()) {
+			return h, nil
+		}
+		if on, err := r.goesOn(ctx, t, q, to, h, timeout); err != nil || !on {
+			return h, err
+		}
+	}
+}
+
+// goesOn says whether a visit that began before to goes on at h.
+func (r *Reporter) goesOn(ctx context.Context, t *tally, q Question, to, h time.Time, timeout time.Duration) (on bool, err error) {
+	read, err := r.stitched(ctx, t, q, to.Add(-timeout), h, timeout)
+	if err != nil {
+		return false, err
+	}
+	key := goesOnKey(q, to, h, timeout, read.days)
+	if on, ok := r.reaches.of(key); ok {
+		return on, nil
+	}
+	b := &builder{q: Question{Tenant: q.Tenant, Site: q.Site}, params: map[string]string{}}
+	sq := session.Query{Timeout: timeout, Growing: read.growing}
+	if read.growing != nil {
+		maps.Copy(b.params, read.growing.Params(clickhouse.ArrayParam))
+	}
+	sq.Within(to.Add(-timeout), h, read.days, b.siteScope()...)
+	sql := "SELECT count() FROM (\n" + sq.SQL() + "\n) WHERE start_time < " + b.millis("to", to) + " AND end_time >= " + b.millis("late", h.Add(-timeout))
+	unchanged := r.still(tenant.ID(q.Tenant))
+	err = r.statement(ctx, t, clickhouse.Statement{SQL: sql, Params: b.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
+		if len(raw) != 1 {
+			return fmt.Errorf("report: the engine's row about visits that go on has %d columns, want 1", len(raw))
+		}
+		n, err := unsigned(raw[0])
+		on = n > 0
+		return err
+	})
+	if err == nil && unchanged() {
+		r.reaches.keep(key, on)
+	}
+	return on, err
+}
+
+// goesOnKey names the question whether visits go on; "" where its answer may change: a day is not stitched, or has got rows since.
+func goesOnKey(q Question, to, h time.Time, timeout time.Duration, days []session.Stitched) string {
+	if len(days) != int(session.DayOf(h.Add(-1))-session.DayOf(to.Add(-timeout)))+1 {
+		return ""
+	}
+	parts := []string{q.Tenant, q.Site, timeout.String(), strconv.FormatInt(to.UnixMilli(), 10), strconv.FormatInt(h.UnixMilli(), 10)}
+	for _, d := range days {
+		if d.Stale {
+			return ""
+		}
+		parts = append(parts, strconv.FormatUint(d.Version, 10))
+	}
+	return strings.Join(parts, "\x00")
+}
+
+func (k *reaches) of(key string) (on, ok bool) {
+	if key == "" {
+		return false, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	on, ok = k.known[key]
+	return on, ok
+}
+
+func (k *reaches) keep(key string, on bool) {
+	if key == "" {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil || len(k.known) >= maxReaches {
+		k.known = map[string]bool{}
+	}
+	k.known[key] = on
+}
