@@ -356,6 +356,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.startAccess()
 	a.units.start(unit{"engine", a.engine.Run, 8 * time.Second})
 	a.units.start(unit{"metering", a.meter.Run, 5 * time.Second})
+	a.units.start(unit{"learned costs", labelled(workload.Control, a.gate.Run), 3 * time.Second})
 	a.units.start(unit{"processor", a.process, 5 * time.Second})
 	a.units.start(unit{"enrichment", labelled(workload.Control, a.enricher.Run), 3 * time.Second})
 	a.units.start(unit{"jobs", labelled(workload.Control, a.jobs.Run), 5 * time.Second})

@@ -169,7 +169,8 @@ func (a *app) places(t deletion.Target) []deletion.Place {
 		tables.Inactive(),
 		deletion.Settled(a.cfg.Query.Timeout + requestsEnd),
 		deletion.Counted("texts of the audit log", a.forgetAudit),
-		deletion.Uncounted("what is in memory", "kept answers, texts and costs of queries, limits; not counted", a.forgetMemory),
+		deletion.Counted("learned costs of queries", a.forgetCosts),
+		deletion.Uncounted("what is in memory", "kept answers, texts of queries, limits; not counted", a.forgetMemory),
 		a.ledger(t),
 		a.quarantined(),
 		a.stateFiles(),
@@ -226,11 +227,16 @@ func (a *app) profile() deletion.Place {
 		}}
 }
 
+// forgetCosts removes what the tenant's queries cost before, and used of its limits.
+func (a *app) forgetCosts(_ context.Context, t deletion.Target) (deletion.Amount, error) {
+	n, err := a.gate.Forget(t.Tenant)
+	return deletion.Amount{Rows: uint64(n)}, err
+}
+
 func (a *app) forgetMemory(_ context.Context, t deletion.Target) error {
 	a.cache.Drop(t.Tenant)
 	a.queries.ForgetTenant(t.Tenant)
 	a.reports.ForgetTexts(t.Tenant)
-	a.gate.Forget(t.Tenant)
 	a.limits.ingest.Forget(t.Tenant)
 	return nil
 }

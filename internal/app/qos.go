@@ -19,7 +19,7 @@ type limits struct {
 // openLimits makes what admits queries, events and addresses. The metering must have been opened.
 func (a *app) openLimits() error {
 	def := defaultLimits(a.cfg.Limits)
-	deps := qos.Deps{Tenants: a.catalog, Statistics: a.processor, Pricer: a.pricer, Budgets: a.meter, Registerer: a.reg}
+	deps := qos.Deps{Tenants: a.catalog, Statistics: a.processor, Pricer: a.pricer, Budgets: a.meter, State: a.state, Full: a.room.Full, Logger: a.log, Registerer: a.reg}
 	var err error
 	if a.gate, err = qos.New(qos.Config{Places: a.cfg.Query.Concurrent, MaxWait: a.cfg.Query.MaxWait, MaxQueued: a.cfg.Query.MaxQueued, Limits: def}, deps); err != nil {
 		return err

@@ -15,7 +15,7 @@ type Config struct {
 	Places    int           // queries that run at once, of all classes; 32
 	MaxWait   time.Duration // how long a query waits for its turn, jobs excepted; 30 s
 	MaxQueued int           // queries of one tenant that wait; 200
-	Shapes    int           // shapes of queries, each of one tenant, whose cost is remembered; 20 000
+	Shapes    int           // shapes of queries, each of one tenant, whose cost is remembered, a quarter of them of one tenant at most; 20 000
 	// Limits hold for tenants that have none of their own, field by field; zero: no limit.
 	Limits catalog.Limits
 }

@@ -1,3 +1,4 @@
 // Package qos decides whose work is done next, and whose is not done now: it admits queries (Gate), events (Ingest) and
-// addresses (Addresses). It keeps nothing for tenants that do nothing, and starts no goroutines. DESIGN.md says how and why.
+// addresses (Addresses). For tenants that do nothing it keeps what their queries cost and nothing else, and it starts no
+// goroutines. DESIGN.md says how and why.
 package qos

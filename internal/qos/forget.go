@@ -2,25 +2,17 @@ package qos
 
 import "weir/internal/tenant"
 
-// Forget drops what is remembered of a deleted tenant: what its queries cost and used. Queries of it that still run are dropped with the last.
-func (g *Gate) Forget(id tenant.ID) {
-	g.history.forget(id)
+// Forget drops what is remembered of a deleted tenant: what its queries cost, in the state store too, and what they used. It returns how many shapes of
+// queries were remembered. Queries of it that still run are dropped with the last. After an error it must be called again.
+func (g *Gate) Forget(id tenant.ID) (shapes int, err error) {
+	shapes, err = g.store.forget(g.history, id)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p := g.tenants[id]; p != nil && p.busy() == 0 {
 		g.recent.Remove(p.element)
 		delete(g.tenants, id)
 	}
-}
-
-func (h *history) forget(id tenant.ID) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, k := range h.own.Keys() {
-		if k.tenant == id {
-			h.own.Remove(k)
-		}
-	}
+	return shapes, err
 }
 
 // Forget drops what is remembered of a deleted tenant, unless requests of it are in work.

@@ -34,13 +34,20 @@ func TestForget(t *testing.T) {
 	if p != nil {
 		t.Fatal(p)
 	}
-	g.Forget("a")
-	g.Forget("b") // one still runs
+	forget := func(id tenant.ID, want int) {
+		t.Helper()
+		if n, err := g.Forget(id); n != want || err != nil {
+			t.Errorf("of %s %d shapes are forgotten, want %d; %v", id, n, want, err)
+		}
+	}
+	forget("a", 1)
+	forget("b", 1) // one still runs
 	if len(g.tenants) != 1 || g.tenants["b"] == nil || g.recent.Len() != 1 || g.Estimate(question("a")).Learned || g.Estimate(question("b")).Learned {
 		t.Errorf("%d tenants, a: %+v, b: %+v", len(g.tenants), g.Estimate(question("a")), g.Estimate(question("b")))
 	}
 	running.Done(usage.Record{CPU: time.Second})
-	g.Forget("b")
+	forget("b", 1)
+	forget("b", 0)
 	if len(g.tenants) != 0 || g.recent.Len() != 0 {
 		t.Errorf("%d tenants, %d in order", len(g.tenants), g.recent.Len())
 	}

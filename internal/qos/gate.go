@@ -3,10 +3,12 @@ package qos
 import (
 	"container/list"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/catalog"
@@ -33,6 +35,9 @@ type Deps struct {
 	Statistics Statistics   // nil: nothing is known before a shape has run once
 	Pricer     usage.Pricer // nil: amounts are 0
 	Budgets    Budgets      // nil: nobody has one
+	State      *pebble.DB   // keeps what queries cost over restarts, in keys that begin with costs/; owned by the caller. nil: nothing is kept
+	Full       func() bool  // whether nothing more may be written; nil: never
+	Logger     *slog.Logger // nil: nothing is logged
 	Registerer prometheus.Registerer
 	Now        func() time.Time // time.Now; a seam of tests
 }
@@ -43,6 +48,7 @@ type Gate struct {
 	deps    Deps
 	now     func() time.Time
 	history *history
+	store   *store
 	metrics *metrics
 	tunings map[mode]tuning
 
@@ -57,7 +63,7 @@ type Gate struct {
 
 var _ usage.Gate = (*Gate)(nil)
 
-// New returns a gate. It does no I/O.
+// New returns a gate that knows what queries cost before, as far as State can be read. Run keeps what they cost from now on.
 func New(cfg Config, d Deps) (*Gate, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("qos: %w", err)
@@ -70,6 +76,8 @@ func New(cfg Config, d Deps) (*Gate, error) {
 	}
 	cfg = cfg.withDefaults()
 	g := &Gate{cfg: cfg, deps: d, now: d.Now, history: newHistory(cfg.Shapes), tenants: map[tenant.ID]*party{}, away: map[*ticket]bool{}, lanes: newLanes(cfg), tunings: newTunings(cfg.Cores)}
+	g.store = newStore(d)
+	g.store.load(g.history, g.now())
 	var err error
 	g.metrics, err = newMetrics(d.Registerer, g)
 	return g, err

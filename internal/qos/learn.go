@@ -2,26 +2,10 @@ package qos
 
 import (
 	"math"
-	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
-	"weir/internal/tenant"
 	"weir/internal/usage"
 )
-
-// history is what earlier queries cost. It is bounded, kept in memory only, and learned again after a start. It is safe for concurrent use.
-type history struct {
-	mu      sync.Mutex
-	own     *simplelru.LRU[shapeKey, *cost] // by tenant and shape: what others ask must not show in a tenant's estimates
-	perByte float64                         // CPU nanoseconds per byte that the statistics expected, of queries of any shape
-}
-
-type shapeKey struct {
-	tenant tenant.ID
-	shape  string
-}
 
 // cost is a moving average of what queries of one shape cost.
 type cost struct {
@@ -40,11 +24,6 @@ const (
 	tellingBytes = 1 << 20
 )
 
-func newHistory(size int) *history {
-	own, _ := simplelru.NewLRU[shapeKey, *cost](size, nil) // fails only for a size that Validate refuses
-	return &history{own: own, perByte: firstPerByte}
-}
-
 // expectation is what a query is expected to cost.
 type expectation struct {
 	cpu, worst time.Duration // on average, and what it may well be
@@ -56,7 +35,7 @@ type expectation struct {
 func (h *history) expect(s usage.Subject, bytes uint64, now time.Time) expectation {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c := h.find(s, now)
+	c := h.knownLocked(s, now)
 	if c == nil {
 		d := nanos(h.perByte * float64(bytes))
 		return expectation{cpu: d, worst: d, read: bytes}
@@ -66,16 +45,6 @@ func (h *history) expect(s usage.Subject, bytes uint64, now time.Time) expectati
 }
 
 func nanos(v float64) time.Duration { return time.Duration(min(v, 1<<61)) }
-
-func (h *history) find(s usage.Subject, now time.Time) *cost {
-	if s.Shape == "" {
-		return nil
-	}
-	if c, ok := h.own.Get(shapeKey{s.Tenant, s.Shape}); ok && now.Sub(c.at) < forgetAfter {
-		return c
-	}
-	return nil
-}
 
 // ratio scales from old to new bytes, within reason: a shape costs something that does not grow with its data, and the
 // statistics do not see what an index leaves out.
@@ -105,20 +74,19 @@ func (h *history) learn(s usage.Subject, expected uint64, r usage.Record, now ti
 		return
 	}
 	key := shapeKey{s.Tenant, s.Shape}
-	c, ok := h.own.Get(key)
+	known := h.findLocked(key)
 	switch {
-	case !ok:
-		c = &cost{}
-		if r.Partial {
-			if float64(r.CPU) < h.perByte*float64(expected) {
-				return
-			}
+	case known == nil:
+		if r.Partial && float64(r.CPU) < h.perByte*float64(expected) {
+			return
 		}
-		h.own.Add(key, c)
-	case r.Partial && float64(r.CPU) <= c.cpu:
+		known = &remembered{key: key}
+		h.addLocked(known)
+	case r.Partial && float64(r.CPU) <= known.cost.cpu:
 		return
 	}
-	c.add(float64(r.CPU), float64(r.BytesScanned), float64(expected), now)
+	known.cost.add(float64(r.CPU), float64(r.BytesScanned), float64(expected), now)
+	h.changedLocked(key)
 }
 
 // add moves the averages. The longer ago the last run was, the less the old ones count.

@@ -26,6 +26,7 @@ import (
 //	g                               generation of data versions: number of starts, 8 bytes
 //	t…                              what is known of tenants: package profile
 //	x <tenant>                      this tenant's accounting was erased and shall not begin again
+//	costs/…                         what queries cost, by tenant and shape: package qos
 //	dedupe/…                        keys of package dedupe
 //	jobs/…                          records of package jobs
 //	visits/…                        stitched days of package session/stitch

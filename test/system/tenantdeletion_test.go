@@ -316,7 +316,7 @@ func TestDeletedTenantIsGone(t *testing.T) {
 	}
 	report := remove(ctx, t, s, "/api/v1/tenants/gone")
 	rows := report.rows(t)
-	for _, place := range []string{"jobs and their results", "usage and costs", "texts of the audit log"} {
+	for _, place := range []string{"jobs and their results", "usage and costs", "texts of the audit log", "learned costs of queries"} {
 		if rows[place] == 0 {
 			t.Errorf("nothing was found in %s", place)
 		}
