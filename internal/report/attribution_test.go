@@ -213,8 +213,8 @@ func (w *sessionWorld) byVisit(t *testing.T, last int) {
 				n[name] += more
 			}
 			for _, s := range v {
-				if s.client != "" {
-					visitors[k][s.client] = true
+				if who := cmp.Or(s.client, s.user); who != "" {
+					visitors[k][who] = true
 				}
 			}
 			want[k][Visitors] = float64(len(visitors[k]))
@@ -266,8 +266,8 @@ func TestByVisitAndEventEqualsCount(t *testing.T) {
 				if s.typ == "pageview" {
 					want[k][Pageviews] = want[k][Pageviews].(float64) + 1
 				}
-				if s.client != "" {
-					visitors[k][s.client] = true
+				if who := cmp.Or(s.client, s.user); who != "" {
+					visitors[k][who] = true
 				}
 				want[k][Visitors] = float64(len(visitors[k]))
 			}

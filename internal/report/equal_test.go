@@ -33,6 +33,7 @@ type oracleEvent struct {
 	ts       time.Time
 	typ      string
 	client   string
+	user     string
 	cols     map[string]string // text columns that are set
 	props    map[string]string
 	value    float64
@@ -73,6 +74,9 @@ func makeEvents(rnd *rand.Rand, n int) []oracleEvent {
 		if rnd.IntN(5) > 0 {
 			e.client = fmt.Sprint("c", rnd.IntN(60))
 		}
+		if rnd.IntN(3) == 0 {
+			e.user = fmt.Sprint("u", rnd.IntN(20))
+		}
 		for col, values := range world.values {
 			e.cols[col] = values[rnd.IntN(len(values))]
 		}
@@ -99,7 +103,7 @@ func store(t testing.TB, c *clickhouse.Client, worlds ...placed) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	encode := func(w placed, e oracleEvent) {
-		row := map[string]any{"tenant": w.tenant, "site_id": w.site, "ts": e.ts.Format("2006-01-02 15:04:05.000"), "type": e.typ, "client_id": e.client,
+		row := map[string]any{"tenant": w.tenant, "site_id": w.site, "ts": e.ts.Format("2006-01-02 15:04:05.000"), "type": e.typ, "client_id": e.client, "user_id": e.user,
 			"props": e.props, "_writer": e.writer, "_seq": e.seq}
 		for _, name := range cols {
 			row[name] = e.cols[name]
@@ -117,7 +121,7 @@ func store(t testing.TB, c *clickhouse.Client, worlds ...placed) {
 			encode(w, e)
 		}
 	}
-	insert := clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, client_id, " + strings.Join(cols, ", ") + ", props, props_num, _writer, _seq) FORMAT JSONEachRow"}
+	insert := clickhouse.Statement{SQL: "INSERT INTO weir.events (tenant, site_id, ts, type, client_id, user_id, " + strings.Join(cols, ", ") + ", props, props_num, _writer, _seq) FORMAT JSONEachRow"}
 	if _, err := c.Insert(context.Background(), insert, &b); err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +163,12 @@ func count(q Question, events []oracleEvent) []string {
 			if e.typ == "pageview" {
 				c.views++
 			}
-			if e.client != "" {
-				c.clients[e.client] = true
+			who := e.client
+			if who == "" {
+				who = e.user
+			}
+			if who != "" {
+				c.clients[who] = true
 			}
 			c.value += e.value
 		}

@@ -375,7 +375,7 @@ func TestTimesOfLateRows(t *testing.T) {
 	check("report?metric=pageviews", "miss", before, after)
 	check("retention?period=day&from=2026-03-09&to=2026-03-10", "miss", before, after)
 	check("sessions", "miss", before, after)
-	check("realtime", "miss", twelve, "")
+	check("realtime", "miss", twelve, after)
 	late.waited = map[tenant.ID]time.Duration{"other": time.Hour}
 	r.deps.Clock = late
 	check("report", "hit", twelve, "2026-03-10T11:55:00.000Z")
