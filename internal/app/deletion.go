@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,6 +63,19 @@ func (a *app) registerDeletion(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leaving are the tenants that are deleted and whose data is being removed.
+func (a *app) leaving() []tenant.ID {
+	var ids []tenant.ID
+	for _, j := range a.jobs.Live(kindDelete) {
+		var t deletion.Target
+		if json.Unmarshal(j.Input, &t) == nil && !t.BillingOnly {
+			ids = append(ids, t.Tenant)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 func (a *app) startDeletion(who tenant.Principal, t deletion.Target) (jobs.Job, error) {

@@ -55,7 +55,7 @@ func (a *app) openPipeline(ctx context.Context) error {
 		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
 		TokenWait: a.cfg.Query.TokenWait, JobTime: max(a.cfg.Query.JobTimeout, a.cfg.Query.Timeout),
 	}, query.Deps{
-		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, LeftOut: tenantData{a}.LeftOut, Cache: kept, Tenants: a.catalog, Limits: a.gate.Limits,
+		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, LeftOut: tenantData{a}.LeftOut, Cache: kept, Tenants: a.catalog, Limits: a.gate.Limits, Gone: a.leaving,
 		Sessions: a.stitcher,
 		Rollups:  a.processor, Lookups: a.lookups, MaskKey: maskKey, Gate: a.gate, Sink: a.sink, Pricer: a.pricer, Audit: a.audit,
 	}, a.log, a.reg); err != nil {

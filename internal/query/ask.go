@@ -41,6 +41,9 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 		return nil, p
 	}
 	a := &asking{Service: s, q: q, scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: true, RollupsFromEvents: s.deps.Rollups == nil}}
+	if s.deps.Gone != nil && all {
+		a.scope.Gone = s.deps.Gone()
+	}
 	if s.deps.Tenants != nil && !all {
 		t, ok := s.deps.Tenants.TenantByID(id)
 		if !ok { // a job whose tenant was deleted meanwhile

@@ -13,6 +13,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/event"
+	"weir/internal/tenant"
 	"weir/internal/testkit"
 	"weir/internal/token"
 )
@@ -464,6 +465,15 @@ func TestOperator(t *testing.T) {
 	} {
 		if got, err := answer(c, sc, sql, "TSV", true); err != nil || got != want {
 			t.Errorf("%s: %q %v, want %q", sql, got, err, want)
+		}
+	}
+	gone := sc // deleted, and still there
+	gone.Gone = []tenant.ID{"acme", "typed"}
+	for _, from := range []string{"events", "(SELECT * FROM events)", "rollup_minute"} {
+		gone.RollupsFromEvents = true
+		got, err := answer(c, gone, "SELECT groupUniqArray(tenant) AS t FROM "+from+" WHERE tenant IN ('acme', 'typed', 'other')", "TSV", true)
+		if err != nil || got != "['other']\n" {
+			t.Errorf("%s without the tenants that are deleted: %q %v", from, got, err)
 		}
 	}
 	for _, sql := range []string{"SELECT * FROM weir.events", "SELECT _seq FROM events", "SELECT * FROM system.parts", "SELECT file('/etc/passwd')", "SELECT * FROM weir.rollup_minute_4"} {

@@ -282,10 +282,17 @@ func (v *view) cte(cols []column) string {
 
 // tenantCondition is the first barrier. The id's alphabet needs no escaping; it was checked.
 func (v *view) tenantCondition() string {
-	if v.sc.All {
+	if !v.sc.All {
+		return "_e.tenant = '" + string(v.sc.Tenant) + "'"
+	}
+	if len(v.sc.Gone) == 0 {
 		return ""
 	}
-	return "_e.tenant = '" + string(v.sc.Tenant) + "'"
+	ids := make([]string, len(v.sc.Gone))
+	for i, id := range v.sc.Gone {
+		ids[i] = "'" + string(id) + "'"
+	}
+	return "_e.tenant NOT IN (" + strings.Join(ids, ", ") + ")"
 }
 
 // asOf is the condition of a repeatable read.

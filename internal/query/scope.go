@@ -15,6 +15,8 @@ type Scope struct {
 	Tenant tenant.ID
 	// All lets an operator see the rows of all tenants: events has the column `tenant` then. Tenant is not used.
 	All bool
+	// Gone are tenants whose rows All does not show: they are deleted, and their data is being removed.
+	Gone []tenant.ID
 	// Properties become typed columns of events. For All: those that all tenants have in common. They are best sorted by name.
 	Properties []event.Property
 	// LeftOut says whether the tenant's events have names of properties beyond those that there is room for: they are no columns. It is asked when a name is refused. nil: they have not.

@@ -80,6 +80,7 @@ type Deps struct {
 	Data       Data                           // nil: no answer is kept, and there are no snapshots
 	Cache      Cache                          // nil: no answer is kept
 	Tenants    Tenants                        // nil: no tenant has limits, masks or strong sources
+	Gone       func() []tenant.ID             // of Scope; nil: none
 	Limits     func(tenant.ID) catalog.Limits // nil: those of Tenants alone
 	Properties Properties                     // nil: properties have no columns of their own
 	LeftOut    func(tenant.ID) bool           // of Scope; nil: never
