@@ -54,6 +54,18 @@ describe('events', { concurrency: 3, timeout: 600000 }, () => {
     await sound(page, 'events');
   });
 
+  test('numbers under a filter on where visits came from say that they are those of visits', async (t) => {
+    const page = await on(t, '?range=yesterday&f=type:pageview');
+    const note = page.getByText('These numbers are of the visits that began in this time');
+    assert.equal(await note.count(), 0);
+    await page.goto(`${weirURL}${events()}?range=yesterday&f=channel:search`);
+    await note.waitFor();
+    await settled(page);
+    const counted = await fetch(`${weirURL}/api/v1/analytics/${site.site}/report?metric=events&filter=channel:search&from=today-1d&to=today-1d`, { headers: { Authorization: `Bearer ${site.viewer}` } });
+    assert.equal(await total(page), (await counted.json()).data[0].events);
+    await sound(page, 'events by visit');
+  });
+
   test('an event opens to all that it has; each value filters; it can be copied', async (t) => {
     const page = await on(t, '?range=yesterday', { permissions: ['clipboard-read', 'clipboard-write'] });
     const row = rows(page).nth(2);

@@ -33,17 +33,22 @@ export default function Events() {
 
 export type EventScope = ReturnType<typeof useScope> & { bots?: string };
 
+/** The columns that an event has from its visit (docs/SESSIONS.md): filters on them count by visit. */
+const fromVisit = new Set(['channel', 'referrer_host', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'entry_host', 'entry_path', 'exit_host', 'exit_path']);
+
 /** How many events there are, over time. */
 function Count({ scope }: { scope: EventScope }) {
   const { zone } = useSite();
   const [view] = useView();
   const by = intervals(view.range, zone)[0]!;
   const series = useReport({ ...scope, metric: ['events'], interval: by });
+  const byVisit = view.filters.some((f) => fromVisit.has(f.dim));
   return (
     <Card title={`Events by ${by}`} aside={<span className={css.total}>{series.data && <><b>{exact(number(series.data.totals, 'events') ?? 0)}</b> {plural(number(series.data.totals, 'events') ?? 0, 'event')}</>}</span>}>
       <Answer query={series} height={132} empty={(d) => (d.data ?? []).every((r) => !number(r, 'events')) && 'No events in this time.'}>
         {(d) => <SeriesChart rows={d.data ?? []} metric={metric('events')} interval={by} zone={zone} from={d.from} open={scope.to === undefined} height={132} />}
       </Answer>
+      {byVisit && <p className={css.byVisit}>These numbers are of the visits that began in this time, with all their events. The list has each event at its own time, and those of nobody whose page passes the filter.</p>}
     </Card>
   );
 }
