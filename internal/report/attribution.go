@@ -97,7 +97,7 @@ func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, t
 	}
 	var err error
 	if !a.horizon.Equal(to) {
-		if a.horizon, err = r.reach(ctx, t, q, to, a.timeout); err != nil {
+		if a.horizon, err = r.reach(ctx, t, q, time.Time{}, to, a.timeout); err != nil {
 			return q, err
 		}
 	}
@@ -123,7 +123,7 @@ func (r *Reporter) ofReport(ctx context.Context, t *tally, q Question, more []Fi
 	a := cmp.Or(attributionOf(q, q.From, q.To, dims, filters), &attribution{tenant: q.Tenant, site: q.Site, from: q.From, to: q.To, timeout: cmp.Or(q.Timeout, session.DefaultTimeout)})
 	a.begun, a.joined = true, joined
 	var err error
-	if a.horizon, err = r.reach(ctx, t, q, q.To, a.timeout); err != nil {
+	if a.horizon, err = r.reach(ctx, t, q, q.From, q.To, a.timeout); err != nil {
 		return q, err
 	}
 	a.read, err = r.stitched(ctx, t, q, a.begin(), a.horizon, a.timeout)

@@ -23,27 +23,31 @@ type reaches struct {
 // maxReaches bounds what is remembered; beyond, all of it is forgotten.
 const maxReaches = 10_000
 
-// reach is up to where events are read so that the visits that began before to, and go on there, are seen to their ends: a beginning of a day (UTC). Nearly always it is
-// that of the day behind to; visits that last longer than a day move it.
-func (r *Reporter) reach(ctx context.Context, t *tally, q Question, to time.Time, timeout time.Duration) (time.Time, error) {
+// reach is up to where events are read so that the visits that began in [from, to) are seen to their ends: a beginning of a day (UTC). Nearly always it is that of the day
+// behind to; visits that last longer than a day move it. From the zero time on are all that began before to.
+func (r *Reporter) reach(ctx context.Context, t *tally, q Question, from, to time.Time, timeout time.Duration) (time.Time, error) {
 	for days := int32(1); ; days *= 2 {
 		h := session.Start(session.DayOf(to.Add(timeout)) + days)
 		if !h.Before(r.now()) {
 			return h, nil
 		}
-		if on, err := r.goesOn(ctx, t, q, to, h, timeout); err != nil || !on {
+		on, err := r.goesOn(ctx, t, q, to, to, h, timeout)
+		if err == nil && on && !from.IsZero() { // senders that never pause have visits that do not end, and nearly all of these began before
+			on, err = r.goesOn(ctx, t, q, from, to, h, timeout)
+		}
+		if err != nil || !on {
 			return h, err
 		}
 	}
 }
 
-// goesOn says whether a visit that began before to goes on at h.
-func (r *Reporter) goesOn(ctx context.Context, t *tally, q Question, to, h time.Time, timeout time.Duration) (on bool, err error) {
-	read, err := r.stitched(ctx, t, q, to.Add(-timeout), h, timeout)
+// goesOn says whether a visit goes on at h that is there from before to on and did not begin before from; where from is to, whenever it began, which costs less to know.
+func (r *Reporter) goesOn(ctx context.Context, t *tally, q Question, from, to, h time.Time, timeout time.Duration) (on bool, err error) {
+	read, err := r.stitched(ctx, t, q, from.Add(-timeout), h, timeout)
 	if err != nil {
 		return false, err
 	}
-	key := goesOnKey(q, to, h, timeout, read.days)
+	key := goesOnKey(q, from, to, h, timeout, read.days)
 	if on, ok := r.reaches.of(key); ok {
 		return on, nil
 	}
@@ -52,8 +56,11 @@ func (r *Reporter) goesOn(ctx context.Context, t *tally, q Question, to, h time.
 	if read.growing != nil {
 		maps.Copy(b.params, read.growing.Params(clickhouse.ArrayParam))
 	}
-	sq.Within(to.Add(-timeout), h, read.days, b.siteScope()...)
+	sq.Within(from.Add(-timeout), h, read.days, b.siteScope()...)
 	sql := "SELECT count() FROM (\n" + sq.SQL() + "\n) WHERE start_time < " + b.millis("to", to) + " AND end_time >= " + b.millis("late", h.Add(-timeout))
+	if from.Before(to) {
+		sql += " AND start_time >= " + b.millis("from", from)
+	}
 	unchanged := r.still(tenant.ID(q.Tenant))
 	err = r.statement(ctx, t, clickhouse.Statement{SQL: sql, Params: b.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
 		if len(raw) != 1 {
@@ -70,11 +77,11 @@ func (r *Reporter) goesOn(ctx context.Context, t *tally, q Question, to, h time.
 }
 
 // goesOnKey names the question whether visits go on; "" where its answer may change: a day is not stitched, or has got rows since.
-func goesOnKey(q Question, to, h time.Time, timeout time.Duration, days []session.Stitched) string {
-	if len(days) != int(session.DayOf(h.Add(-1))-session.DayOf(to.Add(-timeout)))+1 {
+func goesOnKey(q Question, from, to, h time.Time, timeout time.Duration, days []session.Stitched) string {
+	if len(days) != int(session.DayOf(h.Add(-1))-session.DayOf(from.Add(-timeout)))+1 {
 		return ""
 	}
-	parts := []string{q.Tenant, q.Site, timeout.String(), strconv.FormatInt(to.UnixMilli(), 10), strconv.FormatInt(h.UnixMilli(), 10)}
+	parts := []string{q.Tenant, q.Site, timeout.String(), strconv.FormatInt(from.UnixMilli(), 10), strconv.FormatInt(to.UnixMilli(), 10), strconv.FormatInt(h.UnixMilli(), 10)}
 	for _, d := range days {
 		if d.Stale {
 			return ""

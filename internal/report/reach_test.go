@@ -23,6 +23,9 @@ func TestLongVisitsAreSeenToTheirEnds(t *testing.T) {
 		add(at, "long", "/a")
 	}
 	add(end, "long", "/z")
+	for at := sessionStart.AddDate(0, 0, -1); at.Before(sessionStart.AddDate(0, 0, 4)); at = at.Add(25 * time.Minute) {
+		add(at, "endless", "/sensor") // began before, and ends behind all that is asked
+	}
 	add(sessionStart.Add(12*time.Hour), "short", "/b")
 	storeSteps(t, c, "reaching", "site", 1, steps)
 	d := someDays{timeout: session.DefaultTimeout}
@@ -31,7 +34,12 @@ func TestLongVisitsAreSeenToTheirEnds(t *testing.T) {
 		testkit.Exec(t, c, session.StitchSQL("reaching", day, d.timeout, uint64(920_000+i)))
 		d.days = append(d.days, session.Stitched{Day: day, Version: uint64(920_000 + i), Main: 1})
 	}
-	long := len(steps) - 1
+	long := 0
+	for _, s := range steps {
+		if s.client == "long" {
+			long++
+		}
+	}
 	for name, days := range map[string]someDays{"stitched": d, "raw": {timeout: d.timeout}} {
 		r := newReporter(t, c, clock{asOf: noon, main: 3, late: 1}, Config{})
 		r.deps.Sessions = days
@@ -61,6 +69,16 @@ func TestLongVisitsAreSeenToTheirEnds(t *testing.T) {
 			_, _, got = call(t, h, "GET", "/api/v1/analytics/site/events?filter=exit_path:/z&limit=500&from=2026-03-01T20:00:00Z&to="+to, "")
 			if n := strings.Count(got, `"client_id":"long"`); n == 0 {
 				t.Errorf("%s, up to %s: the events of the visit: %s", name, to, got)
+			}
+		}
+		of := Question{Tenant: "reaching", Site: "site"}
+		for _, x := range []struct {
+			from time.Time
+			days int
+		}{{sessionStart, 1}, {time.Time{}, 8}} { // who never pauses moves it only where it matters that he began before
+			h, err := r.reach(t.Context(), &tally{}, of, x.from, sessionStart.Add(13*time.Hour), d.timeout)
+			if want := sessionStart.AddDate(0, 0, x.days); err != nil || !h.Equal(want) {
+				t.Errorf("%s: visits from %v on are read up to %v, %v, want %v", name, x.from, h, err, want)
 			}
 		}
 		if name == "stitched" && len(r.reaches.known) == 0 {

@@ -132,7 +132,7 @@ func (r *Reporter) sessionsWithin(ctx context.Context, t *tally, l listing, from
 	first := session.Start(session.DayOf(to.Add(l.timeout)) + 1)
 	if (Question{Metrics: []string{Sessions}, Filters: l.q.Filters}).looksAhead() { // as for answerSessions
 		var err error
-		if first, err = r.reach(ctx, t, l.q, to, l.timeout); err != nil {
+		if first, err = r.reach(ctx, t, l.q, from, to, l.timeout); err != nil {
 			return nil, err
 		}
 	}

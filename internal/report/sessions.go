@@ -252,7 +252,7 @@ func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (an
 	first := q.horizon(timeout)
 	if (Question{Metrics: []string{Sessions}, Filters: q.Filters}).looksAhead() { // a visit that a filter leaves out until its end is seen does not tell that it goes on
 		var err error
-		if first, err = r.reach(ctx, t, q, q.To, timeout); err != nil {
+		if first, err = r.reach(ctx, t, q, q.From, q.To, timeout); err != nil {
 			return answered{}, err
 		}
 	}

@@ -22,7 +22,7 @@ func (r *Reporter) answerVisitors(ctx context.Context, t *tally, q Question) (an
 	v := &visitRows{horizon: q.To, timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
 	var err error
 	if first := (Question{Metrics: []string{Sessions}, GroupBy: q.GroupBy, Filters: q.Filters}); first.looksAhead() {
-		if v.horizon, err = r.reach(ctx, t, q, q.To, v.timeout); err != nil {
+		if v.horizon, err = r.reach(ctx, t, q, q.From, q.To, v.timeout); err != nil {
 			return answered{}, err
 		}
 	}
