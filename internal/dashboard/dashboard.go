@@ -111,6 +111,7 @@ func (p *Pages) Register(mux *http.ServeMux) {
 	for _, name := range []string{"favicon.svg", "manifest.webmanifest"} {
 		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) { p.other(w, r, name) })
 	}
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { p.other(w, r, "favicon.svg") }) // what browsers ask for on pages that name no icon, such as /docs
 }
 
 // ServeHTTP answers with the page, whatever the address.

@@ -67,6 +67,7 @@ func TestServe(t *testing.T) {
 		{"GET", "/assets/main-0.js", "br", 404, "this file is not part of the dashboard: reload the page\n", "", "text/plain; charset=utf-8", ""},
 		{"GET", "/assets/main-1.js.br", "", 404, "this file is not part of the dashboard: reload the page\n", "", "text/plain; charset=utf-8", ""},
 		{"GET", "/favicon.svg", "", 200, "<svg>", "", "image/svg+xml", "public, max-age=3600"},
+		{"GET", "/favicon.ico", "", 200, "<svg>", "", "image/svg+xml", "public, max-age=3600"},
 	} {
 		w := get(t, p, tc.method, tc.path, tc.encoding)
 		h := w.Header()
