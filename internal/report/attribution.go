@@ -139,7 +139,7 @@ func attributionOf(q Question, from, to time.Time, dims []Dim, filters []Filter)
 		return nil
 	}
 	if slices.ContainsFunc(all, func(c string) bool { return slices.Contains(sessionDims, c) }) { // it depends on how visits go on
-		a.horizon = session.Start(session.DayOf(to.Add(a.timeout)) + 1)
+		a.horizon = session.Start(session.DayOf(to.Add(a.timeout)) + 1) // where nobody looks how far they go on (attributionOfDid)
 	}
 	return a
 }

@@ -23,11 +23,14 @@ type reaches struct {
 // maxReaches bounds what is remembered; beyond, all of it is forgotten.
 const maxReaches = 10_000
 
-// reach is up to where events are read so that the visits that began in [from, to) are seen to their ends: a beginning of a day (UTC). Nearly always it is that of the day
-// behind to; visits that last longer than a day move it. From the zero time on are all that began before to.
+// firstReach is how many timeouts behind a range are looked at first; each further look goes as many times as far. Few visits go on for so long, and what lies there may be today's
+// events, of which no day is stitched.
+const firstReach = 4
+
+// reach is up to where events are read so that the visits that began in [from, to) are seen to their ends. From the zero time on are all that began before to.
 func (r *Reporter) reach(ctx context.Context, t *tally, q Question, from, to time.Time, timeout time.Duration) (time.Time, error) {
-	for days := int32(1); ; days *= 2 {
-		h := session.Start(session.DayOf(to.Add(timeout)) + days)
+	for behind := firstReach * timeout; ; behind *= firstReach {
+		h := to.Add(behind)
 		if !h.Before(r.now()) {
 			return h, nil
 		}

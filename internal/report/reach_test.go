@@ -73,11 +73,11 @@ func TestLongVisitsAreSeenToTheirEnds(t *testing.T) {
 		}
 		of := Question{Tenant: "reaching", Site: "site"}
 		for _, x := range []struct {
-			from time.Time
-			days int
-		}{{sessionStart, 1}, {time.Time{}, 8}} { // who never pauses moves it only where it matters that he began before
+			from   time.Time
+			behind time.Duration
+		}{{sessionStart, 2 * time.Hour}, {time.Time{}, 128 * time.Hour}} { // who never pauses moves it only where it matters that he began before
 			h, err := r.reach(t.Context(), &tally{}, of, x.from, sessionStart.Add(13*time.Hour), d.timeout)
-			if want := sessionStart.AddDate(0, 0, x.days); err != nil || !h.Equal(want) {
+			if want := sessionStart.Add(13*time.Hour + x.behind); err != nil || !h.Equal(want) {
 				t.Errorf("%s: visits from %v on are read up to %v, %v, want %v", name, x.from, h, err, want)
 			}
 		}

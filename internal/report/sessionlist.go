@@ -130,7 +130,7 @@ func (r *Reporter) sessions(ctx context.Context, t *tally, l listing) (list []Se
 func (r *Reporter) sessionsWithin(ctx context.Context, t *tally, l listing, from, to time.Time) ([]Session, error) {
 	far := r.now().Add(session.MaxTimeout + time.Hour)
 	first := session.Start(session.DayOf(to.Add(l.timeout)) + 1)
-	if (Question{Metrics: []string{Sessions}, Filters: l.q.Filters}).looksAhead() { // as for answerSessions
+	if l.visitor == "" {
 		var err error
 		if first, err = r.reach(ctx, t, l.q, from, to, l.timeout); err != nil {
 			return nil, err

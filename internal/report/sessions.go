@@ -249,14 +249,14 @@ func (q Question) nothing() []any {
 // answerSessions answers a question about sessions, and tells its totals.
 func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (answered, error) {
 	timeout := cmp.Or(q.Timeout, session.DefaultTimeout)
-	first := q.horizon(timeout)
-	if (Question{Metrics: []string{Sessions}, Filters: q.Filters}).looksAhead() { // a visit that a filter leaves out until its end is seen does not tell that it goes on
+	horizon := q.To
+	if q.looksAhead() {
 		var err error
-		if first, err = r.reach(ctx, t, q, q.From, q.To, timeout); err != nil {
+		if horizon, err = r.reach(ctx, t, q, q.From, q.To, timeout); err != nil {
 			return answered{}, err
 		}
 	}
-	for horizon := first; ; horizon = r.now().Add(session.MaxTimeout + time.Hour) {
+	for ; ; horizon = r.now().Add(session.MaxTimeout + time.Hour) {
 		days, err := r.stitched(ctx, t, q, q.From.Add(-timeout), horizon, timeout)
 		if err != nil {
 			return answered{}, err
@@ -270,7 +270,7 @@ func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (an
 			r.metrics.answers.WithLabelValues("sessions").Inc()
 			return a, nil
 		}
-		// A session that began in the range goes on behind what was read. It is rare: such a session lasts longer than a day.
+		// A session that began in the range goes on behind what was read: events came meanwhile, or are of the future.
 	}
 }
 
@@ -300,14 +300,6 @@ var firstEventColumns = func() []string {
 	}
 	return out
 }()
-
-// horizon is how far events are read at first: to the end of the range, or to the end of a day behind it if it matters how sessions end.
-func (q Question) horizon(timeout time.Duration) time.Time {
-	if !q.looksAhead() {
-		return q.To
-	}
-	return session.Start(session.DayOf(q.To.Add(timeout)) + 1)
-}
 
 // askSessions runs the statement; last is the latest end of a session that was counted.
 func (r *Reporter) askSessions(ctx context.Context, t *tally, q Question, st statement) (a answered, last time.Time, err error) {
