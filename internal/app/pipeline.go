@@ -12,6 +12,7 @@ import (
 	"weir/internal/audit"
 	"weir/internal/cache"
 	"weir/internal/catalog"
+	"weir/internal/config"
 	"weir/internal/event"
 	"weir/internal/httpapi"
 	"weir/internal/jobs"
@@ -51,10 +52,7 @@ func (a *app) openPipeline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.queries, err = query.NewService(query.Config{
-		MaxTime: a.cfg.Query.Timeout, MaxMemory: int64(a.cfg.Query.Memory), MaxResultRows: a.cfg.Query.MaxRows, MaxResult: int64(a.cfg.Query.MaxResult),
-		TokenWait: a.cfg.Query.TokenWait, JobTime: max(a.cfg.Query.JobTimeout, a.cfg.Query.Timeout),
-	}, query.Deps{
+	if a.queries, err = query.NewService(queryConfig(a.cfg.Query), query.Deps{
 		Engine: a.engine.Client(), Watcher: a.engine.Client(), Visibility: tenantData{a}, Data: tenantData{a}, Properties: tenantData{a}, LeftOut: tenantData{a}.LeftOut, Cache: kept, Tenants: a.catalog, Limits: a.gate.Limits, Gone: a.leaving,
 		Sessions: a.stitcher,
 		Rollups:  a.processor, Lookups: a.lookups, MaskKey: maskKey, Gate: a.gate, Sink: a.sink, Pricer: a.pricer, Audit: a.audit,
@@ -237,4 +235,9 @@ func (r queryRun) Waiting(ask func() *work.Wait) {
 
 func (r queryRun) Progress(done, total uint64) {
 	r.Run.Progress(jobs.Progress{Done: done, Total: total, Unit: "rows"})
+}
+
+// queryConfig are the bounds of queries as the configuration has them. A job may be given less time than other queries.
+func queryConfig(c config.Query) query.Config {
+	return query.Config{MaxTime: c.Timeout, MaxMemory: int64(c.Memory), MaxResultRows: c.MaxRows, MaxResult: int64(c.MaxResult), TokenWait: c.TokenWait, JobTime: c.JobTimeout}
 }

@@ -104,7 +104,7 @@ func options(c *Config) []Option {
 		{Key: "dedupe.max_keys", Kind: "number", Help: "Most event ids that the process remembers; the oldest are forgotten first. A tenant's quota is its limit dedupe_keys.", value: number(&c.Dedupe.MaxKeys)},
 
 		{Key: "query.timeout", Kind: "duration", Help: "How long a query may run before it is cut.", value: duration(&c.Query.Timeout)},
-		{Key: "query.job_timeout", Kind: "duration", Help: "How long a query that runs as a job may run.", value: duration(&c.Query.JobTimeout)},
+		{Key: "query.job_timeout", Kind: "duration", Help: "How long a query that runs as a job may run; it may be less than query.timeout.", value: duration(&c.Query.JobTimeout)},
 		{Key: "query.token_wait", Kind: "duration", Help: "How long a query waits for what its min_token or as_of names, or a strong source demands. Then the answer is 503.", value: duration(&c.Query.TokenWait)},
 		{Key: "query.cache", Kind: "size", Help: "Memory for answers that are given again while a tenant's data does not change; 0 keeps none.", value: size(&c.Query.Cache)},
 		{Key: "query.memory", Kind: "size", Help: "Memory limit of one query.", value: size(&c.Query.Memory)},

@@ -22,7 +22,7 @@ type Problem struct {
 	Detail     string        `json:"detail"`
 	Field      string        `json:"field,omitempty"`       // the field of the request that is wrong
 	Limit      string        `json:"limit,omitempty"`       // the limit that was met
-	LimitValue int64         `json:"limit_value,omitempty"` // and its value
+	LimitValue float64       `json:"limit_value,omitempty"` // and its value; of a time in seconds
 	RetryAfter time.Duration `json:"-"`                     // sent as Retry-After in whole seconds, at least 1
 	Engine     int           `json:"-"`                     // the engine's code of a statement's error, else 0
 }
@@ -47,6 +47,12 @@ func (p *Problem) WithField(f string) *Problem { p.Field = f; return p }
 
 // WithLimit names the limit concerned and its value.
 func (p *Problem) WithLimit(name string, value int64) *Problem {
+	p.Limit, p.LimitValue = name, float64(value)
+	return p
+}
+
+// WithAmount names the limit concerned and its value, which may have a fraction: an amount of money, or seconds.
+func (p *Problem) WithAmount(name string, value float64) *Problem {
 	p.Limit, p.LimitValue = name, value
 	return p
 }

@@ -232,7 +232,7 @@ func (t *ticket) waits() *usage.Wait {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.away[t] {
-		return &usage.Wait{Limit: t.problem.Limit, Value: t.problem.LimitValue, Why: t.problem.Detail, Until: t.until}
+		return &usage.Wait{Limit: t.problem.Limit, Value: int64(t.problem.LimitValue), Why: t.problem.Detail, Until: t.until}
 	}
 	if t.running || t.over {
 		return nil

@@ -219,7 +219,7 @@ func TestTenantLimits(t *testing.T) {
 
 		scan := admit(t, g, ask("a", long))
 		o = <-later(g, ask("a", long), nil)
-		if o.p == nil || o.p.Status != 429 || o.p.Limit != "limits.expensive_queries" || o.p.LimitValue != 1 || o.p.RetryAfter <= 0 || !strings.Contains(o.p.Detail, "limits.expensive_queries") {
+		if o.p == nil || o.p.Status != 429 || o.p.Limit != "limits.expensive_queries" || o.p.LimitValue != 1 || o.p.RetryAfter <= 0 || !strings.Contains(o.p.Detail, "the operator can raise limits.expensive_queries (PATCH /api/v1/tenants/a)") {
 			t.Errorf("second scan: %+v", o.p)
 		}
 		scan.Done(usage.Record{})
@@ -258,7 +258,7 @@ func TestQueueFull(t *testing.T) {
 		}
 		synctest.Wait()
 		_, p := g.Admit(ask("a", long), nil)
-		if p == nil || p.Status != 429 || p.Code != "queue_full" || p.LimitValue != 3 || p.RetryAfter <= 0 {
+		if p == nil || p.Status != 429 || p.Code != "queue_full" || p.LimitValue != 3 || p.RetryAfter <= 0 || !strings.Contains(p.Detail, "raise it in the configuration") {
 			t.Errorf("%+v", p)
 		}
 		time.Sleep(time.Minute)
@@ -332,7 +332,7 @@ func TestOverAsked(t *testing.T) {
 		t.Errorf("max_bytes: %+v", p)
 	}
 	q.MaxBytes, q.MaxCost = 1<<40, 0.5
-	if _, p := g.Admit(q, nil); p == nil || p.Status != 422 || p.Limit != "max_cost" || !strings.Contains(p.Detail, "0.5") {
+	if _, p := g.Admit(q, nil); p == nil || p.Status != 422 || p.Limit != "max_cost" || p.LimitValue != 0.5 || !strings.Contains(p.Detail, "0.5") {
 		t.Errorf("max_cost: %+v", p)
 	}
 	q.MaxCost = 100

@@ -103,7 +103,7 @@ func (g *Gate) overLimit(t *ticket, lim catalog.Limits, now time.Time) *problem.
 	}
 	if p.waiting >= g.cfg.MaxQueued {
 		return problem.New(http.StatusTooManyRequests, "queue_full",
-			"%d queries of the tenant wait for their turn, and no more may (query.max_queued): wait for some to end, or send fewer at once", p.waiting).
+			"%d queries of the tenant wait for their turn, and no more may (query.max_queued): wait for some to end, send fewer at once, or ask the operator to raise it in the configuration", p.waiting).
 			WithLimit("query.max_queued", int64(g.cfg.MaxQueued)).WithRetry(g.drainTime(t))
 	}
 	return nil
@@ -142,9 +142,16 @@ func usedUp(p *party, lim catalog.Limits, now time.Time) *problem.Problem {
 func (g *Gate) waitedTooLong(t *ticket, now time.Time) *problem.Problem {
 	p, n := t.party, laneOf(t.class)
 	name, value, why := g.waitsFor(t)
+	how := ""
+	switch name {
+	case "limits.queries", "limits.expensive_queries":
+		how = "; the operator can raise " + name + " (PATCH /api/v1/tenants/" + string(p.id) + ")"
+	case "query.concurrent":
+		how = "; the operator can raise query.concurrent in the configuration"
+	}
 	return problem.New(http.StatusTooManyRequests, "queue_timeout",
-		"the query waited %s for its turn and did not get it: %s; it is expected to be %s (%s of CPU), and %d of the tenant's queries run. Try again later, narrow its range of ts, or run it as a job",
-		whole(now.Sub(t.since)), why, t.class, t.cpu.Round(time.Millisecond), p.running[n]).WithLimit(name, value).WithRetry(g.drainTime(t))
+		"the query waited %s for its turn and did not get it: %s; it is expected to be %s (%s of CPU), and %d of the tenant's queries run. Try again later, narrow its range of ts, or run it as a job%s",
+		whole(now.Sub(t.since)), why, t.class, t.cpu.Round(time.Millisecond), p.running[n], how).WithLimit(name, value).WithRetry(g.drainTime(t))
 }
 
 // waitsFor names the limit that a waiting ticket waits for.
@@ -182,7 +189,7 @@ func overAsked(q *usage.Question, e usage.Estimate) *problem.Problem {
 	if q.MaxCost > 0 && e.Amount > q.MaxCost {
 		return problem.New(http.StatusUnprocessableEntity, "over_max_cost",
 			"the query is expected to cost %.6g (%s of CPU, %d bytes), more than its max_cost of %.6g; nothing was read. Narrow the range of ts, read fewer columns, or raise max_cost",
-			e.Amount, e.CPU.Round(time.Millisecond), e.Bytes, q.MaxCost).WithLimit("max_cost", int64(q.MaxCost)).WithField("max_cost")
+			e.Amount, e.CPU.Round(time.Millisecond), e.Bytes, q.MaxCost).WithAmount("max_cost", q.MaxCost).WithField("max_cost")
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (g *Gate) State(id tenant.ID) State {
 	if first != nil {
 		s.OldestWait = now.Sub(first.since)
 		if g.away[first] {
-			s.WaitsFor, s.WaitsForValue = first.problem.Limit, first.problem.LimitValue
+			s.WaitsFor, s.WaitsForValue = first.problem.Limit, int64(first.problem.LimitValue)
 		} else {
 			s.WaitsFor, s.WaitsForValue, _ = g.waitsFor(first)
 		}

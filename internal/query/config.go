@@ -16,7 +16,7 @@ type Config struct {
 	MaxRead       int64         // rows that a query may read; 0: no limit
 	MaxThreads    int           // threads of the engine for a query; 0: the engine decides
 	TokenWait     time.Duration // how long a query waits for its min_token; 5 s
-	JobTime       time.Duration // run time of a job; 15 min, at least MaxTime
+	JobTime       time.Duration // run time of a job; 15 min, or MaxTime if that is longer
 }
 
 func (c Config) withDefaults() Config {
@@ -44,10 +44,10 @@ func (c Config) withDefaults() Config {
 func (c Config) Validate() error {
 	var errs []error
 	if c.MaxTime < 0 || c.MaxTime > 0 && c.MaxTime < time.Millisecond {
-		errs = append(errs, fmt.Errorf("query.max_time is %v, it must be at least 1ms", c.MaxTime))
+		errs = append(errs, fmt.Errorf("query.timeout is %v, it must be at least 1ms", c.MaxTime))
 	}
-	if c.JobTime < 0 || c.JobTime > 0 && c.JobTime < c.MaxTime {
-		errs = append(errs, fmt.Errorf("query.job_timeout is %v, it must be at least query.timeout (%v)", c.JobTime, c.MaxTime))
+	if c.JobTime < 0 || c.JobTime > 0 && c.JobTime < time.Millisecond {
+		errs = append(errs, fmt.Errorf("query.job_timeout is %v, it must be at least 1ms", c.JobTime))
 	}
 	if c.TokenWait < 0 || c.TokenWait > time.Minute {
 		errs = append(errs, fmt.Errorf("query.token_wait is %v, it must be between 0 and 1m", c.TokenWait))

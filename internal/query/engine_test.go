@@ -235,9 +235,9 @@ func TestEngineLimits(t *testing.T) {
 		cfg        Config
 		sql, code  string
 		limit      string
-		limitValue int64
+		limitValue float64
 	}{
-		{Config{MaxTime: 300 * time.Millisecond}, "SELECT count() FROM events AS a, events AS b, events AS c, (SELECT arrayJoin(range(1000)) AS x) AS d WHERE cityHash64(a.path, b.url, c.host, x) = 1", "query_too_slow", "query.timeout_ms", 300},
+		{Config{MaxTime: 300 * time.Millisecond}, "SELECT count() FROM events AS a, events AS b, events AS c, (SELECT arrayJoin(range(1000)) AS x) AS d WHERE cityHash64(a.path, b.url, c.host, x) = 1", "query_too_slow", "query.timeout", 0.3},
 		{Config{MaxMemory: 20 << 20}, "SELECT length(groupArray(arrayJoin(range(20000000))))", "query_memory", "query.memory", 20 << 20},
 		{Config{MaxResult: 100_000}, "SELECT arrayJoin(range(100000))", "result_too_large", "query.max_result", 100_000},
 		{Config{MaxResultRows: 50_000}, "SELECT arrayJoin(range(300000))", "result_too_large", "query.max_rows", 50_000},

@@ -21,7 +21,7 @@ var limitCodes = map[int]string{
 	160: "time",   // TOO_SLOW
 	191: "memory", // SET_SIZE_LIMIT_EXCEEDED
 	241: "memory", // MEMORY_LIMIT_EXCEEDED
-	307: "rows",   // TOO_MANY_BYTES
+	307: "bytes",  // TOO_MANY_BYTES
 	396: "result", // TOO_MANY_ROWS_OR_BYTES
 	167: "depth",  // TOO_DEEP_AST
 	168: "depth",  // TOO_BIG_AST
@@ -52,7 +52,7 @@ func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 	if ctx.Err() == nil && a.q.Door == DoorJob && (errors.As(err, &e) && limitCodes[e.Code] == "time" || e == nil && errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, clickhouse.ErrUnavailable)) {
 		return problem.New(http.StatusUnprocessableEntity, "query_too_slow",
 			"the job was stopped after %v, the limit query.job_timeout; narrow the range of ts, or ask the operator to raise it", a.cfg.JobTime).
-			WithLimit("query.job_timeout_ms", a.cfg.JobTime.Milliseconds())
+			WithAmount("query.job_timeout", a.cfg.JobTime.Seconds())
 	}
 	p := a.engineProblem(ctx, err)
 	if p.Code == "query_error" && typeCodes[p.Engine] && a.checked != nil && len(a.checked.Texts) > 0 {
@@ -180,7 +180,7 @@ func (h *Service) overLimit(which string) *problem.Problem {
 	case "time":
 		return problem.New(status, "query_too_slow",
 			"the query was stopped after %v, the limit query.timeout; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxTime).
-			WithLimit("query.timeout_ms", h.cfg.MaxTime.Milliseconds())
+			WithAmount("query.timeout", h.cfg.MaxTime.Seconds())
 	case "memory":
 		return problem.New(status, "query_memory",
 			"the query needs more than %d bytes of memory, the limit query.memory; group by fewer values, use uniq instead of uniqExact, or ask the operator to raise it", h.cfg.MaxMemory).
@@ -189,9 +189,11 @@ func (h *Service) overLimit(which string) *problem.Problem {
 		return problem.New(status, "result_too_large",
 			"the answer has more than %d rows (query.max_rows) or %d bytes (query.max_result); add a LIMIT, or ask the operator to raise them", h.cfg.MaxResultRows, h.cfg.MaxResult).
 			WithLimit("query.max_rows", h.cfg.MaxResultRows)
+	case "bytes": // the installation has no such limit
+		return problem.New(status, "too_many_bytes_read", "the query reads more bytes than its own limit allows (max_bytes_to_read); narrow the range of ts, or raise it")
 	case "rows":
 		if h.cfg.MaxRead == 0 { // a lower limit is the question's own
-			return problem.New(status, "too_many_rows_read", "the query reads more than its own limits allow (max_rows_to_read, max_bytes_to_read); narrow the range of ts, or raise them")
+			return problem.New(status, "too_many_rows_read", "the query reads more than its own limit allows (max_rows_to_read); narrow the range of ts, or raise it")
 		}
 		return problem.New(status, "too_many_rows_read",
 			"the query reads more than %d rows, the limit query.max_read; narrow the range of ts, or ask the operator to raise it", h.cfg.MaxRead).

@@ -113,10 +113,9 @@ func (a *asking) tooMuch(e usage.Estimate) *problem.Problem {
 			WithField("max_bytes").WithLimit("max_bytes", int64(min(a.q.MaxBytes, 1<<63-1)))
 	}
 	if a.q.MaxCost > 0 && e.Amount > a.q.MaxCost {
-		p := problem.New(http.StatusUnprocessableEntity, "over_max_cost",
-			"the statement is expected to cost %.6g, more than max_cost allows (%g); narrow the range of ts, read fewer columns, or raise max_cost", e.Amount, a.q.MaxCost).WithField("max_cost")
-		p.Limit = "max_cost"
-		return p
+		return problem.New(http.StatusUnprocessableEntity, "over_max_cost",
+			"the statement is expected to cost %.6g, more than max_cost allows (%g); narrow the range of ts, read fewer columns, or raise max_cost", e.Amount, a.q.MaxCost).
+			WithField("max_cost").WithAmount("max_cost", a.q.MaxCost)
 	}
 	return nil
 }

@@ -287,7 +287,7 @@ func TestLongAnswers(t *testing.T) {
 
 func TestConfigValidate(t *testing.T) {
 	err := Config{MaxTime: -1, MaxMemory: -1, MaxResultRows: -1, MaxResult: -1, MaxRead: -1, MaxThreads: -1, TokenWait: time.Hour}.Validate()
-	for _, key := range []string{"max_time", "max_memory", "max_result_rows", "max_result ", "max_read", "max_threads", "token_wait"} {
+	for _, key := range []string{"timeout", "max_memory", "max_result_rows", "max_result ", "max_read", "max_threads", "token_wait"} {
 		if err == nil || !strings.Contains(err.Error(), "query."+key) {
 			t.Errorf("%s is not reported: %v", key, err)
 		}

@@ -179,15 +179,18 @@ func TestRunJob(t *testing.T) {
 		e    *fakeEngine
 		full error
 		want string
+		// The limit that is named, with its value; empty: none.
+		limit string
+		value float64
 	}{
-		"refused":  {&fakeEngine{err: &clickhouse.Error{Code: 159}}, nil, "query.job_timeout"},
-		"half-way": {&fakeEngine{body: "{", breakErr: &clickhouse.Error{Code: 241}}, nil, "query.memory"},
-		"no room":  {&fakeEngine{body: engineJSON}, full, "no"},
+		"refused":  {&fakeEngine{err: &clickhouse.Error{Code: 159}}, nil, "after 15m0s, the limit query.job_timeout;", "query.job_timeout", 900},
+		"half-way": {&fakeEngine{body: "{", breakErr: &clickhouse.Error{Code: 241}}, nil, "query.memory", "query.memory", 2 << 30},
+		"no room":  {&fakeEngine{body: engineJSON}, full, "no", "", 0},
 	} {
 		err := newService(t, Config{}, Deps{Engine: c.e}).RunJob(t.Context(), &jobRun{input: JobInput{SQL: "SELECT 1"}, full: c.full})
 		var p *problem.Problem
-		if !errors.As(err, &p) || !strings.Contains(p.Detail, c.want) {
-			t.Errorf("%s: %v", name, err)
+		if !errors.As(err, &p) || !strings.Contains(p.Detail, c.want) || p.Limit != c.limit || p.LimitValue != c.value {
+			t.Errorf("%s: %v, %+v", name, err, p)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

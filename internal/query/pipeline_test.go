@@ -315,17 +315,20 @@ func (w *watcher) Process(context.Context, string) (clickhouse.Process, error) {
 
 func TestBoundsOfTheQuestion(t *testing.T) {
 	estimate := "database\ttable\tparts\trows\tmarks\nweir\tevents\t3\t1000\t5\nweir\trollup\t1\t24\t1\n"
-	for _, c := range []struct{ body, code, field string }{
-		{`{"sql":"SELECT path FROM events","max_bytes":1000}`, "over_max_bytes", "max_bytes"},
-		{`{"sql":"SELECT path FROM events","max_cost":0.000001}`, "over_max_cost", "max_cost"},
-		{`{"sql":"SELECT path FROM events","max_bytes":1000,"dry_run":true}`, "over_max_bytes", "max_bytes"},
+	for _, c := range []struct {
+		body, code, field string
+		value             float64
+	}{
+		{`{"sql":"SELECT path FROM events","max_bytes":1000}`, "over_max_bytes", "max_bytes", 1000},
+		{`{"sql":"SELECT path FROM events","max_cost":1e-15}`, "over_max_cost", "max_cost", 1e-15},
+		{`{"sql":"SELECT path FROM events","max_bytes":1000,"dry_run":true}`, "over_max_bytes", "max_bytes", 1000},
 	} {
 		d, e := &desk{}, &fakeEngine{body: estimate}
 		deps := d.deps(e)
 		deps.Gate = nil
 		w := post(newService(t, Config{}, deps), analyst, c.body)
 		p := problemIn(t, w)
-		if w.Code != 422 || p.Code != c.code || p.Field != c.field || p.Limit != c.field || len(e.got) != 1 || !strings.HasPrefix(e.got[0].SQL, "EXPLAIN ESTIMATE ") || e.got[0].Tenant != "acme" {
+		if w.Code != 422 || p.Code != c.code || p.Field != c.field || p.Limit != c.field || p.LimitValue != c.value || len(e.got) != 1 || !strings.HasPrefix(e.got[0].SQL, "EXPLAIN ESTIMATE ") || e.got[0].Tenant != "acme" {
 			t.Errorf("%s: %d %+v; ran %d", c.body, w.Code, p, len(e.got))
 		}
 	}

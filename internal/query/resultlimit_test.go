@@ -43,7 +43,7 @@ func TestResultLimitInEveryFormat(t *testing.T) {
 			if p == nil {
 				p = &problem.Problem{}
 			}
-			if n > limit || p.Status != 422 || p.Code != "result_too_large" || p.Limit != "limits.result_bytes" || p.LimitValue != limit {
+			if n > limit || p.Status != 422 || p.Code != "result_too_large" || p.Limit != "limits.result_bytes" || p.LimitValue != float64(limit) {
 				t.Errorf("%s at the door %s: %d bytes, %+v", f.name, door, n, p)
 			}
 		}

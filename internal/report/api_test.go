@@ -181,7 +181,7 @@ func TestProblems(t *testing.T) {
 		{"limit=many", nil, 422, `"field":"limit"`, ""},
 		{"limit=0", nil, 422, `"field":"limit"`, ""},
 		{"", fmt.Errorf("query: %w", clickhouse.ErrUnavailable), 503, `"code":"engine_unavailable"`, "2"},
-		{"", &clickhouse.Error{Code: 159, Name: "TIMEOUT_EXCEEDED"}, 422, `"limit":"query.timeout_ms"`, ""},
+		{"", &clickhouse.Error{Code: 159, Name: "TIMEOUT_EXCEEDED"}, 422, `"limit":"query.timeout","limit_value":15`, ""},
 		{"", &clickhouse.Error{Code: 241, Name: "MEMORY_LIMIT_EXCEEDED"}, 422, `"limit":"query.memory"`, ""},
 		{"", &clickhouse.Error{Code: 241, Name: "MEMORY_LIMIT_EXCEEDED", Message: "(total) memory limit exceeded"}, 503, `"limit":"engine.memory"`, "2"},
 		{"", &clickhouse.Error{Code: 47, Message: "Unknown weir.events"}, 500, `"code":"internal"`, ""},

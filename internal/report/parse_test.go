@@ -163,14 +163,14 @@ func TestYears(t *testing.T) {
 	for _, c := range []struct {
 		ask   ask
 		limit string
-		value int64
+		value float64
 	}{
 		{ask{From: "1970-12-31"}, "report.first_year", 1971},
 		{ask{To: "2106-01-02"}, "report.last_year", 2105},
 	} {
 		_, p := c.ask.question(testSources["site"], noon, time.LoadLocation)
 		if p == nil || p.Limit != c.limit || p.LimitValue != c.value {
-			t.Errorf("%+v: %+v, want the limit %s of %d", c.ask, p, c.limit, c.value)
+			t.Errorf("%+v: %+v, want the limit %s of %v", c.ask, p, c.limit, c.value)
 		}
 	}
 }

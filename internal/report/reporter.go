@@ -345,7 +345,7 @@ func (r *Reporter) problemOf(ctx context.Context, q string, err error) *problem.
 		return problem.New(http.StatusServiceUnavailable, "engine_unavailable", "the query engine is restarting; try again").WithRetry(2 * time.Second)
 	case errors.As(err, &e) && (e.Code == 159 || e.Code == 160):
 		return problem.New(http.StatusUnprocessableEntity, "report_too_slow",
-			"the report was stopped after %v, the limit query.timeout; choose a shorter range or fewer columns", r.cfg.MaxTime).WithLimit("query.timeout_ms", r.cfg.MaxTime.Milliseconds())
+			"the report was stopped after %v, the limit query.timeout; choose a shorter range or fewer columns, or ask the operator to raise it", r.cfg.MaxTime).WithAmount("query.timeout", r.cfg.MaxTime.Seconds())
 	case errors.As(err, &e) && e.EngineMemory(): // it need not be this report that takes it
 		p := problem.New(http.StatusServiceUnavailable, "engine_memory",
 			"the memory of the engine, which all that runs shares (engine.memory), is used up; try again, and if that does not help choose a shorter range or ask the operator to raise it").WithRetry(2 * time.Second)
@@ -353,7 +353,7 @@ func (r *Reporter) problemOf(ctx context.Context, q string, err error) *problem.
 		return p
 	case errors.As(err, &e) && e.Code == clickhouse.CodeMemoryLimitExceeded:
 		return problem.New(http.StatusUnprocessableEntity, "report_memory",
-			"the report needs more than %d bytes of memory, the limit query.memory; group by fewer columns or choose a shorter range", r.cfg.MaxMemory).WithLimit("query.memory", r.cfg.MaxMemory)
+			"the report needs more than %d bytes of memory, the limit query.memory; group by fewer columns, choose a shorter range, or ask the operator to raise it", r.cfg.MaxMemory).WithLimit("query.memory", r.cfg.MaxMemory)
 	}
 	r.log.Error("a report failed", "question", q, "error", err)
 	return problem.New(http.StatusInternalServerError, "internal", "the report could not be made; the operator's log says why")

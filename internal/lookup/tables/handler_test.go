@@ -108,7 +108,7 @@ func TestRequestsRefused(t *testing.T) {
 		f.want(201, f.put(fmt.Sprintf("acme/lookups/t%d", i), "id\na\n"))
 	}
 	if p := f.wantProblem(422, "too_many_lookups", "3 lookup tables already", f.put("acme/lookups/t4", "id\na\n")); p.Limit != "lookups.max_tables" || p.LimitValue != 3 {
-		t.Errorf("limit %q, %d", p.Limit, p.LimitValue)
+		t.Errorf("limit %q, %v", p.Limit, p.LimitValue)
 	}
 	f.want(200, f.put("acme/lookups/t1", "id\nb\n")) // another version of one of them
 }

@@ -341,6 +341,8 @@ func TestProblems(t *testing.T) {
 		{problem.New(422, "query_too_slow", "slow"), 400, codeTimeout},
 		{problem.New(422, "query_memory", "big"), 400, codeMemory},
 		{problem.New(422, "over_max_bytes", "big"), 400, codeTooManyBytes},
+		{problem.New(422, "too_many_rows_read", "rows"), 400, codeTooManyRows},
+		{problem.New(422, "too_many_bytes_read", "bytes"), 400, codeTooManyBytes},
 		{problem.New(403, "forbidden", "role"), 403, codeAccessDenied},
 		{problem.New(400, "query_refused", "line 1, column 2: the function file is not allowed"), 404, codeUnknownFunction},
 		{problem.New(413, "query_too_long", "more than 64 KB"), 413, codeQueryTooLarge},

@@ -139,6 +139,8 @@ func TestEngineErrors(t *testing.T) {
 		{"/?param_x=abc", "SELECT {x:UInt8}", 400, 0, "x"},
 		{"/?max_execution_time=0.05", "SELECT max(sipHash64(a.x, b.y)) FROM (SELECT arrayJoin(range(100000)) AS x) AS a CROSS JOIN (SELECT arrayJoin(range(100000)) AS y) AS b", 400, codeTimeout, "max_execution_time = 0.05"},
 		{"/?max_result_rows=10", "SELECT arrayJoin(range(1000))", 400, codeTooManyRowsOrBytes, "max_result_rows = 10"},
+		{"/?max_rows_to_read=10", "SELECT * FROM events", 400, codeTooManyRows, "max_rows_to_read = 10"},
+		{"/?max_bytes_to_read=10", "SELECT * FROM events", 400, codeTooManyBytes, "max_bytes_to_read = 10"},
 		{"/?max_memory_usage=5000000", "SELECT groupArray(toString(x)) FROM (SELECT arrayJoin(range(1000000)) AS x)", 400, codeMemory, "max_memory_usage"},
 		{"/?session_timezone=Nowhere/City", "SELECT 1", 400, 0, ""},
 		{"/?output_format_json_quote_64bit_integers=maybe", "SELECT 1", 400, 0, ""},
