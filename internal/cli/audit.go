@@ -24,8 +24,8 @@ type AuditCmd struct {
 
 // AuditFilter selects entries.
 type AuditFilter struct {
-	From    string `help:"Start, RFC 3339." placeholder:"TIME"`
-	To      string `help:"End, RFC 3339." placeholder:"TIME"`
+	From    string `help:"Start: a time (RFC 3339), or a length such as 1h back from the end." placeholder:"TIME"`
+	To      string `help:"End: a time (RFC 3339), or a length back from now." placeholder:"TIME"`
 	Actor   string `help:"Who: key:<id>, local:<user>, oidc:<subject>."`
 	Action  string `help:"sign-in, query, report, or an operation's name such as create-key."`
 	Outcome string `help:"ok, failed, or the code of a problem."`

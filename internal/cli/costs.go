@@ -22,8 +22,8 @@ type CostsCmd struct {
 	ForTenant
 	Output
 	By     string `help:"What to tell apart, separated by commas: tenant, source, user, shape, kind, hour, day." default:"tenant,kind"`
-	From   string `help:"Start, RFC 3339; a day ago by default."`
-	To     string `help:"End, RFC 3339; now by default."`
+	From   string `help:"Start: a time (RFC 3339), or a length such as 7d back from the end; a day ago by default."`
+	To     string `help:"End: a time (RFC 3339), or a length back from now; now by default."`
 	Limit  int    `help:"Most lines." default:"50"`
 	Export string `help:"Write an export in the columns of FOCUS to this file instead; its ending decides: .csv or .parquet. - is CSV on standard output." placeholder:"FILE"`
 	Daily  bool   `help:"Days instead of hours in an export."`

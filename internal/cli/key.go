@@ -75,7 +75,7 @@ type KeyCreateCmd struct {
 	Output
 	Role    string `help:"viewer reads reports, analyst queries too, admin manages the tenant too; writer only sends events; operator with OPERATORS." enum:"viewer,analyst,admin,writer,operator" required:""`
 	Name    string `help:"What it is for."`
-	Expires string `help:"When it stops working: a time (RFC 3339), a duration from now, for example 90d, or never." placeholder:"TIME" default:"never"`
+	Expires string `help:"When it stops working: a time (RFC 3339), a length from now such as 90d, or never." placeholder:"TIME" default:"never"`
 	Source  string `help:"With role writer: a further write key of this source." placeholder:"ID"`
 	Tenant  string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
 }
@@ -112,7 +112,7 @@ type KeyRotateCmd struct {
 	Output
 	Overlap string `help:"How long the old key still works, for example 24h; 0 ends it at once." default:"24h" placeholder:"DURATION"`
 	Name    string `help:"Name of the new key; the old one's by default."`
-	Expires string `help:"When the new key stops working: a time (RFC 3339), a duration from now, or never. Needed where the old key has an end." placeholder:"TIME"`
+	Expires string `help:"When the new key stops working: a time (RFC 3339), a length from now, or never. Needed where the old key has an end." placeholder:"TIME"`
 	Tenant  string `arg:"" help:"The tenant's id; OPERATORS for operators' keys."`
 	ID      string `arg:"" help:"The key's id, not the key itself."`
 }
@@ -151,14 +151,11 @@ func expiry(s string, now time.Time) (*time.Time, error) {
 	if s == "" {
 		return nil, nil
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return &t, nil
-	}
-	d, err := config.ParseDuration(s)
+	t, err := config.TimeAhead(s, now)
 	if err != nil {
-		return nil, fmt.Errorf("--expires: %q is neither a time like 2030-01-31T00:00:00Z nor a duration like 90d, nor never", s)
+		return nil, fmt.Errorf("--expires: %w; or never", err)
 	}
-	t := now.Add(d).UTC()
+	t = t.UTC()
 	return &t, nil
 }
 

@@ -14,8 +14,8 @@ type UsageCmd struct {
 	Server
 	ForTenant
 	Output
-	From string `help:"Start, RFC 3339; a day ago by default."`
-	To   string `help:"End, RFC 3339; now by default."`
+	From string `help:"Start: a time (RFC 3339), or a length such as 7d back from the end; a day ago by default."`
+	To   string `help:"End: a time (RFC 3339), or a length back from now; now by default."`
 }
 
 type usageHour struct {

@@ -14,6 +14,7 @@ const (
 	HeaderFormat        = "X-ClickHouse-Format"
 	HeaderQueryID       = "X-ClickHouse-Query-Id"
 	HeaderSummary       = "X-ClickHouse-Summary"
+	HeaderProgress      = "X-ClickHouse-Progress"
 	HeaderExceptionCode = "X-ClickHouse-Exception-Code"
 	HeaderExceptionTag  = "X-ClickHouse-Exception-Tag"
 )

@@ -122,6 +122,13 @@ func TestRotateKey(t *testing.T) {
 		t.Errorf("got %v", k)
 	}
 	f.wantProblem(f.do("GET", "/api/v1/tenants/acme/keys", made["key"].(string), ""), 401, "key_expired", "", "expired")
+	for _, ahead := range []string{"90d", "12w6d"} {
+		k := f.want(201, f.do("POST", "/api/v1/tenants/acme/keys", admin, `{"role":"viewer","expires":"`+ahead+`"}`))
+		if at, err := time.Parse(time.RFC3339, k["expires"].(string)); err != nil || time.Until(at) > 90*24*time.Hour || time.Until(at) < 90*24*time.Hour-time.Minute {
+			t.Errorf("%s: %v", ahead, k)
+		}
+	}
+	f.wantProblem(f.do("POST", "/api/v1/tenants/acme/keys", admin, `{"role":"viewer","expires":""}`), 422, "invalid_field", "expires", "a length such as 90s")
 	f.wantProblem(f.do("POST", path, admin, `{"overlap":"91d"}`), 422, "invalid_field", "overlap", "90d")
 	f.wantProblem(f.do("POST", path, admin, `{"overlap":"1"}`), 422, "invalid_field", "overlap", "unit")
 	f.wantProblem(f.do("POST", path, admin, `{"expires":"2001-01-01T00:00:00Z"}`), 422, "invalid_field", "expires", "past")
@@ -435,6 +442,15 @@ func TestAuditRead(t *testing.T) {
 	if len(got["entries"].([]any)) != 1 {
 		t.Errorf("got %v", got)
 	}
+	f.want(200, f.do("GET", "/api/v1/audit?from=1h&to=30m", f.keys["admin"], ""))
+	if asked := f.audit.asked; asked.To.Sub(asked.From) != time.Hour || time.Since(asked.To) < 30*time.Minute || time.Since(asked.To) > 31*time.Minute {
+		t.Errorf("asked %+v", asked)
+	}
+	f.do("GET", "/api/v1/audit/export?from=1h", f.keys["admin"], "")
+	if asked := f.audit.asked; time.Since(asked.From) < time.Hour || time.Since(asked.From) > time.Hour+time.Minute || !asked.To.IsZero() {
+		t.Errorf("asked %+v", asked)
+	}
+	f.wantProblem(f.do("GET", "/api/v1/audit?from=yesterday", f.keys["admin"], ""), 422, "invalid_field", "from", "a length such as 90s")
 	got = f.want(200, f.do("GET", "/api/v1/audit", operator, ""))
 	if !f.audit.asked.All || got["next"] != 2. {
 		t.Errorf("asked %+v, got %v", f.audit.asked, got)

@@ -265,19 +265,31 @@ func asText(v any) string {
 
 // AuditFilter selects entries.
 type AuditFilter struct {
-	From    time.Time `query:"from" doc:"Start, RFC 3339"`
-	To      time.Time `query:"to" doc:"End, RFC 3339, exclusive"`
-	Actor   string    `query:"actor" maxLength:"500" example:"local:u_ABC" doc:"Who: key:<id>, local:<user>, oidc:<subject>"`
-	Action  string    `query:"action" maxLength:"100" doc:"sign-in, query, report, export, or an operation's name such as create-key"`
-	Outcome string    `query:"outcome" maxLength:"100" doc:"ok, failed (anything else), or the code of a problem"`
-	Target  string    `query:"target" maxLength:"500" doc:"What it was done to, by its beginning"`
+	From    string `query:"from" example:"24h" doc:"Start: a time (RFC 3339), or a length such as 1h or 7d back from to"`
+	To      string `query:"to" doc:"End, exclusive: a time (RFC 3339), now, or a length back from now"`
+	Actor   string `query:"actor" maxLength:"500" example:"local:u_ABC" doc:"Who: key:<id>, local:<user>, oidc:<subject>"`
+	Action  string `query:"action" maxLength:"100" doc:"sign-in, query, report, export, or an operation's name such as create-key"`
+	Outcome string `query:"outcome" maxLength:"100" doc:"ok, failed (anything else), or the code of a problem"`
+	Target  string `query:"target" maxLength:"500" doc:"What it was done to, by its beginning"`
 }
 
-func (f AuditFilter) question(p tenant.Principal) (audit.Question, error) {
-	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
-		return audit.Question{}, invalid("from", "%s is not before to, %s; exchange them if they are the wrong way round", f.From.Format(time.RFC3339), f.To.Format(time.RFC3339))
+func (f AuditFilter) question(p tenant.Principal, now time.Time) (audit.Question, error) {
+	to, err := timeBack("to", f.To, time.Time{}, now, now)
+	if err != nil {
+		return audit.Question{}, err
 	}
-	return audit.Question{Tenant: p.Tenant, All: p.Tenant == "", From: f.From, To: f.To, Actor: f.Actor, Action: f.Action, Outcome: f.Outcome, Target: f.Target}, nil
+	base := to
+	if to.IsZero() {
+		base = now
+	}
+	from, err := timeBack("from", f.From, time.Time{}, base, now)
+	if err != nil {
+		return audit.Question{}, err
+	}
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		return audit.Question{}, invalid("from", "%s is not before to, %s; exchange them if they are the wrong way round", from.Format(time.RFC3339), to.Format(time.RFC3339))
+	}
+	return audit.Question{Tenant: p.Tenant, All: p.Tenant == "", From: from, To: to, Actor: f.Actor, Action: f.Action, Outcome: f.Outcome, Target: f.Target}, nil
 }
 
 type auditInput struct {
@@ -337,7 +349,7 @@ func (a *API) listAudit(ctx context.Context, in *auditInput) (*auditOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	q, err := in.question(p)
+	q, err := in.question(p, a.cfg.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -382,7 +394,7 @@ func (a *API) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.Stre
 	if err != nil {
 		return nil, err
 	}
-	q, err := in.question(p)
+	q, err := in.question(p, a.cfg.Now())
 	if err != nil {
 		return nil, err
 	}

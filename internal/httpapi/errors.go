@@ -124,8 +124,6 @@ func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 		return "unknown_parameter", field, fmt.Sprintf("parameter %s is not known%s: remove it or check its spelling, see /docs", field, k.likeParameter(field))
 	case strings.HasPrefix(d.Message, "required ") && strings.HasSuffix(d.Message, " is missing"):
 		return "missing_parameter", field, fmt.Sprintf("parameter %s is missing", field)
-	case strings.HasPrefix(d.Message, "invalid date/time for format "): // which is one of Go's layouts
-		return "invalid_field", field, fmt.Sprintf("field %s is %q: write a time with a zone, such as 2026-01-31T10:00:00Z or 2026-01-31T10:00:00%%2B01:00 (RFC 3339; + is written %%2B in an address)", field, fmt.Sprintf("%.40v", d.Value))
 	case field == "":
 		if m := unfit.FindStringSubmatch(d.Message); m != nil {
 			return "", "", "the body has a " + m[1] + " that its field cannot hold: it is of another kind, or too large"

@@ -468,9 +468,17 @@ func TestUsage(t *testing.T) {
 	if d := cmp.Diff(want, total); d != "" {
 		t.Error(d)
 	}
-	for _, at := range []string{"1d", "2026-01-01", "yesterday"} {
+	for query, hours := range map[string][2]int{"from=2h": {2, 0}, "from=1d&to=now": {24, 0}, "from=90m&to=3h": {5, 3}, "to=2d": {72, 48}, "": {24, 0}} { // to is the next full hour, or that many before it
+		f.want(200, f.do("GET", "/api/v1/usage?"+query, f.keys["admin"], ""))
+		now := time.Now()
+		from, to := f.usage.from.Sub(now.Add(-time.Duration(hours[0])*time.Hour)), f.usage.to.Sub(now.Add(-time.Duration(hours[1])*time.Hour))
+		if from < -time.Hour || from > time.Hour || to < -time.Minute || to > time.Hour || f.usage.from.Minute() != 0 {
+			t.Errorf("%s: %s to %s", query, f.usage.from, f.usage.to)
+		}
+	}
+	for _, at := range []string{"1", "2026-01-01", "yesterday"} {
 		w := f.do("GET", "/api/v1/usage?from="+at, f.keys["admin"], "")
-		f.wantProblem(w, 422, "invalid_field", "from", "such as 2026-01-31T10:00:00Z")
+		f.wantProblem(w, 422, "invalid_field", "from", "as 2026-01-31T10:00:00Z), now, or a length such as 90s")
 		if !strings.Contains(w.Body.String(), at) || strings.Contains(w.Body.String(), "2006") {
 			t.Errorf("from=%s: %s", at, w.Body)
 		}

@@ -33,25 +33,25 @@ func (a *API) viewKey(k catalog.Key, used time.Time) KeyView {
 type createKeyInput struct {
 	TenantPath
 	Body struct {
-		Role    string     `json:"role" enum:"viewer,analyst,admin,writer" doc:"viewer reads reports, analyst queries too, admin manages the tenant too; writer only sends events"`
-		Name    string     `json:"name,omitempty" maxLength:"200" doc:"What it is for"`
-		Expires *time.Time `json:"expires,omitempty" doc:"When it stops working, RFC 3339; never if absent"`
-		Source  string     `json:"source,omitempty" maxLength:"63" doc:"With role writer: a further write key of this source"`
+		Role    string  `json:"role" enum:"viewer,analyst,admin,writer" doc:"viewer reads reports, analyst queries too, admin manages the tenant too; writer only sends events"`
+		Name    string  `json:"name,omitempty" maxLength:"200" doc:"What it is for"`
+		Expires *string `json:"expires,omitempty" example:"90d" doc:"When it stops working: a time (RFC 3339), or a length from now such as 90d; never if absent"`
+		Source  string  `json:"source,omitempty" maxLength:"63" doc:"With role writer: a further write key of this source"`
 	}
 }
 
 type createOperatorKeyInput struct {
 	Body struct {
-		Name    string     `json:"name" minLength:"1" maxLength:"200" doc:"Whose it is, or what it is for"`
-		Expires *time.Time `json:"expires,omitempty" doc:"When it stops working, RFC 3339; never if absent"`
+		Name    string  `json:"name" minLength:"1" maxLength:"200" doc:"Whose it is, or what it is for"`
+		Expires *string `json:"expires,omitempty" example:"90d" doc:"When it stops working: a time (RFC 3339), or a length from now such as 90d; never if absent"`
 	}
 }
 
 type rotation struct {
-	Overlap string     `json:"overlap,omitempty" example:"24h" doc:"How long the old key still works: 24h by default, at most 90d; 0 ends it at once"`
-	Name    string     `json:"name,omitempty" maxLength:"200" doc:"Of the new key; the old one's if absent"`
-	Expires *time.Time `json:"expires,omitempty" doc:"When the new key stops working, RFC 3339; never if absent. Where the old key has an end, this or never must be given"`
-	Never   bool       `json:"never,omitempty" doc:"The new key does not expire although the old one does"`
+	Overlap string  `json:"overlap,omitempty" example:"24h" doc:"How long the old key still works: 24h by default, at most 90d; 0 ends it at once"`
+	Name    string  `json:"name,omitempty" maxLength:"200" doc:"Of the new key; the old one's if absent"`
+	Expires *string `json:"expires,omitempty" example:"90d" doc:"When the new key stops working: a time (RFC 3339), or a length from now such as 90d; never if absent. Where the old key has an end, this or never must be given"`
+	Never   bool    `json:"never,omitempty" doc:"The new key does not expire although the old one does"`
 }
 
 type rotateKeyInput struct {
@@ -151,12 +151,17 @@ func (a *API) createOperatorKey(ctx context.Context, in *createOperatorKeyInput)
 	return a.newKey(ctx, catalog.Key{Role: tenant.RoleOperator, Name: in.Body.Name, Expires: expires})
 }
 
-// expiry checks when a key shall stop working.
-func (a *API) expiry(t *time.Time) (time.Time, error) {
-	if t == nil {
+// expiry reads when a key shall stop working: never, if nothing is said.
+func (a *API) expiry(s *string) (time.Time, error) {
+	if s == nil {
 		return time.Time{}, nil
 	}
-	if !t.After(a.cfg.Now()) {
+	now := a.cfg.Now()
+	t, err := config.TimeAhead(*s, now)
+	if err != nil {
+		return t, invalid("expires", "%v", err)
+	}
+	if !t.After(now) {
 		return time.Time{}, invalid("expires", "%s is past: name a time in the future", t.Format(time.RFC3339))
 	}
 	return t.UTC(), nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"weir/internal/config"
 	"weir/internal/tenant"
 )
 
@@ -56,8 +57,8 @@ type ConflictExample struct {
 }
 
 type usageInput struct {
-	From time.Time `query:"from" doc:"Start, RFC 3339, rounded down to the hour; a day before to by default"`
-	To   time.Time `query:"to" doc:"End, RFC 3339, exclusive, rounded up to the hour; now by default"`
+	From string `query:"from" example:"24h" doc:"Start: a time (RFC 3339), or a length such as 24h or 7d back from to; rounded down to the hour; a day before to by default"`
+	To   string `query:"to" doc:"End, exclusive: a time (RFC 3339), now, or a length back from now; rounded up to the hour; now by default"`
 }
 
 type usageHour struct {
@@ -103,6 +104,18 @@ func (a *API) registerUsage() {
 		Errors:      []int{401, 403}}, a.usage)
 }
 
+// timeBack reads a time of a range; def if it is not given.
+func timeBack(field, s string, def, base, now time.Time) (time.Time, error) {
+	if s == "" {
+		return def, nil
+	}
+	t, err := config.TimeBack(s, base, now)
+	if err != nil {
+		return t, invalid(field, "%v", err)
+	}
+	return t, nil
+}
+
 const maxUsageHours = 400 * 24
 
 func (a *API) usage(ctx context.Context, in *usageInput) (*usageOutput, error) {
@@ -110,16 +123,17 @@ func (a *API) usage(ctx context.Context, in *usageInput) (*usageOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := in.To
-	if to.IsZero() {
-		to = a.cfg.Now()
+	now := a.cfg.Now()
+	to, err := timeBack("to", in.To, now, now, now)
+	if err != nil {
+		return nil, err
 	}
 	if end := to.Truncate(time.Hour); !end.Equal(to) {
 		to = end.Add(time.Hour)
 	}
-	from := in.From
-	if from.IsZero() {
-		from = to.Add(-24 * time.Hour)
+	from, err := timeBack("from", in.From, to.Add(-24*time.Hour), to, now)
+	if err != nil {
+		return nil, err
 	}
 	from = from.Truncate(time.Hour)
 	if !from.Before(to) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"weir/internal/config"
 	"weir/internal/problem"
 	"weir/internal/tenant"
 )
@@ -20,21 +21,26 @@ const (
 
 // Range is a range of time as requests give it.
 type Range struct {
-	From time.Time `query:"from" doc:"Start, RFC 3339, rounded down to the hour; a day before to by default"`
-	To   time.Time `query:"to" doc:"End, RFC 3339, exclusive, rounded up to the hour; now by default"`
+	From string `query:"from" example:"24h" doc:"Start: a time (RFC 3339), or a length such as 24h or 7d back from to; rounded down to the hour; a day before to by default"`
+	To   string `query:"to" doc:"End, exclusive: a time (RFC 3339), now, or a length back from now; rounded up to the hour; now by default"`
 }
 
 // resolve returns whole hours.
 func (in Range) resolve(now time.Time, length time.Duration) (from, to time.Time, prob *problem.Problem) {
-	if to = in.To; to.IsZero() {
-		to = now
+	var err error
+	if to = now; in.To != "" {
+		if to, err = config.TimeBack(in.To, now, now); err != nil {
+			return from, to, unreadable("to", err)
+		}
 	}
 	to = to.UTC()
 	if end := to.Truncate(time.Hour); !end.Equal(to) {
 		to = end.Add(time.Hour)
 	}
-	if from = in.From; from.IsZero() {
-		from = to.Add(-length)
+	if from = to.Add(-length); in.From != "" {
+		if from, err = config.TimeBack(in.From, to, now); err != nil {
+			return from, to, unreadable("from", err)
+		}
 	}
 	from = from.UTC().Truncate(time.Hour)
 	switch {
@@ -46,6 +52,10 @@ func (in Range) resolve(now time.Time, length time.Duration) (from, to time.Time
 		return from, to, problem.New(http.StatusUnprocessableEntity, "invalid", "from lies before 1970").WithField("from")
 	}
 	return from, to, nil
+}
+
+func unreadable(field string, err error) *problem.Problem {
+	return problem.New(http.StatusUnprocessableEntity, "invalid_field", "field %s: %v", field, err).WithField(field)
 }
 
 type costsInput struct {

@@ -112,10 +112,20 @@ func TestCosts(t *testing.T) {
 	if few := ask(t, get(operator, "/api/v1/costs?by=hour,kind&limit=1")); len(few.Lines) != 1 || few.Omitted == 0 || !near(few.Total.Amount, all.Total.Amount) {
 		t.Errorf("%+v", few)
 	}
+	span := func(query string) (b struct{ From, To time.Time }) {
+		must(t, json.Unmarshal(get(operator, "/api/v1/costs?"+query).Body.Bytes(), &b))
+		return b
+	}
+	usual, two, day := span(""), span("from=2h"), span("from=24h&to=now")
+	if two.To.Sub(two.From) != 2*time.Hour || !two.To.Equal(usual.To) || day != usual {
+		t.Errorf("2h is %v, a day %v, by default it is %v", two, day, usual)
+	}
 	if c := ask(t, get(operator, "/api/v1/costs?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z")); len(c.Lines) != 0 || c.Total.Amount != 0 {
 		t.Errorf("%+v", c)
 	}
 	for path, status := range map[string]int{
+		"/api/v1/costs?from=2h": 200, "/api/v1/costs?from=1d12h&to=now": 200, "/api/v1/costs?from=7d&to=2d": 200, "/api/v1/costs/export?from=2h": 200, "/api/v1/costs/export?from=2w&to=1h30m": 200,
+		"/api/v1/costs?from=2": 422, "/api/v1/costs?to=tomorrow": 422, "/api/v1/costs?from=900d": 422, "/api/v1/costs/export?to=1x": 422,
 		"/api/v1/costs?by=colour": 422, "/api/v1/costs?by=hour,day": 422, "/api/v1/costs?from=2027-01-01T00:00:00Z": 422, "/api/v1/costs?from=2000-01-01T00:00:00Z": 422,
 		"/api/v1/costs/export?format=xls": 422, "/api/v1/costs/export?x=1": 422, "/api/v1/costs/export?from=yesterday": 422, "/api/v1/costs/export?from=2027-01-01": 422,
 	} {

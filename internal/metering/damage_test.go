@@ -104,7 +104,7 @@ func TestDamage(t *testing.T) {
 			}
 		}
 	}
-	for _, in := range []*costsInput{{Range: Range{From: timeOf(damagedHour), To: timeOf(damagedHour + 1)}, Limit: 1}} {
+	for _, in := range []*costsInput{{Range: Range{From: timeOf(damagedHour).Format(time.RFC3339), To: timeOf(damagedHour + 1).Format(time.RFC3339)}, Limit: 1}} {
 		if _, err := m.costs(tenant.With(t.Context(), adminB), in); !damage.Of(err) {
 			t.Errorf("costs: %v", err)
 		}

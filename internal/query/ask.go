@@ -1,11 +1,13 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"weir/internal/catalog"
@@ -26,7 +28,8 @@ type asking struct {
 	// Set by prepare.
 	checked *Checked
 	format  format
-	pinned  bool // the lookup tables of scope stay as they are until the statement has ended
+	id      string // of the statement, as the caller is told
+	pinned  bool   // the lookup tables of scope stay as they are until the statement has ended
 }
 
 // asking checks who asks, and reads what the question says beside the statement.
@@ -40,7 +43,7 @@ func (s *Service) asking(q *Question) (*asking, *problem.Problem) {
 		_, p := q.Who.RequireTenant()
 		return nil, p
 	}
-	a := &asking{Service: s, q: q, scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: true, RollupsFromEvents: s.deps.Rollups == nil}}
+	a := &asking{Service: s, q: q, scope: Scope{Tenant: id, All: all, Params: q.Params, MaskKey: s.deps.MaskKey, AnyFormat: q.AnyFormat, Metadata: true, Database: q.Database, CompactDescribe: q.Settings["describe_compact_output"] == "1" || q.Settings["describe_compact_output"] == "true", RollupsFromEvents: s.deps.Rollups == nil}}
 	if s.deps.Gone != nil && all {
 		a.scope.Gone = s.deps.Gone()
 	}
@@ -132,10 +135,8 @@ func (a *asking) run(ctx context.Context) (*Answer, *problem.Problem) {
 		b.refused()
 		return nil, p
 	}
-	ans := &Answer{Format: a.format.name, QueryID: a.q.QueryID, AsOf: a.deps.Visibility.AsOf(a.scope.Tenant), Snapshot: a.snapshot(), masks: a.scope.Masks}
-	if ans.QueryID == "" {
-		ans.QueryID = b.engineID
-	}
+	a.id = cmp.Or(a.q.QueryID, b.engineID)
+	ans := &Answer{Format: a.format.name, QueryID: a.id, AsOf: a.deps.Visibility.AsOf(a.scope.Tenant), Snapshot: a.snapshot(), masks: a.scope.Masks}
 	st := clickhouse.Statement{Settings: a.engineSettings(b.ticket), Format: a.format.name, QueryID: b.engineID,
 		Comment: string(b.kind) + "/" + string(a.scope.Tenant)}
 	a.confine(&st)
@@ -191,13 +192,14 @@ func (a *asking) send(ctx context.Context, b *bill, st clickhouse.Statement) (*c
 	}
 }
 
-// params are the statement's parameters: the question's, and how far the rollups have come that it reads.
+// params are the statement's parameters: the question's, how far the rollups have come that it reads, and its id if it asks for it.
 func (a *asking) params() map[string]string {
 	rollups := a.checked.Rollups
 	if a.scope.RollupsFromEvents {
 		rollups = nil
 	}
-	if len(rollups) == 0 && !a.checked.Sessions {
+	asksID := strings.Contains(a.checked.SQL, queryIDParam)
+	if len(rollups) == 0 && !a.checked.Sessions && !asksID {
 		return a.q.Params
 	}
 	all := map[string]string{}
@@ -206,6 +208,9 @@ func (a *asking) params() map[string]string {
 	}
 	if a.checked.Sessions {
 		maps.Copy(all, a.sessionParams())
+	}
+	if asksID {
+		all[queryIDName] = clickhouse.EscapeParam(a.id)
 	}
 	for name, v := range a.q.Params {
 		if _, ours := all[name]; !ours {

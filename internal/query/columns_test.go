@@ -377,6 +377,13 @@ func TestPropertyThatIsNoColumn(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
+	// The properties of a tenant's scope are those that are columns: nothing is known of others.
+	for _, name := range []string{"tenant", "_seq", "__x"} {
+		_, err := NewGuard().Check("SELECT "+name+" FROM events", Scope{Tenant: "acme", Properties: []event.Property{{Name: "tenant_id", Kind: event.PropString}}})
+		if r, _ := err.(*Refusal); r == nil || r.Code != CodeUnknownColumn || !strings.Contains(r.Error(), "read it as props['"+name+"'], or props_num['"+name+"'] of numbers") || r.Nearest != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	sc.LeftOut = func() bool { return true }
 	for name, want := range map[string]string{
 		"mm_24_99": "read it as props['mm_24_99'], or props_num['mm_24_99'] of numbers; the nearest allowed name is mm_2_99", "`it''s`": `props['it\'\'s']`, "tenant": "read it as props_num['tenant']",

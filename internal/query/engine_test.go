@@ -180,7 +180,7 @@ func TestFunctionsExist(t *testing.T) {
 	}
 	for _, m := range []map[string]string{functions, aggregates} {
 		for _, lower := range slices.Sorted(maps.Keys(m)) {
-			if !have[lower] && lower != "summap" && lower != "minmap" && lower != "maxmap" {
+			if !have[lower] && lower != "summap" && lower != "minmap" && lower != "maxmap" && lower != "grouping" { // they are the analyzer's own
 				t.Errorf("the engine has no function %s", m[lower])
 			}
 		}

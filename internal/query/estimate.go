@@ -2,6 +2,7 @@ package query
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -137,6 +138,7 @@ func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Proble
 	}
 	b.subject, b.kind = q.Subject, usage.KindQuery
 	a.q.spent = &b.final
+	a.id = cmp.Or(a.q.QueryID, b.engineID)
 	st := clickhouse.Statement{SQL: "EXPLAIN ESTIMATE " + a.checked.SQL, Params: a.params(), Settings: a.settings, Format: "TSVWithNames", QueryID: b.engineID,
 		Comment: "explain/" + string(a.scope.Tenant)}
 	a.confine(&st)

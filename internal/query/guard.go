@@ -80,7 +80,7 @@ func (s *statement) analyse(c *Checked) (sql string, err error) {
 		c.Kind = KindExplain
 		return s.explain(c)
 	case head.keyword("SHOW"), head.keyword("DESCRIBE"), head.keyword("DESC"), head.keyword("EXISTS"):
-		c.Kind, sql, err = s.show()
+		c.Kind, sql, err = s.show(c)
 		return sql, err
 	}
 	c.Kind = KindSelect

@@ -238,7 +238,7 @@ func TestEngineProblems(t *testing.T) {
 		{&clickhouse.Error{Code: 33, Name: "CANNOT_READ_ALL_DATA", Message: "Cannot read all data: data.bin"}, 500, "engine_error", ""},
 		{&clickhouse.Error{Code: 6, Name: "CANNOT_PARSE_TEXT", Message: "Cannot parse string 'MergeTree checksum a.bin' as UInt8: syntax error at begin of string"}, 422, "query_error", "MergeTree"},
 		{&clickhouse.Error{Code: 158, Name: "TOO_MANY_ROWS"}, 422, "too_many_rows_read", "max_rows_to_read"},
-		{&clickhouse.Error{Code: 307, Name: "TOO_MANY_BYTES"}, 422, "too_many_rows_read", "max_bytes_to_read"},
+		{&clickhouse.Error{Code: 307, Name: "TOO_MANY_BYTES"}, 422, "too_many_bytes_read", "max_bytes_to_read"},
 		{&clickhouse.Error{Code: 395, Name: "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"}, 503, "rollup_moved_on", ""},
 		{&clickhouse.Error{Code: 0, Message: "/var/lib"}, 500, "engine_error", ""},
 		{&clickhouse.Error{Code: 47, Name: "UNKNOWN_IDENTIFIER", Message: "Unknown expression identifier `cuontry` in scope WITH events AS (SELECT ts FROM weir.events WHERE tenant = 'acme') SELECT cuontry FROM events. Maybe you meant: ['tenant','country']"}, 422, "query_error", "did you mean country?"},

@@ -48,6 +48,7 @@ func (a *asking) key() [32]byte {
 	part(a.q.AsOf)
 	part(a.q.Door)
 	part(fmt.Sprint(a.scope.Gone))
+	part(a.q.Database)
 	part(a.deps.sessionTimeout(a.scope.Tenant).String())
 	for _, m := range []map[string]string{a.q.Params, a.q.Settings} {
 		for _, k := range slices.SortedFunc(maps.Keys(m), cmp.Compare[string]) {

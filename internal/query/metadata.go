@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,11 +20,17 @@ const TimeZone = "UTC"
 // DisplayName is what displayName() and hostName() answer.
 const DisplayName = "weir"
 
+// queryIDParam stands for the id of the statement, which is known when it is sent.
+const (
+	queryIDName  = "_query_id"
+	queryIDParam = "{" + queryIDName + ":String}"
+)
+
 // answered are the functions without arguments that weir answers itself: what the engine would say is none of the tenant's business.
 func (v *view) answered(name string) (value string, ok bool) {
 	switch strings.ToLower(name) {
 	case "currentdatabase", "database", "schema", "current_database", "current_schema":
-		return literal(v.database()), true
+		return literal(cmp.Or(v.sc.Database, v.database())), true
 	case "currentuser", "user", "current_user", "session_user", "authenticateduser":
 		return literal(v.database()), true
 	case "version":
@@ -34,6 +41,10 @@ func (v *view) answered(name string) (value string, ok bool) {
 		return literal(DisplayName), true
 	case "revision":
 		return "toUInt32(" + strconv.Itoa(Revision) + ")", true
+	case "queryid", "query_id", "initialqueryid", "initial_query_id":
+		return queryIDParam, true
+	case "currentroles", "enabledroles", "defaultroles": // rights come with the key
+		return "CAST([] AS Array(String))", true
 	}
 	return "", false
 }
@@ -88,6 +99,17 @@ func metaByName() map[string]*metaRelation {
 // metaDatabases are the databases that a qualified name may begin with, beside the tenant's own.
 var metaDatabases = map[string]bool{"system": true, "information_schema": true}
 
+// metaRelation returns the relation of metadata of a name: database_table, or the table alone in a database of metadata; nil: there is none.
+func (v *view) metaRelation(name string) *metaRelation {
+	if !v.sc.Metadata {
+		return nil
+	}
+	if r := metadata[name]; r != nil || v.sc.Database == "" {
+		return r
+	}
+	return metadata[v.sc.Database+"_"+strings.ToLower(name)]
+}
+
 // allColumns are the columns of the relation of events, of all properties.
 func (v *view) allColumns() []column {
 	return append(v.builtin(), v.properties()...)
@@ -95,16 +117,24 @@ func (v *view) allColumns() []column {
 
 // createTable is what SHOW CREATE TABLE says.
 func (v *view) createTable(t ownTable) string {
-	var b strings.Builder
-	b.WriteString("CREATE VIEW " + quoteName(v.database()) + "." + t.name + "\n(\n")
-	for i, c := range t.columns {
-		if i > 0 {
-			b.WriteString(",\n")
-		}
-		b.WriteString("    `" + c.name + "` " + c.typ)
+	var lines []string
+	for _, c := range t.columns {
+		lines = append(lines, "    `"+c.name+"` "+c.typ)
 	}
-	b.WriteString("\n)")
-	return b.String()
+	return createView(quoteName(v.database())+"."+t.name, lines)
+}
+
+// create is what SHOW CREATE TABLE says of a relation of metadata.
+func (r *metaRelation) create() string {
+	var lines []string
+	for _, c := range r.columns {
+		lines = append(lines, "    `"+c.name+"` "+c.typ)
+	}
+	return createView(r.database+"."+r.table, lines)
+}
+
+func createView(name string, columns []string) string {
+	return "CREATE VIEW " + name + "\n(\n" + strings.Join(columns, ",\n") + "\n)"
 }
 
 // cte is the definition of the relation for a scope.

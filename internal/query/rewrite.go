@@ -96,6 +96,10 @@ func (s *statement) answers() {
 	var out []lexeme
 	for i := 0; i < len(s.toks); i++ {
 		l := s.toks[i]
+		if value := s.bareCall(i); value != "" {
+			s.edits = append(s.edits, edit{l.start, l.end, "`" + l.text + "()`"})
+			s.scalars[l.text] = value
+		}
 		value, ok := s.view.answered(l.text)
 		if l.kind != word || !ok || !s.at(i+1).is("(") || !s.at(i+2).is(")") || s.at(i-1).is(".") {
 			out = append(out, l)
@@ -115,6 +119,54 @@ func (s *statement) answers() {
 		i += 2
 	}
 	s.toks, s.clean = out, string(text)
+}
+
+// bare are the functions of the SQL standard that are called without brackets.
+var bare = map[string]string{"CURRENT_TIMESTAMP": "now()", "CURRENT_DATE": "today()"}
+
+// bareCall is what the word at i stands for, if it calls one of them: in the whole statement it is no name of a column or of something that the
+// statement defines.
+func (s *statement) bareCall(i int) string {
+	l := s.toks[i]
+	value := bare[strings.ToUpper(l.text)]
+	if _, property := s.view.find(l.text); value == "" || l.kind != word || property {
+		return ""
+	}
+	for _, t := range s.view.sc.Lookups {
+		for _, c := range t.Columns {
+			if strings.EqualFold(c.Name, l.text) {
+				return ""
+			}
+		}
+	}
+	for k, t := range s.toks {
+		switch call := s.at(k + 1).is("("); {
+		case !t.name() || !strings.EqualFold(t.text, l.text) || call && k != i:
+		case call || t.kind == quoted || !s.begins(k):
+			return ""
+		}
+	}
+	return value
+}
+
+// begins says whether the word at i stands where a value begins, and is no name that is given: behind a value it would be its alias.
+func (s *statement) begins(i int) bool {
+	prev, next := s.at(i-1), s.at(i+1)
+	if next.is(".") || next.is("->") || next.keyword("AS") && s.at(i+2).is("(") {
+		return false
+	}
+	switch prev.kind {
+	case quoted, number, str, param, tupleIndex:
+		return false
+	case word:
+		switch upper := strings.ToUpper(prev.text); upper {
+		case "AS", "END", "NULL", "TRUE", "FALSE", "FROM", "JOIN":
+			return false
+		default:
+			return keywords[upper]
+		}
+	}
+	return !prev.is(")") && !prev.is("]") && !prev.is(".") && !prev.is("*")
 }
 
 // edited returns the text from offset on, with the edits.

@@ -37,6 +37,11 @@ type Scope struct {
 	Params map[string]string
 	// Metadata allows the relations that tools read: system.tables, information_schema.columns and so on.
 	Metadata bool
+	// Database is the database of metadata in which names of relations that are none of the scope's own are looked up, system or information_schema; empty: the
+	// scope's own database alone.
+	Database string
+	// CompactDescribe leaves of the columns of DESCRIBE only name and type.
+	CompactDescribe bool
 	// AnyFormat also allows the binary formats of the ClickHouse protocol behind FORMAT.
 	AnyFormat bool
 }

@@ -108,6 +108,8 @@ type Question struct {
 	AsOf     string            // see only this
 	MaxCost  float64           // refuse what is expected to cost more; 0: no bound
 	MaxBytes uint64            // refuse what is expected to read more; 0: no bound
+	// Database is that of metadata whose relations need no database in front of them: system or information_schema; empty: none.
+	Database string
 	// AnyFormat also allows the binary formats of the ClickHouse protocol.
 	AnyFormat bool
 	// Running, if set, is told the id under which the engine runs the statement, and what it is expected to read, before it starts.

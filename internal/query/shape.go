@@ -48,13 +48,16 @@ var volatile = lowerSet(`now now64 nowInBlock nowInBlock64 today yesterday curda
 rand rand32 rand64 randConstant canonicalRand randUniform randNormal randLogNormal randExponential randChiSquared randStudentT randFisherF
 randBernoulli randBinomial randNegativeBinomial randPoisson randomString randomFixedString randomPrintableASCII randomStringUTF8 fuzzBits
 generateUUIDv4 generateUUIDv7 generateULID generateSnowflakeID blockNumber rowNumberInBlock rowNumberInAllBlocks runningDifference
-runningAccumulate runningDifferenceStartingWithFirstValue neighbor blockSize arrayRandomSample arrayShuffle arrayPartialShuffle randCanonical localtime`)
+runningAccumulate runningDifferenceStartingWithFirstValue neighbor blockSize arrayRandomSample arrayShuffle arrayPartialShuffle randCanonical localtime queryID query_id initialQueryID initial_query_id`)
 
-// isVolatile says whether a statement calls one of them.
+// isVolatile says whether a statement calls one of them, or may do so without brackets.
 func isVolatile(toks []lexeme) bool {
 	for i, l := range toks {
 		if l.kind != word {
 			continue
+		}
+		if bare[strings.ToUpper(l.text)] != "" {
+			return true
 		}
 		if _, ok := volatile[strings.ToLower(l.text)]; ok && (i+1 < len(toks) && toks[i+1].is("(") || i > 0 && (toks[i-1].keyword("APPLY") || toks[i-1].is("("))) {
 			return true

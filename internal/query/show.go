@@ -2,6 +2,7 @@ package query
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -60,10 +61,11 @@ func (c *cursor) end() error {
 }
 
 // shows is what can be shown.
-const shows = "SHOW DATABASES, SHOW TABLES, SHOW COLUMNS FROM events, SHOW CREATE TABLE events"
+const shows = "SHOW DATABASES, SHOW TABLES, SHOW COLUMNS FROM events, SHOW CREATE TABLE events, SHOW CREATE DATABASE"
 
-// show turns SHOW, EXISTS and DESCRIBE into a SELECT over the relations of metadata, so that one path and all formats serve them.
-func (s *statement) show() (Kind, string, error) {
+// show turns SHOW, EXISTS and DESCRIBE into a SELECT over the relations of metadata, so that one path and all formats serve them. DESCRIBE of a
+// query is the engine's to answer.
+func (s *statement) show(told *Checked) (Kind, string, error) {
 	c := &cursor{s: s}
 	var sql string
 	var err error
@@ -71,6 +73,10 @@ func (s *statement) show() (Kind, string, error) {
 	switch {
 	case c.either("DESCRIBE", "DESC"):
 		kind = KindDescribe
+		if c.take("TABLE"); s.at(c.i).is("(") {
+			sql, err := s.describeQuery(c.i, told)
+			return kind, sql, err
+		}
 		sql, err = c.describe()
 	case c.take("EXISTS"):
 		sql, err = c.exists()
@@ -88,7 +94,48 @@ func (s *statement) show() (Kind, string, error) {
 		return "", "", err
 	}
 	sql, err = own.scoped()
+	var r *Refusal
+	if errors.As(err, &r) { // of a condition that the caller has written: its place in our text says nothing
+		r.Line, r.Column = 0, 0
+	}
 	return kind, sql, err
+}
+
+// describeQuery is DESCRIBE of the query in the bracket at open. Like EXPLAIN it is shown no hashes of values.
+func (s *statement) describeQuery(open int, told *Checked) (string, error) {
+	last := len(s.toks) - 1
+	if last <= open || !s.toks[last].is(")") {
+		return "", s.refuse(s.toks[open].start, "write DESCRIBE (SELECT …), with nothing behind the bracket").as(CodeSyntax)
+	}
+	sql, err := s.inner(open+1, last, told)
+	if err != nil {
+		return "", err
+	}
+	return "DESCRIBE TABLE (" + strings.TrimSpace(sql) + ")", nil
+}
+
+// inner scopes the SELECT of toks[from:to], which will be shown, and says what it reads. Its text keeps its place.
+func (s *statement) inner(from, to int, told *Checked) (string, error) {
+	text := []byte(s.clean)
+	if to < len(s.toks) {
+		text = text[:s.toks[to].start]
+	}
+	first := len(text)
+	if from < to {
+		first = s.toks[from].start
+	}
+	for i := range first {
+		if text[i] != '\n' {
+			text[i] = ' '
+		}
+	}
+	q := newStatement(s.guard.newView(s.view.sc, true), s.src, string(text), s.toks[from:to])
+	sql, err := q.scoped()
+	if err != nil {
+		return "", err
+	}
+	q.tell(told)
+	return sql, nil
 }
 
 // synthetic makes a statement of our own text, which may use the relations of metadata.
@@ -107,47 +154,73 @@ func (c *cursor) show() (string, error) {
 	c.take("FULL") // what it adds are MySQL's columns, which no client of this protocol reads
 	switch {
 	case c.either("DATABASES", "SCHEMAS"):
-		return c.listed("SELECT name FROM system_databases", "name")
+		return c.listed("SELECT name FROM system_databases", "name", "name")
 	case c.take("TABLES"):
 		return c.tables()
 	case c.take("COLUMNS"), c.take("FIELDS"):
 		return c.columns()
 	case c.take("CREATE"):
-		c.either("TABLE", "VIEW")
-		l, err := c.name("name the relation, " + relation)
-		if err != nil {
-			return "", err
-		}
-		if !c.s.view.hasRelation(l.text) {
-			return "", c.noRelation(l)
-		}
-		return "SELECT create_table_query AS statement FROM system_tables WHERE name = " + literal(l.text), nil
+		return c.create()
 	}
 	what := c.s.at(c.i)
 	return "", c.s.refuse(max(what.start, c.s.toks[0].start), "SHOW %s is not allowed; there are %s", strings.ToUpper(what.text), shows)
 }
 
+// create reads what follows SHOW CREATE.
+func (c *cursor) create() (string, error) {
+	if c.either("DATABASE", "SCHEMA") {
+		db, err := c.name("name your database, " + c.s.view.database())
+		if err == nil {
+			err = c.database(db)
+		}
+		return "SELECT " + literal("CREATE DATABASE "+quoteName(c.s.view.database())) + " AS statement", err
+	}
+	c.either("TABLE", "VIEW")
+	l, r, err := c.relation()
+	switch {
+	case err != nil:
+		return "", err
+	case r != nil:
+		return "SELECT " + literal(r.create()) + " AS statement", nil
+	}
+	return "SELECT create_table_query AS statement FROM system_tables WHERE name = " + literal(l.text), nil
+}
+
+// relation reads the name of one of the scope's own relations, or of a relation of metadata, which is then r.
+func (c *cursor) relation() (l lexeme, r *metaRelation, err error) {
+	if l, err = c.name("name the relation, " + relation); err != nil || c.s.view.hasRelation(l.text) {
+		return l, nil, err
+	}
+	if r = c.s.view.metaRelation(l.text); r == nil {
+		err = c.noRelation(l)
+	}
+	return l, r, err
+}
+
 // tables reads what follows SHOW TABLES.
 func (c *cursor) tables() (string, error) {
-	sql := "SELECT name FROM system_tables"
+	sql, database := "SELECT name FROM system_tables", c.s.view.sc.Database
 	if c.either("FROM", "IN") {
 		db, err := c.name("name a database")
 		if err != nil {
 			return "", err
 		}
-		if metaDatabases[strings.ToLower(db.text)] {
-			var names []string
-			for _, r := range append(systemTables(), schemaTables()...) {
-				if r.database == strings.ToLower(db.text) {
-					names = append(names, literal(r.table))
-				}
+		if database = strings.ToLower(db.text); !metaDatabases[database] {
+			if err := c.database(db); err != nil {
+				return "", err
 			}
-			sql = "SELECT name FROM (SELECT arrayJoin([" + strings.Join(names, ", ") + "]) AS name)"
-		} else if err := c.database(db); err != nil {
-			return "", err
 		}
 	}
-	return c.listed(sql, "name")
+	if metaDatabases[database] {
+		var names []string
+		for _, r := range append(systemTables(), schemaTables()...) {
+			if r.database == database {
+				names = append(names, literal(r.table))
+			}
+		}
+		sql = "SELECT name FROM (SELECT arrayJoin([" + strings.Join(names, ", ") + "]) AS name)"
+	}
+	return c.listed(sql, "name", "name")
 }
 
 // database demands that a name is that of the scope's database.
@@ -159,7 +232,7 @@ func (c *cursor) database(l lexeme) error {
 }
 
 func (c *cursor) noRelation(l lexeme) error {
-	return c.s.refuse(l.start, "there is no relation %s", l.text).as(CodeUnknownTable).near(cmp.Or(nearest(l.text, c.s.view.lookupNames), relation))
+	return c.s.refuse(l.start, "there is no relation %s", l.text).as(CodeUnknownTable).near(cmp.Or(nearestMeta(l.text), nearest(l.text, c.s.view.lookupNames), relation))
 }
 
 // columns reads what follows SHOW COLUMNS.
@@ -171,24 +244,46 @@ func (c *cursor) columns() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !c.s.view.hasRelation(l.text) {
-		return "", c.noRelation(l)
-	}
+	own, r := c.s.view.hasRelation(l.text), c.s.view.metaRelation(l.text)
+	full := l
 	if c.either("FROM", "IN") {
 		db, err := c.name("name a database")
-		if err == nil {
-			err = c.database(db)
-		}
 		if err != nil {
 			return "", err
 		}
+		if name := strings.ToLower(db.text); metaDatabases[name] && c.s.view.sc.Metadata {
+			own, r = false, metadata[name+"_"+strings.ToLower(l.text)]
+			full.text = name + "." + l.text
+		} else if err := c.database(db); err != nil {
+			return "", err
+		} else {
+			r = nil
+		}
 	}
-	return c.listed(`SELECT name AS field, type, if(startsWith(type, 'Nullable('), 'YES', 'NO') AS "null", '' AS "key", CAST(NULL AS Nullable(String)) AS "default", '' AS extra FROM system_columns WHERE table = `+literal(l.text), "name")
+	if !own && r == nil {
+		return "", c.noRelation(full)
+	}
+	return c.listed(`SELECT name AS field, type, if(startsWith(type, 'Nullable('), 'YES', 'NO') AS "null", '' AS "key", CAST(NULL AS Nullable(String)) AS "default", '' AS extra FROM `+columnsOf(l, own, r), "name", "position")
 }
 
-// listed adds LIKE, ILIKE and LIMIT.
-func (c *cursor) listed(sql, column string) (string, error) {
-	not := ""
+// columnsOf is what to select the name, type and position of a relation's columns from, with a condition: of the scope's own, else of r.
+func columnsOf(l lexeme, own bool, r *metaRelation) string {
+	if own {
+		return "system_columns WHERE table = " + literal(l.text)
+	}
+	var rows []string
+	for i, col := range r.columns {
+		rows = append(rows, fmt.Sprintf("(%s, %s, %d)", literal(col.name), literal(col.typ), i+1))
+	}
+	return "(SELECT c.1 AS name, c.2 AS type, c.3 AS position FROM (SELECT arrayJoin([" + strings.Join(rows, ", ") + "]) AS c)) WHERE 1 = 1"
+}
+
+// listed adds LIKE, ILIKE or WHERE, and LIMIT.
+func (c *cursor) listed(sql, column, order string) (string, error) {
+	not, glue := "", " WHERE "
+	if strings.Contains(sql, glue) {
+		glue = " AND "
+	}
 	if c.take("NOT") {
 		not = "NOT "
 	}
@@ -199,19 +294,17 @@ func (c *cursor) listed(sql, column string) (string, error) {
 			return "", c.unexpected("write a pattern in quotes")
 		}
 		c.i++
-		glue := " WHERE "
-		if strings.Contains(sql, glue) {
-			glue = " AND "
-		}
 		sql += glue + column + " " + not + op + " " + pattern.text
 	case not != "":
 		return "", c.unexpected("write NOT LIKE")
+	case c.take("WHERE"):
+		condition, err := c.condition()
+		if err != nil {
+			return "", err
+		}
+		sql += glue + "(" + condition + ")"
 	}
-	if !strings.Contains(sql, "system_columns") {
-		sql += " ORDER BY " + column
-	} else {
-		sql += " ORDER BY position"
-	}
+	sql += " ORDER BY " + order
 	if c.take("LIMIT") {
 		n := c.s.at(c.i)
 		if n.kind != number {
@@ -227,23 +320,36 @@ func (c *cursor) listed(sql, column string) (string, error) {
 const described = "'' AS default_type, '' AS default_expression, '' AS comment, '' AS codec_expression, '' AS ttl_expression"
 
 func (c *cursor) describe() (string, error) {
-	c.take("TABLE")
-	l, err := c.name("name the relation, " + relation)
+	l, r, err := c.relation()
 	if err != nil {
 		return "", err
 	}
-	if c.s.view.hasRelation(l.text) {
-		return "SELECT name, type, " + described + " FROM system_columns WHERE table = " + literal(l.text) + " ORDER BY position", nil
+	what := "name, type, " + described
+	if c.s.view.sc.CompactDescribe {
+		what = "name, type"
 	}
-	r := metadata[l.text]
-	if r == nil || !c.s.view.sc.Metadata {
-		return "", c.noRelation(l)
+	return "SELECT " + what + " FROM " + columnsOf(l, r == nil, r) + " ORDER BY position", nil
+}
+
+// condition reads the text of a condition, up to a LIMIT or the statement's end. What it says is checked with the statement that it becomes part of.
+func (c *cursor) condition() (string, error) {
+	from, depth := c.i, 0
+	for ; c.i < len(c.s.toks); c.i++ {
+		l := c.s.toks[c.i]
+		switch {
+		case l.is("("), l.is("["):
+			depth++
+		case l.is(")"), l.is("]"):
+			depth--
+		}
+		if depth < 0 || depth == 0 && l.keyword("LIMIT") {
+			break
+		}
 	}
-	var rows []string
-	for _, col := range r.columns {
-		rows = append(rows, "("+literal(col.name)+", "+literal(col.typ)+")")
+	if c.i == from {
+		return "", c.unexpected("write a condition behind WHERE")
 	}
-	return "SELECT c.1 AS name, c.2 AS type, " + described + " FROM (SELECT arrayJoin([" + strings.Join(rows, ", ") + "]) AS c)", nil
+	return c.s.clean[c.s.toks[from].start:c.s.toks[c.i-1].end], nil
 }
 
 func (c *cursor) exists() (string, error) {
@@ -256,7 +362,7 @@ func (c *cursor) exists() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	yes := c.s.view.hasRelation(l.text) || c.s.view.sc.Metadata && metadata[l.text] != nil
+	yes := c.s.view.hasRelation(l.text) || c.s.view.metaRelation(l.text) != nil
 	if db {
 		yes = l.text == c.s.view.database() || l.text == "default"
 	} else if c.s.at(c.i).is(".") { // another database's: it does not exist for this caller
@@ -270,15 +376,17 @@ func (c *cursor) exists() (string, error) {
 }
 
 // explainKinds are the kinds of EXPLAIN with their harmless settings. Left out is what counts parts and granules, which hold rows of
-// other tenants, too: indexes, projections, distributed.
+// other tenants, too (grains), and graph of AST, whose nodes are named by where they lie in the engine's memory.
 var explainKinds = map[string]map[string]bool{
-	"AST":        {"graph": true, "optimize": true},
+	"AST":        {"optimize": true},
 	"SYNTAX":     {"oneline": true, "run_query_tree_passes": true, "query_tree_passes": true},
 	"QUERY TREE": {"run_passes": true, "dump_passes": true, "passes": true, "dump_tree": true, "dump_ast": true},
 	"PLAN":       {"header": true, "description": true, "actions": true, "json": true, "sorting": true, "compact": true, "pretty": true},
 	"PIPELINE":   {"header": true, "graph": true, "compact": true},
 	"ESTIMATE":   {},
 }
+
+var grains = map[string]bool{"indexes": true, "projections": true, "distributed": true, "estimates": true}
 
 // explain reads EXPLAIN and its settings, and scopes the SELECT behind them.
 func (s *statement) explain(c *Checked) (string, error) {
@@ -293,6 +401,9 @@ func (s *statement) explain(c *Checked) (string, error) {
 	var settings []string
 	for s.at(cur.i+1).is("=") && s.at(cur.i).kind == word {
 		name, value := s.at(cur.i), s.at(cur.i+2)
+		if grains[strings.ToLower(name.text)] {
+			return "", s.refuse(name.start, "the setting %s of EXPLAIN is not allowed: it counts parts and granules, which hold rows of others, too; EXPLAIN ESTIMATE counts your own rows", name.text)
+		}
 		if !explainKinds[kind][strings.ToLower(name.text)] {
 			return "", s.refuse(name.start, "the setting %s of EXPLAIN %s is not allowed", name.text, kind).near(nearest(name.text, func(yield func(string) bool) {
 				for n := range explainKinds[kind] {
@@ -314,18 +425,10 @@ func (s *statement) explain(c *Checked) (string, error) {
 	if cur.i >= len(s.toks) {
 		return "", cur.unexpected("write EXPLAIN and a SELECT")
 	}
-	blanked := []byte(s.clean)
-	for i := range s.toks[cur.i].start {
-		if blanked[i] != '\n' {
-			blanked[i] = ' '
-		}
-	}
-	inner := newStatement(s.guard.newView(s.view.sc, true), s.src, string(blanked), s.toks[cur.i:])
-	sql, err := inner.scoped()
+	sql, err := s.inner(cur.i, len(s.toks), c)
 	if err != nil {
 		return "", err
 	}
-	inner.tell(c)
 	if kind == "ESTIMATE" {
 		return s.estimate(c)
 	}

@@ -392,12 +392,12 @@ func (w *walker) tableName(t *ast.TableIdentifier, alias string) {
 		}
 		w.rollup(t)
 		w.sessionTable(t)
-		w.metaTable(t, alias)
+		name := w.metaTable(t, alias)
 		w.lookupTable(t.Table)
 		w.defineRelation(t.Alias, t.Position)
-		w.tables = append(w.tables, tableRef{t.Table, t.Position})
-		w.analyses(w.weights[t.Table], t.Position)
-		w.sel.reads(w.relationWidth(t.Table), cmp.Or(alias, t.Alias, t.Table))
+		w.tables = append(w.tables, tableRef{name, t.Position})
+		w.analyses(w.weights[name], t.Position)
+		w.sel.reads(w.relationWidth(name), cmp.Or(alias, t.Alias, t.Table))
 	}
 }
 
@@ -417,23 +417,39 @@ func (w *walker) rollup(t *ast.TableIdentifier) {
 	}
 }
 
-// metaTable notes a relation of metadata. Without an alias it is known as its table: system.tables as tables.
-func (w *walker) metaTable(t *ast.TableIdentifier, alias string) {
-	r := metadata[t.Table]
-	if r == nil || !w.s.view.sc.Metadata || w.relations[t.Table] {
-		return
+// metaTable notes a relation of metadata, and returns the name of the relation that t is. Without an alias it is known as its table: system.tables
+// as tables. Where it was named without its database, that is put in front of it.
+func (w *walker) metaTable(t *ast.TableIdentifier, alias string) string {
+	r := w.s.view.metaRelation(t.Table)
+	if r == nil || w.relations[t.Table] || w.s.view.hasRelation(t.Table) {
+		return t.Table
 	}
-	w.metadata[t.Table] = true
+	name := r.cteName()
+	w.metadata[name] = true
 	for _, c := range r.columns {
 		w.columns[c.name] = true
 	}
-	if t.Alias != "" || alias != "" || w.sent != nil {
-		return
+	if w.sent != nil {
+		return name
 	}
-	w.define(r.table, t.Position)
-	w.qualifiers[r.table] = true
-	end := t.Position.Offset - 1 + len(t.Table)
-	w.s.edits = append(w.s.edits, edit{end, end, ` AS "` + r.table + `"`})
+	start := t.Position.Offset - 1
+	end := start + len(t.Table)
+	if name != t.Table {
+		for _, l := range w.s.toks {
+			if l.start == start { // in quotes it is longer than its name
+				end = l.end
+			}
+		}
+		w.define(t.Table, t.Position)
+		w.qualifiers[t.Table] = true
+		w.s.edits = append(w.s.edits, edit{start, end, name})
+	}
+	if t.Alias == "" && alias == "" {
+		w.define(r.table, t.Position)
+		w.qualifiers[r.table] = true
+		w.s.edits = append(w.s.edits, edit{end, end, ` AS "` + r.table + `"`})
+	}
+	return name
 }
 
 func (w *walker) join(j *ast.TableJoin, depth int) {

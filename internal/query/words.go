@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/sqlc-dev/doubleclick/token"
+
+	"weir/internal/event"
 )
 
 // words checks every name of the text once more, without the parser: it would notice a function, a table or a clause that
@@ -65,6 +67,10 @@ func (s *statement) word(i int, w *walker) error {
 	}
 	if how := s.view.unexposed(l.text); how != "" {
 		return s.refuse(l.start, "%s is a property that is no column; read it as %s", l.text, how).as(CodeUnknownColumn)
+	}
+	if !event.NameIsColumn(l.text) { // the scope's properties are those that are columns
+		name := literal(l.text)
+		return s.refuse(l.start, "there is no column or name %s; a property of this name is no column: read it as props[%s], or props_num[%s] of numbers", l.text, name, name).as(CodeUnknownColumn)
 	}
 	if of := s.view.sc.LeftOut; of != nil && of() {
 		name := literal(l.text)

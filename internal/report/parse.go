@@ -1,8 +1,6 @@
 package report
 
 import (
-	"errors"
-	"math"
 	"net/http"
 	"regexp"
 	"slices"
@@ -359,27 +357,18 @@ func (r *Reporter) zone(name string) (*time.Location, error) {
 }
 
 // lengthForm is how a length is written, in what is said of one that is not.
-const lengthForm = "a length such as 90s, 30m, 24h, 7d, 2w or 1h30m"
+const lengthForm = config.LengthForm
 
-// length reads a length of at least a second, as all durations are written. More than 292 years are as good as these.
-func length(s string) (time.Duration, bool) {
-	d, err := config.ParseDuration(s)
-	if errors.Is(err, config.ErrTooLong) {
-		return math.MaxInt64, true
-	}
-	return d, err == nil && d >= time.Second
-}
-
-// lengthOr is length; nothing is def.
+// lengthOr is config.ParseLength; nothing is def.
 func lengthOr(s string, def time.Duration) (time.Duration, bool) {
 	if s == "" {
 		return def, true
 	}
-	return length(s)
+	return config.ParseLength(s)
 }
 
 func isLength(s string) bool {
-	_, ok := length(s)
+	_, ok := config.ParseLength(s)
 	return ok
 }
 
@@ -418,7 +407,7 @@ func parseTime(field, s string, def, base, now time.Time, loc *time.Location) (t
 		t, err = dayStart(y, mon, d-n, loc), nil
 	}
 	if err != nil {
-		if d, ok := length(s); ok {
+		if d, ok := config.ParseLength(s); ok {
 			t, err = base.Add(-d).Truncate(time.Millisecond), nil
 		}
 	}

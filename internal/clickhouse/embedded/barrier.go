@@ -142,10 +142,13 @@ func (b *barrier) check(sess *session, sql string) (string, error) {
 		return "", refuse("tenants may only run one SELECT")
 	}
 	t := scan(sql)
-	if len(t) > 0 && t[0].is("EXPLAIN") {
+	switch {
+	case at(t, 0).is("EXPLAIN"):
 		if t, err = explained(t); err != nil {
 			return "", err
 		}
+	case at(t, 0).is("DESCRIBE") && at(t, 1).is("TABLE"):
+		t = described(t)
 	}
 	if len(t) == 0 || !(t[0].is("SELECT") || t[0].is("WITH") || t[0].is("(")) {
 		return "", refuse("tenants may only run SELECT")
@@ -179,6 +182,26 @@ func explained(t []token) ([]token, error) {
 		}
 	}
 	return t, nil
+}
+
+// described is the query in the bracket of DESCRIBE TABLE (…); of any other DESCRIBE, and of one with something behind the bracket, nothing.
+func described(t []token) []token {
+	depth, last := 0, len(t)-1
+	for i, x := range t[2:] {
+		switch {
+		case x.is("("):
+			depth++
+		case x.is(")"):
+			depth--
+		}
+		if depth <= 0 {
+			if i == 0 || i+2 != last {
+				return nil
+			}
+			return t[3:last]
+		}
+	}
+	return nil
 }
 
 // refused looks for what tenant text must not have. t is the engine's own

@@ -299,7 +299,7 @@ func TestOperatorConfinement(t *testing.T) {
 	}
 }
 
-// EXPLAIN of a SELECT runs for tenants, without what counts other tenants' parts.
+// EXPLAIN and DESCRIBE of a SELECT run for tenants, without what counts other tenants' parts.
 func TestTenantExplain(t *testing.T) {
 	e := startTenants(t)
 	c := e.Client()
@@ -311,6 +311,21 @@ func TestTenantExplain(t *testing.T) {
 		"EXPLAIN PLAN header = 1, actions = 1 SELECT * FROM weir.events":               true,
 		"EXPLAIN PIPELINE graph = 1 (SELECT 1) UNION ALL (SELECT 2)":                   true,
 		"EXPLAIN ESTIMATE SELECT client_id FROM weir.events":                           true,
+		"DESCRIBE (SELECT 1 AS a, client_id FROM weir.events)":                         true,
+		"DESCRIBE TABLE ((SELECT 1) UNION ALL (SELECT 2))":                             true,
+		"DESC (WITH (SELECT count() FROM weir.events) AS n SELECT n)":                  true,
+		"DESCRIBE TABLE weir.events":                                                   false,
+		"DESCRIBE weir.secret":                                                         false,
+		"DESCRIBE TABLE numbers(3)":                                                    false,
+		"DESCRIBE file('/etc/passwd')":                                                 false,
+		"DESCRIBE (SELECT * FROM file('/etc/passwd'))":                                 false,
+		"DESCRIBE (SELECT file('/etc/passwd'))":                                        false,
+		"DESCRIBE (SELECT 1) SETTINGS readonly = 0":                                    false,
+		"DESCRIBE (SELECT 1 SETTINGS readonly = 0)":                                    false,
+		"DESCRIBE (SELECT * FROM mergeTreeIndex('weir', 'events'))":                    false,
+		"DESCRIBE (SELECT 1); SELECT * FROM weir.secret":                               false,
+		"DESCRIBE (DESCRIBE weir.events)":                                              false,
+		"DESCRIBE (EXPLAIN SELECT 1)":                                                  false,
 		"EXPLAIN indexes = 1 SELECT * FROM weir.events":                                false,
 		"EXPLAIN PLAN header = 1, indexes = 1 SELECT * FROM weir.events":               false,
 		"EXPLAIN PLAN projections = 1 SELECT * FROM weir.events":                       false,

@@ -80,6 +80,9 @@ func (o *answer) start() error {
 		h.Set("Content-Encoding", o.c.q.coding)
 		h.Add("Vary", "Accept-Encoding")
 	}
+	if o.c.q.progress {
+		h.Set(clickhouse.HeaderProgress, clickhouse.EncodeSummary(o.a.Summary()))
+	}
 	o.started = true
 	o.c.w.WriteHeader(http.StatusOK)
 	held := o.buf

@@ -65,7 +65,7 @@ func (c *call) serve() *exception {
 func (c *call) question() *query.Question {
 	return &query.Question{
 		Who: c.q.who, Door: query.DoorClickHouse, From: c.r.RemoteAddr, SQL: c.q.sql, Params: c.q.params, Format: c.q.format, QueryID: c.q.queryID,
-		Settings: c.q.settings, AnyFormat: true,
+		Settings: c.q.settings, Database: c.q.db, AnyFormat: true,
 	}
 }
 

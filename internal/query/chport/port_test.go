@@ -263,8 +263,20 @@ func TestForm(t *testing.T) {
 		t.Errorf("%d %s: %+v", w.Code, w.Body, q)
 	}
 	body, kind = form("query", "SELECT * FROM ext", "@ext", "1\n2\n")
-	wantException(t, "external table", do(p, "POST", "/?ext_structure=x+UInt8", body, "Content-Type", kind), 404, codeUnknownSetting, "ext_structure")
-	wantException(t, "external table", do(p, "POST", "/", body, "Content-Type", kind), 400, codeNotImplemented, "external tables")
+	for _, target := range []string{"/", "/?ext_structure=x+UInt8", "/?ext_types=UInt8&ext_format=TSV", "/?ext_format=CSV"} {
+		w := do(p, "POST", target, body, "Content-Type", kind)
+		wantException(t, "external table "+target, w, 400, codeNotImplemented, "external tables are not supported")
+		if !strings.Contains(w.Body.String(), "lookup table") || !strings.Contains(w.Body.String(), "{ids:Array(String)}") {
+			t.Errorf("%s: what to do instead is not said: %s", target, w.Body)
+		}
+	}
+	field, fields := form("query", "SELECT * FROM ext", "ext_structure", "x UInt8")
+	wantException(t, "external table of fields", do(p, "POST", "/", field, "Content-Type", fields), 400, codeNotImplemented, "the form has ext_structure")
+	wantException(t, "no external table", do(p, "POST", "/?ext_structure=x", "SELECT 1"), 404, codeUnknownSetting, "ext_structure")
+	field, fields = form("query", "SELECT 1")
+	if w := do(p, "POST", "/?default_format=CSV&output_format_json_quote_64bit_integers=1", field, "Content-Type", fields); w.Code != 200 {
+		t.Errorf("a form without an external table: %d %s", w.Code, w.Body)
+	}
 	wantException(t, "broken form", do(p, "POST", "/", body[:40], "Content-Type", kind), 400, codeCannotDecompress, "cannot be read")
 }
 

@@ -162,6 +162,18 @@ func TestEngineErrors(t *testing.T) {
 	if w := do(p, "POST", "/?max_result_rows=10&result_overflow_mode=break", "SELECT x FROM (SELECT arrayJoin(range(60000)) AS x) AS a CROSS JOIN (SELECT arrayJoin(range(10)) AS y) AS b"); w.Code != 200 || strings.Count(w.Body.String(), "\n") < 10 || strings.Count(w.Body.String(), "\n") >= 600_000 {
 		t.Errorf("break: %d, %d rows", w.Code, strings.Count(w.Body.String(), "\n"))
 	}
+	for _, c := range []struct{ url, sql, want string }{
+		{"/?database=system", "SELECT name FROM tables WHERE name = 'events'", "events\n"},
+		{"/?database=Information_Schema", "SELECT DISTINCT table_name FROM columns WHERE column_name = 'path' AND table_name = 'events'", "events\n"},
+		{"/?query_id=it's%5C1", "SELECT queryID(), initialQueryID() = queryID()", "it\\'s\\\\1\t1\n"},
+		{"/", "DESCRIBE TABLE system.one SETTINGS describe_compact_output=1", "dummy\tUInt8\n"},
+		{"/?describe_compact_output=true", "DESCRIBE (SELECT 1 AS a)", "a\tUInt8\n"},
+		{"/?describe_compact_output=0", "DESCRIBE (SELECT 1 AS a)", "a\tUInt8\t\t\t\t\t\n"},
+	} {
+		if w := do(p, "POST", c.url, c.sql); w.Code != 200 || w.Body.String() != c.want {
+			t.Errorf("%s %s: %d %q, want %q", c.url, c.sql, w.Code, w.Body, c.want)
+		}
+	}
 	if w := do(p, "POST", "/?session_timezone=Asia/Tokyo", "SELECT toDateTime(0)"); w.Body.String() != "1970-01-01 09:00:00\n" {
 		t.Errorf("session_timezone: %s", w.Body)
 	}

@@ -2,6 +2,7 @@ package chport
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -30,6 +31,7 @@ const (
 type request struct {
 	who      tenant.Principal
 	sql      string
+	db       string // of metadata, whose relations need no database in front of them; empty: none
 	format   string // X-ClickHouse-Format, else default_format, else TabSeparated
 	params   map[string]string
 	settings map[string]string
@@ -39,6 +41,7 @@ type request struct {
 	coding   string // Content-Encoding of the answer
 	held     int    // bytes to hold back: buffer_size
 	whole    bool   // wait_end_of_query
+	progress bool   // send_progress_in_http_headers
 }
 
 var (
@@ -117,7 +120,9 @@ func (c *call) parse() *exception {
 		c.q.format = "TabSeparated"
 	}
 	for _, db := range []string{c.r.Header.Get(clickhouse.HeaderDatabase), q.Get("database")} {
-		if e := c.q.database(db); e != nil {
+		if lower := strings.ToLower(db); lower == "system" || lower == "information_schema" {
+			c.q.db = lower
+		} else if e := c.q.database(db); e != nil {
 			return e
 		}
 	}
@@ -125,7 +130,11 @@ func (c *call) parse() *exception {
 		return e
 	}
 	c.q.sql = q.Get("query")
+	_, isForm := c.formBoundary()
 	for name, values := range q {
+		if isForm && externalField(name) {
+			return externalTable(fmt.Sprintf("the URL has %s", cutText(name, 64)))
+		}
 		if e := c.q.parameter(name, values[len(values)-1]); e != nil {
 			return e
 		}
@@ -133,7 +142,7 @@ func (c *call) parse() *exception {
 	return nil
 }
 
-// database refuses databases other than the tenant's own.
+// database refuses databases other than the tenant's own. There is no session that would remember another one.
 func (q *request) database(name string) *exception {
 	if name == "" || name == "default" || name == string(q.who.Tenant) {
 		return nil
@@ -208,9 +217,8 @@ func (c *call) readBody() *exception {
 		return e
 	}
 	defer body.Close()
-	kind, args, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	if err == nil && kind == "multipart/form-data" {
-		return c.readForm(multipart.NewReader(body, args["boundary"]))
+	if boundary, ok := c.formBoundary(); ok {
+		return c.readForm(multipart.NewReader(body, boundary))
 	}
 	text, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if err != nil {
@@ -224,6 +232,31 @@ func (c *call) readBody() *exception {
 	}
 	c.q.sql += string(text)
 	return nil
+}
+
+// formBoundary says whether the body is a form, and what stands between its parts.
+func (c *call) formBoundary() (boundary string, ok bool) {
+	kind, args, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	return args["boundary"], err == nil && kind == "multipart/form-data"
+}
+
+// externalField says whether a parameter describes an external table, as NAME_structure, NAME_types and NAME_format do, and is no setting.
+func externalField(name string) bool {
+	if known()[name] || listed(protocol, name) {
+		return false
+	}
+	for _, suffix := range []string{"_structure", "_types", "_format"} {
+		if table, ok := strings.CutSuffix(name, suffix); ok && table != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// externalTable refuses an external table: one whose rows come with the statement.
+func externalTable(what string) *exception {
+	return exceptionf(codeNotImplemented, "external tables are not supported (%s): upload the rows as a lookup table (PUT /api/v1/tenants/TENANT/lookups/NAME of weir's API) and join it,"+
+		" or write few values into the statement or a parameter, e.g. {ids:Array(String)}", what)
 }
 
 func tooLong() *exception {
@@ -257,7 +290,10 @@ func (c *call) readForm(form *multipart.Reader) *exception {
 		}
 		name := part.FormName()
 		if part.FileName() != "" && name != "query" && !strings.HasPrefix(name, "param_") {
-			return exceptionf(codeNotImplemented, "external tables are not supported (the form has a file %q): put the values into a parameter, e.g. {ids:Array(String)}", cutText(name, 64))
+			return externalTable(fmt.Sprintf("the form has the file %q", cutText(name, 64)))
+		}
+		if externalField(name) {
+			return externalTable(fmt.Sprintf("the form has %s", cutText(name, 64)))
 		}
 		text, err := io.ReadAll(io.LimitReader(part, int64(maxBody-total)+1))
 		if err != nil {

@@ -21,11 +21,11 @@ var shape = fields("date_time_output_format session_timezone join_use_nulls unio
 	" aggregate_functions_null_for_empty empty_result_for_aggregation_by_empty_set cast_keep_nullable transform_null_in extremes totals_mode limit offset" +
 	" decimal_check_overflow date_time_overflow_behavior result_overflow_mode format_csv_delimiter format_csv_allow_double_quotes format_binary_max_string_size" +
 	" format_tsv_null_representation format_csv_null_representation bool_true_representation bool_false_representation any_join_distinct_right_table_keys" +
-	" join_default_strictness prefer_column_name_to_alias enable_extended_results_for_datetime_functions")
+	" join_default_strictness prefer_column_name_to_alias enable_extended_results_for_datetime_functions describe_compact_output")
 
 // ignored are settings that mean nothing here: how rows are read in, how the network and a cluster are used, how the engine goes
 // about its work. Prefixes end with a star.
-var ignored = fields("readonly send_progress_in_http_headers cancel_http_readonly_queries_on_client_close date_time_input_format cast_string_to_dynamic_use_inference" +
+var ignored = fields("readonly cancel_http_readonly_queries_on_client_close date_time_input_format cast_string_to_dynamic_use_inference" +
 	" select_sequential_consistency input_format_* insert_* async_insert* wait_for_async_insert* http_* send_* receive_* network_* connect_* tcp_* log_* optimize_*" +
 	" max_insert_* min_insert_* max_block_size preferred_block_size_bytes max_download_threads priority load_balancing distributed_* prefer_localhost_replica" +
 	" skip_unavailable_shards max_parallel_replicas parallel_* enable_parallel_replicas allow_experimental_parallel_* poll_interval idle_connection_timeout" +
@@ -33,7 +33,7 @@ var ignored = fields("readonly send_progress_in_http_headers cancel_http_readonl
 	" use_query_cache query_cache_* use_uncompressed_cache use_skip_indexes* enable_optimize_* max_http_get_redirects format_schema_source" +
 	" mutations_sync alter_sync lightweight_deletes_sync replication_* final_* max_bytes_before_external_* max_bytes_ratio_before_external_* max_query_size" +
 	" max_ast_* max_expanded_ast_elements timeout_before_checking_execution_speed *_overflow_mode s3_* output_format_parallel_formatting apply_* memory_* enable_lightweight_*" +
-	" interactive_delay max_network_* max_concurrent_queries_for_* max_execution_speed* min_execution_speed* enable_time_time64_type")
+	" interactive_delay describe_extend_object_types describe_include_subcolumns describe_include_virtual_columns max_network_* max_concurrent_queries_for_* max_execution_speed* min_execution_speed* enable_time_time64_type")
 
 // notShape are settings with the prefix of forms that reach beyond the answer.
 var notShape = fields("output_format_schema output_format_parallel_formatting output_format_enable_streaming output_format_json_quote_denormals_file")
@@ -71,6 +71,9 @@ func listed(list []string, name string) bool {
 func (q *request) setting(name, value string) *exception {
 	switch {
 	case listed(protocol, name):
+		return nil
+	case name == "send_progress_in_http_headers":
+		q.progress = on(value)
 		return nil
 	case len(value) > 1024:
 		return exceptionf(codeBadArguments, "the value of the setting %s has %d bytes, at most 1024 are allowed", cutText(name, 64), len(value))

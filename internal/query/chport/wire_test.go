@@ -323,6 +323,25 @@ func TestHolding(t *testing.T) {
 	}
 }
 
+// TestProgress: who asks for it has the progress once, with the numbers that are known when the head is sent.
+func TestProgress(t *testing.T) {
+	for _, c := range []struct {
+		query, sql string
+		size       int
+		want       bool
+	}{
+		{"/?send_progress_in_http_headers=1&http_headers_progress_interval_ms=50&wait_end_of_query=1", "SELECT 1", 10, true}, {"/", "SELECT 1 SETTINGS send_progress_in_http_headers = 1", 10, true},
+		{"/?send_progress_in_http_headers=1", "SELECT 1", 1 << 20, true}, {"/?send_progress_in_http_headers=0", "SELECT 1", 10, false}, {"/", "SELECT 1", 10, false},
+	} {
+		p, _ := newPort(t, &fakeAsker{body: strings.NewReader(strings.Repeat("x", c.size))})
+		h := do(p, "POST", c.query, c.sql).Result().Header
+		got := h.Values("X-ClickHouse-Progress")
+		if len(got) != map[bool]int{true: 1}[c.want] || c.want && clickhouse.ParseSummary(got[0]).ReadRows != 3 {
+			t.Errorf("%s %s: %q", c.query, c.sql, got)
+		}
+	}
+}
+
 // TestClientGone: when the client leaves, the question's context ends.
 func TestClientGone(t *testing.T) {
 	a := &fakeAsker{wait: true, gone: make(chan struct{})}

@@ -105,3 +105,25 @@ EXPLAIN (SELECT 1) UNION ALL (SELECT 2)
 EXPLAIN WITH x AS (SELECT path FROM events) SELECT count() FROM x
 explain select * from acme.events where version() = '1'
 EXPLAIN SELECT name FROM system.tables
+# forms that tools send
+DESCRIBE (SELECT path, count() AS n FROM events GROUP BY path)
+DESCRIBE TABLE (SELECT version() AS v, currentDatabase() AS db)
+DESC ((SELECT 1 AS x) UNION ALL (SELECT 'a' AS x))
+DESCRIBE (WITH 1 AS one SELECT one, (SELECT count() FROM events) AS n)
+SHOW TABLES WHERE name = 'events'
+SHOW TABLES FROM acme WHERE name LIKE 'e%' AND (database = 'acme') LIMIT 3
+SHOW TABLES FROM system WHERE name IN ('one', 'tables', 'parts')
+SHOW DATABASES WHERE name != ''
+SHOW COLUMNS FROM events WHERE field = 'path'
+SHOW CREATE DATABASE acme
+SHOW CREATE DATABASE default
+SHOW CREATE TABLE system.one
+SHOW CREATE TABLE information_schema.schemata
+SHOW COLUMNS FROM one FROM system
+SHOW COLUMNS FROM system.tables LIKE 'n%'
+SHOW COLUMNS FROM tables FROM information_schema WHERE type = 'String'
+SELECT currentRoles(), enabledRoles(), defaultRoles()
+SELECT path, grouping(path) AS g FROM events GROUP BY GROUPING SETS ((path), ()) ORDER BY g, path LIMIT 2
+SELECT CURRENT_TIMESTAMP > toDateTime('2026-01-01 00:00:00') AS later, CURRENT_DATE = toDate(CURRENT_TIMESTAMP()) AS same
+SELECT x + current_date FROM (SELECT 1 AS x, 2 current_date)
+SELECT count() FROM (SELECT path FROM events WHERE ts < CURRENT_TIMESTAMP)
