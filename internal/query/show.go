@@ -386,7 +386,8 @@ var explainKinds = map[string]map[string]bool{
 	"ESTIMATE":   {},
 }
 
-var grains = map[string]bool{"indexes": true, "projections": true, "distributed": true, "estimates": true}
+// grains are the settings of EXPLAIN that count parts and granules.
+var grains = map[string]bool{"indexes": true, "projections": true, "distributed": true}
 
 // explain reads EXPLAIN and its settings, and scopes the SELECT behind them.
 func (s *statement) explain(c *Checked) (string, error) {

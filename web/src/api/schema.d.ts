@@ -3322,8 +3322,8 @@ export interface components {
         };
         CreateKeyInputBody: {
             /**
-             * Format: date-time
-             * @description When it stops working, RFC 3339; never if absent
+             * @description When it stops working: a time (RFC 3339), or a length from now such as 90d; never if absent
+             * @example 90d
              */
             expires?: string;
             /** @description What it is for */
@@ -3338,8 +3338,8 @@ export interface components {
         };
         CreateOperatorKeyInputBody: {
             /**
-             * Format: date-time
-             * @description When it stops working, RFC 3339; never if absent
+             * @description When it stops working: a time (RFC 3339), or a length from now such as 90d; never if absent
+             * @example 90d
              */
             expires?: string;
             /** @description Whose it is, or what it is for */
@@ -4836,7 +4836,7 @@ export interface components {
             detail: string;
             field?: string;
             limit?: string;
-            /** Format: int64 */
+            /** Format: double */
             limit_value?: number;
             /** Format: int64 */
             status: number;
@@ -5087,8 +5087,8 @@ export interface components {
         };
         Rotation: {
             /**
-             * Format: date-time
-             * @description When the new key stops working, RFC 3339; never if absent. Where the old key has an end, this or never must be given
+             * @description When the new key stops working: a time (RFC 3339), or a length from now such as 90d; never if absent. Where the old key has an end, this or never must be given
+             * @example 90d
              */
             expires?: string;
             /** @description Of the new key; the old one's if absent */
@@ -9364,9 +9364,9 @@ export interface operations {
     audit: {
         parameters: {
             query?: {
-                /** @description Start, RFC 3339 */
+                /** @description Start: a time (RFC 3339), or a length such as 1h or 7d back from to */
                 from?: string;
-                /** @description End, RFC 3339, exclusive */
+                /** @description End, exclusive: a time (RFC 3339), now, or a length back from now */
                 to?: string;
                 /** @description Who: key:<id>, local:<user>, oidc:<subject> */
                 actor?: string;
@@ -9436,9 +9436,9 @@ export interface operations {
     "export-audit": {
         parameters: {
             query?: {
-                /** @description Start, RFC 3339 */
+                /** @description Start: a time (RFC 3339), or a length such as 1h or 7d back from to */
                 from?: string;
-                /** @description End, RFC 3339, exclusive */
+                /** @description End, exclusive: a time (RFC 3339), now, or a length back from now */
                 to?: string;
                 /** @description Who: key:<id>, local:<user>, oidc:<subject> */
                 actor?: string;
@@ -9676,9 +9676,9 @@ export interface operations {
     costs: {
         parameters: {
             query?: {
-                /** @description Start, RFC 3339, rounded down to the hour; a day before to by default */
+                /** @description Start: a time (RFC 3339), or a length such as 24h or 7d back from to; rounded down to the hour; a day before to by default */
                 from?: string;
-                /** @description End, RFC 3339, exclusive, rounded up to the hour; now by default */
+                /** @description End, exclusive: a time (RFC 3339), now, or a length back from now; rounded up to the hour; now by default */
                 to?: string;
                 /** @description What to tell apart, separated by commas: tenant, source, user, shape, kind, hour, day; tenant by default */
                 by?: string;
@@ -14431,9 +14431,9 @@ export interface operations {
     usage: {
         parameters: {
             query?: {
-                /** @description Start, RFC 3339, rounded down to the hour; a day before to by default */
+                /** @description Start: a time (RFC 3339), or a length such as 24h or 7d back from to; rounded down to the hour; a day before to by default */
                 from?: string;
-                /** @description End, RFC 3339, exclusive, rounded up to the hour; now by default */
+                /** @description End, exclusive: a time (RFC 3339), now, or a length back from now; rounded up to the hour; now by default */
                 to?: string;
             };
             header?: never;
