@@ -443,7 +443,7 @@ func TestLiveCounts(t *testing.T) {
 		"'" + at(2*time.Second) + "', 'pageview', 'u1', 'https://s/a', '/a', 'DE', 'mobile', 'x.test', 0",
 		"'" + at(3*time.Second) + "', 'click', 'u1', 'https://s/a', '/a', 'DE', 'mobile', 's', 0",
 		"'" + at(40*time.Second) + "', 'pageview', 'u2', '', '/b', 'FR', 'desktop', '', 0",
-		"'" + at(4*time.Minute) + "', 'pageview', '', 'https://s/a', '/a', '', '', '', 0",
+		"'" + at(4*time.Minute) + "', 'pageview', '', 'https://s/a?utm_source=n', '/a', '', '', '', 0",
 		"'" + at(1*time.Second) + "', 'pageview', 'bot', 'https://s/bot', '/bot', 'US', '', 'b.test', 1",
 		"'" + at(20*time.Minute) + "', 'pageview', 'u3', 'https://s/c', '/c', 'IT', '', '', 0",
 	} {
@@ -458,6 +458,9 @@ func TestLiveCounts(t *testing.T) {
 	n := uint64(0)
 	for _, m := range x.Series {
 		n += m.Events
+		if at, err := time.Parse(time.RFC3339, m.Time); err != nil || m.Settling != at.Add(time.Minute).After(now.Add(-5*time.Minute)) {
+			t.Errorf("%s is settling: %v, %v", m.Time, m.Settling, err)
+		}
 	}
 	x.Series = nil
 	if got, want := mustJSON(t, x), `{"active_users":2,"events_per_sec":0.2,"pageviews_per_min":2,"series":null,"top_pages":[{"url":"https://s/a","views":2},{"url":"s/b","views":1}],`+

@@ -155,6 +155,8 @@ func TestClockAndSender(t *testing.T) {
 	doorkit.Check(t, row, map[string]any{"ip": nil, "user_agent": nil})
 	row = r.One(t, 200, "POST", "/e/", `{"api_key":"app-1","event":"e","distinct_id":"u","properties":{"$lib":"posthog-react-native"}}`, "User-Agent: okhttp/4.12.0")
 	doorkit.Check(t, row, map[string]any{"ip": "192.0.2.1", "user_agent": nil})
+	row = r.One(t, 200, "POST", "/e/", `{"api_key":"app-1","event":"e","distinct_id":"u"}`, "User-Agent: curl/8.0") // no library: it shows itself
+	doorkit.Check(t, row, map[string]any{"ip": "192.0.2.1", "user_agent": "curl/8.0"})
 	row = r.One(t, 200, "POST", "/e/", `{"api_key":"wk_site_1","event":"e","distinct_id":"u","properties":{"$ip":{"v4":"203.0.113.9"}}}`, "User-Agent: posthog-python")
 	doorkit.Check(t, row, map[string]any{"ip": nil, "props.$ip.v4": nil})
 	row = r.One(t, 200, "POST", "/e/", strings.NewReplacer("%", "", "app-1", doorkit.WriteKey).Replace(event), "User-Agent: posthog-python")
