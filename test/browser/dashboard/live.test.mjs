@@ -89,6 +89,7 @@ describe('live', { concurrency: 3, timeout: 600000 }, () => {
     await page.getByLabel(/^Key /).fill(quiet.viewer);
     await page.getByRole('button', { name: 'Open', exact: true }).click();
     await is(page, 'Live');
+    await page.getByRole('img', { name: /^Map of visitors/ }).waitFor(); // its script comes last: none of the page is still being loaded
     const push = (f) => (/net::ERR/.test(f) ? 0 : Array.prototype.push.call(page.faults, f)); // without the browser's own lines about what is meant
     Object.defineProperty(page.faults, 'push', { value: push });
     wire.cut();
