@@ -55,10 +55,10 @@ type forms struct {
 	shut  []int // of an opening bracket: where it is closed
 }
 
-// forms refuses a text that could keep the parser in a loop. The context is to be given to the parser: if a word of another statement
+// forms looks at the items of a text, and refuses one that could keep the parser in a loop. The context is to be given to the parser: if a word of another statement
 // stands somewhere, the parser may not go on behind the first statement, because it could take that word for the beginning of one.
-func (s *statement) forms(text string) (context.Context, error) {
-	f := &forms{s: s, text: text, items: lexer.Tokenize(strings.NewReader(text))}
+func (s *statement) forms(text string, items []lexer.Item) (context.Context, error) {
+	f := &forms{s: s, text: text, items: items}
 	more, err := f.words()
 	if err != nil {
 		return nil, err

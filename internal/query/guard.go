@@ -1,8 +1,10 @@
 package query
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -105,8 +107,12 @@ type statement struct {
 	mentioned map[string]event.Property // properties that the statement's words could mean, by name
 	heads     map[string]bool           // first parts of those whose names have dots
 	spelled   map[string][]string       // of those that are written in parts, the first parts
-	ctes      []string                  // our relations in front of the statement: their names
-	qualified []string                  // and the tables in them
+	reads     []column                  // see columns
+	buf       *bufio.Reader             // of what is read: see reader
+	items     []lexer.Item              // what the parser's lexer makes of text: see sameTokens
+	text      string
+	ctes      []string // our relations in front of the statement: their names
+	qualified []string // and the tables in them
 }
 
 func newStatement(v *view, src, clean string, toks []lexeme) *statement {
@@ -225,6 +231,9 @@ func (s *statement) tell(c *Checked) {
 // columns are those of the relation of events that the statement reads: all of them behind a * or COLUMNS, else those whose names occur
 // in it. Each one costs the engine time to analyse, for nothing if it is not read.
 func (s *statement) columns() []column {
+	if s.reads != nil {
+		return s.reads
+	}
 	named := map[string]bool{}
 	for _, l := range s.toks {
 		if l.name() {
@@ -233,8 +242,7 @@ func (s *statement) columns() []column {
 			}
 		}
 	}
-	builtin := s.view.builtin()
-	out := slices.DeleteFunc(slices.Clone(builtin), func(c column) bool { return !s.walked.everything && !named[c.name] })
+	out := s.view.builtin(func(name string) bool { return s.walked.everything || named[name] })
 	if s.walked.everything {
 		out = append(out, slices.DeleteFunc(s.view.properties(), func(c column) bool { return s.shadowed(c.name) })...)
 	} else {
@@ -247,6 +255,7 @@ func (s *statement) columns() []column {
 	if len(out) == 0 { // a relation has at least one; who reaches it reads their own id
 		out = append(out, column{name: "tenant", typ: event.KindLowCard.Type(), expr: "_e.tenant", reads: []string{"tenant"}})
 	}
+	s.reads = out
 	return out
 }
 
@@ -299,13 +308,16 @@ func (s *statement) cut(n int) {
 
 // sameTokens demands that the parser's lexer splits the text exactly as ours does.
 func (s *statement) sameTokens() error {
-	lx := lexer.New(strings.NewReader(s.clean))
+	lx := lexer.New(s.reader(s.clean))
+	items := make([]lexer.Item, 0, len(s.toks)+1)
 	for i := 0; ; i++ {
 		it := lx.NextToken()
+		items = append(items, it)
 		if it.Token == token.EOF {
 			if i != len(s.toks) {
 				return s.refuse(s.toks[i].start, "the statement can be read in two ways from here")
 			}
+			s.items, s.text = items, s.clean
 			return nil
 		}
 		// The lexer counts from 1: its offset is behind the token's first byte, which is always ASCII.
@@ -331,13 +343,27 @@ func sameKind(it lexer.Item, l lexeme) bool {
 	return it.Value == l.text && it.Token != token.ILLEGAL
 }
 
-// parse reads exactly one SELECT.
+// reader reads a text for the parser and its lexer, which take one with a buffer as it is: one buffer for all that a statement is read. A reader ends with the next.
+func (s *statement) reader(text string) io.Reader {
+	if s.buf == nil {
+		s.buf = bufio.NewReader(strings.NewReader(text))
+	} else {
+		s.buf.Reset(strings.NewReader(text))
+	}
+	return s.buf
+}
+
+// parse reads exactly one SELECT: clean, behind sameTokens, or what is made of it.
 func (s *statement) parse(text string) (ast.Statement, error) {
-	ctx, err := s.forms(text)
+	items := s.items
+	if items == nil || text != s.text {
+		items = lexer.Tokenize(s.reader(text))
+	}
+	ctx, err := s.forms(text, items)
 	if err != nil {
 		return nil, err
 	}
-	all, err := parser.Parse(ctx, strings.NewReader(text))
+	all, err := parser.Parse(ctx, s.reader(text))
 	if errors.Is(err, errMore) {
 		return nil, (&Refusal{What: "syntax error: the statement cannot be read to its end; look for a missing comma or operator"}).as(CodeSyntax)
 	}

@@ -112,7 +112,7 @@ func (v *view) metaRelation(name string) *metaRelation {
 
 // allColumns are the columns of the relation of events, of all properties.
 func (v *view) allColumns() []column {
-	return append(v.builtin(), v.properties()...)
+	return append(v.builtin(nil), v.properties()...)
 }
 
 // createTable is what SHOW CREATE TABLE says.

@@ -91,14 +91,14 @@ func (v *view) hash(text string) string {
 	return "hex(sipHash128Keyed(" + v.key + ", " + text + "))"
 }
 
-// builtin returns the columns of the table that the scope sees.
-func (v *view) builtin() []column {
+// builtin returns the columns of the table that the scope sees and that are wanted; all for nil.
+func (v *view) builtin(want func(name string) bool) []column {
 	var out []column
-	if v.sc.All {
+	if v.sc.All && (want == nil || want("tenant")) {
 		out = append(out, column{name: "tenant", typ: event.KindLowCard.Type(), expr: "_e.tenant", reads: []string{"tenant"}})
 	}
 	for _, c := range event.Columns {
-		if c.Visible && c.Stored {
+		if c.Visible && c.Stored && (want == nil || want(c.Name)) {
 			out = append(out, v.masked(c))
 		}
 	}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -67,7 +68,7 @@ func parseRequest(r *http.Request) (*request, error) {
 	if len(req.queryID) > 256 {
 		return nil, badRequest(clickhouse.CodeBadArguments, "BAD_ARGUMENTS", "query_id has %d bytes, at most 256 are allowed", len(req.queryID))
 	}
-	if err := req.readUser(r); err != nil {
+	if err := req.readUser(r, q.Get("user")); err != nil {
 		return nil, err
 	}
 	for name, values := range q {
@@ -100,12 +101,9 @@ func parseRequest(r *http.Request) (*request, error) {
 	return req, req.readSQL(r, q.Get("query"))
 }
 
-// readUser finds out for whom the statement runs.
-func (req *request) readUser(r *http.Request) error {
-	user := r.Header.Get(clickhouse.HeaderUser)
-	if u := r.URL.Query().Get("user"); user == "" {
-		user = u
-	}
+// readUser finds out for whom the statement runs. param is the parameter `user`.
+func (req *request) readUser(r *http.Request, param string) error {
+	user := cmp.Or(r.Header.Get(clickhouse.HeaderUser), param)
 	if name, _, ok := r.BasicAuth(); ok && user == "" {
 		user = name
 	}
