@@ -127,7 +127,8 @@ func (a *asking) tooMuch(e usage.Estimate) *problem.Problem {
 // What a tenant has the engine compute for its plan (a constant, for example) is work like any other, and waits for its turn. A query within an
 // expression would be run, and read, for the plan: of such a statement only the statistics are asked.
 func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Problem {
-	if a.checked.Kind != KindSelect || a.checked.Nested && a.deps.Gate != nil {
+	reads := a.checked.Kind == KindSelect || a.checked.Kind == KindShow && a.checked.Nested // the condition of SHOW
+	if !reads || a.checked.Nested && a.deps.Gate != nil {
 		return nil
 	}
 	ask := usage.Question{Subject: q.Subject, Kind: q.Kind}

@@ -143,6 +143,9 @@ func (s *statement) scoped() (string, error) {
 	if w.err != nil {
 		return "", w.err
 	}
+	if err := s.asWhere(w); err != nil {
+		return "", err
+	}
 	if err := s.words(w); err != nil {
 		return "", err
 	}
@@ -463,7 +466,7 @@ func (s *statement) verify(sql string) error {
 		w.sent[e] = true
 	}
 	w.query(q, 0)
-	if w.err != nil || !slices.Equal(w.qualified, s.qualified) {
+	if w.err != nil || !slices.Equal(w.qualified, s.qualified) || len(w.series) != len(s.walked.series) {
 		return broken
 	}
 	return nil

@@ -41,6 +41,10 @@ func (v *view) answered(name string) (value string, ok bool) {
 		return literal(DisplayName), true
 	case "revision":
 		return "toUInt32(" + strconv.Itoa(Revision) + ")", true
+	case "connectionid", "connection_id": // there are no sessions, and HTTP has none on a server either
+		return "toUInt64(0)", true
+	case "serveruuid":
+		return "toUUID('00000000-0000-0000-0000-000000000000')", true
 	case "queryid", "query_id", "initialqueryid", "initial_query_id":
 		return queryIDParam, true
 	case "currentroles", "enabledroles", "defaultroles": // rights come with the key

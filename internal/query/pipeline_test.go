@@ -332,6 +332,16 @@ func TestBoundsOfTheQuestion(t *testing.T) {
 			t.Errorf("%s: %d %+v; ran %d", c.body, w.Code, p, len(e.got))
 		}
 	}
+	// Without a gate the condition of SHOW is planned too, and nothing else of it.
+	for sql, ran := range map[string]string{"SHOW TABLES WHERE name IN (SELECT path FROM events)": "EXPLAIN ESTIMATE ", "SHOW TABLES": "", "SHOW TABLES WHERE name = 'x'": "", "DESCRIBE events": ""} {
+		d, e := &desk{}, &fakeEngine{body: estimate}
+		deps := d.deps(e)
+		deps.Gate = nil
+		w := post(newService(t, Config{}, deps), analyst, `{"sql":"`+sql+`","max_bytes":1000}`)
+		if planned := len(e.got) == 1 && strings.HasPrefix(e.got[0].SQL, "EXPLAIN ESTIMATE "); (w.Code == 422) != (ran != "") || planned != (ran != "") {
+			t.Errorf("%s: %d %s; %d ran", sql, w.Code, w.Body, len(e.got))
+		}
+	}
 	// What the gate has learned is not asked for again.
 	d, e := &desk{estimate: usage.Estimate{Bytes: 10, Amount: 0.5, Learned: true}}, &fakeEngine{body: engineJSON}
 	h := newService(t, Config{}, d.deps(e))
@@ -360,7 +370,8 @@ func TestPlanningIsAdmitted(t *testing.T) {
 		}
 	}
 	for _, sql := range []string{"SELECT (SELECT uniq(path) FROM events)", "SELECT count() FROM events WHERE path IN (SELECT path FROM events)", "SELECT 1 WHERE EXISTS (SELECT 1 FROM events)",
-		"WITH x AS (SELECT path FROM events) SELECT count() FROM events WHERE path IN x", "WITH (SELECT max(ts) FROM events) AS m SELECT m", "WITH x AS (SELECT (SELECT 1 FROM events) AS y) SELECT y FROM x"} {
+		"WITH x AS (SELECT path FROM events) SELECT count() FROM events WHERE path IN x", "WITH (SELECT max(ts) FROM events) AS m SELECT m", "WITH x AS (SELECT (SELECT 1 FROM events) AS y) SELECT y FROM x",
+		"SHOW TABLES WHERE name IN (SELECT path FROM events)", "SHOW COLUMNS FROM events WHERE 1 = (SELECT count() FROM events)"} {
 		d, e := &desk{estimate: usage.Estimate{Bytes: 1000}}, &fakeEngine{body: "rows\n10\n"}
 		h := newService(t, Config{}, d.deps(e))
 		if w := post(h, analyst, `{"sql":"`+sql+`","dry_run":true}`); w.Code != 200 || len(e.got) != 0 || !strings.Contains(w.Body.String(), `"measured":false`) {

@@ -73,8 +73,18 @@ func nearest(s string, names func(yield func(string) bool)) string {
 	return best
 }
 
+// why is what is said of functions that tools call when they connect.
+var why = map[string]string{
+	"uptime":              "it tells of the server; GET /healthz says whether weir runs",
+	"getsetting":          "it tells of the server; system.settings has what counts here",
+	"getsettingordefault": "it tells of the server; system.settings has what counts here",
+}
+
 // noFunction says why a function is refused, and what may be called in its place.
 func noFunction(name string) (what, near string) {
+	if text := why[strings.ToLower(name)]; text != "" {
+		return fmt.Sprintf("the function %s is not allowed: %s", name, text), ""
+	}
 	near = nearest(name, allFunctions())
 	what = fmt.Sprintf("the function %s is not allowed: only those that read nothing but their arguments are", name)
 	if near == "" {

@@ -93,7 +93,9 @@ func (s *statement) show(told *Checked) (Kind, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	sql, err = own.scoped()
+	if sql, err = own.scoped(); err == nil {
+		own.tell(told) // a condition may read events
+	}
 	var r *Refusal
 	if errors.As(err, &r) { // of a condition that the caller has written: its place in our text says nothing
 		r.Line, r.Column = 0, 0

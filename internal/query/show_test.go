@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -20,6 +21,7 @@ func TestDatabaseOfMetadata(t *testing.T) {
 		"SELECT t.name, c.name FROM tables t JOIN columns AS c ON c.table = t.name WHERE c.name = 'ts' AND t.name = 'events'": "events\tts\n",
 		"WITH tables AS (SELECT 1 AS name) SELECT name FROM tables":                                                           "1\n",
 		"SELECT number FROM (SELECT number FROM numbers LIMIT 2) AS x":                                                        "0\n1\n",
+		"SELECT n.number, m.number FROM numbers(1) AS n, (SELECT number FROM numbers LIMIT 1) AS m":                           "0\t0\n",
 		"SELECT currentDatabase(), count() FROM events":                                                                       "system\t1000\n",
 		"SELECT count() FROM acme.events":                                                                                     "1000\n",
 		"SHOW TABLES LIKE 'one'":                                                                                              "one\n",
@@ -35,7 +37,7 @@ func TestDatabaseOfMetadata(t *testing.T) {
 			}
 		}
 	}
-	for _, sql := range []string{"SELECT * FROM parts", "SELECT * FROM processes", "SELECT * FROM stack_trace", "SELECT * FROM numbers(3)", "SELECT path IN tables FROM events", "SELECT * FROM system.tables.x",
+	for _, sql := range []string{"SELECT * FROM parts", "SELECT * FROM processes", "SELECT * FROM stack_trace", "SELECT * FROM numbers_mt(3)", "SELECT path IN tables FROM events", "SELECT * FROM system.tables.x",
 		"SHOW COLUMNS FROM parts", "DESCRIBE parts", "SHOW CREATE TABLE parts"} {
 		if checked, err := NewGuard().Check(sql, sc); err == nil {
 			t.Errorf("%s: %s", sql, checked.SQL)
@@ -104,6 +106,22 @@ func TestFormsRefused(t *testing.T) {
 	var r *Refusal
 	if _, err := NewGuard().Check("SHOW TABLES WHERE nme = 'events'", wide); !errors.As(err, &r) || r.Line != 0 {
 		t.Errorf("a condition has a place in a text that nobody wrote: %v", err)
+	}
+}
+
+// TestShowTells: what the condition of SHOW reads is told, so that it is estimated, and what it needs is there when it runs.
+func TestShowTells(t *testing.T) {
+	for sql, want := range map[string]string{
+		"SHOW TABLES WHERE name IN (SELECT path FROM events WHERE ts >= '2026-03-01')": "reads true true [path tenant ts] 03-01 [] false",
+		"SHOW TABLES WHERE name IN (SELECT type FROM rollup_minute)":                   "reads true false [] 01-01 [rollup_minute] false",
+		"SHOW COLUMNS FROM events WHERE 1 = (SELECT 1 FROM sessions LIMIT 1)":          "reads true false [browser",
+		"SHOW TABLES WHERE name = 'events'":                                            "reads false false [] 01-01 [] false",
+	} {
+		c, err := NewGuard().Check(sql, wide)
+		got := fmt.Sprintf("reads %v %v %v %s %v %v", c.Nested, c.ReadsEvents, c.Columns, c.From.Format("01-02"), c.Rollups, c.Sessions)
+		if err != nil || !strings.HasPrefix(got, want) || c.Kind != KindShow {
+			t.Errorf("%s: %v %s, want %s", sql, err, got, want)
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ type walker struct {
 
 	metadata    map[string]bool // relations of metadata that it reads
 	rollups     map[string]bool // rollups that it reads
+	series      map[int]bool    // where its table functions stand
+	prewheres   int             // how many PREWHERE it has
 	sessions    bool            // it reads sessions
 	nested      bool            // an expression of the statement holds a query
 	lookups     map[string]bool // lookup tables that it names
@@ -66,7 +68,7 @@ type tableRef struct {
 type nameRef = tableRef
 
 func newWalker(s *statement) *walker {
-	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, qualifiers: map[string]bool{}, weights: map[string]weight{}, widths: map[string]int{}, metadata: map[string]bool{}, rollups: map[string]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
+	return &walker{s: s, names: map[string]bool{}, relations: map[string]bool{}, qualifiers: map[string]bool{}, weights: map[string]weight{}, widths: map[string]int{}, metadata: map[string]bool{}, rollups: map[string]bool{}, series: map[int]bool{}, lookups: map[string]bool{}, columns: map[string]bool{},
 		values: map[string]ast.Expression{}, sel: newSelection()}
 }
 
@@ -226,8 +228,6 @@ func (w *walker) selectQuery(x *ast.SelectQuery, depth int) {
 		w.fail(x.Format.Position, "FORMAT is allowed only at the end of the statement; %s", hints["FORMAT"])
 	case x.Top != nil:
 		w.fail(x.Position, "TOP is not allowed; %s", hints["TOP"])
-	case x.PreWhere != nil:
-		w.fail(x.PreWhere.Pos(), "PREWHERE is not allowed; %s", hints["PREWHERE"])
 	case len(x.Columns) == 0:
 		w.fail(x.Position, "SELECT names nothing to return").as(CodeSyntax)
 	}
@@ -244,6 +244,7 @@ func (w *walker) selectQuery(x *ast.SelectQuery, depth int) {
 	w.exprs(x.Columns, depth)
 	w.from(x.From, depth)
 	w.arrayJoin(x.ArrayJoin, depth)
+	w.prewhere(x, depth)
 	w.optional(x.Where, depth)
 	w.exprs(x.GroupBy, depth)
 	w.optional(x.Having, depth)
@@ -312,8 +313,10 @@ func (w *walker) note(x *ast.SelectQuery) {
 	w.readsEvents = true
 	w.everything = w.everything || w.sel.star
 	var b bounds
-	if x.Where != nil && w.err == nil {
-		b = clock{now: time.Now().UTC(), params: w.s.view.sc.Params, names: w.values}.of(x.Where, 0)
+	for _, condition := range []ast.Expression{x.PreWhere, x.Where} {
+		if condition != nil && w.err == nil {
+			b = b.narrow(clock{now: time.Now().UTC(), params: w.s.view.sc.Params, names: w.values}.of(condition, 0))
+		}
 	}
 	if w.spanned {
 		b = w.span.widen(b)
@@ -366,7 +369,7 @@ func (w *walker) table(x *ast.TableExpression, depth int) {
 		w.sel.reads(w.width, cmp.Or(x.Alias, t.Alias))
 	case *ast.FunctionCall:
 		if t != nil {
-			w.fail(t.Position, "the table function %s is not allowed; select from %s, a WITH query or a subquery", t.Name, relation)
+			w.tableFunction(x, t)
 			return
 		}
 		w.fail(x.Position, "FROM cannot be read here").as(CodeSyntax)

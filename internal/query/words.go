@@ -54,7 +54,7 @@ func (s *statement) word(i int, w *walker) error {
 	case w.known(l.text) && (l.kind == quoted || allowedName(upper)):
 		return nil
 	case l.kind == quoted:
-	case keywords[upper], units[upper]:
+	case keywords[upper], units[upper], upper == "PREWHERE": // asWhere has counted those
 		return nil
 	case isType && s.typePlace(i):
 		return nil
@@ -90,6 +90,8 @@ func (s *statement) called(i int, w *walker) error {
 		if upper == "COLUMNS" {
 			return nil
 		}
+	case w.series[l.start], upper == "PREWHERE":
+		return nil
 	case beforeBracket[upper], allowedFunction(l.text), isType && s.typePlace(i):
 		return nil
 	case hints[upper] != "":

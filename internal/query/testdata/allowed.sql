@@ -214,3 +214,21 @@ SELECT path, sum(events) AS views FROM rollup_hour_page WHERE time >= '2026-03-0
 SELECT r.country, sum(r.events) FROM rollup_hour_audience AS r WHERE NOT r.is_bot GROUP BY r.country
 WITH m AS (SELECT toStartOfDay(time) AS day, sum(events) AS n FROM rollup_minute GROUP BY day) SELECT * FROM m
 SELECT rollup_minute.type FROM rollup_minute JOIN events ON events.type = rollup_minute.type LIMIT 1
+SELECT number FROM numbers(24)
+SELECT number FROM numbers(5, 3)
+SELECT n.number AS h, count(e.path) AS views FROM numbers(24) AS n LEFT JOIN events AS e ON toHour(e.ts) = n.number GROUP BY h ORDER BY h
+SELECT toDate('2026-03-01') + generate_series AS day FROM generate_series(0, 30)
+SELECT generate_series FROM generateSeries(1, 10, 3) AS s
+SELECT path, number FROM events, numbers(3) AS n LIMIT 1
+SELECT count() FROM events CROSS JOIN numbers(0, 4, 2) AS n
+FROM numbers(3) SELECT number
+WITH days AS (SELECT toDate('2026-03-01') + number AS day FROM numbers(31)) SELECT day, countIf(e.type != '') FROM days LEFT JOIN events AS e ON toDate(e.ts) = days.day GROUP BY day ORDER BY day
+WITH numbers AS (SELECT 1 AS x) SELECT numbers.x, n.number FROM numbers, numbers(2) AS n
+SELECT count() FROM events WHERE length(path) IN (SELECT number FROM numbers(10))
+SELECT toDate(ts) AS day, count() FROM events GROUP BY day ORDER BY day WITH FILL FROM toDate('2026-03-01') TO toDate('2026-04-01') STEP INTERVAL 1 DAY
+SELECT path FROM events PREWHERE type = 'own1'
+SELECT path FROM events AS e PREWHERE e.type = 'own1' OR e.type = 'own2' WHERE path = '/' OR path LIKE '/own%' GROUP BY path ORDER BY path LIMIT 3
+SELECT path FROM events prewhere(type = 'own1') where(path != '') ORDER BY path LIMIT 1
+SELECT count() FROM (SELECT path FROM events PREWHERE type = 'own1' WHERE path IN (SELECT path FROM events PREWHERE is_bot = 0 OR is_bot = 1 WHERE path != '' OR 1)) WHERE path != 'x'
+SELECT sum(events) FROM rollup_minute PREWHERE type = 'own1' WHERE NOT is_bot
+SELECT path FROM events PREWHERE type = 'own1' UNION ALL SELECT host FROM events PREWHERE 1 WHERE 1 LIMIT 1

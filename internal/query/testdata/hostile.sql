@@ -243,11 +243,9 @@ SELECT * FROM mergeTreeProjection('weir', 'events', 'p')
 SELECT * FROM mergeTreeTextIndex('weir', 'events', 'p')
 SELECT * FROM mergeTreeAnalyzeIndexes('weir', 'events')
 SELECT * FROM dictionary('d')
-SELECT * FROM numbers(10)
 SELECT * FROM numbers_mt(10)
 SELECT * FROM zeros(10)
 SELECT * FROM generateRandom('a UInt8')
-SELECT * FROM generateSeries(1, 10)
 SELECT * FROM values('a UInt8', 1)
 SELECT * FROM view(SELECT * FROM weir.events)
 SELECT * FROM viewIfPermitted(SELECT 1 ELSE null('x UInt8'))
@@ -278,9 +276,76 @@ SELECT * FROM buffer(weir, events, 1, 1, 1, 1, 1, 1, 1)
 SELECT * FROM structureToProtobufSchema('x')
 SELECT * FROM (file('x'))
 SELECT * FROM events JOIN file('x') AS f ON 1 = 1
-SELECT * FROM events, numbers(3)
 SELECT 1 IN file('x')
 SELECT 1 IN (numbers(3))
+SELECT 1 IN numbers(3)
+SELECT numbers(3)
+SELECT numbers(3) FROM numbers(3)
+SELECT * FROM numbers()
+SELECT * FROM numbers(10000001)
+SELECT * FROM numbers(0, 10000001)
+SELECT * FROM numbers(0, 100000010, 9)
+SELECT * FROM numbers(18446744073709551615)
+SELECT * FROM numbers(18446744073709551616)
+SELECT * FROM numbers(1, 2, 0)
+SELECT * FROM numbers(1, 2, 3, 4)
+SELECT * FROM numbers(-1)
+SELECT * FROM numbers(1e3)
+SELECT * FROM numbers(0x10)
+SELECT * FROM numbers('3')
+SELECT * FROM numbers(1 + 2)
+SELECT * FROM numbers((3))
+SELECT * FROM numbers([3])
+SELECT * FROM numbers({n:UInt64})
+SELECT * FROM numbers(number)
+WITH 3 AS n SELECT * FROM numbers(n)
+SELECT * FROM numbers((SELECT count() FROM events))
+SELECT * FROM numbers((SELECT count() FROM weir.events))
+SELECT * FROM numbers(SELECT 3)
+SELECT * FROM numbers(events)
+SELECT * FROM numbers(weir.events)
+SELECT * FROM numbers(3, weir.events)
+SELECT * FROM numbers(DISTINCT 3)
+SELECT * FROM numbers(3 SETTINGS max_threads = 1)
+SELECT * FROM numbers(3) SETTINGS max_threads = 1
+SELECT * FROM numbers(3)(3)
+SELECT * FROM numbers(3) IGNORE
+SELECT * FROM numbers(3) IGNORE NULLS
+SELECT * FROM numbers(3) RESPECT NULLS, weir.events
+SELECT * FROM numbers(3) FILTER (WHERE 1)
+SELECT * FROM numbers(3) FILTER (WHERE number IN (SELECT 1 FROM weir.events))
+SELECT * FROM numbers(3) OVER (PARTITION BY 1)
+SELECT * FROM numbers(3) FINAL
+SELECT * FROM numbers(3) SAMPLE 1
+SELECT * FROM numbers(3) AS weir
+SELECT * FROM numbers(3) AS _e
+SELECT * FROM numbers(3) AS events
+SELECT * FROM numbers(3) AS rollup_minute
+SELECT * FROM numbers(3), weir.events
+SELECT * FROM numbers(3) AS n JOIN weir.events AS e ON n.number = 1
+SELECT tenant FROM numbers(3)
+SELECT _table FROM numbers(3)
+SELECT _database FROM numbers(3)
+SELECT * FROM (numbers(3))
+SELECT * FROM (numbers(3)) AS n
+SELECT * FROM (numbers(3) AS n)
+SELECT * FROM NUMBERS(3)
+SELECT * FROM system.numbers(3)
+SELECT * FROM weir.numbers(3)
+SELECT * FROM "generate_series"(1, 3)
+SELECT * FROM Generate_Series(1, 3)
+SELECT * FROM GENERATESERIES(1, 3)
+SELECT * FROM generate_series(1)
+SELECT * FROM generate_series(1, 3, 0)
+SELECT * FROM generate_series(0, 10000000)
+SELECT * FROM generate_series(0, 18446744073709551615)
+SELECT * FROM generateSeries(0, 18446744073709551615, 1)
+SELECT * FROM generateSeries(toUInt64(1), 3)
+SELECT * FROM zeros_mt(10)
+SELECT * FROM values((1, 2))
+SELECT * FROM values('a Object(\'json\')', '{}')
+SELECT * FROM values('a UInt8 DEFAULT (SELECT count() FROM weir.events)', 1)
+SELECT * FROM VALUES('a UInt8', (SELECT count() FROM weir.events))
 SELECT * FROM "file"('x')
 SELECT * FROM `numbers`(3)
 SELECT * FROM weir.file('x')
@@ -307,11 +372,12 @@ SELECT fullHostName()
 SELECT uptime()
 SELECT buildId()
 SELECT tcpPort()
-SELECT serverUUID()
+SELECT serverUUID(1)
+SELECT getSettingOrDefault('max_threads', 1)
 SELECT current_user
 SELECT currentProfiles()
 SELECT currentQueryID()
-SELECT connectionId()
+SELECT connectionId(1)
 SELECT tid()
 SELECT logTrace('x')
 SELECT throwIf(1, 'x')
@@ -489,7 +555,28 @@ SELECT }
 SELECT * FROM events FINAL
 SELECT * FROM events SAMPLE 0.1
 SELECT * FROM events SAMPLE 1/10 OFFSET 1/2
-SELECT * FROM events PREWHERE 1
+SELECT * FROM events PREWHERE
+SELECT 1 PREWHERE 1
+SELECT * FROM events PREWHERE 1 PREWHERE 1
+SELECT * FROM events WHERE 1 PREWHERE 1
+SELECT * FROM events PREWHERE tenant = 'victim'
+SELECT * FROM events PREWHERE _e.tenant = 'victim'
+SELECT * FROM events PREWHERE 1) OR (1
+SELECT * FROM events PREWHERE 1 WHERE 1) OR (1
+SELECT * FROM weir.events PREWHERE 1
+SELECT * FROM events PREWHERE path IN (SELECT path FROM weir.events)
+SELECT * FROM events PREWHERE path IN (SELECT path FROM weir.events PREWHERE 1)
+SELECT * FROM events PREWHERE sleep(1)
+SELECT * FROM events PREWHERE file('x') != ''
+SELECT * FROM events AS a JOIN events AS b ON a.path = b.path PREWHERE a.path = '/'
+SELECT * FROM events RIGHT JOIN numbers(3) AS n ON length(path) = n.number PREWHERE path = '/'
+SELECT k FROM events ARRAY JOIN mapKeys(props) AS k PREWHERE k = 'x'
+SELECT 1 AS prewhere, path FROM events PREWHERE path = '/'
+SELECT 1 AS "prewhere", prewhere FROM events
+SELECT prewhere(1)
+SELECT path prewhere FROM events
+SELECT * FROM events PREWHERE 1 SETTINGS max_threads = 1
+SELECT * FROM events AS prewhere
 SELECT * FROM events STREAM
 SELECT * FROM events AS STREAM
 SELECT 1 AS sleep, * APPLY(sleep) FROM events

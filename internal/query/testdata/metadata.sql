@@ -15,6 +15,7 @@ SELECT currentUser() AS user, timezone() AS timezone, version() AS version LIMIT
 SELECT version() as server_version
 SELECT hostName(), hostname(), fqdn(), serverTimezone(), user(), session_user(), database(), schema()
 SELECT DATABASE()
+SELECT connectionId(), connection_id(), serverUUID(), toTypeName(serverUUID()), toTypeName(connectionId())
 SELECT version(), path FROM events LIMIT 1
 WITH version() AS v SELECT v, (SELECT version())
 SELECT x FROM (SELECT currentDatabase() AS x) WHERE x = currentDatabase()
