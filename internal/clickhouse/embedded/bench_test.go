@@ -91,3 +91,34 @@ func BenchmarkInsert(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkParts looks for nothing in a table of many parts and a row policy, with the granules chosen by one thread, as all statements are run, and by as many as the engine takes by itself.
+func BenchmarkParts(b *testing.B) {
+	e := startEngine(b, testConfig(b))
+	for _, sql := range []string{
+		"CREATE DATABASE IF NOT EXISTS weir", // whose tables have row policies
+		"CREATE TABLE weir.parts (day UInt16, tenant LowCardinality(String), n UInt32) ENGINE = MergeTree PARTITION BY day ORDER BY (tenant, n)",
+		"INSERT INTO weir.parts SELECT number % 300, 'acme', number FROM numbers(300000)",
+	} {
+		if _, err := e.Client().Exec(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"max_partitions_per_insert_block": "0"}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, threads := range map[string]string{"one": "", "many": "0"} {
+		settings := map[string]string{}
+		if threads != "" {
+			settings["max_threads_for_indexes"] = threads
+		}
+		b.Run(name, func(b *testing.B) {
+			before := usageOf(b, e).CPU
+			n := 0
+			for b.Loop() {
+				n++
+				if _, err := e.Client().Exec(ctx, clickhouse.Statement{SQL: "SELECT n, " + strconv.Itoa(n) + " FROM weir.parts WHERE tenant = 'nobody'", Settings: settings}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64((usageOf(b, e).CPU-before).Microseconds())/float64(n), "engine-cpu-µs/op")
+		})
+	}
+}
