@@ -78,9 +78,9 @@ func plainOperations() []*huma.Operation {
 				"min_token": {Type: "string", Description: "Wait until this can be seen"}, "as_of": {Type: "string", Description: "See only this: repeatable reads"},
 				"max_cost":  {Type: "number", Description: "Refuse what is expected to cost more"},
 				"max_bytes": {Type: "integer", Description: "Refuse what is expected to read more"},
-				"dry_run":   {Type: "boolean", Description: "Only estimate"}, "async": {Type: "boolean", Description: "Run as a job, like Prefer: respond-async"}}}),
+				"dry_run":   {Type: "boolean", Description: "Only estimate. With the header Prefer: handling=lenient, what is wrong with the statement is told with status 200, as problem, and estimate is null"}, "async": {Type: "boolean", Description: "Run as a job, like Prefer: respond-async"}}}),
 			Responses: map[string]*huma.Response{
-				"200": {Description: "ClickHouse's JSON shape, with as_of, snapshot and cost; with dry_run, {estimate}", Content: object, Headers: map[string]*huma.Param{
+				"200": {Description: "ClickHouse's JSON shape, with as_of, snapshot and cost; with dry_run, {estimate, problem}", Content: object, Headers: map[string]*huma.Param{
 					"X-Weir-Cost": {Schema: str}, "X-Weir-Snapshot": {Schema: str}, "X-Weir-As-Of": {Schema: str}, "X-Weir-Cache": {Schema: str}}},
 				"202": text("a job; Location names it"), "400": text("the guard refuses the statement"), "422": text("a field is wrong, or a limit was met"),
 				"429": text("over a limit of the tenant"), "503": text("not visible yet, or the engine is restarting; try again after Retry-After")},

@@ -75,17 +75,23 @@ func tellSpent(w http.ResponseWriter, q *Question) {
 	}
 }
 
-// plan answers a dry run.
+// plan answers a dry run. With Prefer: handling=lenient, what is wrong with the statement is part of the answer: who asks while somebody writes expects that,
+// and browsers list each 4xx as an error of the page.
 func (h *Handler) plan(w http.ResponseWriter, r *http.Request, ask *Question) *problem.Problem {
 	plan, p := h.Plan(r.Context(), ask)
 	tellSpent(w, ask)
+	out := map[string]any{"estimate": plan}
 	if p != nil {
-		return p
+		ofStatement := p.Status == http.StatusBadRequest || p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusRequestEntityTooLarge
+		if !ofStatement || !prefers(r.Header, "handling", "lenient") {
+			return p
+		}
+		out["estimate"], out["problem"] = nil, p
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
-	if err := json.NewEncoder(w).Encode(map[string]any{"estimate": plan}); err != nil && r.Context().Err() == nil {
+	if err := json.NewEncoder(w).Encode(out); err != nil && r.Context().Err() == nil {
 		h.log.Warn("an estimate was cut off", "error", err)
 	}
 	return nil

@@ -62,18 +62,18 @@ func (q *request) wantsJob(r *http.Request) bool {
 	if q.Async {
 		return true
 	}
-	return prefers(r.Header, "respond-async")
+	return prefers(r.Header, "respond-async", "")
 }
 
-// prefers says whether the header Prefer names a preference that has no value, with whatever parameters (RFC 7240).
-func prefers(h http.Header, name string) bool {
+// prefers says whether the header Prefer names a preference that has the value (empty: none), with whatever parameters (RFC 7240).
+func prefers(h http.Header, name, wanted string) bool {
 	for _, list := range h.Values("Prefer") {
 		for list != "" {
 			var p string
 			p, list = cutUnquoted(list, ',')
 			p, _ = cutUnquoted(p, ';')
 			word, value, _ := strings.Cut(p, "=")
-			if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(word), name) && (value == "" || value == `""`) {
+			if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(word), name) && (value == wanted || value == `"`+wanted+`"`) {
 				return true
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -384,6 +386,49 @@ func TestPlanningIsAdmitted(t *testing.T) {
 	for _, sql := range []string{"WITH x AS (SELECT path FROM events) SELECT path FROM x", "SELECT path FROM (SELECT path FROM events)", "SELECT path FROM events WHERE path IN ('a', 'b')", "SELECT * FROM sessions"} {
 		if c, err := NewGuard().Check(sql, Scope{Tenant: "acme"}); err != nil || c.Nested {
 			t.Errorf("%s: nested %v, %v", sql, c.Nested, err)
+		}
+	}
+}
+
+// TestLenientDryRun: who asks while somebody writes has what is wrong with the statement as part of the answer; anything else stays a failure.
+func TestLenientDryRun(t *testing.T) {
+	over := problem.New(429, "over_limit", "full").WithLimit("limits.queries", 1)
+	for _, c := range []struct {
+		body, prefer string
+		refuse       *problem.Problem
+		status       int
+		code         string
+	}{
+		{`{"sql":"SELECT (path","dry_run":true}`, "handling=lenient", nil, 200, "query_syntax"},
+		{`{"sql":"SELECT pth FROM events","dry_run":true}`, `foo, Handling="lenient"; x`, nil, 200, "unknown_column"},
+		{`{"sql":"SELECT path FROM events","max_bytes":1,"dry_run":true}`, "handling=lenient", nil, 200, "over_max_bytes"},
+		{`{"sql":"SELECT (path","dry_run":true}`, "", nil, 400, "query_syntax"},
+		{`{"sql":"SELECT (path","dry_run":true}`, "handling=strict", nil, 400, "query_syntax"},
+		{`{"sql":"SELECT (path"}`, "handling=lenient", nil, 400, "query_syntax"},
+		{`{"sql":"SELECT path FROM events","dry":true}`, "handling=lenient", nil, 422, "unknown_field"},
+		{`{"sql":"SELECT path FROM events","dry_run":true}`, "handling=lenient", over, 429, "over_limit"},
+		{`{"sql":"SELECT path FROM events","dry_run":true}`, "handling=lenient", nil, 200, ""},
+	} {
+		d := &desk{estimate: usage.Estimate{Bytes: 1000}, refuse: c.refuse}
+		h := newService(t, Config{}, d.deps(&fakeEngine{body: "rows\n10\n"}))
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader(c.body))
+		r.Header.Set("Prefer", c.prefer)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(tenant.With(r.Context(), analyst)))
+		var got struct {
+			problem.Problem
+			Estimate *Plan
+			Within   *problem.Problem `json:"problem"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		said := got.Problem.Code
+		if got.Within != nil {
+			said = got.Within.Code
+		}
+		if w.Code != c.status || said != c.code || (got.Within != nil) != (c.status == 200 && c.code != "") || (got.Estimate != nil) != (c.code == "") {
+			t.Errorf("%s, Prefer: %s: %d %s", c.body, c.prefer, w.Code, w.Body)
 		}
 	}
 }

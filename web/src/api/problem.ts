@@ -17,7 +17,7 @@ export class Problem extends Error {
   }
 
   /** The problem of an answer; body is its parsed JSON, if it had any. */
-  static from(res: Response, body: unknown): Problem {
+  static from(res: Pick<Response, 'status' | 'statusText' | 'headers'>, body: unknown): Problem {
     const b = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
     const text = (name: string) => (typeof b[name] === 'string' ? (b[name] as string) : undefined);
     const retry = Number(res.headers.get('Retry-After') ?? Number.NaN);

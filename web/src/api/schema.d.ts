@@ -12285,7 +12285,7 @@ export interface operations {
                     as_of?: string;
                     /** @description Run as a job, like Prefer: respond-async */
                     async?: boolean;
-                    /** @description Only estimate */
+                    /** @description Only estimate. With the header Prefer: handling=lenient, what is wrong with the statement is told with status 200, as problem, and estimate is null */
                     dry_run?: boolean;
                     format?: string;
                     /** @description Refuse what is expected to read more */
@@ -12301,7 +12301,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ClickHouse's JSON shape, with as_of, snapshot and cost; with dry_run, {estimate} */
+            /** @description ClickHouse's JSON shape, with as_of, snapshot and cost; with dry_run, {estimate, problem} */
             200: {
                 headers: {
                     "X-Weir-As-Of"?: string;

@@ -13,12 +13,13 @@ const path = '/api/v1/query';
 /** The most bytes of an answer that a page takes: what is longer is for files. */
 export const maxAnswer = 48e6;
 
-const body = (b: object): RequestInit => ({ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(b) });
+const body = (b: object) => ({ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(b) });
 
-async function ask(b: object, signal: AbortSignal): Promise<Response> {
+async function ask(b: object, signal: AbortSignal, headers?: Record<string, string>): Promise<Response> {
+  const request = body(b);
   let res: Response;
   try {
-    res = await send(new URL(path, location.origin).href, { ...body(b), signal });
+    res = await send(new URL(path, location.origin).href, { ...request, headers: { ...request.headers, ...headers }, signal });
   } catch (e) {
     throw e instanceof DOMException && e.name === 'AbortError' ? e : Problem.unreachable(e);
   }
@@ -71,12 +72,20 @@ export async function runStatement(sql: string, signal: AbortSignal): Promise<Re
 /** The answer as a file. */
 export const exportStatement = async (sql: string, format: 'CSVWithNames' | 'Parquet', signal: AbortSignal): Promise<Blob> => (await ask({ sql, format }, signal)).blob();
 
+/** What a statement is expected to read and cost. What is wrong with it comes with status 200, so that half a statement is no failed request in the browser's console. */
+export async function estimateOf(sql: string, signal: AbortSignal): Promise<Estimate> {
+  const res = await ask({ sql, dry_run: true }, signal, { Prefer: 'handling=lenient' });
+  const { estimate, problem } = (await res.json()) as { estimate: Estimate | null; problem?: { status: number } };
+  if (!estimate) throw Problem.from({ status: problem?.status ?? res.status, statusText: '', headers: res.headers }, problem);
+  return estimate;
+}
+
 /** What a statement is expected to read and cost; an error is what is wrong with it. */
 export const useEstimate = (sql: string) =>
   useQuery({
     queryKey: ['sql', 'estimate', sql],
     enabled: sql.trim() !== '',
-    queryFn: async ({ signal }) => ((await (await ask({ sql, dry_run: true }, signal)).json()) as { estimate: Estimate }).estimate,
+    queryFn: ({ signal }) => estimateOf(sql, signal),
     retry: false,
     staleTime: 60_000,
     refetchOnWindowFocus: false,
