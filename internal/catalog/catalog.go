@@ -90,10 +90,10 @@ func (m Mask) Holds(r tenant.Role) bool {
 	return slices.ContainsFunc(m.Roles, func(hidden tenant.Role) bool { return hidden.CanRead(r) })
 }
 
-// propPreviousID is the property in which the alias events of weir's own clients, and of the protocols that weir takes, hold an id of a person.
+// propPreviousID is the property in which alias and identify events hold an id of a person.
 const propPreviousID = "previous_id"
 
-// AllMasks are masks and what follows from them: what hides an id of a person hides it in alias events, too. Whoever shows data goes by these.
+// AllMasks are masks and what follows from them: what hides an id of a person hides it in such events, too. Whoever shows data goes by these.
 func AllMasks(masks []Mask) []Mask {
 	all := masks
 	for _, m := range masks {

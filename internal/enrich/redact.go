@@ -212,7 +212,7 @@ func (p *policy) ofProperty(key []byte) (do action, kind int) {
 }
 
 func (x *redaction) props(r *event.Row) {
-	kept, alias := r.Props[:0], bytes.Equal(r.Type, typeAlias)
+	kept, joins := r.Props[:0], joins(r)
 	for _, p := range r.Props {
 		do, kind := x.p.ofProperty(p.Key)
 		switch {
@@ -221,7 +221,7 @@ func (x *redaction) props(r *event.Row) {
 			continue
 		case do != keep:
 			p.Value = x.instead(do, kind, p.Value)
-		case alias && bytes.Equal(p.Key, previousID): // an id: patterns do not look at it
+		case joins && bytes.Equal(p.Key, previousID): // an id: patterns do not look at it
 		default:
 			p.Value = x.text(p.Value, x.p.emailProps)
 		}
@@ -235,7 +235,7 @@ const minCardNumber = 1e12
 
 // nums takes away numbers that may not stay; what is left of one becomes a text of the same name.
 func (x *redaction) nums(r *event.Row) {
-	kept, alias := r.Nums[:0], bytes.Equal(r.Type, typeAlias)
+	kept, joins := r.Nums[:0], joins(r)
 	for _, v := range r.Nums {
 		switch do, kind := x.p.ofProperty(v.Key); {
 		case do == drop:
@@ -245,7 +245,7 @@ func (x *redaction) nums(r *event.Row) {
 				digits := strconv.AppendFloat(nil, v.Value, 'f', -1, 64)
 				r.Props = append(r.Props, event.Prop{Key: v.Key, Value: x.instead(do, kind, digits)})
 			}
-		case alias && bytes.Equal(v.Key, previousID), !x.findInNumber(r, v):
+		case joins && bytes.Equal(v.Key, previousID), !x.findInNumber(r, v):
 			kept = append(kept, v)
 		}
 	}
@@ -428,9 +428,15 @@ func (x *redaction) parameters(sep byte, query []byte) (click string) {
 }
 
 var (
-	typeAlias  = []byte("alias")
-	previousID = []byte("previous_id")
+	typeAlias    = []byte(event.TypeAlias)
+	typeIdentify = []byte(event.TypeIdentify)
+	previousID   = []byte(event.PropPrevious)
 )
+
+// joins says whether an event's previous_id is an id of a person, which joins it.
+func joins(r *event.Row) bool {
+	return bytes.Equal(r.Type, typeAlias) || bytes.Equal(r.Type, typeIdentify)
+}
 
 // identities replaces the ids of persons by their hashes: the same person stays the same in all sources of the tenant. A property that repeats one of
 // the ids, as the subject of a CloudEvent does, becomes the same hash.
@@ -445,7 +451,7 @@ func (x *redaction) identities(r *event.Row) {
 	}
 	client, user := r.ClientID, r.UserID
 	r.ClientID, r.UserID = hash(client), hash(user)
-	alias := bytes.Equal(r.Type, typeAlias)
+	joins := joins(r)
 	for i := range r.Props {
 		switch p := &r.Props[i]; {
 		case len(p.Value) == 0:
@@ -453,11 +459,11 @@ func (x *redaction) identities(r *event.Row) {
 			p.Value = r.ClientID
 		case bytes.Equal(p.Value, user):
 			p.Value = r.UserID
-		case alias && bytes.Equal(p.Key, previousID):
+		case joins && bytes.Equal(p.Key, previousID):
 			p.Value = hash(p.Value)
 		}
 	}
-	if !alias {
+	if !joins {
 		return
 	}
 	for i, v := range r.Nums { // an id that was sent as a number

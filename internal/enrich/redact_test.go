@@ -222,9 +222,10 @@ func TestPseudonyms(t *testing.T) {
 	if b := ids(e, "", "s1", "", ""); b != [2]string{} {
 		t.Errorf("no ids: %v", b)
 	}
-	// An alias still leads to the same person.
+	// An alias still leads to the same person, and so does an identify with a previous id.
 	for _, r := range []event.Row{
 		{Type: []byte("alias"), UserID: []byte("jane"), Props: []event.Prop{{Key: []byte("previous_id"), Value: []byte("c1")}}},
+		{Type: []byte("identify"), ClientID: []byte("c2"), UserID: []byte("jane"), Props: []event.Prop{{Key: []byte("previous_id"), Value: []byte("c1")}}},
 		{Type: []byte("alias"), UserID: []byte("jane"), Nums: []event.Num{{Key: []byte("x"), Value: 1}, {Key: []byte("previous_id"), Value: 77}}},
 	} {
 		want := a[0]
@@ -233,7 +234,7 @@ func TestPseudonyms(t *testing.T) {
 		}
 		e.Complete(source(&catalog.Privacy{Pseudonymise: true}), &r, nil)
 		if string(r.UserID) != a[1] || len(r.Props) != 1 || string(r.Props[0].Value) != want || len(r.Nums) > 1 {
-			t.Errorf("alias: %s %v %v", r.UserID, r.Props, r.Nums)
+			t.Errorf("%s: %s %v %v", r.Type, r.UserID, r.Props, r.Nums)
 		}
 	}
 }
@@ -442,4 +443,15 @@ func BenchmarkComplete(b *testing.B) {
 			dst = e.AppendVisitor(dst[:0], "site-1", home, phone)
 		}
 	})
+}
+
+// The rules for addresses that docs/PRIVACY.md gives.
+func TestAddressRules(t *testing.T) {
+	e := open(t, Config{Secret: []byte("k")})
+	r := event.Row{Type: []byte("a"), URL: []byte("https://a.example/from/203.0.113.9"), Props: []event.Prop{
+		{Key: []byte("ip"), Value: []byte("203.0.113.9")}, {Key: []byte("note"), Value: []byte("seen at 203.0.113.9")}}}
+	e.Complete(source(&catalog.Privacy{KeepQueryStrings: true, Rules: []catalog.PrivacyRule{{Field: "props.ip", Action: "drop"}, {Pattern: `re:\b\d{1,3}(\.\d{1,3}){3}\b`, Action: "mask"}}}), &r, nil)
+	if len(r.Props) != 1 || strings.Contains(string(r.URL)+string(r.Props[0].Value), "203") {
+		t.Errorf("%s %q", r.URL, r.Props)
+	}
 }

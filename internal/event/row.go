@@ -29,7 +29,7 @@ type Row struct {
 	Flags                             uint8
 }
 
-// The types of the events that join ids of persons, and the property of an alias with the id that its user had before.
+// The types of the events that join ids of persons, and their property with the id that the user had before.
 const (
 	TypeIdentify = "identify"
 	TypeAlias    = "alias"

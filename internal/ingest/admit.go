@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"unicode/utf8"
 	"unsafe"
 
@@ -302,6 +303,10 @@ func (j *job) identify(s *site) {
 	cookieless := s.src.Privacy != nil && s.src.Privacy.Cookieless && !j.keyed
 	if cookieless {
 		r.ClientID, r.SessionID = nil, nil
+		if bytes.Equal(r.Type, typeIdentify) { // its previous id is the client's
+			r.Props = slices.DeleteFunc(r.Props, func(p event.Prop) bool { return bytes.Equal(p.Key, previousID) })
+			r.Nums = slices.DeleteFunc(r.Nums, func(n event.Num) bool { return bytes.Equal(n.Key, previousID) })
+		}
 	}
 	d.arena = j.h.deps.Enricher.Complete(&s.src, r, d.arena)
 	v := j.h.deps.Visitors
@@ -314,8 +319,9 @@ func (j *job) identify(s *site) {
 }
 
 var (
-	typeAlias  = []byte(event.TypeAlias)
-	previousID = []byte(event.PropPrevious)
+	typeAlias    = []byte(event.TypeAlias)
+	typeIdentify = []byte(event.TypeIdentify)
+	previousID   = []byte(event.PropPrevious)
 )
 
 // checkIDs refuses ids by which nobody could be joined nor looked up, as they would be stored: a source may have them hashed. An import may hold what was taken before there was the limit.
@@ -330,7 +336,7 @@ func (j *job) checkIDs() *reject {
 	if len(r.UserID) > event.MaxID {
 		return longID("user_id", r.UserID)
 	}
-	if !bytes.Equal(r.Type, typeAlias) {
+	if !bytes.Equal(r.Type, typeAlias) && !bytes.Equal(r.Type, typeIdentify) {
 		return nil
 	}
 	for i := range r.Props {

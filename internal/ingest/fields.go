@@ -379,6 +379,9 @@ func Wrong(field, format string, args ...any) error {
 // Missing is the error of a field without which the event says nothing.
 func Missing(field, message string) error { return rejectf(codeMissing, field, "%s", message) }
 
+// Elsewhere is the error of an event that names another source than its request.
+func Elsewhere(field, message string) error { return rejectf(codeSiteForbidden, field, "%s", message) }
+
 // Malformed is the error of bytes that cannot be decoded.
 func Malformed(code, field, message string) error { return rejectf(code, field, "%s", message) }
 

@@ -194,6 +194,21 @@ func (q *Request) Source(name string) string {
 	return src.SiteID
 }
 
+// Naming says what a client's key of one event stands for, of a request that is opened: the source of the request, or another one (or a key that is nobody's); neither: nothing that is known.
+func (q *Request) Naming(name string) (own, other bool) {
+	home := q.j.home
+	switch {
+	case home == nil:
+		return false, false
+	case q.IsKey(name):
+		who, prob := q.j.h.deps.Auth.AuthenticateKey(unaddressed(q.HTTP), name)
+		own = prob == nil && who.Tenant == q.j.tenant.ID && who.Site == home.id
+		return own, !own
+	}
+	site := q.Source(name)
+	return site == home.id, site != "" && site != home.id
+}
+
 // AppendSender appends to dst what tells this sender from others for a day, of a request without a key: the id that a visitor with its address and user agent gets at
 // the source that opened it. Nothing where no ids are derived.
 func (q *Request) AppendSender(dst []byte) []byte {

@@ -60,7 +60,10 @@ func TestMergesUndone(t *testing.T) {
 		all := map[pair]Merge{}
 		asked := map[string]bool{}
 		for _, e := range events {
-			if p, ok := e.link(); ok && !asked[p.target] {
+			for _, p := range e.links() {
+				if asked[p.target] {
+					continue
+				}
 				asked[p.target] = true
 				for _, m := range get(p.target).Merges {
 					all[pair{m.Kind == "alias", m.ClientID + m.PreviousID, m.UserID}] = m
@@ -168,7 +171,7 @@ func TestPersonEqualsOracle(t *testing.T) {
 	}
 	user := map[string]bool{}
 	for _, e := range events {
-		if p, ok := e.link(); ok {
+		for _, p := range e.links() {
 			user[p.target], user[p.source] = true, user[p.source] || p.alias
 			note(personEvent{User: p.target}, p.target)
 			note(personEvent{Client: p.source}, p.source)

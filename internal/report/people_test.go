@@ -66,16 +66,21 @@ type pair struct {
 	source, target string
 }
 
-func (e personEvent) link() (pair, bool) {
+func (e personEvent) links() []pair {
+	before := e.Props["previous_id"]
+	var out []pair
 	switch {
-	case e.User == "":
-		return pair{}, false
-	case e.Type == "identify" && e.Client != "":
-		return pair{false, e.Client, e.User}, true
-	case e.Type == "alias" && e.Props["previous_id"] != "" && e.Props["previous_id"] != e.User:
-		return pair{true, e.Props["previous_id"], e.User}, true
+	case e.User == "" || e.Type != "identify" && e.Type != "alias":
+		return nil
+	case before != "" && before != e.User:
+		out = append(out, pair{true, before, e.User})
+	default:
+		before = ""
 	}
-	return pair{}, false
+	if e.Type == "identify" && e.Client != "" && e.Client != before {
+		out = append(out, pair{false, e.Client, e.User})
+	}
+	return out
 }
 
 // personsOf is the oracle: whose an event is, by the definition, one event at a time. events are those of one site.
@@ -83,15 +88,16 @@ func personsOf(events []personEvent, undone map[pair]bool) func(personEvent) str
 	sorted := slices.SortedFunc(slices.Values(events), personEvent.compare)
 	userOf, next := map[string]string{}, map[string]string{}
 	for _, e := range sorted {
-		p, ok := e.link()
-		if !ok || undone[p] {
-			continue
-		}
-		if _, has := userOf[p.source]; !has {
-			userOf[p.source] = p.target
-		}
-		if _, has := next[p.source]; p.alias && !has {
-			next[p.source] = p.target
+		for _, p := range e.links() {
+			if undone[p] {
+				continue
+			}
+			if _, has := userOf[p.source]; !has {
+				userOf[p.source] = p.target
+			}
+			if _, has := next[p.source]; p.alias && !has {
+				next[p.source] = p.target
+			}
 		}
 	}
 	end := func(user string) string {
@@ -135,6 +141,9 @@ func linkedEvents(rnd *rand.Rand, tenant, site string, n, ids int, aliases bool)
 		switch rnd.IntN(6) {
 		case 0:
 			e.Type, e.User = "identify", id("u", users)
+			if aliases && rnd.IntN(3) == 0 { // with an id that others know as a user's: mostly the client's own
+				e.Props["previous_id"] = []string{e.Client, e.Client, id("c", clients), id("u", users)}[rnd.IntN(4)]
+			}
 		case 1:
 			e.User = id("u", users)
 			if aliases {

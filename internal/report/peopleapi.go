@@ -39,7 +39,7 @@ const (
 	maxPersonMerges = 1000
 )
 
-const peopleDoc = `A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id. Events without a user id are of the user of their client's first merge
+const peopleDoc = `A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id, be that a client's or a user's, and so does an identify event that has one. Events without a user id are of the user of their client's first merge
 that is not undone, by time, then as they came in; aliases are followed from user to user, to the end (a circle is of its least id). It is decided when a question is asked: undoing a merge gives exactly the
 answers from before it. Merges are of one site.`
 
@@ -72,7 +72,7 @@ type Merge struct {
 	ID         string `json:"id" doc:"The same pair always has the same id."`
 	Kind       string `json:"kind" enum:"identify,alias"`
 	ClientID   string `json:"client_id,omitempty" doc:"Of an identify."`
-	PreviousID string `json:"previous_id,omitempty" doc:"Of an alias."`
+	PreviousID string `json:"previous_id,omitempty" doc:"Of an alias, or of an identify that has one."`
 	UserID     string `json:"user_id"`
 	At         string `json:"at" doc:"Time of the first event that joins them."`
 	Undone     bool   `json:"undone"`

@@ -12,7 +12,7 @@ import (
 //
 //	tenant, site_id
 //	alias    Bool: an alias of two users; else a client of a user
-//	source   the client id of an identify, or the previous id of an alias
+//	source   the client id of an identify, or the previous id of an alias or an identify
 //	target   the user id
 //	_writer
 //	first    SimpleAggregateFunction(min, Tuple(DateTime64(3, 'UTC'), UInt16, UInt64, UInt32)): ts, _partition,
@@ -26,7 +26,7 @@ var Links = Rollup{Name: "links"}
 // Projections lists every table that is derived from events by _seq.
 var Projections = append(slices.Clone(All), Links)
 
-// The types of the events that link ids, and the property of an alias.
+// The types of the events that link ids, and the property with a previous id.
 const (
 	TypeIdentify = event.TypeIdentify
 	TypeAlias    = event.TypeAlias
@@ -53,11 +53,16 @@ PRIMARY KEY (tenant, site_id, alias, source)
 ORDER BY (tenant, site_id, alias, source, target, _writer)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
 
-// previousID is the previous id of an alias: a text, or the text of a number.
+// previousID is the previous id of an event: a text, or the text of a number.
 const previousID = "if(mapContains(props, '" + PropPrevious + "'), props['" + PropPrevious + "'], if(mapContains(props_num, '" + PropPrevious + "'), toString(props_num['" + PropPrevious + "']), ''))"
 
-// linking are the events that link ids. An alias to itself says nothing.
+// linking are the events that link ids.
 const linking = "type IN ('" + TypeIdentify + "', '" + TypeAlias + "') AND user_id != ''"
+
+// linksOfEvent are the links of one event: whether it is an alias, and the source. An identify with a previous id is an alias of that too; where the client has the same id, the alias says it all.
+// An alias to itself says nothing.
+var linksOfEvent = "arrayFilter(l -> l.2 != '' AND NOT (l.1 AND l.2 = user_id) AND length(l.2) <= " + fmt.Sprint(event.MaxID) + ",\n[(toUInt8(0), if(type = '" + TypeIdentify +
+	"' AND NOT (client_id = previous AND previous != user_id), client_id, '')), (toUInt8(1), previous)])"
 
 // LinksSQL is the query for the links that the events which match cond make: alias, source, target, first.
 // Columns named before come first, and are part of the key.
@@ -66,9 +71,8 @@ func LinksSQL(cond string, before ...string) string {
 	for _, c := range before {
 		key += c + ", "
 	}
-	return "SELECT " + key + "type = '" + TypeAlias + "' AS alias, if(type = '" + TypeAlias + "', " + previousID + ", client_id) AS source, user_id AS target, " +
-		"min((ts, _partition, _offset, _row)) AS first\nFROM " + Events + "\nWHERE " + cond + " AND " + linking +
-		" AND source != '' AND NOT (alias AND source = target) AND length(source) <= " + fmt.Sprint(event.MaxID) + "\nGROUP BY " + key + "alias, source, target"
+	return "SELECT " + key + "link.1 AS alias, link.2 AS source, user_id AS target, min((ts, _partition, _offset, _row)) AS first FROM (\nSELECT " + key + "user_id, ts, _partition, _offset, _row, " +
+		previousID + " AS previous, arrayJoin(" + linksOfEvent + ") AS link\nFROM " + Events + "\nWHERE " + cond + " AND " + linking + "\n)\nGROUP BY " + key + "alias, source, target"
 }
 
 // advanceLinksSQL is AdvanceSQL of Links. The table has one partition: a month is not looked at.

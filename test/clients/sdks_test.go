@@ -48,7 +48,7 @@ var sdks = []sdk{
 		`["Order Completed","","u1","","","",12.5,"EUR","",""]
 ["alias","","u1","","","",0,"","","old"]
 ["group","","","","","",0,"","g1",""]
-["identify","anon","u1","","","pro",0,"","",""]
+["identify","anon","u1","","","pro",0,"","","anon"]
 ["pageview","","u1","/a","","",0,"","",""]`},
 	{"snowplow", true, false, 9, "type, client_id, user_id, session_id, path, referrer_host, props['title'], props['user.plan'], props['category'], props['label'], props_num['value'], props_num['revenue'], props['currency']",
 		strings.Repeat(`["order","anon","u1","s1","","","","","","",0,12.5,"EUR"]`+"\n", 3) +

@@ -239,6 +239,8 @@ func (m *reader) param(dec *jx.Decoder, key []byte) error {
 		return e.Property(dec, []byte("locale"))
 	case "screen_resolution":
 		return e.Property(dec, []byte("screen"))
+	case "ip_override": // belongs beside the events, and is no property there either
+		return dec.Skip()
 	case "value":
 		if m.purchase {
 			return e.Money(dec, []byte("revenue"))

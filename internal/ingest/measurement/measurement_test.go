@@ -45,6 +45,8 @@ func TestCollect(t *testing.T) {
 	doorkit.Exact(t, rows[2], same(map[string]any{"type": "tutorial", "nums.value": 3.0, "ts": "2026-07-01T11:58:00Z", "props.user.plan": "mine"}))
 	row := r.One(t, 204, "POST", target, `{"app_instance_id":"app","events":[{"name":"user_engagement","params":null}]}`)
 	doorkit.Check(t, row, map[string]any{"type": "engagement", "client_id": "app", "ip": nil, "user_agent": nil, "ts": "2026-07-01T12:00:00Z"})
+	row = r.One(t, 204, "POST", target, `{"client_id":1,"events":[{"name":"e","params":{"ip_override":"203.0.113.9"}}]}`)
+	doorkit.Check(t, row, map[string]any{"props.ip_override": nil, "ip": nil})
 	row = r.One(t, 204, "POST", target, `{"client_id":1,"events":[{"name":"campaign_details","params":{"source":"s","medium":"m","campaign":"c","term":"t"}}]}`)
 	doorkit.Check(t, row, map[string]any{"client_id": "1", "utm_source": "s", "utm_medium": "m", "utm_campaign": "c", "utm_term": "t"})
 }

@@ -17,6 +17,8 @@ type reader struct {
 	q             *ingest.Request
 	browser       bool // a browser made the request
 	token, sentAt []byte
+	opened        []byte // the key that the request was opened with
+	outer         bool   // it stands beside the events, not in them
 	batch         []byte // JSON
 	one
 	hooks
@@ -26,8 +28,9 @@ type reader struct {
 type one struct {
 	e                               *ingest.Event
 	name, id, insertID              []byte
-	outer, distinct, device, anon   []byte // distinct_id of the event and of its properties, $device_id, $anon_distinct_id
+	outerID, distinct, device, anon []byte // distinct_id of the event and of its properties, $device_id, $anon_distinct_id
 	alias, groupType, groupKey, lib []byte
+	named, inner                    []byte // the token of the event, and that of its properties
 	width, height                   []byte
 	props, set1, set2, offset       []byte // JSON
 	identified, personless, remote  bool
@@ -63,6 +66,9 @@ func (m *reader) read(e *ingest.Event) error {
 	if err := e.Part(m.props, "properties", m.onProps); err != nil {
 		return err
 	}
+	if err := m.elsewhere(); err != nil {
+		return err
+	}
 	if err := m.person(); err != nil {
 		return err
 	}
@@ -88,7 +94,7 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 	case "uuid":
 		return e.Ident(dec, "uuid", &m.id)
 	case "distinct_id", "$distinct_id":
-		return e.Ident(dec, "distinct_id", &m.outer)
+		return e.Ident(dec, "distinct_id", &m.outerID)
 	case "timestamp":
 		return e.Time(dec, "timestamp")
 	case "offset":
@@ -99,8 +105,35 @@ func (m *reader) field(dec *jx.Decoder, key []byte) error {
 		return ingest.Raw(dec, &m.set1)
 	case "$set_once":
 		return ingest.Raw(dec, &m.set2)
+	case "api_key", "token":
+		return m.tokenText(dec, &m.named)
 	}
-	return dec.Skip() // api_key, token, type, library …
+	return dec.Skip() // type, library …
+}
+
+func (m *reader) tokenText(dec *jx.Decoder, to *[]byte) error {
+	if dec.Next() != jx.String {
+		return dec.Skip()
+	}
+	return m.e.Text(dec, "token", to)
+}
+
+// elsewhere refuses an event whose token names another source than the request's: it would land where it does not belong. A property of that name that is no token, beside the
+// token of the request, is the sender's own.
+func (m *reader) elsewhere() error {
+	for _, t := range [...]struct {
+		field string
+		token []byte
+		must  bool // be the source's
+	}{{"token", m.named, true}, {"properties.token", m.inner, !m.outer && len(m.named) == 0}} {
+		if len(t.token) == 0 || bytes.Equal(t.token, m.opened) {
+			continue
+		}
+		if own, other := m.q.Naming(string(t.token)); other || t.must && !own {
+			return ingest.Elsewhere(t.field, "the event's token names another source than that of the request, or none: send it in a request with its own token")
+		}
+	}
+	return nil
 }
 
 // maxOffset is more milliseconds than lie between any two times that an event can have.
@@ -190,7 +223,7 @@ func (m *reader) property(dec *jx.Decoder, key []byte) error {
 		}
 	} else if string(key) == "token" || string(key) == "alias" && string(row.Type) == "alias" {
 		if key[0] == 't' {
-			return dec.Skip()
+			return m.tokenText(dec, &m.inner)
 		}
 		return e.Ident(dec, "alias", &m.alias)
 	}
@@ -285,7 +318,7 @@ func (m *reader) trait(dec *jx.Decoder, key []byte) error { return m.e.Property(
 // identity finds out who it was. A browser has a device id that stays when somebody is identified; servers mostly name users.
 func (m *reader) identity() {
 	row := m.e.Row()
-	id := m.outer
+	id := m.outerID
 	if len(id) == 0 {
 		id = m.distinct
 	}
@@ -339,7 +372,11 @@ func (m *reader) more() error {
 	if string(row.Type) == "identify" && len(row.UserID) == 0 {
 		return ingest.Missing("distinct_id", "an identify event needs a distinct_id")
 	}
-	for _, p := range [...]struct{ name, value []byte }{{[]byte("previous_id"), m.alias}, {[]byte("group_type"), m.groupType}, {[]byte("group_id"), m.groupKey}} {
+	previous := m.alias
+	if string(row.Type) == "identify" && !bytes.Equal(m.anon, row.UserID) { // servers know the anonymous id as a user's: it is joined as that too
+		previous = m.anon
+	}
+	for _, p := range [...]struct{ name, value []byte }{{[]byte("previous_id"), previous}, {[]byte("group_type"), m.groupType}, {[]byte("group_id"), m.groupKey}} {
 		if err := e.AddText(p.name, p.value); err != nil {
 			return err
 		}

@@ -54,9 +54,11 @@ func serve(q *ingest.Request) *problem.Problem {
 	if prob != nil {
 		return q.FailOf(m.key(), prob)
 	}
-	if prob := q.Open(m.key()); prob != nil {
+	key := m.key()
+	if prob := q.Open(key); prob != nil {
 		return prob
 	}
+	m.opened, m.outer = []byte(key), !array
 	q.FromVisitor(true) // an event says otherwise
 	m.browser = q.FromBrowser()
 	m.sent()

@@ -50,7 +50,7 @@ func TestNode(t *testing.T) {
 	}
 	doorkit.Exact(t, rows[0], same(map[string]any{"type": "bought", "event_id": "01a2161f-6664-700e-8f32-03e10723f46d", "user_id": "u1", "ts": "2026-07-01T11:59:58.306Z",
 		"nums.revenue": 5.5, "props.currency": "EUR", "nums.$set.a": 1.0, "props.$lib_version": "5.70.0"}))
-	doorkit.Exact(t, rows[1], same(map[string]any{"type": "identify", "event_id": "id-2", "user_id": "u1", "client_id": "a1", "props.plan": "pro", "props.first": "x"}))
+	doorkit.Exact(t, rows[1], same(map[string]any{"type": "identify", "event_id": "id-2", "user_id": "u1", "client_id": "a1", "props.previous_id": "a1", "props.plan": "pro", "props.first": "x"}))
 	doorkit.Exact(t, rows[2], same(map[string]any{"type": "alias", "event_id": "id-3", "user_id": "u1", "props.previous_id": "anon1"}))
 	doorkit.Exact(t, rows[3], same(map[string]any{"type": "group", "event_id": "id-4", "props.group_type": "co", "props.group_id": "k", "nums.n": 1.0}))
 	doorkit.Exact(t, rows[4], same(map[string]any{"type": "personless", "event_id": "id-5", "client_id": "01a2161f"}))
@@ -96,6 +96,40 @@ func TestBrowser(t *testing.T) {
 	}
 	row = r.One(t, 200, "POST", "/e/", `{"api_key":"site-1","event":"x","properties":{"$lib":"web","distinct_id":"$posthog_cookieless","$cookieless_mode":true,"$device_id":null}}`, "User-Agent: Mozilla/5.0")
 	doorkit.Check(t, row, map[string]any{"client_id": "derived:site-1:192.0.2.1", "user_id": nil})
+}
+
+// An event whose own token names another source than the request's is rejected; a property of that name that is no token is the sender's.
+func TestTokenOfAnEvent(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for name, c := range map[string]struct {
+		body  string
+		field string // of the rejection; empty: the event is taken
+	}{
+		"an alias of the source":   {`{"api_key":"wk_site_1","batch":[{"event":"e","distinct_id":"d","token":"app-1","properties":{"token":"phc_alias"}}]}`, ""},
+		"its key beside an alias":  {`{"api_key":"phc_alias","batch":[{"event":"e","distinct_id":"d","api_key":"wk_site_1"}]}`, ""},
+		"a property":               {`{"api_key":"wk_site_1","batch":[{"event":"e","distinct_id":"d","properties":{"token":"of a session"}}]}`, ""},
+		"no text":                  {`{"api_key":"wk_site_1","batch":[{"event":"e","distinct_id":"d","token":null,"properties":{"token":7}}]}`, ""},
+		"another source":           {`{"api_key":"wk_site_1","batch":[{"event":"e","distinct_id":"d","properties":{"token":"site-2"}}]}`, "properties.token"},
+		"another tenant":           {`{"api_key":"wk_site_1","batch":[{"event":"e","distinct_id":"d","properties":{"token":"theirs"}}]}`, "properties.token"},
+		"another tenant's key":     {`{"api_key":"phc_alias","batch":[{"event":"e","distinct_id":"d","token":"wk_globe"}]}`, "token"},
+		"another source's key":     {`{"api_key":"phc_alias","batch":[{"event":"e","distinct_id":"d","token":"wk_site_2"}]}`, "token"},
+		"nobody":                   {`{"api_key":"phc_alias","batch":[{"event":"e","distinct_id":"d","api_key":"phc_nobody"}]}`, "token"},
+		"one event":                {`{"api_key":"phc_alias","event":"e","distinct_id":"d","properties":{"token":"site-2"}}`, "properties.token"},
+		"an array, all of one":     {`[{"event":"e","properties":{"distinct_id":"d","token":"phc_alias"}}]`, ""},
+		"an array, then a tenant":  {`[{"event":"$snapshot","token":"phc_alias"},{"event":"e","properties":{"distinct_id":"d","token":"theirs"}}]`, "properties.token"},
+		"an array, then nobody":    {`[{"event":"$snapshot","token":"phc_alias"},{"event":"e","properties":{"distinct_id":"d","token":"phc_nobody"}}]`, "properties.token"},
+		"an array, then its alias": {`[{"event":"$snapshot","token":"phc_alias"},{"event":"e","token":"app-1","properties":{"distinct_id":"d"}}]`, ""},
+	} {
+		w := r.Do("POST", "/batch/", c.body)
+		rows, rejects := r.Take(), r.Rejects()
+		taken := c.field == ""
+		if w.Code != 200 || taken != (len(rows) == 1) || taken == (rejects["site-1 site_forbidden"] == 1) {
+			t.Errorf("%s: %d %s, rows %v, rejected %v", name, w.Code, w.Body, rows, rejects)
+		}
+		if taken && len(rows) == 1 && (rows[0]["site_id"] != "site-1" || rows[0]["props.token"] != nil || rows[0]["nums.token"] != nil) {
+			t.Errorf("%s: %v", name, rows[0])
+		}
+	}
 }
 
 // TestOffset: browser libraries say how long ago an event happened; that goes before a timestamp and the sender's clock, and is no difference between copies.

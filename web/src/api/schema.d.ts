@@ -627,7 +627,7 @@ export interface paths {
          * Undo a merge
          * @description Every answer is from now on as if the two ids had never been joined by such an event, also by later ones. Again it changes nothing. At most 1000 of a site.
          *
-         *     A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id. Events without a user id are of the user of their client's first merge
+         *     A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id, be that a client's or a user's, and so does an identify event that has one. Events without a user id are of the user of their client's first merge
          *     that is not undone, by time, then as they came in; aliases are followed from user to user, to the end (a circle is of its least id). It is decided when a question is asked: undoing a merge gives exactly the
          *     answers from before it. Merges are of one site.
          */
@@ -648,7 +648,7 @@ export interface paths {
         put?: never;
         /**
          * Restore a merge that was undone
-         * @description A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id. Events without a user id are of the user of their client's first merge
+         * @description A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id, be that a client's or a user's, and so does an identify event that has one. Events without a user id are of the user of their client's first merge
          *     that is not undone, by time, then as they came in; aliases are followed from user to user, to the end (a circle is of its least id). It is decided when a question is asked: undoing a merge gives exactly the
          *     answers from before it. Merges are of one site.
          */
@@ -668,7 +668,7 @@ export interface paths {
         };
         /**
          * A person: its ids, and the merges that join them
-         * @description A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id. Events without a user id are of the user of their client's first merge
+         * @description A person is everything that is joined: an identify event joins its client_id to its user_id, an alias event its props.previous_id to its user_id, be that a client's or a user's, and so does an identify event that has one. Events without a user id are of the user of their client's first merge
          *     that is not undone, by time, then as they came in; aliases are followed from user to user, to the end (a circle is of its least id). It is decided when a question is asked: undoing a merge gives exactly the
          *     answers from before it. Merges are of one site.
          */
@@ -4574,7 +4574,7 @@ export interface components {
             id: string;
             /** @enum {string} */
             kind: "identify" | "alias";
-            /** @description Of an alias. */
+            /** @description Of an alias, or of an identify that has one. */
             previous_id?: string;
             undone: boolean;
             user_id: string;
