@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ask, launch, newTenant, operator, servePages, until, weirURL } from '../harness.mjs';
-import { looksLikeLink, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
+import { focused, looksLikeLink, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -76,6 +76,8 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await settled(page);
     assert.equal(await number(page, 'Seen'), await site.count('count()', `type = 'pageview'`));
     assert.equal(await card(page, 'Visitors by page').locator('li').count(), 1, 'the panel keeps its filter');
+    const [first, second] = await Promise.all(['Seen', 'Visitors by page'].map((title) => card(page, title).boundingBox()));
+    assert.ok(second.y === first.y && second.x > first.x, 'a panel comes beside the one before, if there is room');
     await page.getByRole('link', { name: 'All dashboards' }).click();
     await page.getByRole('link', { name: /By clicks/ }).waitFor();
     await sound(page, 'the list');
@@ -122,6 +124,14 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await page.keyboard.press('Shift+ArrowDown');
     await page.keyboard.press('ArrowDown');
     assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), /^Move Browsers/, 'the focus stays');
+    await page.getByRole('button', { name: 'Remove Bounce rate' }).click();
+    await focused(page, page.getByRole('button', { name: /^Move Visit duration/ }), 'the panel that follows');
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    await page.getByRole('button', { name: 'Edit', exact: true }).click();
+    await handle.focus();
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.keyboard.press('Shift+ArrowDown');
+    await page.keyboard.press('ArrowDown');
     const box = await page.getByRole('button', { name: /^Move Page views/ }).boundingBox();
     await page.mouse.move(box.x + 10, box.y + 10);
     await page.mouse.down();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ask, launch, until, weirURL } from '../harness.mjs';
-import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
+import { focused, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site, from, to;
 before(async () => {
@@ -118,11 +118,13 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     await counts(page, [120, 80, 40]);
     // A step more, which is a goal; then it goes again.
     await page.getByRole('button', { name: 'Add a step' }).click();
+    await focused(page, page.getByRole('button', { name: /^Step 4: / }), 'the new step');
     await page.getByText('Choose an event for each step.').waitFor();
     await pick(page, 'Step 4', 'Purchase', 'Purchase');
     await counts(page, [120, 80, 40, 0]);
     assert.match(decodeURIComponent(page.url()), /"goal":"g_/);
     await page.getByRole('button', { name: 'Remove step 4' }).click();
+    await focused(page, page.getByRole('button', { name: /^Step 3 of 3/ }), 'what is in the place of the step');
     await counts(page, [120, 80, 40]);
     assert.deepEqual(page.faults, []);
   });
@@ -130,6 +132,7 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
   test('order, time to finish, exclusions, breakdown', async (t) => {
     const page = await on(t, funnels(shop));
     await page.getByRole('button', { name: 'Exclude people who do…' }).click();
+    await focused(page, page.getByRole('button', { name: /^Exclusion 1: / }), 'the new exclusion');
     await pick(page, 'Exclusion 1', 'support', 'support_asked');
     await counts(page, [120, 80, 30]);
     await sound(page, 'an exclusion');
@@ -137,6 +140,7 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     await page.getByRole('option', { name: '2', exact: true }).click();
     await counts(page, [120, 80, 40]);
     await page.getByRole('button', { name: 'Remove exclusion 1' }).click();
+    await focused(page, page.getByRole('button', { name: 'Exclude people who do…' }), 'the button for another exclusion');
     await page.getByText('Strict', { exact: true }).click();
     await counts(page, [120, 80, 30]); // who asked for support did something else in between
     await page.getByText('Any order', { exact: true }).click();

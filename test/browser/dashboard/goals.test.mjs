@@ -65,6 +65,11 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     await form.getByRole('button', { name: 'Make the goal' }).click();
     await form.getByText('A goal needs a name.').waitFor();
     await form.getByText('Choose the event that counts.').waitFor();
+    await pick(page, 'Event', 'singup');
+    await form.getByText('In the time that the page shows there was no event singup.').waitFor();
+    await form.getByRole('button', { name: 'signup', exact: true }).click();
+    await form.getByText('there was no event').waitFor({ state: 'detached' });
+    await form.getByLabel('Name').fill('');
     await pick(page, 'Event', 'signup');
     await until(async () => (await form.getByLabel('Name').inputValue()) === 'signup', 'the name of the event');
     await form.getByLabel('Name').fill('Sign-up');

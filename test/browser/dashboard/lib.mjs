@@ -75,6 +75,9 @@ export async function settled(page) {
   await until(async () => open() === 0 && (await shown()) && open() === 0, 'an answer to every question');
 }
 
+/** Waits until an element has the focus. */
+export const focused = (page, element, what) => until(() => element.evaluate((e) => e === document.activeElement), { toString: () => `the focus on ${what}` });
+
 /** A screenshot, which stays: of the whole page, or of what the window shows. */
 export const shoot = (page, name, fullPage = true) => page.screenshot({ path: path.join(artefacts, `${name}.png`), fullPage });
 

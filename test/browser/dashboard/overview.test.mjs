@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, newTenant, operator, until, weirURL } from '../harness.mjs';
-import { open, realSite, refused, settled, shoot, shows, signIn, sound, tile, zone } from './lib.mjs';
+import { focused, open, realSite, refused, settled, shoot, shows, signIn, sound, tile, zone } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -290,6 +290,67 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
       await page.getByRole('heading', { name: word[0].toUpperCase() + word.slice(1), exact: true }).waitFor();
     }
     await settled(page);
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('the palette opens the visitor of an id that is typed, and asks nothing before', async (t) => {
+    const page = await on(t);
+    const [{ id }] = await site.sql(`SELECT client_id AS id FROM events WHERE NOT is_bot AND client_id != '' ORDER BY client_id LIMIT 1`);
+    await page.keyboard.press('Control+K');
+    await page.getByRole('combobox', { name: 'Go to' }).waitFor();
+    const asked = [];
+    page.on('request', (r) => /visitors|people/.test(r.url()) && asked.push(r.url()));
+    await page.keyboard.type(id);
+    await page.getByRole('option', { name: `Open visitor ${id}` }).waitFor();
+    await page.waitForTimeout(300);
+    assert.deepEqual(asked, []);
+    await sound(page, 'the palette');
+    await shoot(page, 'palette-visitor', false);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(new RegExp(`/sessions/visitors/${encodeURIComponent(id)}`));
+    await settled(page);
+    await page.getByRole('heading', { name: id }).waitFor();
+    // Where something is called so, that comes first.
+    await page.keyboard.press('Control+K');
+    await page.keyboard.type('retention', { delay: 20 });
+    assert.match(await page.getByRole('option').first().textContent(), /^Retention/);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Retention', exact: true }).waitFor();
+    await settled(page);
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('filters keep the focus: in the form when it opens, on what follows when one goes', async (t) => {
+    const page = await on(t);
+    const add = page.getByRole('button', { name: 'Filter', exact: true });
+    await add.focus();
+    await page.keyboard.press('Enter');
+    await focused(page, page.locator('input[aria-label="Values"]'), 'the values of the new filter'); // its script comes after the popover
+    await page.keyboard.press('Escape');
+    await page.goto(`${weirURL}${overview()}?f=country:US&f=!browser:Chrome&f=!os:Linux`);
+    await settled(page);
+    const chip = (name) => page.getByRole('button', { name }).first();
+    await chip('Remove the filter Browser is not Chrome').focus();
+    await page.keyboard.press('Enter');
+    await focused(page, chip(/^System is not Linux/), 'the filter behind it');
+    await chip('Remove the filter System is not Linux').focus();
+    await page.keyboard.press('Enter');
+    await focused(page, chip(/^Country is/), 'the last one that is left');
+    await chip(/^Remove the filter Country/).focus();
+    await page.keyboard.press('Enter');
+    await focused(page, add, 'the button for another');
+    await settled(page);
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('the intervals of a range stand in their order, and twelve months are drawn by weeks', async (t) => {
+    const page = await on(t);
+    for (const [range, names, by] of [['12mo', ['Day', 'Week', 'Month'], 'week'], ['30d', ['Day', 'Week'], 'day'], ['7d', ['Hour', 'Day'], 'day'], ['today', ['Minute', 'Hour'], 'hour']]) {
+      await page.goto(`${weirURL}${overview()}?range=${range}`);
+      await page.getByRole('heading', { name: `Visitors by ${by}`, exact: true }).waitFor();
+      await settled(page);
+      assert.deepEqual(await page.getByRole('radiogroup', { name: 'Interval' }).locator('label').allTextContents(), names, range);
+    }
     assert.deepEqual(page.faults, []);
   });
 

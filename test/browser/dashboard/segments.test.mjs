@@ -241,4 +241,43 @@ describe('segments', { concurrency: 1, timeout: 600000 }, () => {
     await other.locator('button', { hasText: /^Segment$/ }).click();
     await other.getByRole('dialog', { name: /^Segment/ }).getByRole('alert').getByText('not for you').waitFor();
   });
+
+  test('one that names a property which no event has had says so, and what was probably meant; it is saved all the same', async (t) => {
+    const page = await on(t, 'overview?f=props.method:GET');
+    await openMenu(page);
+    await page.getByRole('button', { name: 'Save the filter as a segment…' }).click();
+    const form = page.getByRole('dialog', { name: 'New segment' });
+    await form.getByLabel('Name').fill('Not there yet');
+    await form.getByRole('button', { name: 'Filter', exact: true }).click();
+    const column = page.locator('input[aria-label="Column"]');
+    await column.fill('sta');
+    await page.getByRole('option', { name: 'Property status', exact: true }).waitFor(); // those that there are, are suggested
+    await column.fill('props.statsu');
+    await page.getByRole('option', { name: 'Property statsu' }).click();
+    const hint = page.getByText('No event has had the property statsu yet.');
+    await hint.waitFor();
+    await page.locator('input[aria-label="Values"]').fill('404');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Add the filter' }).click();
+    await hint.waitFor();
+    await page.waitForTimeout(300);
+    await sound(page, 'a segment of what was never there');
+    await shoot(page, 'segment-unheard', false);
+    await form.getByRole('button', { name: 'Save the segment' }).click();
+    await until(() => query(page).get('segment'), 'the segment in the address');
+    const saved = (await api('')).segments.find((s) => s.name === 'Not there yet');
+    assert.deepEqual(saved.filter, ['props.method:GET', 'props.statsu:404']);
+    await settled(page);
+    // Where it is changed it is said again, and mended with a click.
+    await openMenu(page);
+    await page.getByRole('button', { name: 'Change Not there yet' }).click();
+    const change = page.getByRole('dialog', { name: 'Change Not there yet' });
+    await change.getByText('No event has had the property statsu yet.').waitFor();
+    await change.getByRole('button', { name: 'status', exact: true }).click();
+    await change.getByText('No event has had').waitFor({ state: 'detached' });
+    await change.getByRole('button', { name: 'Save', exact: true }).click();
+    await until(async () => (await api('')).segments.find((s) => s.id === saved.id).filter[1] === 'props.status:404', 'the property that there is');
+    await settled(page);
+    assert.deepEqual(page.faults, []);
+  });
 });

@@ -67,7 +67,7 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
       }),
     );
     const badges = await page.evaluate(() =>
-      [...document.querySelectorAll('main td span[aria-hidden]')].filter((s) => /^[A-Z]{2}$/.test(s.textContent)).map((badge) => {
+      [...document.querySelectorAll('main td span[aria-hidden]')].filter((s) => s.textContent !== '→').map((badge) => {
         const text = document.createRange();
         text.selectNodeContents(badge.nextSibling);
         const middle = (box) => box.top + box.height / 2;
@@ -75,6 +75,21 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
       }),
     );
     assert.ok(badges.length > 0 && badges.every((off) => Math.abs(off) < 2.5), `a country's letters stand in the line of its name: ${badges[0]}`);
+    const places = await page.evaluate(() =>
+      [...document.querySelectorAll('main td > span[title]:has(> span[aria-hidden])')].map((place) => {
+        const text = document.createRange();
+        text.selectNodeContents(place.lastChild);
+        return [place.title === 'Unknown', text.getBoundingClientRect().top - place.closest('tr').getBoundingClientRect().top];
+      }),
+    );
+    assert.ok(places.some(([unknown]) => unknown) && places.some(([unknown]) => !unknown), 'places that are known, and others');
+    assert.ok(places.every(([, top]) => Math.abs(top - places[0][1]) < 0.6), `the names of places are at one height: ${[...new Set(places.map(([, top]) => top))]}`);
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const cut = await page.evaluate(() =>
+      [...document.querySelectorAll('main td span.cut[title]')].filter((s) => ['www.semicomplete.com', 'stackoverflow.com', 'United States', 'United Kingdom'].includes(s.title)).map((s) => [s.title, s.scrollWidth - s.clientWidth]),
+    );
+    assert.ok(cut.some(([title]) => title.startsWith('www.')));
+    assert.deepEqual(cut.filter(([, over]) => over > 0), [], 'usual sources and places are whole where the window is not narrow');
     assert.ok(ways.some(([path]) => path === '/'), 'a way from the front page');
     assert.deepEqual(ways.filter(([path, gap]) => path.length <= 3 && gap > 8), [], 'the arrow is right behind a short path');
     assert.deepEqual(page.faults, []);

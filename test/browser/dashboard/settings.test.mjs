@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ask, launch, newTenant, operator, servePages, until, weirURL } from '../harness.mjs';
-import { open, settled, shoot, signIn, sound } from './lib.mjs';
+import { focused, open, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser;
 before(async () => {
@@ -99,6 +99,10 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
     await page.keyboard.press('Enter');
     await form.getByRole('button', { name: 'Add a rule' }).click();
     await form.getByRole('button', { name: 'Add a rule' }).click();
+    await focused(page, form.getByLabel('Rule 2: what', { exact: true }).first(), 'the new rule');
+    await form.getByRole('button', { name: 'Add a rule' }).click();
+    await form.getByRole('button', { name: 'Remove rule 3' }).click();
+    await focused(page, form.getByLabel('Rule 2: what', { exact: true }).first(), 'the rule before the one that went');
     await choose(page, 'Rule 2: what', 'A regular expression');
     await form.getByLabel('Rule 2: expression').fill('order-(');
     await choose(page, 'Rule 2: action', 'Drop');

@@ -60,14 +60,16 @@ export const useLastEvent = (site: string) =>
     refetchInterval: (q) => (q.state.data && !q.state.data.last ? 2000 : 30_000),
   });
 
-/** A property or column that a rule may name is suggested from what the tenant's events have. */
-export const useSchemaNames = () =>
+/** The columns and properties of the tenant's events, for suggestions; `certain`: they have no other properties. */
+export const useSchemaNames = (enabled = true) =>
   useQuery({
     queryKey: ['settings', 'schema'],
-    staleTime: 5 * 60_000,
+    enabled,
+    staleTime: 30_000,
     queryFn: async ({ signal }) => {
       const s = await answer(client.GET('/api/v1/schema', { signal }));
-      return { columns: (s.columns ?? []).map((c) => c.name), properties: (s.properties ?? []).map((p) => p.name) };
+      const certain = s.complete && s.left_out.values === 0 && s.left_out.public.values === 0;
+      return { columns: (s.columns ?? []).map((c) => c.name), properties: (s.properties ?? []).map((p) => p.name), certain };
     },
   });
 

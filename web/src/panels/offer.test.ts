@@ -48,10 +48,10 @@ test('a new panel lies beside the last ones, or below them', () => {
   };
   expect(place()).toEqual([0, 0, 4, 6]);
   expect(place(at(0, 0, 3, 2), at(3, 0, 6, 5))).toEqual([0, 5, 4, 6]);
-  expect(place(at(0, 0, 12, 5), at(0, 5, 6, 5))).toEqual([6, 5, 4, 6]);
+  expect(place(at(0, 0, 12, 5), at(0, 5, 6, 5))).toEqual([6, 5, 6, 5]); // as tall as what is beside it, and up to the edge where nothing else has room
   expect(place(at(0, 0, 12, 5), at(0, 5, 10, 5))).toEqual([0, 10, 4, 6]);
-  expect(place(at(0, 0, 8, 5))).toEqual([8, 0, 4, 6]); // up to the last column
-  expect(place(at(4, 0, 8, 5))).toEqual([0, 0, 4, 6]); // up to what begins right of it
+  expect(place(at(0, 0, 8, 4))).toEqual([8, 0, 4, 6]); // up to the last column
+  expect(place(at(4, 0, 8, 5))).toEqual([0, 0, 4, 5]); // up to what begins right of it
   expect(place(at(0, 0, 3, 6), at(0, 6, 12, 5))).toEqual([0, 11, 4, 6]); // not into a gap of a row that is not the last
   expect(place(at(0, 0, 8, 6), at(8, 2, 4, 4))).toEqual([0, 6, 4, 6]);
 });

@@ -2,7 +2,7 @@
 import { asked, daysOf, intervals, type Preset } from '../state/range';
 import { writeFilter } from '../state/filters';
 import type { View } from '../state/url';
-import { columns, intervalFor, sizes, type Kind, type Panel } from './panel';
+import { intervalFor, nextPlace, sizes, type Kind, type Panel } from './panel';
 
 /** What is on offer: a title, and the kinds of panels that show it, the best one first, each with its part of the question. `range` says that its question has none of its own. */
 export type Offer = { title: string; range?: false; choices: { kind: Kind; label: string; question: Record<string, unknown> }[] };
@@ -42,13 +42,4 @@ export function panelOf(choice: Offer['choices'][number], title: string, site: s
 }
 
 /** The panels with one more at the end: beside those of the last row, if there is room, else below everything. */
-export function appended(panels: Panel[], panel: Panel): Panel[] {
-  const size = sizes[panel.kind as Kind];
-  const at = panels.map((p) => ({ x: p.x ?? 0, y: p.y ?? 0, w: p.w ?? 0, h: p.h ?? 0 }));
-  const bottom = Math.max(0, ...at.map((p) => p.y + p.h));
-  const free = (x: number, y: number) => at.every((p) => x >= p.x + p.w || p.x >= x + size.w || y >= p.y + p.h); // none begins below y
-  for (let y = Math.max(0, ...at.map((p) => p.y)); y < bottom; y++) {
-    for (let x = 0; x + size.w <= columns; x++) if (free(x, y)) return [...panels, { ...panel, x, y, ...size }];
-  }
-  return [...panels, { ...panel, x: 0, y: bottom, ...size }];
-}
+export const appended = (panels: Panel[], panel: Panel): Panel[] => [...panels, { ...panel, ...nextPlace(panels, sizes[panel.kind as Kind]) }];

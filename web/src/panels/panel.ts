@@ -62,14 +62,32 @@ export const intervalFor = (from: string): string => ({ today: 'hour', '24h': 'h
 /** The size that a kind of panel has at first, in cells of a grid of 12 columns. */
 export const sizes: Record<Kind, { w: number; h: number }> = {
   tile: { w: 3, h: 2 },
-  line: { w: 6, h: 5 },
+  line: { w: 6, h: 6 },
   bar: { w: 4, h: 6 },
   table: { w: 6, h: 6 },
-  funnel: { w: 6, h: 5 },
+  funnel: { w: 6, h: 6 },
   retention: { w: 12, h: 6 },
   sql: { w: 6, h: 6 },
 };
 export const columns = 12;
+
+type Place = { x: number; y: number; w: number; h: number };
+
+/** The place of one more panel: beside those of the last row, if there is room, else below everything. It is as tall as its row where that differs by a row, and takes what would be too narrow for another. */
+export function nextPlace(panels: Panel[], size: { w: number; h: number }): Place {
+  const at = panels.map((p) => ({ x: p.x ?? 0, y: p.y ?? 0, w: p.w ?? 0, h: p.h ?? 0 }));
+  const bottom = Math.max(0, ...at.map((p) => p.y + p.h));
+  const free = (x: number, y: number) => at.every((p) => x >= p.x + p.w || p.x >= x + size.w || y >= p.y + p.h); // none begins below y
+  for (let y = Math.max(0, ...at.map((p) => p.y)); y < bottom; y++) {
+    for (let x = 0; x + size.w <= columns; x++) {
+      if (!free(x, y)) continue;
+      const end = Math.min(columns, ...at.filter((p) => p.x >= x + size.w && p.y + p.h > y).map((p) => p.x));
+      return { x, y, w: end - x - size.w < narrowest ? end - x : size.w, h: Math.abs(bottom - y - size.h) <= 1 ? bottom - y : size.h };
+    }
+  }
+  return { x: 0, y: bottom, ...size };
+}
+const narrowest = 3; // columns of a panel
 export const rowHeight = 56;
 export const gap = 16;
 

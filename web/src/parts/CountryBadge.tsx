@@ -8,7 +8,7 @@ import css from './CountryBadge.module.css';
 export function CountryBadge({ code, alone = false }: { code: string | null | undefined; alone?: boolean }) {
   const known = /^[A-Z]{2}$/.test(code ?? '');
   const name = code === null ? 'hidden' : names.country(code ?? '');
-  const letters = known ? code : alone ? '–' : '';
+  const letters = known ? code : alone ? '–' : '\u00a0'; // an empty box would stand on its lower edge, and move its line
   if (!alone) return <span className={css.badge} data-none={!known || undefined} aria-hidden>{letters}</span>;
   return (
     <span className={css.badge} data-none={!known || undefined} role="img" aria-label={name} title={name}>

@@ -83,7 +83,7 @@ export function EventPicker({ label, shown, placeholder = 'Choose an event or pa
       }}
     >
       <Combobox.Target targetType="button" withAriaAttributes={false}>
-        <button type="button" className={css.button} aria-label={`${label}: ${shown || placeholder}`} aria-haspopup="listbox" aria-expanded={box.dropdownOpened} data-empty={!shown || undefined} onClick={() => box.toggleDropdown()}>
+        <button type="button" data-pick className={css.button} aria-label={`${label}: ${shown || placeholder}`} aria-haspopup="listbox" aria-expanded={box.dropdownOpened} data-empty={!shown || undefined} onClick={() => box.toggleDropdown()}>
           <span className="cut">{shown || placeholder}</span>
           <IconSelector size={15} stroke={1.6} aria-hidden />
         </button>

@@ -1,10 +1,14 @@
 import { Button, Group, MultiSelect, Select, Stack, TagsInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { text, useReport, useScope } from '../api/report';
 import { useCohorts } from '../api/saved';
+import { useSchemaNames } from '../api/settings';
 import * as names from '../format/names';
 import type { Filter } from '../state/filters';
+import { columnOptions, findsColumn } from './columns';
+import { UnheardProperties } from './Unheard';
+import { unheard } from './unheard';
 
 const dims = ['path', 'host', 'entry_path', 'exit_path', 'referrer_host', 'channel', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'country', 'region', 'city', 'device', 'os', 'browser', 'type', 'user_id', 'cohort'];
 const ways = [
@@ -21,13 +25,17 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
   const [values, setValues] = useState<string[]>(filter?.values ?? []);
   const [typed, setTyped] = useState('');
   const [listed, { open, close }] = useDisclosure(false);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus({ preventScroll: true }), []); // the popover looked for it before this script was there
   const { from, to } = useScope();
   const ofCohorts = dim === 'cohort';
   const [sought, seek] = useState('');
-  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200, totals: false }, !ofCohorts);
+  const schema = useSchemaNames();
+  const asks = !ofCohorts && !(dim.startsWith('props.') && schema.isPending) && unheard([dim], schema.data).length === 0; // of what was never there no values are to be had
+  const known = useReport({ metric: ['events'], group_by: [dim], from, ...(to && { to }), limit: 200, totals: false }, asks);
   const cohorts = useCohorts(ofCohorts);
   const contains = !ofCohorts && (way === 'has' || way === 'lacks');
-  const suggestions = contains || ofCohorts ? [] : [...new Set((known.data?.data ?? []).map((r) => text(r, dim)).filter((v) => v !== ''))];
+  const suggestions = contains || !asks ? [] : [...new Set((known.data?.data ?? []).map((r) => text(r, dim)).filter((v) => v !== ''))];
   const all = typed.trim() && !values.includes(typed.trim()) ? [...values, typed.trim()] : values;
   return (
     <form
@@ -41,9 +49,10 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
         <Group gap="xs" grow>
           <Select
             aria-label="Column"
-            data={[...new Set([...dims, dim, ...(/^props\.\S+$/.test(sought) ? [sought] : [])])].map((d) => ({ value: d, label: d.startsWith('props.') ? `Property ${d.slice(6)}` : names.dim(d) }))}
+            data={columnOptions([...dims, dim], sought, schema.data?.properties)}
             onSearchChange={seek}
-            filter={({ options, search }) => options.filter((o) => 'label' in o && (o.label.toLowerCase().includes(search.toLowerCase()) || o.value === search))}
+            filter={findsColumn}
+            limit={60}
             nothingFoundMessage="For a property write props.name"
             value={dim}
             onChange={(v) => {
@@ -57,8 +66,10 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
           />
           <Select aria-label="Comparison" data={ofCohorts ? ways.slice(0, 2) : ways} value={way} onChange={(v) => v && setWay(v)} comboboxProps={{ withinPortal: false }} />
         </Group>
+        <UnheardProperties dims={[dim]} onMend={(_, to) => setDim(to)} />
         {ofCohorts ? (
           <MultiSelect
+            ref={field}
             aria-label="Values"
             placeholder={values.length > 0 ? '' : cohorts.data?.length === 0 ? 'No cohort is saved yet' : 'Cohorts'}
             data={(cohorts.data ?? []).map((c) => ({ value: c.id, label: c.name }))}
@@ -73,6 +84,7 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
           />
         ) : (
         <TagsInput
+          ref={field}
           aria-label="Values"
           placeholder={values.length === 0 ? 'Values' : ''}
           size="sm"

@@ -6,6 +6,7 @@ import { ProblemNotice } from './Answer';
 import { Dialog } from './Dialog';
 import { Field, FieldChips } from './Field';
 import { FilterChips } from './FilterChips';
+import { UnheardProperties } from './Unheard';
 
 /** What a form needs of the mutation that saves: what was refused, whether it runs, and a way to forget the refusal. */
 export type Saving = { error: unknown; isPending: boolean; reset: () => void };
@@ -83,6 +84,7 @@ export function FiltersField({ label, says, value, onChange, save, wrong }: Part
           }}
         />
       </FieldChips>
+      <UnheardProperties dims={value.map((f) => f.dim)} onMend={(from, to) => onChange(value.map((f) => (f.dim === from ? { ...f, dim: to } : f)))} />
     </Field>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { useEffect, useRef, type RefObject } from 'react';
 
 const many = 24; // elements that are remembered
 const focusable = 'a[href], button, input, select, textarea, [tabindex]';
@@ -29,4 +29,19 @@ export function useFocusBack(): void {
       }, 20); // menus and popovers that close at the same time have had their turn
     };
   }, []);
+}
+
+/**
+ * For a list whose parts are added, moved and removed: the function that it gives says which element gets the focus, the n-th that a selector finds in `box`, when
+ * `list` is another. Without it the focus goes to nowhere with what is removed, and stays behind what is added.
+ */
+export function useFollow(box: RefObject<HTMLElement | null>, list: unknown): (selector: string, n: number) => void {
+  const next = useRef<{ selector: string; n: number }>(undefined);
+  useEffect(() => {
+    if (next.current) box.current?.querySelectorAll<HTMLElement>(next.current.selector)[next.current.n]?.focus();
+    next.current = undefined;
+  }, [box, list]);
+  return (selector, n) => {
+    next.current = { selector, n };
+  };
 }

@@ -5,6 +5,8 @@ import * as names from '../format/names';
 import { EventPicker } from '../parts/EventPicker';
 import { Field } from '../parts/Field';
 import { NameField, refusalOf, SavedForm } from '../parts/SavedForm';
+import { UnheardEvent, UnheardProperties } from '../parts/Unheard';
+import { filtersWithin } from '../parts/unheard';
 import { parseFilter } from '../state/filters';
 
 const fields = ['name', 'question'];
@@ -28,6 +30,7 @@ export default function CohortForm({ cohort, onClose }: { cohort?: Cohort; onClo
   return (
     <SavedForm title={cohort ? `Rename ${cohort.name}` : 'New cohort'} action={cohort ? 'Save' : 'Make the cohort'} save={save} fields={fields} onSubmit={submit} onClose={onClose}>
       <NameField description="Everybody who sees this site can filter by it." placeholder={cohort ? undefined : 'Buyers'} value={name} onChange={setName} save={save} wrong={tried && name.trim() === '' && 'A cohort needs a name.'} />
+      {cohort && <UnheardProperties dims={filtersWithin(cohort.question).flatMap((t) => parseFilter(t)?.dim ?? [])} />}
       {!cohort && (
         <>
           <Field label="Event" says="What its people did: an event that the site sends, or a page." error={of('question') ?? (tried && !did ? 'Choose what people of the cohort did.' : undefined)}>
@@ -40,6 +43,7 @@ export default function CohortForm({ cohort, onClose }: { cohort?: Cohort; onClo
                 save.reset();
               }}
             />
+            <UnheardEvent type={did?.type ?? ''} onMend={(type) => setDid({ type })} />
           </Field>
           <Group gap="sm" grow>
             <NumberInput label="Times, at least" min={1} max={1_000_000} allowDecimal={false} value={atLeast} onChange={setAtLeast} />

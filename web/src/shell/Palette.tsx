@@ -5,18 +5,20 @@ import { useSigning, type Me, type Site } from '../api/session';
 import { Dialog } from '../parts/Dialog';
 import { presetNames, presets } from '../state/range';
 import { carried, parseView, writeView } from '../state/url';
+import { visitorPart } from '../pages/sessions/visitor';
 import css from './Palette.module.css';
 import { addressOf, type Page } from './pages';
 import type { useTyped } from './typed';
 
 type Action = { name: string; kind: string; run: () => void };
 
-/** Everything that can be done from the keyboard: pages, sites, ranges, light and dark, sign out. `typed` is its text, which may have begun before it was there. */
+/** Everything that can be done from the keyboard: pages, sites, ranges, a visitor of an id, light and dark, sign out. `typed` is its text, which may have begun before it was there. */
 export default function Palette({ me, site, sites, pages, typed, onClose }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; typed: ReturnType<typeof useTyped>; onClose: () => void }) {
   const { text: sought, write: seek, entered, field } = typed;
   const [at, move] = useState(0);
   const id = useId();
-  const actions = useActions(me, site, sites, pages).filter((a) => `${a.kind} ${a.name}`.toLowerCase().includes(sought.trim().toLowerCase()));
+  const named = useActions(me, site, sites, pages).filter((a) => `${a.kind} ${a.name}`.toLowerCase().includes(sought.trim().toLowerCase()));
+  const actions = [...named, ...useVisitor(pages, site, sought.trim())]; // what is called so goes before
   const current = Math.min(at, actions.length - 1);
   const run = (a: Action | undefined) => {
     if (!a) return;
@@ -37,7 +39,7 @@ export default function Palette({ me, site, sites, pages, typed, onClose }: { me
         data-autofocus
         onFocus={(e) => e.currentTarget.setSelectionRange(sought.length, sought.length)}
         variant="unstyled"
-        placeholder="Go to a page, a site, a range…"
+        placeholder="Go to a page, a site, a range, the id of a visitor…"
         aria-label="Go to"
         role="combobox"
         aria-expanded
@@ -95,4 +97,16 @@ function useActions(me: Me, site: Site | undefined, sites: Site[], pages: Page[]
     ...(me.role === 'operator' ? [{ name: 'Act for another tenant', kind: 'Operator', run: () => void actFor(undefined).then(() => go('/')) }] : []),
     { name: 'Sign out', kind: 'Account', run: () => void out() },
   ];
+}
+
+/** The longest id of a visitor. */
+const longestId = 256;
+
+/** The page of the visitor whose id is what is typed. Nothing is asked: who it is, or that it is nobody, the page says. */
+function useVisitor(pages: Page[], site: Site | undefined, id: string): Action[] {
+  const [, go] = useLocation();
+  const search = useSearch();
+  const sessions = pages.find((p) => p.id === 'sessions');
+  if (!site || !sessions || id.length < 2 || id.length > longestId) return [];
+  return [{ name: `Open visitor ${id}`, kind: 'Visitor', run: () => go(`${addressOf(sessions, site.site_id)}/visitors/${visitorPart(id)}${carried(search)}`) }];
 }

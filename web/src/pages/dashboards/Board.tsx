@@ -1,6 +1,6 @@
 import { Button, Group, Select, Stack, TextInput } from '@mantine/core';
 import { IconArrowLeft, IconPencil, IconPlus } from '@tabler/icons-react';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { useDashboard, useSaveDashboard, type Dashboard } from '../../api/dashboards';
 import { asProblem } from '../../api/problem';
@@ -8,6 +8,7 @@ import { may, useMe } from '../../api/session';
 import { moment } from '../../format/time';
 import { Answer, Notice, ProblemNotice } from '../../parts/Answer';
 import { Dialog } from '../../parts/Dialog';
+import { useFollow } from '../../parts/focus';
 import type { Panel } from '../../panels/panel';
 import { asked, presetNames, presets, type Preset } from '../../state/range';
 import { keep, kept } from '../../state/kept';
@@ -17,7 +18,7 @@ import { BoardFreshness } from './BoardFreshness';
 import css from './Dashboards.module.css';
 import { EmbedDialog } from './EmbedDialog';
 import { Grid } from './Grid';
-import { placed, type Placed } from './layout';
+import { inOrder, placed, type Placed } from './layout';
 import { PanelForm } from './PanelForm';
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -75,8 +76,16 @@ function Loaded({ saved }: { saved: Dashboard }) {
   const [form, openForm] = useState<Placed | 'new'>();
   const [embed, openEmbed] = useState<Placed>();
   const save = useSaveDashboard();
+  const box = useRef<HTMLDivElement>(null);
   const editing = writes && edit === '1';
   const shown = editing ? (draft ?? draftOf(saved)) : draftOf(saved);
+  const follow = useFollow(box, shown.panels);
+  const remove = (p: Placed) => {
+    const rest = shown.panels.filter((x) => x.id !== p.id);
+    const next = inOrder(shown.panels).findIndex((x) => x.id === p.id);
+    follow(rest.length > 0 ? '.panel-handle' : '[data-add]', Math.max(0, Math.min(next, rest.length - 1)));
+    change({ panels: rest });
+  };
   const preset = (presets as readonly string[]).includes(rangeText) ? (rangeText as Preset) : undefined;
   useFault(rangeText !== '' && !preset && { name: 'range', text: rangeText, instead: 'ranges as saved' });
   const range = preset && ((zone: string) => asked({ preset }, zone));
@@ -92,7 +101,7 @@ function Loaded({ saved }: { saved: Dashboard }) {
   };
   const conflict = save.error && asProblem(save.error).code === 'version_conflict';
   return (
-    <>
+    <div ref={box}>
       <div className={css.bar}>
         <div className={css.title}>
           <Link href="/dashboards" className={css.back} aria-label="All dashboards">
@@ -112,7 +121,7 @@ function Loaded({ saved }: { saved: Dashboard }) {
           />
           {editing ? (
             <>
-              <Button variant="default" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => openForm('new')}>
+              <Button data-add variant="default" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => openForm('new')}>
                 Add a panel
               </Button>
               <Button variant="default" onClick={end}>
@@ -157,7 +166,7 @@ function Loaded({ saved }: { saved: Dashboard }) {
             range={range}
             onArrange={(panels) => change({ panels })}
             onEdit={openForm}
-            onRemove={(p) => change({ panels: shown.panels.filter((x) => x.id !== p.id) })}
+            onRemove={remove}
             onEmbed={writes && !editing ? openEmbed : undefined}
           />
           <BoardFreshness panels={shown.panels} range={range} />
@@ -176,7 +185,7 @@ function Loaded({ saved }: { saved: Dashboard }) {
       )}
       {embed && <EmbedDialog dashboard={saved.id} panel={embed} onClose={() => openEmbed(undefined)} />}
       {conflict && <Conflict mine={shown} id={saved.id} onReload={end} onOverwrite={store} onClose={save.reset} />}
-    </>
+    </div>
   );
 }
 

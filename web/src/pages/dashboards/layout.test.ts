@@ -14,6 +14,14 @@ describe('the grid', () => {
     expect(got[1]).toMatchObject({ x: 8, w: 4 });
     expect(got[2]!.y).toBe(2);
   });
+  test('panels without a place leave no holes: beside the last ones, as tall, and up to what is there', () => {
+    const got = placed(['tile', 'tile', 'tile', 'tile', 'line', 'bar', 'table', 'funnel'].map((kind) => ({ kind, question: {} })));
+    expect(got.map((x) => [x.x, x.y, x.w, x.h])).toEqual([
+      [0, 0, 3, 2], [3, 0, 3, 2], [6, 0, 3, 2], [9, 0, 3, 2],
+      [0, 2, 6, 6], [6, 2, 6, 6],
+      [0, 8, 6, 6], [6, 8, 6, 6],
+    ]);
+  });
   const two = [p('a', 0, 0, 6, 4), p('b', 0, 4, 6, 4), p('c', 6, 0, 6, 4)];
   test('one moves aside, down and up, and the others make room', () => {
     expect(at(stepped(two, 'a', { y: 1 }), 'a')).toEqual([0, 4, 6, 4]);

@@ -1,5 +1,5 @@
 import { verticalCompactor, moveElement, type Layout, type LayoutItem } from 'react-grid-layout/core';
-import { columns, isKind, sizes, type Panel } from '../../panels/panel';
+import { columns, isKind, nextPlace, sizes, type Panel } from '../../panels/panel';
 
 /** A panel of a dashboard that is shown or edited: it has an id and a place. */
 export type Placed = Panel & { id: string; x: number; y: number; w: number; h: number };
@@ -9,15 +9,14 @@ const tallest = 100;
 
 const clamp = (n: number, least: number, most: number) => Math.min(most, Math.max(least, n));
 
-/** Panels with ids and places that fit the grid; those without a place go to the end. */
+/** Panels with ids and places that fit the grid; those without a place go to the end, beside the last ones if there is room. */
 export function placed(panels: Panel[]): Placed[] {
-  const bottom = (done: Placed[]) => Math.max(0, ...done.map((p) => p.y + p.h));
   return panels.reduce<Placed[]>((done, p, i) => {
     const size = sizes[isKind(p.kind) ? p.kind : 'line'];
     const w = clamp(p.w || size.w, 1, columns);
     const h = clamp(p.h || size.h, 1, tallest);
     const known = (p.w ?? 0) > 0 && (p.h ?? 0) > 0;
-    return [...done, { ...p, id: p.id || `new-${i}`, w, h, x: known ? clamp(p.x ?? 0, 0, columns - w) : 0, y: known ? (p.y ?? 0) : bottom(done) }];
+    return [...done, { ...p, id: p.id || `new-${i}`, ...(known ? { w, h, x: clamp(p.x ?? 0, 0, columns - w), y: p.y ?? 0 } : nextPlace(done, { w, h })) }];
   }, []);
 }
 

@@ -1,11 +1,12 @@
 import { ActionIcon, Button, NumberInput, SegmentedControl, Select } from '@mantine/core';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import type { Goal } from '../../api/saved';
 import { Card } from '../../parts/Card';
 import { DimSelect } from '../../parts/DimSelect';
 import { EventPicker } from '../../parts/EventPicker';
 import { FilterChips } from '../../parts/FilterChips';
+import { useFollow } from '../../parts/focus';
 import { parseFilter, writeFilter } from '../../state/filters';
 import { maxExclusions, maxSteps, moved, noStep, withSteps, type Exclusion, type FunnelState, type Order, type Step } from '../../state/funnel';
 import css from './Builder.module.css';
@@ -21,16 +22,20 @@ const orderNames: { value: Order; label: string; says: string }[] = [
 /** Steps and rules of a funnel. Each change stands in the address at once. */
 export function Builder({ state, goals, onChange }: { state: FunnelState; goals: Goal[]; onChange: (f: FunnelState) => void }) {
   const list = useRef<HTMLOListElement>(null);
-  const follow = useRef<number>(undefined); // the step that was moved keeps the focus
-  useEffect(() => {
-    if (follow.current !== undefined) list.current?.querySelectorAll<HTMLElement>('[data-handle]')[follow.current]?.focus();
-    follow.current = undefined;
-  }, [state.steps]);
+  const follow = useFollow(list, state.steps); // the step that was moved keeps the focus, a new one gets it
   const setSteps = (steps: Step[]) => onChange(withSteps(state, steps));
   const move = (from: number, to: number) => {
     if (to < 0 || to >= state.steps.length) return;
-    follow.current = to;
+    follow('[data-handle]', to);
     setSteps(moved(state.steps, from, to));
+  };
+  const add = () => {
+    follow('[data-pick]', state.steps.length);
+    setSteps([...state.steps, noStep]);
+  };
+  const remove = (at: number) => {
+    follow('[data-handle]', Math.min(at, state.steps.length - 2));
+    setSteps(state.steps.filter((_, j) => j !== at));
   };
   return (
     <div className={css.builder}>
@@ -47,11 +52,11 @@ export function Builder({ state, goals, onChange }: { state: FunnelState; goals:
               goals={goals}
               onChange={(n) => setSteps(state.steps.map((old, j) => (j === i ? n : old)))}
               onMove={(by) => move(i, i + by)}
-              onRemove={() => setSteps(state.steps.filter((_, j) => j !== i))}
+              onRemove={() => remove(i)}
             />
           ))}
         </ol>
-        <Button variant="subtle" leftSection={<IconPlus size={15} aria-hidden />} disabled={state.steps.length >= maxSteps} onClick={() => setSteps([...state.steps, noStep])}>
+        <Button variant="subtle" leftSection={<IconPlus size={15} aria-hidden />} disabled={state.steps.length >= maxSteps} onClick={add}>
           Add a step
         </Button>
       </Card>
@@ -129,11 +134,17 @@ function Window({ value, onChange }: { value: string; onChange: (v: string) => v
 
 function Exclusions({ state, onChange }: { state: FunnelState; onChange: (e: Exclusion[]) => void }) {
   const id = useId();
+  const box = useRef<HTMLDivElement>(null);
+  const follow = useFollow(box, state.exclude);
   const n = state.steps.length;
+  const remove = (i: number) => {
+    follow(state.exclude.length > 1 ? '[data-pick]' : '[data-add]', Math.max(0, Math.min(i, state.exclude.length - 2)));
+    onChange(state.exclude.filter((_, j) => j !== i));
+  };
   const set = (i: number, e: Exclusion) => onChange(state.exclude.map((old, j) => (j === i ? e : old)));
   const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
   return (
-    <div className={css.rule} role="group" aria-labelledby={id}>
+    <div className={css.rule} role="group" aria-labelledby={id} ref={box}>
       <span className={css.label} id={id}>
         Without
       </span>
@@ -142,7 +153,7 @@ function Exclusions({ state, onChange }: { state: FunnelState; onChange: (e: Exc
         <div key={i} className={css.exclusion}>
           <div className={css.pick}>
             <EventPicker label={`Exclusion ${i + 1}`} shown={eventOfStep(e, [])} goals={false} placeholder="What must not happen" onPick={(p) => set(i, { ...e, type: p.type, filter: p.filter ?? [] })} />
-            <ActionIcon variant="subtle" color="gray" aria-label={`Remove exclusion ${i + 1}`} onClick={() => onChange(state.exclude.filter((_, j) => j !== i))}>
+            <ActionIcon variant="subtle" color="gray" aria-label={`Remove exclusion ${i + 1}`} onClick={() => remove(i)}>
               <IconTrash size={16} stroke={1.6} aria-hidden />
             </ActionIcon>
           </div>
@@ -157,7 +168,17 @@ function Exclusions({ state, onChange }: { state: FunnelState; onChange: (e: Exc
           </div>
         </div>
       ))}
-      <Button variant="subtle" justify="start" leftSection={<IconPlus size={15} aria-hidden />} disabled={state.exclude.length >= maxExclusions} onClick={() => onChange([...state.exclude, { type: '', filter: [], after: 1, before: n }])}>
+      <Button
+        data-add
+        variant="subtle"
+        justify="start"
+        leftSection={<IconPlus size={15} aria-hidden />}
+        disabled={state.exclude.length >= maxExclusions}
+        onClick={() => {
+          follow('[data-pick]', state.exclude.length);
+          onChange([...state.exclude, { type: '', filter: [], after: 1, before: n }]);
+        }}
+      >
         Exclude people who do…
       </Button>
     </div>

@@ -5,6 +5,7 @@ import * as names from '../../format/names';
 import { EventPicker } from '../../parts/EventPicker';
 import { Field } from '../../parts/Field';
 import { FiltersField, NameField, refusalOf, SavedForm } from '../../parts/SavedForm';
+import { UnheardEvent } from '../../parts/Unheard';
 import { parseFilter, writeFilter, type Filter } from '../../state/filters';
 
 const fields = ['name', 'type', 'filter', 'value'];
@@ -38,6 +39,7 @@ export default function GoalForm({ goal, onClose }: { goal?: Goal; onClose: () =
             if (name.trim() === '') setName(p.filter ? (parseFilter(p.filter[0] ?? '')?.values.join(' or ') ?? '') : names.event(p.type));
           }}
         />
+        <UnheardEvent type={type} onMend={setType} />
       </Field>
       <FiltersField label="Only when" value={filters} onChange={setFilters} save={save} wrong={undefined} />
       <NumberInput label="Value of one conversion" description="In a unit of your own; leave it empty if the events carry their revenue." value={value} onChange={setValue} hideControls error={of('value')} w={220} />

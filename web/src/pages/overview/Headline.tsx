@@ -130,7 +130,7 @@ function Series({ line, currencies, currency, onCurrency, told }: { line: Line; 
               aria-label="Interval"
               value={by}
               onChange={(v) => setInterval(v === possible[0] ? '' : v)}
-              data={possible.map((p) => ({ value: p, label: p[0]!.toUpperCase() + p.slice(1) }))}
+              data={allIntervals.filter((i) => possible.includes(i as Interval)).map((p) => ({ value: p, label: p[0]!.toUpperCase() + p.slice(1) }))}
             />
           )}
           <AddPanel offer={offerOf(line, view.compare)} />

@@ -1,8 +1,10 @@
 import { ActionIcon, Autocomplete, Button, Select, Switch, TagsInput } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
+import { useRef } from 'react';
 import { asProblem } from '../../api/problem';
 import { changes, useChange, useSchemaNames, useTenantId, type PrivacyRule, type Source } from '../../api/settings';
 import { Card } from '../../parts/Card';
+import { useFollow } from '../../parts/focus';
 import { faultOf, Form, useDraft } from './fields';
 import css from './Settings.module.css';
 
@@ -32,7 +34,12 @@ export function PrivacyForm({ source: s }: { source: Source }) {
   const p = s.privacy;
   const { draft, set, changed, dirty, reset } = useDraft<Fields>({ ...p, query_parameters: p.query_parameters ?? [], rules: p.rules ?? [] });
   const rulesFault = change.error && asProblem(change.error).field?.startsWith('privacy.rules') ? asProblem(change.error).detail : undefined;
-  const rule = (i: number, r: PrivacyRule | undefined) => set({ rules: r ? draft.rules.map((o, j) => (j === i ? r : o)) : draft.rules.filter((_, j) => j !== i) });
+  const box = useRef<HTMLFieldSetElement>(null);
+  const follow = useFollow(box, draft.rules);
+  const rule = (i: number, r: PrivacyRule | undefined) => {
+    if (!r) follow(draft.rules.length > 1 ? '[data-rule]' : '[data-add]', Math.max(0, Math.min(i, draft.rules.length - 2)));
+    set({ rules: r ? draft.rules.map((o, j) => (j === i ? r : o)) : draft.rules.filter((_, j) => j !== i) });
+  };
   return (
     <Card title="Privacy" aside={<span className={css.quiet}>for events that come from now on</span>}>
       <Form
@@ -53,7 +60,7 @@ export function PrivacyForm({ source: s }: { source: Source }) {
         {!draft.keep_query_strings && (
           <TagsInput label="Parameters that stay" description="Beside utm_*, like page or q." value={draft.query_parameters} onChange={(v) => set({ query_parameters: v })} splitChars={[',', ' ']} error={faultOf(change.error, 'privacy.query_parameters')} />
         )}
-        <fieldset className={css.rules}>
+        <fieldset className={css.rules} ref={box}>
           <legend>Rules</legend>
           <p className={css.text}>Without rules, card numbers and tokens are masked everywhere, and e-mail addresses in addresses of pages. The first rule for a field or pattern counts.</p>
           {draft.rules.map((r, i) => (
@@ -66,7 +73,16 @@ export function PrivacyForm({ source: s }: { source: Source }) {
               {rulesFault}
             </p>
           )}
-          <Button variant="default" leftSection={<IconPlus size={15} aria-hidden />} onClick={() => set({ rules: [...draft.rules, { pattern: 'email', action: 'mask' }] })} disabled={draft.rules.length >= 50}>
+          <Button
+            data-add
+            variant="default"
+            leftSection={<IconPlus size={15} aria-hidden />}
+            onClick={() => {
+              follow('[data-rule]', draft.rules.length);
+              set({ rules: [...draft.rules, { pattern: 'email', action: 'mask' }] });
+            }}
+            disabled={draft.rules.length >= 50}
+          >
             Add a rule
           </Button>
         </fieldset>
@@ -83,7 +99,7 @@ function Rule({ n, rule: r, onChange }: { n: number; rule: PrivacyRule; onChange
   const pick = (k: string) => onChange(k === 'field' ? { field: '', action: r.action === 'keep' ? 'mask' : r.action } : { pattern: k, action: r.action });
   return (
     <div className={css.rule}>
-      <Select aria-label={`Rule ${n}: what`} data={patterns} value={kind} onChange={(v) => v && pick(v)} allowDeselect={false} />
+      <Select data-rule aria-label={`Rule ${n}: what`} data={patterns} value={kind} onChange={(v) => v && pick(v)} allowDeselect={false} />
       {isField ? (
         <Autocomplete
           aria-label={`Rule ${n}: field`}
