@@ -113,6 +113,7 @@ type statement struct {
 	text      string
 	ctes      []string // our relations in front of the statement: their names
 	qualified []string // and the tables in them
+	series    int      // how many table functions it has
 }
 
 func newStatement(v *view, src, clean string, toks []lexeme) *statement {
@@ -143,6 +144,7 @@ func (s *statement) scoped() (string, error) {
 	if w.err != nil {
 		return "", w.err
 	}
+	s.series = len(w.series)
 	if err := s.asWhere(w); err != nil {
 		return "", err
 	}
@@ -466,7 +468,7 @@ func (s *statement) verify(sql string) error {
 		w.sent[e] = true
 	}
 	w.query(q, 0)
-	if w.err != nil || !slices.Equal(w.qualified, s.qualified) || len(w.series) != len(s.walked.series) {
+	if w.err != nil || !slices.Equal(w.qualified, s.qualified) || len(w.series) != s.series {
 		return broken
 	}
 	return nil
