@@ -136,8 +136,8 @@ func (a account) Rejected(t tenant.ID, site string, r ingest.Rejection) {
 	a.processor.Rejected(string(t), site, stream.Rejection{Code: r.Code, Count: uint64(r.Count), At: time.Now(), Door: r.Door, Field: r.Field, Message: r.Message, Example: r.Example})
 }
 
-func (a account) WantsExample(t tenant.ID, site, code string) bool {
-	return a.processor.WantsExample(string(t), site, code)
+func (a account) WantsExample(t tenant.ID, site, code, door string) bool {
+	return a.processor.WantsExample(string(t), site, code, door)
 }
 
 // usage serves /api/v1/usage from the processor's accounting.

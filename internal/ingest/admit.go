@@ -86,7 +86,7 @@ func (j *job) reject(at int, s *site, rej *reject) {
 
 // exemplify completes a rejection by what helps to mend the event, if that is wanted.
 func (j *job) exemplify(r *Rejection, s *site, field, message string) {
-	if a := j.h.deps.Account; a != nil && j.tenant.ID != "" && a.WantsExample(j.tenant.ID, s.id, r.Code) {
+	if a := j.h.deps.Account; a != nil && j.tenant.ID != "" && a.WantsExample(j.tenant.ID, s.id, r.Code, j.door) {
 		r.Field, r.Message, r.Example = scrub(field), scrub(message), redact(j.raw)
 	}
 }

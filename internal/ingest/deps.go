@@ -32,7 +32,7 @@ type Account interface {
 	// Rejected is called once for each site and code of a request.
 	Rejected(t tenant.ID, site string, r Rejection)
 	// WantsExample says whether Rejection.Example would be kept: making one takes time.
-	WantsExample(t tenant.ID, site, code string) bool
+	WantsExample(t tenant.ID, site, code, door string) bool
 }
 
 // Rejection is events of one request that were rejected for one reason. Nothing in it tells of a person.

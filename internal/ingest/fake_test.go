@@ -138,7 +138,7 @@ func (a *fakeAccount) Rejected(t tenant.ID, site string, r Rejection) {
 	a.rejections = append(a.rejections, r)
 }
 
-func (a *fakeAccount) WantsExample(tenant.ID, string, string) bool { return !a.plain }
+func (a *fakeAccount) WantsExample(tenant.ID, string, string, string) bool { return !a.plain }
 
 type rig struct {
 	*Handler

@@ -381,6 +381,17 @@ func (q *Request) Fail(prob *problem.Problem) *problem.Problem {
 	return prob
 }
 
+// Lost counts, as one rejected event, a request whose key is good, for a door that answers as if nothing were wrong, and says whether it did: the request names a source that is none.
+func (q *Request) Lost() bool {
+	j := q.j
+	if j.barred == nil || j.barred.Code != codeSiteUnknown {
+		return false
+	}
+	j.countBarred()
+	j.barred, j.rejected = nil, 1
+	return true
+}
+
 // TellRejected sets the header that says how many events were rejected, for a door that answers as if nothing were wrong.
 func (q *Request) TellRejected() {
 	if q.j.rejected > 0 {

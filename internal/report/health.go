@@ -22,7 +22,7 @@ type Health interface {
 	Since() time.Time
 	// Hours returns the hours of arrival that begin in [from, to) and in which something came, oldest first.
 	Hours(t tenant.ID, site string, from, to time.Time) ([]HealthHour, error)
-	// Rejected returns what doors rejected in these hours, by code, the most frequent first.
+	// Rejected returns what doors rejected in these hours, by code and door, the most frequent first.
 	Rejected(t tenant.ID, site string, from, to time.Time) ([]HealthRejection, error)
 	// Seen returns when the first and the last event of the site arrived; zero: not known.
 	Seen(t tenant.ID, site string) (first, last time.Time, err error)
@@ -91,12 +91,12 @@ type healthLate struct {
 	LateAfter string `json:"late_after" example:"48h0m0s"`
 }
 
-// HealthRejection is events that were rejected for one reason. What it says is of the latest of them.
+// HealthRejection is events that one door rejected for one reason. What it says is of the latest of them.
 type HealthRejection struct {
 	Code    string     `json:"code" example:"ts_out_of_range"`
 	Count   uint64     `json:"count" doc:"In the range"`
 	LastAt  *time.Time `json:"last_at,omitempty"`
-	Door    string     `json:"door,omitempty" doc:"Where it came: ingest, collect, pixel, or a protocol's name"`
+	Door    string     `json:"door,omitempty" doc:"Where they came: ingest, collect, pixel, or a protocol's name. Absent: what was counted before doors were told apart, of all doors"`
 	Field   string     `json:"field,omitempty"`
 	Message string     `json:"message,omitempty" doc:"What was wrong and what to do, without personal data"`
 	Example string     `json:"example,omitempty" doc:"Outline of the event, at most 1 KB: its names, and in place of values what they are"`
@@ -202,7 +202,7 @@ const (
 	healthMost  = 93 * 24 * time.Hour
 )
 
-const healthDoc = `What became of the events that were sent to a site, by hour of arrival, and what is wrong with those that were lost: the accounting, rejected events by code with the latest of each,
+const healthDoc = `What became of the events that were sent to a site, by hour of arrival, and what is wrong with those that were lost: the accounting, rejected events by code and door with the latest of each,
 late events, and the properties that were seen. Numbers are of the site unless they stand in tenant. Counts are kept for as long as the tenant is; after a crash up to a second of rejected events may be missing.
 The messages and examples of rejected events have no personal data. Columns and properties that are masked for the role are marked.`
 

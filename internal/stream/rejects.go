@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -13,7 +14,7 @@ import (
 	"weir/internal/damage"
 )
 
-// Rejection is events of one tenant and site that doors rejected for one reason, or the latest of them.
+// Rejection is events of one tenant and site that one door rejected for one reason, or the latest of them.
 type Rejection struct {
 	Code    string    `json:"-"`
 	Count   uint64    `json:"-"`
@@ -24,35 +25,51 @@ type Rejection struct {
 	Example string    `json:"example,omitempty"` // redacted by the door
 }
 
-// Bounds of what is kept of rejected events. Senders choose neither codes nor sites, so that these are never met but by a fault.
+// Bounds of what is kept of rejected events. Senders choose no codes, and of doors those that there are, so that these are never met but by a fault.
 const (
-	maxCodes    = 64     // of a site and hour; the others are counted as otherCode
+	maxReasons  = 512    // of a site and hour; the others are counted as otherCode, of no door
 	maxExamples = 10_000 // that wait to be written, of all tenants: a second's
 	maxExample  = 1 << 10
 )
 
 const otherCode = "other"
 
+// reason is a code and the door that said it. What was kept before doors were told apart has none.
+type reason struct{ code, door string }
+
+// text is how a reason is kept. Codes and doors are words.
+func (r reason) text() string {
+	if r.door == "" {
+		return r.code
+	}
+	return r.code + "@" + r.door
+}
+
+func reasonOf(text string) reason {
+	code, door, _ := strings.Cut(text, "@")
+	return reason{code, door}
+}
+
 // rejects tells what doors rejected. The account's lock guards it.
 type rejects struct {
-	codes    map[hourKey]map[string]uint64 // with the site; without one, those of which none is known
+	codes    map[hourKey]map[string]uint64 // by reason.text, with the site; without one, those of which none is known
 	dirty    map[hourKey]bool
 	examples map[exampleName]Rejection // not written yet: one a second of each
 }
 
 type exampleName struct {
 	siteName
-	code string
+	reason string // its text
 }
 
 func newRejects() rejects {
 	return rejects{map[hourKey]map[string]uint64{}, map[hourKey]bool{}, map[exampleName]Rejection{}}
 }
 
-func (a *account) wantsExample(tenant, site, code string) bool {
+func (a *account) wantsExample(tenant, site string, why reason) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, there := a.rejects.examples[exampleName{siteName{tenant, site}, code}]
+	_, there := a.rejects.examples[exampleName{siteName{tenant, site}, why.text()}]
 	return !there && len(a.rejects.examples) < maxExamples
 }
 
@@ -68,12 +85,13 @@ func (a *account) reject(tenant, site string, r Rejection) {
 	if err != nil {
 		return // read again with the next one: a part of the codes is missing then, not of the count
 	}
-	if _, known := codes[r.Code]; !known && len(codes) >= maxCodes {
-		r.Code = otherCode
+	why := reason{r.Code, r.Door}.text()
+	if _, known := codes[why]; !known && len(codes) >= maxReasons {
+		why = otherCode
 	}
-	codes[r.Code] += r.Count
+	codes[why] += r.Count
 	x.codes[k], x.dirty[k] = codes, true
-	name := exampleName{siteName{tenant, site}, r.Code}
+	name := exampleName{siteName{tenant, site}, why}
 	old, there := x.examples[name]
 	switch {
 	case there:
@@ -134,7 +152,7 @@ func (x *rejects) stage(b *pebble.Batch, db *pebble.DB) error {
 		if err != nil {
 			return fmt.Errorf("encode a rejected event: %w", err)
 		}
-		if err := b.Set(siteKey(keyExample, name.tenant, name.site, name.code), v, nil); err != nil {
+		if err := b.Set(siteKey(keyExample, name.tenant, name.site, name.reason), v, nil); err != nil {
 			return fmt.Errorf("write a rejected event: %w", err)
 		}
 	}
@@ -143,7 +161,7 @@ func (x *rejects) stage(b *pebble.Batch, db *pebble.DB) error {
 
 func readExample(db *pebble.DB, name exampleName) (Rejection, error) {
 	var r Rejection
-	v, err := readValue(db, siteKey(keyExample, name.tenant, name.site, name.code))
+	v, err := readValue(db, siteKey(keyExample, name.tenant, name.site, name.reason))
 	if err != nil || v == nil {
 		return r, err
 	}
@@ -206,21 +224,22 @@ func (a *account) rejectedOf(tenant, site string, from, to time.Time) ([]Rejecti
 		return nil, err
 	}
 	out := make([]Rejection, 0, len(counts))
-	for code, n := range counts {
-		r, at := fresh[code], fresh[code].At
+	for text, n := range counts {
+		r, at := fresh[text], fresh[text].At
 		if r.Message == "" {
-			if r, err = readExample(a.db, exampleName{siteName{tenant, site}, code}); err != nil {
+			if r, err = readExample(a.db, exampleName{siteName{tenant, site}, text}); err != nil {
 				return nil, err
 			}
 			if at.After(r.At) {
 				r.At = at
 			}
 		}
-		r.Code, r.Count, r.At = code, n, r.At.UTC()
+		why := reasonOf(text)
+		r.Code, r.Door, r.Count, r.At = why.code, why.door, n, r.At.UTC()
 		out = append(out, r)
 	}
 	slices.SortFunc(out, func(x, y Rejection) int {
-		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Code, y.Code))
+		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Door, y.Door))
 	})
 	return out, nil
 }
@@ -237,7 +256,7 @@ func (a *account) rejectedLately(tenant, site string) (codes map[uint32]map[stri
 	}
 	for name, r := range a.rejects.examples {
 		if name.tenant == tenant && name.site == site {
-			fresh[name.code] = r
+			fresh[name.reason] = r
 		}
 	}
 	return codes, fresh

@@ -67,10 +67,10 @@ func TestSitesAddUp(t *testing.T) {
 		commit(t, r)
 		if rng.IntN(2) == 0 {
 			site := []string{"", "site0", "site1"}[rng.IntN(3)]
-			code, n := []string{"too_deep", "site_unknown"}[rng.IntN(2)], uint64(1+rng.IntN(5))
-			r.p.Rejected("t1", site, Rejection{Code: code, Count: n, At: time.Now(), Message: "m of " + site})
+			code, door, n := []string{"too_deep", "site_unknown"}[rng.IntN(2)], []string{"posthog", "segment", ""}[rng.IntN(3)], uint64(1+rng.IntN(5))
+			r.p.Rejected("t1", site, Rejection{Code: code, Count: n, At: time.Now(), Door: door, Message: "m of " + site + door})
 			of(site).rejected += n
-			of(site).codes[code] += n
+			of(site).codes[code+" "+door] += n
 		}
 		if step%10 == 9 {
 			for r.p.late.rows > 0 {
@@ -109,7 +109,7 @@ func TestSitesAddUp(t *testing.T) {
 			t.Errorf("%q: %+v, %v; want %v", site, list, err, o.codes)
 		}
 		for _, x := range list {
-			if x.Count != o.codes[x.Code] || x.Message != "m of "+site || x.At.IsZero() {
+			if x.Count != o.codes[x.Code+" "+x.Door] || x.Message != "m of "+site+x.Door || x.At.IsZero() {
 				t.Errorf("%q: %+v, want %v", site, x, o.codes)
 			}
 		}
@@ -154,17 +154,17 @@ func TestRejectionsAreBounded(t *testing.T) {
 	if n := len(r.p.acct.rejects.examples); n > maxExamples {
 		t.Errorf("%d examples are in memory", n)
 	}
-	if r.p.WantsExample("t1", "s", "new") {
+	if r.p.WantsExample("t1", "s", "new", "") {
 		t.Error("more examples are wanted than are kept")
 	}
 	if err := r.p.acct.flush(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(r.p.acct.rejects.examples); n != 0 || !r.p.WantsExample("t1", "s", "new") {
+	if n := len(r.p.acct.rejects.examples); n != 0 || !r.p.WantsExample("t1", "s", "new", "") {
 		t.Errorf("%d examples after they were written", n)
 	}
 	list, err := r.p.RejectedOf("t1", "s", time.Now().Add(-2*time.Hour), time.Now().Add(time.Hour))
-	if err != nil || len(list) != maxCodes+1 {
+	if err != nil || len(list) != maxReasons+1 {
 		t.Fatalf("%d codes, %v", len(list), err)
 	}
 	total := uint64(0)

@@ -142,9 +142,9 @@ func (p *Processor) Rejected(tenant, site string, r Rejection) {
 	p.acct.reject(tenant, site, r)
 }
 
-// WantsExample says whether an example of an event that was rejected with that code would be kept: there is one a second.
-func (p *Processor) WantsExample(tenant, site, code string) bool {
-	return p.acct.wantsExample(tenant, site, code)
+// WantsExample says whether an example of an event that the door rejected with that code would be kept: there is one a second.
+func (p *Processor) WantsExample(tenant, site, code, door string) bool {
+	return p.acct.wantsExample(tenant, site, reason{code, door})
 }
 
 // Filtered notes n events that a door left out because a rule says so.
@@ -174,8 +174,9 @@ func (p *Processor) LateAfter() time.Duration { return p.cfg.LateAfter }
 // SitesSince is when accounting by site began; zero: with the first event of this data directory.
 func (p *Processor) SitesSince() time.Time { return p.acct.since }
 
-// RejectedOf returns what doors rejected of a site in the hours of [from, to), by code, the most frequent first. Without a site it is what the tenant sent
-// without naming one that it has. The latest of each code stands for all, whenever it was.
+// RejectedOf returns what doors rejected of a site in the hours of [from, to), by code and door, the most frequent first. Without a site it is what the tenant sent
+// without naming one that it has. The latest of each code and door stands for all, whenever it was. What was
+// counted before doors were told apart has no door.
 func (p *Processor) RejectedOf(tenant, site string, from, to time.Time) ([]Rejection, error) {
 	return p.acct.rejectedOf(tenant, site, from, to)
 }

@@ -31,7 +31,7 @@ func debug(q *ingest.Request) *problem.Problem {
 			}
 			a.say(eventPath(r, raw), r.Message, validation(r.Code))
 		}
-		a.warn(events)
+		a.warn(body, events)
 	}
 	a.jw.RawStr(`]}`)
 	q.Writer.Header().Set("Content-Type", "application/json")

@@ -19,14 +19,14 @@ func Register(mux *http.ServeMux, h *ingest.Handler) {
 	mux.Handle("/debug/mp/collect", h.Handle(ingest.Door{Name: "measurement", Methods: []string{http.MethodPost}, Public: true, Serve: debug}))
 }
 
-// collect stores the events of a request. Whatever is wrong with them, the answer is 204, as the protocol has it; what is lost is counted. Only a
+// collect stores the events of a request. Whatever is wrong with them, or with the stream that they name, the answer is 204, as the protocol has it; what is lost is counted. Only a
 // wrong key, and what a sender may send again, is told.
 func collect(q *ingest.Request) *problem.Problem {
 	_, prob := serve(q)
 	if prob = q.Fail(prob); prob == nil {
 		_, prob = q.Commit()
 	}
-	if prob != nil {
+	if prob != nil && !q.Lost() {
 		switch prob.Status {
 		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusTooManyRequests:
 			return prob
@@ -34,6 +34,8 @@ func collect(q *ingest.Request) *problem.Problem {
 		if prob.Status >= 500 {
 			return prob
 		}
+	}
+	if prob != nil {
 		q.TellRejected()
 	}
 	q.Writer.WriteHeader(http.StatusNoContent)
@@ -57,6 +59,9 @@ func serve(q *ingest.Request) ([]byte, *problem.Problem) {
 	}
 	if broken != nil { // now it is known whose loss it is
 		return nil, broken
+	}
+	if _, other := q.Naming(stream); other {
+		return nil, problem.New(http.StatusBadRequest, "site_forbidden", "the request names another source than that of its api_secret: use the write key of the source that it names").WithField("site_id")
 	}
 	m := readers.Get().(*reader)
 	defer func() {

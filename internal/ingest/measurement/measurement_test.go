@@ -57,10 +57,25 @@ func TestKeys(t *testing.T) {
 	const one = `{"client_id":"c","events":[{"name":"e"}]}`
 	row := r.One(t, 204, "POST", "/mp/collect?measurement_id=G-ALIAS&api_secret="+doorkit.TenantKey, one)
 	doorkit.Check(t, row, map[string]any{"site_id": "site-1"})
-	for query, status := range map[string]int{"": 401, "?api_secret=nobody": 401, "?api_secret=" + doorkit.ViewerKey: 403, "?measurement_id=G-NONE&api_secret=" + doorkit.TenantKey: 404,
-		"?measurement_id=site-3&api_secret=" + doorkit.TenantKey: 404} {
+	for query, status := range map[string]int{"": 401, "?api_secret=nobody": 401, "?api_secret=" + doorkit.ViewerKey: 403, "?api_secret=" + doorkit.TenantKey: 204} {
 		if w := r.Do("POST", "/mp/collect"+query, one); w.Code != status || len(r.Take()) > 0 {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)
+		}
+	}
+	r.Rejects()
+	// A stream that is no source of the key: the client hears nothing of it, Data health and /debug do.
+	for query, want := range map[string]string{
+		"measurement_id=G-NONE&api_secret=" + doorkit.TenantKey: "site_unknown", "firebase_app_id=1:2&api_secret=" + doorkit.TenantKey: "site_unknown",
+		"measurement_id=site-3&api_secret=" + doorkit.TenantKey: "site_unknown", // another tenant's
+		"measurement_id=site-2&api_secret=" + doorkit.WriteKey:  "site-1 site_forbidden", "measurement_id=theirs&api_secret=" + doorkit.WriteKey: "site-1 site_forbidden",
+	} {
+		w := r.Do("POST", "/mp/collect?"+query, one)
+		if rejects := r.Rejects(); w.Code != 204 || w.Header().Get("X-Weir-Rejected") != "1" || rejects[want] != 1 || len(rejects) != 1 || len(r.Take()) > 0 {
+			t.Errorf("%s: %d %v, rejected %v, want %s", query, w.Code, w.Header(), rejects, want)
+		}
+		field, _, _ := strings.Cut(query, "=")
+		if got := messages(t, r.Do("POST", "/debug/mp/collect?"+query, one)); len(got) != 1 || got[0].FieldPath != field || got[0].ValidationCode != "VALUE_INVALID" || len(r.Rejects()) > 0 {
+			t.Errorf("/debug %s: %v", query, got)
 		}
 	}
 }
@@ -72,9 +87,9 @@ func TestInvalid(t *testing.T) {
 		`{"client_id":"c","events":[{"name":" \n"}]}`: "field_missing VALUE_REQUIRED events[0].name",
 		`{"client_id":"c","events":[{"params":{}}]}`:  "field_missing VALUE_REQUIRED events[0].name", `{"events":[{"name":"e"}]}`: "field_missing VALUE_REQUIRED client_id",
 		`{"client_id":"c","events":[{"name":"e","params":{"n":1e999}}]}`: "number_out_of_range VALUE_OUT_OF_BOUNDS events[0].n", `{"client_id":"c","events":[7]}`: "invalid_type VALUE_INVALID events[0]",
-		`{"client_id":"` + strings.Repeat("c", 1025) + `","events":[{"name":"e"}]}`:                              "id_too_long VALUE_INVALID client_id",
-		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                          "ts_out_of_range VALUE_OUT_OF_BOUNDS timestamp_micros",
-		`{"client_id":"c","user_properties":{"a":"` + strings.Repeat("x", 60000) + `"},"events":[{"name":"e"}]}`: "event_too_large EXCEEDED_MAX_ENTITIES events[0]",
+		`{"client_id":"` + strings.Repeat("c", 1025) + `","events":[{"name":"e"}]}`:                                "id_too_long VALUE_INVALID client_id",
+		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                            "ts_out_of_range VALUE_OUT_OF_BOUNDS timestamp_micros",
+		`{"client_id":"c","user_properties":{"a":["` + strings.Repeat("x", 60000) + `"]},"events":[{"name":"e"}]}`: "event_too_large EXCEEDED_MAX_ENTITIES events[0]",
 		`{"client_id":"c"}`: "field_missing VALUE_REQUIRED events", `{`: "malformed_json VALUE_INVALID ", ``: "empty_body VALUE_REQUIRED ", `{"events":{}}`: "invalid_type VALUE_INVALID events",
 	} {
 		f := strings.SplitN(want, " ", 3)

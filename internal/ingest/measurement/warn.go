@@ -4,15 +4,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-faster/jx"
 )
 
 // What Google Analytics takes.
 const (
-	maxEvents = 25
-	maxName   = 40 // characters of an event's name
+	maxEvents     = 25
+	maxName       = 40 // characters of the name of an event or a parameter
+	maxParams     = 25
+	maxValue      = 100 // characters of a parameter's value
+	maxPeople     = 25  // user properties
+	maxPersonName = 24
+	maxPerson     = 36 // characters of a user property's value
+	maxBody       = 130_000
 )
+
+// longer are the parameters whose values may be longer.
+var longer = map[string]int{"page_location": 1000, "page_referrer": 420, "page_title": 300}
 
 // split is the JSON of each event of a body that could be read.
 func split(body []byte) (events [][]byte) {
@@ -50,7 +60,15 @@ func each(raw []byte, f func(key string, kind jx.Type, v []byte)) {
 }
 
 // warn says what is taken here, and Google Analytics would not take or would understand in another way.
-func (a *answer) warn(events [][]byte) {
+func (a *answer) warn(body []byte, events [][]byte) {
+	if len(body) > maxBody {
+		a.say("", fmt.Sprintf("the body has %d bytes: Google Analytics takes at most %d, weir takes all of it", len(body), maxBody), "EXCEEDED_MAX_ENTITIES")
+	}
+	each(body, func(key string, _ jx.Type, v []byte) {
+		if key == "user_properties" {
+			a.warnPeople(v)
+		}
+	})
 	switch n := len(events); {
 	case n == 0:
 		a.say("events", "events is empty: the request stores nothing", "VALUE_REQUIRED")
@@ -86,7 +104,16 @@ func (a *answer) warnEvent(path string, raw []byte) {
 		}
 		return
 	}
+	n := 0
 	each(params, func(key string, kind jx.Type, v []byte) {
+		if n++; n == maxParams+1 {
+			a.say(path+"params", fmt.Sprintf("the event has more than %d parameters: Google Analytics leaves out the others, weir takes all of them", maxParams), "EXCEEDED_MAX_ENTITIES")
+		}
+		most, long := longer[key]
+		if !long {
+			most = maxValue
+		}
+		a.warnLengths(path+short(key), "parameter", key, kind, v, maxName, most)
 		switch {
 		case kind == jx.Null:
 		case key == "value" && purchases(name) && !amount(kind, v):
@@ -95,6 +122,35 @@ func (a *answer) warnEvent(path string, raw []byte) {
 			a.say(path+"currency", "currency is not the code of a currency: three letters such as EUR", "VALUE_INVALID")
 		}
 	})
+}
+
+// warnPeople looks at the user properties of a request.
+func (a *answer) warnPeople(raw []byte) {
+	n := 0
+	each(raw, func(key string, kind jx.Type, v []byte) {
+		if n++; n == maxPeople+1 {
+			a.say("user_properties", fmt.Sprintf("the request has more than %d user properties: Google Analytics leaves out the others, weir takes all of them", maxPeople), "EXCEEDED_MAX_ENTITIES")
+		}
+		each(v, func(name string, k jx.Type, inner []byte) {
+			if name == "value" {
+				kind, v = k, inner
+			}
+		})
+		a.warnLengths("user_properties."+short(key), "user property", key, kind, v, maxPersonName, maxPerson)
+	})
+}
+
+// warnLengths looks at the name and the value of a parameter or a user property.
+func (a *answer) warnLengths(path, what, name string, kind jx.Type, v []byte, mostName, mostValue int) {
+	if n := utf8.RuneCountInString(name); n > mostName {
+		a.say(path, fmt.Sprintf("the name of the %s has %d characters: Google Analytics takes at most %d, weir takes it as it is", what, n, mostName), "NAME_INVALID")
+	}
+	if kind != jx.String {
+		return
+	}
+	if s, err := jx.DecodeBytes(v).Str(); err == nil && utf8.RuneCountInString(s) > mostValue {
+		a.say(path, fmt.Sprintf("the value of the %s has %d characters: Google Analytics takes at most %d, weir takes it as it is", what, utf8.RuneCountInString(s), mostValue), "VALUE_OUT_OF_BOUNDS")
+	}
 }
 
 // usual says whether the name of an event is one that Google Analytics takes.

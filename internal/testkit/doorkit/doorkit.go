@@ -248,7 +248,7 @@ func (r *Rig) Rejected(_ tenant.ID, site string, x ingest.Rejection) {
 }
 
 // WantsExample implements ingest.Account.
-func (r *Rig) WantsExample(tenant.ID, string, string) bool { return true }
+func (r *Rig) WantsExample(tenant.ID, string, string, string) bool { return true }
 
 // Begin implements ingest.Limiter.
 func (r *Rig) Begin(*catalog.Tenant, int64) (usage.Reserve, *problem.Problem) {

@@ -31,23 +31,24 @@ before(async () => {
     want.stored += n;
     want.late += n;
   }
-  const lose = (code, n) => (want.rejected[code] = (want.rejected[code] ?? 0) + n);
+  const lose = (code, door, n) => (want.rejected[`${code} ${door}`] = (want.rejected[`${code} ${door}`] ?? 0) + n);
   // ingest: times that cannot be read, with personal data about them
   await post(`/ingest?site_id=${sick.site}`, Array.from({ length: 12 }, () => ({ type: 'signup', ts: 'yesterday', user_id: 'u-4711', props: { email: 'ann@example.com' } })), admin.key);
-  lose('invalid_value', 12);
+  lose('invalid_value', 'ingest', 12);
   // collect, pixel: events without a type; a time in the far future
   await post('/collect', { site_id: sick.site, client_id: 'c1', events: [{ url: '/a' }, { type: 'pageview', url: '/b' }] }, undefined, { 'Content-Type': 'text/plain' });
-  lose('field_missing', 1);
+  lose('field_missing', 'collect', 1);
   want.stored++;
   await fetch(`${weirURL}/pixel.gif?site_id=${sick.site}&events=${encodeURIComponent(JSON.stringify({ type: 'pageview', ts: Date.now() + 500 * hour }))}`);
-  lose('ts_out_of_range', 1);
+  lose('ts_out_of_range', 'pixel', 1);
   // Segment: no name; Plausible: no name
   await post('/v1/batch', { batch: [{ type: 'track', userId: 'u1', properties: {} }] }, undefined, { Authorization: `Basic ${btoa(`${sick.writeKey}:`)}`, 'Content-Type': 'application/json' });
   await post('/api/event', { domain: sick.site, url: 'https://shop.example/' }, undefined, { 'User-Agent': 'Mozilla/5.0' });
-  lose('field_missing', 2);
+  lose('field_missing', 'segment', 1);
+  lose('field_missing', 'plausible', 1);
   // a broken request, and one for a site that does not exist
   await post(`/ingest?site_id=${sick.site}`, '[{"type":"pageview","client_id":"secret-client"', admin.key);
-  lose('malformed_json', 1);
+  lose('malformed_json', 'ingest', 1);
   await post('/ingest', [{ type: 'x', site_id: 'nowhere' }, { type: 'x' }], admin.key);
   want.siteless += 2;
   await post(`/ingest?site_id=${well.site}`, good(40).map((e) => ({ ...e, props: { plan: 'pro' } })), well.admin);
@@ -73,7 +74,7 @@ describe('data health', { timeout: 600000 }, () => {
     assert.equal(h.totals.deduplicated, want.deduplicated);
     assert.equal(h.totals.late, want.late);
     assert.deepEqual([h.late.minutes, h.late.hours, h.late.days], [3, 2, 1]);
-    const codes = Object.fromEntries(h.rejected.map((r) => [r.code, r.count]));
+    const codes = Object.fromEntries(h.rejected.map((r) => [`${r.code} ${r.door}`, r.count]));
     assert.deepEqual(codes, want.rejected);
     assert.equal(h.rejected.reduce((n, r) => n + r.count, 0), h.totals.rejected);
     assert.equal(h.tenant.totals.rejected, want.siteless);
@@ -105,7 +106,7 @@ describe('data health', { timeout: 600000 }, () => {
     const outline = page.locator('pre');
     assert.match(await outline.textContent(), /"type": "signup"/);
     assert.match(await outline.textContent(), /"email": "\(15 characters\)"/);
-    assert.equal(new URL(page.url()).searchParams.get('reason'), 'invalid_value');
+    assert.equal(new URL(page.url()).searchParams.get('reason'), 'invalid_value@ingest');
     await page.reload();
     await settled(page);
     await page.locator('pre').waitFor();
@@ -114,7 +115,7 @@ describe('data health', { timeout: 600000 }, () => {
     await page.getByText(/does not exist or belongs to somebody else/).waitFor();
     assert.equal(await page.getByText('Diverges').count(), 1, 'plan is a number here and a text there');
     assert.equal(await page.getByRole('heading', { name: 'Quarantine' }).count(), 0, 'a viewer does not see the quarantine');
-    await page.goto(`${weirURL}/sites/${sick.site}/health?reason=invalid_value`);
+    await page.goto(`${weirURL}/sites/${sick.site}/health?reason=invalid_value@ingest`);
     await settled(page);
     await page.waitForTimeout(400);
     await sound(page, 'data health');
@@ -180,13 +181,13 @@ describe('data health', { timeout: 600000 }, () => {
   });
 
   test('dark, and a phone', async (t) => {
-    const dark = await on(t, sick, sick.admin, '?reason=invalid_value', { colorScheme: 'dark' });
+    const dark = await on(t, sick, sick.admin, '?reason=invalid_value@ingest', { colorScheme: 'dark' });
     await dark.getByRole('heading', { name: 'Quarantine' }).waitFor();
     await dark.getByText('Nothing is in quarantine').waitFor();
     await dark.waitForTimeout(400);
     await sound(dark, 'data health, dark');
     await shoot(dark, 'health-dark');
-    const phone = await on(t, sick, sick.viewer, '?reason=invalid_value', { viewport: { width: 390, height: 844 } });
+    const phone = await on(t, sick, sick.viewer, '?reason=invalid_value@ingest', { viewport: { width: 390, height: 844 } });
     assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= 390), 'nothing is wider than the phone');
     await phone.waitForTimeout(400);
     await sound(phone, 'data health on a phone');

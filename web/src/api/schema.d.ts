@@ -529,7 +529,7 @@ export interface paths {
         };
         /**
          * Data health of a site
-         * @description What became of the events that were sent to a site, by hour of arrival, and what is wrong with those that were lost: the accounting, rejected events by code with the latest of each,
+         * @description What became of the events that were sent to a site, by hour of arrival, and what is wrong with those that were lost: the accounting, rejected events by code and door with the latest of each,
          *     late events, and the properties that were seen. Numbers are of the site unless they stand in tenant. Counts are kept for as long as the tenant is; after a crash up to a second of rejected events may be missing.
          *     The messages and examples of rejected events have no personal data. Columns and properties that are masked for the role are marked.
          */
@@ -4107,7 +4107,7 @@ export interface components {
              * @description In the range
              */
             count: number;
-            /** @description Where it came: ingest, collect, pixel, or a protocol's name */
+            /** @description Where they came: ingest, collect, pixel, or a protocol's name. Absent: what was counted before doors were told apart, of all doors */
             door?: string;
             /** @description Outline of the event, at most 1 KB: its names, and in place of values what they are */
             example?: string;

@@ -5,17 +5,21 @@ import { ago, moment } from '../../format/time';
 import css from './DataHealth.module.css';
 import { titleOf } from './outcomes';
 
-/** Rejected events by reason. A reason opens to what to do and an outline of the latest event. */
-export function Rejected({ list, of, zone, open, onOpen }: { list: Rejection[]; of: number; zone: string; open: string; onOpen: (code: string) => void }) {
+/** What tells a reason from others in the address: the code, and the door where it is known. */
+const idOf = (r: Rejection) => (r.door ? `${r.code}@${r.door}` : r.code);
+
+/** Rejected events by reason and door. A reason opens to what to do and an outline of the latest event. */
+export function Rejected({ list, of, zone, open, onOpen }: { list: Rejection[]; of: number; zone: string; open: string; onOpen: (reason: string) => void }) {
   return (
     <ul className={css.reasons}>
       {list.map((r) => (
-        <li key={r.code}>
-          <button type="button" className={css.reason} aria-expanded={open === r.code} onClick={() => onOpen(open === r.code ? '' : r.code)}>
+        <li key={idOf(r)}>
+          <button type="button" className={css.reason} aria-expanded={open === idOf(r)} onClick={() => onOpen(open === idOf(r) ? '' : idOf(r))}>
             <IconChevronRight size={16} aria-hidden className={css.turn} />
             <span className={css.reasonName}>
               <b>{titleOf(r.code)}</b>
               <span className="mono">{r.code}</span>
+              {r.door && <span>by {r.door}</span>}
             </span>
             <span className={`num ${css.share}`}>{of > 0 && percent(r.count / of)}</span>
             <span className="num" title={exact(r.count)}>
@@ -25,7 +29,7 @@ export function Rejected({ list, of, zone, open, onOpen }: { list: Rejection[]; 
               {r.last_at ? ago(r.last_at, zone) : '–'}
             </span>
           </button>
-          {open === r.code && (
+          {open === idOf(r) && (
             <div className={css.detail}>
               {r.masked ? (
                 <p>The field is masked for your role: ask an admin of the tenant for the message and an example.</p>
