@@ -318,7 +318,7 @@ func TestExplainTellsNoHashes(t *testing.T) {
 		hashes = append(hashes, testkit.Rows(t, c, "SELECT hex(sipHash128Keyed("+key+", '"+v+"'))")...)
 	}
 	told := 0
-	for _, kind := range []string{"", "PLAN actions = 1", "PLAN json = 1, actions = 1", "QUERY TREE", "QUERY TREE run_passes = 1", "SYNTAX", "AST", "PIPELINE"} {
+	for _, kind := range []string{"", "PLAN actions = 0", "PLAN json = 1, header = 1", "QUERY TREE", "QUERY TREE run_passes = 1", "SYNTAX", "AST", "PIPELINE"} {
 		for _, sql := range []string{"SELECT (SELECT max(email) FROM events), (SELECT max(path) FROM events), (SELECT any(user_id) FROM events)", "WITH (SELECT groupArray(path) FROM events) AS p SELECT p",
 			"SELECT (SELECT max(props['email']) FROM events), (SELECT max(user.email) FROM events)", "SELECT (SELECT max(toString(props)) FROM events)", "SELECT count() FROM events WHERE email = (SELECT max(email) FROM events)",
 			"WITH (SELECT max(path) FROM rollup_hour_page) AS p SELECT p"} {

@@ -383,13 +383,16 @@ var explainKinds = map[string]map[string]bool{
 	"AST":        {"optimize": true},
 	"SYNTAX":     {"oneline": true, "run_query_tree_passes": true, "query_tree_passes": true},
 	"QUERY TREE": {"run_passes": true, "dump_passes": true, "passes": true, "dump_tree": true, "dump_ast": true},
-	"PLAN":       {"header": true, "description": true, "actions": true, "json": true, "sorting": true, "compact": true, "pretty": true},
+	"PLAN":       {"header": true, "description": true, "json": true, "sorting": true, "compact": true, "pretty": true},
 	"PIPELINE":   {"header": true, "graph": true, "compact": true},
 	"ESTIMATE":   {},
 }
 
-// grains are the settings of EXPLAIN that count parts and granules.
-var grains = map[string]bool{"indexes": true, "projections": true, "distributed": true}
+// grains are the settings of EXPLAIN that count parts and granules. Actions are on by default, so a plan is always sent without (noActions).
+var grains = map[string]bool{"indexes": true, "projections": true, "distributed": true, "actions": true}
+
+// noActions is the setting of each plan.
+const noActions = "actions = 0"
 
 // explain reads EXPLAIN and its settings, and scopes the SELECT behind them.
 func (s *statement) explain(c *Checked) (string, error) {
@@ -404,6 +407,13 @@ func (s *statement) explain(c *Checked) (string, error) {
 	var settings []string
 	for s.at(cur.i+1).is("=") && s.at(cur.i).kind == word {
 		name, value := s.at(cur.i), s.at(cur.i+2)
+		if strings.EqualFold(name.text, "actions") && value.text == "0" && kind == "PLAN" {
+			if cur.i += 3; !s.at(cur.i).is(",") {
+				break
+			}
+			cur.i++
+			continue
+		}
 		if grains[strings.ToLower(name.text)] {
 			return "", s.refuse(name.start, "the setting %s of EXPLAIN is not allowed: it counts parts and granules, which hold rows of others, too; EXPLAIN ESTIMATE counts your own rows", name.text)
 		}
@@ -438,7 +448,7 @@ func (s *statement) explain(c *Checked) (string, error) {
 	if kind != "PLAN" {
 		kind = "EXPLAIN " + kind
 	} else {
-		kind = "EXPLAIN"
+		kind, settings = "EXPLAIN", append(settings, noActions)
 	}
 	return strings.TrimRight(kind+" "+strings.Join(settings, ", "), " ") + " " + strings.TrimLeft(sql, " \n"), nil
 }

@@ -90,6 +90,8 @@ func TestFormsRefused(t *testing.T) {
 		"SHOW COLUMNS FROM one FROM acme":                       "there is no relation one",
 		"EXPLAIN indexes = 1 SELECT 1":                          "EXPLAIN ESTIMATE counts your own rows",
 		"EXPLAIN PLAN header = 1, projections = 1 SELECT 1":     "which hold rows of others",
+		"EXPLAIN actions = 1 SELECT 1":                          "which hold rows of others",
+		"EXPLAIN SYNTAX actions = 0 SELECT 1":                   "which hold rows of others",
 		"EXPLAIN AST graph = 1 SELECT 1":                        "the setting graph of EXPLAIN AST is not allowed",
 		"SELECT uptime()":                                       "the function uptime is not allowed",
 		"SELECT queryID(1)":                                     "",

@@ -159,27 +159,37 @@ func (b *barrier) check(sess *session, sql string) (string, error) {
 	return sql, nil
 }
 
-// harmlessExplain are the settings of EXPLAIN that tenants may use. Others count parts and granules, whosever rows they hold.
+// harmlessExplain are the settings of EXPLAIN that tenants may use. Others count parts and granules, whosever rows they hold; so do actions, which a plan has unless they are turned off.
 var harmlessExplain = map[string]bool{"graph": true, "optimize": true, "oneline": true, "run_query_tree_passes": true, "query_tree_passes": true, "run_passes": true,
-	"dump_passes": true, "passes": true, "dump_tree": true, "dump_ast": true, "header": true, "description": true, "actions": true, "json": true,
+	"dump_passes": true, "passes": true, "dump_tree": true, "dump_ast": true, "header": true, "description": true, "json": true,
 	"sorting": true, "compact": true, "pretty": true}
 
 // explained cuts EXPLAIN, its kind and its settings from the front of the engine's print of a statement.
 func explained(t []token) ([]token, error) {
 	t = t[1:]
+	plan, quiet := false, false
 	switch {
 	case at(t, 0).is("QUERY") && at(t, 1).is("TREE"):
 		t = t[2:]
-	case at(t, 0).is("AST"), at(t, 0).is("SYNTAX"), at(t, 0).is("PLAN"), at(t, 0).is("PIPELINE"), at(t, 0).is("ESTIMATE"):
+	case at(t, 0).is("AST"), at(t, 0).is("SYNTAX"), at(t, 0).is("PIPELINE"), at(t, 0).is("ESTIMATE"):
 		t = t[1:]
+	case at(t, 0).is("PLAN"):
+		t, plan = t[1:], true
+	default:
+		plan = true
 	}
 	for at(t, 1).is("=") {
-		if !harmlessExplain[strings.ToLower(t[0].val)] || t[0].kind != word || at(t, 2).kind != number {
+		off := plan && t[0].is("actions") && at(t, 2).val == "0"
+		quiet = quiet || off
+		if !off && !harmlessExplain[strings.ToLower(t[0].val)] || t[0].kind != word || at(t, 2).kind != number {
 			return nil, refuse("tenants may not use the setting %s of EXPLAIN", t[0].val)
 		}
 		if t = t[3:]; at(t, 0).is(",") {
 			t = t[1:]
 		}
+	}
+	if plan && !quiet {
+		return nil, refuse("tenants may use EXPLAIN of a plan with actions = 0 only")
 	}
 	return t, nil
 }

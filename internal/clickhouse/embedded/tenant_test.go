@@ -308,11 +308,17 @@ func TestTenantExplain(t *testing.T) {
 	e := startTenants(t)
 	c := e.Client()
 	for sql, allowed := range map[string]bool{
-		"EXPLAIN SELECT * FROM weir.events":                                            true,
+		"EXPLAIN actions = 0 SELECT * FROM weir.events":                                true,
+		"EXPLAIN SELECT * FROM weir.events":                                            false,
+		"EXPLAIN PLAN header = 1 SELECT * FROM weir.events":                            false,
+		"EXPLAIN actions = 0, actions = 1 SELECT * FROM weir.events":                   false,
 		"EXPLAIN AST SELECT * FROM weir.events":                                        true,
 		"EXPLAIN SYNTAX oneline = 1 SELECT * FROM weir.events":                         true,
 		"EXPLAIN QUERY TREE passes = 1, dump_ast = 1 SELECT * FROM weir.events":        true,
-		"EXPLAIN PLAN header = 1, actions = 1 SELECT * FROM weir.events":               true,
+		"EXPLAIN PLAN header = 1, actions = 0 SELECT * FROM weir.events":               true,
+		"EXPLAIN json = 1, actions = 0 SELECT * FROM weir.events":                      true,
+		"EXPLAIN PLAN header = 1, actions = 1 SELECT * FROM weir.events":               false,
+		"EXPLAIN SYNTAX actions = 0 SELECT * FROM weir.events":                         false,
 		"EXPLAIN PIPELINE graph = 1 (SELECT 1) UNION ALL (SELECT 2)":                   true,
 		"EXPLAIN ESTIMATE SELECT client_id FROM weir.events":                           true,
 		"DESCRIBE (SELECT 1 AS a, client_id FROM weir.events)":                         true,
@@ -333,21 +339,24 @@ func TestTenantExplain(t *testing.T) {
 		"EXPLAIN indexes = 1 SELECT * FROM weir.events":                                false,
 		"EXPLAIN PLAN header = 1, indexes = 1 SELECT * FROM weir.events":               false,
 		"EXPLAIN PLAN projections = 1 SELECT * FROM weir.events":                       false,
-		"EXPLAIN distributed = 1 SELECT * FROM weir.events":                            false,
+		"EXPLAIN actions = 0, distributed = 1 SELECT * FROM weir.events":               false,
 		"EXPLAIN QUERY TREE SELECT file('/etc/passwd')":                                false,
 		"EXPLAIN QUERY TREE SELECT * FROM mergeTreeIndex('weir', 'events')":            false,
-		"EXPLAIN SELECT 1 SETTINGS readonly = 0":                                       false,
+		"EXPLAIN actions = 0 SELECT 1 SETTINGS readonly = 0":                           false,
 		"EXPLAIN INSERT INTO weir.events SELECT * FROM weir.events":                    false,
 		"EXPLAIN CREATE TABLE x (a UInt8) ENGINE = Memory":                             false,
 		"EXPLAIN CURRENT TRANSACTION":                                                  false,
 		"EXPLAIN TABLE OVERRIDE mysql('h', 'd', 't', 'u', 'p') PARTITION BY toDate(x)": false,
 		"SELECT * FROM (EXPLAIN SELECT 1)":                                             false,
 		"SELECT (EXPLAIN SELECT 1)":                                                    false,
-		"EXPLAIN SELECT 1; SELECT * FROM weir.secret":                                  false,
+		"EXPLAIN actions = 0 SELECT 1; SELECT * FROM weir.secret":                      false,
 	} {
 		got, _, err := ask(c, clickhouse.Statement{SQL: sql, Tenant: "acme"})
 		if (err == nil) != allowed {
 			t.Errorf("%s: %q %v", sql, got, err)
+		}
+		if strings.Contains(got, "ranules") || strings.Contains(got, "Parts") {
+			t.Errorf("%s: counts what others have: %q", sql, got)
 		}
 		if strings.Contains(got, canary) || strings.Contains(got, "root:") || strings.Contains(got, "2000") {
 			t.Errorf("%s: shows what is another's: %s", sql, got)

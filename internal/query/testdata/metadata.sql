@@ -95,7 +95,7 @@ EXPLAIN SYNTAX oneline = 1 SELECT count() FROM events WHERE path = 'x'
 EXPLAIN QUERY TREE SELECT count() FROM events WHERE path = 'x'
 EXPLAIN QUERY TREE passes = 1, dump_ast = 1 SELECT count() FROM events
 EXPLAIN PLAN SELECT count() FROM events WHERE path = 'x'
-EXPLAIN header = 1, actions = 1 SELECT count() FROM events WHERE path = 'x'
+EXPLAIN header = 1, actions = 0 SELECT count() FROM events WHERE path = 'x'
 EXPLAIN PLAN json = 1, description = 1 SELECT count() FROM events WHERE path = 'x'
 EXPLAIN PIPELINE SELECT count() FROM events
 EXPLAIN PIPELINE graph = 1, header = 1 SELECT path FROM events GROUP BY path
