@@ -295,4 +295,28 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     await card(empty).getByText('An analyst or an admin makes one').waitFor();
     await sound(empty, 'no goals');
   });
+
+  test('money of the time before that is known first does not make it nought now', async (t) => {
+    const page = await open(t, browser);
+    let release, earlier;
+    const held = new Promise((done) => (release = done));
+    await page.route(/\/conversions$/, async (r) => {
+      const { to, ...body } = r.request().postDataJSON();
+      if (to === undefined) {
+        await held;
+        return r.continue();
+      }
+      await r.fulfill({ response: await r.fetch({ postData: JSON.stringify({ ...body, from: '30d' }) }) });
+      earlier = true;
+    });
+    await signIn(page, site.analyst, `/sites/${site.site}/overview?range=30d&compare=1`);
+    await until(() => earlier, 'the money of the time before');
+    await page.waitForTimeout(500);
+    assert.equal(await money(page).count(), 0, 'nothing is said of money as long as it is not known');
+    release();
+    await money(page).waitFor();
+    assert.ok(!(await money(page).textContent()).includes('€0.00'));
+    await settled(page);
+    assert.deepEqual(page.faults, []);
+  });
 });

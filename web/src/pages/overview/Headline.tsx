@@ -46,7 +46,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
   const [chosen, choose] = useParam('metric', 'visitors', true);
   const totalsBefore = useReport({ ...scopeBefore, ...headline }, view.compare);
   const [currencyText, setCurrency] = useParam('currency', '', true);
-  const currencies = currenciesOf(results.now?.revenue, results.before?.revenue);
+  const currencies = results.now ? currenciesOf(results.now.revenue, results.before?.revenue) : []; // that of the time before may come first: money is not nought until then
   const currency = currencies.find((c) => (c || 'none') === currencyText) ?? currencies[0];
   const revenue: Metric | undefined = currency === undefined ? undefined : { ...metric('revenue'), currency };
   const goal = chosen.startsWith(goalLine) ? goals?.find((g) => g.id === chosen.slice(goalLine.length)) : undefined;
