@@ -70,7 +70,7 @@ Events of bots are left out, unless bots=include or bots=only says otherwise, or
 A range that ends now ends at the next full second (at the next ten seconds above an hour, at the next minute above a day).
 Times are in the source's time zone. A date as from is its start, as to its end: to=2026-01-31 includes that day.
 A series without group_by has a row for each interval; with group_by, only where something happened.
-A session counts where it begins, with the country, source and so on of its first event. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). Entries and exits by path are the sessions that begin or end there.
+A session counts where it begins, with the country, device and so on of its first event, and the source of the first that has a channel. Means are null where there is no session, sums (value, revenue) where they are beyond what a number can be (1.8e308). Entries and exits by path are the sessions that begin or end there.
 Filters on what sessions have no column for (path, type, a property) keep sessions that have an event that matches all of them; negated, those that have none.
 Where a visit came from (channel, referrer_host, utm_source and the other utm_ columns) and its pages entry_path, entry_host, exit_path and exit_host are columns of events too, in every question: each has those of its visit.
 A report that looks at these counts the events of the visits that begin in the range, each where its visit begins; events of nobody are of no visit.

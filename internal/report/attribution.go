@@ -96,10 +96,8 @@ func (r *Reporter) attributed(ctx context.Context, t *tally, q Question, from, t
 		return q, nil
 	}
 	var err error
-	if !a.horizon.Equal(to) {
-		if a.horizon, err = r.reach(ctx, t, q, time.Time{}, to, a.timeout); err != nil {
-			return q, err
-		}
+	if a.horizon, err = r.reach(ctx, t, q, time.Time{}, to, a.timeout); err != nil {
+		return q, err
 	}
 	a.read, err = r.stitched(ctx, t, q, a.begin(), a.horizon, a.timeout)
 	q.attribution = a
@@ -133,14 +131,12 @@ func (r *Reporter) ofReport(ctx context.Context, t *tally, q Question, more []Fi
 
 // attributionOf is what the values of dims, and filters, need; nil: nothing.
 func attributionOf(q Question, from, to time.Time, dims []Dim, filters []Filter) *attribution {
-	a := &attribution{tenant: q.Tenant, site: q.Site, from: from, to: to, horizon: to, columns: visitDimsOf(dims), timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
-	all := slices.Concat(a.columns, visitDimsOf(dimsOf(slices.DeleteFunc(slices.Clone(filters), func(f Filter) bool { return !f.ofVisit() }))))
-	if len(all) == 0 {
+	a := &attribution{tenant: q.Tenant, site: q.Site, from: from, to: to, columns: visitDimsOf(dims), timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
+	if len(a.columns) == 0 && !slices.ContainsFunc(filters, Filter.ofVisit) {
 		return nil
 	}
-	if slices.ContainsFunc(all, func(c string) bool { return slices.Contains(sessionDims, c) }) { // it depends on how visits go on
-		a.horizon = session.Start(session.DayOf(to.Add(a.timeout)) + 1) // where nobody looks how far they go on (attributionOfDid)
-	}
+	// All of these depend on how visits go on: where one came from, a later event may say than its first.
+	a.horizon = session.Start(session.DayOf(to.Add(a.timeout)) + 1) // where nobody looks how far they go on (attributionOfDid)
 	return a
 }
 
@@ -188,7 +184,7 @@ func (a *attribution) key() string {
 func ownOfEvent(alias, column string) string {
 	c, _ := session.Find(column)
 	own := "toString(" + alias + c.From + ")"
-	if !c.OfFirst() {
+	if slices.Contains(sessionDims, column) {
 		own = "if(" + alias + "type = 'pageview', " + own + ", '')"
 	}
 	return own

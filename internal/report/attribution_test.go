@@ -33,7 +33,7 @@ func tellVisits(steps []step) {
 				in += fmt.Sprint(n)
 			}
 		}
-		steps[i].visit = map[string]string{"in": in, "ref": v[0].ref, "channel": v[0].channel, "entry": v.column("entry_path"), "exit": v.column("exit_path")}
+		steps[i].visit = map[string]string{"in": in, "ref": v.source().ref, "channel": v.source().channel, "entry": v.column("entry_path"), "exit": v.column("exit_path")}
 	}
 	for i, s := range steps {
 		at[s.n] = i
@@ -187,11 +187,13 @@ func (w *sessionWorld) byVisit(t *testing.T, last int) {
 		keys  []string
 		key   func(visit) (string, bool)
 	}{
-		{"group_by=channel", []string{"channel"}, func(v visit) (string, bool) { return v[0].channel, true }},
-		{"group_by=channel,country&filter=referrer_host:x.test", []string{"channel", "country"}, func(v visit) (string, bool) { return v[0].channel + "|" + v[0].country, v[0].ref == "x.test" }},
-		{"interval=day&filter=!channel:search", []string{"time"}, func(v visit) (string, bool) { return v[0].at.Format(time.DateOnly), v[0].channel != "search" }},
+		{"group_by=channel", []string{"channel"}, func(v visit) (string, bool) { return v.source().channel, true }},
+		{"group_by=channel,country&filter=referrer_host:x.test", []string{"channel", "country"}, func(v visit) (string, bool) {
+			return v.source().channel + "|" + v[0].country, v.source().ref == "x.test"
+		}},
+		{"interval=day&filter=!channel:search", []string{"time"}, func(v visit) (string, bool) { return v[0].at.Format(time.DateOnly), v.source().channel != "search" }},
 		{"filter=entry_path:/a&filter=channel:~r", nil, func(v visit) (string, bool) {
-			return "", v.column("entry_path") == "/a" && strings.Contains(v[0].channel, "r")
+			return "", v.column("entry_path") == "/a" && strings.Contains(v.source().channel, "r")
 		}},
 		{"group_by=exit_path&interval=week", []string{"time", "exit_path"}, func(v visit) (string, bool) {
 			return map[bool]string{true: "2026-03-02", false: "2026-03-09"}[v[0].at.Before(w.start.AddDate(0, 0, 8))] + "|" + v.column("exit_path"), true
@@ -251,13 +253,13 @@ func TestByVisitAndEventEqualsCount(t *testing.T) {
 		want, visitors := map[string]map[string]any{}, map[string]map[string]bool{}
 		day := strings.Contains(c.query, "day")
 		for _, v := range w.visits {
-			if v[0].at.Before(c.first) || !v[0].at.Before(c.last) || !day && v[0].channel != "search" {
+			if v[0].at.Before(c.first) || !v[0].at.Before(c.last) || !day && v.source().channel != "search" {
 				continue
 			}
 			for _, s := range v {
 				k := v[0].at.Truncate(time.Hour).Format(time.RFC3339) + "|" + s.path
 				if day {
-					k = v[0].at.Format(time.DateOnly) + "|" + v[0].channel + "|" + s.path
+					k = v[0].at.Format(time.DateOnly) + "|" + v.source().channel + "|" + s.path
 				}
 				if want[k] == nil {
 					want[k], visitors[k] = map[string]any{Events: 0.0, Pageviews: 0.0, Visitors: 0.0}, map[string]bool{}
@@ -288,7 +290,7 @@ func TestAttributionOfLongVisits(t *testing.T) {
 	c := testkit.Engine(t)
 	var steps []step
 	for at := sessionStart; at.Before(sessionStart.AddDate(0, 0, 4)); at = at.Add(20 * time.Minute) {
-		steps = append(steps, step{at: at, client: "c", typ: "pageview", host: "a.example", path: "/", ref: at.Format("02-15h"), n: len(steps)})
+		steps = append(steps, step{at: at, client: "c", typ: "pageview", host: "a.example", path: "/", channel: "referral", ref: at.Format("02-15h"), n: len(steps)})
 	}
 	storeSteps(t, c, "longvisits", "site", 1, steps)
 	d := someDays{timeout: session.DefaultTimeout}

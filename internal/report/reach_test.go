@@ -86,3 +86,46 @@ func TestLongVisitsAreSeenToTheirEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestSourceBehindTheRange: where a visit came from is known in every kind of question although the event that says it lies behind the range.
+func TestSourceBehindTheRange(t *testing.T) {
+	c := testkit.Engine(t)
+	to := sessionStart.Add(21 * time.Hour)
+	steps := []step{
+		{at: to.Add(-2 * time.Second), typ: "order_created", path: "/"}, // a server's: says nothing
+		{at: to.Add(time.Second), typ: "pageview", path: "/thanks", channel: "search", ref: "search.test"},
+		{at: to.Add(time.Minute), typ: "pageview", path: "/b", channel: "internal", ref: "a.example"},
+	}
+	for i := range steps {
+		steps[i].user, steps[i].host, steps[i].n = "ann", "a.example", i
+	}
+	storeSteps(t, c, "behindto", "site", 1, steps)
+	day := session.DayOf(sessionStart)
+	testkit.Exec(t, c, session.StitchSQL("behindto", day, session.DefaultTimeout, 930_000))
+	for name, days := range map[string][]session.Stitched{"stitched": {{Day: day, Version: 930_000, Main: 1}}, "raw": nil} {
+		r := newReporter(t, c, clock{asOf: noon, main: 3, late: 1}, Config{})
+		r.deps.Sessions = someDays{session.DefaultTimeout, days}
+		r.deps.Streams = c
+		r.deps.Sources = sources{"site": {Tenant: "behindto", SiteID: "site", TimeZone: "UTC", FirstDay: 1}}
+		h := serve(r, tenant.Principal{Tenant: "behindto", Role: tenant.RoleViewer, KeyID: "k"})
+		within := "&from=2026-03-01&to=" + to.Format(time.RFC3339)
+		for path, want := range map[string]string{
+			"/report?metric=sessions&group_by=channel":                 `"data":[{"channel":"search","sessions":1}]`,
+			"/report?metric=sessions&filter=referrer_host:search.test": `"data":[{"sessions":1}]`,
+			"/report?metric=visitors&group_by=channel":                 `"data":[{"channel":"search","visitors":1}]`,
+			"/report?metric=events&group_by=referrer_host":             `"data":[{"referrer_host":"search.test","events":3}]`,
+			"/report?metric=users&group_by=type&filter=channel:search": `"users":1}`,
+			"/sessions?filter=channel:search":                          `"referrer_host":"search.test"`,
+			"/events?filter=channel:search":                            `"type":"order_created"`,
+			"/values?dim=channel":                                      `"search"`,
+		} {
+			if _, _, got := call(t, h, "GET", "/api/v1/analytics/site"+path+within, ""); !strings.Contains(got, want) {
+				t.Errorf("%s: %s: %s\nwant %s", name, path, got, want)
+			}
+		}
+		_, _, got := call(t, h, "POST", "/api/v1/analytics/site/funnel", `{"from":"2026-03-01","to":"`+to.Format(time.RFC3339)+`","steps":[{"type":"order_created","filter":["channel:search"]},{"type":"pageview"}]}`)
+		if !strings.Contains(got, `"count":1`) {
+			t.Errorf("%s: the funnel: %s", name, got)
+		}
+	}
+}

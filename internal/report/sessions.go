@@ -16,7 +16,7 @@ import (
 	"weir/internal/tenant"
 )
 
-// The metrics of sessions. A session counts where it began: in its interval, and under the attributes of its first event.
+// The metrics of sessions. A session counts where it began: in its interval, and under its own attributes, whichever of its events they are of.
 const (
 	Sessions        = "sessions"          // number of sessions
 	BounceRate      = "bounce_rate"       // share of sessions with one action; null without sessions
@@ -274,7 +274,7 @@ func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (an
 	}
 }
 
-// looksAhead says whether the answer depends on how sessions end, and not only on how they begin.
+// looksAhead says whether the answer depends on how sessions go on, and not only on how they begin.
 func (q Question) looksAhead() bool {
 	for _, m := range q.Metrics {
 		if m != Sessions {

@@ -51,6 +51,16 @@ func (v visit) views() (first, last *step, n int) {
 	return first, last, n
 }
 
+// source is the event that says where the visit came from.
+func (v visit) source() step {
+	for _, s := range v {
+		if s.channel != "" {
+			return s
+		}
+	}
+	return step{}
+}
+
 func (v visit) bounce() bool {
 	n := 0
 	for _, s := range v {
@@ -67,7 +77,7 @@ func (v visit) column(name string) string {
 	case "country":
 		return v[0].country
 	case "referrer_host":
-		return v[0].ref
+		return v.source().ref
 	case "is_bot":
 		return fmt.Sprint(v[0].bot)
 	case "entry_path":
@@ -355,14 +365,15 @@ func TestSessionReports(t *testing.T) {
 		{"from=2026-03-02&to=2026-03-02", nil, w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 2), func(visit) (string, bool) { return "", true }}, // the machine begins here and ends days later
 		{"from=2026-03-01&to=2026-03-09&interval=day", []string{"time"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) { return v[0].at.Format(time.DateOnly), true }},
 		{"from=2026-03-01&to=2026-03-09&group_by=country", []string{"country"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) { return v[0].country, true }},
+		{"from=2026-03-01&to=2026-03-09&group_by=channel", []string{"channel"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) { return v.source().channel, true }},
 		{"from=2026-03-01&to=2026-03-09&group_by=entry_path,is_bot", []string{"entry_path", "is_bot"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) {
 			return v.column("entry_path") + "|" + fmt.Sprint(v[0].bot), true
 		}},
 		{"from=2026-03-02&to=2026-03-05&filter=country:DE|FR&filter=!referrer_host:x.test&interval=week&group_by=exit_path", []string{"time", "exit_path"}, w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 5), func(v visit) (string, bool) {
-			return map[bool]string{true: "2026-02-23", false: "2026-03-02"}[v[0].at.Before(w.start.AddDate(0, 0, 1))] + "|" + v.column("exit_path"), v[0].country != "" && v[0].country != "US" && v[0].ref == ""
+			return map[bool]string{true: "2026-02-23", false: "2026-03-02"}[v[0].at.Before(w.start.AddDate(0, 0, 1))] + "|" + v.column("exit_path"), v[0].country != "" && v[0].country != "US" && v.source().ref == ""
 		}},
 		{"from=2026-03-01&to=2026-03-09&filter=type:signup&filter=props.plan:pro&group_by=referrer_host", []string{"referrer_host"}, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) {
-			return v[0].ref, slices.ContainsFunc(v, func(s step) bool { return s.typ == "signup" && s.plan == "pro" })
+			return v.source().ref, slices.ContainsFunc(v, func(s step) bool { return s.typ == "signup" && s.plan == "pro" })
 		}},
 		{"from=2026-03-01&to=2026-03-09&filter=!type:signup&filter=!path:/a|/b&filter=type:click", nil, w.start, w.start.AddDate(0, 0, 9), func(v visit) (string, bool) {
 			return "", !slices.ContainsFunc(v, func(s step) bool { return s.typ == "signup" }) && !slices.ContainsFunc(v, func(s step) bool { return s.path == "/a" || s.path == "/b" }) &&

@@ -32,12 +32,12 @@ func drawSessionQuestion(t *rapid.T) Question {
 	q.From = sessionStart.Add(minutes(-600, 6*24*60, "from"))
 	q.To = q.From.Add(minutes(24*60, 8*24*60, "length"))
 	q.Metrics = rapid.SampledFrom([][]string{{Sessions}, {Sessions, BounceRate, SessionDuration, ViewsPerSession, Entries, Exits}, {Entries}, {BounceRate, Sessions}}).Draw(t, "metrics")
-	column := rapid.SampledFrom([]string{"country", "entry_path", "exit_path", "referrer_host"}).Draw(t, "column")
+	column := rapid.SampledFrom([]string{"country", "entry_path", "exit_path", "referrer_host", "channel"}).Draw(t, "column")
 	if rapid.Bool().Draw(t, "grouped") {
 		q.GroupBy = []Dim{{Column: column}}
 	}
 	if rapid.IntRange(0, 2).Draw(t, "filtered") == 0 {
-		f := Filter{Dim: Dim{Column: column}, Values: rapid.SampledFrom([][]string{{"DE"}, {"DE", ""}, {"/a"}, {"x.test", "/"}}).Draw(t, "values"), Not: rapid.Bool().Draw(t, "not")}
+		f := Filter{Dim: Dim{Column: column}, Values: rapid.SampledFrom([][]string{{"DE"}, {"DE", ""}, {"/a"}, {"x.test", "/", "search"}}).Draw(t, "values"), Not: rapid.Bool().Draw(t, "not")}
 		q.Filters = []Filter{f}
 	}
 	if rapid.IntRange(0, 14).Draw(t, "other") == 0 {

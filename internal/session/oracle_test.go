@@ -26,6 +26,7 @@ type made struct {
 	Type, Client, User string
 	Site, Host, Path   string
 	Country, Referrer  string
+	Channel            string
 	Bot                bool
 	Partition, Row     int
 	Offset             int
@@ -87,12 +88,18 @@ func describe(key string, s []made) string {
 	if entry == nil {
 		entry, exit = &made{}, &made{}
 	}
-	first, last := s[0], s[len(s)-1]
+	first, last, source := s[0], s[len(s)-1], made{}
+	for _, e := range s {
+		if e.Channel != "" {
+			source = e
+			break
+		}
+	}
 	return strings.Join([]string{strings.Replace(key, "\x00", "|", 1), fmt.Sprint(first.At.UnixMilli()), fmt.Sprint(last.At.UnixMilli()), fmt.Sprint(len(s)), fmt.Sprint(views), fmt.Sprint(actions),
-		client, user, entry.Host, entry.Path, exit.Host, exit.Path, first.Referrer, first.Country, fmt.Sprint(first.Bot)}, "|")
+		client, user, entry.Host, entry.Path, exit.Host, exit.Path, source.Channel, source.Referrer, first.Country, fmt.Sprint(first.Bot)}, "|")
 }
 
-var checked = []string{"client_id", "user_id", "entry_host", "entry_path", "exit_host", "exit_path", "referrer_host", "country", "is_bot"}
+var checked = []string{"client_id", "user_id", "entry_host", "entry_path", "exit_host", "exit_path", "channel", "referrer_host", "country", "is_bot"}
 
 // asked are the sessions as the engine makes them, in the form of describe.
 func asked(t failer, c *clickhouse.Client, q session.Query) []string {
@@ -216,11 +223,11 @@ func insert(t failer, c *clickhouse.Client, tenant string, writer, seq int, even
 	enc := json.NewEncoder(&b)
 	for _, e := range events {
 		if err := enc.Encode(map[string]any{"tenant": tenant, "site_id": e.Site, "ts": e.At.UTC().Format("2006-01-02 15:04:05.000"), "type": e.Type, "client_id": e.Client, "user_id": e.User,
-			"host": e.Host, "path": e.Path, "country": e.Country, "referrer_host": e.Referrer, "is_bot": e.Bot, "_writer": writer, "_seq": seq, "_partition": e.Partition, "_offset": e.Offset, "_row": e.Row}); err != nil {
+			"host": e.Host, "path": e.Path, "country": e.Country, "channel": e.Channel, "referrer_host": e.Referrer, "is_bot": e.Bot, "_writer": writer, "_seq": seq, "_partition": e.Partition, "_offset": e.Offset, "_row": e.Row}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	const cols = "tenant, site_id, ts, type, client_id, user_id, host, path, country, referrer_host, is_bot, _writer, _seq, _partition, _offset, _row"
+	const cols = "tenant, site_id, ts, type, client_id, user_id, host, path, country, channel, referrer_host, is_bot, _writer, _seq, _partition, _offset, _row"
 	if _, err := c.Insert(context.Background(), clickhouse.Statement{SQL: "INSERT INTO weir.events (" + cols + ") FORMAT JSONEachRow"}, &b); err != nil {
 		t.Fatal(err)
 	}
@@ -258,8 +265,14 @@ func drawEvents(t *rapid.T, timeout time.Duration) []made {
 			at = at.Add(time.Duration(rapid.Int64Range(0, int64(timeout)).Draw(t, "gap"))).Truncate(time.Millisecond)
 		}
 		e := made{At: at, Type: pick("type", "pageview", "pageview", "click", "scroll", "identify"), Site: pick("site", "site", "site", "two"), Host: "h.example",
-			Path: pick("path", "/", "/a", "/b's", "/c|d"), Country: pick("country", "DE", "", "ÜÜ"), Referrer: pick("referrer", "", "x.test"), Bot: rapid.Bool().Draw(t, "bot"),
+			Path: pick("path", "/", "/a", "/b's", "/c|d"), Country: pick("country", "DE", "", "ÜÜ"), Bot: rapid.Bool().Draw(t, "bot"),
 			Partition: rapid.IntRange(0, 3).Draw(t, "partition"), Offset: rapid.IntRange(0, 9).Draw(t, "offset"), Row: i}
+		switch pick("url", "no", "opened", "linked") { // many visits begin with events without one
+		case "opened":
+			e.Channel = "direct"
+		case "linked":
+			e.Channel, e.Referrer = "referral", pick("referrer", "x.test", "y.test")
+		}
 		switch pick("who", "client", "client", "both", "user", "nobody") {
 		case "client":
 			e.Client = pick("client", "c1", "c2", "c'\\3\n")

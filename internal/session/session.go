@@ -42,10 +42,11 @@ var passive = []string{"scroll", "engagement", "identify", "alias"}
 type pick int
 
 const (
-	pickFirst pick = iota // the first event
-	pickEntry             // the first page view; empty without one
-	pickExit              // the last page view; empty without one
-	pickLast              // the last event that has a value
+	pickFirst  pick = iota // the first event
+	pickSource             // the first event that has a channel: one with a URL, a referrer or a campaign; empty without one
+	pickEntry              // the first page view; empty without one
+	pickExit               // the last page view; empty without one
+	pickLast               // the last event that has a value
 )
 
 // Column is an attribute of a session.
@@ -67,22 +68,29 @@ var Columns = func() []Column {
 		{"exit_host", "String", "host", pickExit},
 		{"exit_path", "String", "path", pickExit},
 	}
-	// Those of the first event, as far as events have them.
-	for _, name := range []string{"channel", "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-		"country", "region", "city", "device", "os", "browser", "is_bot"} {
-		for _, c := range event.Columns {
-			if c.Name != name || !c.Stored {
-				continue
+	// As far as events have them.
+	stored := func(by pick, names ...string) {
+		for _, name := range names {
+			for _, c := range event.Columns {
+				if c.Name != name || !c.Stored {
+					continue
+				}
+				typ := "LowCardinality(String)"
+				if name == "is_bot" {
+					typ = "Bool"
+				}
+				cols = append(cols, Column{name, typ, name, by})
 			}
-			typ := "LowCardinality(String)"
-			if name == "is_bot" {
-				typ = "Bool"
-			}
-			cols = append(cols, Column{name, typ, name, pickFirst})
 		}
 	}
+	// An event of a server or an app often comes first and says nothing of where its visitor came from: the first page view does.
+	stored(pickSource, channel, "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+	stored(pickFirst, "country", "region", "city", "device", "os", "browser", "is_bot")
 	return cols
 }()
+
+// channel is the column that every event has that says where its visitor came from, and no other.
+const channel = "channel"
 
 // Find returns the attribute of a name.
 func Find(name string) (Column, bool) {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,10 +57,22 @@ func Visitor(alias string) string { return strings.ReplaceAll(visitor, "_e.", al
 const millis = "toUnixTimestamp64Milli"
 
 // attributes are the wanted columns, in the order of Columns.
-func (q Query) attributes() []Column {
+func (q Query) attributes() []Column { return named(q.Columns) }
+
+// ofRun are the columns that runs have: those that are wanted, and what decides which run these are taken from.
+func (q Query) ofRun() []Column {
+	wanted := q.attributes()
+	if !slices.ContainsFunc(wanted, func(c Column) bool { return c.pick == pickSource }) {
+		return wanted
+	}
+	return named(append(q.Columns[:len(q.Columns):len(q.Columns)], channel))
+}
+
+// named are the columns of these names, in the order of Columns.
+func named(names []string) []Column {
 	var out []Column
 	for _, c := range Columns {
-		for _, name := range q.Columns {
+		for _, name := range names {
 			if c.Name == name {
 				out = append(out, c)
 				break
@@ -84,16 +97,16 @@ func (q Query) SQL() string {
 		inner = append(inner[:len(inner):len(inner)], append(q.Inner[:len(q.Inner):len(q.Inner)], "NOT _s.edge"))
 	}
 	for _, conditions := range inner {
-		parts = append(parts, q.stitched(conditions))
+		parts = append(parts, stitched(q.attributes(), conditions))
 	}
 	if len(q.Edges) > 0 {
 		edges = append(edges[:len(edges):len(edges)], append(q.Edges[:len(q.Edges):len(q.Edges)], "_s.edge"))
 	}
 	for _, conditions := range edges {
-		runs = append(runs, q.stitched(conditions))
+		runs = append(runs, stitched(q.ofRun(), conditions))
 	}
 	if len(runs) == 0 {
-		runs = append(runs, q.stitched([]string{"1 = 0"}))
+		runs = append(runs, stitched(q.ofRun(), []string{"1 = 0"}))
 	}
 	parts = append(parts, q.join(strings.Join(runs, "\nUNION ALL\n")))
 	return strings.Join(parts, "\nUNION ALL\n")
@@ -104,7 +117,7 @@ func (q Query) OutdatedSQL() string {
 	if len(q.Outdated) == 0 {
 		return ""
 	}
-	return q.stitched(append(q.Outdated[:len(q.Outdated):len(q.Outdated)], "NOT _s.edge"))
+	return stitched(q.attributes(), append(q.Outdated[:len(q.Outdated):len(q.Outdated)], "NOT _s.edge"))
 }
 
 func (q Query) timeout() string {
@@ -119,7 +132,7 @@ func (q Query) rawRuns(conditions []string) string {
 	cols := []string{"_e.tenant AS tenant", "_e.site_id AS site_id", visitor + " AS visitor",
 		"min(" + millis + "(_e.ts)) AS start_time", "max(" + millis + "(_e.ts)) AS end_time", "count() AS events",
 		"countIf(_e.type = 'pageview') AS pageviews", "countIf(_e.type NOT IN ('" + strings.Join(passive, "', '") + "')) AS actions"}
-	for _, c := range q.attributes() {
+	for _, c := range q.ofRun() {
 		cols = append(cols, c.ofEvents()+" AS "+c.Name)
 	}
 	// Shifted to be positive: intDiv rounds towards 0, and the piece around it would be twice as long.
@@ -135,6 +148,8 @@ func (c Column) ofEvents() string {
 		value = "_e." + c.From
 	}
 	switch c.pick {
+	case pickSource:
+		return "argMinIf(" + value + ", " + order + ", _e." + channel + " != '')"
 	case pickEntry:
 		return "argMinIf(" + value + ", " + order + ", _e.type = 'pageview')"
 	case pickExit:
@@ -145,11 +160,11 @@ func (c Column) ofEvents() string {
 	return "argMin(" + value + ", " + order + ")"
 }
 
-// stitched reads rows of stitched days.
-func (q Query) stitched(conditions []string) string {
+// stitched reads rows of stitched days, with the columns.
+func stitched(columns []Column, conditions []string) string {
 	cols := []string{"_s.tenant AS tenant", "_s.site_id AS site_id", "_s.visitor AS visitor", millis + "(_s.start_time) AS start_time", millis + "(_s.end_time) AS end_time",
 		"_s.events AS events", "_s.pageviews AS pageviews", "_s.actions AS actions"}
-	for _, c := range q.attributes() {
+	for _, c := range columns {
 		if c.Type == "Bool" {
 			cols = append(cols, "_s."+c.Name+" AS "+c.Name)
 		} else {
@@ -166,14 +181,13 @@ const (
 	runEvents
 	runPageviews
 	runActions
-	runColumns // and the wanted columns from here on
+	runColumns // and its columns from here on
 )
 
 // join makes sessions of runs.
 func (q Query) join(runs string) string {
-	attributes := q.attributes()
 	names := []string{"start_time", "end_time", "events", "pageviews", "actions"}
-	for _, c := range attributes {
+	for _, c := range q.ofRun() {
 		names = append(names, c.Name)
 	}
 	part := func(i int) string { return "tupleElement(_r, " + strconv.Itoa(i) + ")" }
@@ -181,8 +195,9 @@ func (q Query) join(runs string) string {
 	for i, name := range names[runEvents-1 : runColumns-1] {
 		cols = append(cols, "arraySum("+part(runEvents+i)+") AS "+name)
 	}
-	for i, c := range attributes {
-		cols = append(cols, c.ofRuns(part(runColumns+i), part(runPageviews))+" AS "+c.Name)
+	of := func(name string) string { return part(1 + slices.Index(names, name)) }
+	for _, c := range q.attributes() {
+		cols = append(cols, c.ofRuns(of)+" AS "+c.Name)
 	}
 	gaps := fmt.Sprintf("arrayMap((_a, _b) -> _a - _b > %s, tupleElement(_all, %d), arrayPushFront(arrayPopBack(tupleElement(_all, %d)), tupleElement(_all, %d)[1]))",
 		q.timeout(), runStart, runEnd, runStart)
@@ -191,13 +206,16 @@ func (q Query) join(runs string) string {
 		"\n)\nGROUP BY tenant, site_id, visitor\n)\n)"
 }
 
-// ofRuns is the column's value of runs in their order; pageviews are those of the runs.
-func (c Column) ofRuns(values, pageviews string) string {
+// ofRuns is the column's value of runs in their order; of are their values of a column.
+func (c Column) ofRuns(of func(name string) string) string {
+	values := of(c.Name)
 	switch c.pick {
+	case pickSource:
+		return "arrayFirst((_v, _c) -> _c != '', " + values + ", " + of(channel) + ")"
 	case pickEntry:
-		return "arrayFirst((_v, _n) -> _n > 0, " + values + ", " + pageviews + ")"
+		return "arrayFirst((_v, _n) -> _n > 0, " + values + ", " + of("pageviews") + ")"
 	case pickExit:
-		return "arrayLast((_v, _n) -> _n > 0, " + values + ", " + pageviews + ")"
+		return "arrayLast((_v, _n) -> _n > 0, " + values + ", " + of("pageviews") + ")"
 	case pickLast:
 		return "arrayLast(_v -> _v != '', " + values + ")"
 	}

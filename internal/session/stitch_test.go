@@ -241,7 +241,8 @@ func TestHistories(t *testing.T) {
 				if at.After(h.now) {
 					at = h.now.Truncate(24 * time.Hour).Add(-time.Duration(rnd.IntN(2)) * time.Millisecond)
 				}
-				batch = append(batch, made{At: at, Site: "site", Type: []string{"pageview", "click", "scroll"}[rnd.IntN(3)], Client: fmt.Sprint("c", rnd.IntN(6)), Path: fmt.Sprint("/", rnd.IntN(3)), Offset: 1000 - round, Row: len(batch)})
+				channel := []string{"", "", "direct", "search"}[(len(batch)*5+round)*7%11%4] // events without a URL have none
+				batch = append(batch, made{At: at, Channel: channel, Referrer: channel, Site: "site", Type: []string{"pageview", "click", "scroll"}[rnd.IntN(3)], Client: fmt.Sprint("c", rnd.IntN(6)), Path: fmt.Sprint("/", rnd.IntN(3)), Offset: 1000 - round, Row: len(batch)})
 			}
 			if len(batch) > 0 {
 				h.commit(1+rnd.IntN(2), batch...)

@@ -21,7 +21,7 @@ const WorldMap = lazy(() => import('../../parts/WorldMap'));
 type List = { tab: string; dim: string; metric: string; map?: true };
 type CardOfLists = { name: string; title: string; lists: Record<string, List> };
 
-// Where a visit came from is what its first event says; later ones come from within the site.
+// Where a visit came from is what its first event with a channel says; later ones come from within the site.
 const cards: CardOfLists[] = [
   {
     name: 'pages',

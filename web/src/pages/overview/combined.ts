@@ -2,7 +2,7 @@ import { sentence } from '../../parts/filters';
 import * as names from '../../format/names';
 import type { Filter } from '../../state/filters';
 
-/** The columns that sessions have: those of their first event, their pages and their ids. */
+/** The columns that sessions have: those of their first event, their source, their pages and their ids. */
 const ofVisits = new Set(['client_id', 'user_id', 'entry_host', 'entry_path', 'exit_host', 'exit_path', 'channel', 'referrer_host', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'country', 'region', 'city', 'device', 'os', 'browser', 'is_bot']);
 
 const said = (filters: Filter[]) => filters.map((f) => `${names.dim(f.dim)} ${sentence(f)}`).join(', ');
