@@ -121,7 +121,7 @@ func TestShowTells(t *testing.T) {
 	} {
 		c, err := NewGuard().Check(sql, wide)
 		got := fmt.Sprintf("reads %v %v %v %s %v %v", c.Nested, c.ReadsEvents, c.Columns, c.From.Format("01-02"), c.Rollups, c.Sessions)
-		if err != nil || !strings.HasPrefix(got, want) || c.Kind != KindShow {
+		if err != nil || !strings.HasPrefix(got, want) || c.Kind != KindShow || c.Sessions != strings.Contains(sql, "sessions") {
 			t.Errorf("%s: %v %s, want %s", sql, err, got, want)
 		}
 	}

@@ -310,6 +310,13 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await page.waitForURL(new RegExp(`/sessions/visitors/${encodeURIComponent(id)}`));
     await settled(page);
     await page.getByRole('heading', { name: id }).waitFor();
+    // As long as an id may be, and no longer.
+    await page.keyboard.press('Control+K');
+    await page.keyboard.insertText('é'.repeat(512));
+    await page.getByRole('option', { name: /^Open visitor é/ }).waitFor();
+    await page.keyboard.insertText('x');
+    await page.getByRole('option', { name: /^Open visitor é/ }).waitFor({ state: 'detached' });
+    await page.keyboard.press('Escape');
     // Where something is called so, that comes first.
     await page.keyboard.press('Control+K');
     await page.keyboard.type('retention', { delay: 20 });

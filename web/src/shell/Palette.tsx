@@ -99,14 +99,14 @@ function useActions(me: Me, site: Site | undefined, sites: Site[], pages: Page[]
   ];
 }
 
-/** The longest id of a visitor. */
-const longestId = 256;
+/** The longest id of a visitor that the server looks up, in bytes. */
+const longestId = 1024;
 
 /** The page of the visitor whose id is what is typed. Nothing is asked: who it is, or that it is nobody, the page says. */
 function useVisitor(pages: Page[], site: Site | undefined, id: string): Action[] {
   const [, go] = useLocation();
   const search = useSearch();
   const sessions = pages.find((p) => p.id === 'sessions');
-  if (!site || !sessions || id.length < 2 || id.length > longestId) return [];
+  if (!site || !sessions || id.length < 2 || new TextEncoder().encode(id).length > longestId) return [];
   return [{ name: `Open visitor ${id}`, kind: 'Visitor', run: () => go(`${addressOf(sessions, site.site_id)}/visitors/${visitorPart(id)}${carried(search)}`) }];
 }
