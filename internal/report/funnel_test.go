@@ -59,7 +59,7 @@ func (o oracleFunnel) best(events []personEvent) attempt {
 		}
 		for i := 1; i <= last && o.ask.Order == "strict"; i++ {
 			for q := chain[i-1] + 1; q < chain[i]; q++ {
-				action := !slices.Contains([]string{"engagement", "scroll", "identify", "alias"}, events[q].Type)
+				action := !slices.Contains([]string{"engagement", "scroll", "identify", "alias", "group"}, events[q].Type)
 				for s := range n {
 					action = action || serves(q, s)
 				}
@@ -191,7 +191,7 @@ func funnelWorld(rnd *rand.Rand, tenant string, n int) []personEvent {
 			e.Props["plan"] = []string{"pro", "free"}[rnd.IntN(2)]
 		}
 		if e.Type == "pageview" && rnd.IntN(3) == 0 {
-			e.Type = []string{"click", "scroll", "engagement", "signup"}[rnd.IntN(4)]
+			e.Type = []string{"click", "scroll", "engagement", "group", "signup"}[rnd.IntN(5)]
 		}
 	}
 	return events
@@ -206,7 +206,7 @@ func drawFunnel(rnd *rand.Rand) (FunnelQuery, time.Duration) {
 				f = append(f, x)
 			}
 		}
-		typ := []string{"pageview", "pageview", "click", "signup", "scroll", ""}[rnd.IntN(6)]
+		typ := []string{"pageview", "pageview", "click", "signup", "scroll", "group", ""}[rnd.IntN(7)]
 		if typ == "" && len(f) == 0 {
 			typ = "pageview"
 		}

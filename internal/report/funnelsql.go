@@ -12,7 +12,7 @@ import (
 )
 
 // noAction are the types of events that are no action of a person: they do not come between the steps of a strict funnel, unless they serve one.
-var noAction = []string{"engagement", "scroll", rollup.TypeIdentify, rollup.TypeAlias}
+var noAction = []string{"engagement", "scroll", rollup.TypeIdentify, rollup.TypeAlias, "group"}
 
 // The columns of a funnel's statement that are always there: the person, and by event its place in the order and the steps that it can serve; packed, e is its
 // time and the steps in one number, and of events at the same time it is not said which came first.

@@ -41,7 +41,7 @@ type SessionFields struct {
 	Duration float64 `json:"duration_seconds"`
 	Events   uint64  `json:"events"`
 	Views    uint64  `json:"pageviews"`
-	Bounce   bool    `json:"bounce" doc:"It has exactly one action: events of the types scroll, engagement, identify and alias are none."`
+	Bounce   bool    `json:"bounce" doc:"It has exactly one action: events of the types scroll, engagement, identify, alias and group are none."`
 	Sealed   bool    `json:"sealed" doc:"It is over: events that could still belong to it would be late."`
 }
 

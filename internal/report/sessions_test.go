@@ -64,7 +64,7 @@ func (v visit) source() step {
 func (v visit) bounce() bool {
 	n := 0
 	for _, s := range v {
-		if s.typ != "scroll" && s.typ != "engagement" && s.typ != "identify" && s.typ != "alias" {
+		if s.typ != "scroll" && s.typ != "engagement" && s.typ != "identify" && s.typ != "alias" && s.typ != "group" {
 			n++
 		}
 	}
@@ -150,7 +150,7 @@ func makeSteps(rnd *rand.Rand, start time.Time, days, n int) []step {
 		} else {
 			at = at.Add(time.Duration(rnd.Int64N(int64(35 * time.Minute)))).Truncate(time.Millisecond)
 		}
-		s := step{at: at, client: client, n: i, typ: pick("pageview", "pageview", "click", "scroll", "signup"), host: "a.example", path: pick("/", "/a", "/b"), country: pick("DE", "FR", ""), ref: pick("", "x.test"),
+		s := step{at: at, client: client, n: i, typ: pick("pageview", "pageview", "click", "scroll", "group", "signup"), host: "a.example", path: pick("/", "/a", "/b"), country: pick("DE", "FR", ""), ref: pick("", "x.test"),
 			channel: pick("", "search", "internal", "direct"), bot: rnd.IntN(9) == 0, plan: pick("pro", "free")}
 		if rnd.IntN(10) == 0 {
 			s.client, s.user = "", pick("u1", "u2")

@@ -74,7 +74,7 @@ func describe(key string, s []made) string {
 			exit = e
 		}
 		switch e.Type {
-		case "scroll", "engagement", "identify", "alias":
+		case "scroll", "engagement", "identify", "alias", "group":
 		default:
 			actions++
 		}
@@ -264,7 +264,7 @@ func drawEvents(t *rapid.T, timeout time.Duration) []made {
 		default:
 			at = at.Add(time.Duration(rapid.Int64Range(0, int64(timeout)).Draw(t, "gap"))).Truncate(time.Millisecond)
 		}
-		e := made{At: at, Type: pick("type", "pageview", "pageview", "click", "scroll", "identify"), Site: pick("site", "site", "site", "two"), Host: "h.example",
+		e := made{At: at, Type: pick("type", "pageview", "pageview", "click", "scroll", "identify", "group"), Site: pick("site", "site", "site", "two"), Host: "h.example",
 			Path: pick("path", "/", "/a", "/b's", "/c|d"), Country: pick("country", "DE", "", "ÜÜ"), Bot: rapid.Bool().Draw(t, "bot"),
 			Partition: rapid.IntRange(0, 3).Draw(t, "partition"), Offset: rapid.IntRange(0, 9).Draw(t, "offset"), Row: i}
 		switch pick("url", "no", "opened", "linked") { // many visits begin with events without one

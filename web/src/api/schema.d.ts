@@ -425,7 +425,7 @@ export interface paths {
          * A funnel
          * @description Counts how many persons went through steps, within the window from the first event of an attempt. Of the events that pass the filters, from from to to:
          *     - order=ordered: each step is a later event than the one before; anything may lie between. order=strict: it is the person's very next action; actions are all events but those of type engagement, scroll,
-         *     identify and alias, and what serves a step. order=any: the steps come in any order, and step i counts those who did any i of them.
+         *     identify, alias and group, and what serves a step. order=any: the steps come in any order, and step i counts those who did any i of them.
          *     - Events of the same time are in the order in which they came in. One event never serves two steps.
          *     - Exclusions: of the events after step after and before step before none may match; an attempt that meets one comes no further.
          *     - A person may try several times; the attempt that comes furthest counts, and of those the one that begins first. breakdown is by the value at its first event.
@@ -454,7 +454,7 @@ export interface paths {
          *
          *     Counts how many persons went through steps, within the window from the first event of an attempt. Of the events that pass the filters, from from to to:
          *     - order=ordered: each step is a later event than the one before; anything may lie between. order=strict: it is the person's very next action; actions are all events but those of type engagement, scroll,
-         *     identify and alias, and what serves a step. order=any: the steps come in any order, and step i counts those who did any i of them.
+         *     identify, alias and group, and what serves a step. order=any: the steps come in any order, and step i counts those who did any i of them.
          *     - Events of the same time are in the order in which they came in. One event never serves two steps.
          *     - Exclusions: of the events after step after and before step before none may match; an attempt that meets one comes no further.
          *     - A person may try several times; the attempt that comes furthest counts, and of those the one that begins first. breakdown is by the value at its first event.
@@ -5242,7 +5242,7 @@ export interface components {
         };
         SessionDetail: {
             as_of: string;
-            /** @description It has exactly one action: events of the types scroll, engagement, identify and alias are none. */
+            /** @description It has exactly one action: events of the types scroll, engagement, identify, alias and group are none. */
             bounce: boolean;
             browser: string;
             channel?: string;
@@ -5286,7 +5286,7 @@ export interface components {
             visitor: string;
         };
         SessionDoc: {
-            /** @description It has exactly one action: events of the types scroll, engagement, identify and alias are none. */
+            /** @description It has exactly one action: events of the types scroll, engagement, identify, alias and group are none. */
             bounce: boolean;
             browser: string;
             channel?: string;
