@@ -147,8 +147,8 @@ func lower(buf *[maxWord]byte, s []byte) []byte {
 var www = []byte("www.")
 
 // channel says where the visit of an event came from; click is what the identifiers in the URL's query mean. In this order:
-// utm_medium, click, utm_source, any other utm_*, then the referrer: internal, known, referral; else direct. An event with neither URL nor
-// referrer has no channel.
+// utm_medium, click, utm_source, any other of these and utm_campaign, then the referrer: internal, known, referral; else direct. An event
+// with neither URL, referrer nor campaign has no channel: utm_term and utm_content tell links of a campaign apart, and are none by themselves.
 func (r *referrers) channel(row *event.Row, click string, hosts *ownHosts) string {
 	var buf [maxWord]byte
 	if m := lower(&buf, row.UTMMedium); len(m) > 0 {

@@ -87,6 +87,9 @@ func TestChannel(t *testing.T) {
 		{"?utm_campaign=spring", "", "campaign"},
 		{"?utm_medium=" + strings.Repeat("x", 100), "", "campaign"},
 		{"?utm_medium=affiliate", "", "campaign"},
+		// A term or a content alone is no campaign.
+		{"?utm_term=shoes&utm_content=top", "", "direct"},
+		{"?utm_term=shoes", "www.google.com", "search"},
 		// What is not decoded stands for nothing.
 		{"?x=utm_medium=cpc", "", "direct"},
 		{"#gclid=abc", "", "direct"},
@@ -100,6 +103,10 @@ func TestChannel(t *testing.T) {
 	row := event.Row{Type: []byte("job_done")}
 	if e.Complete(src, &row, nil); row.Channel != "" {
 		t.Errorf("an event without URL and referrer: %q", row.Channel)
+	}
+	row = event.Row{Type: []byte("job_done"), UTMTerm: []byte("shoes"), UTMContent: []byte("top")}
+	if e.Complete(src, &row, nil); row.Channel != "" {
+		t.Errorf("an event with a term and a content only: %q", row.Channel)
 	}
 }
 
@@ -124,6 +131,10 @@ func rowOf(url, referrerHost string) *event.Row {
 			r.UTMMedium = []byte(v)
 		case "utm_campaign":
 			r.UTMCampaign = []byte(v)
+		case "utm_term":
+			r.UTMTerm = []byte(v)
+		case "utm_content":
+			r.UTMContent = []byte(v)
 		}
 	}
 	return r
