@@ -3,6 +3,7 @@ package qos
 import (
 	"container/list"
 	"net/http"
+	"strconv"
 	"time"
 
 	"weir/internal/catalog"
@@ -132,10 +133,18 @@ func usedUp(p *party, lim catalog.Limits, now time.Time) *problem.Problem {
 		}
 		retry := max(c.w.below(now, float64(c.limit)-c.pending), time.Second)
 		return problem.New(http.StatusTooManyRequests, "over_limit",
-			"the tenant's queries used %.4g %s, what runs counted as estimated; its limit %s is %d. Try again in %s, or ask the operator to raise the limit (PATCH /api/v1/tenants/%s)",
-			used, c.what, c.name, c.limit, whole(retry), p.id).WithLimit(c.name, c.limit).WithRetry(retry)
+			"the tenant's queries used %s %s, what runs counted as estimated; its limit %s is %d. Try again in %s, or ask the operator to raise the limit (PATCH /api/v1/tenants/%s)",
+			amount(used), c.what, c.name, c.limit, whole(retry), p.id).WithLimit(c.name, c.limit).WithRetry(retry)
 	}
 	return nil
+}
+
+// amount writes what was used: whole from a thousand on, else with four digits.
+func amount(used float64) string {
+	if used >= 1000 {
+		return strconv.FormatFloat(used, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(used, 'g', 4, 64)
 }
 
 // waitedTooLong refuses t after it waited, and says for what.

@@ -17,10 +17,11 @@ func TestUsedUp(t *testing.T) {
 		limits catalog.Limits
 		used   usage.Record
 		retry  time.Duration // at most
+		says   string
 	}{
-		{"limits.cpu_seconds_per_minute", catalog.Limits{CPUSecondsPerMinute: 10}, usage.Record{CPU: 11 * time.Second}, time.Minute},
-		{"limits.cpu_seconds_per_hour", catalog.Limits{CPUSecondsPerHour: 10}, usage.Record{CPU: 11 * time.Second}, time.Hour},
-		{"limits.scan_bytes_per_hour", catalog.Limits{ScanBytesPerHour: 1e9}, usage.Record{BytesScanned: 1e9}, time.Hour},
+		{"limits.cpu_seconds_per_minute", catalog.Limits{CPUSecondsPerMinute: 10}, usage.Record{CPU: 11 * time.Second}, time.Minute, "used 11 seconds"},
+		{"limits.cpu_seconds_per_hour", catalog.Limits{CPUSecondsPerHour: 10}, usage.Record{CPU: 11 * time.Second}, time.Hour, "used 11 seconds"},
+		{"limits.scan_bytes_per_hour", catalog.Limits{ScanBytesPerHour: 1e9}, usage.Record{BytesScanned: 1_234_567_890}, time.Hour, "used 1234567890 scanned bytes"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld()
@@ -31,7 +32,7 @@ func TestUsedUp(t *testing.T) {
 			ticket.Done(tc.used)
 			time.Sleep(time.Second)
 			_, p := g.Admit(ask("a", short), nil)
-			if p == nil || p.Status != 429 || p.Limit != tc.limit || p.LimitValue == 0 || p.RetryAfter <= 0 || p.RetryAfter > tc.retry || !strings.Contains(p.Detail, tc.limit) {
+			if p == nil || p.Status != 429 || p.Limit != tc.limit || p.LimitValue == 0 || p.RetryAfter <= 0 || p.RetryAfter > tc.retry || !strings.Contains(p.Detail, tc.limit) || !strings.Contains(p.Detail, tc.says) {
 				t.Fatalf("%s: %+v", tc.limit, p)
 			}
 			admit(t, g, ask("b", short)).Done(usage.Record{})
