@@ -62,6 +62,8 @@ func TestPropertyColumns(t *testing.T) {
 		{typedScope, "SELECT toTypeName(n), toTypeName(amount), toTypeName(ok), toTypeName(plan) FROM events LIMIT 1", "Nullable(Int64)\tNullable(Float64)\tNullable(Bool)\tNullable(String)\n"},
 		{typedScope, "SELECT props['it\\'s'], cart.total, \"cart.total\", `we,ird nämé`, \"select\" FROM events ORDER BY event_id LIMIT 1", "q\tt\tt\tw\tkw\n"},
 		{typedScope, "SELECT e.cart.total, e.n, events.plan FROM events AS e, events WHERE e.event_id = 'a' AND events.event_id = 'a'", "t\t5\tpro\n"},
+		{typedScope, "SELECT events.n, \"events\".\"cart.total\" FROM default.events AS events WHERE events.event_id = 'a'", "5\tt\n"},
+		{typedScope, "SELECT e.n, events.plan FROM events AS e, \"default\".\"events\" \"events\" WHERE e.event_id = 'a' AND events.event_id = 'a'", "5\tpro\n"},
 		{typedScope, "SELECT path, props['path'] FROM events WHERE event_id = 'a'", secret + "\t" + secret + "\n"},
 		{typedScope, "SELECT sum(n), avg(amount), countIf(ok), count(n) FROM events", "7\t1.5\t1\t2\n"},
 		{typedScope, "SELECT count() FROM events WHERE n > 2 AND ok", "1\n"},

@@ -59,8 +59,35 @@ func (s *statement) qualify() error {
 			out = append(out, l)
 		}
 	}
-	s.toks, s.clean = out, string(text)
+	s.toks = out
+	s.unrepeat(blank)
+	s.clean = string(text)
 	return nil
+}
+
+// unrepeat takes away aliases that repeat the name of the tenant's relation which they follow, as tools write them: FROM acme.events AS events,
+// whose database is gone already. Of anything else an own relation's name remains refused as an alias.
+func (s *statement) unrepeat(blank func(from, to int)) {
+	var out []lexeme
+	for i := 0; i < len(s.toks); i++ {
+		l, prev := s.toks[i], s.at(i-1)
+		out = append(out, l)
+		if !l.name() || !prev.keyword("FROM") && !prev.keyword("JOIN") && !prev.is(",") {
+			continue
+		}
+		alias := i + 1
+		if s.at(alias).keyword("AS") {
+			alias++
+		}
+		a := s.at(alias)
+		bareKeyword := a.kind == word && alias == i+1 && keywords[strings.ToUpper(a.text)]
+		if !a.name() || a.text != l.text || bareKeyword || s.at(alias+1).is(".") || s.at(alias+1).is("(") || !s.view.hasRelation(l.text) {
+			continue
+		}
+		blank(l.end, a.end)
+		i = alias
+	}
+	s.toks = out
 }
 
 // metaAliases returns the alias of each relation of metadata that has exactly one, by cteName.

@@ -16,6 +16,8 @@ SELECT arrayMap(x -> x + 1, [1,2,3])
 SELECT arrayFold((acc, x) -> acc + x, [1,2,3], toInt64(0))
 SELECT row_number() OVER (PARTITION BY client_id ORDER BY ts) AS rn FROM events
 SELECT lagInFrame(ts) OVER w AS prev FROM events WINDOW w AS (PARTITION BY client_id ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING)
+SELECT events.path FROM events AS events
+SELECT events.path FROM events AS e JOIN default."events" "events" USING (client_id)
 SELECT count() FROM events a JOIN events b ON a.client_id = b.client_id
 SELECT count() FROM events AS a LEFT JOIN (SELECT client_id, min(ts) AS first FROM events GROUP BY client_id) AS f USING (client_id)
 SELECT path FROM events UNION ALL SELECT host FROM events

@@ -127,7 +127,10 @@ WITH 1 AS events SELECT events
 WITH (SELECT 1) AS events SELECT events
 SELECT * FROM (SELECT 1) AS events
 SELECT * FROM (SELECT 1) events
-SELECT * FROM events AS events
+SELECT * FROM events AS Events
+SELECT * FROM sessions AS events
+SELECT * FROM events AS events AS events
+SELECT * FROM events events.events
 WITH weir AS (SELECT 1 AS events) SELECT weir.events FROM weir
 WITH system AS (SELECT 1 AS one) SELECT * FROM system
 SELECT * FROM events AS system

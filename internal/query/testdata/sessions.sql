@@ -8,3 +8,4 @@ SELECT count() FROM sessions WHERE visitor IN (SELECT client_id FROM events)
 WITH x AS (SELECT exit_path FROM sessions) SELECT count() FROM x
 SELECT toTypeName(start_time), toTypeName(duration), toTypeName(bounce), toTypeName(entry_path), toTypeName(referrer_host) FROM sessions LIMIT 1
 SELECT COLUMNS('entry|exit') FROM sessions LIMIT 1
+SELECT sessions.entry_path FROM events AS events JOIN default.sessions AS sessions USING (client_id)
