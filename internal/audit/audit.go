@@ -15,6 +15,7 @@ const (
 	SignIn    = "sign-in"
 	SignOut   = "sign-out"
 	Query     = "query"           // SQL, by any door
+	Estimate  = "estimate"        // a dry run of SQL; gathered by statement and minute
 	Report    = "report"          // gathered by actor, site and minute
 	Embed     = "embed"           // a panel shown by a token; gathered like reports
 	Export    = "export"          // of the audit log, of costs

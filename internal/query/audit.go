@@ -16,8 +16,25 @@ func (s *Service) audit(ctx context.Context, q *Question, ans *Answer, p *proble
 	if s.deps.Audit == nil {
 		return
 	}
+	e := auditEntry(ctx, q, audit.Query, p)
+	if p != nil {
+		s.deps.Audit.Record(e)
+		return
+	}
+	ans.Body = &auditedBody{ReadCloser: ans.Body, service: s, entry: e, cached: ans.Cached, cost: ans.Cost}
+}
+
+// auditEstimate records that a question was estimated. Where somebody writes a statement that happens again and again: it is gathered.
+func (s *Service) auditEstimate(ctx context.Context, q *Question, p *problem.Problem) {
+	if s.deps.Audit != nil {
+		s.deps.Audit.Gather(auditEntry(ctx, q, audit.Estimate, p))
+	}
+}
+
+// auditEntry is what is recorded of a question, with what it has cost so far.
+func auditEntry(ctx context.Context, q *Question, action string, p *problem.Problem) audit.Entry {
 	o := origin.From(ctx)
-	e := audit.Entry{Tenant: q.Who.Tenant, Actor: q.Who.Actor(), Role: q.Who.Role, Action: audit.Query, Target: q.Who.Site, Text: auditText(q), From: o.String(), Door: q.Door,
+	e := audit.Entry{Tenant: q.Who.Tenant, Actor: q.Who.Actor(), Role: q.Who.Role, Action: action, Target: q.Who.Site, Text: auditText(q), From: o.String(), Door: q.Door,
 		Outcome: audit.OK, Request: q.QueryID}
 	if e.From == "" {
 		e.From = q.From
@@ -27,13 +44,11 @@ func (s *Service) audit(ctx context.Context, q *Question, ans *Answer, p *proble
 	}
 	if p != nil {
 		e.Outcome = p.Code
-		if q.spent != nil {
-			e.Cost = auditCost(*q.spent)
-		}
-		s.deps.Audit.Record(e)
-		return
 	}
-	ans.Body = &auditedBody{ReadCloser: ans.Body, service: s, entry: e, cached: ans.Cached, cost: ans.Cost}
+	if q.spent != nil {
+		e.Cost = auditCost(*q.spent)
+	}
+	return e
 }
 
 // Refused records a question that its door has refused, so that it never came to be asked.

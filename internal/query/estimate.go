@@ -34,8 +34,9 @@ func (s *Service) Plan(ctx context.Context, q *Question) (*Plan, *problem.Proble
 	defer stop()
 	plan, p := s.plan(watched, q)
 	if why := tenant.Revoked(watched); why != nil {
-		return nil, why
+		plan, p = nil, why
 	}
+	s.auditEstimate(ctx, q, p)
 	return plan, p
 }
 

@@ -151,11 +151,14 @@ func TestAsync(t *testing.T) {
 }
 
 // recorder keeps entries of the audit log.
-type recorder struct{ list []audit.Entry }
+type recorder struct {
+	list     []audit.Entry
+	gathered int // of them
+}
 
 func (r *recorder) Append(_ context.Context, e audit.Entry) error { r.Record(e); return nil }
 func (r *recorder) Record(e audit.Entry)                          { r.list = append(r.list, e) }
-func (r *recorder) Gather(e audit.Entry)                          { r.Record(e) }
+func (r *recorder) Gather(e audit.Entry)                          { r.Record(e); r.gathered++ }
 
 func TestRunJob(t *testing.T) {
 	d, e := &desk{estimate: usage.Estimate{Rows: 100}}, &fakeEngine{body: engineJSON}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"weir/internal/audit"
 	"weir/internal/cache"
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
@@ -430,6 +431,24 @@ func TestLenientDryRun(t *testing.T) {
 		if w.Code != c.status || said != c.code || (got.Within != nil) != (c.status == 200 && c.code != "") || (got.Estimate != nil) != (c.code == "") {
 			t.Errorf("%s, Prefer: %s: %d %s", c.body, c.prefer, w.Code, w.Body)
 		}
+	}
+}
+
+// TestDryRunIsAudited: a plan tells something of the data, so that who asked for one is recorded, with what it cost.
+func TestDryRunIsAudited(t *testing.T) {
+	h, records := newHandler(t, Config{}, engine(t)), &recorder{}
+	h.deps.Audit = records
+	for _, sql := range []string{"SELECT path FROM events", "SELECT pth FROM events"} {
+		post(h, analyst, `{"sql":"`+sql+`","dry_run":true}`)
+	}
+	if len(records.list) != 2 || records.gathered != 2 {
+		t.Fatalf("recorded %+v", records)
+	}
+	if e := records.list[0]; e.Action != audit.Estimate || e.Outcome != audit.OK || e.Tenant != analyst.Tenant || e.Text != "SELECT path FROM events" || e.Cost == nil || e.Cost.CPUSeconds <= 0 {
+		t.Errorf("recorded %+v", e)
+	}
+	if e := records.list[1]; e.Action != audit.Estimate || e.Outcome != "unknown_column" || e.Text != "SELECT pth FROM events" {
+		t.Errorf("recorded %+v", e)
 	}
 }
 
