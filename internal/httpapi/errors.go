@@ -117,6 +117,9 @@ func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 		field = strings.TrimPrefix(field+"."+missing, ".")
 		return "missing_field", field, fmt.Sprintf("field %s is missing", field)
 	}
+	if null, ok := strings.CutSuffix(d.Message, isNull); ok {
+		return "invalid_field", null, "field " + d.Message
+	}
 	switch {
 	case d.Message == "unexpected property":
 		return "unknown_field", field, fmt.Sprintf("field %s is not known%s: remove it or check its spelling, see /docs", field, k.likeField(field))

@@ -164,8 +164,14 @@ func (a *API) expiry(s *string) (time.Time, error) {
 	if !t.After(now) {
 		return time.Time{}, invalid("expires", "%s is past: name a time in the future", t.Format(time.RFC3339))
 	}
+	if t.After(now.AddDate(maxKeyYears, 0, 0)) {
+		return time.Time{}, invalid("expires", "it is more than %d years ahead: leave it out where the key shall not expire", maxKeyYears)
+	}
 	return t.UTC(), nil
 }
+
+// maxKeyYears is how far ahead the end of a key can be.
+const maxKeyYears = 100
 
 func (a *API) newKey(ctx context.Context, k catalog.Key) (*createdKeyOutput, error) {
 	secret, hash, err := a.cfg.Auth.NewKey(k.Role)

@@ -73,13 +73,19 @@ type BudgetPatch struct {
 	Webhook *string  `json:"webhook,omitempty" maxLength:"2000" doc:"An http or https URL; empty: none"`
 }
 
+// PolicyPatch changes only what it names.
+type PolicyPatch struct {
+	Masks        *[]maskView  `json:"masks,omitempty" maxItems:"500" doc:"All masks: those that are not named go"`
+	MasksVersion string       `json:"masks_version,omitempty" maxLength:"64" doc:"masks_version of the masks that these were made of: if others hold meanwhile, nothing is written (409). Without it the last change wins"`
+	Budget       *BudgetPatch `json:"budget,omitempty"`
+}
+
+// NamesChanges implements Change.
+func (*PolicyPatch) NamesChanges() {}
+
 type policyInput struct {
 	TenantPath
-	Body struct {
-		Masks        *[]maskView  `json:"masks,omitempty" maxItems:"500" doc:"All masks: those that are not named go"`
-		MasksVersion string       `json:"masks_version,omitempty" maxLength:"64" doc:"masks_version of the masks that these were made of: if others hold meanwhile, nothing is written (409). Without it the last change wins"`
-		Budget       *BudgetPatch `json:"budget,omitempty"`
-	}
+	Body PolicyPatch
 }
 
 type policyOutput struct{ Body policyView }

@@ -46,6 +46,9 @@ type SourcePatch struct {
 	Strong    *bool         `json:"strong,omitempty" doc:"Queries and reports of the tenant wait, at most query.token_wait, until everything that was acknowledged before them can be seen"`
 }
 
+// NamesChanges implements Change.
+func (*SourcePatch) NamesChanges() {}
+
 var (
 	sourceIDPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 	siteIDPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)

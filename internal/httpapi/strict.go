@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +23,35 @@ func unmarshalStrict(data []byte, v any) error {
 	if err := checkKeys(data); err != nil {
 		return err
 	}
+	if _, ok := v.(Change); ok {
+		var whole any
+		if json.Unmarshal(data, &whole) == nil {
+			if field := nullField(whole); field != "" {
+				return errors.New(field + isNull)
+			}
+		}
+	}
 	return json.Unmarshal(data, v)
+}
+
+// Change is a body of which only what it names is changed. null, which would name a field and say nothing, is refused there.
+type Change interface{ NamesChanges() }
+
+// isNull stands behind the name of a field that is null; explain looks for it.
+const isNull = " is null, which is no value: leave it out to keep what there is"
+
+// nullField is the first field that is null, in the order of names; "" if there is none.
+func nullField(v any) string {
+	object, _ := v.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		switch below := nullField(object[name]); {
+		case object[name] == nil:
+			return name
+		case below != "":
+			return name + "." + below
+		}
+	}
+	return ""
 }
 
 // maxDepth bounds the nesting of a body; nothing in the API nests deeper than a few levels.

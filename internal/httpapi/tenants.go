@@ -50,6 +50,9 @@ type TenantPatch struct {
 	} `json:"settings,omitempty" doc:"A tenant's admin may change these, too"`
 }
 
+// NamesChanges implements Change.
+func (*TenantPatch) NamesChanges() {}
+
 const (
 	minRetention = 7 * 24 * time.Hour
 	maxRetention = 2557 * 24 * time.Hour // seven years

@@ -64,6 +64,9 @@ type UserPatch struct {
 	Password *string `json:"password,omitempty" maxLength:"256" doc:"A new password ends the user's sessions; empty takes it away"`
 }
 
+// NamesChanges implements Change.
+func (*UserPatch) NamesChanges() {}
+
 type UserPath struct {
 	TenantPath
 	User string `path:"user" maxLength:"100" doc:"The user's id"`

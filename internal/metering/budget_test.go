@@ -261,6 +261,14 @@ func TestWebhookCheck(t *testing.T) {
 			t.Errorf("%s, where private ones are allowed: %v", url, err)
 		}
 	}
+	for _, url := range []string{"https://hooks.example.com:99999/", "https://hooks.example.com:0/", "https://hooks.example.com:65536/"} {
+		if err := (WebhookConfig{AllowPrivate: true}).Check(url); err == nil || !strings.Contains(err.Error(), "port") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if err := (WebhookConfig{}).Check("https://hooks.example.com:65535/"); err != nil {
+		t.Error(err)
+	}
 }
 
 // A tenant is not told what resolvers and connections say, nor whether a name is unknown or leads inside.

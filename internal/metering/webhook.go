@@ -189,6 +189,11 @@ func checkURL(text string) (*url.URL, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return nil, &refusedError{"the webhook must be a URL like https://example.com/hook, without a user"}
 	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, &refusedError{"the webhook's port must be one from 1 to 65535"}
+		}
+	}
 	return u, nil
 }
 

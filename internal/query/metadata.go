@@ -89,12 +89,16 @@ func twice(cols []metaColumn) []metaColumn {
 	return cols
 }
 
+func metaRelations() []*metaRelation {
+	return slices.Concat(systemTables(), schemaTables(), noneTables())
+}
+
 // metadata are all relations of metadata, by cteName.
 var metadata = metaByName()
 
 func metaByName() map[string]*metaRelation {
 	m := map[string]*metaRelation{}
-	for _, r := range append(systemTables(), schemaTables()...) {
+	for _, r := range metaRelations() {
 		m[r.cteName()] = r
 	}
 	return m
@@ -146,12 +150,13 @@ func (r *metaRelation) cte(v *view) string {
 	if r.sql != "" {
 		return r.cteName() + " AS (" + r.sql + ")"
 	}
-	var cols []string
+	var cols, types []string
 	at := 0
 	for _, c := range r.columns {
 		value := c.fixed
 		if value == "" {
 			at++
+			types = append(types, c.typ)
 			value = "_r." + strconv.Itoa(at)
 		}
 		if upper, ok := strings.CutPrefix(c.fixed, "\x00"); ok {
@@ -168,7 +173,11 @@ func (r *metaRelation) cte(v *view) string {
 	for _, row := range r.rows(v) {
 		rows = append(rows, "("+strings.Join(row, ", ")+", 0)") // a tuple of one would be a number in brackets
 	}
-	return r.cteName() + " AS (SELECT " + strings.Join(cols, ", ") + " FROM (SELECT arrayJoin([" + strings.Join(rows, ", ") + "]) AS _r))"
+	all := "[" + strings.Join(rows, ", ") + "]"
+	if len(rows) == 0 { // has no type
+		all = "CAST([] AS Array(Tuple(" + strings.Join(types, ", ") + ", UInt8)))"
+	}
+	return r.cteName() + " AS (SELECT " + strings.Join(cols, ", ") + " FROM (SELECT arrayJoin(" + all + ") AS _r))"
 }
 
 // settingRows are the settings that clients look for. All of them are weir's to set, so they are read-only.
@@ -199,6 +208,15 @@ func typeRows() [][]string {
 			folded = "1"
 		}
 		rows = append(rows, []string{literal(name), folded, "''"})
+	}
+	return rows
+}
+
+// formatRows are all formats that can be had by the ClickHouse port. None of them is one of events that come in.
+func formatRows() [][]string {
+	var rows [][]string
+	for _, f := range slices.Concat(formats, anyFormats) {
+		rows = append(rows, []string{literal(f.name), literal(f.contentType)})
 	}
 	return rows
 }

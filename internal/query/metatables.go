@@ -120,7 +120,24 @@ func systemTables() []*metaRelation {
 			case_insensitive UInt8
 			alias_to String`),
 			rows: func(*view) [][]string { return typeRows() }},
-		{database: "system", table: "one", columns: metaColumns("dummy UInt8 = 0"), rows: func(*view) [][]string { return nil }},
+		{database: "system", table: "formats", columns: metaColumns(`name String
+			is_input UInt8 = 0
+			is_output UInt8 = 1
+			supports_parallel_parsing UInt8 = 0
+			supports_parallel_formatting UInt8 = 0
+			is_tty_friendly UInt8 = 1
+			content_type String`),
+			rows: func(*view) [][]string { return formatRows() }},
+		{database: "system", table: "table_engines", columns: metaColumns(`name String = 'View'
+			supports_settings UInt8 = 0
+			supports_skipping_indices UInt8 = 0
+			supports_projections UInt8 = 0
+			supports_sort_order UInt8 = 0
+			supports_ttl UInt8 = 0
+			supports_replication UInt8 = 0
+			supports_deduplication UInt8 = 0
+			supports_parallel_insert UInt8 = 0`)},
+		{database: "system", table: "one", columns: metaColumns("dummy UInt8 = 0")},
 		{database: "system", table: "numbers", columns: metaColumns("number UInt64"), sql: "SELECT number FROM system.numbers"},
 	}
 }

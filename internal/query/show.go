@@ -215,7 +215,7 @@ func (c *cursor) tables() (string, error) {
 	}
 	if metaDatabases[database] {
 		var names []string
-		for _, r := range append(systemTables(), schemaTables()...) {
+		for _, r := range metaRelations() {
 			if r.database == database {
 				names = append(names, literal(r.table))
 			}

@@ -23,6 +23,9 @@ type goalPatch struct {
 	Value  *float64  `json:"value,omitempty" doc:"What one conversion is worth, in a unit of the tenant's own: between -1e12 and 1e12; 0: nothing is said"`
 }
 
+// NamesChanges implements httpapi.Change.
+func (*goalPatch) NamesChanges() {}
+
 type goalList struct {
 	Goals []goalView `json:"goals"`
 }
@@ -62,6 +65,9 @@ type segmentPatch struct {
 	Name   *string   `json:"name,omitempty" maxLength:"400" example:"Mobile, Germany" doc:"1 to 200 bytes; unique among the site's segments whatever the case of its letters"`
 	Filter *[]string `json:"filter,omitempty" nullable:"false" doc:"In the grammar of /report; at least one at first" example:"[\"country:DE\",\"device:mobile\"]"`
 }
+
+// NamesChanges implements httpapi.Change.
+func (*segmentPatch) NamesChanges() {}
 
 type segmentList struct {
 	Segments []segmentView `json:"segments"`
@@ -107,6 +113,9 @@ type cohortPatch struct {
 	Name     *string         `json:"name,omitempty" maxLength:"400" example:"Buyers" doc:"1 to 200 bytes; unique among the site's cohorts whatever the case of its letters"`
 	Question *cohortQuestion `json:"question,omitempty" doc:"Who is in it; replaced as a whole. Needed at first."`
 }
+
+// NamesChanges implements httpapi.Change.
+func (*cohortPatch) NamesChanges() {}
 
 type cohortList struct {
 	Cohorts []cohortView `json:"cohorts"`

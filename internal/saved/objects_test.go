@@ -8,8 +8,12 @@ import (
 	"testing"
 
 	"weir/internal/catalog"
+	"weir/internal/httpapi"
 	"weir/internal/tenant"
 )
+
+// null is refused in what changes a saved object.
+var _ = []httpapi.Change{new(QueryPatch), new(goalPatch), new(segmentPatch), new(cohortPatch)}
 
 const base = "/api/v1/analytics/s1"
 

@@ -39,6 +39,9 @@ type QueryPatch struct {
 	SQL  *string `json:"sql,omitempty" example:"SELECT path, count() FROM events GROUP BY path" doc:"At most 65536 bytes, kept as written. Needed at first."`
 }
 
+// NamesChanges implements httpapi.Change.
+func (*QueryPatch) NamesChanges() {}
+
 type createQueryInput struct{ Body QueryPatch }
 
 type QueryID struct {

@@ -128,3 +128,10 @@ SELECT path, grouping(path) AS g FROM events GROUP BY GROUPING SETS ((path), ())
 SELECT CURRENT_TIMESTAMP > toDateTime('2026-01-01 00:00:00') AS later, CURRENT_DATE = toDate(CURRENT_TIMESTAMP()) AS same
 SELECT x + current_date FROM (SELECT 1 AS x, 2 current_date)
 SELECT count() FROM (SELECT path FROM events WHERE ts < CURRENT_TIMESTAMP)
+SELECT name, content_type FROM system.formats WHERE is_output AND name IN ('JSON', 'RowBinaryWithNamesAndTypes') ORDER BY name
+SELECT count() FROM system.formats WHERE NOT is_input
+SELECT * FROM system.table_engines
+SELECT * FROM system.data_skipping_indices WHERE database = 'acme' AND table = 'events'
+SELECT column_name, constraint_name, REFERENCED_TABLE_NAME FROM information_schema.key_column_usage WHERE table_schema = 'acme'
+SELECT count(), any(CONSTRAINT_NAME) FROM information_schema.referential_constraints
+DESCRIBE TABLE system.data_skipping_indices
