@@ -4771,7 +4771,7 @@ export interface components {
             /** @description The id that stands for it. */
             person: string;
         };
-        PolicyInputBody: {
+        PolicyPatch: {
             budget?: components["schemas"]["BudgetPatch"];
             /** @description All masks: those that are not named go */
             masks?: components["schemas"]["MaskView"][];
@@ -13642,7 +13642,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PolicyInputBody"];
+                "application/json": components["schemas"]["PolicyPatch"];
             };
         };
         responses: {
