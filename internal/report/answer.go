@@ -126,6 +126,8 @@ func (r *Reporter) answerPart(ctx context.Context, t *tally, p Question, a aspec
 		return r.answerEvents(ctx, t, p)
 	case ofVisitors:
 		return r.answerVisitors(ctx, t, p)
+	case ofViews:
+		return r.answerViews(ctx, t, p)
 	case ofPersons:
 		rows, err := r.answerPersons(ctx, t, p)
 		return answered{rows: rows}, err

@@ -134,11 +134,12 @@ const (
 	ofEntries
 	ofExits
 	ofVisitors // by visit: see Question.byVisit
+	ofViews    // the page views of visits: see Question.ofViews
 	ofPersons  // and what else is counted in raw events only
 )
 
 // events says whether the aspect is broken down by columns of events.
-func (a aspect) events() bool { return a == ofEvents || a == ofVisitors || a == ofPersons }
+func (a aspect) events() bool { return a == ofEvents || a == ofVisitors || a == ofViews || a == ofPersons }
 
 func isPage(d Dim) bool { return d.Column == "path" || d.Column == "host" }
 
@@ -155,6 +156,8 @@ func (q Question) aspect(metric string) aspect {
 		return ofVisitors
 	case (metric == Events || metric == Pageviews) && q.ofVisits():
 		return ofSessions
+	case metric == Pageviews && q.ofViews():
+		return ofViews
 	case !slices.Contains(sessionMetrics, metric):
 		return ofEvents
 	case metric == Entries && q.page():
@@ -318,6 +321,9 @@ func (r *Reporter) askSessions(ctx context.Context, t *tally, q Question, st sta
 		at, err := signed(raw[len(names)])
 		if err != nil {
 			return err
+		}
+		if at == pagesCut {
+			return errPagesCut
 		}
 		if end := time.UnixMilli(at); end.After(last) {
 			last = end

@@ -23,6 +23,7 @@ type source struct {
 	read              readDays
 	totals            []totalled // whose sessions are not wanted: their totals are read
 	visitor           string     // only this one's; empty: everybody's
+	pages             bool       // they are wanted
 }
 
 // siteScope are the conditions on rows of the question's site, over a table that stands as %s.
@@ -51,7 +52,7 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	if bots != "" && !slices.Contains(attributes, "is_bot") {
 		attributes = append(attributes, "is_bot")
 	}
-	sq := session.Query{Timeout: s.timeout, Columns: attributes, Growing: s.read.growing}
+	sq := session.Query{Timeout: s.timeout, Columns: attributes, Pages: s.pages, Growing: s.read.growing}
 	if s.read.growing != nil {
 		maps.Copy(b.params, s.read.growing.Params(clickhouse.ArrayParam))
 	}
@@ -129,7 +130,13 @@ func (b *builder) millis(name string, t time.Time) string {
 // order, the latest end of all sessions that were counted, in milliseconds, and the metrics of all groups and intervals together, in every row.
 func buildSessions(q Question, timeout time.Duration, horizon time.Time, read readDays) statement {
 	b := &builder{q: q, params: map[string]string{}}
-	sql := b.sessionSums(source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, read: read, totals: q.sessionTotals(read.days)})
+	var sql, keep string
+	if s := (source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, read: read}); q.views() {
+		sql, keep = b.viewSums(s), orCut
+	} else {
+		s.totals = q.sessionTotals(read.days)
+		sql = b.sessionSums(s)
+	}
 	outer, all := append(b.keys(), q.Metrics...), []string{"*"}
 	for _, m := range q.Metrics {
 		all = append(all, sessionMetric(m, "")+" AS "+m)
@@ -148,7 +155,7 @@ func buildSessions(q Question, timeout time.Duration, horizon time.Time, read re
 	}
 	sql = "SELECT " + strings.Join(all, ", ") + "\nFROM (\n" + sql + "\n)"
 	if len(q.GroupBy) > 0 {
-		sql = "SELECT *, dense_rank() OVER (ORDER BY total DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + sql + "\n)\nQUALIFY " + b.places()
+		sql = "SELECT *, dense_rank() OVER (ORDER BY total DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + sql + "\n)\nQUALIFY " + b.places() + keep
 	}
 	sql = "SELECT " + strings.Join(outer, ", ") + "\nFROM (\n" + sql + "\n)"
 	if order := b.order(); order != "" {

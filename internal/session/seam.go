@@ -33,7 +33,7 @@ func SeamSQL(tenant string, day int32, timeout time.Duration, version, next uint
 		q.Columns = append(q.Columns, c.Name)
 	}
 	e, l := early("_s", q.timeout()), late("_s", q.timeout())
-	return q.join(stitched(q.ofRun(), []string{"_s.tenant = '" + tenant + "'", "_s.edge", either([]string{
+	return q.join(q.stitched(q.ofRun(), []string{"_s.tenant = '" + tenant + "'", "_s.edge", either([]string{
 		ofVersion("_s", day, version) + " AND " + l + " AND NOT " + e,
 		ofVersion("_s", day+1, next) + " AND " + e + " AND NOT " + l,
 	}), "(_s.site_id, _s.visitor) NOT IN (" + LeftOutSQL(tenant, day, timeout, version, next) + ")"}))

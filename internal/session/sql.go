@@ -26,6 +26,8 @@ type Query struct {
 	TimeoutSQL string
 	// Columns are the attributes that are wanted; more make it slower.
 	Columns []string
+	// Pages wants the pages of the sessions, too: see Pages.
+	Pages bool
 	// Raw are the conditions on the rows of events, as _e, to compute from; none: no raw events are read.
 	Raw []string
 	// Edges and Inner are the conditions on the rows of Table, as _s: on those near to midnight, and on the others; none: no such rows are read.
@@ -83,7 +85,7 @@ func named(names []string) []Column {
 }
 
 // SQL is a statement whose rows are sessions: tenant, site_id, visitor, start_time and end_time (Int64, milliseconds since 1970), events, pageviews, actions,
-// and the wanted columns. Without anything to read it has no rows.
+// the wanted columns, and pages if they are wanted. Without anything to read it has no rows.
 func (q Query) SQL() string {
 	var parts, runs []string
 	raw, edges, inner := q.more.raw, q.more.joined, q.more.apart
@@ -97,16 +99,16 @@ func (q Query) SQL() string {
 		inner = append(inner[:len(inner):len(inner)], append(q.Inner[:len(q.Inner):len(q.Inner)], "NOT _s.edge"))
 	}
 	for _, conditions := range inner {
-		parts = append(parts, stitched(q.attributes(), conditions))
+		parts = append(parts, q.stitched(q.attributes(), conditions))
 	}
 	if len(q.Edges) > 0 {
 		edges = append(edges[:len(edges):len(edges)], append(q.Edges[:len(q.Edges):len(q.Edges)], "_s.edge"))
 	}
 	for _, conditions := range edges {
-		runs = append(runs, stitched(q.ofRun(), conditions))
+		runs = append(runs, q.stitched(q.ofRun(), conditions))
 	}
 	if len(runs) == 0 {
-		runs = append(runs, stitched(q.ofRun(), []string{"1 = 0"}))
+		runs = append(runs, q.stitched(q.ofRun(), []string{"1 = 0"}))
 	}
 	parts = append(parts, q.join(strings.Join(runs, "\nUNION ALL\n")))
 	return strings.Join(parts, "\nUNION ALL\n")
@@ -117,7 +119,7 @@ func (q Query) OutdatedSQL() string {
 	if len(q.Outdated) == 0 {
 		return ""
 	}
-	return stitched(q.attributes(), append(q.Outdated[:len(q.Outdated):len(q.Outdated)], "NOT _s.edge"))
+	return q.stitched(q.attributes(), append(q.Outdated[:len(q.Outdated):len(q.Outdated)], "NOT _s.edge"))
 }
 
 func (q Query) timeout() string {
@@ -134,6 +136,9 @@ func (q Query) rawRuns(conditions []string) string {
 		"countIf(_e.type = 'pageview') AS pageviews", "countIf(_e.type NOT IN ('" + strings.Join(passive, "', '") + "')) AS actions"}
 	for _, c := range q.ofRun() {
 		cols = append(cols, c.ofEvents()+" AS "+c.Name)
+	}
+	if q.Pages {
+		cols = append(cols, ofPages+" AS "+Pages)
 	}
 	// Shifted to be positive: intDiv rounds towards 0, and the piece around it would be twice as long.
 	piece := "intDiv(" + millis + "(_e.ts) + 4000000000000, " + q.timeout() + ")"
@@ -161,7 +166,7 @@ func (c Column) ofEvents() string {
 }
 
 // stitched reads rows of stitched days, with the columns.
-func stitched(columns []Column, conditions []string) string {
+func (q Query) stitched(columns []Column, conditions []string) string {
 	cols := []string{"_s.tenant AS tenant", "_s.site_id AS site_id", "_s.visitor AS visitor", millis + "(_s.start_time) AS start_time", millis + "(_s.end_time) AS end_time",
 		"_s.events AS events", "_s.pageviews AS pageviews", "_s.actions AS actions"}
 	for _, c := range columns {
@@ -170,6 +175,9 @@ func stitched(columns []Column, conditions []string) string {
 		} else {
 			cols = append(cols, "toString(_s."+c.Name+") AS "+c.Name)
 		}
+	}
+	if q.Pages {
+		cols = append(cols, "_s."+Pages+" AS "+Pages)
 	}
 	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(conditions, " AND ")
 }
@@ -190,6 +198,9 @@ func (q Query) join(runs string) string {
 	for _, c := range q.ofRun() {
 		names = append(names, c.Name)
 	}
+	if q.Pages {
+		names = append(names, Pages)
+	}
 	part := func(i int) string { return "tupleElement(_r, " + strconv.Itoa(i) + ")" }
 	cols := []string{"tenant", "site_id", "visitor", part(runStart) + "[1] AS start_time", part(runEnd) + "[-1] AS end_time"}
 	for i, name := range names[runEvents-1 : runColumns-1] {
@@ -198,6 +209,9 @@ func (q Query) join(runs string) string {
 	of := func(name string) string { return part(1 + slices.Index(names, name)) }
 	for _, c := range q.attributes() {
 		cols = append(cols, c.ofRuns(of)+" AS "+c.Name)
+	}
+	if q.Pages {
+		cols = append(cols, "CAST(arrayFlatten("+of(Pages)+") AS "+pagesType+") AS "+Pages)
 	}
 	gaps := fmt.Sprintf("arrayMap((_a, _b) -> _a - _b > %s, tupleElement(_all, %d), arrayPushFront(arrayPopBack(tupleElement(_all, %d)), tupleElement(_all, %d)[1]))",
 		q.timeout(), runStart, runEnd, runStart)
