@@ -302,6 +302,7 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await card(page, 'Steps').getByRole('button', { name: 'Never seen in events: a_very_long_name_of_a_property, plan' }).click();
     await page.getByRole('dialog', { name: 'Properties that no event has had' }).waitFor();
     await page.keyboard.press('Escape');
+    assert.match(await card(page, 'Steps').locator('ol li').first().textContent(), /^Page view\d/, 'a step that the question does not name');
     assert.equal(await card(page, 'All').getByText(/Never seen/).count(), 0);
     await sound(page, 'panels of what was never seen');
     await shoot(page, 'dashboard-unseen', false);

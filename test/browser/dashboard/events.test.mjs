@@ -43,14 +43,29 @@ describe('events', { concurrency: 3, timeout: 600000 }, () => {
     assert.equal(await rows(page).first().locator('time').textContent(), first.clock);
     const types = card(page, 'Types').locator('li button');
     const views = await site.count('count()', `${yesterday} AND type = 'pageview'`);
-    assert.equal(await types.filter({ hasText: 'pageview' }).getAttribute('title'), `pageview: ${views.toLocaleString('en-US')}`);
-    await types.filter({ hasText: 'pageview' }).click();
+    assert.equal(await types.filter({ hasText: 'Page view' }).getAttribute('title'), `Page view: ${views.toLocaleString('en-US')}`);
+    await types.filter({ hasText: 'Page view' }).click();
+    await until(() => page.url().includes('f=type%3Apageview'), 'the type itself in the address');
     await totals(page, views);
     await settled(page);
     assert.equal(await types.count(), 2, 'the other type can be picked as well');
-    assert.ok((await rows(page).allTextContents()).every((x) => x.includes('View')));
+    assert.ok((await rows(page).allTextContents()).every((x) => x.includes('Page view')));
+    const tags = rows(page).locator('span[title="Page view"]');
+    assert.deepEqual(await tags.evaluateAll((l) => l.filter((e) => e.scrollWidth > e.clientWidth).length), 0, 'the name is whole');
     await types.filter({ hasText: 'request' }).click();
     await totals(page, await site.count('count()', yesterday));
+    await page.getByRole('button', { name: 'Clear' }).or(chips(page).first()).first().click();
+    await page.getByRole('button', { name: 'Filter', exact: true }).click();
+    await page.locator('input[aria-label="Column"]').fill('Event');
+    await page.getByRole('option', { name: 'Event', exact: true }).click();
+    for (const typed of ['pagevi', 'page view']) {
+      await page.locator('input[aria-label="Values"]').fill(typed);
+      await page.getByRole('option', { name: 'Page view', exact: true }).waitFor();
+    }
+    await page.getByRole('option', { name: 'Page view', exact: true }).click();
+    await page.getByRole('button', { name: 'Add the filter' }).click();
+    await totals(page, views);
+    assert.deepEqual(new URL(page.url()).searchParams.getAll('f'), ['type:pageview']);
     await sound(page, 'events');
   });
 

@@ -44,6 +44,9 @@ describe('live', { concurrency: 3, timeout: 600000 }, () => {
     await until(async () => (await views.getAttribute('title')) === `${path}: 25` && (await figure(page, 'Page views')) >= 25 && (await figure(page, 'Visitors now')) >= 26, 'the numbers');
     await card(page, 'Referrers').getByRole('button', { name: /news\.example/ }).waitFor();
     await stream(page).filter({ hasText: 'signup' }).first().waitFor();
+    const tags = stream(page).locator('span[title="Page view"]');
+    await tags.first().waitFor();
+    assert.equal(await tags.evaluateAll((l) => l.filter((e) => e.textContent !== 'Page view' || e.scrollWidth > e.clientWidth).length), 0, 'the name is whole');
     assert.ok((await site.count('uniqExact(client_id)', `client_id LIKE 'live-%'`)) >= 26);
     assert.match(await page.getByRole('img', { name: /^Events by minute, the last 30 minutes/ }).getAttribute('aria-label'), /: \d+ in all/);
     await sound(page, 'live');
@@ -57,6 +60,36 @@ describe('live', { concurrency: 3, timeout: 600000 }, () => {
     assert.deepEqual([...new URL(page.url()).searchParams], [['range', 'today'], ['f', `path:${path}`]]);
     await page.goBack();
     await is(page, 'Live');
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('what has nothing to list is low, and tall as soon as it has', async (t) => {
+    const quiet = await newTenant({ time_zone: zone });
+    const page = await on(t, {}, quiet.viewer, quiet);
+    const tall = async (title) => (await card(page, title).boundingBox()).height;
+    const map = page.getByRole('img', { name: /^Map of visitors/ });
+    await page.getByText('Nobody in the last five minutes.').waitFor();
+    for (const title of ['Places', 'Pages', 'Referrers']) assert.ok((await tall(title)) < 130, `${title}: ${await tall(title)} px`);
+    assert.equal(await map.count(), 0);
+    const [says, around] = [await page.getByText('Nothing came in the last five minutes.').boundingBox(), await card(page, 'Events').boundingBox()];
+    assert.ok(says.y + says.height < around.y + around.height, 'the sentence is within its card');
+    await sound(page, 'empty');
+    await shoot(page, 'live-empty', false);
+    await sendTo(quiet, ...Array.from({ length: 12 }, () => ({ type: 'job_done', path: undefined, url: undefined, client_id: undefined })));
+    await until(async () => (await stream(page).count()) === 12, 'events that are nobody\'s and of no page');
+    const [last, beside] = [await stream(page).last().boundingBox(), await card(page, 'Events').boundingBox()];
+    assert.ok(last.y + last.height < beside.y + beside.height, 'all of them are in sight');
+    assert.ok((await tall('Pages')) < 130);
+    await sendTo(quiet, { path: '/live/one' });
+    await map.waitFor();
+    await until(async () => (await tall('Pages')) > 352 && (await tall('Places')) > 300, 'cards with rows, as tall as full ones');
+    assert.ok((await tall('Referrers')) < 130, 'nobody came from another site');
+    await sendTo(quiet, ...Array.from({ length: 9 }, (_, i) => ({ path: `/live/${i}` })));
+    const full = await tall('Pages');
+    await until(async () => (await card(page, 'Pages').locator('li').count()) === 10, 'ten pages');
+    assert.equal(await tall('Pages'), full, 'nothing moves');
+    await sound(page, 'partly empty');
+    await shoot(page, 'live-partly-empty', false);
     assert.deepEqual(page.faults, []);
   });
 
@@ -89,6 +122,7 @@ describe('live', { concurrency: 3, timeout: 600000 }, () => {
     await page.getByLabel(/^Key /).fill(quiet.viewer);
     await page.getByRole('button', { name: 'Open', exact: true }).click();
     await is(page, 'Live');
+    await sendTo(quiet, { path: '/live/before' });
     await page.getByRole('img', { name: /^Map of visitors/ }).waitFor(); // its script comes last: none of the page is still being loaded
     const push = (f) => (/net::ERR/.test(f) ? 0 : Array.prototype.push.call(page.faults, f)); // without the browser's own lines about what is meant
     Object.defineProperty(page.faults, 'push', { value: push });

@@ -50,6 +50,30 @@ describe('paths', { concurrency: 4, timeout: 600000 }, () => {
     await shows(page, ['/home /next 1', '/next Left 1']);
   });
 
+  test('an event as the anchor has its name', async (t) => {
+    const other = await newTenant();
+    const at = (i, type, path) => ({ event_id: `a${i}`, type, client_id: 'one', ts: Date.now() - 60_000 + i, url: `http://other.example${path}` });
+    const events = [at(0, 'pageview', '/home'), at(10, 'outbound', '/home'), at(20, 'pageview', '/next')];
+    const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${other.writeKey}` }, body: JSON.stringify(events) });
+    assert.equal(res.status, 200, await res.text());
+    await until(async () => (await other.sql('SELECT 1 FROM events')).length === events.length, 'the events');
+    const page = await open(t, browser);
+    await signIn(page, other.viewer, `/sites/${other.site}/paths`);
+    await settled(page);
+    for (const typed of ['outbou', 'Outbound link']) {
+      await page.getByRole('button', { name: /^Page or event: / }).click();
+      await page.getByRole('combobox', { name: 'Page or event: search' }).fill(typed);
+      await page.getByRole('option', { name: /^Outbound link/ }).waitFor();
+      if (typed === 'outbou') await page.keyboard.press('Escape');
+    }
+    assert.equal(await page.getByRole('option').count(), 1, 'it is not offered again as typed');
+    await page.getByRole('option', { name: /^Outbound link/ }).click();
+    await page.getByRole('heading', { name: 'After Outbound link' }).waitFor();
+    await shows(page, ['Outbound link /next 1', '/next Left 1']);
+    assert.match(page.url(), /type=outbound/);
+    assert.deepEqual(page.faults, []);
+  });
+
   test('where people go and come from; a click on a page makes it the anchor', async (t) => {
     const page = await on(t, '?path=%2Fplans');
     await shows(page, ['/plans /signup 8', '/plans Left 4', '/signup /done 5', '/signup Left 3', '/done Left 5']);

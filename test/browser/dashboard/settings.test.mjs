@@ -51,7 +51,7 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
     t.after(() => site.close());
     const visitor = await open(t, browser);
     await visitor.goto(`${site.url}/welcome`);
-    await page.getByText(/Events arrive\. The last one: pageview \/welcome/).waitFor();
+    await page.getByText(/Events arrive\. The last one: Page view \/welcome/).waitFor();
     await shoot(page, 'settings-first-event', false);
     await page.reload();
     await settled(page);

@@ -30,10 +30,19 @@ export const dim = (name: string): string => dims[name] ?? (name.startsWith('pro
 const capital = (s: string) => s.charAt(0).toUpperCase() + s.slice(1);
 const channels: Record<string, string> = { ai: 'AI assistants', referral: 'Referral sites', campaign: 'Other campaigns', internal: 'Own pages', paid: 'Paid ads' };
 
-const events: Record<string, string> = { pageview: 'Page view', click: 'Click', outbound: 'Outbound link', scroll: 'Scroll', engagement: 'Engagement', identify: 'Identified', alias: 'Alias' };
+const events = new Map(Object.entries({ pageview: 'Page view', screen: 'Screen view', click: 'Click', outbound: 'Outbound link', download: 'Download', scroll: 'Scroll', engagement: 'Engagement', identify: 'Identified', alias: 'Alias', group: 'Group' }));
 
-/** The name of a type of event. */
-export const event = (type: string): string => events[type] ?? type;
+/** The name of a type of event, wherever somebody reads it; types that a site has made up are called what they are. */
+export const event = (type: string): string => events.get(type) ?? type;
+
+/** The type of event that somebody means who types its name, or the type itself. */
+export function typeOf(typed: string): string {
+  const named = [...events].find(([, name]) => name.toLowerCase() === typed.toLowerCase());
+  return named?.[0] ?? typed;
+}
+
+/** Whether somebody who seeks a text finds a value of a dim: by the value, or by what it is called. */
+export const found = (name: string, v: string, sought: string): boolean => [v, value(name, v)].some((s) => s.toLowerCase().includes(sought.trim().toLowerCase()));
 
 /** A value of a dim. */
 export function value(name: string, v: string): string {

@@ -7,7 +7,7 @@ import { change, compact, counted, duration, exact, percent, signed } from '../f
 import { axis, dayShort } from '../format/time';
 import { Long } from '../parts/Long';
 import { BarList } from '../parts/BarList';
-import { groupsOf, metricsOf, textIn, type Panel } from './panel';
+import { groupsOf, metricsOf, stepIn, textIn, type Panel } from './panel';
 import { untold } from './revenue';
 import css from './PanelView.module.css';
 
@@ -29,7 +29,7 @@ export function PanelView({ panel, answer, zone, height }: { panel: Panel; answe
     case 'table':
       return <Table panel={panel} rows={rows} zone={zone} without={untold(panel, answer.money) ? 'revenue' : undefined} />;
     case 'funnel':
-      return <Funnel answer={answer} />;
+      return <Funnel panel={panel} answer={answer} />;
     case 'retention':
       return <Retention answer={answer} />;
     case 'sql':
@@ -151,7 +151,7 @@ function Table({ panel, rows, zone, without }: { panel: Panel; rows: Row[]; zone
 
 type Step = { step: number; name: string; count: number; conversion: number; step_conversion: number; median_seconds: number | null };
 
-function Funnel({ answer }: { answer: PanelData }) {
+function Funnel({ panel, answer }: { panel: Panel; answer: PanelData }) {
   const steps = (answer.steps as Step[] | null) ?? [];
   if (steps.length === 0 || steps[0]!.count === 0) return <Empty>Nobody took the first step in this time.</Empty>;
   return (
@@ -160,7 +160,7 @@ function Funnel({ answer }: { answer: PanelData }) {
         {steps.map((s) => (
           <li key={s.step} title={`${counted(s.count, 'person', 'people')}, ${percent(s.conversion)} of the first step`}>
             <span className={css.step}>
-              <span className="cut">{s.name || `Step ${s.step}`}</span>
+              <span className="cut">{stepIn(panel.question, s) || `Step ${s.step}`}</span>
               {s.median_seconds !== null && <small>after {duration(s.median_seconds)}</small>}
             </span>
             <span className={css.track}>

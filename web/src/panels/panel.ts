@@ -1,6 +1,7 @@
 // Panels of saved dashboards: what they ask, and how that is read. Nothing here needs a session: the page of embeds uses it as well.
 import { metric, type Metric } from '../format/metrics';
 import { counted } from '../format/numbers';
+import { nameOfStep } from '../pages/funnels/names';
 import { currencyOf } from '../state/currency';
 import { parseFilter } from '../state/filters';
 
@@ -23,6 +24,14 @@ export function metricsOf(q: Record<string, unknown>): Metric[] {
 export const groupsOf = (q: Record<string, unknown>): string[] => list(q.group_by);
 export const textIn = (q: Record<string, unknown>, name: string): string => (typeof q[name] === 'string' ? (q[name] as string) : '');
 export const filtersIn = (q: Record<string, unknown>): string[] => (typeof q.filter === 'string' ? [q.filter] : list(q.filter));
+
+/** What a step of a funnel is called: as the question has named it, else as the page of funnels would. Goals, and steps in any order, only the server can name. */
+export function stepIn(q: Record<string, unknown>, answered: { step: number; name: string }): string {
+  const step: unknown = Array.isArray(q.steps) && textIn(q, 'order') !== 'any' ? q.steps[answered.step - 1] : undefined;
+  if (typeof step !== 'object' || step === null) return answered.name;
+  const s = step as Record<string, unknown>;
+  return textIn(s, 'name') || textIn(s, 'goal') ? answered.name : nameOfStep({ type: textIn(s, 'type'), filter: filtersIn(s) }, undefined) || answered.name;
+}
 
 /** The lengths of time that panels are offered: whole days of the site with today as the last, as ranges are everywhere, and 24 hours back from now. */
 export const lengths: { value: string; label: string }[] = [

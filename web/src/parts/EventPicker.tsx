@@ -40,8 +40,9 @@ export function EventPicker({ label, shown, placeholder = 'Choose an event or pa
   const paths = useValues('path', prefix.startsWith('/') ? prefix : '', pages && box.dropdownOpened);
   const has = (s: string) => s.toLowerCase().includes(text.toLowerCase());
   const goalOptions = goals ? (known.data ?? []).filter((g) => has(g.name)) : [];
-  const typeOptions = (types.data ?? []).filter((t) => t.value !== '' && (has(t.value) || has(names.event(t.value))));
+  const typeOptions = (types.data ?? []).filter((t) => t.value !== '' && names.found('type', t.value, text));
   const pathOptions = pages ? (paths.data ?? []).filter((p) => p.value !== '' && has(p.value)).slice(0, 30) : [];
+  const type = typeOptions.some((t) => t.value === text) ? text : names.typeOf(text); // a type may be called as another one is named
   const exact = pathOptions.findIndex((p) => p.value === text);
   if (exact > 0) pathOptions.unshift(...pathOptions.splice(exact, 1)); // what is typed comes first
   const options: Record<string, Picked> = { any: { type: '' } };
@@ -61,11 +62,11 @@ export function EventPicker({ label, shown, placeholder = 'Choose an event or pa
     goalOptions.length > 0 && <Combobox.Group key="goals" label="Goals">{goalOptions.map((g) => option(`goal ${g.id}`, g.name, undefined, { type: '', goal: g.id }))}</Combobox.Group>,
     typeOptions.length > 0 && <Combobox.Group key="types" label="Events">{typeOptions.map((t) => option(`type ${t.value}`, names.event(t.value), t.events, { type: t.value }))}</Combobox.Group>,
     pathOptions.length > 0 && (
-      <Combobox.Group key="paths" label="Page views of">{pathOptions.map((p) => option(`path ${p.value}`, p.value, p.events, pageOf(p.value)))}</Combobox.Group>
+      <Combobox.Group key="paths" label={`${names.event('pageview')} of`}>{pathOptions.map((p) => option(`path ${p.value}`, p.value, p.events, pageOf(p.value)))}</Combobox.Group>
     ),
-    text !== '' && (pages || !text.startsWith('/')) && !options[`path ${text}`] && !options[`type ${text}`] && (
+    text !== '' && (pages || !text.startsWith('/')) && !options[`path ${text}`] && !options[`type ${type}`] && (
       <Combobox.Group key="typed" label="As typed">
-        {text.startsWith('/') ? option(`path ${text}`, `Page view of ${text}`, undefined, pageOf(text)) : option(`type ${text}`, `Event ${text}`, undefined, { type: text })}
+        {text.startsWith('/') ? option(`path ${text}`, `${names.event('pageview')} of ${text}`, undefined, pageOf(text)) : option(`type ${type}`, `Event ${names.event(type)}`, undefined, { type })}
       </Combobox.Group>
     ),
   ].filter(Boolean);

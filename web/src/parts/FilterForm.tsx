@@ -6,7 +6,7 @@ import { useCohorts } from '../api/saved';
 import { useSchemaNames } from '../api/settings';
 import * as names from '../format/names';
 import type { Filter } from '../state/filters';
-import { columnOptions, findsColumn } from './columns';
+import { columnOptions, findsColumn, findsValue } from './columns';
 import { UnheardProperties } from './Unheard';
 import { unheard } from './unheard';
 
@@ -89,6 +89,7 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
           placeholder={values.length === 0 ? 'Values' : ''}
           size="sm"
           data={suggestions}
+          filter={findsValue(dim)}
           value={values}
           onChange={(v) => {
             setValues(v);

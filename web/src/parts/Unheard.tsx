@@ -20,10 +20,10 @@ export function UnheardEvent({ type, onMend }: { type: string; onMend?: (type: s
   const types = useValues('type', '', type !== '', many);
   const known = (types.data ?? []).map((v) => v.value);
   if (type === '' || !types.data || types.isPlaceholderData || known.length >= many || known.includes(type)) return null;
-  return <Unheard says={<>In the time that the page shows there was no event <b>{names.event(type)}</b>.</>} meant={meant(type, known)} onMend={onMend} />;
+  return <Unheard says={<>In the time that the page shows there was no event <b>{names.event(type)}</b>.</>} meant={meant(type, known)} named={(other) => (names.event(other) === names.event(type) ? other : names.event(other))} onMend={onMend} />;
 }
 
-const Unheard = ({ says, meant: other, onMend }: { says: React.ReactNode; meant: string | undefined; onMend?: (to: string) => void }) => (
+const Unheard = ({ says, meant: other, named = (v) => v, onMend }: { says: React.ReactNode; meant: string | undefined; named?: (v: string) => string; onMend?: (to: string) => void }) => (
   <p className={css.unheard} role="status">
     {says}
     {other !== undefined && (
@@ -32,10 +32,10 @@ const Unheard = ({ says, meant: other, onMend }: { says: React.ReactNode; meant:
         Did you mean{' '}
         {onMend ? (
           <button type="button" className="as-link" onClick={() => onMend(other)}>
-            {other}
+            {named(other)}
           </button>
         ) : (
-          other
+          named(other)
         )}
         ?
       </>

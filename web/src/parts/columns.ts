@@ -11,3 +11,12 @@ export const findsColumn: OptionsFilter = ({ options, search }) => {
   const found = options.filter((o): o is ComboboxItem => 'label' in o && (o.label.toLowerCase().includes(text.toLowerCase()) || o.value.startsWith(text)));
   return found.toSorted((a, b) => Number(b.value === text) - Number(a.value === text));
 };
+
+/** Finds values of a column by what they are, and by what they are called; what is typed whole comes first. */
+export const findsValue =
+  (dim: string): OptionsFilter =>
+  ({ options, search, limit }) => {
+    const found = options.filter((o): o is ComboboxItem => 'value' in o && names.found(dim, o.value, search));
+    const whole = (o: ComboboxItem) => Number(o.value.toLowerCase() === search.trim().toLowerCase());
+    return found.toSorted((a, b) => whole(b) - whole(a)).slice(0, limit);
+  };

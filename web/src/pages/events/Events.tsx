@@ -2,6 +2,7 @@ import { Switch } from '@mantine/core';
 import { number, text, useReport, useScope } from '../../api/report';
 import { useSite } from '../../api/site';
 import { metric } from '../../format/metrics';
+import * as names from '../../format/names';
 import { exact, plural } from '../../format/numbers';
 import { Answer } from '../../parts/Answer';
 import { BarList } from '../../parts/BarList';
@@ -65,7 +66,7 @@ function Types({ scope }: { scope: EventScope }) {
           <BarList
             head="Type"
             unit="Events"
-            bars={(d.data ?? []).map((r) => ({ key: text(r, 'type'), label: text(r, 'type') || 'none', value: number(r, 'events') ?? 0 }))}
+            bars={(d.data ?? []).map((r) => ({ key: text(r, 'type'), label: names.value('type', text(r, 'type')), value: number(r, 'events') ?? 0 }))}
             picked={(v) => view.filters.some((f) => f.dim === 'type' && !f.not && !f.contains && f.values.includes(v))}
             onPick={(v) => change({ filters: toggle(view.filters, 'type', v) })}
           />

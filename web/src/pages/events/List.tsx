@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { IconArrowUp, IconChevronRight } from '@tabler/icons-react';
 import { keyOf, useEvents, useNewer, type Event } from '../../api/events';
 import { useSite } from '../../api/site';
+import * as names from '../../format/names';
 import { counted, exact } from '../../format/numbers';
 import { clockSeconds, dayShort, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
@@ -60,6 +61,7 @@ export function List({ question }: { question: EventScope }) {
 function Row({ event: e, zone, day, opened, onOpen }: { event: Event; zone: string; day: boolean; opened: boolean; onOpen: () => void }) {
   const visitor = e.user_id || e.client_id;
   const { path, props } = subject(e);
+  const type = typeof e.type === 'string' ? names.event(e.type) : 'hidden';
   return (
     <>
       {day && <li className={css.day}>{dayShort(e.ts ?? '', zone)}</li>}
@@ -69,8 +71,8 @@ function Row({ event: e, zone, day, opened, onOpen }: { event: Event; zone: stri
           <time className="num" dateTime={e.ts ?? undefined} title={e.ts ? moment(e.ts, zone) : undefined}>
             {e.ts ? clockSeconds(e.ts, zone) : '–'}
           </time>
-          <span className={css.type} data-page={e.type === 'pageview' || undefined}>
-            {e.type === 'pageview' ? 'View' : (e.type ?? 'hidden')}
+          <span className={css.type} data-page={e.type === 'pageview' || undefined} title={type}>
+            {type}
           </span>
           <span className="cut">
             <bdi>{path}</bdi>

@@ -1,5 +1,5 @@
 import { Button, Skeleton, Switch } from '@mantine/core';
-import { lazy, Suspense, useMemo, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { useLocation } from 'wouter';
 import { useLive, type Live as State, type LiveView } from '../../api/live';
 import { useSite } from '../../api/site';
@@ -17,13 +17,15 @@ import css from './Live.module.css';
 import { Minutes } from './Minutes';
 import { Stream } from './Stream';
 
-const WorldMap = lazy(() => import('../../parts/WorldMap'));
+const map = () => import('../../parts/WorldMap');
+const WorldMap = lazy(map);
 
 /** What happens on a site right now. */
 export default function Live() {
   const [bots, setBots] = useChoice('bots', withBots, '', true);
   const view = useLive(bots === 'include' ? 'include' : '');
   const { data, at = 0 } = view;
+  useEffect(() => void map().catch(() => undefined), []); // it is there when the first visitor comes
   return (
     <div className={css.page}>
       <div className={css.bar}>
@@ -169,10 +171,9 @@ function usePick() {
 const never = () => false;
 
 /** A list whose numbers move and whose rows stay where they are while they are pointed at. */
-function CalmList({ bars, at, head, unit, empty, onPick }: { bars: Bar[]; at: number; head: string; unit: string; empty: string; onPick: (key: string) => void }) {
+function CalmList({ bars, at, head, unit, onPick }: { bars: Bar[]; at: number; head: string; unit: string; onPick: (key: string) => void }) {
   const [held, hold] = useState(false);
   const shown = useCalmOrder(bars, at, held);
-  if (bars.length === 0) return <p className={css.empty}>{empty}</p>;
   return (
     <div onMouseEnter={() => hold(true)} onMouseLeave={() => hold(false)} onFocus={() => hold(true)} onBlur={() => hold(false)}>
       <BarList bars={shown} head={head} unit={unit} picked={never} onPick={onPick} />
@@ -180,7 +181,15 @@ function CalmList({ bars, at, head, unit, empty, onPick }: { bars: Bar[]; at: nu
   );
 }
 
-const masked = <p className={css.empty}>Your role may not see this.</p>;
+/** The room of a list, as tall as a full one, so that nothing moves when rows come and go; with nothing to list, as low as the sentence that says so. */
+function Room({ of, empty, children }: { of: unknown[] | null; empty: string; children: ReactNode }) {
+  const nothing = of === null ? 'Your role may not see this.' : of.length === 0 && empty;
+  return (
+    <div className={css.list} data-empty={nothing !== false || undefined}>
+      {nothing === false ? children : <p className={css.empty}>{nothing}</p>}
+    </div>
+  );
+}
 
 /** The path of an address, with the fragment that belongs to it; of what is no address, all behind the host. */
 function pathOf(url: string): string {
@@ -201,7 +210,9 @@ function Pages({ data, at }: Part) {
   }, [data.top_pages]);
   return (
     <Card title="Pages" aside={<span className={css.aside}>5 minutes</span>}>
-      <div className={css.list}>{data.top_pages === null ? masked : <CalmList bars={bars} at={at} head="Page" unit="Views" empty="No page was opened in the last five minutes." onPick={(v) => pick('path', v)} />}</div>
+      <Room of={data.top_pages} empty="No page was opened in the last five minutes.">
+        <CalmList bars={bars} at={at} head="Page" unit="Views" onPick={(v) => pick('path', v)} />
+      </Room>
     </Card>
   );
 }
@@ -211,7 +222,9 @@ function Referrers({ data, at }: Part) {
   const bars = useMemo(() => (data.referrers ?? []).map((r) => ({ key: r.referrer_host, label: r.referrer_host, value: r.users })), [data.referrers]);
   return (
     <Card title="Referrers" aside={<span className={css.aside}>5 minutes</span>}>
-      <div className={css.list}>{data.referrers === null ? masked : <CalmList bars={bars} at={at} head="Site" unit="Visitors" empty="Nobody came from another site in the last five minutes." onPick={(v) => pick('referrer_host', v)} />}</div>
+      <Room of={data.referrers} empty="Nobody came from another site in the last five minutes.">
+        <CalmList bars={bars} at={at} head="Site" unit="Visitors" onPick={(v) => pick('referrer_host', v)} />
+      </Room>
     </Card>
   );
 }
@@ -231,18 +244,14 @@ function Places({ data, at }: Part) {
   );
   return (
     <Card title="Places" aside={<span className={css.aside}>5 minutes</span>}>
-      {data.countries === null ? (
-        masked
-      ) : (
+      <Room of={data.countries} empty="Nobody in the last five minutes.">
         <div className={css.places}>
           <Suspense fallback={<Skeleton height={280} />}>
             <WorldMap values={values} unit={{ one: 'visitor', many: 'visitors' }} picked={never} onPick={(v) => pick('country', v)} />
           </Suspense>
-          <div className={css.list}>
-            <CalmList bars={bars} at={at} head="Country" unit="Visitors" empty="Nobody in the last five minutes." onPick={(v) => pick('country', v)} />
-          </div>
+          <CalmList bars={bars} at={at} head="Country" unit="Visitors" onPick={(v) => pick('country', v)} />
         </div>
-      )}
+      </Room>
     </Card>
   );
 }

@@ -59,8 +59,8 @@ export function Stream({ events }: { events: Live['recent'] }) {
                   <time className="num" dateTime={e.ts}>
                     {clockSeconds(e.ts, zone)}
                   </time>
-                  <span className={css.type} data-type={e.type === 'pageview' ? 'page' : 'other'}>
-                    {e.type === 'pageview' ? 'View' : e.type}
+                  <span className={css.type} data-type={e.type === 'pageview' ? 'page' : 'other'} title={names.event(e.type)}>
+                    {names.event(e.type)}
                   </span>
                   <span className="cut" title={e.path ?? undefined}>
                     {e.path}

@@ -51,7 +51,7 @@ function Node({ node, onPick }: { node: PathNode; onPick: (path: string) => void
   if (!isPage(node) || !node.path) return <span className={css.end}>{nameOf(node)}</span>;
   return (
     <button type="button" className={`${css.node} cut`} title={node.path} onClick={() => onPick(node.path)}>
-      {node.path}
+      {nameOf(node)}
     </button>
   );
 }

@@ -39,6 +39,7 @@ export default function Paths() {
   );
   const paths = usePaths(question, chosen !== undefined || !top.isPending);
   const pick = (p: string) => {
+    if (p === type) return; // the event itself, which is looked at
     if (type) setType('');
     setPath(p);
   };

@@ -46,7 +46,7 @@ function Event({ event: e, before }: { event: TimelineEvent; before: TimelineEve
       </span>
       <div className={css.what}>
         <div className={css.name}>
-          <b>{page ? e.path || 'Page view' : names.event(e.type)}</b>
+          <b>{(page && e.path) || names.event(e.type)}</b>
           {!page && e.path && <span className={css.where}>on {e.path}</span>}
           {e.user_id && e.user_id !== before?.user_id && <span className={css.where}>as {e.user_id}</span>}
         </div>

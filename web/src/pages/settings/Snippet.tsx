@@ -1,5 +1,6 @@
 import { Stack } from '@mantine/core';
 import { useLastEvent, type Source } from '../../api/settings';
+import * as names from '../../format/names';
 import { ago } from '../../format/time';
 import { ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -20,7 +21,7 @@ export function Arrival({ site, zone, short }: { site: string; zone: string; sho
           {short ? 'Last event ' : 'Events arrive. The last one: '}
           {!short && (
             <>
-              <b>{last.type}</b> {last.path && <span className="mono">{last.path}</span>}{' '}
+              <b>{names.event(last.type)}</b> {last.path && <span className="mono">{last.path}</span>}{' '}
             </>
           )}
           {ago(last.received_at, zone)}
