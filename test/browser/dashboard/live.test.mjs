@@ -82,7 +82,7 @@ describe('live', { concurrency: 3, timeout: 600000 }, () => {
     assert.ok((await tall('Pages')) < 130);
     await sendTo(quiet, { path: '/live/one' });
     await map.waitFor();
-    await until(async () => (await tall('Pages')) > 352 && (await tall('Places')) > 300, 'cards with rows, as tall as full ones');
+    await until(async () => (await tall('Pages')) >= 430 && (await tall('Places')) >= 378, 'cards with rows, as tall as full ones');
     assert.ok((await tall('Referrers')) < 130, 'nobody came from another site');
     await sendTo(quiet, ...Array.from({ length: 9 }, (_, i) => ({ path: `/live/${i}` })));
     const full = await tall('Pages');
