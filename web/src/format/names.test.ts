@@ -29,8 +29,8 @@ test('values are found by what they are and by what they are called', () => {
 });
 
 test('a step of a panel is called as on the page of funnels, whatever the server calls it', () => {
-  const q = { steps: [{ type: 'pageview' }, { type: 'pageview', filter: ['path:/a'] }, { type: 'click', filter: 'country:DE' }, { type: 'click', name: 'Pressed' }, { goal: 'g' }] };
+  const q = { steps: [{ type: 'pageview' }, { type: 'pageview', filter: ['path:/a'] }, { type: 'click', filter: 'country:DE' }, { type: 'click', name: 'Pressed' }, { goal: 'g', filter: ['path:/a'] }] };
   const says = (step: number, name: string, more = {}) => stepIn({ ...q, ...more }, { step, name });
-  expect([says(1, 'pageview'), says(2, 'pageview path:/a'), says(3, 'click country:DE'), says(4, 'Pressed'), says(5, 'signup'), says(6, 'x')]).toEqual(['Page view', '/a', 'Click, Country is Germany', 'Pressed', 'signup', 'x']);
+  expect([says(1, 'pageview'), says(2, 'pageview path:/a'), says(3, 'click country:DE'), says(4, 'Pressed'), says(5, 'signup path:/a'), says(6, 'x')]).toEqual(['Page view', '/a', 'Click, Country is Germany', 'Pressed', 'signup path:/a', 'x']);
   expect(says(1, 'any 1 of 5 steps', { order: 'any' })).toBe('any 1 of 5 steps');
 });
