@@ -107,21 +107,27 @@ func (a *app) startAccess() {
 	a.units.start(unit{"uses of keys", labelled(workload.Control, func(ctx context.Context) error { return a.auth.RunUses(ctx, a.catalog, a.log) }), 3 * time.Second})
 }
 
-// refused gathers requests with credentials that do not work, by route: a path could be of any length, and a new one each time. The addresses of those who
-// send events stay out: they never reach a disk.
+// refused gathers requests with credentials that do not work.
 func (a *app) refused(r *http.Request, who tenant.Principal, p *problem.Problem) {
-	if a.audit == nil || p.Code == "missing_key" {
-		return
+	if a.audit != nil && p.Code != "missing_key" {
+		a.audit.Gather(refusedEntry(r, who, p))
 	}
+}
+
+// refusedEntry is by route: a path could be of any length, and a new one each time. The addresses of those who send events stay out: they never reach a disk.
+func refusedEntry(r *http.Request, who tenant.Principal, p *problem.Problem) audit.Entry {
 	e := audit.Entry{Action: audit.SignIn, Target: r.Pattern, From: origin.From(r.Context()).String(), Outcome: p.Code}
-	if who != (tenant.Principal{}) {
+	switch {
+	case p.Code == tenant.CodeExpired: // who has no more than an old key is nobody, but its tenant learns that it is used
+		e.Tenant, e.Text = who.Tenant, p.Detail
+	case who != (tenant.Principal{}):
 		e.Tenant, e.Actor, e.Role = who.Tenant, who.Actor(), who.Role
 	}
 	switch r.URL.Path {
 	case "/ingest", "/collect", "/pixel.gif":
 		e.From = ""
 	}
-	a.audit.Gather(e)
+	return e
 }
 
 // ErrInUse says that a server uses the data directory.

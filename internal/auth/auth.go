@@ -42,7 +42,7 @@ type Config struct {
 	OperatorToken string
 	Sessions      *Sessions // nil: cookies are nobody
 	Tokens        Tokens    // nil: no tokens of identity providers
-	// Refused, if set, is told of each request that is refused, and whose credentials it had when they are good but for another tenant.
+	// Refused, if set, is told of each request that is refused, and whose credentials it had when they are good but for another tenant; of a key that has expired, of which tenant it was.
 	Refused    func(r *http.Request, who tenant.Principal, p *problem.Problem)
 	Registerer prometheus.Registerer // nil keeps the metrics unregistered
 	Now        func() time.Time      // default: time.Now; a seam of tests
@@ -171,12 +171,8 @@ func (a *Authenticator) standing(p tenant.Principal, prob *problem.Problem) (ten
 func (a *Authenticator) noted(r *http.Request, p tenant.Principal, prob *problem.Problem) (tenant.Principal, *problem.Problem) {
 	if prob != nil {
 		a.refused.WithLabelValues(prob.Code).Inc()
-		of := p
-		if prob.Code == tenant.CodeExpired {
-			of = tenant.Principal{} // who has no more than an old key is nobody
-		}
 		if a.cfg.Refused != nil {
-			a.cfg.Refused(r, of, prob)
+			a.cfg.Refused(r, p, prob)
 		}
 		if prob.Code == tenant.CodeSuspended || prob.Code == tenant.CodeExpired {
 			return p, prob

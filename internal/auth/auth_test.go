@@ -151,7 +151,7 @@ func TestRefusals(t *testing.T) {
 			var whose tenant.Principal
 			a.cfg.Refused = func(_ *http.Request, who tenant.Principal, _ *problem.Problem) { whose = who }
 			p, prob := a.Authenticate(request(tc.authorization, tc.header, tc.query))
-			if known := whose != (tenant.Principal{}); known != (tc.code == "wrong_tenant") || known && (whose.Tenant != "acme" || whose.KeyID == "") {
+			if known := whose != (tenant.Principal{}); known != (tc.code == "wrong_tenant" || tc.code == "key_expired") || known && (whose.Tenant != "acme" || (whose.KeyID == "") != (tc.code == "key_expired")) {
 				t.Errorf("the credentials are said to be those of %+v", whose)
 			}
 			if prob == nil {

@@ -220,6 +220,13 @@ func TestAudited(t *testing.T) {
 	if d := cmp.Diff(want, e); d != "" {
 		t.Error(d)
 	}
+	// Of a key that is replaced both are named.
+	made := f.want(201, f.do("POST", "/api/v1/tenants/acme/keys", operator, `{"role":"viewer"}`))
+	next := f.want(201, f.do("POST", "/api/v1/tenants/acme/keys/"+made["id"].(string)+"/rotate", operator, ""))
+	f.audit.appended = f.audit.appended[1:]
+	if e := f.audit.last(t); e.Target != fmt.Sprintf("/api/v1/tenants/acme/keys/%s replaced by %s", made["id"], next["id"]) {
+		t.Errorf("the target is %s", e.Target)
+	}
 	for _, tc := range []struct {
 		method, path, key, body string
 		status                  int
@@ -365,11 +372,14 @@ func TestPanicIsRecorded(t *testing.T) {
 func TestReportIsGathered(t *testing.T) {
 	f := newFixture(t)
 	huma.Register(f.api.Huma(), huma.Operation{OperationID: "report", Method: http.MethodGet, Path: "/api/v1/analytics/{site}/report"},
-		func(_ context.Context, _ *struct {
+		func(_ context.Context, in *struct {
 			Site string `path:"site"`
 		}) (*struct {
 			Cost string `header:"X-Weir-Cost"`
 		}, error) {
+			if in.Site == "masked" {
+				return nil, problem.New(http.StatusForbidden, "column_masked", "the column is masked")
+			}
 			return &struct {
 				Cost string `header:"X-Weir-Cost"`
 			}{`{"amount":0.5,"currency":"EUR","cpu_seconds":2,"rows_read":7,"bytes_read":9,"budget_remaining":3}`}, nil
@@ -380,6 +390,12 @@ func TestReportIsGathered(t *testing.T) {
 	}
 	want := &audit.Cost{Amount: .5, Currency: "EUR", CPUSeconds: 2, RowsRead: 7, BytesRead: 9}
 	if g := f.audit.gathered; len(g) != 1 || g[0].Action != audit.Report || cmp.Diff(want, g[0].Cost) != "" {
+		t.Errorf("gathered %+v", g)
+	}
+	// One that is refused says why, as its answer does.
+	f.audit.gathered = nil
+	f.wantProblem(f.do("GET", "/api/v1/analytics/masked/report", f.keys["viewer"], ""), 403, "column_masked", "", "masked")
+	if g := f.audit.gathered; len(g) != 1 || g[0].Outcome != "column_masked" {
 		t.Errorf("gathered %+v", g)
 	}
 }

@@ -39,11 +39,12 @@ func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) 
 	r, w := humago.Unwrap(ctx)
 	switch {
 	case asks(op):
-		why := a.ask(ctx, p, next)
+		seen := &refused{body: head{left: audit.MaxText}}
+		why := a.ask(ctx, p, seen.by(next))
 		if a.cfg.Audit == nil {
 			return
 		}
-		e := a.reportEntry(ctx, r, p)
+		e := a.reportEntry(ctx, r, p, seen)
 		if why != nil {
 			e.Outcome = why.Code
 		}
@@ -51,8 +52,9 @@ func (a *API) audited(ctx lenient, p tenant.Principal, next func(huma.Context)) 
 	case a.cfg.Audit == nil:
 		next(ctx)
 	case strings.HasPrefix(op.Path, "/api/v1/analytics/") && !changes(op):
-		next(ctx)
-		a.cfg.Audit.Gather(a.reportEntry(ctx, r, p))
+		seen := &refused{body: head{left: audit.MaxText}}
+		seen.by(next)(ctx)
+		a.cfg.Audit.Gather(a.reportEntry(ctx, r, p, seen))
 	case takesOut(op):
 		a.recordedOut(ctx.Context(), w, p, a.operationEntry(ctx, r, p), func(ctx context.Context, w http.ResponseWriter) {
 			next(lenient{humago.NewContext(op, r.WithContext(ctx), w)})
@@ -102,6 +104,9 @@ func (a *API) recordedChange(ctx lenient, r *http.Request, w http.ResponseWriter
 			e.Tenant = tenant.ID(path.Base(at))
 		}
 	}
+	if successor := w.Header().Get("Location"); successor != "" && strings.HasPrefix(e.Action, "rotate-") {
+		e.Target = path.Dir(r.URL.Path) + " replaced by " + path.Base(successor)
+	}
 	if h.status >= 400 {
 		e.Outcome = outcomeOf(h.status, h.body.Bytes())
 	}
@@ -115,11 +120,11 @@ func (a *API) recordedChange(ctx lenient, r *http.Request, w http.ResponseWriter
 	h.release()
 }
 
-func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal) audit.Entry {
+func (a *API) reportEntry(ctx huma.Context, r *http.Request, p tenant.Principal, seen *refused) audit.Entry {
 	_, w := humago.Unwrap(ctx)
 	e := audit.Entry{Tenant: a.siteTenant(ctx, p), Actor: p.Actor(), Role: p.Role, Action: audit.Report, Target: r.URL.Path, From: origin.From(r.Context()).String(), Door: "api", Outcome: audit.OK}
 	if s := ctx.Status(); s >= 400 {
-		e.Outcome = "status_" + strconv.Itoa(s)
+		e.Outcome = outcomeOf(s, seen.body.Bytes())
 	}
 	var c audit.Cost // the header's JSON has the same names, and more
 	if json.Unmarshal([]byte(w.Header().Get("X-Weir-Cost")), &c) == nil {
@@ -171,6 +176,27 @@ func outcomeOf(status int, body []byte) string {
 		return p.Code
 	}
 	return "status_" + strconv.Itoa(status)
+}
+
+// refused keeps the beginning of an answer that is a problem.
+type refused struct {
+	lenient
+	body head
+}
+
+// by is next with r in between.
+func (r *refused) by(next func(huma.Context)) func(huma.Context) {
+	return func(ctx huma.Context) {
+		r.lenient = lenient{ctx}
+		next(r)
+	}
+}
+
+func (r *refused) BodyWriter() io.Writer {
+	if r.Status() < 400 {
+		return r.lenient.BodyWriter()
+	}
+	return io.MultiWriter(r.lenient.BodyWriter(), &r.body)
 }
 
 // held keeps an answer back until it is released.

@@ -159,6 +159,9 @@ func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Proble
 	}
 	b.finish(res.Summary(), 0)
 	if !a.scope.All {
+		if a.checked.ReadsEvents { // the engine's plan has no rows where it can count them without: only where they lie alone in a part
+			rows = max(rows, 1)
+		}
 		rows = clickhouse.RowsTold(rows)
 	}
 	e := usage.Estimate{Rows: rows, Bytes: rows * guessedRow(a.checked.Columns)}
@@ -166,6 +169,9 @@ func (a *asking) measure(ctx context.Context, q *usage.Question) *problem.Proble
 		if known := a.deps.Gate.Estimate(*q); known.Rows > 0 && known.Bytes > 0 {
 			e.Bytes = uint64(float64(rows) * float64(known.Bytes) / float64(known.Rows))
 		}
+	}
+	if !a.scope.All {
+		e.Bytes = clickhouse.BytesTold(e.Bytes)
 	}
 	q.Measured = &e
 	return nil

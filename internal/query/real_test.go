@@ -107,6 +107,26 @@ func TestEstimatesOfTheEngine(t *testing.T) {
 	}
 }
 
+// TestEstimatesAreInUnits: what is read of a tenant's few rows, alone in their part, is estimated in the units in which it is charged, and so bounded.
+func TestEstimatesAreInUnits(t *testing.T) {
+	c := engine(t)
+	testkit.Exec(t, c, "INSERT INTO weir.events (tenant, ts, type, _offset) SELECT 'few', now64(3), 'x', number FROM numbers(500)")
+	deps := (&desk{}).deps(c)
+	deps.Gate = nil
+	h := newService(t, Config{}, deps)
+	who := tenant.Principal{Tenant: "few", Role: tenant.RoleAnalyst, KeyID: "k"}
+	for sql, rows := range map[string]uint64{"SELECT count() FROM events": 8192, "SELECT max(ts) FROM events": 8192, "SELECT 1": 0} {
+		w := post(h, who, `{"sql":"`+sql+`","dry_run":true}`)
+		var got struct{ Estimate Plan }
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.Estimate.Rows != rows || got.Estimate.Bytes != rows*32 {
+			t.Errorf("%s: %d %s, want %d rows", sql, w.Code, w.Body, rows)
+		}
+	}
+	if p := problemIn(t, post(h, who, `{"sql":"SELECT count() FROM events","max_bytes":262143}`)); p.Code != "over_max_bytes" {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestAsOfReadsAgain(t *testing.T) {
 	c := engine(t)
 	insert := func(partition, from, n int) {
