@@ -21,6 +21,22 @@ describe('the stream of events', () => {
     expect(gather(one.events, full(140), 100).missed).toBe(false);
     expect(gather(one.events, full(190), 100).missed).toBe(true);
   });
+  test('equal events that fall out of a state keep their keys', () => {
+    const many = (n: number, ts: string, path?: string) => Array.from({ length: n }, () => e(ts, path));
+    const one = gather([], many(20, '1'), 100);
+    const top = one.events[0]?.key;
+    const two = gather(one.events, [...many(10, '2'), ...many(10, '1')], 100);
+    expect(two.events.findIndex((x) => x.key === top)).toBe(10);
+    expect(two.events).toHaveLength(30);
+    expect(new Set(two.events.map((x) => x.key)).size).toBe(30);
+    const three = gather(two.events, [...many(12, '2'), ...many(8, '1')], 25); // and of what was cut off at the end
+    expect(three.events.findIndex((x) => x.key === top)).toBe(12);
+    const four = gather(three.events, [...many(8, '2', '/b'), ...many(12, '2')], 100); // all of the first moment are out
+    expect(four.events.findIndex((x) => x.key === top)).toBe(20);
+    const five = gather(four.events, [...many(15, '3'), ...many(5, '2', '/b')], 100); // others of the oldest moment stay as well
+    expect(five.events.findIndex((x) => x.key === top)).toBe(35);
+    expect(new Set(five.events.map((x) => x.key)).size).toBe(five.events.length);
+  });
   test('rows keep their places, new ones are behind', () => {
     expect(inOrder([{ key: 'c' }, { key: 'a' }, { key: 'b' }], ['a', 'x', 'b']).map((r) => r.key)).toEqual(['a', 'b', 'c']);
   });

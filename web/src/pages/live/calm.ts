@@ -22,22 +22,32 @@ export function inOrder<T extends { key: string }>(rows: T[], order: string[]): 
 }
 
 export type Recent = NonNullable<Live['recent']>[number];
-export type Shown = Recent & { key: string };
+export type Shown = Recent & { key: string; nth: number };
+
+const full = 20; // events that a state has at most
+
+/** What an event shows; equal events of one moment are told apart by their number, the first is 1. */
+const looks = (e: Recent) => `${e.ts} ${e.type} ${e.path ?? ''} ${e.country ?? ''} ${e.device ?? ''}`;
 
 /**
  * The events that were there and those that came, the latest first, `most` at most. A state has the last twenty events: from its oldest on it is right, before
- * that what came earlier counts. `missed` says that events between were too many to be in any state.
+ * that what came earlier counts. Of a full state's oldest moment some events may have fallen out: those that were there stay, and keep their keys. `missed` says
+ * that events between were too many to be in any state.
  */
 export function gather(before: Shown[], came: Recent[], most: number): { events: Shown[]; missed: boolean } {
   const oldest = came.at(-1)?.ts;
   const latest = before[0]?.ts;
-  const kept = oldest === undefined ? before : before.filter((e) => e.ts < oldest);
+  const cut = came.length >= full ? oldest : undefined; // the moment that may be there in part only
+  const out = new Map<string, number>(); // of that moment, how many there were of each that are not in the state any more
+  for (const e of before) if (e.ts === cut) out.set(looks(e), Math.max(e.nth, out.get(looks(e)) ?? 0));
+  for (const e of came) if (e.ts === cut) out.set(looks(e), (out.get(looks(e)) ?? 0) - 1);
+  const kept = before.filter((e) => oldest === undefined || e.ts < oldest || (e.ts === cut && e.nth <= (out.get(looks(e)) ?? 0)));
   const seen = new Map<string, number>();
   const fresh = came.toReversed().map((e) => {
-    const id = `${e.ts} ${e.type} ${e.path ?? ''} ${e.country ?? ''} ${e.device ?? ''}`;
-    const n = (seen.get(id) ?? 0) + 1;
-    seen.set(id, n);
-    return { ...e, key: `${id} ${n}` };
+    const id = looks(e);
+    const nth = (seen.get(id) ?? Math.max(0, out.get(id) ?? 0)) + 1;
+    seen.set(id, nth);
+    return { ...e, key: `${id} ${nth}`, nth };
   });
-  return { events: [...fresh.toReversed(), ...kept].slice(0, most), missed: latest !== undefined && oldest !== undefined && latest < oldest && came.length >= 20 };
+  return { events: [...fresh.toReversed(), ...kept].slice(0, most), missed: latest !== undefined && oldest !== undefined && latest < oldest && came.length >= full };
 }
