@@ -211,7 +211,7 @@ func (q Query) join(runs string) string {
 		cols = append(cols, c.ofRuns(of)+" AS "+c.Name)
 	}
 	if q.Pages {
-		cols = append(cols, "CAST(arrayFlatten("+of(Pages)+") AS "+pagesType+") AS "+Pages)
+		cols = append(cols, "arrayFlatten("+of(Pages)+") AS "+Pages)
 	}
 	gaps := fmt.Sprintf("arrayMap((_a, _b) -> _a - _b > %s, tupleElement(_all, %d), arrayPushFront(arrayPopBack(tupleElement(_all, %d)), tupleElement(_all, %d)[1]))",
 		q.timeout(), runStart, runEnd, runStart)
