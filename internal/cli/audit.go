@@ -86,7 +86,11 @@ func (c *AuditListCmd) Run(ctx context.Context, p *Process) error {
 			if r := []rune(text); len(r) > 60 {
 				text = string(r[:59]) + "…"
 			}
-			g.add(strconv.FormatUint(e.Seq, 10), when(e.At), orDash(string(e.Tenant)), orDash(e.Actor), orDash(e.Action), orDash(e.Target), orDash(e.Outcome), orDash(e.From), text)
+			outcome := orDash(e.Outcome)
+			if e.Count > 1 { // gathered
+				outcome += " ×" + strconv.FormatUint(e.Count, 10)
+			}
+			g.add(strconv.FormatUint(e.Seq, 10), when(e.At), orDash(string(e.Tenant)), orDash(e.Actor), orDash(e.Action), orDash(e.Target), outcome, orDash(e.From), text)
 		}
 		return g
 	})

@@ -46,7 +46,7 @@ func TestCAFile(t *testing.T) {
 	}
 	for _, command := range []string{"tenant list --key k", "mask list acme --key k", "job list --key k --tenant acme", "healthcheck"} {
 		args := append(strings.Fields(command), "--server", s.URL)
-		if code, out, errs := weir(t, "", args...); code != 1 || !strings.Contains(errs, "certificate") {
+		if code, out, errs := weir(t, "", args...); code != 1 || !strings.Contains(errs, "certificate") || !strings.Contains(errs, "with --ca-file") {
 			t.Errorf("%s without the authority: %d %s%s", command, code, out, errs)
 		}
 		if code, out, errs := weir(t, "", append(args, "--ca-file", ca)...); code != 0 {

@@ -188,6 +188,9 @@ func (c *Client) once(ctx context.Context, q call) (*http.Response, error) {
 		req.Header.Set(tenant.Header, c.opts.Tenant)
 	}
 	resp, err := c.http.Do(req)
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		return nil, fmt.Errorf("cannot trust %s: %w: give the authority that its certificate comes from with --ca-file or WEIR_CA_FILE", c.base, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach %s: %w", c.base, err)
 	}

@@ -311,5 +311,5 @@ func (g *Gate) budgetSpent(id tenant.ID, now time.Time) *problem.Problem {
 	return problem.New(http.StatusTooManyRequests, "budget_spent",
 		"the tenant has used up its budget of %.6g %s for this month (GET /api/v1/budget), and its action is block: queries are refused until the month ends (UTC); reports and ingest go on. "+
 			"An operator can raise budget.amount in the tenant's policy, or set budget.action to notify or throttle", amount, currency).
-		WithLimit("budget.amount", int64(amount)).WithRetry(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
+		WithAmount("budget.amount", amount).WithRetry(time.Date(y, m+1, 1, 0, 0, 0, 0, time.UTC).Sub(now))
 }

@@ -29,7 +29,7 @@ type world struct {
 }
 
 func (w *world) TenantByID(id tenant.ID) (catalog.Tenant, bool) {
-	return catalog.Tenant{ID: id, Limits: w.limits[id]}, true
+	return catalog.Tenant{ID: id, Limits: w.limits[id], Policy: catalog.Policy{Budget: catalog.Budget{Amount: .25}}}, true
 }
 
 func (w *world) Reads(t string, _, _ time.Time, columns []string) (rows, bytes uint64) {
@@ -290,7 +290,7 @@ func TestBudgets(t *testing.T) {
 		w.actions["blocked"], w.actions["slow"] = catalog.BudgetBlock, catalog.BudgetThrottle
 		g := newGate(t, w, Config{Cores: 8, MaxWait: time.Hour})
 		_, p := g.Admit(ask("blocked", short), nil)
-		if p == nil || p.Status != 429 || p.Code != "budget_spent" || p.RetryAfter <= 0 || !strings.Contains(p.Detail, "used up its budget") {
+		if p == nil || p.Status != 429 || p.Code != "budget_spent" || p.RetryAfter <= 0 || !strings.Contains(p.Detail, "used up its budget") || p.Limit != "budget.amount" || p.LimitValue != .25 {
 			t.Errorf("blocked: %+v", p)
 		}
 		report := ask("blocked", short)

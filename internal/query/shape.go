@@ -50,6 +50,11 @@ randBernoulli randBinomial randNegativeBinomial randPoisson randomString randomF
 generateUUIDv4 generateUUIDv7 generateULID generateSnowflakeID blockNumber rowNumberInBlock rowNumberInAllBlocks runningDifference
 runningAccumulate runningDifferenceStartingWithFirstValue neighbor blockSize arrayRandomSample arrayShuffle arrayPartialShuffle randCanonical localtime queryID query_id initialQueryID initial_query_id`)
 
+// guesses are the functions that take what a date lacks from today's: parseDateTimeBestEffort('12 Aug').
+func guesses(name string) bool {
+	return strings.HasPrefix(name, "parsedatetime") && strings.Contains(name, "besteffort")
+}
+
 // isVolatile says whether a statement calls one of them, or may do so without brackets.
 func isVolatile(toks []lexeme) bool {
 	for i, l := range toks {
@@ -59,7 +64,8 @@ func isVolatile(toks []lexeme) bool {
 		if bare[strings.ToUpper(l.text)] != "" {
 			return true
 		}
-		if _, ok := volatile[strings.ToLower(l.text)]; ok && (i+1 < len(toks) && toks[i+1].is("(") || i > 0 && (toks[i-1].keyword("APPLY") || toks[i-1].is("("))) {
+		name := strings.ToLower(l.text)
+		if _, ok := volatile[name]; (ok || guesses(name)) && (i+1 < len(toks) && toks[i+1].is("(") || i > 0 && (toks[i-1].keyword("APPLY") || toks[i-1].is("("))) {
 			return true
 		}
 	}
