@@ -28,9 +28,9 @@ func isPath(d Dim) bool { return d.Prop == "" && d.Column == "path" }
 
 func (f Filter) ofPath() bool { return f.Cohort == nil && isPath(f.Dim) }
 
-// views says whether the part of a question about sessions is ofViews.
+// views says whether the part of a question that visits answer is ofViews: filters on paths are in others too, and look for visits that have such an event.
 func (q Question) views() bool {
-	return slices.ContainsFunc(q.GroupBy, isPath) || slices.ContainsFunc(q.Filters, Filter.ofPath)
+	return slices.Equal(q.Metrics, []string{Pageviews}) && (slices.ContainsFunc(q.GroupBy, isPath) || slices.ContainsFunc(q.Filters, Filter.ofPath))
 }
 
 // answerViews answers a question by the pages of visits: where these are not all there, by the events.
