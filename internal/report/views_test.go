@@ -109,6 +109,31 @@ func TestViewsEqualCount(t *testing.T) {
 	}
 }
 
+// TestVisitsOfPages: metrics of visits beside a filter on pages are those of the visits that have such an event, alone, with others, and beside page views.
+func TestVisitsOfPages(t *testing.T) {
+	w := newSessionWorld(t)
+	for query, of := range map[string]func(string) bool{
+		"filter=path:/a":                  func(path string) bool { return path == "/a" },
+		"filter=path:~/":                  func(path string) bool { return strings.Contains(path, "/") },
+		"filter=path:/a&group_by=channel": func(path string) bool { return path == "/a" },
+	} {
+		n := 0.0
+		for _, v := range w.visits {
+			if !v[0].at.Before(w.start.AddDate(0, 0, 1)) && v[0].at.Before(w.start.AddDate(0, 0, 9)) && slices.ContainsFunc(v, func(s step) bool { return of(s.path) }) {
+				n++
+			}
+		}
+		if n == 0 {
+			t.Fatalf("%s: no visit has such an event", query)
+		}
+		for _, metrics := range []string{Sessions, "visitors,sessions,pageviews,views_per_session,bounce_rate,session_duration", "pageviews,sessions"} {
+			if rows, total := w.totals(t, "metric="+metrics+"&from=2026-03-02&to=2026-03-09&"+query); total[Sessions] != n {
+				t.Errorf("%s, %s: %v, want %v visits: %v", metrics, query, total[Sessions], n, rows)
+			}
+		}
+	}
+}
+
 // TestViewsOfRobots: whose visit begins with a robot's event is left out.
 func TestViewsOfRobots(t *testing.T) {
 	w := newSessionWorld(t)
