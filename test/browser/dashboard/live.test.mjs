@@ -75,8 +75,14 @@ describe('live', { concurrency: 3, timeout: 600000 }, () => {
     assert.ok(says.y + says.height < around.y + around.height, 'the sentence is within its card');
     await sound(page, 'empty');
     await shoot(page, 'live-empty', false);
+    await page.getByText('No event in the last 30 minutes.').waitFor(); // and no axes
+    assert.equal(await page.getByRole('img', { name: /^Events by minute/ }).count(), 0);
+    assert.equal(await page.getByRole('button', { name: 'Pause' }).count(), 0, 'there is nothing to pause');
+    const { height } = await page.getByRole('region', { name: 'Right now' }).boundingBox();
     await sendTo(quiet, ...Array.from({ length: 12 }, () => ({ type: 'job_done', path: undefined, url: undefined, client_id: undefined })));
     await until(async () => (await stream(page).count()) === 12, 'events that are nobody\'s and of no page');
+    await page.getByRole('img', { name: /^Events by minute/ }).waitFor();
+    assert.ok(Math.abs((await page.getByRole('region', { name: 'Right now' }).boundingBox()).height - height) < 1, 'the chart takes the place of the words');
     const [last, beside] = [await stream(page).last().boundingBox(), await card(page, 'Events').boundingBox()];
     assert.ok(last.y + last.height < beside.y + beside.height, 'all of them are in sight');
     assert.ok((await tall('Pages')) < 130);

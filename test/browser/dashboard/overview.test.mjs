@@ -117,6 +117,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     const quoted = `'${address.replaceAll("'", "\\'")}'`;
     await shows(page, 'Page views', await site.count('count()', `type = 'pageview' AND path = ${quoted}`));
     assert.deepEqual(new URL(page.url()).searchParams.getAll('f'), [`path:${address}`]);
+    await until(async () => (await tile(page, 'Visits')) > 0, 'the visits that have the page');
     await page.getByRole('button', { name: 'Filter', exact: true }).click();
     await page.locator('input[aria-label="Column"]').click();
     await page.getByRole('option', { name: 'Browser', exact: true }).click();
@@ -207,6 +208,28 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await other.getByRole('img', { name: /^Bounce rate by day: 7 values/ }).waitFor();
   });
 
+  test('range and filters are there again after a look at a page of no site', async (t) => {
+    const page = await on(t, '?range=30d&f=country:US&f=path:/100%25');
+    await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
+    await page.getByRole('heading', { name: 'Dashboards', level: 1 }).waitFor();
+    await page.reload();
+    await settled(page);
+    await page.getByRole('link', { name: 'Overview', exact: true }).click();
+    await until(() => new URL(page.url()).search === '?range=30d&f=country%3AUS&f=path%3A%2F100%25', { toString: () => `the view in ${page.url()}` });
+    await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
+    await page.getByRole('heading', { name: 'Dashboards', level: 1 }).waitFor();
+    await page.keyboard.press('Control+K');
+    await page.keyboard.type('retention', { delay: 20 });
+    await page.keyboard.press('Enter');
+    await until(() => /\/retention\?range=30d&f=country/.test(page.url()), 'the view on another page');
+    await settled(page);
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
+    await page.getByRole('heading', { name: 'Dashboards', level: 1 }).waitFor();
+    await page.getByRole('link', { name: 'Overview', exact: true }).click();
+    await until(() => new URL(page.url()).search === '?range=30d', 'the view without filters');
+  });
+
   test('dark', async (t) => {
     const page = await on(t);
     await page.getByRole('button', { name: /^Account/ }).click();
@@ -227,6 +250,8 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await sound(page, 'phone');
     await page.waitForTimeout(500); // the chart is drawn
     await shoot(page, 'overview-phone');
+    await page.getByRole('banner').getByText('Semicomplete', { exact: true }).waitFor(); // which site it is
+    await page.locator('section[aria-label="Headline numbers"] button[aria-pressed]', { hasText: 'Views per visit' }).getByText('none before', { exact: true }).waitFor(); // the log has four days
     await page.getByRole('button', { name: 'Navigation' }).click();
     await page.getByRole('dialog').getByRole('link', { name: 'Overview' }).waitFor();
     await page.waitForTimeout(400);

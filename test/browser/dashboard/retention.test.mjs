@@ -25,9 +25,9 @@ after(() => browser.close());
 
 const retention = (q = '') => `/sites/${site.site}/retention${q}`;
 
-async function on(t, q, options = {}) {
+async function on(t, q, options = {}, key = site.viewer) {
   const page = await open(t, browser, options);
-  await signIn(page, site.viewer, retention(q));
+  await signIn(page, key, retention(q));
   await settled(page);
   return page;
 }
@@ -127,9 +127,12 @@ describe('retention', { concurrency: 4, timeout: 600000 }, () => {
     await shoot(page, 'retention-dark');
     await page.goto(weirURL + retention('?f=nothing:x'));
     await page.getByText('This question cannot be answered').waitFor();
-    const phone = await on(t, '?period=day', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    const phone = await on(t, '?period=day', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }, site.analyst);
     const wide = await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
     assert.ok(wide <= 0, `${wide} px hang over`);
+    const middle = async (e) => ((box) => box.y + box.height / 2)(await e.boundingBox());
+    const title = phone.getByRole('heading', { name: /and how many came back$/ });
+    assert.ok(Math.abs((await middle(title)) - (await middle(phone.getByRole('button', { name: /to a dashboard$/ })))) < 4, 'the button is beside the title');
     await sound(phone, 'phone');
     await shoot(phone, 'retention-phone');
   });

@@ -197,5 +197,19 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     assert.ok((await wide()) <= 0, `${await wide()} px hang over`);
     await sound(phone, 'a session on a phone');
     await shoot(phone, 'session-phone');
+    const place = phone.locator('dt', { hasText: /^Place$/ }).locator('xpath=following-sibling::dd');
+    const starts = await place.evaluate((d) => {
+      const text = document.createRange();
+      text.selectNodeContents(d);
+      return text.getBoundingClientRect().left - d.getBoundingClientRect().left;
+    });
+    assert.equal(await place.textContent(), ' Unknown');
+    assert.ok(starts < 2, `a place that is not known stands ${starts} px from the left`);
+    await phone.getByRole('link', { name: 'ada@example.com' }).click();
+    await phone.getByRole('heading', { name: 'anon/1 ü' }).waitFor();
+    await settled(phone);
+    const ends = await rows(phone).evaluateAll((l) => l.map((r) => r.getBoundingClientRect().right - r.lastElementChild.getBoundingClientRect().right));
+    assert.ok(ends.length > 0 && ends.every((gap) => Math.abs(gap - 16) < 2), `times end at the right: ${ends}`);
+    await shoot(phone, 'visitor-phone');
   });
 });

@@ -55,7 +55,7 @@ function Tile({ panel, answer, rows, height }: { panel: Panel; answer: PanelData
       {previous && (
         <span className={css.change} data-tone={tone}>
           {share === undefined ? '' : `${signed(share)} `}
-          <small>{showAs(m, before)} before</small>
+          <small>{before === undefined ? 'none' : showAs(m, before)} before</small>
         </span>
       )}
     </div>

@@ -1,10 +1,10 @@
 import { Burger, Drawer } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { lazy, Suspense, useEffect, type ReactNode } from 'react';
-import { Link, useLocation, useSearch } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import type { Me, Site } from '../api/session';
 import { SiteProvider } from '../api/site';
-import { carried } from '../state/url';
+import { useCarried } from '../state/carry';
 import { Account } from './Account';
 import { Compare } from './Compare';
 import { DateRange } from './DateRange';
@@ -39,7 +39,8 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
     return path === at || path.startsWith(`${at}/`);
   });
   const shows = page !== undefined && site !== undefined && page.of === 'site' && page.controls.length > 0 && !(page.bare && path !== addressOf(page, site.site_id));
-  const nav = <Nav me={me} site={site} sites={sites} pages={pages} current={page} search={open} />;
+  const along = useCarried(site?.site_id, page?.of === 'site');
+  const nav = <Nav me={me} site={site} sites={sites} pages={pages} current={page} along={along} search={open} />;
   return (
     <div className={css.frame}>
       <a className={css.skip} href="#page">
@@ -49,6 +50,11 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
       <header className={css.top}>
         <Burger size="sm" opened={drawer} onClick={toggle} aria-label="Navigation" />
         <Mark />
+        {site && page?.of === 'site' && (
+          <span className={`${css.where} cut`} title={site.name}>
+            {site.name}
+          </span>
+        )}
       </header>
       <Drawer.Root opened={drawer} onClose={close} size={264} padding={0}>
         <Drawer.Overlay />
@@ -78,7 +84,7 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
       </main>
       {palette && (
         <Suspense fallback={null}>
-          <Palette me={me} site={site} sites={sites} pages={pages} typed={typed} onClose={shut} />
+          <Palette me={me} site={site} sites={sites} pages={pages} along={along} typed={typed} onClose={shut} />
         </Suspense>
       )}
     </div>
@@ -93,8 +99,7 @@ const groups: [Page['of'], string][] = [
   ['operator', 'Installation'],
 ];
 
-function Nav({ me, site, sites, pages, current, search }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; current: Page | undefined; search: () => void }) {
-  const query = useSearch();
+function Nav({ me, site, sites, pages, current, along, search }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; current: Page | undefined; along: string; search: () => void }) {
   return (
     <nav className={css.nav} aria-label="Pages">
       <div className={css.mark}>
@@ -109,7 +114,7 @@ function Nav({ me, site, sites, pages, current, search }: { me: Me; site: Site |
             <div key={of} className={css.group}>
               {name && <div className={css.groupName}>{name}</div>}
               {list.map((p) => (
-                <Link key={p.id} href={addressOf(p, site?.site_id) + (of === 'site' ? carried(query) : '')} aria-current={p === current ? 'page' : undefined}>
+                <Link key={p.id} href={addressOf(p, site?.site_id) + (of === 'site' ? along : '')} aria-current={p === current ? 'page' : undefined}>
                   <p.icon size={17} stroke={1.6} aria-hidden />
                   {p.title}
                 </Link>

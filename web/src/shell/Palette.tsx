@@ -4,7 +4,7 @@ import { useLocation, useSearch } from 'wouter';
 import { useSigning, type Me, type Site } from '../api/session';
 import { Dialog } from '../parts/Dialog';
 import { presetNames, presets } from '../state/range';
-import { carried, parseView, writeView } from '../state/url';
+import { parseView, writeView } from '../state/url';
 import { visitorPart } from '../pages/sessions/visitor';
 import css from './Palette.module.css';
 import { addressOf, type Page } from './pages';
@@ -12,13 +12,13 @@ import type { useTyped } from './typed';
 
 type Action = { name: string; kind: string; run: () => void };
 
-/** Everything that can be done from the keyboard: pages, sites, ranges, a visitor of an id, light and dark, sign out. `typed` is its text, which may have begun before it was there. */
-export default function Palette({ me, site, sites, pages, typed, onClose }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; typed: ReturnType<typeof useTyped>; onClose: () => void }) {
+/** Everything that can be done from the keyboard: pages, sites, ranges, a visitor of an id, light and dark, sign out. `along` is what of the view goes along to pages of the site, `typed` is its text, which may have begun before it was there. */
+export default function Palette({ me, site, sites, pages, along, typed, onClose }: { me: Me; site: Site | undefined; sites: Site[]; pages: Page[]; along: string; typed: ReturnType<typeof useTyped>; onClose: () => void }) {
   const { text: sought, write: seek, entered, field } = typed;
   const [at, move] = useState(0);
   const id = useId();
-  const named = useActions(me, site, sites, pages).filter((a) => `${a.kind} ${a.name}`.toLowerCase().includes(sought.trim().toLowerCase()));
-  const actions = [...named, ...useVisitor(pages, site, sought.trim())]; // what is called so goes before
+  const named = useActions(me, site, sites, pages, along).filter((a) => `${a.kind} ${a.name}`.toLowerCase().includes(sought.trim().toLowerCase()));
+  const actions = [...named, ...useVisitor(pages, site, along, sought.trim())]; // what is called so goes before
   const current = Math.min(at, actions.length - 1);
   const run = (a: Action | undefined) => {
     if (!a) return;
@@ -83,13 +83,13 @@ export default function Palette({ me, site, sites, pages, typed, onClose }: { me
   );
 }
 
-function useActions(me: Me, site: Site | undefined, sites: Site[], pages: Page[]): Action[] {
+function useActions(me: Me, site: Site | undefined, sites: Site[], pages: Page[], along: string): Action[] {
   const [path, go] = useLocation();
   const search = useSearch();
   const { setColorScheme } = useMantineColorScheme();
   const { out, actFor } = useSigning();
   return [
-    ...pages.filter((p) => p.of !== 'site' || site).map((p) => ({ name: p.title, kind: 'Page', run: () => go(addressOf(p, site?.site_id) + (p.of === 'site' ? carried(search) : '')) })),
+    ...pages.filter((p) => p.of !== 'site' || site).map((p) => ({ name: p.title, kind: 'Page', run: () => go(addressOf(p, site?.site_id) + (p.of === 'site' ? along : '')) })),
     ...(path.startsWith('/sites/') ? presets.map((preset) => ({ name: presetNames[preset], kind: 'Range', run: () => go(`${path}?${writeView(search, { ...parseView(search), range: { preset } })}`) })) : []),
     ...sites.map((s) => ({ name: s.name, kind: 'Site', run: () => go(`/sites/${encodeURIComponent(s.site_id)}`) })),
     { name: 'Light', kind: 'Appearance', run: () => setColorScheme('light') },
@@ -103,10 +103,9 @@ function useActions(me: Me, site: Site | undefined, sites: Site[], pages: Page[]
 const longestId = 1024;
 
 /** The page of the visitor whose id is what is typed. Nothing is asked: who it is, or that it is nobody, the page says. */
-function useVisitor(pages: Page[], site: Site | undefined, id: string): Action[] {
+function useVisitor(pages: Page[], site: Site | undefined, along: string, id: string): Action[] {
   const [, go] = useLocation();
-  const search = useSearch();
   const sessions = pages.find((p) => p.id === 'sessions');
   if (!site || !sessions || id.length < 2 || new TextEncoder().encode(id).length > longestId) return [];
-  return [{ name: `Open visitor ${id}`, kind: 'Visitor', run: () => go(`${addressOf(sessions, site.site_id)}/visitors/${visitorPart(id)}${carried(search)}`) }];
+  return [{ name: `Open visitor ${id}`, kind: 'Visitor', run: () => go(`${addressOf(sessions, site.site_id)}/visitors/${visitorPart(id)}${along}`) }];
 }

@@ -55,19 +55,27 @@ export function Minutes({ series }: { series: Minute[] }) {
     <div className={css.minutes}>
       <div className={css.legend} aria-hidden>
         <span>30 minutes, minute by minute</span>
-        {pages && (
+        {total > 0 && pages && (
           <span>
             <i data-of="pages" /> Page views
           </span>
         )}
-        <span>
-          <i data-of="events" /> {pages ? 'Other events' : 'Events'}
-        </span>
-        <span>
-          <i data-of="now" /> Still coming in
-        </span>
+        {total > 0 && (
+          <>
+            <span>
+              <i data-of="events" /> {pages ? 'Other events' : 'Events'}
+            </span>
+            <span>
+              <i data-of="now" /> Still coming in
+            </span>
+          </>
+        )}
       </div>
-      <Chart option={option} height={132} label={`Events by minute, the last 30 minutes: ${exact(total)} in all, ${exact(series.at(-2)?.events)} in the last whole minute`} />
+      {total === 0 ? (
+        <p className={css.none}>No event in the last 30 minutes.</p>
+      ) : (
+        <Chart option={option} height={132} label={`Events by minute, the last 30 minutes: ${exact(total)} in all, ${exact(series.at(-2)?.events)} in the last whole minute`} />
+      )}
     </div>
   );
 }

@@ -31,7 +31,8 @@ export function Stream({ events }: { events: Live['recent'] }) {
       title="Events"
       className={css.stream}
       aside={
-        events !== null && (
+        events !== null &&
+        (shown.length > 0 || paused) && (
           <Button
             variant={paused ? 'light' : 'subtle'}
             aria-pressed={paused !== undefined}

@@ -177,7 +177,7 @@ function Tile({ metric: m, value, others = [], before, old = false, compared, ch
       </span>
       {compared && (
         <span className={css.change} data-tone={tone} title={before === undefined ? 'The time before is not known yet' : `${showAs(m, before, true)} before`}>
-          {before === undefined ? '…' : share === undefined ? `${showAs(m, before)} before` : `${signed(share)}`}
+          {before === undefined ? '…' : before === null ? 'none before' : share === undefined ? `${showAs(m, before)} before` : `${signed(share)}`}
         </span>
       )}
     </button>

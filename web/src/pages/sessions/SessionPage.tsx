@@ -48,12 +48,12 @@ function Head({ session: s }: { session: SessionDetail }) {
       </div>
       <Facts
         facts={[
-          ['Visitor', s.visitor ? <Link key="v" className="cut" href={address.visitor(s.visitor)}>{s.user_id || s.visitor}</Link> : 'Hidden from your role'],
+          ['Visitor', s.visitor ? <Link key="v" title={s.user_id || s.visitor} href={address.visitor(s.visitor)}>{s.user_id || s.visitor}</Link> : 'Hidden from your role'],
           ['Time', s.bounce ? 'Bounce' : duration(s.duration_seconds)],
           ['Page views', exact(s.pageviews)],
           ['Source', sourceOf(s)],
           ['Channel', names.value('channel', s.channel ?? '')],
-          ['Place', <span key="p"><CountryBadge code={s.country} /> {placeOf(s)}</span>],
+          ['Place', <span key="p">{s.country && <CountryBadge code={s.country} />} {placeOf(s)}</span>],
           ['Device', [s.browser && s.device ? names.value('device', s.device) : '', deviceOf(s)].filter(Boolean).join(', ')],
           ['Entry page', s.entry_path || '–'],
           ['Exit page', s.exit_path || '–'],
