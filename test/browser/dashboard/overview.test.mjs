@@ -216,6 +216,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await settled(page);
     await page.getByRole('link', { name: 'Overview', exact: true }).click();
     await until(() => new URL(page.url()).search === '?range=30d&f=country%3AUS&f=path%3A%2F100%25', { toString: () => `the view in ${page.url()}` });
+    await page.getByText('No visits in this time that these filters let through.').waitFor();
     await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
     await page.getByRole('heading', { name: 'Dashboards', level: 1 }).waitFor();
     await page.keyboard.press('Control+K');

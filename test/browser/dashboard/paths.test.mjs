@@ -50,6 +50,25 @@ describe('paths', { concurrency: 4, timeout: 600000 }, () => {
     await shows(page, ['/home /next 1', '/next Left 1']);
   });
 
+  test('the first page stays when another has more views meanwhile', async (t) => {
+    const page = await open(t, browser);
+    let asked = 0;
+    await page.route(/\/report$/, async (r) => {
+      const data = [{ path: '/plans', pageviews: 9 }, { path: '/signup', pageviews: 8 }];
+      const answer = await r.fetch();
+      await r.fulfill({ response: answer, json: { ...(await answer.json()), data: asked++ === 0 ? data : data.toReversed() } });
+    });
+    await signIn(page, site.viewer, paths());
+    await page.getByRole('heading', { name: 'After /plans' }).waitFor();
+    await until(() => asked > 1, 'the question that is asked again');
+    await settled(page);
+    assert.equal(await page.getByRole('heading', { name: 'After /plans' }).count(), 1);
+    await page.getByRole('button', { name: /^Range of dates/ }).click();
+    await page.getByText('Last 30 days', { exact: true }).click();
+    await page.getByRole('heading', { name: 'After /signup' }).waitFor(); // another range has a first page of its own
+    assert.deepEqual(page.faults, []);
+  });
+
   test('an event as the anchor has its name', async (t) => {
     const other = await newTenant();
     const at = (i, type, path) => ({ event_id: `a${i}`, type, client_id: 'one', ts: Date.now() - 60_000 + i, url: `http://other.example${path}` });

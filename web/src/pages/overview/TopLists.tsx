@@ -112,7 +112,12 @@ function useGroups({ dim, metric }: List, limit: number) {
 
 const rowsOf = (d: { data: Row[] | null }, metric: string) => listed(d.data ?? [], [metricOf(metric)]);
 
-const empty = (metric: string) => (d: { data: Row[] | null }) => rowsOf(d, metric).length === 0 && `No ${metricOf(metric).name.toLowerCase()} in this time.`;
+/** What is said where there is nothing, and that filters may be why. */
+function useEmpty(metric: string) {
+  const [view] = useView();
+  const filtered = view.filters.length > 0 || view.segment;
+  return (d: { data: Row[] | null }) => rowsOf(d, metric).length === 0 && `No ${metricOf(metric).name.toLowerCase()} in this time${filtered ? ' that these filters let through' : ''}.`;
+}
 
 const barOf = (r: Row, { dim, metric }: List): Bar => {
   const v = text(r, dim);
@@ -122,10 +127,11 @@ const barOf = (r: Row, { dim, metric }: List): Bar => {
 /** The groups as bars. With onMore the last of them makes a button that leads to more; `sought` keeps those that contain it. */
 function Ranking({ list, limit, sought = '', onMore, onPicked }: { list: List; limit: number; sought?: string; onMore?: () => void; onPicked?: () => void }) {
   const { report, picked, pick } = useGroups(list, limit);
+  const empty = useEmpty(list.metric);
   const m = metricOf(list.metric);
   const head = names.dim(list.dim);
   return (
-    <Answer query={report} height={320} empty={empty(list.metric)}>
+    <Answer query={report} height={320} empty={empty}>
       {(d) => {
         const bars = rowsOf(d, list.metric).map((r) => barOf(r, list));
         const more = onMore !== undefined && bars.length === limit;
@@ -169,9 +175,10 @@ function All({ list, onClose }: { list: List; onClose: () => void }) {
 /** Where visitors are. */
 function Map({ list }: { list: List }) {
   const { report, picked, pick } = useGroups(list, 300);
+  const empty = useEmpty(list.metric);
   const values = useMemo(() => new globalThis.Map((report.data?.data ?? []).map((r) => [text(r, list.dim), number(r, list.metric) ?? 0])), [report.data, list]);
   return (
-    <Answer query={report} height={320} empty={empty(list.metric)}>
+    <Answer query={report} height={320} empty={empty}>
       {() => (
         <Suspense fallback={<Skeleton height={320} />}>
           <div className={css.mapBox}>

@@ -1,5 +1,5 @@
 import { SegmentedControl, Select } from '@mantine/core';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { usePaths } from '../../api/paths';
 import { text, useReport, useScope } from '../../api/report';
 import { metric } from '../../format/metrics';
@@ -32,7 +32,10 @@ export default function Paths() {
   const [depth, setDepth] = useChoice('depth', depths, '3');
   const [limit, setLimit] = useChoice('limit', limits, '5');
   const top = useReport({ ...scope, metric: ['pageviews'], group_by: ['path'], limit: 50, totals: false }, !type && !path);
-  const chosen = type || path ? path : firstOf(listed(top.data?.data ?? [], [metric('pageviews')]).map((r) => text(r, 'path')));
+  const found = firstOf(listed(top.data?.data ?? [], [metric('pageviews')]).map((r) => text(r, 'path')));
+  const [first, setFirst] = useState<{ of: typeof scope; path: string }>(); // it stays while one looks at it, whatever page has the most views meanwhile
+  if (found !== undefined && !top.isPlaceholderData && first?.of !== scope) setFirst({ of: scope, path: found });
+  const chosen = type || path ? path : first?.of === scope ? first.path : found;
   const question = useMemo(
     () => ({ ...scope, anchor: { type: type || 'pageview', ...(chosen && { path: chosen }) }, direction: way, depth: Number(depth), limit: Number(limit) }),
     [scope, type, chosen, way, depth, limit],
