@@ -122,7 +122,7 @@ func (r *Reporter) postFunnel(ctx context.Context, in *funnelBody) (*served, err
 // shape names funnels that differ in values only.
 func (f *funnelQuestion) shape() string {
 	b := &builder{q: f.q, params: map[string]string{}}
-	return shapeOf("funnel\n" + b.funnelSQL(f, people{person: visitorID}, false, nil))
+	return shapeOf("funnel\n" + b.funnelSQL(f, people{person: visitorID}, funnelRead{}))
 }
 
 // The bounds of a page of persons.

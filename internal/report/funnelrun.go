@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -21,6 +20,7 @@ type funnelRows struct {
 	e      *proto.ColArr[uint64] // packed: instead of the next five
 	base   int64                 // what e's times are since
 	steps  int
+	any    bool // an attempt may begin with any step
 	at     *proto.ColArr[int64]
 	part   *proto.ColArr[uint16]
 	off    *proto.ColArr[uint64]
@@ -34,7 +34,7 @@ type funnelRows struct {
 }
 
 func newFunnelRows(f *funnelQuestion, packed bool) (*funnelRows, []proto.ColResult) {
-	c := &funnelRows{person: new(proto.ColStr), base: f.q.From.UnixMilli(), steps: len(f.steps)}
+	c := &funnelRows{person: new(proto.ColStr), base: f.q.From.UnixMilli(), steps: len(f.steps), any: f.funnel.Order == funnel.Any}
 	cols := []proto.ColResult{c.person}
 	if packed {
 		c.e = new(proto.ColUInt64).Array()
@@ -120,7 +120,7 @@ func (c *funnelRows) event(i uint64) (e funnel.Event) {
 }
 
 // of returns the events of a person, in order. Event.Value is the place of its value in c.v, where it can be the first of an attempt. It is valid until the next call.
-func (c *funnelRows) of(row int, any bool) ([]funnel.Event, error) {
+func (c *funnelRows) of(row int) ([]funnel.Event, error) {
 	from, to, value, values, ok := c.span(row)
 	if !ok {
 		return nil, errDamaged
@@ -128,7 +128,7 @@ func (c *funnelRows) of(row int, any bool) ([]funnel.Event, error) {
 	c.events = c.events[:0]
 	for i := from; i < to; i++ {
 		e := c.event(i)
-		if c.v != nil && (e.Steps&1 != 0 || any && e.Steps != 0) {
+		if c.v != nil && begins(e, c.any) {
 			if value >= values {
 				return nil, errDamaged
 			}
@@ -139,6 +139,17 @@ func (c *funnelRows) of(row int, any bool) ([]funnel.Event, error) {
 	}
 	funnel.Sort(c.events)
 	return c.events, nil
+}
+
+// begins says whether an attempt may begin with the event: then it has a value of the breakdown.
+func begins(e funnel.Event, any bool) bool { return e.Steps&1 != 0 || any && e.Steps != 0 }
+
+// value is the value of the breakdown at a place; "" without a breakdown.
+func (c *funnelRows) value(at int32) string {
+	if c.v == nil {
+		return ""
+	}
+	return c.v.Data.(*proto.ColStr).Row(int(at))
 }
 
 // tied says whether packed events, in order, have two at the same time of which it matters which came first.
@@ -155,32 +166,44 @@ func (c *funnelRows) tied(events []funnel.Event) bool {
 // funnelPersons runs a funnel and calls fn for each person that began: with the times of the steps of its best attempt, in Unix milliseconds, and the value of the
 // breakdown. times is valid during the call.
 //
-// Time and steps of an event are read as one number: its place in the log would be three more arrays of each person, and nearly never decides. Persons with events at the same time, of which it
-// matters which came first, are left out, and read in a second statement with all there is. A site where many are is not read packed again for an hour.
+// Time and steps of an event are read as one number: its place in the log would be three more arrays of each person, and nearly never decides. Of persons with events at the same time, of which it
+// matters which came first, these events are read in a second statement with all there is (tiedPersons). A site where many are is not read packed again for an hour.
 func (r *Reporter) funnelPersons(ctx context.Context, t *tally, f *funnelQuestion, fn func(person string, times []int64, value string) error) error {
+	a := newAttempts(f, fn)
 	if !f.packs() || r.ties.many(f.q.Site, r.now()) {
-		return r.funnelPass(ctx, t, f, false, nil, func(*funnelRows, string, []funnel.Event) bool { return true }, fn)
+		return r.funnelRows(ctx, t, f, funnelRead{}, a.add)
 	}
-	tied := map[string]struct{}{}
+	tied := newTiedPersons(r.tied)
 	persons := 0
-	err := r.funnelPass(ctx, t, f, true, nil, func(rows *funnelRows, person string, events []funnel.Event) bool {
+	err := r.funnelRows(ctx, t, f, funnelRead{packed: true}, func(rows *funnelRows, person string, events []funnel.Event) error {
 		persons++
-		if !rows.tied(events) {
-			return true
+		if rows.tied(events) {
+			tied.keep(rows, person, events)
+			return nil
 		}
-		tied[person] = struct{}{}
-		return false
-	}, fn)
-	if err != nil || len(tied) == 0 {
+		return a.add(rows, person, events)
+	})
+	if err != nil || len(tied.persons) == 0 {
 		return err
 	}
-	if len(tied)*tiedShare > persons {
+	if len(tied.persons)*tiedShare > persons {
 		r.ties.found(f.q.Site, r.now())
 	}
-	return r.funnelPass(ctx, t, f, false, fewIDs(tied), func(_ *funnelRows, person string, _ []funnel.Event) bool {
-		_, ok := tied[person]
-		return ok
-	}, fn)
+	if !tied.whole() { // all of these persons' events
+		return r.funnelRows(ctx, t, f, funnelRead{only: tied.few()}, func(rows *funnelRows, person string, events []funnel.Event) error {
+			if _, ok := tied.persons[person]; !ok {
+				return nil
+			}
+			return a.add(rows, person, events)
+		})
+	}
+	if err := r.funnelRows(ctx, t, f, funnelRead{only: tied.few(), at: tied.times()}, func(rows *funnelRows, person string, events []funnel.Event) error {
+		tied.told(rows, person, events)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return tied.add(a)
 }
 
 // The bounds of ids that a statement names.
@@ -189,21 +212,15 @@ const (
 	maxOnlyBytes = 64 << 10
 )
 
-// fewIDs are the ids if they are few, else none.
-func fewIDs(ids map[string]struct{}) []string {
-	size := 0
-	for id := range ids {
-		size += len(id)
-	}
-	if len(ids) > maxOnly || size > maxOnlyBytes {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(ids))
+// funnelRead is what of the events a statement about a funnel reads.
+type funnelRead struct {
+	packed bool
+	only   []string // it need not look at other persons than these; none: all
+	at     []int64  // only what happened at these times, Unix milliseconds, of whoever it was; none: at any
 }
 
-// funnelPass is one statement of funnelPersons, about these persons only if there are any; wanted says which of the persons that it reads count.
-func (r *Reporter) funnelPass(ctx context.Context, t *tally, f *funnelQuestion, packed bool, only []string, wanted func(rows *funnelRows, person string, events []funnel.Event) bool,
-	fn func(person string, times []int64, value string) error) error {
+// funnelRows runs one statement and calls fn with the events of each person, in order. They are valid during the call.
+func (r *Reporter) funnelRows(ctx context.Context, t *tally, f *funnelQuestion, read funnelRead, fn func(rows *funnelRows, person string, events []funnel.Event) error) error {
 	q, err := r.attributed(ctx, t, f.q, f.q.From, f.q.To, f.lookedAt(), nil)
 	if err != nil {
 		return err
@@ -213,38 +230,49 @@ func (r *Reporter) funnelPass(ctx context.Context, t *tally, f *funnelQuestion, 
 	if err != nil {
 		return err
 	}
-	rows, cols := newFunnelRows(f, packed)
-	finder := funnel.Finder{Funnel: f.funnel}
-	var times []int64
-	st := clickhouse.Statement{SQL: b.funnelSQL(f, p, packed, only), Params: b.params, Comment: "funnel/" + f.q.Tenant}
+	rows, cols := newFunnelRows(f, read.packed)
+	st := clickhouse.Statement{SQL: b.funnelSQL(f, p, read), Params: b.params, Comment: "funnel/" + f.q.Tenant}
 	return r.blocks(ctx, t, st, cols, func(n int) error {
 		for i := range n {
-			events, err := rows.of(i, f.funnel.Order == funnel.Any)
+			events, err := rows.of(i)
 			if err != nil {
 				return err
 			}
-			person := rows.person.Row(i)
-			if !wanted(rows, person, events) {
-				continue
-			}
-			best := finder.Best(events)
-			if len(best) == 0 {
-				continue
-			}
-			times = times[:0]
-			for _, q := range best {
-				times = append(times, events[q].TS)
-			}
-			value := ""
-			if rows.v != nil {
-				value = rows.v.Data.(*proto.ColStr).Row(int(events[best[0]].Value))
-			}
-			if err := fn(person, times, value); err != nil {
+			if err := fn(rows, rows.person.Row(i), events); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// attempts finds the best attempts of persons.
+type attempts struct {
+	finder funnel.Finder
+	times  []int64
+	fn     func(person string, times []int64, value string) error
+}
+
+func newAttempts(f *funnelQuestion, fn func(person string, times []int64, value string) error) *attempts {
+	return &attempts{finder: funnel.Finder{Funnel: f.funnel}, fn: fn}
+}
+
+// add finds that of a person whose events are those of a row.
+func (a *attempts) add(rows *funnelRows, person string, events []funnel.Event) error {
+	return a.best(person, events, rows.value)
+}
+
+// best finds that of a person; value is that of an event's Value.
+func (a *attempts) best(person string, events []funnel.Event, value func(int32) string) error {
+	best := a.finder.Best(events)
+	if len(best) == 0 {
+		return nil
+	}
+	a.times = a.times[:0]
+	for _, q := range best {
+		a.times = append(a.times, events[q].TS)
+	}
+	return a.fn(person, a.times, value(events[best[0]].Value))
 }
 
 // How many times to convert a median is made of: all up to there, else a sample of that size.

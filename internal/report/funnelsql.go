@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"weir/internal/report/funnel"
 	"weir/internal/rollup"
@@ -28,13 +29,13 @@ func (f *funnelQuestion) packs() bool {
 }
 
 // funnelSQL writes the statement that reads, for each person that may have begun, its events that have a meaning for the funnel. The columns are person, and an
-// array of each of funnelColumns or packedColumns, x, act and v, as said there. With only, it need not look at other persons than these.
-func (b *builder) funnelSQL(f *funnelQuestion, p people, packed bool, only []string) string {
+// array of each of funnelColumns or packedColumns, x, act and v, as said there. Of what happened at some times only, it is read of all who did something then.
+func (b *builder) funnelSQL(f *funnelQuestion, p people, read funnelRead) string {
 	q := f.q
 	any, strict := f.funnel.Order == funnel.Any, f.funnel.Order == funnel.Strict
 	cols := []string{b.stageMask("s", f.steps) + " AS m", "toUnixTimestamp64Milli(ts) AS at", "_partition AS part", "_offset AS off", "_row AS row"}
 	arrays := slices.Clone(funnelColumns)
-	if packed {
+	if read.packed {
 		b.params["base"] = strconv.FormatInt(q.From.UnixMilli(), 10)
 		cols = []string{cols[0], fmt.Sprintf("bitOr(bitShiftLeft(toUInt64(toUnixTimestamp64Milli(ts) - {base:Int64}), %d), toUInt64(m)) AS e", len(f.steps))}
 		arrays = slices.Clone(packedColumns)
@@ -69,13 +70,24 @@ func (b *builder) funnelSQL(f *funnelQuestion, p people, packed bool, only []str
 	if types, ok := typesOf(append(slices.Clone(f.steps), f.excluded...)); ok && !strict {
 		where += " AND type IN " + b.texts("types", types)
 	}
-	if len(only) > 0 && p.join == "" { // else a person's ids are known only behind the join
-		where += " AND " + p.person + " IN " + b.texts("only", only)
+	if len(read.only) > 0 && p.join == "" { // else a person's ids are known only behind the join
+		where += " AND " + p.person + " IN " + b.texts("only", read.only)
+	}
+	if len(read.at) > 0 {
+		times := make([]string, len(read.at))
+		for i, at := range read.at {
+			times[i] = time.UnixMilli(at).UTC().Format("'2006-01-02 15:04:05.000'")
+		}
+		b.params["at"] = "[" + strings.Join(times, ",") + "]"
+		where += " AND ts IN {at:Array(DateTime64(3, 'UTC'))}"
 	}
 	where += " AND (" + strings.Join(matters, " OR ") + ")"
 	began := "bitAnd(groupBitOr(m), 1) = 1"
 	if any {
 		began = "groupBitOr(m) != 0"
+	}
+	if len(read.at) > 0 {
+		began = "1 = 1"
 	}
 	if p.join == "" {
 		return "SELECT " + p.person + " AS person, " + strings.Join(agg, ", ") + "\nFROM (\nSELECT client_id, user_id, " + strings.Join(cols, ", ") + "\nFROM " + b.events() + "\n" + where +

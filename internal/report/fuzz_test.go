@@ -177,7 +177,7 @@ func FuzzBlocks(f *testing.F) {
 		rows, cols := newFunnelRows(&funnelQuestion{excluded: make([]stage, 1), funnel: funnel.Funnel{Order: funnel.Strict}, breakdown: &Dim{Column: "country"}}, false)
 		_ = readBlocks(io.LimitReader(bytes.NewReader(body), 1<<20), cols, func(n int) error { // garbage is an error, which is fine
 			for i := range n {
-				events, err := rows.of(i, false)
+				events, err := rows.of(i)
 				if err != nil {
 					return err
 				}

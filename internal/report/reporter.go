@@ -79,7 +79,8 @@ type Reporter struct {
 
 	large  large
 	ties   ties
-	crowds ties // the same of cohorts that have more ids than are passed on
+	tied   tiedBounds // maxTied; a seam of tests
+	crowds ties       // the same of cohorts that have more ids than are passed on
 	live   hubs
 	// liveTimes are seams of tests.
 	liveTimes struct{ heartbeat, recheck, pause time.Duration }
@@ -110,7 +111,7 @@ func New(cfg Config, d Deps, log *slog.Logger, reg prometheus.Registerer) (*Repo
 	if err != nil {
 		return nil, fmt.Errorf("report metrics: %w", err)
 	}
-	r := &Reporter{cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m, texts: usage.NewTexts(),
+	r := &Reporter{tied: maxTied, cfg: cfg, deps: d, now: time.Now, log: log.With("component", "report"), metrics: m, texts: usage.NewTexts(),
 		settings: map[string]string{
 			"max_execution_time":    strconv.FormatFloat(cfg.MaxTime.Seconds(), 'f', -1, 64),
 			"timeout_overflow_mode": "throw",

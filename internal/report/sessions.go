@@ -139,7 +139,9 @@ const (
 )
 
 // events says whether the aspect is broken down by columns of events.
-func (a aspect) events() bool { return a == ofEvents || a == ofVisitors || a == ofViews || a == ofPersons }
+func (a aspect) events() bool {
+	return a == ofEvents || a == ofVisitors || a == ofViews || a == ofPersons
+}
 
 func isPage(d Dim) bool { return d.Column == "path" || d.Column == "host" }
 
