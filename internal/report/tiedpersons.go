@@ -33,12 +33,12 @@ func newTiedPersons(bounds tiedBounds) *tiedPersons {
 
 // keep keeps a person's packed events, in order.
 func (p *tiedPersons) keep(rows *funnelRows, person string, events []funnel.Event) {
-	kept := &tiedPerson{}
-	p.persons[person] = kept
 	if p.events += len(events); p.events > p.bounds.events || p.cut {
-		p.cut = true
+		p.persons[person], p.cut = nil, true // its name is enough
 		return
 	}
+	kept := &tiedPerson{}
+	p.persons[person] = kept
 	kept.packed = kept.copied(rows, events)
 	for i := 1; i < len(events); i++ {
 		if events[i-1].TS == events[i].TS {
