@@ -9,11 +9,8 @@ import (
 	"time"
 
 	"weir/internal/report/funnel"
-	"weir/internal/rollup"
+	"weir/internal/session"
 )
-
-// noAction are the types of events that are no action of a person: they do not come between the steps of a strict funnel, unless they serve one.
-var noAction = []string{"engagement", "scroll", rollup.TypeIdentify, rollup.TypeAlias, "group"}
 
 // The columns of a funnel's statement that are always there: the person, and by event its place in the order and the steps that it can serve; packed, e is its
 // time and the steps in one number, and of events at the same time it is not said which came first.
@@ -44,8 +41,8 @@ func (b *builder) funnelSQL(f *funnelQuestion, p people, read funnelRead) string
 	if len(f.excluded) > 0 {
 		cols, arrays, matters = append(cols, b.stageMask("x", f.excluded)+" AS x"), append(arrays, "x"), append(matters, "x != 0")
 	}
-	if strict {
-		cols, arrays, matters = append(cols, "type NOT IN "+b.texts("noaction", noAction)+" AS act"), append(arrays, "act"), append(matters, "act")
+	if strict { // what is no action does not come between the steps, unless it serves one
+		cols, arrays, matters = append(cols, "type NOT IN "+b.texts("noaction", session.Passive)+" AS act"), append(arrays, "act"), append(matters, "act")
 	}
 	if f.breakdown != nil {
 		cols, arrays = append(cols, b.dim(*f.breakdown, "bk")+" AS v"), append(arrays, "v")

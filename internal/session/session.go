@@ -34,9 +34,9 @@ func CheckTimeout(d time.Duration) error {
 	return nil
 }
 
-// passive are the types of events that are no action of the visitor: they extend a session, and one with a single action beside them
+// Passive are the types of events that are no action of the visitor: they extend a session, and one with a single action beside them
 // is a bounce all the same.
-var passive = []string{"scroll", "engagement", "identify", "alias", "group"}
+var Passive = []string{"scroll", "engagement", "identify", "alias", "group"}
 
 // pick says which event of a session decides a column.
 type pick int

@@ -133,7 +133,7 @@ func (q Query) timeout() string {
 func (q Query) rawRuns(conditions []string) string {
 	cols := []string{"_e.tenant AS tenant", "_e.site_id AS site_id", visitor + " AS visitor",
 		"min(" + millis + "(_e.ts)) AS start_time", "max(" + millis + "(_e.ts)) AS end_time", "count() AS events",
-		"countIf(_e.type = 'pageview') AS pageviews", "countIf(_e.type NOT IN ('" + strings.Join(passive, "', '") + "')) AS actions"}
+		"countIf(_e.type = 'pageview') AS pageviews", "countIf(_e.type NOT IN ('" + strings.Join(Passive, "', '") + "')) AS actions"}
 	for _, c := range q.ofRun() {
 		cols = append(cols, c.ofEvents()+" AS "+c.Name)
 	}

@@ -46,7 +46,7 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_
 // Layout stands for the columns of the table and for what they mean: days that were stitched under another one are stitched again.
 var Layout = func() uint32 {
 	h := fnv.New32a()
-	h.Write([]byte("1\x00" + strings.Join(passive, ",")))
+	h.Write([]byte("1\x00" + strings.Join(Passive, ",")))
 	for _, c := range Columns {
 		h.Write([]byte("\x00" + c.Name + "\x00" + c.Type + "\x00" + c.ofEvents()))
 	}
