@@ -29,8 +29,11 @@ export async function realSite() {
 /** A page of a new context, with a list of what it complains about; the test fails at its end if there is anything. */
 export async function open(t, browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, timezoneId: 'America/Los_Angeles', locale: 'en-US', reducedMotion: 'reduce', ...options });
-  t.after(() => context.close());
   const page = await context.newPage();
+  t.after(async () => {
+    await page.unrouteAll({ behavior: 'ignoreErrors' }); // an answer that a test's route still waits for when it ends is no fault
+    await context.close();
+  });
   page.setDefaultTimeout(patience);
   page.faults = complaints(page);
   page.asked = asked(page);

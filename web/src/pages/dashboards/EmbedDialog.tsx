@@ -35,7 +35,7 @@ export function EmbedDialog({ dashboard, panel, onClose }: { dashboard: string; 
           <>
             <Textarea aria-label="HTML of the frame" readOnly autosize minRows={3} maxRows={8} value={frame} onFocus={(e) => e.currentTarget.select()} styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 12 } }} />
             <Group justify="space-between" gap="xs">
-              <span className={css.dim}>Ends {moment(made.data!.expires, zone)}</span>
+              <span className={css.dim}>Ends {moment(made.data!.expires, zone)} ({zone})</span>
               <Group gap="xs">
                 <Button component="a" href={address} target="_blank" rel="noreferrer" variant="default">
                   Look at it
