@@ -275,6 +275,7 @@ func bucketOf(q Question, ts time.Time) string {
 	case Hour:
 		return l.Format("2006-01-02T15") + ":00:00" + l.Format("Z07:00")
 	case Week:
+		l = time.Date(l.Year(), l.Month(), l.Day(), 12, 0, 0, 0, q.Location) // a day without a midnight has a noon
 		for int(l.Weekday()) != q.FirstDay%7 {
 			l = l.AddDate(0, 0, -1)
 		}
