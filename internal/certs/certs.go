@@ -4,10 +4,12 @@ package certs
 import (
 	"context"
 	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,6 +100,9 @@ func (s *Source) Reload() (bool, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(s.cfg.Cert, s.cfg.Key)
 	if err != nil {
+		if needsPassphrase(s.cfg.Key) {
+			return false, fmt.Errorf("tls.key: %s is encrypted, and there is nobody to ask for its passphrase: write it without one (openssl pkey -in %[1]s -out FILE) and protect it by the file's mode", s.cfg.Key)
+		}
 		return false, fmt.Errorf("tls.cert and tls.key (%s, %s): %w", s.cfg.Cert, s.cfg.Key, err)
 	}
 	if pair.Leaf != nil {
@@ -109,6 +114,20 @@ func (s *Source) Reload() (bool, error) {
 	s.current.Store(&pair)
 	s.seen = now
 	return true, nil
+}
+
+// needsPassphrase says whether the first key in a PEM file is encrypted (RFC 5958, or with the headers of RFC 1421).
+func needsPassphrase(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED")
+		}
+	}
+	return false
 }
 
 // Run looks at the files until ctx ends. What cannot be used is logged once, and the old certificate goes on.

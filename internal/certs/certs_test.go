@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,5 +207,30 @@ func TestRun(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPassphrase writes keys as openssl encrypts them: what is wrong must be said, not that no key was found.
+func TestPassphrase(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for _, block := range []*pem.Block{
+		{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte{0x30, 0}},
+		{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte{0x30, 0}},
+	} {
+		write(t, cert, key, 1)
+		if err := os.WriteFile(key, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(Config{Cert: cert, Key: key}); err == nil || !strings.Contains(err.Error(), "tls.key: "+key+" is encrypted") {
+			t.Errorf("%s: %v", block.Type, err)
+		}
+	}
+	write(t, cert, key, 1)
+	if err := os.WriteFile(key, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Config{Cert: cert, Key: key}); err == nil || strings.Contains(err.Error(), "encrypted") {
+		t.Errorf("a file without a key: %v", err)
 	}
 }
