@@ -207,6 +207,20 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await phone.getByRole('link', { name: d.name }).first().waitFor();
   });
 
+  test('a panel without an answer says whether filters may be why', async (t) => {
+    const d = await api('', {
+      name: `Empty ${++made}`,
+      panels: [
+        report('filtered', 'Filtered', 'bar', { metric: ['visitors'], group_by: ['path'], filter: ['path:/not-there'] }, { x: 0, y: 0, w: 4, h: 4 }),
+        report('early', 'Early', 'table', { metric: ['visitors'], group_by: ['path'], from: '2020-01-01', to: '2020-01-02' }, { x: 4, y: 0, w: 4, h: 4 }),
+        report('back', 'Back', 'retention', { from: '7d', period: 'day', filter: ['path:/not-there'] }, { x: 0, y: 4, w: 8, h: 4 }),
+      ],
+    });
+    const page = await on(t, `/${d.id}`);
+    for (const title of ['Filtered', 'Back']) await card(page, title).getByText('Nothing happened in this time that its filters let through.').waitFor();
+    await card(page, 'Early').getByText('Nothing happened in this time.').waitFor();
+  });
+
   test('large numbers and long texts have their place', async (t) => {
     const d = await api('', {
       name: `Large ${++made}`,

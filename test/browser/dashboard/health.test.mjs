@@ -203,6 +203,7 @@ describe('data health', { timeout: 600000 }, () => {
     await page.goto(`${weirURL}/sites/${well.site}/health?range=2020-01-01~2020-01-31`);
     await settled(page);
     await page.getByText('Nothing arrived', { exact: true }).waitFor();
+    await page.getByText('There is nothing to add up.').waitFor();
     await sound(page, 'an empty range');
   });
 

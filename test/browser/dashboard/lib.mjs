@@ -73,7 +73,7 @@ export async function settled(page) {
   const shown = () =>
     page.evaluate(async () => {
       await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); // what just came is drawn
-      return !document.querySelector('[role=status][aria-label=Loading],[data-old],[aria-busy=true]') && !!document.querySelector('main h1, main h2, main strong');
+      return !document.querySelector('[role=status][aria-label=Loading],.mantine-Skeleton-root,[data-old],[aria-busy=true]') && !!document.querySelector('main h1, main h2, main strong');
     });
   await until(async () => open() === 0 && (await shown()) && open() === 0, 'an answer to every question');
 }

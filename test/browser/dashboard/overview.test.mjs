@@ -252,6 +252,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await page.waitForTimeout(500); // the chart is drawn
     await shoot(page, 'overview-phone');
     await page.getByRole('banner').getByText('Semicomplete', { exact: true }).waitFor(); // which site it is
+    assert.deepEqual(await page.getByRole('tab').evaluateAll((l) => l.filter((e) => e.offsetWidth < 24).map((e) => e.textContent)), [], 'tabs are wide enough for a finger');
     await page.locator('section[aria-label="Headline numbers"] button[aria-pressed]', { hasText: 'Views per visit' }).getByText('none before', { exact: true }).waitFor(); // the log has four days
     await page.getByRole('button', { name: 'Navigation' }).click();
     await page.getByRole('dialog').getByRole('link', { name: 'Overview' }).waitFor();
@@ -425,6 +426,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await signIn(other, empty.admin, `/sites/${empty.site}/overview`);
     await other.getByText('No event has come from this site yet').waitFor();
     await settled(other);
+    await until(async () => (await other.getByRole('heading', { name: 'Pages', exact: true }).count()) === 0, 'its lists to be left out');
     await sound(other, 'a site without events');
     await shoot(other, 'overview-no-event');
     await other.getByRole('link', { name: 'Put its snippet into the pages' }).click();
@@ -432,6 +434,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     const sent = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { authorization: `Bearer ${empty.writeKey}` }, body: JSON.stringify({ type: 'pageview', url: 'https://example.com/first' }) });
     assert.ok(sent.ok, await sent.text());
     await note.waitFor({ state: 'detached' });
+    await page.getByRole('heading', { name: 'Pages', exact: true }).waitFor();
     await page.goto(`${weirURL}/sites/${empty.site}/overview?f=country:XX`); // filters say themselves that nothing is left
     await settled(page);
     assert.equal(await note.count(), 0);

@@ -277,6 +277,11 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
       await shoot(page, `settings-phone-${name.toLowerCase()}`);
       assert.deepEqual(await page.locator('main [role=region]').evaluateAll((l) => l.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.ariaLabel)), [], `nothing of ${name} is out of sight`);
     }
+    const sections = page.getByRole('navigation', { name: 'Settings' });
+    for (const [name, side] of [['General', 'left'], ['Sources', 'right']]) {
+      await page.getByRole('link', { name, exact: true }).click();
+      await until(async () => (await sections.getAttribute('data-cut')) === side, `the row of sections to fade at the ${side} of ${name}`);
+    }
     await page.getByRole('link', { name: 'Privacy', exact: true }).click();
     const what = await page.getByRole('columnheader', { name: 'Before anything is stored' }).boundingBox();
     assert.ok(what.x + what.width <= 390, `what a source with a long name stores is in sight: ${what.x}`);

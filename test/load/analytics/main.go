@@ -206,7 +206,7 @@ func (b *bench) load(ctx context.Context, note string) (err error) {
 	b.start = b.end.AddDate(0, 0, -7*b.o.weeks)
 	step := b.end.Sub(b.start).Seconds() / float64(b.o.events)
 	began := time.Now()
-	r, err := drive.Run(ctx, drive.Config{Addr: b.addr(), Key: b.t.WriteKey, Conns: 16, IDs: &b.ids, Duration: 6 * time.Hour, Total: b.o.events, Import: true,
+	r, err := drive.Run(ctx, drive.Config{Addr: b.addr(), Key: b.t.WriteKey, Conns: 16, IDs: &b.ids, Duration: 6 * time.Hour, Total: b.o.events, Import: true, Retry: true,
 		Events: events.Config{SiteID: b.t.SiteID, Batch: 1000, Clients: b.o.clients, Seed: 1, Visit: b.o.visit, Gap: 20 * time.Second, Bodies: 32,
 			Clock: func(n uint64) time.Time { return b.start.Add(time.Duration(float64(n) * step * float64(time.Second))) }}})
 	if err != nil {

@@ -35,6 +35,8 @@ type Config struct {
 	Total uint64
 	// Import sends the events as an import, for which any time is allowed.
 	Import bool
+	// Retry sends a refused request again, with the same ids, until it is taken or the run is over.
+	Retry bool
 }
 
 // Result is what came of a run.
@@ -118,9 +120,9 @@ type schedule struct {
 	total      uint64
 }
 
-// wait sleeps until the next request is due; ok is false when the run is over.
-func (s *schedule) wait(ctx context.Context) (due time.Time, ok bool) {
-	if ctx.Err() != nil || s.total > 0 && s.ids.Count() >= s.total {
+// wait sleeps until the next request is due; ok is false when the run is over. A request that is sent again needs no number of Total.
+func (s *schedule) wait(ctx context.Context, again bool) (due time.Time, ok bool) {
+	if ctx.Err() != nil || !again && s.total > 0 && s.ids.Count() >= s.total {
 		return due, false
 	}
 	if s.interval == 0 {
@@ -148,6 +150,7 @@ type worker struct {
 	conn   net.Conn
 	r      *bufio.Reader
 	head   []byte
+	text   []byte // the body of the request
 	body   bytes.Buffer
 	res    Result
 }
@@ -170,8 +173,9 @@ const (
 func (w *worker) run(ctx context.Context, s *schedule) {
 	defer w.hangUp()
 	batch := int64(w.cfg.Events.Batch)
+	again := false // the request before was refused
 	for {
-		due, ok := s.wait(ctx)
+		due, ok := s.wait(ctx, again)
 		if !ok {
 			return
 		}
@@ -182,7 +186,11 @@ func (w *worker) run(ctx context.Context, s *schedule) {
 				continue
 			}
 		}
+		if !again {
+			w.text = w.events.Next(time.Now())
+		}
 		status, err := w.send(time.Now())
+		again = false
 		w.res.Sent += batch
 		switch {
 		case err != nil:
@@ -198,6 +206,7 @@ func (w *worker) run(ctx context.Context, s *schedule) {
 			}
 		case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
 			w.res.Refused += batch
+			again = w.cfg.Retry
 			if s.interval == 0 {
 				time.Sleep(refusedPause)
 			}
@@ -219,18 +228,16 @@ func (w *worker) send(now time.Time) (int, error) {
 	if err := w.conn.SetDeadline(now.Add(answerTimeout)); err != nil {
 		return 0, err
 	}
-	size := w.events.Size()
-	text := w.events.Next(now)
 	path := "/ingest"
 	if w.cfg.Import {
 		path += "?mode=import"
 	}
-	w.head = fmt.Appendf(w.head[:0], "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n", path, w.cfg.Addr, w.cfg.Key, size)
-	bufs := net.Buffers{w.head, text}
+	w.head = fmt.Appendf(w.head[:0], "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n", path, w.cfg.Addr, w.cfg.Key, len(w.text))
+	bufs := net.Buffers{w.head, w.text}
 	if _, err := bufs.WriteTo(w.conn); err != nil {
 		return 0, err
 	}
-	w.res.Bytes += int64(size)
+	w.res.Bytes += int64(len(w.text))
 	resp, err := http.ReadResponse(w.r, nil)
 	if err != nil {
 		return 0, err

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,6 +49,9 @@ type door struct {
 	requests, lines atomic.Int64
 	busy            bool
 	stall           time.Duration // of the first request
+
+	mu  sync.Mutex
+	ids map[string]bool // of what was taken
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -56,9 +60,12 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(d.stall)
 	}
 	lines := 0
+	var ids []string
 	for s := bufio.NewScanner(r.Body); s.Scan(); {
-		if strings.HasPrefix(s.Text(), `{"event_id":"`) {
+		if id, ok := strings.CutPrefix(s.Text(), `{"event_id":"`); ok {
 			lines++
+			id, _, _ = strings.Cut(id, `"`)
+			ids = append(ids, id)
 		}
 	}
 	if r.URL.Path != "/ingest" || r.Header.Get("Authorization") != "Bearer k" {
@@ -70,6 +77,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.lines.Add(int64(lines))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ids == nil {
+		d.ids = map[string]bool{}
+	}
+	for _, id := range ids {
+		d.ids[id] = true
+	}
 	fmt.Fprintf(w, `{"accepted":%d,"rejected":[],"token":""}`, lines)
 }
 
@@ -90,6 +105,18 @@ func TestMaximum(t *testing.T) {
 	res := drive(t, d, func(c *Config) { c.Duration, c.Total = time.Minute, 1000 }) // however fast the machine is
 	if res.Accepted != d.lines.Load() || res.Accepted == 0 || res.Refused == 0 || res.Failed != 0 || res.Sent != res.Accepted+res.Refused {
 		t.Errorf("the door took %d: %d sent, %d accepted, %d refused, %d failed (%v)", d.lines.Load(), res.Sent, res.Accepted, res.Refused, res.Failed, res.FirstErr)
+	}
+}
+
+// TestRetry: what was refused comes again, all of it, and nothing else does.
+func TestRetry(t *testing.T) {
+	d := &door{busy: true}
+	res := drive(t, d, func(c *Config) { c.Duration, c.Total, c.Retry, c.Conns = time.Minute, 1000, true, 2 })
+	if res.Accepted != d.lines.Load() || res.Accepted < 1000 || res.Accepted > 1020 || res.Refused == 0 || res.Failed != 0 || res.Sent != res.Accepted+res.Refused {
+		t.Errorf("the door took %d: %d sent, %d accepted, %d refused, %d failed (%v)", d.lines.Load(), res.Sent, res.Accepted, res.Refused, res.Failed, res.FirstErr)
+	}
+	if len(d.ids) != int(res.Accepted) {
+		t.Errorf("%d events with %d ids", res.Accepted, len(d.ids))
 	}
 }
 

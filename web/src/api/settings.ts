@@ -50,9 +50,10 @@ export const useLimits = () => useQuery({ queryKey: ['settings', 'limits'], quer
 export type LastEvent = { ts: string; received_at: string; type: string; path: string; is_bot: boolean } | undefined;
 
 /** The newest event of a site; undefined while there is none. While one waits for the first it is asked for every two seconds. */
-export const useLastEvent = (site: string) =>
+export const useLastEvent = (site: string, enabled = true) =>
   useQuery({
     queryKey: ['last-event', site],
+    enabled,
     queryFn: async ({ signal }): Promise<{ last: LastEvent }> => {
       const { events } = await answer(client.GET('/api/v1/analytics/{site_id}/events', { params: { path: { site_id: site }, query: { limit: 1, from: '400d', bots: 'include' } }, signal }));
       return { last: (events as unknown as LastEvent[] | null)?.[0] };

@@ -7,7 +7,7 @@ import { change, compact, counted, duration, exact, percent, signed } from '../f
 import { axis, dayShort } from '../format/time';
 import { Long } from '../parts/Long';
 import { BarList } from '../parts/BarList';
-import { groupsOf, metricsOf, stepIn, textIn, type Panel } from './panel';
+import { filtersIn, groupsOf, metricsOf, stepIn, textIn, type Panel } from './panel';
 import { untold } from './revenue';
 import css from './PanelView.module.css';
 
@@ -31,7 +31,7 @@ export function PanelView({ panel, answer, zone, height }: { panel: Panel; answe
     case 'funnel':
       return <Funnel panel={panel} answer={answer} />;
     case 'retention':
-      return <Retention answer={answer} />;
+      return <Retention panel={panel} answer={answer} />;
     case 'sql':
       return <Result answer={answer} height={height} />;
     default:
@@ -40,7 +40,11 @@ export function PanelView({ panel, answer, zone, height }: { panel: Panel; answe
 }
 
 const Empty = ({ children }: { children: ReactNode }) => <p className={css.empty}>{children}</p>;
-const nothing = <Empty>Nothing happened in this time.</Empty>;
+
+function Nothing({ panel: { question } }: { panel: Panel }) {
+  const filtered = filtersIn(question).length > 0 || textIn(question, 'segment') !== '' || textIn(question, 'cohort') !== '';
+  return <Empty>Nothing happened in this time{filtered && ' that its filters let through'}.</Empty>;
+}
 
 function Tile({ panel, answer, rows, height }: { panel: Panel; answer: PanelData; rows: Row[]; height: number }) {
   const m = metricsOf(panel.question)[0]!;
@@ -66,7 +70,7 @@ function Line({ panel, answer, rows, zone, height }: { panel: Panel; answer: Pan
   const m = metricsOf(panel.question)[0]!;
   const by = textIn(panel.question, 'interval') || 'day';
   const before = (answer.previous as { data?: Row[] | null } | undefined)?.data ?? undefined;
-  if (rows.every((r) => !number(r, m.id))) return nothing;
+  if (rows.every((r) => !number(r, m.id))) return <Nothing panel={panel} />;
   return (
     <Suspense fallback={<div style={{ height }} />}>
       <SeriesChart rows={rows} before={before} metric={m} interval={by} zone={zone} from={textIn(answer, 'from')} open={!textIn(panel.question, 'to')} height={height} />
@@ -78,7 +82,7 @@ function Bars({ panel, rows }: { panel: Panel; rows: Row[] }) {
   const m = metricsOf(panel.question)[0]!;
   const dim = groupsOf(panel.question)[0] ?? '';
   const shown = listed(rows, [m]);
-  if (shown.length === 0) return nothing;
+  if (shown.length === 0) return <Nothing panel={panel} />;
   const bars = shown.map((r) => {
     const v = text(r, dim);
     return { key: v, label: names.value(dim, v), value: number(r, m.id) ?? 0 };
@@ -108,7 +112,7 @@ function Table({ panel, rows, zone, without }: { panel: Panel; rows: Row[]; zone
   const dims = groupsOf(panel.question);
   const by = textIn(panel.question, 'interval');
   const shown = by || dims.length === 0 ? rows : listed(rows, metrics); // an hour without anything is an hour
-  if (shown.length === 0) return nothing;
+  if (shown.length === 0) return <Nothing panel={panel} />;
   return (
     <Scroll label={panel.title || 'Table'}>
       <table className={css.table}>
@@ -178,12 +182,12 @@ function Funnel({ panel, answer }: { panel: Panel; answer: PanelData }) {
 
 type Cohort = { cohort: string; size: number; values: (number | null)[] | null };
 
-function Retention({ answer }: { answer: PanelData }) {
+function Retention({ panel, answer }: { panel: Panel; answer: PanelData }) {
   const all = (answer.cohorts as Cohort[] | null) ?? [];
   const cohorts = all.slice(Math.max(0, all.findIndex((c) => c.size > 0))); // from the first that there is
   const average = (answer.average as (number | null)[] | null) ?? [];
   const period = typeof answer.period === 'string' ? answer.period : 'period';
-  if (cohorts.every((c) => c.size === 0)) return nothing;
+  if (cohorts.every((c) => c.size === 0)) return <Nothing panel={panel} />;
   const cell = (share: number | null, key: string) => (
     <td key={key} className="num" style={share === null ? undefined : { background: `color-mix(in oklab, var(--water) ${Math.round(share * 46)}%, var(--panel))` }} title={share === null ? 'Not over yet' : undefined}>
       {share === null ? '·' : percent(share, 0)}

@@ -1,5 +1,6 @@
 import { useEffect, useRef, type ReactNode } from 'react';
 import { inSight } from './inSight';
+import { useCut } from './useCut';
 import css from './Card.module.css';
 
 /** A panel with a title, something at the right of it, and a body. */
@@ -25,6 +26,7 @@ export function Tabs<T extends string>({ label, tabs, value, onChange }: { label
     if (next) onChange(next[0]);
   };
   const row = useRef<HTMLDivElement>(null);
+  useCut(row);
   useEffect(() => inSight(row.current?.querySelector<HTMLElement>('[aria-selected=true]') ?? null), [value]); // once: who scrolls on is left alone
   return (
     <div ref={row} role="tablist" aria-label={label} className={css.tabs}>

@@ -148,7 +148,7 @@ function Equation({ health }: { health: Health }) {
       </dl>
       <p className={css.sum} data-fine={fine}>
         {fine ? <IconCheck size={16} aria-hidden /> : <IconAlertTriangle size={16} aria-hidden />}
-        {fine ? 'It adds up, in every hour: no event went missing inside.' : 'It does not add up: tell the operator, this is a fault of weir.'}
+        {fine ? (t.received > 0 ? 'It adds up, in every hour: no event went missing inside.' : 'There is nothing to add up.') : 'It does not add up: tell the operator, this is a fault of weir.'}
       </p>
     </div>
   );

@@ -1,15 +1,12 @@
 import { Link } from 'wouter';
 import { may, useMe } from '../../api/session';
-import { useLastEvent } from '../../api/settings';
 import { useSite } from '../../api/site';
 import { Notice } from '../../parts/Answer';
 
-/** What to do on a site that no event has come from yet; nothing where there is one. */
+/** What to do on a site that no event has come from yet. */
 export function FirstEvent() {
-  const { id, source } = useSite();
-  const { data } = useLastEvent(id);
+  const { source } = useSite();
   const me = useMe().data;
-  if (!data || data.last) return null;
   return (
     <Notice title="No event has come from this site yet">
       {may(me, 'admin') ? (

@@ -100,7 +100,7 @@ function Table({ goals, goal, dim, currencies, enabled }: { goals: Goal[]; goal:
   ];
   if (!enabled && report.data === undefined) return <div className={css.unseen} />;
   return (
-    <Answer query={report} height={220} empty={(d) => (d.data ?? []).length === 0 && 'Nothing happened in this time.'}>
+    <Answer query={report} height={220} empty={(d) => (d.data ?? []).length === 0 && `Nothing happened in this time${filters.length > 0 || view.segment ? ' that these filters let through' : ''}.`}>
       {() => <DataTable label={`${goal.name} by ${names.dim(dim).toLowerCase()}`} columns={columns} rows={rows} id={(r) => text(r, dim)} />}
     </Answer>
   );

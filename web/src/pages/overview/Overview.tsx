@@ -1,6 +1,8 @@
 import { mostGoals, useConversions } from '../../api/conversions';
 import { number, useScope } from '../../api/report';
 import { useGoals } from '../../api/saved';
+import { useLastEvent } from '../../api/settings';
+import { useSite } from '../../api/site';
 import { percent } from '../../format/numbers';
 import { ProblemNotice } from '../../parts/Answer';
 import { Freshness } from '../../parts/Freshness';
@@ -25,12 +27,14 @@ export default function Overview() {
   const resultsBefore = useConversions(ids, true, known && view.compare);
   const quiet = totals.data !== undefined && !number(totals.data.data?.[0], 'visitors') && !number(totals.data.data?.[0], 'pageviews') && view.filters.length === 0 && !view.segment;
   const before = view.compare && !results.isPlaceholderData && !resultsBefore.isPlaceholderData ? resultsBefore.data : undefined;
+  const last = useLastEvent(useSite().id, quiet);
+  const unheard = quiet && last.data !== undefined && !last.data.last; // its lists would be seven empty cards
   if (totals.error && totals.data === undefined) return <ProblemNotice error={totals.error} retry={() => void totals.refetch()} />; // once, not in each card
   return (
     <div className={css.page}>
-      {quiet && <FirstEvent />}
+      {unheard && <FirstEvent />}
       <Headline totals={totals} results={{ now: results.data, old: results.isPlaceholderData, before, failed: resultsBefore.error }} goals={goals.data} />
-      <TopLists />
+      {!unheard && <TopLists />}
       <Goals goals={goals} results={results} before={before} />
       {goals.data !== undefined && goals.data.length > 0 && results.data && <Origins goals={goals.data} results={results.data} />}
       {totals.data && (

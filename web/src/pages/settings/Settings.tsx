@@ -1,7 +1,8 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Skeleton } from '@mantine/core';
 import { inSight } from '../../parts/inSight';
+import { useCut } from '../../parts/useCut';
 import css from './Settings.module.css';
 
 const sections = [
@@ -18,9 +19,11 @@ export default function Settings() {
   const [path] = useLocation();
   const id = path.split('/')[2] ?? '';
   const [current, , View] = sections.find(([s]) => s === id) ?? sections[0];
+  const row = useRef<HTMLElement>(null);
+  useCut(row);
   return (
     <div className={css.page}>
-      <nav className={css.sections} aria-label="Settings">
+      <nav ref={row} className={css.sections} aria-label="Settings">
         {sections.map(([s, name]) => (
           <Link key={s} href={s === 'sources' ? '/settings' : `/settings/${s}`} aria-current={s === current ? 'page' : undefined} ref={s === current ? inSight : undefined}>
             {name}
