@@ -127,9 +127,6 @@ func zipf(rnd *rand.Rand, n int) int {
 	return 1 + int(f*f*f*float64(n))
 }
 
-// Size is the number of bytes of the next body: all times and ids have fixed widths, so a body's size never changes.
-func (r *Renderer) Size() int { return len(r.bodies[r.next].text) }
-
 // Next returns a body of Batch events at now (or by Clock), each with an id of its own. It is valid until the body comes round again.
 func (r *Renderer) Next(now time.Time) []byte {
 	b := &r.bodies[r.next]
