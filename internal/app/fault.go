@@ -41,7 +41,7 @@ func stitchFromEnv() (stitch.Config, error) {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return c, fmt.Errorf("WEIR_STITCH: %w", err)
 	}
-	for _, d := range []*time.Duration{&c.Every, &c.Settle, &c.Again, &c.Grace, &c.Orphans, &c.Asked} {
+	for _, d := range []*time.Duration{&c.Every, &c.Settle, &c.Again, &c.Calm, &c.Grace, &c.Orphans, &c.Asked} {
 		*d *= time.Millisecond
 	}
 	return c, nil

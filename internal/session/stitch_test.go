@@ -333,6 +333,56 @@ func TestToday(t *testing.T) {
 	}
 }
 
+// TestCalm: a day that is over is stitched again when it has got nothing more for some minutes, if it had got many rows, as by an import.
+func TestCalm(t *testing.T) {
+	h := newHistory(t, "imports")
+	n := 0
+	commit := func(count int) {
+		t.Helper()
+		var events []made
+		for range count {
+			events = append(events, made{Site: "s", At: h.now.Truncate(24 * time.Hour).Add(time.Duration(n-2800) * time.Minute), Type: "pageview", Client: fmt.Sprint("c", n%7), Offset: n})
+			n++
+		}
+		h.commit(1, events...)
+	}
+	look := func(after time.Duration) (uint64, bool) {
+		t.Helper()
+		h.now = h.now.Add(after)
+		h.pass()
+		days := h.check("after " + after.String())
+		if len(days) != 1 {
+			t.Fatalf("%+v", days)
+		}
+		return days[0].Version, days[0].Stale
+	}
+	commit(300)
+	first, stale := look(0)
+	if stale {
+		t.Fatal("it is stale at once")
+	}
+	commit(3)
+	for range 4 { // an import goes on
+		if v, stale := look(4 * time.Minute); v != first || !stale {
+			t.Fatalf("it is stitched again while it gets rows: version %d, then %d", first, v)
+		}
+		commit(1)
+	}
+	look(0)
+	second, stale := look(5 * time.Minute)
+	if second == first || stale {
+		t.Errorf("five calm minutes later it is version %d as before, or stale: %v", second, stale)
+	}
+	commit(2)
+	look(0)
+	if v, _ := look(30 * time.Minute); v != second {
+		t.Error("it is stitched again for a few late rows before the hour is over")
+	}
+	if v, stale := look(30 * time.Minute); v == second || stale {
+		t.Error("it is not stitched again after an hour")
+	}
+}
+
 // TestCrashes kills the stitcher between its steps: readers see the old version or the new one, and what is left is removed.
 func TestCrashes(t *testing.T) {
 	h := newHistory(t, "crashes")

@@ -39,10 +39,12 @@ type Data interface {
 
 // Config says when days are stitched. Zero values stand for the defaults.
 type Config struct {
-	Every   time.Duration // how often days are looked for; 1 min
-	Settle  time.Duration // how long after its end a day is stitched first; 10 min
-	Again   time.Duration // how long a day that got rows waits until it is stitched again; 1 h
-	MinRows uint64        // days with fewer are always made of events; 2000, and for today 100 times as many
+	Every  time.Duration // how often days are looked for; 1 min
+	Settle time.Duration // how long after its end a day is stitched first; 10 min
+	Again  time.Duration // how long a day that got rows waits until it is stitched again; 1 h
+	// Calm is how long a day that is over must get nothing to be stitched again before that, if a hundredth of its rows is behind; 5 min.
+	Calm    time.Duration
+	MinRows uint64 // days with fewer are always made of events; 2000, and for today 100 times as many
 	// MinTotals is how many rows a day must have to be totalled; daily.MinRows.
 	MinTotals uint64
 	// Grace is how long an old version is kept for those who have just begun to read it; 15 min. Orphans is how often versions that nobody knows are looked for; 6 h.
@@ -56,7 +58,7 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		at  *time.Duration
 		def time.Duration
-	}{{&c.Every, time.Minute}, {&c.Settle, 10 * time.Minute}, {&c.Again, time.Hour}, {&c.Grace, 15 * time.Minute}, {&c.Orphans, 6 * time.Hour}, {&c.Asked, time.Hour}, {&c.Fresh, 5 * time.Minute}} {
+	}{{&c.Every, time.Minute}, {&c.Settle, 10 * time.Minute}, {&c.Again, time.Hour}, {&c.Calm, 5 * time.Minute}, {&c.Grace, 15 * time.Minute}, {&c.Orphans, 6 * time.Hour}, {&c.Asked, time.Hour}, {&c.Fresh, 5 * time.Minute}} {
 		if *d.at == 0 {
 			*d.at = d.def
 		}
@@ -103,10 +105,17 @@ type Stitcher struct {
 
 // known is what is known of a tenant's days.
 type known struct {
-	days  []record // in order
-	seams []seam   // in order
+	days  []record       // in order
+	seams []seam         // in order
+	calm  map[int32]calm // the days that are over and got rows since they were stitched
 	asked time.Time
 	took  time.Duration // to stitch a day the last time
+}
+
+// calm is how many rows a day had when it was looked at last, and since when.
+type calm struct {
+	rows  uint64
+	since time.Time
 }
 
 // record is a stitched day.
@@ -288,6 +297,9 @@ const (
 // grown says whether there is half as much again as there was: whoever works at each such time has worked on three times all there is at most.
 func grown(rows, was uint64) bool { return (rows-min(rows, was))*3 >= rows }
 
+// much is the share of a day's rows behind its version for which it is stitched again when it is calm: who has rows there is made anew by every question, and to find them all rows of the day are read.
+const much = 100 // 1/100
+
 // idle is how many times as long as it takes to stitch the current day passes until it is stitched again.
 const idle = 20
 
@@ -299,11 +311,13 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 	var days []record
 	var asked time.Time
 	var took time.Duration
+	var was map[int32]calm
 	if k := s.tenants[t]; k != nil {
-		days, asked, took = slices.Clone(k.days), k.asked, k.took
+		days, asked, took, was = slices.Clone(k.days), k.asked, k.took, k.calm
 	}
 	s.mu.Unlock()
 	var out []int32
+	is := map[int32]calm{}
 	s.deps.Data.DayRows(t, firstDay+1, lastDay-1, func(day int32, rows uint64) {
 		at, found := slices.BinarySearchFunc(days, day, compareDay)
 		var r record
@@ -320,13 +334,24 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 		case r.version == 0 && over:
 			out = append(out, day)
 		case over:
-			if now.Sub(r.at) >= s.cfg.Again || grown(rows, r.rows) { // an import, say
+			c := was[day]
+			if c.rows != rows {
+				c = calm{rows, now}
+			}
+			is[day] = c
+			behind := rows - min(rows, r.rows)
+			if now.Sub(r.at) >= s.cfg.Again || grown(rows, r.rows) || behind*much >= rows && now.Sub(c.since) >= s.cfg.Calm { // the last two: an import, say
 				out = append(out, day)
 			}
 		case now.Sub(asked) < s.cfg.Asked && rows >= 100*s.cfg.MinRows && (grown(rows, r.rows) || now.Sub(r.at) >= max(s.cfg.Fresh, idle*took)):
 			out = append(out, day)
 		}
 	})
+	s.mu.Lock()
+	if k := s.tenants[t]; k != nil {
+		k.calm = is
+	}
+	s.mu.Unlock()
 	slices.Reverse(out)
 	return out
 }
