@@ -114,24 +114,30 @@ const maxStretches = 2
 
 // parts are the questions about the rows that must be counted exactly; ok is false if that is better done for all at once.
 func (c *sampled) parts() (parts []Question, ok bool) {
+	q := c.q
+	q.summed = false
+	rows, told := c.rows, true
+	if q.orders() {
+		if rows, told = c.contenders(); q.Offset+q.Limit >= widest {
+			rows, told = c.rows, len(c.rows) < min(q.Limit, widest) // it was not widened
+		}
+	}
 	var few []Row
-	for _, row := range c.rows {
+	for _, row := range rows {
 		if c.small(row) {
 			few = append(few, row)
 		}
 	}
-	q := c.q
-	q.summed = false
 	switch {
+	case len(c.rows) == 0:
+		return nil, true
+	case !told || c.hint() == countExact:
+		return nil, false
 	case len(few) == 0:
 		return nil, true
-	case len(few) == len(c.rows):
-		return nil, false
 	case q.Interval != "" && len(q.GroupBy) == 0:
 		return c.stretches(few)
 	case len(q.GroupBy) != 1 || q.Interval != "" || len(few) > widest:
-		return nil, false
-	case q.orders() && (len(c.rows) >= widest || q.Offset+q.Limit >= widest && len(c.rows) >= q.Limit): // there may be more groups, which the sample cannot rank
 		return nil, false
 	}
 	f := Filter{Dim: q.GroupBy[0]}
