@@ -44,6 +44,7 @@ func (b *bench) list() []question {
 		panel("visitors by week, all", "metric=visitors&interval=week&totals=false", 0),
 		panel("sessions by day", "metric=sessions&interval=day&totals=false", 30),
 		panel("top pages", "metric=pageviews&group_by=path&totals=false", 30),
+		panel("pages with the most visitors", "metric=visitors&group_by=path&totals=false", 30),
 		panel("top entry pages", "metric=entries&group_by=path&totals=false", 30),
 		panel("top exit pages", "metric=exits&group_by=path&totals=false", 30),
 		panel("pages with visitors and entries", "metric=pageviews,visitors,entries&group_by=path&totals=false", 30),
