@@ -129,12 +129,10 @@ func (c *sampled) parts() (parts []Question, ok bool) {
 		}
 	}
 	switch {
-	case len(c.rows) == 0:
+	case len(few) == 0:
 		return nil, true
 	case !told || c.hint() == countExact:
 		return nil, false
-	case len(few) == 0:
-		return nil, true
 	case q.Interval != "" && len(q.GroupBy) == 0:
 		return c.stretches(few)
 	case len(q.GroupBy) != 1 || q.Interval != "" || len(few) > widest:

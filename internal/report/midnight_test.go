@@ -78,8 +78,10 @@ func TestPartsOfManyGroups(t *testing.T) {
 		parts                      int
 		ok                         bool
 	}{
-		{0, 10, 12, 10, []string{Visitors}, 1, true},
-		{0, 10, widest, 10, []string{Visitors}, 0, false}, // there are more
+		{0, 10, 12, 10, []string{Visitors}, 0, true}, // the others are far behind
+		{0, 11, 12, 10, []string{Visitors}, 1, true},
+		{0, 10, widest, 10, []string{Visitors}, 0, true},
+		{0, 11, widest, 10, []string{Visitors}, 0, false}, // there are more
 		{0, 10, widest, widest, []string{Visitors}, 0, true},
 		{50, 950, 950, 10, []string{Visitors}, 0, false},
 		{50, 950, 949, 10, []string{Visitors}, 1, true}, // these are the last ones
