@@ -317,7 +317,7 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 	}
 	s.mu.Unlock()
 	var out []int32
-	is := map[int32]calm{}
+	var is map[int32]calm // nil for most tenants
 	s.deps.Data.DayRows(t, firstDay+1, lastDay-1, func(day int32, rows uint64) {
 		at, found := slices.BinarySearchFunc(days, day, compareDay)
 		var r record
@@ -337,6 +337,9 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 			c := was[day]
 			if c.rows != rows {
 				c = calm{rows, now}
+			}
+			if is == nil {
+				is = map[int32]calm{}
 			}
 			is[day] = c
 			behind := rows - min(rows, r.rows)
