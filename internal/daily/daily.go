@@ -74,16 +74,18 @@ func DropFormerSQL() []string {
 // EngineTables are all tables of the package, as the engine names them; DayTables those of which a day (UTC, by time) is a partition, under the version of its sessions.
 var (
 	EngineTables = append([]string{SeamsEngineTable}, DayTables...)
-	DayTables    = []string{EngineTable, VisitsEngineTable, SessionsEngineTable}
+	DayTables    = []string{EngineTable, VisitsEngineTable, SessionsEngineTable, PagesEngineTable}
 )
 
 // CreateSQL are the statements that create the tables unless they exist.
-func CreateSQL() []string { return []string{totalsSQL(), visitsSQL(), sessionsSQL(), seamsSQL()} }
+func CreateSQL() []string {
+	return []string{totalsSQL(), visitsSQL(), sessionsSQL(), pagesSQL(), seamsSQL()}
+}
 
 // WriteSQL are the statements that write what the tables hold of a tenant's day, which begins at start (UTC) and whose sessions are stitched under the version: of
 // the rows that the writers inserted up to the positions main and late. All rows of a statement are of one partition of its table.
 func WriteSQL(tenant string, start time.Time, version, main, late uint64) []string {
-	return []string{TotalSQL(tenant, start, version, main, late), VisitsSQL(tenant, start, version, main, late), SessionTotalSQL(tenant, start, version)}
+	return []string{TotalSQL(tenant, start, start.AddDate(0, 0, 1), version, main, late), VisitsSQL(tenant, start, version, main, late), SessionTotalSQL(tenant, start, version), PageTotalSQL(tenant, start, version)}
 }
 
 // totalsSQL is the statement for the table of totals. Its columns are those of a rollup (package rollup), for value of dim and time, the start
@@ -112,11 +114,11 @@ ORDER BY (tenant, site_id, dim, value, time)
 SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
 }
 
-// TotalSQL is the statement that writes the totals of a tenant's day, which begins at start (UTC), marked with the version: of the rows that the writers
-// inserted up to the positions main and late. tenant needs no escaping: the alphabet of ids has no character with a meaning in SQL. All rows are of one
+// TotalSQL is the statement that writes the totals of a tenant's day, which begins at start (UTC), or of its part before until, marked with the version: of the rows that the
+// writers inserted up to the positions main and late. tenant needs no escaping: the alphabet of ids has no character with a meaning in SQL. All rows are of one
 // partition of the table.
-func TotalSQL(tenant string, start time.Time, version, main, late uint64) string {
-	where := upTo(tenant, start, main, late)
+func TotalSQL(tenant string, start, until time.Time, version, main, late uint64) string {
+	where := upTo(tenant, start, until, main, late)
 	parts := make([]string, len(Dims))
 	for i, d := range Dims {
 		keys, value := "tenant, site_id, is_bot, time", "''"
@@ -130,14 +132,29 @@ func TotalSQL(tenant string, start time.Time, version, main, late uint64) string
 		strconv.FormatUint(version, 10) + ")\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)"
 }
 
+// PartSQL is the query for what a day that is not over has up to the positions: the number of its events, of these the number up to now, and the time of the last one of these in
+// milliseconds since 1970, 0 if there is none. All three are texts. Behind that time are the clocks that run ahead, and nothing else.
+func PartSQL(tenant string, start, now time.Time, main, late uint64) string {
+	until := "ts <= " + literal(now)
+	return "SELECT toString(count()), toString(countIf(" + until + ")), toString(toUnixTimestamp64Milli(maxIf(ts, " + until + "))) FROM " + rollup.Events + " WHERE " + upTo(tenant, start, start.AddDate(0, 0, 1), main, late)
+}
+
+// PartCountSQL is the query for the number of events (one column, a text) in the totals of events of a day's version.
+func PartCountSQL(tenant string, start time.Time, version uint64) string {
+	return "SELECT toString(ifNull((" + sumOf(Table, "events", " AND dim = ''", tenant, start, version) + "), 0))"
+}
+
+// sumOf is the sum of a column of a table over a day's version.
+func sumOf(table, column, more, tenant string, start time.Time, version uint64) string {
+	return fmt.Sprintf("SELECT sum(%s) AS n FROM %s WHERE tenant = '%s'%s AND time >= %s AND time < %s AND _version = %d", column, table, tenant, more, literal(start), literal(start.AddDate(0, 0, 1)), version)
+}
+
 // CountSQL is the query for the number of events (one column) in the totals and in the visits of a day's version: 0 if they differ, or if the totals of sessions
-// are not of as many as there are.
+// or those of their pages are not of as many as there are.
 func CountSQL(tenant string, start time.Time, version uint64) string {
-	of := func(table, sum, dim string) string {
-		return fmt.Sprintf("SELECT sum(%s) AS n FROM %s WHERE tenant = '%s'%s AND time >= %s AND time < %s AND _version = %d", sum, table, tenant, dim, literal(start), literal(start.AddDate(0, 0, 1)), version)
-	}
+	of := func(table, column, more string) string { return sumOf(table, column, more, tenant, start, version) }
 	stitched := "SELECT count() FROM " + session.Table + " WHERE " + inner(tenant, start, version)
-	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0), max(n), 0)) FROM (" +
+	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0) AND " + pagesCountSQL(tenant, start, version) + ", max(n), 0)) FROM (" +
 		of(Table, "events", " AND dim = ''") + " UNION ALL " + of(VisitsTable, "events", "") + ")"
 }
 

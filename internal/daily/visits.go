@@ -42,11 +42,11 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_
 func VisitsSQL(tenant string, start time.Time, version, main, late uint64) string {
 	return "INSERT INTO " + VisitsTable + " (tenant, site_id, type, time, is_bot, client_id, user_id, visitor, events, _version)\n" +
 		"SELECT tenant, site_id, type, " + Dim{Step: time.Hour}.bucket("ts") + " AS time, is_bot, client_id, user_id, any(" + Visitor + "), count(), toUInt64(" + strconv.FormatUint(version, 10) + ")\nFROM " +
-		rollup.Events + "\nWHERE " + upTo(tenant, start, main, late) + "\nGROUP BY tenant, site_id, type, time, is_bot, client_id, user_id"
+		rollup.Events + "\nWHERE " + upTo(tenant, start, start.AddDate(0, 0, 1), main, late) + "\nGROUP BY tenant, site_id, type, time, is_bot, client_id, user_id"
 }
 
-// upTo is the condition on the events of a tenant's day up to the writers' positions.
-func upTo(tenant string, start time.Time, main, late uint64) string {
+// upTo is the condition on the events of a tenant from start until a time, up to the writers' positions.
+func upTo(tenant string, start, until time.Time, main, late uint64) string {
 	return fmt.Sprintf("tenant = '%s' AND ts >= %s AND ts < %s AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)",
-		tenant, literal(start), literal(start.AddDate(0, 0, 1)), main, late)
+		tenant, literal(start), literal(until), main, late)
 }

@@ -272,6 +272,7 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 	}
 	testkit.Exec(t, c, "INSERT INTO "+daily.SeamsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SeamsTable)
 	testkit.Exec(t, c, "INSERT INTO "+daily.SessionsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SessionsTable) // versions that nobody reads
+	testkit.Exec(t, c, "INSERT INTO "+daily.PagesTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.PagesTable)
 	storeSteps(t, c, name, "site", 2, late)
 	return w
 }

@@ -50,6 +50,7 @@ type builder struct {
 	precision precision
 	inDid     *attribution // those of the behaviour whose condition is written
 	inTotals  bool         // what is written reads day totals, whose only dim is called value
+	inPages   bool         // these are totals of pages, which have a path beside
 }
 
 const timeParam = "2006-01-02 15:04:05.000"
@@ -332,7 +333,7 @@ func (b *builder) bucket(clock string) string {
 // dim is the expression of a dim's value.
 func (b *builder) dim(d Dim, param string) string {
 	if d.Prop == "" {
-		if b.inTotals {
+		if b.inTotals && !(b.inPages && isPath(d)) {
 			return "value"
 		}
 		return d.Column

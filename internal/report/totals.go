@@ -94,10 +94,15 @@ func (q Question) sessionTotals(days []session.Stitched) []totalled {
 		return nil
 	}
 	visitors := slices.Contains(q.Metrics, Visitors) // nobody can be taken out of a set again
+	return q.wholeDays(dim, days, func(d session.Stitched) bool { return !(visitors && d.Stale) })
+}
+
+// wholeDays are those of the days that have all totals and may be read by them, as far as they lie in the range.
+func (q Question) wholeDays(dim daily.Dim, days []session.Stitched, may func(session.Stitched) bool) []totalled {
 	from, to := whole(span{q.From, q.To}, dim.Step)
 	var out []totalled
 	for _, d := range days {
-		if t, ok := within(d, from, to); ok && d.Totals && !(visitors && d.Stale) {
+		if t, ok := within(d, from, to); ok && d.Totals && may(d) {
 			out = append(out, t)
 		}
 	}
@@ -139,14 +144,26 @@ func whole(s span, step time.Duration) (from, to time.Time) {
 	return from, s.to.UTC().Truncate(step)
 }
 
+// eventTotals is the part of a day of which totals of events answer the question, from and to bound its whole steps; ok is false if there is none. The last step of a day that goes on is short:
+// its totals are read where the range reaches as far as they do.
+func (q Question) eventTotals(d session.Stitched, from, to time.Time) (t totalled, ok bool) {
+	if !d.Totals && !q.To.Before(d.Part) {
+		to = d.Part
+	}
+	if t, ok = within(d, from, to); !d.Totals && d.Part.IsZero() {
+		ok = false
+	}
+	return t, ok
+}
+
 // withTotals lets a plan read the totals of those of the days that the question covers.
 func (p plan) withTotals(q Question, dim daily.Dim, days []session.Stitched) plan {
 	from, to := whole(span{q.From, q.To}, dim.Step)
 	stale := 0
 	for i := len(days) - 1; i >= 0; i-- { // the latest first
 		d := days[i]
-		t, ok := within(d, from, to)
-		if !d.Totals || !ok || d.Stale && stale == maxStale {
+		t, ok := q.eventTotals(d, from, to)
+		if !ok || d.Stale && stale == maxStale {
 			continue
 		}
 		if d.Stale {

@@ -32,8 +32,13 @@ func totalDays(t *testing.T, rnd *rand.Rand, tenant string, events []oracleEvent
 			behind := e.writer == writerMain && e.seq > d.Main || e.writer == writerLate && e.seq > d.Late
 			d.Stale = d.Stale || behind && session.DayOf(e.ts) == d.Day
 		}
-		if d.Totals {
-			testkit.Exec(t, c, daily.TotalSQL(tenant, at, d.Version, d.Main, d.Late))
+		until := at.AddDate(0, 0, 1)
+		if d.Totals && rnd.IntN(5) == 0 || d.Day == session.DayOf(world.end)-6 { // of a part of the day
+			until = at.Add(time.Duration(1 + rnd.Int64N(int64(24*time.Hour)))).Truncate(time.Millisecond)
+			d.Totals, d.Part = false, until
+		}
+		if d.Totals || !d.Part.IsZero() {
+			testkit.Exec(t, c, daily.TotalSQL(tenant, at, until, d.Version, d.Main, d.Late))
 		}
 		if rnd.IntN(8) > 0 { // else not even stitched
 			days = append(days, d)
@@ -53,7 +58,7 @@ func TestTotalsEqualRaw(t *testing.T) {
 	days := someDays{timeout: session.DefaultTimeout, days: totalDays(t, rnd, "acme", events)}
 	rep.deps.Sessions = days
 	used := map[string]int{}
-	kinds := []string{"", "type", "path", "country", "host", "stale", "narrowed", "by size"}
+	kinds := []string{"", "type", "path", "country", "host", "stale", "part", "part of the last step", "narrowed", "by size"}
 	missing := func() []string {
 		return slices.DeleteFunc(slices.Clone(kinds), func(n string) bool { return used[n] > 4 || n != "by size" && used[n] > 0 })
 	}
@@ -71,6 +76,14 @@ func TestTotalsEqualRaw(t *testing.T) {
 			}
 			if slices.ContainsFunc(p.totals, func(d totalled) bool { return d.day.Stale }) {
 				used["stale"]++
+			}
+			for _, d := range p.totals {
+				if !d.day.Totals {
+					used["part"]++
+					if dim.Step > time.Hour && d.to.Equal(d.day.Part) {
+						used["part of the last step"]++
+					}
+				}
 			}
 			if q.ranks() {
 				used["narrowed"]++
@@ -116,8 +129,10 @@ func TestTotalsEqualRaw(t *testing.T) {
 func (q *Question) ofTotals(kind string) {
 	name := kind
 	switch kind {
-	case "stale":
+	case "stale", "part":
 		name = ""
+	case "part of the last step":
+		name = "path"
 	case "narrowed", "by size":
 		name, q.Interval, q.Metrics = "path", "", []string{Events, Visitors}
 		q.Offset, q.Limit = 1, 3
@@ -149,6 +164,9 @@ func TestPlanOfTotals(t *testing.T) {
 	day := func(text string, stale bool) session.Stitched {
 		return session.Stitched{Day: session.DayOf(at(text + " 00:00")), Version: 1, Totals: true, Stale: stale}
 	}
+	part := func(text string) session.Stitched {
+		return session.Stitched{Day: session.DayOf(at(text)), Version: 1, Part: at(text)}
+	}
 	show := func(list []span) string {
 		var out []string
 		for _, s := range list {
@@ -174,6 +192,11 @@ func TestPlanOfTotals(t *testing.T) {
 		{"edges by the hour", "03-01 10:30", "03-02 05:15", hour, []session.Stitched{day("03-01", false), day("03-02", false)}, "03-01 11:00 – 03-02 00:00, 03-02 00:00 – 03-02 05:00", "03-01 10:30 – 03-01 11:00, 03-02 05:00 – 03-02 05:15"},
 		{"edges by the day", "03-01 10:30", "03-03 05:15", whole, []session.Stitched{day("03-01", false), day("03-02", false), day("03-03", false)}, "03-02 00:00 – 03-03 00:00", "03-01 10:30 – 03-02 00:00, 03-03 00:00 – 03-03 05:15"},
 		{"without totals", "03-01 00:00", "03-03 00:00", hour, []session.Stitched{{Day: day("03-01", false).Day}, day("03-02", false)}, "03-02 00:00 – 03-03 00:00", "03-01 00:00 – 03-02 00:00"},
+		{"a part", "03-01 00:00", "03-03 09:20", hour, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00, 03-03 00:00 – 03-03 09:17", "03-01 00:00 – 03-02 00:00, 03-03 09:17 – 03-03 09:20"},
+		{"a part by the day", "03-01 00:00", "03-03 09:17", whole, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00, 03-03 00:00 – 03-03 09:17", "03-01 00:00 – 03-02 00:00"},
+		{"less than the part", "03-02 00:00", "03-03 09:16", hour, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00, 03-03 00:00 – 03-03 09:00", "03-03 09:00 – 03-03 09:16"},
+		{"less than the part by the day", "03-02 00:00", "03-03 09:16", whole, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00", "03-03 00:00 – 03-03 09:16"},
+		{"from within the part by the day", "03-03 01:00", "03-03 09:20", whole, []session.Stitched{part("03-03 09:17")}, "", "03-03 01:00 – 03-03 09:20"},
 		{"too many gaps", "03-01 00:00", "04-01 00:00", hour, alternate[:15], "03-21 00:00 – 03-22 00:00, 03-23 00:00 – 03-24 00:00, 03-25 00:00 – 03-26 00:00, 03-27 00:00 – 03-28 00:00, 03-29 00:00 – 03-30 00:00",
 			"03-01 00:00 – 03-21 00:00, 03-22 00:00 – 03-23 00:00, 03-24 00:00 – 03-25 00:00, 03-26 00:00 – 03-27 00:00, 03-28 00:00 – 03-29 00:00, 03-30 00:00 – 04-01 00:00"},
 		{"too many that have got rows", "03-01 00:00", "03-17 00:00", hour, late, "03-11 00:00 – 03-12 00:00, 03-12 00:00 – 03-13 00:00, 03-13 00:00 – 03-14 00:00, 03-14 00:00 – 03-15 00:00, 03-15 00:00 – 03-16 00:00, 03-16 00:00 – 03-17 00:00", "03-01 00:00 – 03-11 00:00"},

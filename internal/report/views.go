@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/internal/daily"
 	"weir/internal/session"
 )
 
@@ -48,12 +49,28 @@ var errPagesCut = errors.New("report: not all pages of a visit are kept")
 // pagesCut stands for the latest end of a session where errPagesCut is meant.
 const pagesCut = -1 << 62
 
+// pageTotalsDim is the dim of totals of pages that answers a question about page views by visit; ok is false if none does.
+func (q Question) pageTotalsDim() (dim daily.Dim, ok bool) {
+	q.GroupBy = slices.DeleteFunc(slices.Clone(q.GroupBy), isPath)
+	q.Filters = slices.DeleteFunc(slices.Clone(q.Filters), Filter.ofPath)
+	return q.dimOf(daily.PageDims)
+}
+
+// pageTotals are the days whose totals of pages answer the question.
+func (q Question) pageTotals(days []session.Stitched) []totalled {
+	dim, ok := q.pageTotalsDim()
+	if !ok {
+		return nil
+	}
+	return q.wholeDays(dim, days, func(session.Stitched) bool { return true })
+}
+
 // viewSums is sessionSums of page views, by the paths of visits.
 func (b *builder) viewSums(s source) string {
-	s.pages = true
+	s.pages, s.totals = true, b.q.pageTotals(s.read.days)
 	var attributes []string
 	for _, d := range b.q.GroupBy {
-		if !isPath(d) {
+		if !isPage(d) {
 			attributes = append(attributes, d.Column)
 		}
 	}
@@ -65,22 +82,52 @@ func (b *builder) viewSums(s source) string {
 			of = append(of, f)
 		}
 	}
-	sessions, _ := b.sessionsOf(s, attributes, of, "")
-	visits := "SELECT " + strings.Join(append(attributes, "start_time", "end_time", "pageviews > 0 AS _viewed", "pageviews != length("+session.Pages+") AS _cut", session.Pages), ", ") + "\nFROM (\n" + sessions + "\n)"
+	sessions, outdated := b.sessionsOf(s, attributes, of, "")
 	// Visits without page views stay, for their ends; visits whose pages are cut stay, whatever the filters.
-	sums := make([]string, len(sessionSums))
-	for i, name := range sessionSums {
-		sums[i] = "0"
-		if name == Pageviews {
-			sums[i] = "countIf(_viewed" + b.conditions("p", on) + ")"
-		}
+	visits := func(rows, as string) string {
+		return "SELECT " + b.sums("fromUnixTimestamp64Milli(start_time, 'UTC')", viewSums("countIf(_viewed"+b.conditions("p", on)+")"), as) + ", max(_cut) AS cut, max(end_time) AS ends" +
+			"\nFROM (\nSELECT " + strings.Join(append(slices.Clone(attributes), "start_time", "end_time", "pageviews > 0 AS _viewed", "pageviews != length("+session.Pages+") AS _cut", session.Pages), ", ") +
+			"\nFROM (\n" + rows + "\n)\n)\nLEFT ARRAY JOIN " + session.Pages + " AS path" + b.groupBy()
 	}
-	sql := "SELECT " + b.sums("fromUnixTimestamp64Milli(start_time, 'UTC')", sums, "%s") + fmt.Sprintf(", if(max(max(_cut)) OVER (), toInt64(%d), max(max(end_time)) OVER ()) AS last", pagesCut) +
-		"\nFROM (\n" + visits + "\n)\nLEFT ARRAY JOIN " + session.Pages + " AS path" + b.groupBy()
+	parts := []string{visits(sessions, "toInt64(%s)")}
+	if outdated != "" {
+		parts = append(parts, visits(outdated, "-toInt64(%s)"))
+	}
+	if len(s.totals) > 0 {
+		parts = append(parts, b.fromPageTotals(s.totals, of, on))
+	}
+	cols := b.keys()
+	for _, name := range sessionSums {
+		cols = append(cols, "sum(_"+name+") AS _"+name)
+	}
+	cols = append(cols, fmt.Sprintf("if(max(max(cut)) OVER (), toInt64(%d), max(max(ends)) OVER ()) AS last", pagesCut))
+	sql := "SELECT " + strings.Join(cols, ", ") + "\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)" + b.groupBy()
 	if len(b.keys()) > 0 {
 		sql = "SELECT *\nFROM (\n" + sql + "\n)\nWHERE _pageviews > 0" + orCut
 	}
 	return sql
+}
+
+// viewSums are the sums of which there are page views only.
+func viewSums(views string) []string {
+	sums := make([]string, len(sessionSums))
+	for i, name := range sessionSums {
+		sums[i] = "0"
+		if name == Pageviews {
+			sums[i] = views
+		}
+	}
+	return sums
+}
+
+// fromPageTotals reads the totals of pages of days: of sessions that pass the filters of, the page views that pass the filters on.
+func (b *builder) fromPageTotals(days []totalled, of, on []Filter) string {
+	dim, _ := b.q.pageTotalsDim() // there is one: the source has totals
+	b.inTotals, b.inPages = true, true
+	defer func() { b.inTotals, b.inPages = false, false }()
+	viewed := "1" + b.conditions("p", on)
+	return "SELECT " + b.sums("time", viewSums("sumIf(pageviews, "+viewed+")"), "toInt64(%s)") + ", max(cut) AS cut, 0 AS ends\nFROM " + daily.PagesTable + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) +
+		"\nWHERE " + b.ofTotals("site_id = "+b.text("site", b.q.Site), dim, days) + b.conditions("f", of) + botsCondition(b.q.Bots) + b.groupBy()
 }
 
 // orCut keeps rows that say so.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,9 @@ import (
 	"time"
 
 	diff "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
+	"weir/internal/daily"
 	"weir/internal/session"
 	"weir/internal/tenant"
 	"weir/internal/testkit"
@@ -182,7 +185,67 @@ func TestOfViews(t *testing.T) {
 	}
 }
 
-// TestViewsCut: a visit with more page views than pages are kept is counted by its events.
+// TestPageTotalsEqualEvents asks random questions about the pages of visits, over days with totals, stale ones too, and over the same events without anything stitched: the answers are the same.
+func TestPageTotalsEqualEvents(t *testing.T) {
+	w, raw := newSessionWorld(t), newSessionWorld(t).r
+	raw.deps.Sessions = someDays{timeout: session.DefaultTimeout}
+	days := w.r.deps.Sessions.(someDays).days
+	used := map[string]int{}
+	path := Dim{Column: "path"}
+	ask := func(t *rapid.T) {
+		q := drawSessionQuestion(t)
+		q.Metrics = []string{Pageviews}
+		by := "visits by path"
+		if len(q.Filters) == 0 || rapid.Bool().Draw(t, "of some pages") {
+			by = "filtered by path"
+			q.Filters = append(q.Filters, Filter{Dim: path, Values: rapid.SampledFrom([][]string{{"/a"}, {"/a", "/m"}, {"/none"}}).Draw(t, "pages"), Not: rapid.Bool().Draw(t, "not of them")})
+		}
+		if rapid.Bool().Draw(t, "by page") {
+			q.GroupBy = append(q.GroupBy, path)
+		}
+		if !q.ofViews() {
+			return
+		}
+		st := buildSessions(q, session.DefaultTimeout, session.Start(session.DayOf(q.To.Add(session.DefaultTimeout))+1), readDays{days: days})
+		if strings.Contains(st.sql, daily.PagesTable) {
+			used[by]++
+			if strings.Contains(st.sql, "-toInt64(") {
+				used["outdated"]++
+			}
+			if len(q.GroupBy) == 2 {
+				used["two groups"]++
+			}
+			if q.Interval != "" {
+				used["series"]++
+			}
+		}
+		lines := func(r *Reporter) (out []string) {
+			rows, err := r.Answer(context.Background(), q)
+			if err != nil {
+				t.Fatalf("%+v: %v", q, err)
+			}
+			for _, row := range rows {
+				out = append(out, fmt.Sprint(row.values))
+			}
+			return out
+		}
+		if d := diff.Diff(lines(raw), lines(w.r)); d != "" {
+			t.Fatalf("%+v (-of events +with totals):\n%s\n%s", q, d, st.sql)
+		}
+	}
+	missing := func() []string {
+		return slices.DeleteFunc([]string{"visits by path", "filtered by path", "outdated", "two groups", "series"}, func(what string) bool { return used[what] >= 3 })
+	}
+	for rounds := 0; rounds == 0 || rounds < 100 && len(missing()) > 0; rounds++ {
+		rapid.Check(t, ask)
+	}
+	t.Log("used:", used)
+	if m := missing(); len(m) > 0 {
+		t.Errorf("too few questions used %q", m)
+	}
+}
+
+// TestViewsCut: a visit with more page views than pages are kept is counted by its events, be there totals of pages or not.
 func TestViewsCut(t *testing.T) {
 	c := testkit.Engine(t)
 	var steps []step
@@ -197,8 +260,18 @@ func TestViewsCut(t *testing.T) {
 	storeSteps(t, c, "cutpages", "site", 1, []step{{at: sessionStart, client: "c", typ: "pageview", host: "a.example", path: "/b", channel: "search", n: 1 << 20}})
 	day := session.DayOf(sessionStart)
 	testkit.Exec(t, c, session.StitchSQL("cutpages", day, session.DefaultTimeout, 920_000))
-	r := newReporter(t, c, clock{asOf: noon, main: 3, late: 1}, Config{})
-	r.deps.Sessions = someDays{session.DefaultTimeout, []session.Stitched{{Day: day, Version: 920_000, Main: 1}}}
+	for _, sql := range daily.WriteSQL("cutpages", session.Start(day), 920_000, 10, 10) {
+		testkit.Exec(t, c, sql)
+	}
+	for _, totals := range []bool{false, true} {
+		testViewsCut(t, session.Stitched{Day: day, Version: 920_000, Main: 1, Totals: totals})
+	}
+}
+
+func testViewsCut(t *testing.T, day session.Stitched) {
+	t.Helper()
+	r := newReporter(t, testkit.Engine(t), clock{asOf: noon, main: 3, late: 1}, Config{})
+	r.deps.Sessions = someDays{session.DefaultTimeout, []session.Stitched{day}}
 	r.deps.Sources = sources{"site": {Tenant: "cutpages", SiteID: "site", TimeZone: "UTC", FirstDay: 1}}
 	for query, want := range map[string]string{
 		"group_by=path&filter=channel:search":                  fmt.Sprintf(`[{"path":"/a","pageviews":%d},{"path":"/last","pageviews":6},{"path":"/b","pageviews":1}]`, session.MaxPages+1),
@@ -210,7 +283,7 @@ func TestViewsCut(t *testing.T) {
 		_, _, got := call(t, serve(r, tenant.Principal{Tenant: "cutpages", Role: tenant.RoleViewer, KeyID: "k"}), "GET",
 			"/api/v1/analytics/site/report?metric=pageviews&from=2026-03-01&to=2026-03-01&totals=false&"+query, "")
 		if !strings.Contains(got, `"data":`+want) {
-			t.Errorf("%s: %s, want %s", query, got, want)
+			t.Errorf("%s, totals: %v: %s, want %s", query, day.Totals, got, want)
 		}
 	}
 }

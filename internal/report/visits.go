@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,9 @@ func (r *Reporter) visited(x *Retention) *visited {
 		q.From = beginning
 	}
 	t := tenant.ID(q.Tenant)
-	p := rawOnly.withTotals(q, daily.Dim{Step: time.Hour}, r.deps.Sessions.Stitched(t, session.DayOf(q.From), session.DayOf(q.To), r.timeout(t)))
+	days := r.deps.Sessions.Stitched(t, session.DayOf(q.From), session.DayOf(q.To), r.timeout(t))
+	days = slices.DeleteFunc(days, func(d session.Stitched) bool { return !d.Totals }) // those of a part of a day have no visits
+	p := rawOnly.withTotals(q, daily.Dim{Step: time.Hour}, days)
 	if len(p.totals) == 0 {
 		return nil
 	}

@@ -35,6 +35,8 @@ type Stitched struct {
 	Main, Late uint64
 	// Totals says that the day's totals (package daily) stand under the version too: of the rows that are not behind it.
 	Totals bool
+	// Part is set where a day that is not over has totals of its events alone (daily.TotalSQL): of the rows before this time that are not behind the version.
+	Part time.Time
 	// Seam is of the midnight behind the day. It is only there if this day and the next are not stale and have totals.
 	Seam Seam
 }

@@ -62,7 +62,7 @@ func (m seam) between(r, next record) bool {
 
 // seamable says whether the sessions near the midnight between two records can be totalled.
 func seamable(r, next record) bool {
-	return r.day+1 == next.day && r.totals == daily.Layout && next.totals == daily.Layout && r.timeout == next.timeout && r.layout == session.Layout && next.layout == session.Layout
+	return r.day+1 == next.day && r.whole() && next.whole() && r.timeout == next.timeout && r.layout == session.Layout && next.layout == session.Layout
 }
 
 // seamOf finds the seam of two records. The lock is held.

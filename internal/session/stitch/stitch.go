@@ -128,6 +128,18 @@ type record struct {
 	layout     uint32
 	at         time.Time
 	totals     uint32 // layout of the totals that stand under the version; 0: none
+	// part is set where the day was not over: there are no other totals then than those of events (daily.TotalSQL), of the rows before it.
+	part time.Time
+}
+
+// whole says whether the day has all totals; unless it does, parted is up to when it has those of events, zero: it has none.
+func (r record) whole() bool { return r.totals == daily.Layout && r.part.IsZero() }
+
+func (r record) parted() time.Time {
+	if r.totals != daily.Layout {
+		return time.Time{}
+	}
+	return r.part
 }
 
 // retired is a version that is not read any more.
@@ -201,9 +213,9 @@ func (s *Stitcher) Stitched(t tenant.ID, from, to int32, timeout time.Duration) 
 		r := list[0]
 		switch {
 		case rows == r.rows:
-			out = append(out, session.Stitched{Day: day, Version: r.version, Totals: r.totals == daily.Layout})
+			out = append(out, session.Stitched{Day: day, Version: r.version, Totals: r.whole(), Part: r.parted()})
 		case rows > r.rows && (rows-r.rows)*worthless < rows:
-			out = append(out, session.Stitched{Day: day, Version: r.version, Stale: true, Main: r.main, Late: r.late, Totals: r.totals == daily.Layout})
+			out = append(out, session.Stitched{Day: day, Version: r.version, Stale: true, Main: r.main, Late: r.late, Totals: r.whole(), Part: r.parted()})
 		}
 	})
 	for i := 1; i < len(out); i++ {
@@ -328,7 +340,7 @@ func (s *Stitcher) due(t tenant.ID) []int32 {
 		}
 		over := !session.Start(day + 1).Add(s.cfg.Settle).After(now)
 		switch {
-		case over && s.totalled(rows) && r.version > 0 && r.totals != daily.Layout && (r.totals != 0 || now.Sub(r.at) >= s.cfg.Again): // those of a former layout at once
+		case over && s.totalled(rows) && r.version > 0 && !r.whole() && (r.totals != 0 || now.Sub(r.at) >= s.cfg.Again): // those of a former layout, and those of a part of the day, at once
 			out = append(out, day)
 		case rows == r.rows, rows < s.cfg.MinRows:
 		case r.version == 0 && over:

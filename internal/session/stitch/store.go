@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -27,10 +28,17 @@ const (
 	keyVersion = prefix + "v"
 )
 
-const recordVersion = 2
+// recordVersion is that of records that are written; those of wholeVersion, which say nothing of parts of days, are read too.
+const (
+	wholeVersion  = 2
+	recordVersion = 3
+)
 
-// recordBytes is the length of a record: its own version, version, rows, main, late, timeout in seconds, layout, time in seconds, layout of the totals.
-const recordBytes = 1 + 4*8 + 4 + 4 + 8 + 4
+// The lengths of a record: its own version, version, rows, main, late, timeout in seconds, layout, time in seconds, layout of the totals; part in milliseconds.
+const (
+	wholeBytes  = 1 + 4*8 + 4 + 4 + 8 + 4
+	recordBytes = wholeBytes + 8
+)
 
 func (r record) encode() []byte {
 	b := []byte{recordVersion}
@@ -40,18 +48,29 @@ func (r record) encode() []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(r.timeout/time.Second))
 	b = binary.BigEndian.AppendUint32(b, r.layout)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.at.Unix()))
-	return binary.BigEndian.AppendUint32(b, r.totals)
+	b = binary.BigEndian.AppendUint32(b, r.totals)
+	part := int64(0)
+	if !r.part.IsZero() {
+		part = r.part.UnixMilli()
+	}
+	return binary.BigEndian.AppendUint64(b, uint64(part))
 }
 
 var errRecord = errors.New("a record of a stitched day cannot be read")
 
 func decodeRecord(day int32, b []byte) (r record, err error) {
-	if len(b) != recordBytes || b[0] != recordVersion {
+	if len(b) == wholeBytes && b[0] == wholeVersion {
+		b = append(slices.Clone(b), make([]byte, recordBytes-wholeBytes)...)
+	} else if len(b) != recordBytes || b[0] != recordVersion {
 		return r, errRecord
 	}
 	n := func(at int) uint64 { return binary.BigEndian.Uint64(b[1+8*at:]) }
-	return record{day: day, version: n(0), rows: n(1), main: n(2), late: n(3), timeout: time.Duration(binary.BigEndian.Uint32(b[33:])) * time.Second,
-		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0), totals: binary.BigEndian.Uint32(b[49:])}, nil
+	r = record{day: day, version: n(0), rows: n(1), main: n(2), late: n(3), timeout: time.Duration(binary.BigEndian.Uint32(b[33:])) * time.Second,
+		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0), totals: binary.BigEndian.Uint32(b[49:])}
+	if part := int64(binary.BigEndian.Uint64(b[wholeBytes:])); part != 0 {
+		r.part = time.UnixMilli(part).UTC()
+	}
+	return r, nil
 }
 
 func dayKey(t tenant.ID, day int32) []byte { return keyOf(keyDay, t, day) }

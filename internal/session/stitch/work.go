@@ -74,29 +74,48 @@ func (s *Stitcher) stitch(ctx context.Context, t tenant.ID, day int32) error {
 // totalled says whether a day that is over and has so many rows gets totals.
 func (s *Stitcher) totalled(rows uint64) bool { return rows >= s.cfg.MinTotals }
 
-// total writes the totals of a day that is large and over, under the record's version. They count if they hold as many rows as the record says that
+// total writes the totals of a large day under the record's version. They count if they hold as many rows as the record says that
 // the day has: then what comes later is behind the record's positions, and nothing else is.
 func (s *Stitcher) total(ctx context.Context, t tenant.ID, r *record) error {
-	if !s.totalled(r.rows) || session.Start(r.day+1).Add(s.cfg.Settle).After(r.at) {
+	if !s.totalled(r.rows) {
 		return nil
+	}
+	if session.Start(r.day + 1).Add(s.cfg.Settle).After(r.at) {
+		return s.part(ctx, t, r)
 	}
 	for _, sql := range daily.WriteSQL(string(t), session.Start(r.day), r.version, r.main, r.late) {
 		if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
 			return fmt.Errorf("total %s of %s: %w", t, session.Start(r.day).Format(time.DateOnly), err)
 		}
 	}
-	var events string
-	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: daily.CountSQL(string(t), session.Start(r.day), r.version), Settings: map[string]string{"max_threads": "1"}, Comment: "rollup/" + string(t)}, func(row []any) error {
-		events, _ = row[0].(string)
-		return nil
-	}); err != nil {
+	n, err := s.numbers(ctx, t, daily.CountSQL(string(t), session.Start(r.day), r.version), 1)
+	if err != nil {
 		return fmt.Errorf("count the totals of %s of %s: %w", t, session.Start(r.day).Format(time.DateOnly), err)
 	}
-	if events == strconv.FormatUint(r.rows, 10) {
+	if n[0] == r.rows {
 		r.totals = daily.Layout
 		s.metrics.totalled.Inc()
 	}
 	return nil
+}
+
+// numbers asks for one row of numbers, which are texts.
+func (s *Stitcher) numbers(ctx context.Context, t tenant.ID, sql string, want int) (out []uint64, err error) {
+	_, err = s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"max_threads": "1"}, Comment: "rollup/" + string(t)}, func(row []any) error {
+		for _, v := range row {
+			text, _ := v.(string)
+			n, err := strconv.ParseUint(text, 10, 64)
+			if err != nil {
+				return fmt.Errorf("%v is no number", v)
+			}
+			out = append(out, n)
+		}
+		return nil
+	})
+	if err == nil && len(out) != want {
+		err = fmt.Errorf("the engine tells %d numbers, want %d", len(out), want)
+	}
+	return out, err
 }
 
 // put makes a stored record the one that readers get. took is how long it took to make.
