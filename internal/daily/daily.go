@@ -71,15 +71,16 @@ func DropFormerSQL() []string {
 	return out
 }
 
-// EngineTables are all tables of the package, as the engine names them; DayTables those of which a day (UTC, by time) is a partition, under the version of its sessions.
+// EngineTables are all tables of the package, as the engine names them; SeamTables those of midnights, of which the day before is a partition, DayTables those of which a day (UTC, by time) is a partition, under the version of its sessions.
 var (
-	EngineTables = append([]string{SeamsEngineTable}, DayTables...)
+	EngineTables = slices.Concat(SeamTables, DayTables)
+	SeamTables   = []string{SeamsEngineTable, SeamPagesEngineTable}
 	DayTables    = []string{EngineTable, VisitsEngineTable, SessionsEngineTable, PagesEngineTable}
 )
 
 // CreateSQL are the statements that create the tables unless they exist.
 func CreateSQL() []string {
-	return []string{totalsSQL(), visitsSQL(), sessionsSQL(), pagesSQL(), seamsSQL()}
+	return []string{totalsSQL(), visitsSQL(), sessionsSQL(), pagesSQL(), seamsSQL(), seamPagesSQL()}
 }
 
 // WriteSQL are the statements that write what the tables hold of a tenant's day, which begins at start (UTC) and whose sessions are stitched under the version: of
@@ -154,7 +155,7 @@ func sumOf(table, column, more, tenant string, start time.Time, version uint64) 
 func CountSQL(tenant string, start time.Time, version uint64) string {
 	of := func(table, column, more string) string { return sumOf(table, column, more, tenant, start, version) }
 	stitched := "SELECT count() FROM " + session.Table + " WHERE " + inner(tenant, start, version)
-	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0) AND " + pagesCountSQL(tenant, start, version) + ", max(n), 0)) FROM (" +
+	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0) AND " + allPages(sumOf(PagesTable, "pageviews", "", tenant, start, version)+" GROUP BY dim", session.Table+" WHERE "+inner(tenant, start, version)) + ", max(n), 0)) FROM (" +
 		of(Table, "events", " AND dim = ''") + " UNION ALL " + of(VisitsTable, "events", "") + ")"
 }
 

@@ -16,6 +16,9 @@ import (
 const (
 	PagesEngineTable = "day_pages"
 	PagesTable       = rollup.Database + "." + PagesEngineTable
+	// SeamPagesEngineTable holds those of the sessions near midnights, under the versions of SeamsTable.
+	SeamPagesEngineTable = "day_seam_pages"
+	SeamPagesTable       = rollup.Database + "." + SeamPagesEngineTable
 )
 
 // PageDims are the attributes of sessions by which their pages are totalled: those that events have from their visits.
@@ -24,7 +27,25 @@ var PageDims = slices.DeleteFunc(slices.Clone(SessionDims), func(d Dim) bool { r
 // pagesSQL is the statement that makes the table: a row for each value of a dim and path with the page views of the sessions that began on the day. cut says that not all pages of one of them
 // are kept (session.MaxPages), so that these are too few.
 func pagesSQL() string {
-	return "CREATE TABLE IF NOT EXISTS " + PagesTable + `
+	return "CREATE TABLE IF NOT EXISTS " + PagesTable + pageColumns("") + `
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(time)
+ORDER BY (tenant, site_id, dim, value, path)
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
+}
+
+// seamPagesSQL is the statement that makes the table of the pages of the sessions near midnights: with the day before the midnight.
+func seamPagesSQL() string {
+	return "CREATE TABLE IF NOT EXISTS " + SeamPagesTable + pageColumns("\n    day Date,") + `
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(day)
+ORDER BY (tenant, site_id, dim, value, path)
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
+}
+
+// pageColumns are the columns of a table of totals of pages; more are those before the last, each on a line of its own.
+func pageColumns(more string) string {
+	return `
 (
     tenant LowCardinality(String),
     site_id LowCardinality(String),
@@ -34,13 +55,9 @@ func pagesSQL() string {
     time DateTime('UTC'),
     is_bot Bool,
     pageviews UInt64,
-    cut Bool,
+    cut Bool,` + more + `
     _version UInt64
-)
-ENGINE = MergeTree
-PARTITION BY toYYYYMMDD(time)
-ORDER BY (tenant, site_id, dim, value, path)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
+)`
 }
 
 // PageTotalSQL writes the totals of the pages of a tenant's day from its stitched sessions of the version.
@@ -53,8 +70,15 @@ func PageTotalSQL(tenant string, start time.Time, version uint64) string {
 	return "INSERT INTO " + PagesTable + " (tenant, site_id, dim, value, path, time, is_bot, pageviews, cut, _version)\nSELECT *, toUInt64(" + strconv.FormatUint(version, 10) + ")\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)"
 }
 
-// pagesCountSQL is an expression that says whether the totals of pages of a day's version hold all pages of its sessions, by each dim.
-func pagesCountSQL(tenant string, start time.Time, version uint64) string {
-	pages := "(SELECT sum(length(" + session.Pages + ")) FROM " + session.Table + " WHERE " + inner(tenant, start, version) + ")"
-	return fmt.Sprintf("(SELECT (count(), min(n), max(n)) = (if(%s = 0, 0, %d), %[1]s, %[1]s) FROM (%[3]s GROUP BY dim))", pages, len(PageDims), sumOf(PagesTable, "pageviews", "", tenant, start, version))
+// SeamPageSQL writes the totals of the pages of the sessions near the midnight behind a tenant's day, of the same sessions and under the same version as SeamSQL.
+func SeamPageSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) string {
+	return "INSERT INTO " + SeamPagesTable + " (tenant, site_id, dim, value, path, time, is_bot, pageviews, cut, day, _version)\n" +
+		"SELECT tenant, site_id, tupleElement(_by, 1), tupleElement(_by, 2), path, tupleElement(_by, 3), is_bot, count() AS _views, max(pageviews != length(" + session.Pages + ")) AS _cut, toDate('" + start.UTC().Format(time.DateOnly) + "'), toUInt64(" + strconv.FormatUint(seam, 10) + ")\nFROM (\n" +
+		session.SeamPagesSQL(tenant, session.DayOf(start), timeout, version, next) + "\n)\nARRAY JOIN " + session.Pages + " AS path\nARRAY JOIN " + byDims(PageDims) + " AS _by\nGROUP BY tenant, site_id, _by, path, is_bot"
+}
+
+// allPages is an expression that says whether totals of pages hold all pages of some sessions, by each dim: sums is a statement of the totals' pageviews as n by dim.
+func allPages(sums, sessions string) string {
+	pages := "(SELECT sum(length(" + session.Pages + ")) FROM " + sessions + ")"
+	return fmt.Sprintf("(SELECT (count(), min(n), max(n)) = (if(%s = 0, 0, %d), %[1]s, %[1]s) FROM (%[3]s))", pages, len(PageDims), sums)
 }

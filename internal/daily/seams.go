@@ -29,7 +29,6 @@ SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory =
 
 // SeamSQL writes the totals of a tenant's sessions near the midnight behind the day that begins at start, of the versions of that day and the next, under a version of their own.
 func SeamSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) string {
-	const began = "fromUnixTimestamp64Milli(start_time, 'UTC')"
 	names, sums := "", ""
 	for _, s := range SessionSums {
 		sql := s.SQL
@@ -42,30 +41,44 @@ func SeamSQL(tenant string, start time.Time, timeout time.Duration, version, nex
 	for _, set := range []string{rollup.HashesSQL(rollup.InClients, rollup.ExactClients+1), rollup.HashesSQL(rollup.InSample, rollup.CellClients)} {
 		sums += ", if(tupleElement(_by, 1) IN ('" + strings.Join(VisitorDims, "', '") + "'), " + set + ", emptyArrayUInt64())"
 	}
-	by := make([]string, len(SessionDims))
-	for i, d := range SessionDims {
+	return "INSERT INTO " + SeamsTable + " (tenant, site_id, dim, value, time, is_bot" + names + ", day, _version)\nSELECT tenant, site_id, tupleElement(_by, 1), tupleElement(_by, 2), tupleElement(_by, 3), is_bot" + sums +
+		", toDate('" + start.UTC().Format(time.DateOnly) + "'), toUInt64(" + strconv.FormatUint(seam, 10) + ")\nFROM (\n" + session.SeamSQL(tenant, session.DayOf(start), timeout, version, next) + "\n)\nARRAY JOIN " + byDims(SessionDims) +
+		" AS _by\nGROUP BY tenant, site_id, _by, is_bot"
+}
+
+// byDims is an array with a tuple for each dim of a session: its name, the session's value, and the step in which it began.
+func byDims(dims []Dim) string {
+	by := make([]string, len(dims))
+	for i, d := range dims {
 		value := "''"
 		if d.Name != "" {
 			value = d.Name
 		}
-		by[i] = fmt.Sprintf("('%s', %s, %s)", d.Name, value, d.bucket(began))
+		by[i] = fmt.Sprintf("('%s', %s, %s)", d.Name, value, d.bucket("fromUnixTimestamp64Milli(start_time, 'UTC')"))
 	}
-	return "INSERT INTO " + SeamsTable + " (tenant, site_id, dim, value, time, is_bot" + names + ", day, _version)\nSELECT tenant, site_id, tupleElement(_by, 1), tupleElement(_by, 2), tupleElement(_by, 3), is_bot" + sums +
-		", toDate('" + start.UTC().Format(time.DateOnly) + "'), toUInt64(" + strconv.FormatUint(seam, 10) + ")\nFROM (\n" + session.SeamSQL(tenant, session.DayOf(start), timeout, version, next) + "\n)\nARRAY JOIN [" + strings.Join(by, ", ") +
-		"] AS _by\nGROUP BY tenant, site_id, _by, is_bot"
+	return "[" + strings.Join(by, ", ") + "]"
 }
 
-// SeamCountSQL is the query for what SeamSQL wrote: the number of the sessions, if it is that of their totals by each dim too, else -1; and that of the visitors who are left out. Both are texts.
+// WriteSeamSQL are the statements that write what the tables hold of the midnight behind a day.
+func WriteSeamSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) []string {
+	return []string{SeamSQL(tenant, start, timeout, version, next, seam), SeamPageSQL(tenant, start, timeout, version, next, seam)}
+}
+
+// SeamCountSQL is the query for what WriteSeamSQL wrote: the number of the sessions, if it is that of their totals by each dim too, and if all of their pages are totalled, else -1; and that of the visitors who are left out. Both are texts.
 func SeamCountSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) string {
 	day := session.DayOf(start)
-	return fmt.Sprintf("SELECT toString(if(count() = if(_want = 0, 0, %d) AND min(_n) = _want AND max(_n) = _want, _want, -1)), toString((SELECT count() FROM (\n%s\n))), (SELECT toInt64(count()) FROM (\n%s\n)) AS _want\n"+
-		"FROM (SELECT sum(sessions) AS _n FROM %s WHERE tenant = '%s' AND day = '%s' AND _version = %d GROUP BY dim)", len(SessionDims), session.LeftOutSQL(tenant, day, timeout, version, next),
-		session.SeamSQL(tenant, day, timeout, version, next), SeamsTable, tenant, start.UTC().Format(time.DateOnly), seam)
+	of := fmt.Sprintf("WHERE tenant = '%s' AND day = '%s' AND _version = %d GROUP BY dim", tenant, start.UTC().Format(time.DateOnly), seam)
+	pages := allPages("SELECT sum(pageviews) AS n FROM "+SeamPagesTable+" "+of, "(\n"+session.SeamPagesSQL(tenant, day, timeout, version, next)+"\n)")
+	return fmt.Sprintf("SELECT toString(if(count() = if(_want = 0, 0, %d) AND min(_n) = _want AND max(_n) = _want AND %s, _want, -1)), toString((SELECT count() FROM (\n%s\n))), (SELECT toInt64(count()) FROM (\n%s\n)) AS _want\n"+
+		"FROM (SELECT sum(sessions) AS _n FROM %s %s)", len(SessionDims), pages, session.LeftOutSQL(tenant, day, timeout, version, next),
+		session.SeamSQL(tenant, day, timeout, version, next), SeamsTable, of)
 }
 
 // SeamLayout stands for what the table holds: totals of another one are made again. It is never 0.
 var SeamLayout = func() uint32 {
 	h := fnv.New32a()
-	h.Write([]byte(SeamSQL("t", time.Unix(0, 0), session.DefaultTimeout, 0, 0, 0)))
+	for _, sql := range WriteSeamSQL("t", time.Unix(0, 0), session.DefaultTimeout, 0, 0, 0) {
+		h.Write([]byte(sql))
+	}
 	return max(1, h.Sum32())
 }()

@@ -263,7 +263,9 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 		if x.Seam.Version == 0 {
 			continue
 		}
-		testkit.Exec(t, c, daily.SeamSQL(name, session.Start(x.Day), d.timeout, x.Version, x.Version+1, x.Seam.Version))
+		for _, sql := range daily.WriteSeamSQL(name, session.Start(x.Day), d.timeout, x.Version, x.Version+1, x.Seam.Version) {
+			testkit.Exec(t, c, sql)
+		}
 		got := testkit.Rows(t, c, daily.SeamCountSQL(name, session.Start(x.Day), d.timeout, x.Version, x.Version+1, x.Seam.Version))
 		var sessions, out, want int
 		if n, err := fmt.Sscan(strings.Join(got, " "), &sessions, &out, &want); n != 3 || err != nil || sessions != want || sessions == 0 || (out > 0) != x.Seam.Open {
@@ -272,7 +274,9 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 	}
 	testkit.Exec(t, c, "INSERT INTO "+daily.SeamsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SeamsTable)
 	testkit.Exec(t, c, "INSERT INTO "+daily.SessionsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SessionsTable) // versions that nobody reads
-	testkit.Exec(t, c, "INSERT INTO "+daily.PagesTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.PagesTable)
+	for _, table := range []string{daily.PagesTable, daily.SeamPagesTable} {
+		testkit.Exec(t, c, "INSERT INTO "+table+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+table)
+	}
 	storeSteps(t, c, name, "site", 2, late)
 	return w
 }

@@ -31,14 +31,6 @@ func (b *builder) siteScope() []string {
 	return []string{"%s.tenant = " + b.text("tenant", b.q.Tenant), "%s.site_id = " + b.text("site", b.q.Site)}
 }
 
-// seams are those of the days of which the sessions near the midnight behind them are totalled too. Their pages are not.
-func (s source) seams() []session.Stitched {
-	if s.pages {
-		return nil
-	}
-	return seams(s.totals)
-}
-
 // sessionsOf writes the statement of sessions. attributes are those that are wanted beside those of the filters, conditions more conditions over the sessions.
 // outdated is the statement of those that must be taken from the totals that the source names; empty: there are none.
 func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, conditions string) (sql, outdated string) {
@@ -67,7 +59,7 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	for _, t := range s.totals {
 		sq.Totalled = append(sq.Totalled, session.Span{From: t.from, To: t.to})
 	}
-	for _, d := range s.seams() {
+	for _, d := range seams(s.totals) {
 		sq.Seams = append(sq.Seams, d.Day)
 	}
 	sq.Within(s.from.Add(-s.timeout), s.horizon, s.read.days, scope...)

@@ -125,9 +125,16 @@ func (b *builder) fromPageTotals(days []totalled, of, on []Filter) string {
 	dim, _ := b.q.pageTotalsDim() // there is one: the source has totals
 	b.inTotals, b.inPages = true, true
 	defer func() { b.inTotals, b.inPages = false, false }()
-	viewed := "1" + b.conditions("p", on)
-	return "SELECT " + b.sums("time", viewSums("sumIf(pageviews, "+viewed+")"), "toInt64(%s)") + ", max(cut) AS cut, 0 AS ends\nFROM " + daily.PagesTable + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) +
-		"\nWHERE " + b.ofTotals("site_id = "+b.text("site", b.q.Site), dim, days) + b.conditions("f", of) + botsCondition(b.q.Bots) + b.groupBy()
+	scope, views := "site_id = "+b.text("site", b.q.Site), viewSums("sumIf(pageviews, 1"+b.conditions("p", on)+")")
+	read := func(table, where string) string {
+		return "SELECT " + b.sums("time", views, "toInt64(%s)") + ", max(cut) AS cut, 0 AS ends\nFROM " + table + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) +
+			"\nWHERE " + where + b.conditions("f", of) + botsCondition(b.q.Bots) + b.groupBy()
+	}
+	sql := read(daily.PagesTable, b.ofTotals(scope, dim, days))
+	if where := b.ofSeams(scope, dim, days); where != "" {
+		sql += "\nUNION ALL\n" + read(daily.SeamPagesTable, where)
+	}
+	return sql
 }
 
 // orCut keeps rows that say so.

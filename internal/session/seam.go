@@ -28,7 +28,15 @@ func late(alias, timeout string) string {
 // of the next. Visitors of LeftOutSQL are not among them. No event of another day can lengthen one: a visitor has one run near each side of a midnight at most, and that
 // is not near another midnight. tenant needs no escaping.
 func SeamSQL(tenant string, day int32, timeout time.Duration, version, next uint64) string {
-	q := Query{Timeout: timeout}
+	return seamSQL(Query{Timeout: timeout}, tenant, day, version, next)
+}
+
+// SeamPagesSQL is SeamSQL with the pages of the sessions.
+func SeamPagesSQL(tenant string, day int32, timeout time.Duration, version, next uint64) string {
+	return seamSQL(Query{Timeout: timeout, Pages: true}, tenant, day, version, next)
+}
+
+func seamSQL(q Query, tenant string, day int32, version, next uint64) string {
 	for _, c := range Columns {
 		q.Columns = append(q.Columns, c.Name)
 	}
@@ -36,7 +44,7 @@ func SeamSQL(tenant string, day int32, timeout time.Duration, version, next uint
 	return q.join(q.stitched(q.ofRun(), []string{"_s.tenant = '" + tenant + "'", "_s.edge", either([]string{
 		ofVersion("_s", day, version) + " AND " + l + " AND NOT " + e,
 		ofVersion("_s", day+1, next) + " AND " + e + " AND NOT " + l,
-	}), "(_s.site_id, _s.visitor) NOT IN (" + LeftOutSQL(tenant, day, timeout, version, next) + ")"}))
+	}), "(_s.site_id, _s.visitor) NOT IN (" + LeftOutSQL(tenant, day, q.Timeout, version, next) + ")"}))
 }
 
 // LeftOutSQL is a statement whose rows are the sites and visitors that SeamSQL leaves out.

@@ -166,12 +166,13 @@ func (s *Stitcher) seam(ctx context.Context, t tenant.ID, day int32) error {
 // writeSeam writes the totals of a midnight under a version and looks at whether they are whole.
 func (s *Stitcher) writeSeam(ctx context.Context, t tenant.ID, r, next record, version uint64) (open bool, err error) {
 	start := session.Start(r.day)
-	sql := daily.SeamSQL(string(t), start, r.timeout, r.version, next.version, version)
-	if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
-		return false, fmt.Errorf("total the midnight after %s of %s: %w", start.Format(time.DateOnly), t, err)
+	for _, sql := range daily.WriteSeamSQL(string(t), start, r.timeout, r.version, next.version, version) {
+		if _, err := s.deps.Engine.Exec(ctx, clickhouse.Statement{SQL: sql, Settings: settings(), Comment: "rollup/" + string(t)}); err != nil {
+			return false, fmt.Errorf("total the midnight after %s of %s: %w", start.Format(time.DateOnly), t, err)
+		}
 	}
 	sessions, out := int64(-1), int64(0)
-	sql = daily.SeamCountSQL(string(t), start, r.timeout, r.version, next.version, version)
+	sql := daily.SeamCountSQL(string(t), start, r.timeout, r.version, next.version, version)
 	if _, err := s.deps.Engine.Rows(ctx, clickhouse.Statement{SQL: sql, Settings: map[string]string{"max_threads": "1"}, Comment: "rollup/" + string(t)}, func(row []any) error {
 		var errs [2]error
 		sessions, errs[0] = strconv.ParseInt(fmt.Sprint(row[0]), 10, 64)

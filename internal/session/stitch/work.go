@@ -249,7 +249,9 @@ func (s *Stitcher) findOrphans(ctx context.Context) error {
 	defer s.release()
 	var found []retired
 	sql := "SELECT DISTINCT toString(toInt32(toDate(start_time))), toString(_version) FROM " + session.Table
-	sql += "\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(day)), toString(_version) FROM " + daily.SeamsTable
+	for _, table := range daily.SeamTables {
+		sql += "\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(day)), toString(_version) FROM " + rollup.Database + "." + table
+	}
 	for _, table := range daily.DayTables {
 		sql += "\nUNION DISTINCT\nSELECT DISTINCT toString(toInt32(toDate(time))), toString(_version) FROM " + rollup.Database + "." + table
 	}
@@ -307,9 +309,9 @@ func (s *Stitcher) sweep(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	for p, versions := range at {
-		tables := append([]string{session.EngineTable, daily.SeamsEngineTable}, daily.DayTables...)
-		if p.seam {
-			tables = []string{daily.SeamsEngineTable}
+		tables := daily.SeamTables
+		if !p.seam {
+			tables = slices.Concat([]string{session.EngineTable}, daily.SeamTables, daily.DayTables)
 		}
 		for _, table := range tables {
 			sql := fmt.Sprintf("ALTER TABLE %s.%s DELETE IN PARTITION ID '%s' WHERE _version IN (%s)", rollup.Database, table, session.Start(p.day).Format("20060102"), strings.Join(versions, ", "))

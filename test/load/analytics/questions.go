@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,12 +17,13 @@ import (
 	"weir/test/load/drive"
 )
 
-// question is one that a dashboard asks. Its limit is a number of its own each time, from the dashboard's 10 rows on, so that no answer is kept.
+// question is one that a dashboard asks. It is a little different each time, so that no answer is kept: over a month, four limits from the dashboard's 10 rows on, then with a day more; else a
+// limit of its own each time.
 type question struct {
 	name   string
 	budget float64 // of the p95, in milliseconds; 0: none
 	path   string  // below the site
-	days   float64 // back from the end of the events; 0: all of them
+	days   float64 // see since
 	params string  // of a GET
 	body   map[string]any
 	vary   func(body map[string]any, n int) // of a POST, instead of its limit
@@ -95,18 +97,36 @@ func funnel(steps int) map[string]any {
 // window varies a funnel.
 func window(body map[string]any, n int) { body["window"] = strconv.Itoa(86_400+n) + "s" }
 
+// since is when the range of a question begins, which goes up to now, as a dashboard asks: with the beginning of the first of so many days, the day of the last events being one of them; one day, or a part of
+// one, is so many hours before the last events; 0 is the beginning of all.
+func (q question) since(start, end time.Time) time.Time {
+	const day = 24 * time.Hour
+	from := end.Add(-time.Duration(q.days * float64(day))).Truncate(time.Hour)
+	if q.days > 1 && q.days == math.Trunc(q.days) {
+		from = end.Truncate(day).Add(-time.Duration(q.days-1) * day)
+	}
+	if q.days == 0 || from.Before(start) {
+		return start
+	}
+	return from
+}
+
+// varied is how many days earlier a question begins the n-th time, and how many rows more it asks for.
+func (q question) varied(n int) (days, rows int) {
+	if q.days < 30 {
+		return 0, n
+	}
+	return n / 4, n % 4
+}
+
 // request makes the n-th request of a question.
 func (q question) request(ctx context.Context, base string, start, end time.Time, n int) (*http.Request, error) {
-	if q.days > 0 {
-		if from := end.Add(-time.Duration(q.days * 24 * float64(time.Hour))); from.After(start) {
-			start = from.Truncate(time.Hour)
-		}
-	}
-	from, to := start.Format(time.RFC3339), end.Format(time.RFC3339)
+	days, rows := q.varied(n)
+	from := q.since(start, end).AddDate(0, 0, -days).Format(time.RFC3339)
 	if q.body == nil {
 		params := url.Values{}
 		if q.path != "/realtime" {
-			params = url.Values{"from": {from}, "to": {to}, "limit": {strconv.Itoa(10 + n)}}
+			params = url.Values{"from": {from}, "limit": {strconv.Itoa(10 + rows)}}
 		}
 		at := base + q.path + "?" + params.Encode()
 		if q.params != "" {
@@ -114,7 +134,7 @@ func (q question) request(ctx context.Context, base string, start, end time.Time
 		}
 		return http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	}
-	body := map[string]any{"from": from, "to": to}
+	body := map[string]any{"from": from}
 	for k, v := range q.body {
 		body[k] = v
 	}
