@@ -157,6 +157,9 @@ func (r *Reporter) Answer(ctx context.Context, q Question) ([]Row, error) {
 
 // answerEvents answers a question about events, and notes in t what the statements used.
 func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) (answered, error) {
+	if a, ok, err := r.byEvents(ctx, t, q); ok || err != nil {
+		return a, err
+	}
 	q, err := r.ofReport(ctx, t, q, nil)
 	if err != nil {
 		return answered{}, err

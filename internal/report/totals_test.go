@@ -58,7 +58,7 @@ func TestTotalsEqualRaw(t *testing.T) {
 	days := someDays{timeout: session.DefaultTimeout, days: totalDays(t, rnd, "acme", events)}
 	rep.deps.Sessions = days
 	used := map[string]int{}
-	kinds := []string{"", "type", "path", "country", "host", "stale", "part", "part of the last step", "narrowed", "by size"}
+	kinds := []string{"", "type", "path", "country", "host", "stale", "part", "part of the last step", "narrowed", "by size", "by events"}
 	missing := func() []string {
 		return slices.DeleteFunc(slices.Clone(kinds), func(n string) bool { return used[n] > 4 || n != "by size" && used[n] > 0 })
 	}
@@ -87,6 +87,11 @@ func TestTotalsEqualRaw(t *testing.T) {
 			}
 			if q.ranks() {
 				used["narrowed"]++
+			}
+			if _, ok, err := rep.byEvents(context.Background(), &tally{}, q); err != nil {
+				t.Fatalf("%+v: %v", q, err)
+			} else if ok {
+				used["by events"]++
 			}
 		}
 		got, err := rep.Answer(context.Background(), q)
@@ -133,6 +138,9 @@ func (q *Question) ofTotals(kind string) {
 		name = ""
 	case "part of the last step":
 		name = "path"
+	case "by events":
+		name, q.Interval, q.Metrics = "path", "", []string{Visitors, Events}
+		q.Offset, q.Limit = 1, 3
 	case "narrowed", "by size":
 		name, q.Interval, q.Metrics = "path", "", []string{Events, Visitors}
 		q.Offset, q.Limit = 1, 3
