@@ -145,10 +145,12 @@ func whole(s span, step time.Duration) (from, to time.Time) {
 }
 
 // eventTotals is the part of a day of which totals of events answer the question, from and to bound its whole steps; ok is false if there is none. The last step of a day that goes on is short:
-// its totals are read where the range reaches as far as they do.
+// its totals are read where the range reaches as far as they do, and stand for all of the day if nothing came for later.
 func (q Question) eventTotals(d session.Stitched, from, to time.Time) (t totalled, ok bool) {
 	if !d.Totals && !q.To.Before(d.Part) {
-		to = d.Part
+		if to = d.Part; d.Last {
+			to = q.To
+		}
 	}
 	if t, ok = within(d, from, to); !d.Totals && d.Part.IsZero() {
 		ok = false

@@ -35,7 +35,11 @@ func totalDays(t *testing.T, rnd *rand.Rand, tenant string, events []oracleEvent
 		until := at.AddDate(0, 0, 1)
 		if d.Totals && rnd.IntN(5) == 0 || d.Day == session.DayOf(world.end)-6 { // of a part of the day
 			until = at.Add(time.Duration(1 + rnd.Int64N(int64(24*time.Hour)))).Truncate(time.Millisecond)
-			d.Totals, d.Part = false, until
+			d.Totals, d.Part, d.Last = false, until, true
+			for _, e := range events {
+				in := e.writer == writerMain && e.seq <= d.Main || e.writer == writerLate && e.seq <= d.Late
+				d.Last = d.Last && !(in && session.DayOf(e.ts) == d.Day && !e.ts.Before(until))
+			}
 		}
 		if d.Totals || !d.Part.IsZero() {
 			testkit.Exec(t, c, daily.TotalSQL(tenant, at, until, d.Version, d.Main, d.Late))
@@ -175,6 +179,10 @@ func TestPlanOfTotals(t *testing.T) {
 	part := func(text string) session.Stitched {
 		return session.Stitched{Day: session.DayOf(at(text)), Version: 1, Part: at(text)}
 	}
+	last := func(d session.Stitched) session.Stitched {
+		d.Last = true
+		return d
+	}
 	show := func(list []span) string {
 		var out []string
 		for _, s := range list {
@@ -202,6 +210,9 @@ func TestPlanOfTotals(t *testing.T) {
 		{"without totals", "03-01 00:00", "03-03 00:00", hour, []session.Stitched{{Day: day("03-01", false).Day}, day("03-02", false)}, "03-02 00:00 – 03-03 00:00", "03-01 00:00 – 03-02 00:00"},
 		{"a part", "03-01 00:00", "03-03 09:20", hour, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00, 03-03 00:00 – 03-03 09:17", "03-01 00:00 – 03-02 00:00, 03-03 09:17 – 03-03 09:20"},
 		{"a part by the day", "03-01 00:00", "03-03 09:17", whole, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00, 03-03 00:00 – 03-03 09:17", "03-01 00:00 – 03-02 00:00"},
+		{"a part without rows behind", "03-01 00:00", "03-03 09:20", hour, []session.Stitched{day("03-02", false), last(part("03-03 09:17"))}, "03-02 00:00 – 03-03 00:00, 03-03 00:00 – 03-03 09:20", "03-01 00:00 – 03-02 00:00"},
+		{"and days behind", "03-03 00:00", "03-05 00:00", whole, []session.Stitched{last(part("03-03 09:17"))}, "03-03 00:00 – 03-04 00:00", "03-04 00:00 – 03-05 00:00"},
+		{"less than a part without rows behind", "03-02 00:00", "03-03 09:16", whole, []session.Stitched{last(part("03-03 09:17"))}, "", "03-02 00:00 – 03-03 09:16"},
 		{"less than the part", "03-02 00:00", "03-03 09:16", hour, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00, 03-03 00:00 – 03-03 09:00", "03-03 09:00 – 03-03 09:16"},
 		{"less than the part by the day", "03-02 00:00", "03-03 09:16", whole, []session.Stitched{day("03-02", false), part("03-03 09:17")}, "03-02 00:00 – 03-03 00:00", "03-03 00:00 – 03-03 09:16"},
 		{"from within the part by the day", "03-03 01:00", "03-03 09:20", whole, []session.Stitched{part("03-03 09:17")}, "", "03-03 01:00 – 03-03 09:20"},

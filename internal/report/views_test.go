@@ -251,16 +251,17 @@ func TestPageTotalsEqualEvents(t *testing.T) {
 // TestViewsCut: a visit with more page views than pages are kept is counted by its events, be there totals of pages or not.
 func TestViewsCut(t *testing.T) {
 	c := testkit.Engine(t)
+	begin := sessionStart.Add(12 * time.Hour) // away from midnight
 	var steps []step
 	for i := range session.MaxPages + 7 {
-		s := step{at: sessionStart.Add(time.Duration(i) * 100 * time.Millisecond), client: "monitor", typ: "pageview", host: "a.example", path: "/a", channel: "search", n: i}
+		s := step{at: begin.Add(time.Duration(i) * 100 * time.Millisecond), client: "monitor", typ: "pageview", host: "a.example", path: "/a", channel: "search", n: i}
 		if i > session.MaxPages {
 			s.path = "/last"
 		}
 		steps = append(steps, s)
 	}
 	storeSteps(t, c, "cutpages", "site", 1, steps)
-	storeSteps(t, c, "cutpages", "site", 1, []step{{at: sessionStart, client: "c", typ: "pageview", host: "a.example", path: "/b", channel: "search", n: 1 << 20}})
+	storeSteps(t, c, "cutpages", "site", 1, []step{{at: begin, client: "c", typ: "pageview", host: "a.example", path: "/b", channel: "search", n: 1 << 20}})
 	day := session.DayOf(sessionStart)
 	testkit.Exec(t, c, session.StitchSQL("cutpages", day, session.DefaultTimeout, 920_000))
 	for _, sql := range daily.WriteSQL("cutpages", session.Start(day), 920_000, 10, 10) {

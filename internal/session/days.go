@@ -37,6 +37,8 @@ type Stitched struct {
 	Totals bool
 	// Part is set where a day that is not over has totals of its events alone (daily.TotalSQL): of the rows before this time that are not behind the version.
 	Part time.Time
+	// Last says that no row was later: then the totals are of all rows of the day that are not behind the version.
+	Last bool
 	// Seam is of the midnight behind the day. It is only there if this day and the next are not stale and have totals.
 	Seam Seam
 }

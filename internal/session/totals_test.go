@@ -29,7 +29,9 @@ func (h *history) checkTotals(what string, days []session.Stitched) {
 		case d.Totals:
 			totalled[d.Day] = session.Start(d.Day + 1)
 		case !d.Part.IsZero():
-			totalled[d.Day] = d.Part
+			if totalled[d.Day] = d.Part; d.Last {
+				totalled[d.Day] = session.Start(d.Day + 1)
+			}
 		default:
 			continue
 		}
@@ -218,6 +220,8 @@ func TestTotalsOfToday(t *testing.T) {
 	part := events[99].At.Add(time.Millisecond)
 	if d := h.one("today"); d.Totals || !d.Part.Equal(part) || d.Stale {
 		t.Errorf("a day that is not over: %+v, want totals up to %v", d, part)
+	} else if d.Last {
+		t.Error("the row of the clock that runs ahead is said to be in the totals")
 	}
 	h.hold("today", 1, 1)
 	h.commit(2, at(3), at(200))
@@ -259,6 +263,27 @@ func TestTotalsOfToday(t *testing.T) {
 	}
 	h.clean()
 	h.hold("swept", 1, 1)
+}
+
+// TestTotalsOfNow: without clocks that run ahead the totals of a day that goes on are of all its rows, and later ones are behind them.
+func TestTotalsOfNow(t *testing.T) {
+	h, at := newTotals(t, "now")
+	h.now = h.now.Truncate(24 * time.Hour).Add(-12 * time.Hour)
+	var events []made
+	for n := range 100 {
+		events = append(events, at(n))
+	}
+	h.commit(1, events...)
+	h.check("asked")
+	h.pass()
+	if d := h.one("now"); !d.Last || d.Part.IsZero() || d.Stale {
+		t.Errorf("now: %+v", d)
+	}
+	h.restart()
+	h.commit(1, at(110), at(3))
+	if d := h.one("with rows since"); !d.Last || !d.Stale {
+		t.Errorf("with rows since: %+v", d)
+	}
 }
 
 // TestTotalsOfFewerRows: rows that are counted and lie behind the positions are in no totals: such totals do not count, and are made again.

@@ -11,7 +11,7 @@ import (
 	"weir/internal/tenant"
 )
 
-// part writes the totals of events of a day that goes on: of the rows up to the positions and up to now. The times of some clocks lie ahead; their rows are read as they are, as is
+// part writes the totals of events of a day that goes on: of the rows up to the positions and up to now. Where the times of some clocks lie ahead their rows are read as they are, as is
 // what comes from now on. The record's rows become the number of those up to the positions: what was counted between the look at the positions and that at the counts is behind the version then.
 func (s *Stitcher) part(ctx context.Context, t tenant.ID, r *record) error {
 	start := session.Start(r.day)
@@ -35,7 +35,7 @@ func (s *Stitcher) part(ctx context.Context, t tenant.ID, r *record) error {
 		return failed("count the totals of", err)
 	}
 	if got[0] == past {
-		r.rows, r.totals, r.part = rows, daily.Layout, until
+		r.rows, r.totals, r.part, r.last = rows, daily.Layout, until, rows == past
 		s.metrics.totalled.Inc()
 	}
 	return nil

@@ -38,11 +38,7 @@ func (m seam) encode() []byte {
 	for _, n := range []uint64{m.version, m.dayOf, m.nextOf} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
-	open := byte(0)
-	if m.open {
-		open = 1
-	}
-	return binary.BigEndian.AppendUint32(append(b, open), m.layout)
+	return binary.BigEndian.AppendUint32(append(b, flag(m.open)), m.layout)
 }
 
 func decodeSeam(day int32, b []byte) (m seam, err error) {

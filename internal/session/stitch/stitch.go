@@ -130,6 +130,7 @@ type record struct {
 	totals     uint32 // layout of the totals that stand under the version; 0: none
 	// part is set where the day was not over: there are no other totals then than those of events (daily.TotalSQL), of the rows before it.
 	part time.Time
+	last bool // session.Stitched.Last
 }
 
 // whole says whether the day has all totals; unless it does, parted is up to when it has those of events, zero: it has none.
@@ -213,9 +214,9 @@ func (s *Stitcher) Stitched(t tenant.ID, from, to int32, timeout time.Duration) 
 		r := list[0]
 		switch {
 		case rows == r.rows:
-			out = append(out, session.Stitched{Day: day, Version: r.version, Totals: r.whole(), Part: r.parted()})
+			out = append(out, session.Stitched{Day: day, Version: r.version, Totals: r.whole(), Part: r.parted(), Last: r.last})
 		case rows > r.rows && (rows-r.rows)*worthless < rows:
-			out = append(out, session.Stitched{Day: day, Version: r.version, Stale: true, Main: r.main, Late: r.late, Totals: r.whole(), Part: r.parted()})
+			out = append(out, session.Stitched{Day: day, Version: r.version, Stale: true, Main: r.main, Late: r.late, Totals: r.whole(), Part: r.parted(), Last: r.last})
 		}
 	})
 	for i := 1; i < len(out); i++ {

@@ -34,10 +34,10 @@ const (
 	recordVersion = 3
 )
 
-// The lengths of a record: its own version, version, rows, main, late, timeout in seconds, layout, time in seconds, layout of the totals; part in milliseconds.
+// The lengths of a record: its own version, version, rows, main, late, timeout in seconds, layout, time in seconds, layout of the totals; part in milliseconds, last.
 const (
 	wholeBytes  = 1 + 4*8 + 4 + 4 + 8 + 4
-	recordBytes = wholeBytes + 8
+	recordBytes = wholeBytes + 8 + 1
 )
 
 func (r record) encode() []byte {
@@ -53,7 +53,7 @@ func (r record) encode() []byte {
 	if !r.part.IsZero() {
 		part = r.part.UnixMilli()
 	}
-	return binary.BigEndian.AppendUint64(b, uint64(part))
+	return append(binary.BigEndian.AppendUint64(b, uint64(part)), flag(r.last))
 }
 
 var errRecord = errors.New("a record of a stitched day cannot be read")
@@ -61,16 +61,23 @@ var errRecord = errors.New("a record of a stitched day cannot be read")
 func decodeRecord(day int32, b []byte) (r record, err error) {
 	if len(b) == wholeBytes && b[0] == wholeVersion {
 		b = append(slices.Clone(b), make([]byte, recordBytes-wholeBytes)...)
-	} else if len(b) != recordBytes || b[0] != recordVersion {
+	} else if len(b) != recordBytes || b[0] != recordVersion || b[recordBytes-1] > 1 {
 		return r, errRecord
 	}
 	n := func(at int) uint64 { return binary.BigEndian.Uint64(b[1+8*at:]) }
 	r = record{day: day, version: n(0), rows: n(1), main: n(2), late: n(3), timeout: time.Duration(binary.BigEndian.Uint32(b[33:])) * time.Second,
-		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0), totals: binary.BigEndian.Uint32(b[49:])}
+		layout: binary.BigEndian.Uint32(b[37:]), at: time.Unix(int64(binary.BigEndian.Uint64(b[41:])), 0), totals: binary.BigEndian.Uint32(b[49:]), last: b[recordBytes-1] == 1}
 	if part := int64(binary.BigEndian.Uint64(b[wholeBytes:])); part != 0 {
 		r.part = time.UnixMilli(part).UTC()
 	}
 	return r, nil
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func dayKey(t tenant.ID, day int32) []byte { return keyOf(keyDay, t, day) }

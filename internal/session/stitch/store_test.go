@@ -8,7 +8,7 @@ import (
 
 // FuzzRecord reads whatever stands in the state store: what can be read is written back the same.
 func FuzzRecord(f *testing.F) {
-	r := record{day: 20000, version: 1, rows: 2, main: 3, late: 4, timeout: 30 * time.Minute, layout: 5, at: time.Unix(1_700_000_000, 0), totals: 6, part: time.UnixMilli(1_700_000_000_001)}
+	r := record{day: 20000, version: 1, rows: 2, main: 3, late: 4, timeout: 30 * time.Minute, layout: 5, at: time.Unix(1_700_000_000, 0), totals: 6, part: time.UnixMilli(1_700_000_000_001), last: true}
 	f.Add(dayKey("acme", 20000)[len(keyDay):], r.encode())
 	f.Add(dayKey("acme", 20000)[len(keyDay):], append([]byte{wholeVersion}, r.encode()[1:wholeBytes]...))
 	f.Add(seamKey("acme", 20000)[len(keySeam):], seam{day: 20000, version: 1, dayOf: 2, nextOf: 3, open: true, layout: 4}.encode())
@@ -21,7 +21,7 @@ func FuzzRecord(f *testing.F) {
 		if r, err := decodeRecord(7, value); err == nil {
 			want := value
 			if value[0] == wholeVersion {
-				want = append(append([]byte{recordVersion}, value[1:]...), make([]byte, 8)...)
+				want = append(append([]byte{recordVersion}, value[1:]...), make([]byte, 9)...)
 			}
 			if !bytes.Equal(r.encode(), want) {
 				t.Errorf("the record %x is written back as %x", value, r.encode())
