@@ -2,7 +2,7 @@
 // saves reading the hours of long ranges, in which nearly every visitor is a state of its own.
 //
 // The totals of a day are made of the raw events in one go, under the version of the stitched day that they belong to (package session): of exactly the rows up to
-// that version's positions. Rows that came to the day since are read beside them. So an answer never differs from what the raw events give.
+// that version's positions. Rows that came to the day since are read beside them. So an answer never differs from what the raw events give. A day that goes on has totals of its events alone (PartSQL).
 package daily
 
 import (
@@ -71,7 +71,8 @@ func DropFormerSQL() []string {
 	return out
 }
 
-// EngineTables are all tables of the package, as the engine names them; SeamTables those of midnights, of which the day before is a partition, DayTables those of which a day (UTC, by time) is a partition, under the version of its sessions.
+// EngineTables are all tables of the package, as the engine names them; SeamTables those of midnights, of which the day before is a partition; DayTables those of which a day (UTC, by time) is a
+// partition, under the version of its sessions.
 var (
 	EngineTables = slices.Concat(SeamTables, DayTables)
 	SeamTables   = []string{SeamsEngineTable, SeamPagesEngineTable}

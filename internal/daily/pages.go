@@ -26,26 +26,14 @@ var PageDims = slices.DeleteFunc(slices.Clone(SessionDims), func(d Dim) bool { r
 
 // pagesSQL is the statement that makes the table: a row for each value of a dim and path with the page views of the sessions that began on the day. cut says that not all pages of one of them
 // are kept (session.MaxPages), so that these are too few.
-func pagesSQL() string {
-	return "CREATE TABLE IF NOT EXISTS " + PagesTable + pageColumns("") + `
-ENGINE = MergeTree
-PARTITION BY toYYYYMMDD(time)
-ORDER BY (tenant, site_id, dim, value, path)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
-}
+func pagesSQL() string { return pageTableSQL(PagesTable, "", "time") }
 
 // seamPagesSQL is the statement that makes the table of the pages of the sessions near midnights: with the day before the midnight.
-func seamPagesSQL() string {
-	return "CREATE TABLE IF NOT EXISTS " + SeamPagesTable + pageColumns("\n    day Date,") + `
-ENGINE = MergeTree
-PARTITION BY toYYYYMMDD(day)
-ORDER BY (tenant, site_id, dim, value, path)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
-}
+func seamPagesSQL() string { return pageTableSQL(SeamPagesTable, "\n    day Date,", "day") }
 
-// pageColumns are the columns of a table of totals of pages; more are those before the last, each on a line of its own.
-func pageColumns(more string) string {
-	return `
+// pageTableSQL is the statement that makes a table of totals of pages; more are the columns before the last, each on a line of its own, and by is the one whose days are partitions.
+func pageTableSQL(name, more, by string) string {
+	return "CREATE TABLE IF NOT EXISTS " + name + `
 (
     tenant LowCardinality(String),
     site_id LowCardinality(String),
@@ -57,7 +45,11 @@ func pageColumns(more string) string {
     pageviews UInt64,
     cut Bool,` + more + `
     _version UInt64
-)`
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMMDD(` + by + `)
+ORDER BY (tenant, site_id, dim, value, path)
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_to_fsync_after_merge = 1`
 }
 
 // PageTotalSQL writes the totals of the pages of a tenant's day from its stitched sessions of the version.

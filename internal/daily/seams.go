@@ -64,7 +64,8 @@ func WriteSeamSQL(tenant string, start time.Time, timeout time.Duration, version
 	return []string{SeamSQL(tenant, start, timeout, version, next, seam), SeamPageSQL(tenant, start, timeout, version, next, seam)}
 }
 
-// SeamCountSQL is the query for what WriteSeamSQL wrote: the number of the sessions, if it is that of their totals by each dim too, and if all of their pages are totalled, else -1; and that of the visitors who are left out. Both are texts.
+// SeamCountSQL is the query for what WriteSeamSQL wrote: the number of the sessions, if it is that of their totals by each dim too, and if all of their pages are totalled, else -1; and that of the
+// visitors who are left out. Both are texts.
 func SeamCountSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) string {
 	day := session.DayOf(start)
 	of := fmt.Sprintf("WHERE tenant = '%s' AND day = '%s' AND _version = %d GROUP BY dim", tenant, start.UTC().Format(time.DateOnly), seam)

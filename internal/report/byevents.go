@@ -32,7 +32,7 @@ func mostVisitors(events uint64) float64 {
 	return n + rollup.SampleShare*(math.Sqrt(2*doubt*n/rollup.SampleShare)+doubt/3.)
 }
 
-// byEvents answers a question whose groups visitors rank by the visitors of those that may be shown; ok is false if that cannot be, or if these are too many.
+// byEvents answers a question whose groups visitors rank by the visitors of those that may be shown; ok is false if that cannot be, or if these are too many, which is remembered for questions of the kind.
 func (r *Reporter) byEvents(ctx context.Context, t *tally, q Question) (a answered, ok bool, err error) {
 	shown := q.Offset + q.Limit
 	if !q.orders() || q.asked != nil || q.along || q.atOnce() || shown > maxByEvents || !r.totals(q) {
@@ -41,6 +41,10 @@ func (r *Reporter) byEvents(ctx context.Context, t *tally, q Question) (a answer
 	e := q
 	e.Metrics = append([]string{Events}, slices.DeleteFunc(slices.Clone(q.Metrics), func(m string) bool { return m == Visitors || m == Events })...)
 	e.Offset, e.Limit = 0, widest
+	key := e.kind() // of a question without visitors, which has no other hint
+	if r.large.of(key).how == countAll {
+		return a, false, nil
+	}
 	first, err := r.answerEvents(ctx, t, e)
 	if err != nil {
 		return a, false, err
@@ -53,6 +57,7 @@ func (r *Reporter) byEvents(ctx context.Context, t *tally, q Question) (a answer
 	}
 	beside, ok := c.beside(n, visitors)
 	if !ok {
+		r.large.set(key, countAll, nil, nil)
 		return a, false, nil
 	}
 	more, err := r.visitorsOf(ctx, t, q, first.rows[n:n+beside])

@@ -46,6 +46,24 @@ func drawSessionQuestion(t *rapid.T) Question {
 	return q
 }
 
+// sameAnswers fails unless two reporters answer a question alike: by events, and with totals, by the statement.
+func sameAnswers(t *rapid.T, raw, totalled *Reporter, q Question, st statement) {
+	t.Helper()
+	lines := func(r *Reporter) (out []string) {
+		rows, err := r.Answer(context.Background(), q)
+		if err != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		for _, row := range rows {
+			out = append(out, fmt.Sprint(row.values))
+		}
+		return out
+	}
+	if diff := cmp.Diff(lines(raw), lines(totalled)); diff != "" {
+		t.Fatalf("%+v (-of events +with totals):\n%s\n%s", q, diff, st.sql)
+	}
+}
+
 // TestSessionTotalsEqualEvents asks random questions about sessions, over days with totals, stale ones too, and over the same events without anything stitched: the answers are the same.
 func TestSessionTotalsEqualEvents(t *testing.T) {
 	w, raw := newSessionWorld(t), newSessionWorld(t).r
@@ -70,19 +88,7 @@ func TestSessionTotalsEqualEvents(t *testing.T) {
 				used["parts of days"]++
 			}
 		}
-		lines := func(r *Reporter) (out []string) {
-			rows, err := r.Answer(context.Background(), q)
-			if err != nil {
-				t.Fatalf("%+v: %v", q, err)
-			}
-			for _, row := range rows {
-				out = append(out, fmt.Sprint(row.values))
-			}
-			return out
-		}
-		if diff := cmp.Diff(lines(raw), lines(w.r)); diff != "" {
-			t.Fatalf("%+v (-of events +with totals):\n%s\n%s", q, diff, st.sql)
-		}
+		sameAnswers(t, raw, w.r, q, st)
 	}
 	missing := func() []string {
 		return slices.DeleteFunc([]string{"totals", "outdated", "filtered", "midnights", "parts of days"}, func(what string) bool { return used[what] >= 3 })

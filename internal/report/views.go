@@ -70,7 +70,7 @@ func (b *builder) viewSums(s source) string {
 	s.pages, s.totals = true, b.q.pageTotals(s.read.days)
 	var attributes []string
 	for _, d := range b.q.GroupBy {
-		if !isPage(d) {
+		if !isPath(d) {
 			attributes = append(attributes, d.Column)
 		}
 	}

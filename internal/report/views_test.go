@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -222,19 +221,7 @@ func TestPageTotalsEqualEvents(t *testing.T) {
 				used["series"]++
 			}
 		}
-		lines := func(r *Reporter) (out []string) {
-			rows, err := r.Answer(context.Background(), q)
-			if err != nil {
-				t.Fatalf("%+v: %v", q, err)
-			}
-			for _, row := range rows {
-				out = append(out, fmt.Sprint(row.values))
-			}
-			return out
-		}
-		if d := diff.Diff(lines(raw), lines(w.r)); d != "" {
-			t.Fatalf("%+v (-of events +with totals):\n%s\n%s", q, d, st.sql)
-		}
+		sameAnswers(t, raw, w.r, q, st)
 	}
 	missing := func() []string {
 		return slices.DeleteFunc([]string{"visits by path", "filtered by path", "outdated", "midnights", "two groups", "series"}, func(what string) bool { return used[what] >= 3 })

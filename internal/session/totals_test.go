@@ -284,6 +284,13 @@ func TestTotalsOfNow(t *testing.T) {
 	if d := h.one("with rows since"); !d.Last || !d.Stale {
 		t.Errorf("with rows since: %+v", d)
 	}
+	h.twice = "INSERT INTO " + daily.Table
+	h.now = h.now.Add(5 * time.Minute)
+	h.check("asked again")
+	h.pass()
+	if d := h.one("with totals of twice as many rows"); !d.Part.IsZero() || d.Totals || d.Stale {
+		t.Errorf("with totals of twice as many rows: %+v", d)
+	}
 }
 
 // TestTotalsOfFewerRows: rows that are counted and lie behind the positions are in no totals: such totals do not count, and are made again.

@@ -17,7 +17,7 @@ func newMetrics(reg prometheus.Registerer, s *Stitcher) (*metrics, error) {
 	}
 	m := &metrics{
 		stitched: counter("stitched_days_total", "Versions of tenants' days that were stitched."),
-		totalled: counter("totalled_days_total", "Of these, the ones that have totals."),
+		totalled: counter("totalled_days_total", "Of these, the ones that have totals, if only of the part of a day that is past."),
 		seams:    counter("totalled_midnights_total", "Midnights between days with totals whose sessions were totalled."),
 		rows:     counter("stitched_events_total", "Events that they were made of."),
 		failures: counter("failures_total", "Days that could not be stitched or totalled; they are tried again."),

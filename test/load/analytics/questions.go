@@ -97,8 +97,8 @@ func funnel(steps int) map[string]any {
 // window varies a funnel.
 func window(body map[string]any, n int) { body["window"] = strconv.Itoa(86_400+n) + "s" }
 
-// since is when the range of a question begins, which goes up to now, as a dashboard asks: with the beginning of the first of so many days, the day of the last events being one of them; one day, or a part of
-// one, is so many hours before the last events; 0 is the beginning of all.
+// since is when the range of a question begins, which goes up to now, as a dashboard asks: with the beginning of the first of so many days, the day of the last events being one of them; one day, or a
+// number that is not whole, are so many hours before the last events; 0 is the beginning of all.
 func (q question) since(start, end time.Time) time.Time {
 	const day = 24 * time.Hour
 	from := end.Add(-time.Duration(q.days * float64(day))).Truncate(time.Hour)

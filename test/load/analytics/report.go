@@ -33,7 +33,7 @@ func (a answered) verdict() string {
 // render writes the figures as a table.
 func render(r results) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s on %d cores (%s) by `make bench-analytics`: one tenant with %.1f million events of the last %d weeks, %d visitors, visits of %d events. Each question was asked one after the other, as the dashboard asks, from the beginning of a day up to now, and every time a little different, so that no answer was kept (over a month: for 10 to 13 rows, and up to five days more); times are the client's.\n\n",
+	fmt.Fprintf(&b, "Measured %s on %d cores (%s) by `make bench-analytics`: one tenant with %.1f million events of the last %d weeks, %d visitors, visits of %d events. Each question was asked one after the other, up to now, those of several days from the beginning of the first, as the dashboard asks, and every time a little different, so that no answer was kept (over a month: for 10 to 13 rows, with a day more every fourth time); times are the client's.\n\n",
 		r.When.Format("2006-01-02"), r.Machine.Cores, r.Machine.CPU, float64(r.Events)/1e6, r.Weeks, r.Clients, r.Visit)
 	if r.Machine.Load > measure.Quiet {
 		fmt.Fprintf(&b, "**Other work was running on the machine (load average %.1f before the start).**\n\n", r.Machine.Load)
