@@ -1,45 +1,40 @@
 package report
 
-import (
-	"context"
-	"slices"
-)
+import "slices"
 
-// maxUnited is how many visitors the intervals have together at most for the totals to come along: the engine unites their sets on one thread.
+// maxUnited is how many visitors the rows have together at most for the totals to come along, where all of their sets are read: the engine unites these on one thread.
 const maxUnited = 200_000
 
-// along says whether the totals of a series come with its rows, as the engine unites what it has counted: asked for by themselves they cost as much as the rows again, and where
+// along says whether the totals of the part with visitors come with its rows, as the engine unites what it has counted: asked for by themselves they cost as much as the rows again, and where
 // there is little to count nearly all of that is the statement itself. They do where the last answer to such a question says that visitors are to be counted exactly at once, and are few
-// in all. Of minutes they do not: the whole range can be read from coarser rollups.
+// in all. Of a series in minutes they do not: the whole range can be read from coarser rollups. Of few groups they come with the sample too.
 func (r *Reporter) along(q Question) bool {
-	aspects := q.aspects()
-	if q.Interval == "" || q.Interval == Minute || len(q.GroupBy) > 0 || len(aspects) != 1 || aspects[0] != ofEvents && aspects[0] != ofVisitors || !slices.Contains(q.Metrics, Visitors) {
+	if !slices.Contains(q.Metrics, Visitors) {
 		return false
 	}
-	known := r.large.of(q.kind())
-	return known.how == countExact && known.sum <= maxUnited
+	a := q.aspect(Visitors)
+	if a != ofEvents && a != ofVisitors {
+		return false
+	}
+	known := r.large.of(q.aspectOf(a).kind())
+	few := known.how == countExact && known.sum <= maxUnited
+	if len(q.GroupBy) > 0 {
+		return q.fewGroups() && q.Offset == 0 && (few || known.how == countRough)
+	}
+	return few && q.Interval != "" && q.Interval != Minute && len(q.aspects()) == 1
 }
 
-// countsAlong asks for the rows of a series and their totals at once.
-func (r *Reporter) countsAlong(ctx context.Context, t *tally, q Question, p plan) (a answered, overtaken bool, err error) {
-	if a, overtaken, err = r.ask(ctx, t, q, p, exactly); err != nil || overtaken {
-		return answered{}, overtaken, err
+// takeTotals takes the totals of an answer from the row that came along; nil: there were no rows. The visitors of an estimate are left out if they may be few: then it does not stand for them.
+func (q Question) takeTotals(a *answered, whole []any, c precision) {
+	if whole == nil {
+		whole = q.nothing()
 	}
-	values := q.nothing()
-	a.rows = slices.DeleteFunc(a.rows, func(row Row) bool {
-		if row.values[0] == nil {
-			values = row.values[1:]
-		}
-		return row.values[0] == nil
-	})
 	a.total = map[string]any{}
 	for i, m := range q.Metrics {
-		a.total[m] = values[i]
+		if m != Visitors || c == exactly || countOf(whole[i]) >= surelyMore {
+			a.total[m] = whole[i]
+		}
 	}
-	c := sampled{q: q, rows: a.rows, column: 1 + slices.Index(q.Metrics, Visitors)}
-	r.large.sized(q.kind(), c.hint(), c.sum())
-	a.rows = q.filled(a.rows)
-	return a, false, nil
 }
 
 // sum is how many visitors the rows have together; who is in two of them counts twice.
@@ -52,7 +47,7 @@ func (c *sampled) sum() (n uint64) {
 
 // summedMetrics are those whose sums over all groups come with the rows: of counts each event is in one group and one interval. A page of groups without any has none.
 func (q Question) summedMetrics() []string {
-	if !q.summed {
+	if !q.summed || q.along {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(q.Metrics), func(m string) bool { return m != Events && m != Pageviews })

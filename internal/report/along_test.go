@@ -90,7 +90,9 @@ SELECT 'along', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + if(numbe
 		}
 		for name, change := range map[string]func(q *Question){
 			"minutes":  func(q *Question) { q.Interval, q.To = Minute, q.From.Add(time.Hour) },
-			"groups":   func(q *Question) { q.GroupBy = []Dim{{Column: "country"}} },
+			"groups":   func(q *Question) { q.GroupBy = []Dim{{Column: "path"}} },
+			"behind":   func(q *Question) { q.GroupBy, q.Interval, q.Offset = []Dim{{Column: "country"}}, "", 1 },
+			"by day":   func(q *Question) { q.GroupBy = []Dim{{Column: "country"}} },
 			"sessions": func(q *Question) { q.Metrics = []string{Visitors, Sessions} },
 			"sums":     func(q *Question) { q.Metrics = []string{Pageviews, Events} },
 		} {
@@ -151,6 +153,69 @@ SELECT 'alongside', '%s', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + intDiv
 		}
 		if totals[0] != totals[1] {
 			t.Errorf("%s: %s apart, %s along", site, totals[0], totals[1])
+		}
+	}
+}
+
+// TestTotalsOfFewGroups: the totals of groups that are few come with them, whatever is known of the visitors, and are those that are told when asked for apart.
+func TestTotalsOfFewGroups(t *testing.T) {
+	c := testkit.Engine(t)
+	for country, n := range map[string]int{"AA": 110_000, "": 90_000, "BB": 7} { // the last ones are visitors of AA too
+		testkit.Exec(t, c, fmt.Sprintf(`INSERT INTO weir.events (tenant, site_id, ts, type, client_id, country, is_bot, props_num, _writer, _seq)
+SELECT 'few', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number %% 80000, if(number %% 3 = 0, 'click', 'pageview'), concat('%s', toString(number)), '%s', number %% 10 = 9, map('value', number %% 4), 1, 1 FROM numbers(%d)`,
+			strings.Replace(country, "BB", "AA", 1), country, n))
+	}
+	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	all := Question{Tenant: "few", Site: "site", Metrics: []string{Visitors}, From: from, To: from.AddDate(0, 0, 1), Location: time.UTC, FirstDay: 1, Limit: 10, GroupBy: []Dim{{Column: "country"}}}
+	for name, change := range map[string]func(q *Question){
+		"large":   func(q *Question) { q.Bots = BotsInclude },
+		"some":    func(*Question) {},
+		"one":     func(q *Question) { q.Limit = 1 },
+		"more":    func(q *Question) { q.Metrics = []string{Pageviews, Visitors, Value, Events} },
+		"another": func(q *Question) { q.Metrics, q.Limit = []string{Pageviews, Visitors}, 1 },
+		"small":   func(q *Question) { q.Filters = []Filter{{Dim: q.GroupBy[0], Values: []string{"BB"}}} },
+		"no more": func(q *Question) { q.Filters = []Filter{{Dim: q.GroupBy[0], Values: []string{"", "BB"}}} },
+		"nothing": func(q *Question) { q.From, q.To = q.From.AddDate(1, 0, 0), q.To.AddDate(1, 0, 0) },
+		"bots":    func(q *Question) { q.Bots = BotsOnly },
+	} {
+		e := &united{Engine: c}
+		rep := newReporter(t, e, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+		q := all
+		change(&q)
+		want, err := rep.answer(t.Context(), &tally{}, q.whole(q.Metrics))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := marshal(want[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown, err := rep.Answer(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, _, err := q.write(shown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep.large = large{}
+		for i := range 4 {
+			if e.n.Store(0); i == 3 { // wrong, but of one that is large
+				rep.large.set(q.kind(), countRough, groupSizes{small: []string{"BB"}, large: []string{"AA"}, own: true})
+			}
+			p, err := rep.part(t.Context(), &tally{}, q, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(p.totals) != string(text) {
+				t.Errorf("%s, answer %d: totals %s, want %s", name, i+1, p.totals, text)
+			}
+			if n := e.n.Load(); (i == 1 || i == 2) && n != 1 {
+				t.Errorf("%s, answer %d: %d statements", name, i+1, n)
+			}
+			if string(p.rows) != string(rows) {
+				t.Errorf("%s, answer %d: %s, want %s", name, i+1, p.rows, rows)
+			}
 		}
 	}
 }

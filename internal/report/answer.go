@@ -98,6 +98,7 @@ func (r *Reporter) answerAtOnce(ctx context.Context, t *tally, q Question, parts
 		}
 		if i > 0 && len(q.GroupBy) > 0 && m.countGroups(a.rows) >= maxAlong && len(answers[0].rows) > 0 { // one of the first part's groups may be behind them
 			parts[i] = parts[i].only(answers[0].rows)
+			parts[i].along = false
 			if a, err = r.answerPart(ctx, t, parts[i], aspects[i]); err != nil {
 				return answered{}, err
 			}

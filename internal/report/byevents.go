@@ -57,7 +57,7 @@ func (r *Reporter) byEvents(ctx context.Context, t *tally, q Question) (a answer
 	}
 	beside, ok := c.beside(n, visitors)
 	if !ok {
-		r.large.set(key, countAll, nil, nil)
+		r.large.set(key, countAll, groupSizes{})
 		return a, false, nil
 	}
 	more, err := r.visitorsOf(ctx, t, q, first.rows[n:n+beside])

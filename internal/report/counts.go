@@ -31,11 +31,7 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (a 
 		c := sampled{q: q, rows: rough.rows, column: len(q.names()) - len(q.Metrics) + at}
 		parts, ok := c.parts()
 		if ok {
-			var small, large []string
-			if q.asked != nil {
-				small, large = c.bySize()
-			}
-			r.large.set(key, c.hint(), small, large)
+			r.large.set(key, c.hint(), c.bySize())
 			for _, part := range parts {
 				again, overtaken, err := r.ask(ctx, t, part, r.planAgain(part, p), exactly)
 				if err != nil || overtaken {
@@ -57,7 +53,7 @@ func (r *Reporter) counts(ctx context.Context, t *tally, q Question, p plan) (a 
 		how = c.hint()
 		r.large.sized(key, how, c.sum())
 	} else {
-		r.large.set(key, how, nil, nil)
+		r.large.set(key, how, groupSizes{})
 	}
 	a.rows = q.filled(a.rows)
 	return a, false, nil
@@ -83,6 +79,9 @@ const widest = 1000
 func (q Question) orders() bool {
 	return len(q.GroupBy) == 1 && q.Interval == "" && q.Metrics[0] == Visitors
 }
+
+// fewGroups says whether a question is about groups of which there are few.
+func (q Question) fewGroups() bool { return len(q.GroupBy) == 1 && q.Interval == "" && q.atOnce() }
 
 // widened is the question with all groups that may be shown.
 func (q Question) widened() Question {
@@ -115,7 +114,7 @@ const maxStretches = 2
 // parts are the questions about the rows that must be counted exactly; ok is false if that is better done for all at once.
 func (c *sampled) parts() (parts []Question, ok bool) {
 	q := c.q
-	q.summed = false
+	q.summed, q.along = false, false
 	rows, told := c.rows, true
 	if q.orders() {
 		if rows, told = c.contenders(); q.Offset+q.Limit >= widest {
@@ -138,17 +137,15 @@ func (c *sampled) parts() (parts []Question, ok bool) {
 	case len(q.GroupBy) != 1 || q.Interval != "" || len(few) > widest:
 		return nil, false
 	}
-	f := Filter{Dim: q.GroupBy[0]}
+	var groups []string
 	for _, row := range few {
 		v, isText := row.values[0].(string)
 		if !isText {
 			return nil, false
 		}
-		f.Values = append(f.Values, v)
+		groups = append(groups, v)
 	}
-	q.Filters = append(slices.Clone(q.Filters), f)
-	q.Offset, q.Limit = 0, len(few)
-	return []Question{q}, true
+	return []Question{q.about(groups)}, true
 }
 
 // stretches are the parts of the range in which the few lie.

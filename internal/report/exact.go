@@ -47,7 +47,11 @@ func (b *builder) merge(metric string) string {
 	// A set that is not full is of less than fullSet, and so is every set that it was made of: then the sample counts exactly, too.
 	exact := fmt.Sprintf("if(length(%s(part_clients) AS others) >= %d, greatest(%s, %[2]d), length(others) + uniqExactArray(part_sample))", rollup.UnionSQL(fullSet), fullSet, estimate)
 	if b.precision == bySize {
-		return "if(" + b.isSmall() + ", " + exact + ", " + estimate + ")"
+		small := b.isSmall()
+		if b.q.along { // the totals are of large groups too
+			small = b.isWhole() + " = 0 AND " + small
+		}
+		return "if(" + small + ", " + exact + ", " + estimate + ")"
 	}
 	return exact
 }

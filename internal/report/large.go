@@ -30,6 +30,7 @@ type large struct {
 type remembered struct {
 	how          hint
 	small, large map[uint64]bool // of countRough: groups that were so, by nameOf
+	names        []string        // of the small ones, where weir itself names the groups
 	sum          uint64          // of countExact: the visitors of all rows
 }
 
@@ -56,10 +57,10 @@ func (l *large) of(key [32]byte) remembered {
 }
 
 // set remembers how, and of countRough which groups were small and which large: too many are not remembered.
-func (l *large) set(key [32]byte, how hint, small, large []string) {
+func (l *large) set(key [32]byte, how hint, s groupSizes) {
 	k := remembered{how: how}
-	if len(small) <= maxNames && len(large) <= maxNames {
-		k.small, k.large = hashesOf(small), hashesOf(large)
+	if len(s.small) <= maxNames && len(s.large) <= maxNames {
+		k.small, k.large, k.names = hashesOf(s.small), hashesOf(s.large), s.names()
 	}
 	l.put(key, k)
 }

@@ -104,7 +104,7 @@ func TestHintsAreFew(t *testing.T) {
 	var l large
 	key := func(i int) (k [32]byte) { k[0], k[1], k[2] = byte(i), byte(i>>8), byte(i>>16); return k }
 	for i := range maxLarge + 10 {
-		l.set(key(i), countExact, nil, nil)
+		l.set(key(i), countExact, groupSizes{})
 	}
 	kept := 0
 	for i := range maxLarge + 10 {

@@ -83,7 +83,7 @@ func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) 
 		a, err = r.answerParts(ctx, t, q)
 		return err
 	}}
-	if alone, ok := q.totalsApart(); ok && totals && !q.along {
+	if alone, ok := q.totalsApart(); ok && totals {
 		run = append(run, func(ctx context.Context) (err error) {
 			apart, err = r.answer(ctx, t, alone)
 			return err

@@ -169,7 +169,7 @@ func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) (answ
 		// Positions after the days: what has come to a day since is behind its positions, and a rollup's are not older.
 		p = r.planned(q, plan{rollup: p.rollup, from: p.from, to: p.to})
 		p.committed, p.positions = r.committed(), r.deps.Positions.Positions(p.rollup.Name)
-		a, overtaken, err := r.countRows(ctx, t, q, p)
+		a, overtaken, err := r.counts(ctx, t, q, p)
 		if err != nil {
 			return answered{}, err
 		}
@@ -181,19 +181,11 @@ func (r *Reporter) answerEvents(ctx context.Context, t *tally, q Question) (answ
 	}
 	raw := r.planned(q, rawOnly)
 	raw.committed = r.committed()
-	a, _, err := r.countRows(ctx, t, q, raw)
+	a, _, err := r.counts(ctx, t, q, raw)
 	if err == nil {
 		r.metrics.answers.WithLabelValues("raw").Inc()
 	}
 	return a, err
-}
-
-// countRows is counts or countsAlong, as the question asks for.
-func (r *Reporter) countRows(ctx context.Context, t *tally, q Question, p plan) (a answered, overtaken bool, err error) {
-	if q.along {
-		return r.countsAlong(ctx, t, q, p)
-	}
-	return r.counts(ctx, t, q, p)
 }
 
 // committed are the last rows that can be seen, by writer.
@@ -231,11 +223,12 @@ func (r *Reporter) sizes(ctx context.Context) map[string]uint64 {
 
 const sizesSQL = "SELECT table, sum(rows) FROM system.parts WHERE active AND database = '" + rollup.Database + "' GROUP BY table"
 
-// ask runs one statement. The row of totals that come along has no time. overtaken says that the rollup already held rows behind the positions that were used.
+// ask runs one statement. overtaken says that the rollup already held rows behind the positions that were used.
 func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c precision) (a answered, overtaken bool, err error) {
 	st := build(q, p, c)
 	names, sums := q.names(), q.summedMetrics()
 	a.rows = []Row{}
+	var whole []any
 	err = r.statement(ctx, t, clickhouse.Statement{SQL: st.sql, Params: st.params, Comment: "report/" + q.Tenant}, func(raw []any) error {
 		want := len(names) + len(sums)
 		if p.rollup != nil {
@@ -264,8 +257,10 @@ func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c prec
 		}
 		values := slices.Clone(raw[:len(names)])
 		if q.along && fmt.Sprint(raw[want-1]) != "0" {
-			values[0] = nil
-		} else if q.Interval == Minute || q.Interval == Hour {
+			whole = values[len(names)-len(q.Metrics):]
+			return nil
+		}
+		if q.Interval == Minute || q.Interval == Hour {
 			at, err := unsigned(values[0])
 			if err != nil {
 				return err
@@ -277,6 +272,9 @@ func (r *Reporter) ask(ctx context.Context, t *tally, q Question, p plan, c prec
 	})
 	if err != nil {
 		return answered{}, false, err
+	}
+	if q.along {
+		q.takeTotals(&a, whole, c)
 	}
 	return a, overtaken, nil
 }

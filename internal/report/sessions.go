@@ -190,6 +190,7 @@ func (q Question) aspectOf(a aspect) Question {
 			p.Metrics = append(p.Metrics, m)
 		}
 	}
+	p.along = q.along && slices.Contains(p.Metrics, Visitors)
 	if a == ofEntries || a == ofExits {
 		prefix := map[aspect]string{ofEntries: "entry_", ofExits: "exit_"}[a]
 		p.GroupBy, p.Filters = slices.Clone(q.GroupBy), slices.Clone(q.Filters)

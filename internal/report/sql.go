@@ -250,24 +250,29 @@ func (b *builder) ranked(p plan, parts string) string {
 		merged = append(merged, b.total(b.q.Metrics[0], "OVER (PARTITION BY "+strings.Join(b.groups(), ", ")+")")+" AS total")
 	}
 	if b.q.along {
-		merged = append(merged, "grouping(bucket) AS whole")
+		merged = append(merged, b.isWhole()+" AS whole")
 	}
 	for _, m := range b.q.summedMetrics() {
 		merged = append(merged, "sum(sum(part_"+m+")) OVER () AS all_"+m)
 	}
 	inner := "SELECT " + strings.Join(merged, ", ") + "\nFROM (\n" + parts + "\n)" + b.groupBy()
-	switch {
-	case b.q.along:
-		return inner + " WITH ROLLUP"
-	case len(b.q.GroupBy) == 0:
+	over := ""
+	if b.q.along {
+		inner += " WITH ROLLUP"
+		over = "PARTITION BY whole "
+	}
+	if len(b.q.GroupBy) == 0 {
 		return inner
 	}
 	by := b.q.Metrics[0]
 	if series {
 		by = "total"
 	}
-	return "SELECT *, dense_rank() OVER (ORDER BY " + by + " DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + inner + "\n)"
+	return "SELECT *, dense_rank() OVER (" + over + "ORDER BY " + by + " DESC, " + strings.Join(b.groups(), ", ") + ") AS place\nFROM (\n" + inner + "\n)"
 }
+
+// isWhole is 1 in the row of totals that come along, which is of the only key.
+func (b *builder) isWhole() string { return "grouping(" + b.keys()[0] + ")" }
 
 // outer is the final select list.
 func (b *builder) outer(p plan) string {

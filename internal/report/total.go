@@ -28,6 +28,9 @@ func (q Question) totalsApart() (alone Question, ok bool) {
 	for i, a := range q.aspects() {
 		of := q.aspectOf(a).Metrics
 		unrestricted := i == 0 || q.atOnce()
+		if q.along && slices.Contains(of, Visitors) {
+			continue
+		}
 		if a.events() { // of sessions the totals come along
 			counts := !slices.ContainsFunc(of, func(m string) bool { return !slices.Contains(countMetrics, m) })
 			unrestricted = counts && (i == 0 || len(q.GroupBy) == 0)

@@ -230,7 +230,7 @@ func (b *builder) fromTotals(scope string, p plan) []string {
 	if b.precision != bySize {
 		return []string{read("clients", "")}
 	}
-	return []string{read("clients", " AND value IN "+b.texts("small", b.q.small)), read("emptyArrayUInt64()", " AND value IN "+b.texts("others", b.q.others()))}
+	return []string{read("clients", " AND value IN "+b.texts("small", b.q.small)), read("emptyArrayUInt64()", " AND value NOT IN "+b.texts("small", b.q.small))}
 }
 
 // ofTotals is the condition on the rows of totals, of events or of sessions.

@@ -29,7 +29,7 @@ func (r *Reporter) answerVisitors(ctx context.Context, t *tally, q Question) (an
 	if v.read, err = r.stitched(ctx, t, q, q.From.Add(-v.timeout), v.horizon, v.timeout); err != nil {
 		return answered{}, err
 	}
-	a, _, err := r.countRows(ctx, t, q, plan{visits: v})
+	a, _, err := r.counts(ctx, t, q, plan{visits: v})
 	if err == nil {
 		r.metrics.answers.WithLabelValues("sessions").Inc()
 	}
@@ -54,12 +54,18 @@ func (b *builder) visitParts(p plan) []string {
 	b.inTotals = true
 	defer func() { b.inTotals = false }()
 	site := "site_id = " + b.text("site", b.q.Site)
-	of := func(table, where string) string {
-		return "SELECT " + b.list("time", partials{sample: "sample", clients: "clients"}, false, "", "") + "\nFROM " + table + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) + "\nWHERE " + where + b.filters() + botsCondition(b.q.Bots)
+	of := func(table, clients, where string) string {
+		return "SELECT " + b.list("time", partials{sample: "sample", clients: clients}, false, "", "") + "\nFROM " + table + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) + "\nWHERE " + where + b.filters() + botsCondition(b.q.Bots)
 	}
-	parts = append(parts, of(daily.SessionsTable, b.ofTotals(site, dim, s.totals)))
+	days := b.ofTotals(site, dim, s.totals)
+	if b.precision == bySize { // the sets of large groups are by far the largest, and are not read
+		small := b.texts("small", b.q.small)
+		parts = append(parts, of(daily.SessionsTable, "clients", days+" AND value IN "+small), of(daily.SessionsTable, "emptyArrayUInt64()", days+" AND value NOT IN "+small))
+	} else {
+		parts = append(parts, of(daily.SessionsTable, "clients", days))
+	}
 	if where := b.ofSeams(site, dim, s.totals); where != "" {
-		parts = append(parts, of(daily.SeamsTable, where))
+		parts = append(parts, of(daily.SeamsTable, "clients", where))
 	}
 	return parts
 }
