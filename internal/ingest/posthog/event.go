@@ -17,6 +17,8 @@ type reader struct {
 	q             *ingest.Request
 	browser       bool // a browser made the request
 	token, sentAt []byte
+	choice        ingest.Choice
+	later         bool   // an event of an array was looked at
 	opened        []byte // the key that the request was opened with
 	outer         bool   // it stands beside the events, not in them
 	batch         []byte // JSON
@@ -40,9 +42,9 @@ type one struct {
 }
 
 type hooks struct {
-	onEnvelope, onToken, onField, onProps, onSet, onTrait func(*jx.Decoder, []byte) error
-	onEvent                                               func(*ingest.Event) error
-	onMessage                                             func([]byte) *problem.Problem
+	onEnvelope, onToken, onField, onProps, onSet, onTrait, onElement, onInner func(*jx.Decoder, []byte) error
+	onEvent                                                                   func(*ingest.Event) error
+	onMessage                                                                 func([]byte) *problem.Problem
 }
 
 func (m *reader) reset(q *ingest.Request) { *m = reader{q: q, hooks: m.hooks} }

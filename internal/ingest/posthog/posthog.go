@@ -47,7 +47,7 @@ func serve(q *ingest.Request) *problem.Problem {
 	array := len(body) > 0 && body[0] == '['
 	if array {
 		m.batch = body
-		prob = m.firstToken(body)
+		prob = m.tokens(body)
 	} else {
 		prob = q.Envelope(body, m.onEnvelope)
 	}
@@ -139,38 +139,74 @@ func (m *reader) tokenField(dec *jx.Decoder, key []byte) error {
 	return dec.Skip()
 }
 
-// firstToken finds the token of the first event of an array.
-func (m *reader) firstToken(array []byte) *problem.Problem {
-	first := true
+// tokens looks at the token of each event of an array, until one names a known source. When the first was sent is when all were.
+func (m *reader) tokens(array []byte) *problem.Problem {
 	return m.q.Each(array, "batch", func(raw []byte) *problem.Problem {
-		if !first {
+		if m.choice.Known() != nil {
 			return nil
 		}
-		first = false
 		var dec jx.Decoder
 		dec.ResetBytes(raw)
-		if dec.Next() != jx.Object {
-			return nil
+		m.named, m.inner = nil, nil
+		if dec.Next() == jx.Object {
+			_ = dec.ObjBytes(m.onElement) // it is valid: Each has read it
 		}
-		batch := m.batch
-		_ = dec.ObjBytes(m.onEnvelope) // it is valid: Each has read it
-		m.batch = batch
+		m.later = true
+		name := m.named
+		if len(name) == 0 {
+			name = m.inner
+		}
+		m.choice.Offer(m.q, name)
 		return nil
 	})
 }
 
+// element reads what an event of an array says of its request.
+func (m *reader) element(dec *jx.Decoder, key []byte) (err error) {
+	switch string(key) {
+	case "api_key", "token":
+		if dec.Next() == jx.String {
+			m.named, err = dec.StrBytes()
+			return err
+		}
+	case "sent_at":
+		if !m.later {
+			return m.q.Text(dec, &m.sentAt)
+		}
+	case "properties":
+		if dec.Next() == jx.Object {
+			return dec.ObjBytes(m.onInner)
+		}
+	}
+	return dec.Skip()
+}
+
+func (m *reader) innerField(dec *jx.Decoder, key []byte) (err error) {
+	if string(key) != "token" || dec.Next() != jx.String {
+		return dec.Skip()
+	}
+	m.inner, err = dec.StrBytes()
+	return err
+}
+
+// key is the token of a request: of its body or its first event that names a known source, of its headers or its address. Where none of these is there, it is one that names nothing.
 func (m *reader) key() string {
 	if len(m.token) > 0 {
 		return string(m.token)
+	}
+	if known := m.choice.Known(); known != nil {
+		return string(known)
 	}
 	if scheme, token, _ := strings.Cut(m.q.HTTP.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(token)
 	}
 	v := m.q.HTTP.URL.Query()
-	if key := v.Get("api_key"); key != "" {
-		return key
+	for _, name := range [...]string{"api_key", "token"} {
+		if key := v.Get(name); key != "" {
+			return key
+		}
 	}
-	return v.Get("token")
+	return string(m.choice.Name())
 }
 
 // sent tells when the request was sent by the client's clock. Browsers put it into the address.
@@ -190,6 +226,6 @@ func (m *reader) sent() {
 var readers = sync.Pool{New: func() any {
 	m := &reader{}
 	m.onEnvelope, m.onToken, m.onEvent, m.onField, m.onMessage = m.envelope, m.tokenField, m.read, m.field, m.message
-	m.onProps, m.onSet, m.onTrait = m.property, m.set, m.trait
+	m.onProps, m.onSet, m.onTrait, m.onElement, m.onInner = m.property, m.set, m.trait, m.element, m.innerField
 	return m
 }}

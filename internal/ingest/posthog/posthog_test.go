@@ -5,8 +5,10 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -328,4 +330,47 @@ func FuzzPostHog(f *testing.F) {
 		}
 		r.Sound(t)
 	})
+}
+
+// TestFirstKnownToken: of an array the first event that names a known source opens the request; the events before it that do not are rejected, or are of that source, as those behind it are.
+func TestFirstKnownToken(t *testing.T) {
+	r := doorkit.New(t, Register)
+	good, bare := `{"event":"e","properties":{"distinct_id":"d","token":"phc_alias"}}`, `{"event":"e","distinct_id":"d"}`
+	nobody := func(n int) string { return fmt.Sprintf(`{"event":"e","distinct_id":"d","token":"phc_nobody_%d"}`, n) }
+	for name, c := range map[string]struct {
+		before []string
+		rows   int
+		code   string // of what is rejected
+	}{
+		"no event":        {[]string{"5"}, 1, "site-1 invalid_type"},
+		"no token":        {[]string{bare}, 2, ""},
+		"nobody's":        {[]string{nobody(1), nobody(1), nobody(2)}, 1, "site-1 site_forbidden"},
+		"many of nobody":  {slices.Repeat([]string{nobody(1), nobody(2)}, 500), 1, "site-1 site_forbidden"},
+		"an empty token":  {[]string{`{"event":"e","distinct_id":"d","token":""}`}, 2, ""},
+		"no text":         {[]string{`{"event":"e","distinct_id":"d","token":[1]}`}, 2, ""},
+		"a deleted key's": {[]string{`{"event":"e","distinct_id":"d","token":"wk_gone"}`}, 1, "site-1 site_forbidden"},
+	} {
+		for order, events := range map[string][]string{"": append(slices.Clone(c.before), good), ", the other order": append([]string{good}, c.before...)} {
+			w := r.Do("POST", "/e/", "["+strings.Join(events, ",")+"]")
+			rows, rejects := r.Take(), r.Rejects()
+			if w.Code != 200 || len(rows) != c.rows || c.code != "" && rejects[c.code] != len(events)-c.rows || c.code == "" && len(rejects) > 0 {
+				t.Errorf("%s%s: %d %.200s, %d rows, rejected %v", name, order, w.Code, w.Body, len(rows), rejects)
+			}
+			for _, row := range rows {
+				if row["site_id"] != "site-1" {
+					t.Errorf("%s%s: %v", name, order, row)
+				}
+			}
+		}
+	}
+	for _, body := range []string{"[" + nobody(1) + "," + nobody(2) + "]", "[5]", "[" + bare + "]"} {
+		if w := r.Do("POST", "/e/", body); w.Code != 401 || len(r.Take())+len(r.Rejects()) > 0 {
+			t.Errorf("%s: %d %s: no event names a known source", body, w.Code, w.Body)
+		}
+	}
+	row := r.One(t, 200, "POST", "/e/", `[{"event":"e","distinct_id":"d","sent_at":"2026-07-01T11:59:00Z","timestamp":"2026-07-01T11:58:00Z"}]`, "Authorization: Bearer wk_site_1")
+	doorkit.Check(t, row, map[string]any{"site_id": "site-1", "ts": "2026-07-01T11:59:00Z"})
+	if w := r.Do("POST", "/e/", "["+nobody(1)+"]", "Authorization: Bearer wk_site_1"); w.Code != 200 || r.Rejects()["site-1 site_forbidden"] != 1 {
+		t.Errorf("a token of nobody beside a key in the headers: %d %s", w.Code, w.Body)
+	}
 }

@@ -15,7 +15,8 @@ import (
 // reader reads the events of one request. It is reused: the functions that it hands to the decoder are made once.
 type reader struct {
 	q      *ingest.Request
-	app    []byte
+	choice ingest.Choice
+	app    []byte // that the request was opened for
 	data   []byte // JSON
 	query  url.Values
 	hidden bool // the tracker asks that nobody is told by the request
@@ -107,9 +108,7 @@ func (m *reader) set(key string, v []byte) error {
 	case "eid":
 		e.SetID(v)
 	case "aid":
-		if !m.q.Keyed() {
-			e.SetSite(v)
-		}
+		return m.application(v)
 	case "uid":
 		row.UserID = v
 	case "duid":
@@ -150,6 +149,21 @@ func (m *reader) set(key string, v []byte) error {
 		if name, ok := numbers[key]; ok {
 			return e.AddValue([]byte(name), v)
 		}
+	}
+	return nil
+}
+
+// application takes the source that an event names. A key is of one source only, whose other names will do.
+func (m *reader) application(name []byte) error {
+	if !m.q.Keyed() {
+		m.e.SetSite(name)
+		return nil
+	}
+	if bytes.Equal(name, m.app) {
+		return nil
+	}
+	if own, _ := m.q.Naming(string(name)); !own {
+		return ingest.Elsewhere("aid", "the event's aid names another source than that of the request's key, or none: send it in a request with its own key")
 	}
 	return nil
 }

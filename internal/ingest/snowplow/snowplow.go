@@ -53,12 +53,13 @@ func post(q *ingest.Request) *problem.Problem {
 	defer m.done()
 	if prob := q.Envelope(body, m.onEnvelope); prob != nil {
 		m.search(body)
-		return q.FailOf(string(m.app), prob)
+		return q.FailOf(string(m.choice.Name()), prob)
 	}
 	if m.data == nil {
 		return problem.New(http.StatusBadRequest, "field_missing", "the request has no events: set data to an array").WithField("data")
 	}
-	if prob := q.Each(m.data, "data", m.onFirst); prob != nil {
+	prob = q.Each(m.data, "data", m.onFirst)
+	if m.app = m.choice.Name(); prob != nil {
 		return q.FailOf(string(m.app), prob)
 	}
 	if prob := m.open(); prob != nil {
@@ -102,7 +103,7 @@ func pixel(q *ingest.Request) *problem.Problem {
 	return nil
 }
 
-// open opens the request for the application of its first event. Others may be of any source of the same tenant.
+// open opens the request for the application of its first event that names a known one. Others may be of any source of the same tenant.
 func (m *reader) open() *problem.Problem {
 	if len(m.app) == 0 {
 		return problem.New(http.StatusBadRequest, "field_missing", "the events name no application: set appId to a source's site_id, to one of its aliases, or, on a server, to its write key").WithField("aid")
@@ -125,9 +126,9 @@ func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
 	return ingest.Raw(dec, &m.data)
 }
 
-// first finds the application of the first event that names one.
+// first looks at the application of each event, until one names a known one.
 func (m *reader) first(raw []byte) *problem.Problem {
-	if len(m.app) > 0 {
+	if m.choice.Known() != nil {
 		return nil
 	}
 	var dec jx.Decoder
@@ -147,7 +148,7 @@ func (m *reader) search(body []byte) {
 			return dec.Skip()
 		}
 		return dec.Arr(func(dec *jx.Decoder) error {
-			if dec.Next() != jx.Object || len(m.app) > 0 {
+			if dec.Next() != jx.Object || m.choice.Known() != nil {
 				return dec.Skip()
 			}
 			return dec.ObjBytes(m.onApp)
@@ -156,10 +157,12 @@ func (m *reader) search(body []byte) {
 }
 
 func (m *reader) appField(dec *jx.Decoder, key []byte) error {
-	if string(key) == "aid" {
-		return m.q.Text(dec, &m.app)
+	if string(key) != "aid" || dec.Next() != jx.String {
+		return dec.Skip()
 	}
-	return dec.Skip()
+	name, err := dec.StrBytes()
+	m.choice.Offer(m.q, name)
+	return err
 }
 
 var readers = sync.Pool{New: func() any {

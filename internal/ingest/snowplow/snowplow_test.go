@@ -2,8 +2,10 @@ package snowplow
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -241,4 +243,65 @@ func FuzzSnowplow(f *testing.F) {
 		}
 		r.Sound(t)
 	})
+}
+
+// TestFirstKnownApp: the first event that names a known application opens the request; the others are rejected wherever they stand.
+func TestFirstKnownApp(t *testing.T) {
+	r := doorkit.New(t, Register)
+	nobody := func(n int) string { return fmt.Sprintf(`{"e":"pv","aid":"nobody-%d"}`, n) }
+	for name, c := range map[string]struct {
+		before     []string
+		good, code string
+	}{
+		"nobody's":                {[]string{nobody(1)}, "app-1", "site_unknown"},
+		"many of nobody":          {slices.Repeat([]string{nobody(1), nobody(2)}, 500), "app-1", "site_unknown"},
+		"no event":                {[]string{"5"}, "app-1", "site-1 invalid_type"},
+		"nobody's, and a key":     {[]string{nobody(1)}, "wk_site_1", "site-1 site_forbidden"},
+		"a key of nobody":         {[]string{`{"e":"pv","aid":"wk_gone"}`}, "app-1", "site_unknown"},
+		"an id that is no name":   {[]string{`{"e":"pv","aid":"\u0000"}`, nobody(1)}, "app-1", ""},
+		"escaped":                 {[]string{nobody(1)}, `\u0061pp-1`, "site_unknown"},
+		"of another name, no key": {[]string{nobody(1)}, "example.com", "site_unknown"},
+	} {
+		good := `{"e":"pv","aid":"` + c.good + `"}`
+		for order, events := range map[string][]string{"": append(slices.Clone(c.before), good), ", the other order": append([]string{good}, c.before...)} {
+			w := r.Do("POST", tp2, payload(events...))
+			rows, rejects := r.Take(), r.Rejects()
+			if w.Code != 200 || len(rows) != 1 || rows[0]["site_id"] != "site-1" || c.code != "" && rejects[c.code] != len(c.before) {
+				t.Errorf("%s%s: %d %.200s, rows %v, rejected %v", name, order, w.Code, w.Body, rows, rejects)
+			}
+		}
+	}
+	for _, events := range [][]string{{nobody(1), nobody(2)}, {`{"e":"pv"}`, nobody(1)}} {
+		if w := r.Do("POST", tp2, payload(events...)); w.Code != 401 || len(r.Take())+len(r.Rejects()) > 0 {
+			t.Errorf("%s: %d %s: no event names a known application", events, w.Code, w.Body)
+		}
+	}
+	// The other names of a key's source will do, those of other sources will not: their events would be stored where they do not belong.
+	w := r.Do("POST", tp2, payload(`{"e":"pv","aid":"wk_site_1"}`, `{"e":"pv","aid":"app-1"}`, `{"e":"pv"}`, `{"e":"pv","aid":"site-2"}`))
+	if rows, rejects := r.Take(), r.Rejects(); w.Code != 200 || len(rows) != 3 || rejects["site-1 site_forbidden"] != 1 {
+		t.Errorf("%d, %d rows, rejected %v", w.Code, len(rows), rejects)
+	}
+	// A body that is broken behind them is counted for the one that is known.
+	if w := r.Do("POST", tp2, `{"data":[`+nobody(1)+`,{"e":"pv","aid":"app-1"},`); w.Code != 400 || r.Rejects()["site-1 malformed_json"] != 1 {
+		t.Errorf("broken: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestKeysTried: a request does not try keys without end: each that is not known is noted where refusals are.
+func TestKeysTried(t *testing.T) {
+	r := doorkit.New(t, Register)
+	keys := func(n int) string {
+		var events []string
+		for i := range n {
+			events = append(events, fmt.Sprintf(`{"e":"pv","aid":"wk_gone_%d"}`, i))
+		}
+		return payload(append(events, `{"e":"pv","aid":"wk_site_1"}`)...)
+	}
+	r.Do("POST", tp2, keys(1000))
+	if n := r.Tried(); n > 10 {
+		t.Errorf("%d keys were tried", n)
+	}
+	if w := r.Do("POST", tp2, keys(7)); w.Code != 200 || len(r.Take()) != 1 || r.Rejects()["site-1 site_forbidden"] != 7 {
+		t.Errorf("a few keys that are not known, and one that is: %d %s", w.Code, w.Body)
+	}
 }
