@@ -245,11 +245,11 @@ func TestRetry(t *testing.T) {
 		"date":            {status(503, "Retry-After", time.Date(2000, 1, 1, 0, 0, 40, 0, time.UTC).Format(http.TimeFormat)), 41 * time.Second, 42 * time.Second},
 		"a year":          {status(503, "Retry-After", "31536000"), 2 * time.Hour, 2 * time.Hour},
 		"no Retry-After":  {status(429, "Retry-After", "soon"), 1500 * time.Millisecond, 3 * time.Second},
-		"401":             {status(401), 2 * time.Minute, 2 * time.Minute},
-		"404":             {status(404), 2 * time.Minute, 2 * time.Minute},
-		"redirect":        {status(302, "Location", "https://other.test/ingest"), 2 * time.Minute, 2 * time.Minute},
-		"damaged":         {damaged, 2 * time.Minute, 2 * time.Minute},
-		"400 of a proxy":  {proxy, 2 * time.Minute, 2 * time.Minute},
+		"401":             {status(401), 1500 * time.Millisecond, 3 * time.Second},
+		"404":             {status(404), 1500 * time.Millisecond, 3 * time.Second},
+		"redirect":        {status(302, "Location", "https://other.test/ingest"), 1500 * time.Millisecond, 3 * time.Second},
+		"damaged":         {damaged, 1500 * time.Millisecond, 3 * time.Second},
+		"400 of a proxy":  {proxy, 1500 * time.Millisecond, 3 * time.Second},
 		"unknown success": {status(202), 1500 * time.Millisecond, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestRetry(t *testing.T) {
 // A pause doubles up to its bound, and begins anew after a success.
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{next: each(status(500), status(500), status(500), status(500), status(500), status(500))}
+		s := &server{next: each(status(500), status(404), status(302), status(401), status(500), status(403))}
 		c := start(t, s, Options{MinBackoff: time.Second, MaxBackoff: 8 * time.Second})
 		track(t, c, "1")
 		if err := c.Flush(t.Context()); err != nil {

@@ -20,6 +20,6 @@
 // # What is tried again
 //
 // Network failures, timeouts, answers that cannot be read, 408, 429 and 5xx, after a pause that doubles from MinBackoff to MaxBackoff, with jitter; a
-// Retry-After is waited for. So are 401, 403, 404, redirects and other signs of a wrong setting (at MaxBackoff): they are told to Options.OnError, and events wait until
+// Retry-After is waited for. So are 401, 403, 404, redirects and other signs of a wrong setting: they are told to Options.OnError, and events wait until
 // the key or the address is right. 413 halves the batch.
 package weir

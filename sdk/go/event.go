@@ -7,11 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
-// Event is what happened. Only Type is required. Fields that are empty are not sent.
+// Event is what happened. Only Type is required. Fields that are empty are not sent. Type, URL and ids must be UTF-8 without NUL: Track refuses others. In what else is sent
+// U+FFFD stands for what is not UTF-8, and the server rejects an event with a NUL anywhere.
 type Event struct {
 	// ID is the identity of the event: the server stores an id once. Empty: Track makes a UUIDv7. Set it where the same event may be tracked twice,
 	// for example from a message that is delivered again.
@@ -53,6 +56,9 @@ func (e Event) encode(now time.Time) ([]byte, error) {
 	if e.Type == "" {
 		return nil, errors.New("weir: an event needs a Type")
 	}
+	if err := e.check(); err != nil {
+		return nil, err
+	}
 	if e.ID == "" {
 		e.ID = NewID()
 	}
@@ -68,6 +74,22 @@ func (e Event) encode(now time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("weir: encode the event %q: %w", e.Type, err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// check refuses texts by which an event is told from others and that the server would refuse, or that encoding/json would make equal to others: what is not UTF-8 becomes
+// U+FFFD there, as it does in the other fields.
+func (e *Event) check() error {
+	previous, _ := e.Props["previous_id"].(string)
+	for _, f := range [...]struct{ name, text string }{{"Type", e.Type}, {"ID", e.ID}, {"ClientID", e.ClientID}, {"UserID", e.UserID}, {"SessionID", e.SessionID}, {"Site", e.Site}, {"URL", e.URL},
+		{"previous_id", previous}} {
+		if !utf8.ValidString(f.text) {
+			return fmt.Errorf("weir: %s is %q, which is not UTF-8", f.name, f.text)
+		}
+		if strings.IndexByte(f.text, 0) >= 0 {
+			return fmt.Errorf("weir: %s is %q, which holds a NUL", f.name, f.text)
+		}
+	}
+	return nil
 }
 
 // decode reads what encode wrote. Numbers of Props are float64, as encoding/json reads them. A line that is no event gives the zero Event.

@@ -65,6 +65,24 @@ func TestEncode(t *testing.T) {
 	}
 }
 
+// TestUnstorable: what tells visitors, users and events apart is refused where encoding would make two of them one.
+func TestUnstorable(t *testing.T) {
+	for name, e := range map[string]Event{"client": {ClientID: "a\xff"}, "user": {UserID: "a\xff"}, "session": {SessionID: "\xe9"}, "id": {ID: "\xff"}, "type": {Type: "a\xff"}, "site": {Site: "\xff"},
+		"url": {URL: "/\xe9"}, "NUL": {ClientID: "a\x00"}, "NUL in the user": {UserID: "\x00"}, "previous": {Type: "alias", Props: map[string]any{"previous_id": "a\xff"}}} {
+		if e.Type == "" {
+			e.Type = "e"
+		}
+		if line, err := e.encode(time.Now()); err == nil {
+			t.Errorf("%s: %s", name, line)
+		}
+	}
+	// What a visitor's program says of itself loses nothing else.
+	line, err := Event{Type: "e", ClientID: "a\uFFFD", UserAgent: "b\xff", Referrer: "c\xff", Props: map[string]any{"x": "d\xff"}}.encode(time.Now())
+	if err != nil || decode(line).ClientID != "a\uFFFD" || decode(line).UserAgent != "b\uFFFD" {
+		t.Errorf("%s %v", line, err)
+	}
+}
+
 func TestKinds(t *testing.T) {
 	m := &memory{maxEvents: 100, maxBytes: 1 << 20}
 	c := &Client{queue: m, opts: Options{MaxEventBytes: 1000, BatchEvents: 500, BatchBytes: 1 << 20}, arrived: make(chan struct{}, 1), full: make(chan struct{}, 1)}

@@ -138,11 +138,7 @@ func (c *Client) deliver(ctx context.Context, items []item) error {
 			return nil
 		}
 		c.failed(err)
-		wait := c.nextBackoff()
-		if refused.setting() {
-			wait = max(wait, c.opts.MaxBackoff)
-		}
-		if err := c.pause(ctx, max(wait, refused.after)); err != nil {
+		if err := c.pause(ctx, max(c.nextBackoff(), refused.after)); err != nil {
 			return err
 		}
 		if items = c.fresh(items); len(items) == 0 {
@@ -292,11 +288,6 @@ func (r *refusal) halve() bool {
 		return r.code != "" && r.code != "body_truncated" && r.code != "empty_body" && r.code != "invalid_encoding"
 	}
 	return false
-}
-
-// setting says that the key or the address is wrong, more likely than that the server is in trouble.
-func (r *refusal) setting() bool {
-	return r.status >= 300 && r.status < 500 && r.status != http.StatusRequestTimeout && r.status != http.StatusTooManyRequests
 }
 
 func (r *refusal) reason() Rejection {
