@@ -48,9 +48,7 @@ func (j *job) add(ev []byte) *problem.Problem {
 func (j *job) take(rej *reject) *problem.Problem {
 	at := j.index
 	if j.index++; j.index > j.h.cfg.MaxEvents {
-		return problem.New(http.StatusRequestEntityTooLarge, "too_many_events",
-			"the request has more than %d events (max_events): send fewer in one request", j.h.cfg.MaxEvents).
-			WithLimit("max_events", int64(j.h.cfg.MaxEvents))
+		return j.tooMany()
 	}
 	s := j.home
 	if s == nil {
@@ -71,6 +69,12 @@ func (j *job) take(rej *reject) *problem.Problem {
 		return j.reserve()
 	}
 	return nil
+}
+
+func (j *job) tooMany() *problem.Problem {
+	return problem.New(http.StatusRequestEntityTooLarge, "too_many_events",
+		"the request has more than %d events (max_events): send fewer in one request", j.h.cfg.MaxEvents).
+		WithLimit("max_events", int64(j.h.cfg.MaxEvents))
 }
 
 func (j *job) reject(at int, s *site, rej *reject) {

@@ -2,11 +2,14 @@ package ingest
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-faster/jx"
 
 	"weir/internal/problem"
 	"weir/internal/tenant"
@@ -54,6 +57,8 @@ type Request struct {
 	opened  bool
 	shared  int // bytes that each event has in common with others
 	reread  int // how many such bytes were read so far, for all events
+	ahead   int // … and how many will be, as far as is known
+	coming  int // how many events will
 }
 
 // Body reads the request's body: within the limits, decompressed, without a byte order mark or white space around it. It is valid until the request ends.
@@ -85,6 +90,46 @@ func (q *Request) Texts(body []byte) { q.j.dec.checkTexts(body) }
 // Shared says how many bytes of the request belong to each event that is added from now on: they count as its own, so that a few bytes do not
 // become many.
 func (q *Request) Shared(n int) { q.shared = n }
+
+// Ahead says that the events of an array, JSON, will come with so many shared bytes each. When with those that were told before they pass a limit, the problem is that of Add, before any of them
+// is read.
+func (q *Request) Ahead(array []byte, n int) *problem.Problem {
+	if most := bytes.Count(array, []byte{','}) + 1; q.coming+most <= q.j.h.cfg.MaxEvents && q.ahead+n*most <= q.mostReread() || n == 0 { // the count need not be exact
+		return q.AheadOf(most, n)
+	}
+	count := 0
+	var dec jx.Decoder
+	dec.ResetBytes(array)
+	_ = dec.Arr(func(dec *jx.Decoder) error { // a fault is told when the events are read
+		if count++; count > q.j.h.cfg.MaxEvents {
+			return io.EOF
+		}
+		return dec.Skip()
+	})
+	return q.AheadOf(count, n)
+}
+
+// AheadOf is Ahead of so many events.
+func (q *Request) AheadOf(events, n int) *problem.Problem {
+	if n == 0 { // they cost what they are long
+		return nil
+	}
+	if q.coming += events; q.coming > q.j.h.cfg.MaxEvents {
+		return q.j.tooMany()
+	}
+	if q.ahead += n * events; q.ahead > q.mostReread() {
+		return q.tooOften()
+	}
+	return nil
+}
+
+func (q *Request) mostReread() int { return maxReread * q.j.h.cfg.MaxBodyBytes }
+
+func (q *Request) tooOften() *problem.Problem {
+	return problem.New(http.StatusRequestEntityTooLarge, "body_too_large",
+		"what the request says once for several events would be read as more than %d times the largest body (ingest.max_body): send fewer events in one request", maxReread).
+		WithLimit("ingest.max_body", int64(q.j.h.cfg.MaxBodyBytes))
+}
 
 // Unpack decodes a body that the client packed in a way of its own: in base64, as a form. It is checked like one that was read.
 func (q *Request) Unpack(body []byte) ([]byte, *problem.Problem) {
@@ -135,7 +180,12 @@ func (q *Request) OpenSite(name string) *problem.Problem {
 
 // OpenKey opens a request with a key that may send events. site names the source if the key does not belong to one, or is empty. The
 // headers' key counts when key is empty.
-func (q *Request) OpenKey(key, site string) *problem.Problem {
+func (q *Request) OpenKey(key, site string) *problem.Problem { return q.openKey(key, site, false) }
+
+// OpenKeyOf opens a request with the key of the headers, for a site that must be that of the key, if it belongs to one.
+func (q *Request) OpenKeyOf(site string) *problem.Problem { return q.openKey("", site, true) }
+
+func (q *Request) openKey(key, site string, must bool) *problem.Problem {
 	j, auth := q.j, q.j.h.deps.Auth
 	who := auth.Authenticate
 	if key != "" {
@@ -149,7 +199,7 @@ func (q *Request) OpenKey(key, site string) *problem.Problem {
 	if prob != nil {
 		return prob
 	}
-	if home == "" {
+	if home == "" || must && site != "" {
 		home = site
 	}
 	if prob := j.openHome(home); prob != nil {
@@ -280,10 +330,8 @@ func (q *Request) Add(raw []byte, read func(*Event) error) *problem.Problem {
 	if q.dropped != nil {
 		return j.take(rejectf(q.dropped.Code, q.dropped.Field, "%s", q.dropped.Detail))
 	}
-	if q.reread += q.shared; q.reread > maxReread*j.h.cfg.MaxBodyBytes {
-		return problem.New(http.StatusRequestEntityTooLarge, "body_too_large",
-			"what the request says once for several events would be read as more than %d times the largest body (ingest.max_body): send fewer events in one request", maxReread).
-			WithLimit("ingest.max_body", int64(j.h.cfg.MaxBodyBytes))
+	if q.reread += q.shared; q.reread > q.mostReread() {
+		return q.tooOften()
 	}
 	j.raw = raw
 	rej := e.begin(raw)

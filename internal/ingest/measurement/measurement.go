@@ -77,6 +77,9 @@ func serve(q *ingest.Request) ([]byte, *problem.Problem) {
 	}
 	q.Default(m.client, m.user, nil)
 	q.Shared(len(m.people))
+	if prob := q.Ahead(m.events, len(m.people)); prob != nil {
+		return body, prob
+	}
 	return body, q.Each(m.events, "events", m.onMessage)
 }
 

@@ -70,15 +70,20 @@ func one(b []byte, field protowire.Number) (found []byte, err error) {
 
 // binary reads an ExportLogsServiceRequest. What is no such message is a fault of the whole request.
 func (m *reader) binary(body []byte) *problem.Problem {
-	err := each(body, 1, func(logs []byte) (err error) {
-		if m.resource, err = one(logs, 1); err != nil {
-			return err
+	err := m.scopes(body, func(scopeLogs []byte, shared int) error {
+		n := 0
+		err := each(scopeLogs, 2, func([]byte) error {
+			n++
+			return nil
+		})
+		if prob := m.q.AheadOf(n, shared); prob != nil && err == nil {
+			return prob
 		}
-		return each(logs, 2, func(scopeLogs []byte) (err error) {
-			if m.scope, err = one(scopeLogs, 1); err != nil {
-				return err
-			}
-			m.q.Shared(len(m.resource) + len(m.scope))
+		return err
+	})
+	if err == nil { // now it is known that they are not too many
+		err = m.scopes(body, func(scopeLogs []byte, shared int) error {
+			m.q.Shared(shared)
 			return each(scopeLogs, 2, func(record []byte) error {
 				if prob := m.q.Add(record, m.onEventBinary); prob != nil {
 					return prob
@@ -87,7 +92,7 @@ func (m *reader) binary(body []byte) *problem.Problem {
 				return nil
 			})
 		})
-	})
+	}
 	if prob, ok := err.(*problem.Problem); ok {
 		return prob
 	}
@@ -95,6 +100,21 @@ func (m *reader) binary(body []byte) *problem.Problem {
 		return problem.New(http.StatusBadRequest, "malformed_protobuf", "the body is neither JSON nor a protobuf message of the type ExportLogsServiceRequest: nothing was accepted")
 	}
 	return nil
+}
+
+// scopes calls f for each ScopeLogs, with how many bytes its records have in common, which are then those of m.
+func (m *reader) scopes(body []byte, f func(scopeLogs []byte, shared int) error) error {
+	return each(body, 1, func(logs []byte) (err error) {
+		if m.resource, err = one(logs, 1); err != nil {
+			return err
+		}
+		return each(logs, 2, func(scopeLogs []byte) (err error) {
+			if m.scope, err = one(scopeLogs, 1); err != nil {
+				return err
+			}
+			return f(scopeLogs, len(m.resource)+len(m.scope))
+		})
+	})
 }
 
 // readBinary reads a LogRecord.

@@ -3,6 +3,7 @@ package otlp
 import (
 	"bytes"
 	"strconv"
+	"unsafe"
 
 	"github.com/go-faster/jx"
 
@@ -19,27 +20,43 @@ func (m *reader) json(body []byte) *problem.Problem {
 	if logs == nil {
 		return nil // nothing was sent
 	}
-	return m.q.Each(logs, "resourceLogs", func(raw []byte) *problem.Problem {
-		var scopes []byte
-		m.resource = nil
-		if prob := parts(raw, map[string]*[]byte{"resource": &m.resource, "scopeLogs": &scopes}); prob != nil || scopes == nil {
+	if prob := m.q.Each(logs, "resourceLogs", func(raw []byte) *problem.Problem {
+		var resource, scopes []byte
+		if prob := parts(raw, map[string]*[]byte{"resource": &resource, "scopeLogs": &scopes}); prob != nil || scopes == nil {
 			return prob
 		}
 		return m.q.Each(scopes, "scopeLogs", func(raw []byte) *problem.Problem {
-			var records []byte
-			m.scope = nil
-			if prob := parts(raw, map[string]*[]byte{"scope": &m.scope, "logRecords": &records}); prob != nil || records == nil {
+			in := listed{resource: resource}
+			if prob := parts(raw, map[string]*[]byte{"scope": &in.scope, "logRecords": &in.records}); prob != nil || in.records == nil {
 				return prob
 			}
-			m.q.Shared(len(m.resource) + len(m.scope))
-			return m.q.Each(records, "logRecords", func(raw []byte) *problem.Problem {
-				prob := m.q.Add(raw, m.onEventJSON)
-				m.index++
+			m.lists = append(m.lists, in)
+			if prob := m.q.Hold(2 * int(unsafe.Sizeof(in))); prob != nil { // of a list that grows
 				return prob
-			})
+			}
+			return m.q.Ahead(in.records, in.shared())
 		})
-	})
+	}); prob != nil {
+		return prob
+	}
+	for _, in := range m.lists { // now it is known that they are not too many
+		m.resource, m.scope = in.resource, in.scope
+		m.q.Shared(in.shared())
+		if prob := m.q.Each(in.records, "logRecords", func(raw []byte) *problem.Problem {
+			prob := m.q.Add(raw, m.onEventJSON)
+			m.index++
+			return prob
+		}); prob != nil {
+			return prob
+		}
+	}
+	return nil
 }
+
+// listed are the records of one scope of one resource, JSON.
+type listed struct{ resource, scope, records []byte }
+
+func (in *listed) shared() int { return len(in.resource) + len(in.scope) }
 
 // pick keeps the JSON of some fields; null counts as absent.
 func pick(to map[string]*[]byte) func(*jx.Decoder, []byte) error {

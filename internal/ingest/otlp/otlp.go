@@ -39,11 +39,13 @@ func serve(q *ingest.Request) *problem.Problem {
 		m.hash = xxh3.Hash128(q.AppendSender(hash[:]))
 	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")))
-	asJSON := len(text) > 0 && text[0] == '{' || len(text) == 0 && isJSON(q.HTTP.Header)
+	asJSON := jsonBody(q.HTTP.Header, body, text)
 	var prob *problem.Problem
 	switch {
 	case len(text) == 0 && asJSON:
 		prob = problem.New(http.StatusBadRequest, "empty_body", "the request has no body")
+	case asJSON && text[0] == '[':
+		prob = problem.New(http.StatusBadRequest, "invalid_type", `the body is a JSON array: send its records in an object, {"resourceLogs":[…]}`)
 	case asJSON:
 		q.Texts(text)
 		prob = m.json(text)
@@ -76,11 +78,23 @@ func open(q *ingest.Request) *problem.Problem {
 		if prob := q.OpenSite(site); prob != nil {
 			return prob
 		}
-	} else if prob := q.OpenKey("", site); prob != nil {
+	} else if prob := q.OpenKeyOf(site); prob != nil {
 		return prob
 	}
 	q.FromVisitor(q.HTTP.Header.Get("Origin") != "")
 	return nil
+}
+
+// jsonBody says whether a body is JSON, by what it is: the type in the headers counts only where that does not tell. A message begins with a newline, the tag of its field, and a length, which
+// may be that of {.
+func jsonBody(h http.Header, body, text []byte) bool {
+	switch {
+	case len(text) == 0:
+		return isJSON(h)
+	case len(body) > 0 && body[0] == '\n' && each(body, 1, func([]byte) error { return nil }) == nil:
+		return false
+	}
+	return text[0] == '{' || text[0] == '[' || isJSON(h)
 }
 
 func isJSON(h http.Header) bool { return strings.Contains(h.Get("Content-Type"), "json") }
@@ -150,7 +164,8 @@ type reader struct {
 	hash  xxh3.Uint128 // of the request
 	index int          // of the record in it
 
-	resource, scope []byte // encoded
+	resource, scope []byte   // encoded
+	lists           []listed // of JSON
 
 	// Of one record.
 	e        *ingest.Event
@@ -254,36 +269,51 @@ func (m *reader) column(key []byte) *[]byte {
 }
 
 // address says whether an attribute holds an address of who sent, by the conventions of today or of before: it becomes no property. own: it is the visitor's.
+// Addresses of the server (host.ip, net.host.ip, server.address, destination.address) are no one's secret here. The case of letters does not count.
 func address(key []byte) (is, own bool) {
-	switch string(key) {
-	case "client.address", "http.client_ip", "client.ip":
-		return true, true
-	case "network.peer.address", "net.sock.peer.addr", "net.peer.ip", "source.address", "source.ip", "client.socket.address":
-		return true, false
-	}
-	name, ok := bytes.CutPrefix(key, headerPrefix)
-	if !ok || len(name) > maxAddressHeader {
+	var buf [maxAddressKey]byte
+	if len(key) > len(buf) {
 		return false, false
 	}
-	var buf [maxAddressHeader]byte
-	for i, c := range name { // older instrumentation writes _ for -
-		if c == '_' {
-			c = '-'
+	for i, c := range key {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
 		}
 		buf[i] = c
 	}
-	return addressHeaders[string(buf[:len(name)])], false
+	name := buf[:len(key)]
+	switch string(name) {
+	case "client.address", "http.client_ip", "client.ip":
+		return true, true
+	case "network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ip", "peer.ipv4", "peer.ipv6", "source.address", "source.ip", "source.nat.ip", "client.nat.ip",
+		"client.socket.address":
+		return true, false
+	}
+	header, ok := bytes.CutPrefix(name, headerPrefix)
+	if !ok {
+		return false, false
+	}
+	for i, c := range header { // older instrumentation writes _ for -
+		if c == '_' {
+			header[i] = '-'
+		}
+	}
+	return addressHeaders[string(header)], false
 }
 
 var headerPrefix = []byte("http.request.header.")
 
-// addressHeaders are the request headers by which proxies tell the address of who sent; none has a longer name than maxAddressHeader.
+// addressHeaders are the request headers by which proxies tell the address of who sent.
 var addressHeaders = map[string]bool{
 	"x-forwarded-for": true, "x-real-ip": true, "forwarded": true, "x-client-ip": true, "x-cluster-client-ip": true, "true-client-ip": true,
-	"cf-connecting-ip": true, "cf-connecting-ipv6": true, "fastly-client-ip": true, "x-original-forwarded-for": true,
+	"cf-connecting-ip": true, "cf-connecting-ipv6": true, "cf-pseudo-ipv4": true, "fastly-client-ip": true, "x-original-forwarded-for": true, "x-envoy-external-address": true,
+	"forwarded-for": true, "x-forwarded": true, "x-forwarded-client-ip": true, "x-remote-ip": true, "x-remote-addr": true, "x-originating-ip": true, "x-original-remote-addr": true,
+	"x-appengine-user-ip": true, "x-azure-clientip": true, "x-azure-socketip": true, "cloudfront-viewer-address": true, "x-vercel-forwarded-for": true, "x-nf-client-connection-ip": true,
+	"fly-client-ip": true, "do-connecting-ip": true, "proxy-client-ip": true, "wl-proxy-client-ip": true, "incap-client-ip": true, "x-sucuri-clientip": true,
 }
 
-const maxAddressHeader = 32
+// maxAddressKey is more bytes than the names above have.
+const maxAddressKey = 64
 
 // text takes an attribute whose value is text.
 func (m *reader) text(key, v []byte) error {

@@ -2,9 +2,11 @@ package otlp
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -242,7 +244,7 @@ func TestRefused(t *testing.T) {
 		header, query string
 		status        int
 	}{{"X: y", "", 401}, {"Authorization: Bearer nobody", "", 401}, {"Authorization: Bearer " + doorkit.ViewerKey, "", 403}, {"Authorization: Bearer " + doorkit.TenantKey, "?site_id=site-1", 200},
-		{"X: y", "?site_id=app-1", 200}, {"X: y", "?site_id=nobody", 404}, {key, "?site_id=site-2", 200}} {
+		{"X: y", "?site_id=app-1", 200}, {"X: y", "?site_id=nobody", 404}, {key, "?site_id=site-1", 200}, {key, "?site_id=app-1", 200}, {key, "?site_id=", 200}} {
 		w := r.Do("POST", "/v1/logs"+c.query, record(`{"eventName":"x"}`), c.header)
 		for _, row := range r.Take() {
 			if row["site_id"] != "site-1" {
@@ -252,6 +254,24 @@ func TestRefused(t *testing.T) {
 		if w.Code != c.status {
 			t.Errorf("%v: %d %s", c, w.Code, w.Body)
 		}
+	}
+	r.Rejects()
+	for query, c := range map[string]struct { // as at /ingest
+		status int
+		code   string
+	}{"?site_id=site-2": {403, "site_forbidden"}, "?site_id=nobody": {404, "site_unknown"}, "?site_id=theirs": {404, "site_unknown"}} {
+		w := r.Do("POST", "/v1/logs"+query, record(`{"eventName":"x"}`), key)
+		if rejects := r.Rejects(); w.Code != c.status || rejects[c.code] != 1 || len(r.Take()) > 0 {
+			t.Errorf("a key, and %s, which is not its source: %d %s, rejected %v", query, w.Code, w.Body, rejects)
+		}
+	}
+	for body, says := range map[string]string{"[]": "a JSON array", " \n[{}]": "a JSON array", `{"resourceLogs":{}}`: "resourceLogs must be an array"} {
+		if w := r.Do("POST", "/v1/logs", body, key); w.Code != 400 || !strings.Contains(w.Body.String(), says) {
+			t.Errorf("%q: %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := r.Do("POST", "/v1/logs", "7", key, "Content-Type: application/json"); w.Code != 400 || strings.Contains(w.Body.String(), "protobuf") {
+		t.Errorf("JSON that is no object: %d %s", w.Code, w.Body)
 	}
 	r.Rejects()
 	for _, c := range []struct {
@@ -315,6 +335,69 @@ func FuzzOTLP(f *testing.F) {
 	})
 }
 
+// TestLengthLikeABrace: a message of which the first length is written like { is no JSON.
+func TestLengthLikeABrace(t *testing.T) {
+	r := doorkit.New(t, Register)
+	record := msg(2, msg(2, str(12, "bought"), kv(6, "k", str(1, strings.Repeat("v", 123-21)))))
+	body := msg(1, record)
+	if len(record) != '{' || body[1] != '{' {
+		t.Fatalf("the record has %d bytes", len(record))
+	}
+	for _, header := range []string{"Content-Type: application/x-protobuf", "X: y"} {
+		if row := r.One(t, 200, "POST", "/v1/logs", string(body), key, header); row["type"] != "bought" {
+			t.Errorf("%v", row)
+		}
+	}
+	if row := r.One(t, 200, "POST", "/v1/logs", "\n"+jsonRecord, key); row["type"] != "x" {
+		t.Errorf("JSON behind an empty line: %v", row)
+	}
+}
+
+const jsonRecord = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"eventName":"x"}]}]}]}`
+
+// TestServersAddresses: the address of the server itself is a property as any other.
+func TestServersAddresses(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for _, name := range []string{"host.ip", "net.host.ip", "server.address"} {
+		row := r.One(t, 200, "POST", "/v1/logs", strings.Replace(jsonRecord, `"x"`, `"x","attributes":[{"key":"`+name+`","value":{"stringValue":"10.0.0.1"}}]`, 1), key)
+		if row["props."+name] != "10.0.0.1" {
+			t.Errorf("%s: %v", name, row)
+		}
+	}
+}
+
+// TestSharedIsBounded: what a resource says of each of its records is not read again for records that are too many.
+func TestSharedIsBounded(t *testing.T) {
+	r := doorkit.New(t, Register)
+	var attributes []string
+	var binary []byte
+	for i := range 400 {
+		attributes = append(attributes, fmt.Sprintf(`{"key":"attribute-%03d","value":{"intValue":%d}}`, i, i))
+		binary = append(binary, kv(1, fmt.Sprintf("attribute-of-a-resource-%03d", i), varint(3, uint64(i)))...)
+	}
+	inJSON := func(records int) string {
+		return `{"resource":{"attributes":[` + strings.Join(attributes, ",") + `]},"scopeLogs":[{"logRecords":[` + strings.Repeat(`{"eventName":"x"},`, records-1) + `{"eventName":"x"}]}]}`
+	}
+	inBinary := func(records int) []byte {
+		return msg(1, msg(1, binary), msg(2, []byte(strings.Repeat(string(msg(2, str(12, "x"))), records))))
+	}
+	for name, body := range map[string]string{
+		"JSON": `{"resourceLogs":[` + inJSON(90000) + `]}`, "JSON, two resources": `{"resourceLogs":[` + inJSON(7000) + "," + inJSON(7000) + `]}`,
+		"protobuf": string(inBinary(90000)), "protobuf, two resources": string(inBinary(7000)) + string(inBinary(7000)),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		w := r.Do("POST", "/v1/logs", body, key)
+		runtime.ReadMemStats(&after)
+		if rejects := r.Rejects(); w.Code != 413 || rejects["site-1 body_too_large"] != 1 || len(r.Take()) > 0 {
+			t.Errorf("%s: %d %s, rejected %v", name, w.Code, w.Body, rejects)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 32<<20 {
+			t.Errorf("%s, of %d bytes: %d bytes were used to refuse it", name, len(body), n)
+		}
+	}
+}
+
 // An address is no property, whatever the type in which it comes; the visitor's counts.
 func TestAddresses(t *testing.T) {
 	r := doorkit.New(t, Register)
@@ -333,7 +416,8 @@ func TestAddresses(t *testing.T) {
 		jsonOf("client.address", `{"intValue":3405803785}`): false, binary("client.address", varint(3, 3405803785)): false,
 		jsonOf("network.peer.address", `{"stringValue":"203.0.113.9"}`): false, binary("http.request.header.x-forwarded-for", msg(5, msg(1, str(1, ip)))): false,
 	}
-	for _, name := range []string{"client.socket.address", "source.ip", "http.request.header.x_forwarded_for", "http.request.header.cf-connecting-ip", "http.request.header.true-client-ip", "http.request.header.x-client-ip"} {
+	for _, name := range []string{"client.socket.address", "source.ip", "peer.address", "peer.ipv4", "Client.Socket.Address", "http.request.header.X-Forwarded-For", "HTTP.Request.Header.X_FORWARDED_FOR",
+		"http.request.header.x-envoy-external-address", "net.sock.peer.addr", "net.peer.ip", "http.request.header.cf-pseudo-ipv4", "http.request.header.x_forwarded_for", "http.request.header.cf-connecting-ip", "http.request.header.true-client-ip", "http.request.header.x-client-ip"} {
 		bodies[jsonOf(name, `{"stringValue":"203.0.113.9"}`)], bodies[binary(name, msg(5, msg(1, str(1, ip))))] = false, false
 	}
 	for body, counts := range bodies {

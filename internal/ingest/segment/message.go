@@ -35,9 +35,9 @@ type one struct {
 }
 
 type hooks struct {
-	onEnvelope, onField, onContext, onPage, onLibrary, onCampaign, onScreen, onTraits, onProps func(*jx.Decoder, []byte) error
-	onEvent                                                                                    func(*ingest.Event) error
-	onMessage                                                                                  func([]byte) *problem.Problem
+	onEnvelope, onField, onContext, onPage, onLibrary, onCampaign, onScreen, onTraits, onProps, onDevice func(*jx.Decoder, []byte) error
+	onEvent                                                                                              func(*ingest.Event) error
+	onMessage                                                                                            func([]byte) *problem.Problem
 }
 
 func (m *reader) reset(q *ingest.Request, kind string) { *m = reader{q: q, kind: kind, hooks: m.hooks} }
@@ -245,6 +245,10 @@ func (m *reader) context(dec *jx.Decoder, key []byte) error {
 		return e.Fields(dec, "context.campaign", m.onCampaign)
 	case "screen":
 		return e.Fields(dec, "context.screen", m.onScreen)
+	case "device":
+		return e.Fields(dec, "context.device", m.onDevice)
+	case "device.ip": // flattened
+		return dec.Skip()
 	case "userAgent":
 		return e.Text(dec, "context.userAgent", &e.Row().UserAgent)
 	case "ip":
@@ -281,6 +285,14 @@ func (m *reader) page(dec *jx.Decoder, key []byte) error {
 		return dec.Skip() // follow from the others
 	}
 	return e.PropertyUnder(dec, "context.page", key)
+}
+
+// deviceField reads what the library says of the device. Its address, if it is there, is that of who sent.
+func (m *reader) deviceField(dec *jx.Decoder, key []byte) error {
+	if string(key) == "ip" {
+		return dec.Skip()
+	}
+	return m.e.PropertyUnder(dec, "context.device", key)
 }
 
 func (m *reader) libraryField(dec *jx.Decoder, key []byte) error {

@@ -69,7 +69,9 @@ func serve(q *ingest.Request, kind string) *problem.Problem {
 		prob = q.Add(body, m.onEvent)
 	} else {
 		q.Shared(len(m.common))
-		prob = q.Each(m.batch, "batch", m.onMessage)
+		if prob = q.Ahead(m.batch, len(m.common)); prob == nil {
+			prob = q.Each(m.batch, "batch", m.onMessage)
+		}
 	}
 	if prob != nil {
 		return q.Fail(prob)
@@ -133,6 +135,6 @@ func (m *reader) pair(key string) string {
 var readers = sync.Pool{New: func() any {
 	m := &reader{}
 	m.onEnvelope, m.onEvent, m.onField, m.onMessage = m.envelope, m.read, m.field, m.message
-	m.onContext, m.onPage, m.onLibrary, m.onCampaign, m.onScreen, m.onTraits, m.onProps = m.context, m.page, m.libraryField, m.campaign, m.screen, m.traits, m.property
+	m.onContext, m.onPage, m.onLibrary, m.onCampaign, m.onScreen, m.onTraits, m.onProps, m.onDevice = m.context, m.page, m.libraryField, m.campaign, m.screen, m.traits, m.property, m.deviceField
 	return m
 }}

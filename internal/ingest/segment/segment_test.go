@@ -3,7 +3,9 @@ package segment
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -347,4 +349,40 @@ func TestStrangeAddress(t *testing.T) {
 	r := doorkit.New(t, Register)
 	row := r.One(t, 200, "POST", "/v1/track", `{"event":"e","userId":"u","context":{"ip":["203.0.113.9"]}}`, basic(doorkit.WriteKey))
 	doorkit.Check(t, row, map[string]any{"props.context.ip": nil, "ip": nil})
+}
+
+// TestNoAddressStored: the address of the device is no property, wherever the context says it.
+func TestNoAddressStored(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for _, context := range []string{`{"ip":"203.0.113.9"}`, `{"device":{"ip":"203.0.113.9","type":"ios"}}`, `{"device":{"ip":["203.0.113.9"],"type":"ios"}}`, `{"device.ip":"203.0.113.9"}`, `{"ip":["203.0.113.9"]}`} {
+		row := r.One(t, 200, "POST", "/v1/track", `{"writeKey":"wk_site_1","type":"track","event":"e","userId":"u","context":`+context+`}`)
+		for name, v := range row {
+			if s, _ := v.(string); name != "ip" && strings.Contains(s, "203.0.113.9") {
+				t.Errorf("%s: stored as %s: %v", context, name, v)
+			}
+		}
+		if strings.Contains(context, "ios") && row["props.context.device.type"] != "ios" {
+			t.Errorf("%s: %v", context, row)
+		}
+	}
+}
+
+// TestSharedIsBounded: the context of a batch is not read again for messages that are too many.
+func TestSharedIsBounded(t *testing.T) {
+	r := doorkit.New(t, Register)
+	var context []string
+	for i := range 900 {
+		context = append(context, fmt.Sprintf(`"a-%03d":%d`, i, i))
+	}
+	body := `{"writeKey":"wk_site_1","context":{` + strings.Join(context, ",") + `},"batch":[` + strings.Repeat(`{"type":"track","event":"e","userId":"u"},`, 49999) + `{"type":"page"}]}`
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w := r.Do("POST", "/v1/batch", body)
+	runtime.ReadMemStats(&after)
+	if rejects := r.Rejects(); w.Code != 413 || rejects["site-1 body_too_large"] != 1 || len(r.Take()) > 0 {
+		t.Errorf("%d %s, rejected %v", w.Code, w.Body, rejects)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 32<<20 {
+		t.Errorf("of %d bytes: %d bytes were used to refuse it", len(body), n)
+	}
 }
