@@ -29,7 +29,7 @@ type Live struct {
 	EventsPerSec    float64        `json:"events_per_sec" doc:"Over the last 10 seconds."`
 	PageviewsPerMin *uint64        `json:"pageviews_per_min" doc:"Of the last minute."`
 	Series          []LiveMinute   `json:"series" doc:"The last 30 minutes, the current one included."`
-	TopPages        []Page         `json:"top_pages" doc:"The pages with the most page views of the last 5 minutes."`
+	TopPages        []LivePage     `json:"top_pages" doc:"The pages with the most page views of the last 5 minutes."`
 	Countries       []LiveCountry  `json:"countries" doc:"By client ids of the last 5 minutes."`
 	Referrers       []LiveReferrer `json:"referrers" doc:"By client ids of the last 5 minutes, those without one left out."`
 	Recent          []LiveEvent    `json:"recent" doc:"The last 20 events of the last 5 minutes, the latest first."`
@@ -43,6 +43,13 @@ type LiveMinute struct {
 	Events    uint64  `json:"events"`
 	Pageviews *uint64 `json:"pageviews"`
 	Settling  bool    `json:"settling,omitempty" doc:"The minute ends after complete_until: its numbers still move."`
+}
+
+// LivePage is a page and its page views.
+type LivePage struct {
+	URL   string `json:"url"`
+	Path  string `json:"path" doc:"The path of its events, as reports group and filter by it."`
+	Views uint64 `json:"views"`
 }
 
 // LiveCountry is a country and its users.
@@ -69,12 +76,17 @@ type LiveEvent struct {
 // liveSQL is the statement of a live view.
 func liveSQL(bots string) string {
 	return `SELECT ` + activeUsers + `, countIf(ts > {rate:DateTime64(3, 'UTC')}), countIf(type = 'pageview' AND ts > {views:DateTime64(3, 'UTC')}),
-  ` + most(eventPage, "count()", "type = 'pageview'", liveLists, bots) + `,
+  ` + livePages(bots) + `,
   ` + most("country", "uniq("+visitorOfEvent+")", rollup.HasVisitor(""), liveLists, bots) + `,
   ` + most("referrer_host", "uniq("+visitorOfEvent+")", rollup.HasVisitor("")+" AND referrer_host != '' AND referrer_host != host", liveLists, bots) + `,
   (SELECT groupArray((back, what, path, c, d)) FROM (SELECT -toUnixTimestamp64Milli(ts) AS back, toString(type) AS what, path, toString(country) AS c, toString(device) AS d
 ` + recent(bots) + ` ORDER BY back, what, path, c, d LIMIT ` + strconv.Itoa(liveRecent) + `))
 ` + recent(bots)
+}
+
+// livePages is the expression for the largest pages, as most, each with the path that its events have.
+func livePages(bots string) string {
+	return fmt.Sprintf("(SELECT groupArray((name, path, n)) FROM (SELECT %s AS name, path, count() AS n %s AND type = 'pageview' GROUP BY name, path ORDER BY n DESC, name, path LIMIT %d))", eventPage, recent(bots), liveLists)
 }
 
 var liveShape = shapeOf(liveSQL(BotsInclude))
@@ -152,16 +164,22 @@ func (x *Live) read(row []any, hide hiding) error {
 	if !hide.typ {
 		x.PageviewsPerMin = &counts[2]
 	}
-	x.TopPages, x.Countries, x.Referrers, x.Recent = []Page{}, []LiveCountry{}, []LiveReferrer{}, []LiveEvent{}
+	x.TopPages, x.Countries, x.Referrers, x.Recent = []LivePage{}, []LiveCountry{}, []LiveReferrer{}, []LiveEvent{}
+	if !hide.pages && !hide.typ {
+		pages, err := livePagesOf(row[3])
+		if err != nil {
+			return err
+		}
+		x.TopPages = pages
+	}
 	for i, l := range []struct {
 		hidden bool
 		add    func(name string, n uint64)
 	}{
-		{hide.pages || hide.typ, func(name string, n uint64) { x.TopPages = append(x.TopPages, Page{name, n}) }},
 		{hide.countries || hide.users, func(name string, n uint64) { x.Countries = append(x.Countries, LiveCountry{name, n}) }},
 		{hide.referrers || hide.users, func(name string, n uint64) { x.Referrers = append(x.Referrers, LiveReferrer{name, n}) }},
 	} {
-		list, err := pairs(row[3+i])
+		list, err := pairs(row[4+i])
 		if err != nil {
 			return err
 		}
@@ -175,6 +193,28 @@ func (x *Live) read(row []any, hide hiding) error {
 		return nil
 	}
 	return x.readRecent(row[6], hide)
+}
+
+func livePagesOf(v any) ([]LivePage, error) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf("live: %T is no list of pages", v)
+	}
+	pages := make([]LivePage, 0, len(list))
+	for _, e := range list {
+		f, ok := e.([]any)
+		if !ok || len(f) != 3 {
+			return nil, fmt.Errorf("live: %v is no page", e)
+		}
+		name, _ := f[0].(string)
+		path, _ := f[1].(string)
+		n, err := unsigned(f[2])
+		if err != nil {
+			return nil, fmt.Errorf("live: %w", err)
+		}
+		pages = append(pages, LivePage{URL: name, Path: path, Views: n})
+	}
+	return pages, nil
 }
 
 func (x *Live) readRecent(v any, hide hiding) error {

@@ -64,8 +64,7 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     await sound(page, 'the list of events');
     await page.getByRole('combobox', { name: 'Step 2: search' }).fill(to);
     await page.getByRole('option').first().filter({ hasText: to }).waitFor();
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('Enter');
+    await page.keyboard.press('Enter'); // the first that was found
     await settled(page);
     const q = (s) => `'${s.replaceAll("'", "\\'")}'`;
     const first = await site.count('uniqExact(client_id)', `type = 'pageview' AND path = ${q(from)}`);
@@ -109,7 +108,8 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     const step1 = page.locator('ol > li').first();
     await step1.getByRole('button', { name: 'Filter', exact: true }).click();
     await page.locator('input[aria-label="Column"]').fill('props.plan');
-    await page.getByRole('option', { name: 'Property plan' }).click();
+    await page.getByRole('option', { name: 'Property plan' }).waitFor();
+    await page.keyboard.press('Enter');
     await page.locator('input[aria-label="Values"]').fill('pro');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Add the filter' }).click();

@@ -48,7 +48,6 @@ const pick = async (page, label, text) => {
   await page.getByRole('combobox', { name: `${label}: search` }).fill(text);
   await settled(page);
   await page.getByRole('option').first().filter({ hasText: text }).waitFor();
-  await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
 };
 

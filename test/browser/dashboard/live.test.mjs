@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, newTenant, operator, until, weirURL } from '../harness.mjs';
-import { line, open, realSite, refused, shoot, signIn, sound, zone } from './lib.mjs';
+import { line, open, realSite, refused, shoot, shows, signIn, sound, zone } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -96,6 +96,25 @@ describe('live', { concurrency: 3, timeout: 600000 }, () => {
     assert.equal(await tall('Pages'), full, 'nothing moves');
     await sound(page, 'partly empty');
     await shoot(page, 'live-partly-empty', false);
+    assert.deepEqual(page.faults, []);
+  });
+
+  test('pages are called by the paths that the server has taken, and lead to them', async (t) => {
+    const odd = await newTenant({ time_zone: zone });
+    const page = await on(t, {}, odd.viewer, odd);
+    const urls = ['/relative?x=1', 'http://odd.example/ü', 'http://odd.example/sp ace', 'http://odd.example/a"b', 'http://odd.example/{x}?y#z', 'http://odd.example/%C3%9Cn%2F#/part', 'http://odd.example'];
+    await sendTo(odd, ...urls.map((url) => ({ path: undefined, url })));
+    const rows = card(page, 'Pages').locator('li button');
+    let paths;
+    await until(async () => (paths = await odd.sql("SELECT DISTINCT path FROM events")).length === urls.length && (await rows.count()) === urls.length, 'a page for each');
+    const titles = await rows.evaluateAll((l) => l.map((b) => b.title));
+    assert.deepEqual(titles.sort(), paths.map(({ path }) => `${path}: 1`).sort());
+    assert.deepEqual((await rows.locator('.cut').allTextContents()).filter((s) => /n%2F/.test(s)), ['/Ün%2F#/part'], 'what is encoded is readable');
+    await card(page, 'Pages').locator('button[title="/ü: 1"]').click();
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    assert.equal(new URL(page.url()).searchParams.get('f'), 'path:/ü');
+    await card(page, 'Pages').getByRole('button', { name: '/ü' }).waitFor();
+    await shows(page, 'Page views', 1);
     assert.deepEqual(page.faults, []);
   });
 

@@ -4478,7 +4478,7 @@ export interface components {
             /** @description The last 30 minutes, the current one included. */
             series: components["schemas"]["LiveMinute"][] | null;
             /** @description The pages with the most page views of the last 5 minutes. */
-            top_pages: components["schemas"]["Page"][] | null;
+            top_pages: components["schemas"]["LivePage"][] | null;
         };
         LiveCountry: {
             country: string;
@@ -4500,6 +4500,13 @@ export interface components {
             /** @description The minute ends after complete_until: its numbers still move. */
             settling?: boolean;
             time: string;
+        };
+        LivePage: {
+            /** @description The path of its events, as reports group and filter by it. */
+            path: string;
+            url: string;
+            /** Format: int64 */
+            views: number;
         };
         LiveReferrer: {
             referrer_host: string;

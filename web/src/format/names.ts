@@ -1,4 +1,5 @@
 // What people read in place of codes.
+import { readable } from './path';
 
 const regions = typeof Intl.DisplayNames === 'function' ? new Intl.DisplayNames('en', { type: 'region' }) : undefined;
 
@@ -44,9 +45,15 @@ export function typeOf(typed: string): string {
 /** Whether somebody who seeks a text finds a value of a dim: by the value, or by what it is called. */
 export const found = (name: string, v: string, sought: string): boolean => [v, value(name, v)].some((s) => s.toLowerCase().includes(sought.trim().toLowerCase()));
 
+const paths = new Set(['path', 'entry_path', 'exit_path']);
+
+/** A value of a dim as it is, where people must be able to tell it from one that reads alike: in tooltips, and where all of an event is shown. */
+export const raw = (name: string, v: string): string => (paths.has(name) && v !== '' ? v : value(name, v));
+
 /** A value of a dim. */
 export function value(name: string, v: string): string {
   if (v === '') return name === 'referrer_host' ? 'Direct or none' : name === 'channel' || name.startsWith('utm_') ? 'None' : 'Unknown';
+  if (paths.has(name)) return readable(v);
   if (name === 'country') return country(v);
   if (name === 'props.currency') return v.toUpperCase();
   if (name === 'type') return event(v);

@@ -85,7 +85,7 @@ function Bars({ panel, rows }: { panel: Panel; rows: Row[] }) {
   if (shown.length === 0) return <Nothing panel={panel} />;
   const bars = shown.map((r) => {
     const v = text(r, dim);
-    return { key: v, label: names.value(dim, v), value: number(r, m.id) ?? 0 };
+    return { key: v, label: names.value(dim, v), title: names.raw(dim, v), value: number(r, m.id) ?? 0 };
   });
   return (
     <Scroll label={panel.title || m.name}>
@@ -137,7 +137,7 @@ function Table({ panel, rows, zone, without }: { panel: Panel; rows: Row[]; zone
               {by && <td>{axis(text(r, 'time'), by, zone)}</td>}
               {dims.map((d) => (
                 <td key={d}>
-                  <Long text={names.value(d, text(r, d))} label={names.dim(d)} />
+                  <Long text={names.value(d, text(r, d))} whole={names.raw(d, text(r, d))} label={names.dim(d)} />
                 </td>
               ))}
               {metrics.map((m) => (

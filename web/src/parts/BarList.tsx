@@ -2,7 +2,8 @@ import type { ReactNode } from 'react';
 import { show, type Kind } from '../format/numbers';
 import css from './BarList.module.css';
 
-export type Bar = { key: string; label: string; value: number; icon?: ReactNode };
+/** `title` is what a tooltip says in place of the label. */
+export type Bar = { key: string; label: string; title?: string; value: number; icon?: ReactNode };
 
 /** A list of the largest values with bars behind their names. With `onPick` a click picks one; those that are `picked` are marked. */
 export function BarList({ bars, kind = 'count', head, unit, picked, onPick }: { bars: Bar[]; kind?: Kind; head: string; unit: string; picked?: (key: string) => boolean; onPick?: (key: string) => void }) {
@@ -32,7 +33,7 @@ export function BarList({ bars, kind = 'count', head, unit, picked, onPick }: { 
   );
 }
 
-const titleOf = (b: Bar, kind: Kind) => `${b.label}: ${show(b.value, kind, true)}`;
+const titleOf = (b: Bar, kind: Kind) => `${b.title ?? b.label}: ${show(b.value, kind, true)}`;
 
 function Content({ bar: b, most, kind }: { bar: Bar; most: number; kind: Kind }) {
   return (

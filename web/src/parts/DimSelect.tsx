@@ -18,6 +18,7 @@ export function DimSelect({ label, value, onChange }: { label: string; value: st
         placeholder="Nothing"
         clearable
         searchable
+        selectFirstOptionOnChange
         data={columnOptions([...dims, ...(value ? [value] : [])], sought, schema.data?.properties)}
         onSearchChange={seek}
         filter={findsColumn}

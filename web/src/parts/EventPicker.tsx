@@ -1,7 +1,7 @@
 import { Combobox, useCombobox } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSelector } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useGoals } from '../api/saved';
 import { useValues } from '../api/values';
 import { compact } from '../format/numbers';
@@ -41,15 +41,15 @@ export function EventPicker({ label, shown, placeholder = 'Choose an event or pa
   const has = (s: string) => s.toLowerCase().includes(text.toLowerCase());
   const goalOptions = goals ? (known.data ?? []).filter((g) => has(g.name)) : [];
   const typeOptions = (types.data ?? []).filter((t) => t.value !== '' && names.found('type', t.value, text));
-  const pathOptions = pages ? (paths.data ?? []).filter((p) => p.value !== '' && has(p.value)).slice(0, 30) : [];
+  const pathOptions = pages ? (paths.data ?? []).filter((p) => p.value !== '' && names.found('path', p.value, text)).slice(0, 30) : [];
   const type = typeOptions.some((t) => t.value === text) ? text : names.typeOf(text); // a type may be called as another one is named
   const exact = pathOptions.findIndex((p) => p.value === text);
   if (exact > 0) pathOptions.unshift(...pathOptions.splice(exact, 1)); // what is typed comes first
   const options: Record<string, Picked> = { any: { type: '' } };
-  const option = (id: string, name: string, count: number | undefined, pick: Picked) => {
+  const option = (id: string, name: string, count: number | undefined, pick: Picked, title?: string) => {
     options[id] = pick;
     return (
-      <Combobox.Option key={id} value={id}>
+      <Combobox.Option key={id} value={id} title={title}>
         <span className={css.option}>
           <span className="cut">{name}</span>
           {count !== undefined && <span className="num">{compact(count)}</span>}
@@ -62,7 +62,7 @@ export function EventPicker({ label, shown, placeholder = 'Choose an event or pa
     goalOptions.length > 0 && <Combobox.Group key="goals" label="Goals">{goalOptions.map((g) => option(`goal ${g.id}`, g.name, undefined, { type: '', goal: g.id }))}</Combobox.Group>,
     typeOptions.length > 0 && <Combobox.Group key="types" label="Events">{typeOptions.map((t) => option(`type ${t.value}`, names.event(t.value), t.events, { type: t.value }))}</Combobox.Group>,
     pathOptions.length > 0 && (
-      <Combobox.Group key="paths" label={`${names.event('pageview')} of`}>{pathOptions.map((p) => option(`path ${p.value}`, p.value, p.events, pageOf(p.value)))}</Combobox.Group>
+      <Combobox.Group key="paths" label={`${names.event('pageview')} of`}>{pathOptions.map((p) => option(`path ${p.value}`, names.value('path', p.value), p.events, pageOf(p.value), p.value))}</Combobox.Group>
     ),
     text !== '' && (pages || !text.startsWith('/')) && !options[`path ${text}`] && !options[`type ${type}`] && (
       <Combobox.Group key="typed" label="As typed">
@@ -70,6 +70,12 @@ export function EventPicker({ label, shown, placeholder = 'Choose an event or pa
       </Combobox.Group>
     ),
   ].filter(Boolean);
+  const listed = Object.keys(options).join(' ');
+  const { selectFirstOption, resetSelectedOption } = box;
+  useEffect(() => {
+    if (text === '') resetSelectedOption();
+    else selectFirstOption(); // Enter takes what was sought
+  }, [text, listed, selectFirstOption, resetSelectedOption]);
   return (
     <Combobox
       store={box}
@@ -90,7 +96,7 @@ export function EventPicker({ label, shown, placeholder = 'Choose an event or pa
         </button>
       </Combobox.Target>
       <Combobox.Dropdown>
-        <Combobox.Search role="combobox" aria-expanded aria-controls={box.listId ?? undefined} value={sought} onChange={(e) => { seek(e.currentTarget.value); box.updateSelectedOptionIndex(); }} placeholder={`Search ${goals ? 'goals, ' : ''}events${pages ? ' and pages' : ''}`} aria-label={`${label}: search`} />
+        <Combobox.Search role="combobox" aria-expanded aria-controls={box.listId ?? undefined} value={sought} onChange={(e) => seek(e.currentTarget.value)} placeholder={`Search ${goals ? 'goals, ' : ''}events${pages ? ' and pages' : ''}`} aria-label={`${label}: search`} />
         <Combobox.Options className={css.options} aria-label={label}>
           {groups.length > 0 ? groups : <Combobox.Empty>{types.isFetching || paths.isFetching ? 'Looking…' : 'Nothing in this time. Type the name of an event.'}</Combobox.Empty>}
         </Combobox.Options>

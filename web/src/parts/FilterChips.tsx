@@ -51,12 +51,13 @@ export function FilterChips({ filters, onChange, label = 'Filter', small = false
 function Chip({ filter, small, onChange, onRemove }: { filter: Filter; small: boolean; onChange: (f: Filter) => void; onRemove: () => void }) {
   const [opened, { close, open, toggle }] = useDisclosure(false);
   const cohorts = useCohorts(filter.dim === 'cohort');
-  const says = sentence(filter, filter.dim === 'cohort' ? (id) => cohorts.data?.find((c) => c.id === id)?.name ?? id : undefined);
+  const named = filter.dim === 'cohort' ? (id: string) => cohorts.data?.find((c) => c.id === id)?.name ?? id : undefined;
+  const says = sentence(filter, named);
   return (
     <span className={css.chip} data-small={small || undefined}>
       <Popover opened={opened} onChange={(o) => (o ? open() : close())} position="bottom-end" trapFocus returnFocus width={300}>
         <Popover.Target>
-          <button type="button" data-filter className={css.what} onClick={toggle} title={`Change this filter: ${names.dim(filter.dim)} ${says}`}>
+          <button type="button" data-filter className={css.what} onClick={toggle} title={`Change this filter: ${names.dim(filter.dim)} ${named ? says : sentence(filter, (v) => names.raw(filter.dim, v))}`}>
             <span>{names.dim(filter.dim)}</span> <b className="cut">{says}</b>
           </button>
         </Popover.Target>

@@ -6,17 +6,17 @@ const inTitle = 1000; // characters that a tooltip has at most
 
 /**
  * A text that may be longer than its place, such as the cell of a table. Up to `most` characters it is as it is; a longer one is a button that is cut with an
- * ellipsis: pointed at, it tells its beginning; pressed, it shows all of it, to be read and copied. `label` says what it is. It is the browser's own popover,
+ * ellipsis: pointed at, it tells its beginning; pressed, it shows all of it, to be read and copied. `label` says what it is; `whole` is what is shown and copied in place of the text. It is the browser's own popover,
  * which closes by Escape and gives the focus back, and needs no component library: panels that are embedded have it, too.
  */
-export function Long({ text, label, most = 30 }: { text: string; label: string; most?: number }) {
+export function Long({ text, whole = text, label, most = 30 }: { text: string; whole?: string; label: string; most?: number }) {
   const id = useId();
   const [shown, show] = useState(false);
   const [copied, tell] = useState<boolean>();
-  if (text.length <= most) return text;
+  if (text.length <= most) return whole === text ? text : <span title={whole}>{text}</span>;
   return (
     <>
-      <button type="button" className={css.cut} popoverTarget={id} aria-haspopup="dialog" title={text.length > inTitle ? `${text.slice(0, inTitle)}…` : text}>
+      <button type="button" className={css.cut} popoverTarget={id} aria-haspopup="dialog" title={whole.length > inTitle ? `${whole.slice(0, inTitle)}…` : whole}>
         {text.length > 300 ? `${text.slice(0, 300)}…` : text}
       </button>
       <div
@@ -34,7 +34,7 @@ export function Long({ text, label, most = 30 }: { text: string; label: string; 
           <>
             <header>
               <strong className="cut">{label}</strong>
-              <button type="button" onClick={() => void copy(text).then(tell)}>
+              <button type="button" onClick={() => void copy(whole).then(tell)}>
                 <span aria-live="polite">{copied === undefined ? 'Copy' : copied ? 'Copied' : 'Not copied: select it by hand'}</span>
               </button>
               <button type="button" popoverTarget={id} popoverTargetAction="hide">
@@ -44,7 +44,7 @@ export function Long({ text, label, most = 30 }: { text: string; label: string; 
             {/* what scrolls must be reached by the keyboard, and what was asked for has the focus */}
             {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
             <pre tabIndex={0} ref={(el) => el?.focus()}>
-              {text}
+              {whole}
             </pre>
           </>
         )}

@@ -62,7 +62,7 @@ function entryOf(e: Event, column: string, zone: string) {
   const name = label(column, names.dim);
   if (v === null) return [<Entry key={column} name={name} shown="hidden from your role" hidden />];
   const value = textOf(v);
-  const shown = times.has(column) ? moment(value, zone) : names.value(column, value);
+  const shown = times.has(column) ? moment(value, zone) : names.raw(column, value);
   return [<Entry key={column} name={name} dim={canFilter(column) ? column : undefined} value={value} shown={column === 'is_bot' ? (v === true ? 'Yes' : 'No') : shown} />];
 }
 

@@ -4,6 +4,7 @@ import { keyOf, useEvents, useNewer, type Event } from '../../api/events';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { counted, exact } from '../../format/numbers';
+import { readable } from '../../format/path';
 import { clockSeconds, dayShort, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -75,7 +76,7 @@ function Row({ event: e, zone, day, opened, onOpen }: { event: Event; zone: stri
             {type}
           </span>
           <span className="cut">
-            <bdi>{path}</bdi>
+            <bdi title={path || undefined}>{readable(path)}</bdi>
             {props.map((p, n) => (
               // a name may be there once only
               // oxlint-disable-next-line react/no-array-index-key

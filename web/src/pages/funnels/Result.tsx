@@ -167,7 +167,7 @@ function Breakdown({ dim, funnel }: { dim: string; funnel: Funnel }) {
             return (
               <tr key={g.value}>
                 <th scope="row">
-                  <button type="button" aria-pressed={picked} className={css.value} title={`Only ${names.value(dim, g.value)}`} onClick={() => change({ filters: toggle(view.filters, dim, g.value) })}>
+                  <button type="button" aria-pressed={picked} className={css.value} title={`Only ${names.raw(dim, g.value)}`} onClick={() => change({ filters: toggle(view.filters, dim, g.value) })}>
                     {dim === 'country' && <CountryBadge code={g.value} />}
                     <span className="cut">{names.value(dim, g.value)}</span>
                   </button>

@@ -17,6 +17,6 @@ export function nameOfStep(s: Stage, goals: Goal[] | undefined): string {
   if (s.name) return s.name;
   const filters = s.filter.flatMap((t) => parseFilter(t) ?? []);
   const [first] = filters;
-  if (s.type === 'pageview' && filters.length === 1 && first?.dim === 'path' && !first.not && !first.contains) return first.values.join(' or ');
+  if (s.type === 'pageview' && filters.length === 1 && first?.dim === 'path' && !first.not && !first.contains) return first.values.map((v) => names.value('path', v)).join(' or ');
   return [eventOfStep(s, goals), ...filters.map((f) => `${names.dim(f.dim)} ${sentence(f)}`)].filter(Boolean).join(', ');
 }

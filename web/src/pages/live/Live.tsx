@@ -191,22 +191,12 @@ function Room({ of, empty, children }: { of: unknown[] | null; empty: string; ch
   );
 }
 
-/** The path of an address, with the fragment that belongs to it; of what is no address, all behind the host. */
-function pathOf(url: string): string {
-  try {
-    const { pathname, hash } = new URL(/^[a-z]+:/i.test(url) ? url : `http://${url}`);
-    return pathname + hash;
-  } catch {
-    return url;
-  }
-}
-
 function Pages({ data, at }: Part) {
   const pick = usePick();
   const bars = useMemo(() => {
     const paths = new Map<string, number>(); // of all hosts together
-    for (const p of data.top_pages ?? []) paths.set(pathOf(p.url), (paths.get(pathOf(p.url)) ?? 0) + p.views);
-    return [...paths].map(([path, views]) => ({ key: path, label: path, value: views }));
+    for (const p of data.top_pages ?? []) paths.set(p.path, (paths.get(p.path) ?? 0) + p.views);
+    return [...paths].map(([path, views]) => ({ key: path, label: names.value('path', path), title: names.raw('path', path), value: views }));
   }, [data.top_pages]);
   return (
     <Card title="Pages" aside={<span className={css.aside}>5 minutes</span>}>

@@ -5,6 +5,7 @@ import type { Live } from '../../api/live';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { exact } from '../../format/numbers';
+import { readable } from '../../format/path';
 import { clockSeconds } from '../../format/time';
 import { Card } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
@@ -64,7 +65,7 @@ export function Stream({ events }: { events: Live['recent'] }) {
                     {names.event(e.type)}
                   </span>
                   <span className="cut" title={e.path ?? undefined}>
-                    {e.path}
+                    {e.path && readable(e.path)}
                   </span>
                   <CountryBadge code={e.country} alone />
                   <Device of={e.device} />

@@ -77,7 +77,7 @@ function Table({ goals, goal, dim, currencies, enabled }: { goals: Goal[]; goal:
       cell: (r) => {
         const v = text(r, dim);
         return (
-          <button type="button" className={css.name} aria-pressed={picked(v)} title={`Filter the page by ${names.value(dim, v)}`} onClick={() => change({ filters: toggle(view.filters, dim, v) })}>
+          <button type="button" className={css.name} aria-pressed={picked(v)} title={`Filter the page by ${names.raw(dim, v)}`} onClick={() => change({ filters: toggle(view.filters, dim, v) })}>
             <span className={css.share} style={{ width: `${most > 0 ? (100 * (number(r, 'conversions') ?? 0)) / most : 0}%` }} aria-hidden />
             <span className="cut">{names.value(dim, v)}</span>
           </button>

@@ -121,7 +121,7 @@ function useEmpty(metric: string) {
 
 const barOf = (r: Row, { dim, metric }: List): Bar => {
   const v = text(r, dim);
-  return { key: v, label: names.value(dim, v), value: number(r, metric) ?? 0, icon: dim === 'country' ? <CountryBadge code={v} /> : undefined };
+  return { key: v, label: names.value(dim, v), title: names.raw(dim, v), value: number(r, metric) ?? 0, icon: dim === 'country' ? <CountryBadge code={v} /> : undefined };
 };
 
 /** The groups as bars. With onMore the last of them makes a button that leads to more; `sought` keeps those that contain it. */

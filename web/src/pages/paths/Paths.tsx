@@ -4,6 +4,7 @@ import { usePaths } from '../../api/paths';
 import { text, useReport, useScope } from '../../api/report';
 import { metric } from '../../format/metrics';
 import * as names from '../../format/names';
+import { readable } from '../../format/path';
 import { listed } from '../../format/row';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -47,7 +48,7 @@ export default function Paths() {
     setPath(p);
   };
   if (top.error && top.data === undefined) return <ProblemNotice error={top.error} retry={() => void top.refetch()} />;
-  const shown = chosen || (type ? names.event(type) : '');
+  const shown = (chosen && readable(chosen)) || (type ? names.event(type) : '');
   return (
     <div className={css.page}>
       <Card>

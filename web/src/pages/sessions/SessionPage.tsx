@@ -3,6 +3,7 @@ import { useSession, type SessionDetail } from '../../api/sessions';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { counted, duration, exact } from '../../format/numbers';
+import { readable } from '../../format/path';
 import { clock, dayLong } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
@@ -34,6 +35,8 @@ export function SessionPage({ id }: { id: string }) {
   );
 }
 
+const pageOf = (path: string | null | undefined) => (path ? <span title={path}>{readable(path)}</span> : '–');
+
 function Head({ session: s }: { session: SessionDetail }) {
   const { zone } = useSite();
   const address = useAddress();
@@ -55,8 +58,8 @@ function Head({ session: s }: { session: SessionDetail }) {
           ['Channel', names.value('channel', s.channel ?? '')],
           ['Place', <span key="p">{s.country && <CountryBadge code={s.country} />} {placeOf(s)}</span>],
           ['Device', [s.browser && s.device ? names.value('device', s.device) : '', deviceOf(s)].filter(Boolean).join(', ')],
-          ['Entry page', s.entry_path || '–'],
-          ['Exit page', s.exit_path || '–'],
+          ['Entry page', pageOf(s.entry_path)],
+          ['Exit page', pageOf(s.exit_path)],
         ]}
       />
     </Card>

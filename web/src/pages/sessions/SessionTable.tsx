@@ -4,6 +4,7 @@ import type { Session } from '../../api/sessions';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { compact, duration, plural } from '../../format/numbers';
+import { readable } from '../../format/path';
 import { clock, dayLong, moment } from '../../format/time';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { today } from '../../state/range';
@@ -117,4 +118,7 @@ function Route({ session: s }: { session: Session }) {
 }
 
 /** A page's path, cut where there is no place for it, but not to a few letters beside a long one; one of a few letters never is. */
-const Path = ({ of: path }: { of: string }) => (path.length > 3 ? <span className="cut" style={atLeast(path)}>{path}</span> : <span className={css.few}>{path}</span>);
+const Path = ({ of }: { of: string }) => {
+  const path = readable(of);
+  return path.length > 3 ? <span className="cut" style={atLeast(path)}>{path}</span> : <span className={css.few}>{path}</span>;
+};

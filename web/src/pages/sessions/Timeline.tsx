@@ -4,6 +4,7 @@ import type { TimelineEvent } from '../../api/sessions';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { duration } from '../../format/numbers';
+import { readable } from '../../format/path';
 import { clockSeconds, moment } from '../../format/time';
 import { Properties } from './Facts';
 import css from './Timeline.module.css';
@@ -46,8 +47,8 @@ function Event({ event: e, before }: { event: TimelineEvent; before: TimelineEve
       </span>
       <div className={css.what}>
         <div className={css.name}>
-          <b>{(page && e.path) || names.event(e.type)}</b>
-          {!page && e.path && <span className={css.where}>on {e.path}</span>}
+          <b title={(page && e.path) || undefined}>{(page && e.path && readable(e.path)) || names.event(e.type)}</b>
+          {!page && e.path && <span className={css.where} title={e.path}>on {readable(e.path)}</span>}
           {e.user_id && e.user_id !== before?.user_id && <span className={css.where}>as {e.user_id}</span>}
         </div>
         {page && e.referrer && !before && <div className={css.where}>from {e.referrer}</div>}
