@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -198,10 +199,14 @@ func (h *Handler) pixel(w http.ResponseWriter, r *http.Request, j *job) *problem
 		return prob
 	}
 	ids := &j.dec.defaults
-	for name, to := range map[string]*[]byte{"client_id": &ids.client, "user_id": &ids.user, "session_id": &ids.session} {
-		*to = []byte(q.Get(name))
-		if !utf8.Valid(*to) || bytes.IndexByte(*to, 0) >= 0 {
-			prob := badRequest(rejectf(codeUTF8, name, "%s is not valid UTF-8 text", name))
+	for _, id := range [...]struct {
+		name string
+		to   *[]byte
+	}{{"client_id", &ids.client}, {"user_id", &ids.user}, {"session_id", &ids.session}} {
+		*id.to = []byte(q.Get(id.name))
+		var bad *reject
+		if errors.As(checkText(id.name, *id.to), &bad) {
+			prob := badRequest(bad)
 			j.countFailed(prob)
 			return prob
 		}

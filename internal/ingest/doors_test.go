@@ -207,6 +207,8 @@ func TestPixel(t *testing.T) {
 		{"site_id=site-1&events=[{}]x", 400, "trailing_data", "", "follows"},
 		{"site_id=site-1&events=%zz", 400, "malformed_json", "", "percent-encode"},
 		{"site_id=site-1&client_id=%ff&events=[]", 400, "invalid_utf8", "client_id", "UTF-8"},
+		{"site_id=site-1&client_id=%00x&events=[]", 400, "nul_byte", "client_id", "NUL"},
+		{"site_id=site-1&session_id=%00&events=[]", 400, "nul_byte", "session_id", "NUL"},
 	} {
 		r := newRig(t)
 		wantProblem(t, r.do("GET", "/pixel.gif?"+tt.query, ""), tt.status, tt.code, tt.field, tt.message)

@@ -318,7 +318,9 @@ func (e *Event) Money(dec *jx.Decoder, key []byte) error {
 }
 
 // Check refuses a text that is not UTF-8 or holds NUL: for texts that do not come from JSON.
-func (e *Event) Check(field string, v []byte) error {
+func (e *Event) Check(field string, v []byte) error { return checkText(field, v) }
+
+func checkText(field string, v []byte) error {
 	switch {
 	case !utf8.Valid(v):
 		return rejectf(codeUTF8, field, "the text is not valid UTF-8")

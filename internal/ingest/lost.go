@@ -38,10 +38,12 @@ func (j *job) countBarred() {
 
 // countFailed counts a request that is itself wrong as one rejected event: how many it was to hold is not known.
 func (j *job) countFailed(prob *problem.Problem) {
-	if prob.Status >= 500 || prob.Status == http.StatusTooManyRequests || prob.Status == http.StatusRequestTimeout || prob.Code == codeTruncated {
-		return // it may be sent again
+	if prob.Status >= 500 || prob.Status == http.StatusTooManyRequests || prob.Status == http.StatusRequestTimeout {
+		return // clients send it again
 	}
-	j.takeLimits() // work was done for it, whether or not it was within the limits
+	if prob.Code != codeTruncated { // it was announced longer than it came, and nothing was done with it
+		j.takeLimits() // work was done for it, whether or not it was within the limits
+	}
 	s := &j.unsited
 	if j.home != nil {
 		s = j.home

@@ -76,6 +76,9 @@ func TestBrokenBodies(t *testing.T) {
 			if n := len(r.log.all()); n != tt.rows {
 				t.Errorf("%d rows", n)
 			}
+			if n := r.account.count["acme/site-1 "+tt.code]; tt.code == "body_truncated" && n != 1 || tt.status == 408 && n != 0 { // which is sent again
+				t.Errorf("%d counted as %s", n, tt.code)
+			}
 			if tt.rows == 0 && !res.Close {
 				t.Error("the connection stays open behind a broken body")
 			}

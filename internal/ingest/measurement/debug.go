@@ -92,7 +92,7 @@ func eventPath(r ingest.Reject, raw []byte) string {
 	switch field {
 	case "":
 		return path
-	case "client_id", "user_id":
+	case "client_id", "app_instance_id", "user_id", "user_agent":
 		return field
 	case stampField:
 		own := false

@@ -88,9 +88,12 @@ type reader struct {
 	q            *ingest.Request
 	client, user []byte
 	agent, ip    []byte
-	all          stamp
-	people       []byte // user_properties, JSON
-	events       []byte
+
+	badClient, badUser, badAgent error // why no event can be taken with what the request says
+
+	all    stamp
+	people []byte // user_properties, JSON
+	events []byte
 	one
 	hooks
 }
@@ -120,15 +123,19 @@ var readers = sync.Pool{New: func() any {
 func (m *reader) envelope(dec *jx.Decoder, key []byte) (err error) {
 	switch string(key) {
 	case "client_id":
-		return m.id(dec, &m.client)
+		m.badClient, err = m.id(dec, "client_id", &m.client)
+		return err
 	case "app_instance_id":
-		if len(m.client) == 0 {
-			return m.id(dec, &m.client)
+		if len(m.client) == 0 && m.badClient == nil {
+			m.badClient, err = m.id(dec, "app_instance_id", &m.client)
+			return err
 		}
 	case "user_id":
-		return m.id(dec, &m.user)
+		m.badUser, err = m.id(dec, "user_id", &m.user)
+		return err
 	case "user_agent":
-		return m.q.Text(dec, &m.agent)
+		m.badAgent, err = m.q.Own(dec, "user_agent", &m.agent)
+		return err
 	case "ip_override":
 		return m.q.Text(dec, &m.ip)
 	case "timestamp_micros":
@@ -143,13 +150,13 @@ func (m *reader) envelope(dec *jx.Decoder, key []byte) (err error) {
 }
 
 // id reads an id, which may be a number: a client id of the browser's library looks like one.
-func (m *reader) id(dec *jx.Decoder, to *[]byte) error {
+func (m *reader) id(dec *jx.Decoder, name string, to *[]byte) (bad, err error) {
 	if dec.Next() != jx.Number {
-		return m.q.Text(dec, to)
+		return m.q.Own(dec, name, to)
 	}
 	raw, err := dec.Raw()
 	*to = m.q.Keep(raw)
-	return err
+	return nil, err
 }
 
 func (m *reader) message(raw []byte) *problem.Problem { return m.q.Add(raw, m.onEvent) }
@@ -158,6 +165,11 @@ func (m *reader) read(e *ingest.Event) error {
 	m.one = one{e: e}
 	if err := e.Object(m.onField); err != nil {
 		return err
+	}
+	for _, bad := range [...]error{m.badClient, m.badUser, m.badAgent} {
+		if bad != nil {
+			return bad
+		}
 	}
 	if err := m.time(); err != nil {
 		return err

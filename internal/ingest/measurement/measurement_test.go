@@ -90,6 +90,14 @@ func TestInvalid(t *testing.T) {
 		`{"client_id":"` + strings.Repeat("c", 1025) + `","events":[{"name":"e"}]}`:                                "id_too_long VALUE_INVALID client_id",
 		`{"client_id":"c","timestamp_micros":1000000000000000,"events":[{"name":"e"}]}`:                            "ts_out_of_range VALUE_OUT_OF_BOUNDS timestamp_micros",
 		`{"client_id":"c","user_properties":{"a":["` + strings.Repeat("x", 60000) + `"]},"events":[{"name":"e"}]}`: "event_too_large EXCEEDED_MAX_ENTITIES events[0]",
+		"{\"client_id\":\"a\xff\",\"events\":[{\"name\":\"e\"}]}":                                                  "invalid_utf8 VALUE_INVALID client_id",
+		`{"client_id":"a\u0000","events":[{"name":"e"}]}`:                                                          "nul_byte VALUE_INVALID client_id",
+		"{\"app_instance_id\":\"a\xff\",\"events\":[{\"name\":\"e\"}]}":                                            "invalid_utf8 VALUE_INVALID app_instance_id",
+		"{\"client_id\":\"c\",\"user_id\":\"a\xff\",\"events\":[{\"name\":\"e\"}]}":                                "invalid_utf8 VALUE_INVALID user_id",
+		`{"client_id":"c","user_id":"\u0000","events":[{"name":"e"}]}`:                                             "nul_byte VALUE_INVALID user_id",
+		"{\"client_id\":\"c\",\"user_agent\":\"UA\xe9\",\"events\":[{\"name\":\"e\"}]}":                            "invalid_utf8 VALUE_INVALID user_agent",
+		`{"client_id":"c","user_agent":"UA\u0000","events":[{"name":"e"}]}`:                                        "nul_byte VALUE_INVALID user_agent",
+		"{\"client_id\":\"c\",\"events\":[{\"name\":\"e\",\"params\":{\"x\":\"\xff\"}}]}":                          "invalid_utf8 VALUE_INVALID events[0]",
 		`{"client_id":"c"}`: "field_missing VALUE_REQUIRED events", `{`: "malformed_json VALUE_INVALID ", ``: "empty_body VALUE_REQUIRED ", `{"events":{}}`: "invalid_type VALUE_INVALID events",
 	} {
 		f := strings.SplitN(want, " ", 3)

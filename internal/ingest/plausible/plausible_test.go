@@ -144,6 +144,15 @@ func TestInvalid(t *testing.T) {
 		`{"u":"https://x/","d":"example.com"}`:                 `{"errors":{"name":["can't be blank"]}}`,
 		`{"n":" \t","u":"https://x/","d":"example.com"}`:       `{"errors":{"name":["can't be blank"]}}`,
 		`{"n":"pageview","d":"example.com"}`:                   `{"errors":{"url":["can't be blank"]}}`,
+		`{"n":"pageview","u":5,"d":"example.com"}`:             `{"errors":{"url":["must be a string"]}}`,
+		`{"n":"pageview","u":{"a":1},"d":"example.com"}`:       `{"errors":{"url":["must be a string"]}}`,
+		`{"n":"pageview","u":null,"d":"example.com"}`:          `{"errors":{"url":["can't be blank"]}}`,
+		`{"n":"pageview","u":"::::","d":"example.com"}`:        `{"errors":{"url":["` + noURL + `"]}}`,
+		`{"n":"pageview","u":"5","d":"example.com"}`:           `{"errors":{"url":["` + noURL + `"]}}`,
+		`{"n":"pageview","u":"https:///p","d":"example.com"}`:  `{"errors":{"url":["` + noURL + `"]}}`,
+		`{"n":"pageview","u":"https:","d":"example.com"}`:      `{"errors":{"url":["` + noURL + `"]}}`,
+		`{"n":"pageview","u":"https://","d":"example.com"}`:    `{"errors":{"url":["` + noURL + `"]}}`,
+		`{"n":"pageview","u":"1a://x","d":"example.com"}`:      `{"errors":{"url":["` + noURL + `"]}}`,
 		`{"n":"pageview","u":"https://x/"}`:                    `{"errors":{"domain":["can't be blank"]}}`,
 		`{"n":"pageview","u":"https://x/","d":"a,"}`:           `{"errors":{"domain":["can't be blank"]}}`,
 		`{"n":{},"u":"https://x/","d":"example.com"}`:          `{"errors":{"name":["name must be a string, not an object"]}}`,
@@ -155,8 +164,8 @@ func TestInvalid(t *testing.T) {
 			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
 	}
-	if r.Rejects()["site-1 field_missing"] != 3 {
-		t.Error("invalid events are not counted")
+	if rejects := r.Rejects(); rejects["site-1 field_missing"] != 4 || rejects["site-1 invalid_value"] != 6 {
+		t.Errorf("invalid events are not counted: %v", rejects)
 	}
 }
 
@@ -186,5 +195,17 @@ func TestManyDomains(t *testing.T) {
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 120<<20 {
 		t.Errorf("%d MB for a body of 9 MB", n>>20)
+	}
+}
+
+const noURL = "is not a valid URL: send that of the page, as https://example.com/path"
+
+// TestURLs: addresses of pages, of apps and files are taken, and paths.
+func TestURLs(t *testing.T) {
+	r := doorkit.New(t, Register)
+	for u, path := range map[string]any{"https://example.com/a": "/a", "HTTP://example.com": "/", "//example.com/b": "/b", "/c?x": "/c", "app://localhost/d": "/d", "file:///e.html": "/e.html", "https://example.com/%zz": "/%zz",
+		" https://example.com/f ": "/f", "https://[::1]:80/g": "/g", "mailto:x": nil} {
+		row := r.One(t, 202, "POST", "/api/event", `{"n":"pageview","u":"`+u+`","d":"example.com"}`)
+		doorkit.Check(t, row, map[string]any{"path": path})
 	}
 }

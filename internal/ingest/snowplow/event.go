@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-faster/jx"
 
@@ -75,10 +76,15 @@ func (m *reader) readQuery(e *ingest.Event) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if v := m.query.Get(name); v != "" {
-			if err := m.set(name, e.Copy([]byte(v))); err != nil {
-				return err
-			}
+		v := []byte(m.query.Get(name))
+		if len(v) == 0 || !utf8.ValidString(name) { // no parameter that is known is called so
+			continue
+		}
+		if err := e.Check(name, v); err != nil {
+			return err
+		}
+		if err := m.set(name, v); err != nil {
+			return err
 		}
 	}
 	return m.finish()

@@ -98,15 +98,24 @@ func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"
 
 func TestPixel(t *testing.T) {
 	r := doorkit.New(t, Register)
-	q := url.Values{"e": {"ue"}, "aid": {"app-1"}, "eid": {"e1"}, "p": {"web"}, "dtm": {"1782907198000"}, "stm": {"1782907200000"}, "duid": {"d\x00\xff"}, "page": {"Ä"},
+	q := url.Values{"e": {"ue"}, "aid": {"app-1"}, "eid": {"e1"}, "p": {"web"}, "dtm": {"1782907198000"}, "stm": {"1782907200000"}, "duid": {"d\uFFFD"}, "page": {"Ä"},
 		"ue_px": {b64(unstruct("iglu:com.acme/thing/jsonschema/1-0-0", `{"a":"b"}`))}}
 	w := r.Do("GET", "/i?"+q.Encode(), "", "User-Agent: Mozilla/5.0")
 	rows := r.Take()
 	if w.Code != 200 || w.Header().Get("Content-Type") != "image/gif" || len(rows) != 1 {
 		t.Fatalf("%d %s, %d rows, rejected %v", w.Code, w.Body, len(rows), r.Rejects())
 	}
-	doorkit.Exact(t, rows[0], map[string]any{"type": "thing", "event_id": "e1", "tenant": "acme", "site_id": "site-1", "client_id": "d\uFFFD\uFFFD", "ts": "2026-07-01T11:59:58Z", "props.title": "Ä",
+	doorkit.Exact(t, rows[0], map[string]any{"type": "thing", "event_id": "e1", "tenant": "acme", "site_id": "site-1", "client_id": "d\uFFFD", "ts": "2026-07-01T11:59:58Z", "props.title": "Ä",
 		"props.platform": "web", "props.a": "b", "ip": "192.0.2.1", "user_agent": "Mozilla/5.0"})
+	// What is no text would be made equal to others.
+	for query, code := range map[string]string{"duid=a%e9": "invalid_utf8", "duid=a%00": "nul_byte", "uid=%ff": "invalid_utf8", "uid=%00": "nul_byte", "sid=%c3": "invalid_utf8", "page=caf%e9": "invalid_utf8",
+		"page=a%00b": "nul_byte", "url=https://example.com/%e9": "invalid_utf8", "url=https://example.com/%00": "nul_byte", "eid=%ff": "invalid_utf8"} {
+		w := r.Do("GET", "/i?e=pv&aid=app-1&p=web&"+query, "")
+		if rows, rejects := r.Take(), r.Rejects(); w.Code != 200 || len(rows) > 0 || rejects["site-1 "+code] != 1 {
+			t.Errorf("%s: %d, rows %v, rejected %v", query, w.Code, rows, rejects)
+		}
+	}
+	doorkit.Check(t, r.One(t, 200, "GET", "/i?e=pv&aid=app-1&p=web&duid=a&%ff=b", ""), map[string]any{"client_id": "a"})
 	for target, status := range map[string]int{"/i": 400, "/i?e=pv": 400, "/i?e=%zz&aid=app-1": 400, "/i?e=pv&aid=nobody": 401} {
 		if w := r.Do("GET", target, ""); w.Code != status {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
