@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -31,94 +32,179 @@ func (r *Reporter) answer(ctx context.Context, t *tally, q Question) ([]Row, err
 	return a.rows, err
 }
 
-// answerParts answers a question by its parts, those of events and of sessions. The first metric decides which groups there are: the other parts are asked for at the same time where there are
-// no groups or few, else when these are known, and only about them.
+// answerParts answers a question by its parts, those of events and of sessions. The first metric decides which groups come first: the other parts are asked for at the same time where there are
+// no groups or few, else when these are known, and only about them. Groups that only other parts have come behind (following).
 func (r *Reporter) answerParts(ctx context.Context, t *tally, q Question) (answered, error) {
 	aspects := q.aspects()
 	if len(aspects) == 0 {
 		aspects = []aspect{ofEvents}
 	}
-	parts := make([]Question, len(aspects))
+	parts := make([]*partOf, len(aspects))
 	for i, a := range aspects {
-		parts[i] = q.aspectOf(a)
+		parts[i] = &partOf{q: q.aspectOf(a), aspect: a}
 	}
-	narrow := aspects[0] == ofEvents && parts[0].ranks() && !q.atOnce() && r.totals(parts[0])
+	first, rest := parts[0], parts[1:]
+	narrow := first.aspect == ofEvents && first.q.ranks() && !q.atOnce() && r.totals(first.q)
 	switch {
-	case len(parts) == 1 && !narrow:
-		a, err := r.answerPart(ctx, t, parts[0], aspects[0])
+	case len(rest) == 0 && !narrow:
+		a, err := r.answerPart(ctx, t, first.q, first.aspect)
 		a.rows = q.renamed(a.rows)
 		return a, err
 	case q.atOnce():
-		return r.answerAtOnce(ctx, t, q, parts, aspects)
-	case narrow:
-		visitors := parts[0]
-		parts[0] = visitors.withoutVisitors()
-		parts, aspects = slices.Insert(parts, 1, visitors), slices.Insert(aspects, 1, ofEvents)
-	}
-	first, err := r.answerPart(ctx, t, parts[0], aspects[0])
-	if err != nil {
-		return first, err
-	}
-	rest := parts[1:]
-	for i := range rest {
-		if i == 0 && narrow {
-			rest[0] = rest[0].narrowed(first.rows)
-		} else {
-			rest[i] = rest[i].only(first.rows)
+		for _, p := range rest {
+			p.upTo(maxAlong)
 		}
+	case narrow:
+		rest = slices.Insert(rest, 0, &partOf{q: first.q, aspect: ofEvents})
+		first.q = first.q.withoutVisitors()
 	}
-	m := newMerger(q)
-	m.add(parts[0], first.rows, true)
-	if len(first.rows) == 0 { // there are no groups
-		return answered{m.rows(), first.total}, nil
-	}
-	answers, err := r.answerAll(ctx, t, rest, aspects[1:])
-	if err != nil {
-		return answered{}, err
-	}
-	for i, a := range answers {
-		m.add(rest[i], a.rows, false)
-	}
-	return answered{m.rows(), first.total}, nil
-}
-
-// answerAtOnce asks for all parts of a question at the same time.
-func (r *Reporter) answerAtOnce(ctx context.Context, t *tally, q Question, parts []Question, aspects []aspect) (answered, error) {
-	for i := range parts[1:] {
-		parts[1+i].Offset, parts[1+i].Limit = 0, maxAlong
-	}
-	answers, err := r.answerAll(ctx, t, parts, aspects)
-	if err != nil {
+	first.asked, first.whole = first.q, true
+	if err := r.askParts(ctx, t, append([]*partOf{first}, rest...)...); err != nil {
 		return answered{}, err
 	}
 	m, total := newMerger(q), map[string]any{}
-	for i, a := range answers {
-		for metric, v := range a.total {
-			total[metric] = v
+	m.add(first, true)
+	if narrow {
+		rest[0].about(rest[0].q.narrowed(first.rows))
+		if len(first.rows) == 0 { // no group has visitors that has no events
+			rest = rest[1:]
 		}
-		if i > 0 && len(q.GroupBy) > 0 && m.countGroups(a.rows) >= maxAlong && len(answers[0].rows) > 0 { // one of the first part's groups may be behind them
-			parts[i] = parts[i].only(answers[0].rows)
-			parts[i].along = false
-			if a, err = r.answerPart(ctx, t, parts[i], aspects[i]); err != nil {
-				return answered{}, err
-			}
+	}
+	if err := r.addRest(ctx, t, m, first, rest); err != nil {
+		return answered{}, err
+	}
+	maps.Copy(total, first.total)
+	if q.atOnce() { // else they are of some groups
+		for _, p := range rest {
+			maps.Copy(total, p.total)
 		}
-		m.add(parts[i], a.rows, i == 0)
 	}
 	return answered{m.rows(), total}, nil
 }
 
-// answerAll asks for parts at the same time.
-func (r *Reporter) answerAll(ctx context.Context, t *tally, parts []Question, aspects []aspect) ([]answered, error) {
-	answers := make([]answered, len(parts))
-	run := make([]func(context.Context) error, len(parts))
-	for i, p := range parts {
-		run[i] = func(ctx context.Context) (err error) {
-			answers[i], err = r.answerPart(ctx, t, p, aspects[i])
+// partOf is a part of a question, as it is asked for: not yet where asked has no metrics.
+type partOf struct {
+	answered
+	q      Question
+	aspect aspect
+	asked  Question
+	whole  bool // all that is wanted of the groups is among the rows
+	done   bool
+}
+
+// upTo asks for the part about all groups, up to so many.
+func (p *partOf) upTo(groups int) {
+	p.asked = p.q
+	p.asked.Offset, p.asked.Limit = 0, groups
+}
+
+// about asks for the part about some groups only.
+func (p *partOf) about(q Question) { p.asked, p.whole, p.done = q, true, false }
+
+// askParts asks for the parts that are to be asked for, and have not been, at the same time.
+func (r *Reporter) askParts(ctx context.Context, t *tally, parts ...*partOf) error {
+	var run []func(context.Context) error
+	for _, p := range parts {
+		if p.done || len(p.asked.Metrics) == 0 {
+			continue
+		}
+		run = append(run, func(ctx context.Context) (err error) {
+			p.answered, err = r.answerPart(ctx, t, p.asked, p.aspect)
+			p.done = true
 			return err
+		})
+	}
+	return together(ctx, run...)
+}
+
+// addRest adds the parts behind the first one, whose groups m has.
+func (r *Reporter) addRest(ctx context.Context, t *tally, m *merger, first *partOf, rest []*partOf) error {
+	f, err := r.following(ctx, t, m, first)
+	if err != nil {
+		return err
+	}
+	for _, p := range rest {
+		switch {
+		case len(p.asked.Metrics) > 0:
+		case f.room > 0:
+			p.upTo(f.most())
+			p.asked.summed = false
+		default:
+			p.about(p.q.only(first.rows))
 		}
 	}
-	return answers, together(ctx, run...)
+	if err = r.askParts(ctx, t, rest...); err != nil {
+		return err
+	}
+	f.find(m, rest)
+	for _, p := range rest {
+		m.add(p, false)
+	}
+	shown := m.rows()
+	var again []*partOf
+	for _, p := range rest {
+		if !p.whole && len(m.q.GroupBy) > 0 && len(shown) > 0 && m.countGroups(p.rows) >= p.asked.Limit { // others of the groups may be behind
+			again = append(again, &partOf{aspect: p.aspect})
+			again[len(again)-1].about(p.q.only(shown))
+		}
+	}
+	if err = r.askParts(ctx, t, again...); err != nil {
+		return err
+	}
+	for _, p := range again {
+		m.add(p, false)
+	}
+	return nil
+}
+
+// following are the groups that come behind those of the first part, if there is room: those that it does not have, by the parts that have them.
+type following struct {
+	room  int            // how many are shown
+	skip  int            // how many are left out before
+	known map[string]int // all groups of the first part
+}
+
+// following tells what follows the groups of the first part. Behind its last page it is asked for what came before.
+func (r *Reporter) following(ctx context.Context, t *tally, m *merger, first *partOf) (f following, err error) {
+	if f.room = first.asked.Limit - len(m.groups); len(m.q.GroupBy) == 0 || f.room <= 0 {
+		return following{}, nil
+	}
+	f.known = maps.Clone(m.groups)
+	if first.asked.Offset == 0 {
+		return f, nil
+	}
+	before := &partOf{q: first.q, aspect: first.aspect}
+	before.upTo(first.asked.Offset + first.asked.Limit)
+	if err = r.askParts(ctx, t, before); err != nil {
+		return f, err
+	}
+	all := newMerger(m.q)
+	all.add(before, true)
+	f.known, f.skip = all.groups, max(0, first.asked.Offset-len(all.groups))
+	return f, nil
+}
+
+// most is how many groups of a part are looked at to find enough that are not of the first one.
+func (f following) most() int { return len(f.known) + f.skip + f.room }
+
+// find adds the groups to those of m.
+func (f following) find(m *merger, rest []*partOf) {
+	if f.room <= 0 {
+		return
+	}
+	var others []string
+	for _, p := range rest {
+		for _, row := range p.rows {
+			g := m.group(row.values[:m.keys])
+			if _, ok := f.known[g]; !ok {
+				f.known[g] = len(f.known)
+				others = append(others, g)
+			}
+		}
+	}
+	for _, g := range others[min(f.skip, len(others)):min(f.skip+f.room, len(others))] {
+		m.groups[g] = len(m.groups)
+	}
 }
 
 func (r *Reporter) answerPart(ctx context.Context, t *tally, p Question, a aspect) (answered, error) {
@@ -168,7 +254,7 @@ func (q Question) only(rows []Row) Question {
 		}
 		q.Filters = append(q.Filters, f)
 	}
-	q.Offset, q.Limit, q.summed = 0, maxGroups, false
+	q.Offset, q.Limit, q.summed, q.along = 0, maxGroups, false, false
 	return q
 }
 
@@ -208,15 +294,29 @@ func (m *merger) countGroups(rows []Row) int {
 	return len(seen)
 }
 
-// add adds the rows of a part. Only those of the first part bring in groups.
-func (m *merger) add(p Question, rows []Row, first bool) {
+// take takes the groups of rows in, in their order.
+func (m *merger) take(rows []Row) {
 	for _, row := range rows {
+		if group := m.group(row.values[:m.keys]); !m.has(row) {
+			m.groups[group] = len(m.groups)
+		}
+	}
+}
+
+// has says whether a row is of one of the groups.
+func (m *merger) has(row Row) bool {
+	_, ok := m.groups[m.group(row.values[:m.keys])]
+	return ok
+}
+
+// add adds the rows of a part. Those of the first part bring in groups.
+func (m *merger) add(p *partOf, first bool) {
+	if first {
+		m.take(p.rows)
+	}
+	for _, row := range p.rows {
 		keys := row.values[:m.keys]
-		if group := m.group(keys); first {
-			if _, ok := m.groups[group]; !ok {
-				m.groups[group] = len(m.groups)
-			}
-		} else if _, ok := m.groups[group]; !ok && len(m.q.GroupBy) > 0 {
+		if !m.has(row) && len(m.q.GroupBy) > 0 {
 			continue
 		}
 		key := fmt.Sprintf("%q", keys)
@@ -226,7 +326,7 @@ func (m *merger) add(p Question, rows []Row, first bool) {
 			m.at[key] = have
 			m.order = append(m.order, key)
 		}
-		for i, name := range p.Metrics {
+		for i, name := range p.asked.Metrics {
 			have.values[m.keys+slices.Index(m.q.Metrics, name)] = row.values[m.keys+i]
 		}
 	}

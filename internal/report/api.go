@@ -176,7 +176,7 @@ type Report struct {
 	AsOf          string             `json:"as_of" doc:"Everything that was acknowledged up to here is counted."`
 	CompleteUntil string             `json:"complete_until" doc:"Numbers of times before this are settled; later events may still arrive for those after it."`
 	Unknown       []string           `json:"unknown,omitempty" doc:"Properties of the question that no event has had yet: see Prefer in the description."`
-	Previous      *Part              `json:"previous,omitempty" doc:"The same question about the time just before."`
+	Previous      *Part              `json:"previous,omitempty" doc:"The same question about the time just before: with group_by, about the groups of data."`
 }
 
 type realtimeInput struct {

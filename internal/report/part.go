@@ -14,6 +14,7 @@ type part struct {
 	marks       []mark
 	totals      []byte // null: not wanted
 	approximate map[string]float64
+	answered    []Row
 }
 
 // mark is a place in an answer for the mark that a row's numbers still move, which they do until complete_until has passed end.
@@ -24,21 +25,35 @@ type mark struct {
 
 const settlingMark = `,"settling":true`
 
-// answers makes the answer to a question, and to the same about the time before it.
+// answers makes the answer to a question, and to the same about the time before it: there about the same groups.
 func (r *Reporter) answers(ctx context.Context, t *tally, q Question, compare, totals bool) (*kept, error) {
 	var main, prev part
+	before, grouped := q.previous(), len(q.GroupBy) > 0
 	run := []func(context.Context) error{func(ctx context.Context) (err error) {
 		main, err = r.part(ctx, t, q, totals)
 		return err
 	}}
-	if compare {
+	if compare && !grouped {
 		run = append(run, func(ctx context.Context) (err error) {
-			prev, err = r.part(ctx, t, q.previous(), totals)
+			prev, err = r.part(ctx, t, before, totals)
+			return err
+		})
+	}
+	var all []Row // of the time before, if its totals are wanted
+	if compare && grouped && totals {
+		run = append(run, func(ctx context.Context) (err error) {
+			all, err = r.answer(ctx, t, before.whole(q.Metrics))
 			return err
 		})
 	}
 	if err := together(ctx, run...); err != nil {
 		return nil, err
+	}
+	if compare && grouped {
+		var err error
+		if prev, err = r.partAbout(ctx, t, before, main.answered, all); err != nil {
+			return nil, err
+		}
 	}
 	// The fields in the order of Report.
 	k := &kept{}
@@ -97,7 +112,7 @@ func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) 
 	if p.rows, p.marks, err = q.write(a.rows); err != nil {
 		return p, err
 	}
-	p.approximate = q.approximate(a.rows...)
+	p.approximate, p.answered = q.approximate(a.rows...), a.rows
 	if !totals {
 		return p, nil
 	}
@@ -109,6 +124,31 @@ func (r *Reporter) part(ctx context.Context, t *tally, q Question, totals bool) 
 		p.approximate = more
 	}
 	p.totals, err = marshal(total)
+	return p, err
+}
+
+// partAbout answers about the groups of rows. all is the row of the whole range; empty: it is not wanted.
+func (r *Reporter) partAbout(ctx context.Context, t *tally, q Question, rows, all []Row) (p part, err error) {
+	p = part{from: boundText(q.From.In(q.Location)), to: boundText(q.To.In(q.Location))}
+	var a answered
+	if len(rows) > 0 {
+		if a, err = r.answerParts(ctx, t, q.only(rows)); err != nil {
+			return p, err
+		}
+	}
+	about := newMerger(q)
+	about.take(rows)
+	a.rows = slices.DeleteFunc(a.rows, func(row Row) bool { return !about.has(row) }) // of several columns, what else there is of their values
+	if p.rows, p.marks, err = q.write(a.rows); err != nil {
+		return p, err
+	}
+	if p.approximate = q.approximate(a.rows...); len(all) == 0 {
+		return p, nil
+	}
+	if more := q.approximate(all...); p.approximate == nil {
+		p.approximate = more
+	}
+	p.totals, err = marshal(all[0])
 	return p, err
 }
 

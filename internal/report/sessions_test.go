@@ -19,6 +19,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/clickhouse"
 	"weir/internal/daily"
+	"weir/internal/rollup"
 	"weir/internal/session"
 	"weir/internal/tenant"
 	"weir/internal/testkit"
@@ -429,6 +430,7 @@ func TestMixedReport(t *testing.T) {
 	if d := diff.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+	w.someOnly(t)
 	one := w.report(t, "metric=exits,events&group_by=path&from=2026-02-20&to=2026-03-20&limit=1", "path")
 	if len(one) != 1 {
 		t.Errorf("limit=1 answers %v", one)
@@ -441,6 +443,103 @@ func TestMixedReport(t *testing.T) {
 	series := w.report(t, "metric=events,sessions,bounce_rate&interval=day&from=2026-02-27&to=2026-02-28", "time")
 	if d := diff.Diff(map[string]map[string]any{"2026-02-27": {"events": 0.0, Sessions: 0.0, BounceRate: nil}}, map[string]map[string]any{"2026-02-27": series["2026-02-27"]}); d != "" {
 		t.Errorf("a day without anything (-want +got):\n%s", d)
+	}
+}
+
+// someOnly asks about an hour in which some pages have views and others exits, of visits that go on: no group is left out, on whichever page of the answer it stands.
+func (w *sessionWorld) someOnly(t *testing.T) {
+	t.Helper()
+	hours := 0
+	for hour := 0; hour < 7*24 && hours < 3; hour++ {
+		from := w.start.AddDate(0, 0, 1).Add(time.Duration(hour) * time.Hour)
+		in := func(at time.Time) bool { return !at.Before(from) && at.Before(from.Add(time.Hour)) }
+		want := map[string]map[string]any{}
+		count := func(path, metric string) {
+			if want[path] == nil {
+				want[path] = map[string]any{Pageviews: 0.0, Entries: 0.0, Exits: 0.0}
+			}
+			want[path][metric] = want[path][metric].(float64) + 1
+		}
+		for _, s := range w.steps {
+			if in(s.at) {
+				count(s.path, Pageviews)
+				if s.typ != "pageview" {
+					want[s.path][Pageviews] = want[s.path][Pageviews].(float64) - 1
+				}
+			}
+		}
+		for _, v := range w.visits {
+			if first, last, n := v.views(); n > 0 && in(v[0].at) {
+				count(first.path, Entries)
+				count(last.path, Exits)
+			}
+		}
+		views, exits := 0, 0 // pages that have the one or the other
+		for _, n := range want {
+			if n[Exits] == 0.0 {
+				views++
+			} else if n[Pageviews] == 0.0 {
+				exits++
+			}
+		}
+		if views == 0 || exits == 0 {
+			continue
+		}
+		hours++
+		query := "&group_by=path&from=" + from.Format(time.RFC3339) + "&to=" + from.Add(time.Hour).Format(time.RFC3339)
+		for _, metrics := range []string{"pageviews,entries,exits", "exits,pageviews,entries"} {
+			if d := diff.Diff(want, w.report(t, "metric="+metrics+query, "path")); d != "" {
+				t.Errorf("%s%s (-want +got):\n%s", metrics, query, d)
+			}
+			whole, _ := w.totals(t, "metric="+metrics+query)
+			for limit := 1; limit <= 2; limit++ {
+				var pages []map[string]any
+				for offset := 0; offset <= len(whole); offset += limit {
+					page, _ := w.totals(t, fmt.Sprintf("metric=%s%s&limit=%d&offset=%d", metrics, query, limit, offset))
+					pages = append(pages, page...)
+				}
+				if d := diff.Diff(whole, pages); d != "" {
+					t.Errorf("%s%s by %d (-whole +pages):\n%s", metrics, query, limit, d)
+				}
+			}
+		}
+	}
+	if hours == 0 {
+		t.Error("no hour had such pages")
+	}
+}
+
+// TestGroupsOfOtherParts: behind the only page with an exit comes one with views, and the views of both are told though there are more pages with more of them.
+func TestGroupsOfOtherParts(t *testing.T) {
+	c := testkit.Engine(t)
+	from := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, path, _writer, _seq) VALUES ('others', 'site', '2026-03-01 23:50:00', 'pageview', 'before', '/', 1, 1),
+ ('others', 'site', '2026-03-02 00:01:00', 'pageview', 'before', '/b', 1, 1), ('others', 'site', '2026-03-02 00:02:00', 'pageview', 'before', '/a', 1, 1), ('others', 'site', '2026-03-02 00:03:00', 'pageview', 'before', '/b', 1, 1),
+ ('others', 'site', '2026-03-02 00:04:00', 'pageview', 'before', '/a', 1, 1), ('others', 'site', '2026-03-02 00:05:00', 'pageview', 'before', '/a', 1, 1), ('others', 'site', '2026-03-02 00:06:00', 'pageview', 'in', '/z', 1, 1)`)
+	rep := newReporter(t, c, clock{asOf: noon}, Config{Rollups: []rollup.Rollup{}})
+	for _, by := range [][]Dim{{{Column: "path"}}, {{Column: "path"}, {Column: "host"}}} {
+		q := Question{Tenant: "others", Site: "site", Metrics: []string{Exits, Pageviews}, GroupBy: by, From: from, To: from.AddDate(0, 0, 1), Location: time.UTC, FirstDay: 1}
+		for i, want := range []string{"[/z 1 1]", "[/a 0 3]", "[/b 0 2]", ""} {
+			q.Offset, q.Limit = i, 1
+			for _, limit := range []int{1, 2} {
+				if i > 0 && limit == 2 {
+					continue
+				}
+				q.Limit = limit
+				rows, err := rep.Answer(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := ""
+				if len(rows) > 0 {
+					v := rows[0].values
+					got = fmt.Sprintf("[%v %v %v]", v[0], v[len(by)], v[len(by)+1])
+				}
+				if got != want || len(rows) > limit || i == 0 && len(rows) != limit {
+					t.Errorf("%d groups behind %d by %v: %s, %d rows; want %s first", limit, i, by, got, len(rows), want)
+				}
+			}
+		}
 	}
 }
 
