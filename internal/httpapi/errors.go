@@ -67,11 +67,21 @@ func newError(log *slog.Logger, k known, status int, msg string, errs []error) *
 	case status == http.StatusRequestTimeout:
 		return problem.New(status, "body_timeout", "the body did not arrive in time: send it faster or in smaller parts")
 	case status == http.StatusRequestEntityTooLarge:
-		return problem.New(status, "body_too_large", "%s", msg)
+		return tooLarge(k)
 	case status == http.StatusBadRequest && len(errs) == 0:
 		return problem.New(status, "body_missing", "the request needs a body, a JSON object; see /docs")
 	}
 	return validationError(k, status, msg, errs)
+}
+
+// tooLarge says how large the body of a request may be.
+func tooLarge(k known) *problem.Problem {
+	most := int64(1 << 20) // huma's own
+	if k.op != nil && k.op.MaxBodyBytes > 0 {
+		most = k.op.MaxBodyBytes
+	}
+	return problem.New(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than %d bytes, the most that this request can have: ask for less at once, or save long lists (filters as a segment, people as a cohort) and name them", most).
+		WithLimit("body_bytes", most)
 }
 
 // validationError describes what is wrong with a body or a parameter: the field of the first error, the text of all.

@@ -55,7 +55,7 @@ func TestRefusals(t *testing.T) {
 		{"UTF-8", "POST", tenants, operator, "{\"id\":\"\xff\"}", 400, "malformed_json", "", "UTF-8"},
 		{"deep", "POST", tenants, operator, strings.Repeat("[", 100) + strings.Repeat("]", 100), 400, "malformed_json", "", "deeper than"},
 		{"huge number", "POST", tenants, operator, `{"id":"x","limits":{"event_bytes":1e999}}`, 400, "malformed_json", "", "1e999"},
-		{"too large", "POST", tenants, operator, `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "body_too_large", "", "1048576"},
+		{"too large", "POST", tenants, operator, `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "body_too_large", "", "larger than 1048576 bytes"},
 		{"array", "POST", tenants, operator, `[]`, 422, "invalid_field", "", "expected object"},
 		{"null", "POST", tenants, operator, `null`, 422, "invalid_field", "", "expected object"},
 		{"missing field", "POST", tenants, operator, `{}`, 422, "missing_field", "id", "field id is missing"},

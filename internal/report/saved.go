@@ -201,40 +201,58 @@ type panelQuestion struct {
 
 // panelQuestions are the kinds of panels that ask about a site.
 func (r *Reporter) panelQuestions() map[string]panelQuestion {
-	report := panelQuestion{r.checkReport, func(ctx context.Context, src catalog.Source, question []byte) (*served, error) {
-		in := reportBody{SiteID: src.SiteID}
-		if p := strictly(question, &in.Body); p != nil {
-			return nil, p
-		}
-		return r.postReport(ctx, &in)
-	}}
-	return map[string]panelQuestion{"tile": report, "line": report, "bar": {r.checkBars, report.answer}, "table": report,
+	return map[string]panelQuestion{"tile": r.reportOn("tile"), "line": r.reportOn("line"), "bar": r.reportOn("bar"), "table": r.reportOn("table"),
 		"retention": {r.checkRetention, r.answerRetentionPanel},
 		"funnel":    {r.checkFunnel, r.answerFunnelPanel}}
 }
 
-func (r *Reporter) checkReport(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {
-	var in reportBody
-	if p := strictly(question, &in.Body); p != nil {
-		return p
+// hides says what a kind of panel would not show of a question about a report.
+func hides(kind string, a ask) *problem.Problem {
+	groups := len(unique(a.GroupBy))
+	switch {
+	case kind == "line" && a.Interval == "":
+		return problem.New(http.StatusUnprocessableEntity, "missing_field", "a panel of the kind line needs interval, such as day; a single number is a tile").WithField("interval")
+	case kind == "bar" && a.Interval != "":
+		return invalid("interval", "a panel of the kind bar shows groups, not times: leave interval out, or make it a line")
+	case kind == "tile" && a.Interval != "":
+		return invalid("interval", "a panel of the kind tile shows one number: leave interval out, or make it a line or a table")
+	case kind == "bar" && groups == 0:
+		return problem.New(http.StatusUnprocessableEntity, "missing_field", "a panel of the kind bar needs group_by, the column whose values are its bars, such as path; a single number is a tile, a number over time a line").WithField("group_by")
+	case kind == "bar" && groups > 1:
+		return invalid("group_by", "a panel of the kind bar shows the values of one column: name one, or make it a table")
+	case (kind == "tile" || kind == "line") && groups > 0:
+		return invalid("group_by", "a panel of the kind %s shows one number without groups: leave group_by out, or make it a bar or a table", kind)
+	case kind != "table" && len(unique(a.Metric)) > 1:
+		return invalid("metric", "a panel of the kind %s shows one metric: name one, or make it a table", kind)
+	case (kind == "bar" || kind == "table") && a.Compare != "":
+		return invalid("compare", "a panel of the kind %s does not show the time before: leave compare out, or make it a tile or a line", kind)
 	}
-	_, p := r.question(ctx, src, in.ask())
-	return p
+	return nil
 }
 
-// checkBars checks the question of a panel of bars, which are groups.
-func (r *Reporter) checkBars(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {
-	var in reportBody
-	if p := strictly(question, &in.Body); p != nil {
-		return p
+// reportOn is how the questions about reports of a kind of panel are checked and answered.
+func (r *Reporter) reportOn(kind string) panelQuestion {
+	return panelQuestion{
+		func(ctx context.Context, src catalog.Source, question []byte) *problem.Problem {
+			var in reportBody
+			if p := strictly(question, &in.Body); p != nil {
+				return p
+			}
+			a := in.ask()
+			if p := hides(kind, a); p != nil {
+				return p
+			}
+			_, p := r.question(ctx, src, a)
+			return p
+		},
+		func(ctx context.Context, src catalog.Source, question []byte) (*served, error) {
+			in := reportBody{SiteID: src.SiteID}
+			if p := strictly(question, &in.Body); p != nil {
+				return nil, p
+			}
+			return r.postReport(ctx, &in)
+		},
 	}
-	switch a := in.ask(); {
-	case a.Interval != "":
-		return invalid("interval", "a panel of the kind bar shows groups, not times: leave interval out, or make it a line")
-	case len(unique(a.GroupBy)) == 0:
-		return problem.New(http.StatusUnprocessableEntity, "missing_field", "a panel of the kind bar needs group_by, the column whose values are its bars, such as path; a single number is a tile, a number over time a line").WithField("group_by")
-	}
-	return r.checkReport(ctx, src, question)
 }
 
 // CheckPanel says what is wrong with the question of a panel of a kind.

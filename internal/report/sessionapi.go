@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -255,11 +256,18 @@ type sessionInput struct {
 	ID     string `path:"id" doc:"Of a session in a list."`
 }
 
+// sessionIDForm is the form of an id, in either case.
+var sessionIDForm = regexp.MustCompile(`^[0-9A-Fa-f]{32}$`)
+
 func (r *Reporter) getSession(ctx context.Context, in *sessionInput) (*served, error) {
 	const day = 24 * time.Hour
-	at, hash, ok := parseSessionID(in.ID)
-	if !ok || at.Add(-day).Year() < 1971 || at.Add(day).Year() > 2105 { // what lies around it can be asked for
+	if !sessionIDForm.MatchString(in.ID) {
 		return nil, invalid("id", "%q is no id of a session: these are 32 hex digits, as the list of sessions gives them", in.ID)
+	}
+	in.ID = strings.ToLower(in.ID)
+	at, hash, ok := parseSessionID(in.ID)
+	if !ok || at.Add(-day).Year() < 1971 || at.Add(day).Year() > 2105 { // what lies around it cannot be asked for
+		return nil, problem.New(http.StatusNotFound, "unknown_session", "there is no session %s: its time is none that events have", in.ID).WithField("id")
 	}
 	who, src, l, p := r.listing(ctx, in.SiteID, ask{From: at.Add(-day).Format(time.RFC3339), To: at.Add(day).Format(time.RFC3339)})
 	if p != nil {

@@ -560,15 +560,15 @@ func TestSessionQuestionsRefused(t *testing.T) {
 	}
 	for target, want := range map[string]int{
 		"sessions?limit=501": 422, "sessions?limit=-1": 422, "sessions?limit=x": 422, "sessions?cursor=zz": 422, "sessions?filter=nothing:1": 422, "sessions?from=2026-03-09&to=2026-03-01": 422,
-		"sessions/abc": 422, "sessions/" + strings.Repeat("f", 32): 422, "sessions/" + strings.Repeat("0", 33): 422, "visitors/a%00b": 422,
+		"sessions/abc": 422, "sessions/" + strings.Repeat("f", 32): 404, "sessions/" + strings.Repeat("0", 32): 404, "sessions/" + strings.Repeat("g", 32): 422, "sessions/" + strings.Repeat("0", 33): 422, "visitors/a%00b": 422,
 	} {
 		if status, _, body := call(t, h, "GET", "/api/v1/analytics/site/"+target, ""); status != want {
 			t.Errorf("%s: %d %s, want %d", target, status, body, want)
 		}
 	}
 	for _, at := range []time.Time{time.UnixMilli(0), time.Date(1971, 1, 1, 1, 0, 0, 0, time.UTC), time.Date(2105, 12, 31, 1, 0, 0, 0, time.UTC)} { // times around it cannot be asked for
-		if status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions/"+sessionID(at, 15), ""); status != 422 || !strings.Contains(body, `"field":"id"`) {
-			t.Errorf("the id of a session of %v: %d %s, want 422 with the field id", at, status, body)
+		if status, _, body := call(t, h, "GET", "/api/v1/analytics/site/sessions/"+sessionID(at, 15), ""); status != 404 || !strings.Contains(body, `"field":"id"`) {
+			t.Errorf("the id of a session of %v: %d %s, want 404 with the field id", at, status, body)
 		}
 	}
 	if status, _, _ := call(t, h, "GET", "/api/v1/analytics/other/sessions", ""); status != 404 {
@@ -694,6 +694,9 @@ func (w *sessionWorld) checkSession(t *testing.T, id, visitor, start string, eve
 	t.Helper()
 	handler := serve(w.r, tenant.Principal{Tenant: w.r.deps.Sources.(sources)["site"].Tenant, Role: tenant.RoleViewer, KeyID: "k"})
 	status, _, body := call(t, handler, "GET", "/api/v1/analytics/site/sessions/"+id, "")
+	if _, _, upper := call(t, handler, "GET", "/api/v1/analytics/site/sessions/"+strings.ToUpper(id), ""); upper != body {
+		t.Errorf("by the id in capitals: %s, want %s", upper, body)
+	}
 	var s struct {
 		ID, Visitor, Start string
 		Events             int

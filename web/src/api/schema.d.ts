@@ -4988,7 +4988,7 @@ export interface components {
             }[] | null;
             /** @description Start of the range. */
             from: string;
-            /** @description The same question about the time just before. */
+            /** @description The same question about the time just before: with group_by, about the groups of data. */
             previous?: components["schemas"]["Part"];
             /** @description End of the range, not included. */
             to: string;

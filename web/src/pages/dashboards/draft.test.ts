@@ -12,7 +12,7 @@ test('what the form has no field for stays as it was', () => {
   expect(again(byTime)?.question).toEqual({ from: '7d', metric: ['visitors'], interval: 'day', limit: 20 });
   expect(again(table, { group: 'city' })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['city'], limit: 20 });
   const bars = { ...table, kind: 'bar' as const };
-  expect(again(bars)?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path', 'country'], limit: 20 }); // bars are no times
+  expect(again(bars)?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path'], limit: 20 }); // bars are no times, and of one column
   expect(again({ ...bars, question: byTime.question })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path'], limit: 20 });
   expect(again(table, { kind: 'bar' })?.question).toEqual({ from: '7d', metric: ['visitors'], group_by: ['path'], limit: 20 });
 });

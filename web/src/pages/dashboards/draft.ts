@@ -91,7 +91,7 @@ export function panelOf(d: PanelDraft, nameOf: (s: Step) => string, fallback: st
     default: {
       if (!metric) return { missing: 'Choose a number.' };
       const same = old?.kind === d.kind && (groupsOf(kept)[0] ?? '') === d.group; // more groups and an interval have no field
-      const by = same ? { group_by: kept.group_by, interval: d.kind === 'bar' ? undefined : kept.interval } : { group_by: [d.group], interval: undefined };
+      const by = same && d.kind !== 'bar' ? { group_by: kept.group_by, interval: kept.interval } : { group_by: [d.group], interval: undefined };
       return d.group || by.interval ? make({ ...common, metric: d.kind === 'bar' ? metric.slice(0, 1) : metric, ...by, limit: d.limit, goal: goalOf(d) }) : { missing: 'Choose by what to group.' };
     }
   }
