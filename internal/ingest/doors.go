@@ -168,10 +168,34 @@ var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf
 
 // Pixel answers with the image.
 func Pixel(w http.ResponseWriter) {
-	hd := w.Header()
+	pixelHeaders(w.Header())
+	_, _ = w.Write(gif) // the client has gone if this fails
+}
+
+func pixelHeaders(hd http.Header) {
 	hd.Set("Content-Type", "image/gif")
 	hd.Set("Content-Length", strconv.Itoa(len(gif)))
 	hd.Set("Cache-Control", "no-store, no-cache, must-revalidate, private")
+}
+
+// refusalHeader tells why an image was refused whose body is the image.
+const refusalHeader = "X-Weir-Refused"
+
+// refusePixel answers a request for an image that is refused. An image of a page learns nothing of an answer but whether it is one: so it is one where the same request would be refused again,
+// and none where it is to be sent again. Who does not ask for an image is told as everywhere.
+func refusePixel(w http.ResponseWriter, r *http.Request, p *problem.Problem) {
+	again := p.Status >= 500 || p.Status == http.StatusRequestTimeout || p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusTooManyRequests
+	if again || !strings.Contains(r.Header.Get("Accept"), "image/") {
+		p.Write(w)
+		return
+	}
+	hd := w.Header()
+	for name, v := range p.GetHeaders() {
+		hd[name] = v
+	}
+	hd.Set(refusalHeader, p.Code)
+	pixelHeaders(hd)
+	w.WriteHeader(p.Status)
 	_, _ = w.Write(gif) // the client has gone if this fails
 }
 

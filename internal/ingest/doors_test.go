@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
@@ -14,8 +15,10 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/event"
+	"weir/internal/eventlog"
 	"weir/internal/problem"
 	"weir/internal/token"
+	"weir/internal/usage"
 )
 
 const page = `{"site_id":"site-1","client_id":"anon-1","session_id":"sess-1","user_id":7,"sdk":{"v":[1]},"events":[
@@ -452,3 +455,50 @@ func TestKeysAreNoNames(t *testing.T) {
 		}
 	}
 }
+
+// TestPixelRefusals: an image learns by its load or its error whether to come again: what would be refused again is answered with the image, beside its status.
+func TestPixelRefusals(t *testing.T) {
+	const one = "/pixel.gif?site_id=site-1&events=%7B%22type%22%3A%22e%22%7D"
+	for name, c := range map[string]struct {
+		target string
+		err    error
+		limit  *problem.Problem
+		status int
+		image  bool
+	}{
+		"taken":               {one, nil, nil, 200, true},
+		"a NUL":               {`/pixel.gif?site_id=site-1&events=%7B%22type%22%3A%22e%22%2C%22a%22%3A%22%5Cu0000%22%7D`, nil, nil, 400, true},
+		"no JSON":             {"/pixel.gif?site_id=site-1&events=%7B", nil, nil, 400, true},
+		"no such site":        {"/pixel.gif?site_id=nobody&events=[]", nil, nil, 404, true},
+		"over a limit":        {one, nil, problem.New(429, "over_limit", "too many").WithRetry(time.Second), 429, false},
+		"too many at once":    {one, nil, problem.New(413, "over_burst", "too many"), 413, false},
+		"the log is full":     {one, eventlog.ErrFull, nil, 503, false},
+		"another site's page": {"/pixel.gif?site_id=site-2&events=[]", nil, nil, 403, true},
+	} {
+		for _, accept := range []string{"image/avif,image/webp,*/*;q=0.8", "*/*"} {
+			r := newRig(t, func(_ *Config, d *Deps) {
+				if c.limit != nil {
+					d.Limiter = refusing{c.limit}
+				}
+			})
+			r.log.err = c.err
+			w := r.do("GET", c.target, "", "Accept: "+accept, "Referer: https://evil.example/")
+			isImage := w.Header().Get("Content-Type") == "image/gif" && w.Body.String() == string(gif)
+			if want := c.image && (accept != "*/*" || c.status == 200); w.Code != c.status || isImage != want || w.Header().Get("Content-Length") == "" && isImage {
+				t.Errorf("%s, Accept: %s: %d %v %q", name, accept, w.Code, w.Header(), w.Body)
+			}
+			if isImage && c.status != 200 && w.Header().Get("X-Weir-Refused") == "" {
+				t.Errorf("%s: %v", name, w.Header())
+			}
+		}
+	}
+}
+
+// refusing is a limiter that lets nothing through.
+type refusing struct{ prob *problem.Problem }
+
+func (l refusing) Begin(*catalog.Tenant, int64) (usage.Reserve, *problem.Problem) {
+	return usage.Reserve{}, l.prob
+}
+func (l refusing) Take(*catalog.Tenant, usage.Reserve, int, int) *problem.Problem { return l.prob }
+func (l refusing) Cancel(*catalog.Tenant, usage.Reserve)                          {}

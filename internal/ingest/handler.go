@@ -110,7 +110,7 @@ const (
 // weir's own doors.
 var (
 	collectDoor = Door{Name: "collect", Methods: []string{http.MethodPost}, Public: true}
-	pixelDoor   = Door{Name: "pixel", Methods: []string{http.MethodGet}, Public: true}
+	pixelDoor   = Door{Name: "pixel", Methods: []string{http.MethodGet}, Public: true, Refuse: refusePixel}
 	ingestDoor  = Door{Name: "ingest", Methods: []string{http.MethodPost}}
 )
 

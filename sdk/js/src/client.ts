@@ -16,7 +16,7 @@ export interface Options {
   site: string;
   /** Where weir is: "https://weir.example". The script tag takes it from its own address. */
   host?: string;
-  /** "required": nothing is sent and nothing is stored before consent("granted"). "not-required": the server is not asked whether it is; if it says so with the script, it is required all the same. */
+  /** "required": nothing is sent and nothing is stored before consent("granted"). "not-required": only if the source's settings require it. */
   consent?: 'required' | 'not-required';
   /** No identifier, and nothing else, is stored; the server derives an id that changes every day. What is not sent when the page ends is lost. */
   cookieless?: boolean;
@@ -57,6 +57,8 @@ export interface Weir {
 
 /** The server refuses events with a NUL. */
 const clean = (s: string) => s.replace(/\0/g, '');
+/** The same in JSON, where a NUL is an escape; one of a backslash may stand before u0000. */
+const cleanJSON = (s: string) => s.replace(/\\(u0000|.)/g, (all, c) => (c === 'u0000' ? '' : all));
 
 const maxHeld = 100;
 const eventBytes = 48000; // the server's limit is 50 KiB
@@ -71,8 +73,8 @@ export const create = (o: Options): Weir => {
   const store = openStore(prefix);
   const cookie = '_weir_' + encodeURIComponent(site);
   let { cookieless } = o;
-  let known = !!o.consent;
-  let needed = known && o.consent !== 'not-required'; // consent; a word that is not known must not open anything
+  let known = false; // what the source's settings demand
+  let needed = !!o.consent && o.consent !== 'not-required'; // consent; a word that is not known must not open anything
   let out = refused() || !!store.get(marks);
   let granted = false;
   let denied = false;
@@ -175,7 +177,7 @@ export const create = (o: Options): Weir => {
   const record = (type: string, props?: Props, fields?: Props, ids?: Props): string | undefined => {
     if (out || denied || !type || typeof type !== 'string') return undefined;
     const id = newID();
-    const body = JSON.stringify({ event_id: id, type, ts: Date.now(), url: address(), referrer: (auto ? auto.referrer() : document.referrer) || undefined, ...fields, props });
+    const body = cleanJSON(JSON.stringify({ event_id: id, type, ts: Date.now(), url: address(), referrer: (auto ? auto.referrer() : document.referrer) || undefined, ...fields, props }));
     if (bytes(body + JSON.stringify([user, ids])) > eventBytes) {
       if (!warned) console.warn(`weir: an event "${type}" of over 48 KB was not taken`);
       warned = true;

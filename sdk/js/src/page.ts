@@ -121,9 +121,7 @@ export const observe = (
     }),
   );
   on(self, 'pageshow', (e: PageTransitionEvent) => {
-    if (!e.persisted) return;
-    referrer = page;
-    view();
+    e.persisted && view(); // from where is not known: the referrer stays, as it does where the page is loaded again
   });
 
   return {

@@ -319,6 +319,28 @@ describe('delivery', { concurrency: 8, timeout: 600000 }, () => {
     });
   }
 
+  test('what is refused for good by image is not sent again; what is refused for now is', async (t) => {
+    const s = await site(t);
+    const c = await context(t, fetches.refused);
+    const page = await c.newPage();
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await settled(page);
+    const holding = (text) => s.gate.sent().filter((e) => Buffer.from(new URLSearchParams(e.query).get('events') || '', 'base64').includes(text));
+    await page.evaluate(() => weir.track('  ', { poison: 1 })); // the server wants a type that is not only blanks
+    await settled(page);
+    await page.waitForTimeout(3000); // a second try would come by now
+    assert.deepEqual(holding('poison').map((e) => e.status), [400]);
+    let fault = { status: 503 };
+    s.gate.fault = (e) => (e.path === '/pixel.gif' ? fault : undefined);
+    const ids = await make(page, 2);
+    await until(() => holding(ids[0]).length > 0, 'a try');
+    fault = { status: 429 };
+    await until(() => holding(ids[0]).length > 1, 'another try');
+    fault = undefined;
+    await exactlyOnce(s, ids);
+  });
+
   test('one lost connection does not make a page send by image from then on', async (t) => {
     const s = await site(t);
     const c = await context(t);

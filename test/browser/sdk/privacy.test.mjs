@@ -239,6 +239,23 @@ describe('privacy', { concurrency: 8, timeout: 600000 }, () => {
     await exactlyOnce(free, later);
   });
 
+  for (const word of ['not-required', 'required']) {
+    test(`a tag that asks for less than the source's settings gets what they demand: data-consent="${word}"`, async (t) => {
+      const s = await site(t, { ...button, query: false, attributes: `data-consent="${word}" data-cookieless="false"`, source: { privacy: { consent_required: true, cookieless: true } } });
+      const page = await open(t);
+      await page.goto(`${s.url}/`);
+      await loaded(page);
+      await use(s, page);
+      await page.waitForTimeout(1500);
+      assert.deepEqual(s.gate.sent(), []);
+      assert.deepEqual(await stored(page), nothing);
+      await page.evaluate(() => weir.consent('granted'));
+      await until(() => s.gate.sent().length > 0, 'what was held back');
+      await quiet(s);
+      assert.deepEqual(await stored(page), nothing);
+    });
+  }
+
   test('a denial counts before the settings are known, and on the next page', async (t) => {
     const s = await site(t, { ...button, query: false });
     const page = await open(t);

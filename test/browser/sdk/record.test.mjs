@@ -262,12 +262,23 @@ describe('recording', { concurrency: 5, timeout: 600000 }, () => {
     assert.deepEqual((await stored(page)).local.filter((k) => !k.includes(':q:')), []);
   });
 
+  test('NULs are taken out of names and values', async (t) => {
+    const s = await site(t);
+    const page = await open(t);
+    await page.goto(`${s.url}/`);
+    await loaded(page);
+    await page.evaluate(() => weir.track('n\0ul', { a: 'x\0y', 'k\0ey': '\\u0000', list: ['\0', '\\\0"'] }));
+    await until(async () => (await count(s, `type = 'nul'`)) === 1, 'the event');
+    const [row] = await s.sql(`SELECT props['a'] AS a, props['key'] AS k, props['list'] AS l FROM events WHERE type = 'nul'`);
+    assert.deepEqual(row, { a: 'xy', k: '\\u0000', l: JSON.stringify(['', '\\"']) });
+  });
+
   test('the page comes back from the back-forward cache; a prerendered page waits', async (t) => {
     const own = await launch({ ignoreDefaultArgs: ['--disable-back-forward-cache'] });
     t.after(() => own.close());
     const s = await site(t);
     const page = await own.newPage();
-    await page.goto(`${s.url}/`);
+    await page.goto(`${s.url}/`, { referer: 'https://search.example/' });
     await loaded(page);
     await page.evaluate(() => {
       self.former = true;
@@ -281,6 +292,8 @@ describe('recording', { concurrency: 5, timeout: 600000 }, () => {
     await until(() => page.evaluate(() => self.restored !== undefined || (self.weir && !self.former)), 'the page');
     assert.equal(await page.evaluate(() => self.restored), true, 'the SDK keeps its page out of the back-forward cache');
     await until(async () => (await count(s, `type = 'pageview' AND path = '/'`)) === 2, 'two page views');
+    // The page is not its own referrer: it is the one that the page came with, as where it is loaded again.
+    assert.deepEqual(await s.sql(`SELECT DISTINCT referrer_host FROM events WHERE type = 'pageview' AND path = '/'`), [{ referrer_host: 'search.example' }]);
 
     const ahead = await own.newPage();
     await ahead.addInitScript(() => Object.defineProperty(document, 'prerendering', { configurable: true, get: () => !self.shown }));
