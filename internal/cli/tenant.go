@@ -22,12 +22,14 @@ type TenantCmd struct {
 
 // tenantInfo is a tenant as the API shows it.
 type tenantInfo struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Region    string    `json:"region"`
-	Retention string    `json:"retention"`
-	Limits    limits    `json:"limits"`
-	Created   time.Time `json:"created"`
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Region    string `json:"region"`
+	Retention string `json:"retention"`
+	Limits    limits `json:"limits"`
+	// Settings: session_timeout.
+	Settings  map[string]string `json:"settings,omitempty"`
+	Created   time.Time         `json:"created"`
 	Suspended *struct {
 		Since  time.Time `json:"since"`
 		Reason string    `json:"reason,omitempty"`
@@ -36,7 +38,7 @@ type tenantInfo struct {
 
 func tenantTable(list ...tenantInfo) func() grid {
 	return func() grid {
-		g := grid{head: []string{"id", "name", "region", "retention", "limits", "created", "suspended"}}
+		g := grid{head: []string{"id", "name", "region", "retention", "limits", "session timeout", "created", "suspended"}}
 		for _, t := range list {
 			retention := t.Retention
 			if retention == "0" {
@@ -46,7 +48,7 @@ func tenantTable(list ...tenantInfo) func() grid {
 			if t.Suspended != nil {
 				since = when(t.Suspended.Since)
 			}
-			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, t.Limits.String(), when(t.Created), since)
+			g.add(t.ID, orDash(t.Name), orDash(t.Region), retention, t.Limits.String(), orDash(t.Settings["session_timeout"]), when(t.Created), since)
 		}
 		return g
 	}

@@ -79,9 +79,12 @@ const rowsOf = (s, prefix, depth) => {
   return rows;
 };
 
+// Text whose parts between backticks are code.
+const prose = (tag, text) => el(tag, {}, ...(text || "").split("`").map((part, i, all) => (i % 2 === 1 && i < all.length - 1 ? el("code", { textContent: part }) : i % 2 === 1 ? "`" + part : part)));
+
 const table = (rows) =>
   el("table", {}, el("tbody", {}, ...rows.map(([name, type, required, text]) =>
-    el("tr", {}, el("td", {}, el("code", { textContent: name })), el("td", { textContent: type }), el("td", { textContent: required }), el("td", { textContent: text })))));
+    el("tr", {}, el("td", {}, el("code", { textContent: name })), el("td", { textContent: type }), el("td", { textContent: required }), prose("td", text)))));
 
 const curl = (method, path, op, body) => {
   const quote = (s) => "'" + s.replace(/'/g, "'\\''") + "'";
@@ -96,7 +99,7 @@ const operation = (method, path, op) => {
   const body = op.requestBody && Object.values(op.requestBody.content || {})[0];
   const sample = body && body.schema ? requestExample(body.schema) : undefined;
   const inner = el("div", {});
-  if (op.description) inner.append(el("p", { textContent: op.description }));
+  if (op.description) inner.append(prose("p", op.description));
   if ((op.parameters || []).length) {
     inner.append(el("h3", { textContent: "Parameters" }), table(op.parameters.map((p) =>
       [p.name, typeName(p.schema) + " in " + p.in, p.required ? "required" : "", [p.description, limits(p.schema)].filter(Boolean).join(" ")])));
@@ -118,7 +121,7 @@ const operation = (method, path, op) => {
 
 const show = () => {
   document.getElementById("title").textContent = spec.info.title + " API, version " + spec.info.version;
-  document.getElementById("description").textContent = spec.info.description || "";
+  document.getElementById("description").replaceChildren(...prose("p", spec.info.description).childNodes);
   const byTag = new Map();
   for (const [path, methods] of Object.entries(spec.paths || {})) {
     for (const method of ["get", "post", "put", "patch", "delete"]) {
