@@ -200,8 +200,14 @@ func (h *Handler) decompress(coding string, raw []byte, plain *[]byte, s *share)
 		return n, err
 	}), plain, s, len(raw))
 	if failed != nil {
-		if errors.Is(failed, zstd.ErrDecoderSizeExceeded) || errors.Is(failed, zstd.ErrWindowSizeExceeded) {
+		var frame zstd.Header
+		switch {
+		case errors.Is(failed, zstd.ErrDecoderSizeExceeded):
 			return h.tooLarge("decompressed body")
+		case errors.Is(failed, zstd.ErrWindowSizeExceeded) && frame.Decode(raw) == nil && frame.WindowSize > maxWindow: // a block that is too large is called so too
+			return problem.New(http.StatusUnsupportedMediaType, "unsupported_encoding",
+				"the zstd data need a window of %d bytes, more than %d, the most that is taken: compress without long-distance matching, or with a window log of 23 at most", frame.WindowSize, maxWindow).
+				WithField("Content-Encoding")
 		}
 		return bad(failed)
 	}

@@ -502,3 +502,24 @@ func (l refusing) Begin(*catalog.Tenant, int64) (usage.Reserve, *problem.Problem
 }
 func (l refusing) Take(*catalog.Tenant, usage.Reserve, int, int) *problem.Problem { return l.prob }
 func (l refusing) Cancel(*catalog.Tenant, usage.Reserve)                          {}
+
+// TestZstdWindow: data that need a larger window than HTTP allows are told as such, whatever they hold; blocks that are too large are no valid data.
+func TestZstdWindow(t *testing.T) {
+	r := newRig(t)
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b, zstd.WithWindowSize(16<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = z.Write([]byte(`{"type":"e"}`))
+	_ = z.Flush() // the frame does not know how long it gets
+	_, _ = z.Write(bytes.Repeat([]byte(" "), 1<<20))
+	_ = z.Close()
+	wantProblem(t, r.do("POST", "/ingest", b.String(), acmeKey, "Content-Encoding: zstd"), 415, "unsupported_encoding", "Content-Encoding", "window of 16777216 bytes")
+	if n := r.account.count["acme/site-1 unsupported_encoding"]; n != 1 {
+		t.Errorf("%d are counted", n)
+	}
+	raw := "\x28\xb5\x2f\xfd\x00\x00" + "\xfa\xff\x7f" + "x" // a window of 1 KiB, a block of more
+	wantProblem(t, r.do("POST", "/ingest", raw, acmeKey, "Content-Encoding: zstd"), 400, "invalid_encoding", "Content-Encoding", "not valid zstd")
+	wantProblem(t, r.do("POST", "/ingest", string(zst(strings.Repeat(" ", 11<<20))), acmeKey, "Content-Encoding: zstd"), 413, "body_too_large", "", "after decompression")
+}
