@@ -334,11 +334,14 @@ func (h *Handler) keyed(w http.ResponseWriter, r *http.Request, j *job, events f
 	return nil
 }
 
+// sends says whether keys of a role may send events.
+func sends(r tenant.Role) bool {
+	return r == tenant.RoleWriter || r == tenant.RoleAdmin || r == tenant.RoleOperator
+}
+
 // openKey sets the tenant of a request, and what its key may do. home is the site of the key, if it belongs to one.
 func (j *job) openKey(r *http.Request, who tenant.Principal) (home string, prob *problem.Problem) {
-	switch who.Role {
-	case tenant.RoleWriter, tenant.RoleAdmin, tenant.RoleOperator:
-	default:
+	if !sends(who.Role) {
 		prob := problem.New(http.StatusForbidden, "forbidden", "a key of the role %s cannot send events: use the write key of a source, or a key of the role writer or admin", who.Role)
 		if t, ok := j.h.deps.Catalog.TenantByID(who.Tenant); ok {
 			j.tenant, j.barred = t, prob

@@ -142,7 +142,7 @@ func (m *reader) tokenField(dec *jx.Decoder, key []byte) error {
 // tokens looks at the token of each event of an array, until one names a known source. When the first was sent is when all were.
 func (m *reader) tokens(array []byte) *problem.Problem {
 	return m.q.Each(array, "batch", func(raw []byte) *problem.Problem {
-		if m.choice.Known() != nil {
+		if m.choice.Done() {
 			return nil
 		}
 		var dec jx.Decoder

@@ -128,7 +128,7 @@ func (m *reader) envelope(dec *jx.Decoder, key []byte) error {
 
 // first looks at the application of each event, until one names a known one.
 func (m *reader) first(raw []byte) *problem.Problem {
-	if m.choice.Known() != nil {
+	if m.choice.Done() {
 		return nil
 	}
 	var dec jx.Decoder
@@ -148,7 +148,7 @@ func (m *reader) search(body []byte) {
 			return dec.Skip()
 		}
 		return dec.Arr(func(dec *jx.Decoder) error {
-			if dec.Next() != jx.Object || m.choice.Known() != nil {
+			if dec.Next() != jx.Object || m.choice.Done() {
 				return dec.Skip()
 			}
 			return dec.ObjBytes(m.onApp)

@@ -290,6 +290,17 @@ func TestFirstKnownApp(t *testing.T) {
 	if rows, rejects := r.Take(), r.Rejects(); w.Code != 200 || len(rows) != 3 || rejects["site-1 site_forbidden"] != 1 {
 		t.Errorf("%d, %d rows, rejected %v", w.Code, len(rows), rejects)
 	}
+	// A source that does not take what the page sends does not stand in the way of one that does.
+	for order, events := range map[string][]string{"first": {`{"e":"pv","aid":"shop.example.com"}`, `{"e":"pv","aid":"app-1"}`}, "last": {`{"e":"pv","aid":"app-1"}`, `{"e":"pv","aid":"shop.example.com"}`},
+		"after another": {nobody(1), `{"e":"pv","aid":"vk_acme"}`, `{"e":"pv","aid":"shop.example.com"}`, `{"e":"pv","aid":"app-1"}`}} {
+		w := r.Do("POST", tp2, payload(events...), "Origin: https://evil.example")
+		if rows, rejects := r.Take(), r.Rejects(); w.Code != 200 || len(rows) != 1 || rejects["site-2 origin_forbidden"] != 1 || rejects["site_unknown"] != len(events)-2 {
+			t.Errorf("a page that one source does not allow, %s: %d %s, %d rows, rejected %v", order, w.Code, w.Body, len(rows), rejects)
+		}
+	}
+	if w := r.Do("POST", tp2, payload(nobody(1), `{"e":"pv","aid":"vk_acme"}`)); w.Code != 403 || r.Rejects()["forbidden"] != 1 {
+		t.Errorf("a key that may not send, and a name of nobody: %d %s", w.Code, w.Body)
+	}
 	// A body that is broken behind them is counted for the one that is known.
 	if w := r.Do("POST", tp2, `{"data":[`+nobody(1)+`,{"e":"pv","aid":"app-1"},`); w.Code != 400 || r.Rejects()["site-1 malformed_json"] != 1 {
 		t.Errorf("broken: %d %s", w.Code, w.Body)
