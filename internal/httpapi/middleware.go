@@ -39,6 +39,9 @@ func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	sw.progress(begin)
 	if r.Body != nil && r.Body != http.NoBody || r.ContentLength != 0 {
 		sw.bodyEnd = begin.Add(a.cfg.BodyTimeout)
+		if r.Body != nil {
+			r.Body = kept{r.Body}
+		}
 		_ = sw.SetReadDeadline(sw.bodyEnd) // not supported by a recorder in tests
 	}
 	defer func() {
@@ -49,6 +52,7 @@ func (a *API) serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
 		a.metrics.observe(r.Pattern, sw.code(), sw.sent, time.Since(begin))
 	}()
 	h.ServeHTTP(sw, r)
+	sw.rest()
 }
 
 // secure sets the headers that every answer has; pages loosen the policy for what they need.

@@ -270,6 +270,38 @@ func TestDrainCutsWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
+// TestBodyTooLarge: who writes all of a body before reading gets the answer that it is too large, also in chunks.
+func TestBodyTooLarge(t *testing.T) {
+	f := newFixture(t)
+	addr, _ := f.serve()
+	const size = 24 << 20
+	for name, head := range map[string]string{"with its length": fmt.Sprintf("Content-Length: %d", size), "in chunks": "Transfer-Encoding: chunked"} {
+		c := dial(t, addr)
+		fmt.Fprintf(c, "POST /api/v1/tenants HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%s\r\n\r\n", operator, head)
+		part := strings.Repeat("x", 1<<20)
+		for range size >> 20 {
+			chunk := part
+			if name == "in chunks" {
+				chunk = fmt.Sprintf("%x\r\n%s\r\n", len(part), part)
+			}
+			if _, err := io.WriteString(c, chunk); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if name == "in chunks" {
+			fmt.Fprint(c, "0\r\n\r\n")
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != 413 {
+			t.Errorf("%s: status %d", name, resp.StatusCode)
+		}
+	}
+}
+
 func TestHeadTooLarge(t *testing.T) {
 	f := newFixture(t)
 	addr, _ := f.serve()
