@@ -143,6 +143,9 @@ func explain(k known, d *huma.ErrorDetail) (code, field, text string) {
 		}
 		return "", "", "the body is not valid: " + d.Message
 	}
+	if forms := k.forms(field); forms != "" && strings.HasPrefix(d.Message, "expected value to match exactly one schema") {
+		return "invalid_field", field, fmt.Sprintf("field %s: it must be %s", field, forms)
+	}
 	return "invalid_field", field, fmt.Sprintf("field %s: %s%s", field, d.Message, k.example(field, d.Message))
 }
 

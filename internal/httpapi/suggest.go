@@ -57,6 +57,23 @@ func (k known) example(path, message string) string {
 	return fmt.Sprintf(", such as %q", text)
 }
 
+// forms are what the value of a field may be, where that is of several forms.
+func (k known) forms(path string) string {
+	s := k.schema(strings.Split(path, "."))
+	if s == nil {
+		return ""
+	}
+	var forms []string
+	for _, one := range s.OneOf {
+		if one = k.resolve(one); one.Type == "array" && one.Items != nil {
+			forms = append(forms, "a list of "+k.resolve(one.Items).Type+"s")
+		} else {
+			forms = append(forms, "a "+one.Type)
+		}
+	}
+	return strings.Join(forms, " or ")
+}
+
 // schema is that of a field of the body, by its path; nil: there is none.
 func (k known) schema(parts []string) *huma.Schema {
 	if k.op == nil || k.op.RequestBody == nil || k.schemas == nil {
