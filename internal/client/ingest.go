@@ -83,20 +83,6 @@ func (c *Client) Ingest(ctx context.Context, body []byte, o IngestOptions) (Inge
 	return res, nil
 }
 
-// Collect sends one body to the public door /collect with the given header. It is not retried.
-func (c *Client) Collect(ctx context.Context, body []byte, header http.Header) error {
-	if c.err != nil {
-		return c.err
-	}
-	resp, err := c.once(ctx, call{method: http.MethodPost, path: "/collect", body: body, header: header})
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxErrorBody))
-	return nil
-}
-
 // QueryRequest is the body of POST /api/v1/query.
 type QueryRequest struct {
 	SQL      string         `json:"sql"`

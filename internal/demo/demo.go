@@ -129,7 +129,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	if err := d.print(out, k, sum); err != nil || d.cfg.Rate < 0 {
 		return err
 	}
-	return d.replay(ctx, writer)
+	return d.replay(ctx, writer, client.New(d.cfg.Server, k.Writer, d.cfg.Client))
 }
 
 // create makes the tenant and its source unless they exist.

@@ -5,9 +5,10 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"net/netip"
 	"time"
 
 	"weir/internal/accesslog"
@@ -15,16 +16,11 @@ import (
 	"weir/internal/importer"
 )
 
-// visit is one line of the sample as a browser would have sent it.
-type visit struct {
-	body   []byte
-	header http.Header
-}
-
-// replay sends the sample's lines through /collect, one after the other and from the start again, at the configured rate.
-// The server gives each its time and its id. What fails is skipped and told in the log, at most once a minute.
-func (d *demo) replay(ctx context.Context, c *client.Client) error {
-	ledger, err := c.Imports(ctx, d.site)
+// replay sends the sample's lines through /ingest, one after the other and from the start again, at the configured rate: with a key, so that each has its
+// country by its address, as the history has. The server gives each its time and its id. What fails is skipped and told in the log, at most once a minute.
+// patient asks what must not fail.
+func (d *demo) replay(ctx context.Context, patient, c *client.Client) error {
+	ledger, err := patient.Imports(ctx, d.site)
 	if err != nil {
 		return fmt.Errorf("demo: read the salt of %s: %w", d.site, err)
 	}
@@ -41,7 +37,7 @@ func (d *demo) replay(ctx context.Context, c *client.Client) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := c.Collect(ctx, visits[i].body, visits[i].header); err != nil && ctx.Err() == nil {
+		if err := d.send(ctx, c, visits[i]); err != nil && ctx.Err() == nil {
 			if failed++; time.Since(told) > time.Minute {
 				d.log.Warn("live replay: an event was not taken", "error", err, "count", failed)
 				told, failed = time.Now(), 0
@@ -50,7 +46,17 @@ func (d *demo) replay(ctx context.Context, c *client.Client) error {
 	}
 }
 
-func (d *demo) visits(salt []byte) ([]visit, error) {
+// send sends one event.
+func (d *demo) send(ctx context.Context, c *client.Client, event []byte) error {
+	res, err := c.Ingest(ctx, event, client.IngestOptions{SiteID: d.site})
+	if err == nil && len(res.Rejected) > 0 {
+		err = errors.New(res.Rejected[0].Message)
+	}
+	return err
+}
+
+// visits are the lines of the sample as events.
+func (d *demo) visits(salt []byte) ([][]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(sample))
 	if err != nil {
 		return nil, fmt.Errorf("demo: open the sample: %w", err)
@@ -59,7 +65,7 @@ func (d *demo) visits(salt []byte) ([]visit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("demo: read the sample: %w", err)
 	}
-	var visits []visit
+	var visits [][]byte
 	var l accesslog.Line
 	for line := range bytes.Lines(text) {
 		if l.Parse(bytes.TrimRight(line, "\r\n")) != nil {
@@ -74,25 +80,26 @@ func (d *demo) visits(salt []byte) ([]visit, error) {
 	return visits, nil
 }
 
-func (d *demo) visit(l *accesslog.Line, salt []byte) (visit, error) {
+func (d *demo) visit(l *accesslog.Line, salt []byte) ([]byte, error) {
 	kind := "request"
 	if l.PageView() {
 		kind = "pageview"
 	}
-	ev := map[string]any{"type": kind, "url": siteURL + plain(l.Target), "props": map[string]any{"method": plain(l.Method), "status": l.Status, "bytes": max(0, l.Bytes)}}
+	ev := map[string]any{"type": kind, "client_id": importer.ClientID(salt, l.Host, l.UserAgent), "url": siteURL + plain(l.Target), "props": map[string]any{"method": plain(l.Method), "status": l.Status, "bytes": max(0, l.Bytes)}}
 	if len(l.Referrer) > 0 {
 		ev["referrer"] = plain(l.Referrer)
 	}
-	body, err := json.Marshal(map[string]any{"site_id": d.site, "client_id": importer.ClientID(salt, l.Host, l.UserAgent), "events": []any{ev}})
-	if err != nil {
-		return visit{}, fmt.Errorf("demo: encode an event: %w", err)
-	}
-	// The address counts only if the server trusts this machine as a proxy; else the events have no country.
-	header := http.Header{"Content-Type": {"application/json"}, "X-Forwarded-For": {string(l.Host)}}
 	if len(l.UserAgent) > 0 {
-		header.Set("User-Agent", plain(l.UserAgent))
+		ev["user_agent"] = plain(l.UserAgent)
 	}
-	return visit{body, header}, nil
+	if _, err := netip.ParseAddr(string(l.Host)); err == nil {
+		ev["ip"] = string(l.Host)
+	}
+	event, err := json.Marshal(ev)
+	if err != nil {
+		return nil, fmt.Errorf("demo: encode an event: %w", err)
+	}
+	return event, nil
 }
 
 func plain(s []byte) string { return string(accesslog.Unescape(nil, s)) }

@@ -111,7 +111,23 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
   test('funnels, retention and goals are put there, too; a name that is taken is refused at its field', async (t) => {
     const goal = await ask(site.analyst, `/api/v1/analytics/${site.site}/goals`, { name: 'Project', type: 'pageview', filter: ['path:~/projects'] });
     const funnel = JSON.stringify({ steps: [{ type: 'pageview', filter: [] }, { type: '', filter: [], goal: goal.id }] });
-    const page = await on(t, `funnels?f=country:US&range=yesterday&funnel=${encodeURIComponent(funnel)}`);
+    const by = JSON.stringify({ steps: [{ type: 'pageview', filter: [] }, { type: '', filter: [], goal: goal.id }], breakdown: 'browser' });
+    const page = await on(t, `funnels?range=30d&funnel=${encodeURIComponent(by)}`);
+    await page.getByRole('heading', { name: 'By browser' }).waitFor();
+    const shares = await page.locator('table').last().locator('tbody tr').evaluateAll((rows) => rows.map((r) => [r.cells[0], r.cells[1], r.cells[r.cells.length - 1]].map((c) => c.textContent.trim())));
+    assert.ok(shares.length > 3, 'browsers');
+    await add(page, 'Funnel').click();
+    await choose(page, 1, 'A new dashboard…');
+    await dialog(page).getByLabel('Name of the new dashboard').fill('By browser');
+    await dialog(page).getByRole('button', { name: 'Add it' }).click();
+    await done(page).getByRole('link', { name: 'Open the dashboard' }).click();
+    await page.getByRole('heading', { name: 'By browser', exact: true }).waitFor();
+    await settled(page);
+    assert.deepEqual(await card(page, 'Funnel').locator('tbody tr').evaluateAll((rows) => rows.map((r) => [...r.cells].map((c) => c.textContent.trim()))), shares, 'what it is broken down by is on the dashboard, too');
+    await sound(page, 'a funnel that is broken down');
+    await shoot(page, 'add-panel-breakdown');
+    await page.goto(`${weirURL}/sites/${site.site}/funnels?f=country:US&range=yesterday&funnel=${encodeURIComponent(funnel)}`);
+    await settled(page);
     await add(page, 'Funnel').click();
     await choose(page, 1, 'A new dashboard…');
     await dialog(page).getByLabel('Name of the new dashboard').fill('team');

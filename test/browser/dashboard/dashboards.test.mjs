@@ -23,7 +23,7 @@ const everything = () =>
     panels: [
       report('views', 'Page views', 'tile', { metric: ['pageviews'], compare: 'previous' }, { x: 0, y: 0, w: 3, h: 2 }),
       report('bounce', 'Bounce rate', 'tile', { metric: ['bounce_rate'] }, { x: 3, y: 0, w: 3, h: 2 }),
-      report('time', 'Visit duration', 'tile', { metric: ['session_duration'] }, { x: 6, y: 0, w: 3, h: 2 }),
+      report('time', 'Session duration', 'tile', { metric: ['session_duration'] }, { x: 6, y: 0, w: 3, h: 2 }),
       { id: 'sql', title: 'All events', kind: 'sql', question: { sql: 'SELECT count() AS n FROM events' }, x: 9, y: 0, w: 3, h: 2 },
       report('line', 'Visitors by day', 'line', { metric: ['visitors'], interval: 'day' }, { x: 0, y: 2, w: 8, h: 5 }),
       report('bar', 'Browsers', 'bar', { metric: ['visitors'], group_by: ['browser'], limit: 6 }, { x: 8, y: 2, w: 4, h: 5 }),
@@ -125,7 +125,7 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await page.keyboard.press('ArrowDown');
     assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), /^Move Browsers/, 'the focus stays');
     await page.getByRole('button', { name: 'Remove Bounce rate' }).click();
-    await focused(page, page.getByRole('button', { name: /^Move Visit duration/ }), 'the panel that follows');
+    await focused(page, page.getByRole('button', { name: /^Move Session duration/ }), 'the panel that follows');
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.getByRole('button', { name: 'Edit', exact: true }).click();
     await handle.focus();

@@ -71,7 +71,7 @@ describe('events', { concurrency: 3, timeout: 600000 }, () => {
 
   test('numbers under a filter on where visits came from say that they are those of visits', async (t) => {
     const page = await on(t, '?range=yesterday&f=type:pageview');
-    const note = page.getByText('These numbers are of the visits that began in this time');
+    const note = page.getByText('These numbers are of the sessions that began in this time');
     assert.equal(await note.count(), 0);
     await page.goto(`${weirURL}${events()}?range=yesterday&f=channel:search`);
     await note.waitFor();

@@ -159,8 +159,10 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     assert.match(await row(page, 'Purchase').locator('td.num').nth(3).innerText(), new RegExp(`^${euros(first).replace('.', '\\.')} \\+1$`));
     assert.equal((await cells(page, 'Never'))[3], '–');
     assert.equal(await row(page, 'Purchase').locator('td.num').nth(3).locator('span').first().getAttribute('title'), `${euros(first)}, ${euros(sum('USD')).replace('€', '$')}`);
+    assert.equal(await money(page).locator('small').getAttribute('title'), `and ${dollars}`);
     await money(page).click();
     await page.getByRole('heading', { name: 'Revenue by day' }).waitFor();
+    await page.getByText(/^The time before, \d+ \w+ – \d+ \w+$/).waitFor();
     await settled(page);
     const peak = async () => (await page.getByRole('img', { name: /^Revenue by day: 7 values/ }).getAttribute('aria-label')).replace(/.*the most ([^ ]+) .*/, '$1');
     await page.getByRole('img', { name: /^Revenue by day: 7 values, the most €/ }).waitFor();
@@ -214,6 +216,8 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     await page.locator('input[aria-label="Goal"]').click();
     await page.getByRole('option', { name: 'Never' }).click();
     await until(async () => (await cellsOf('github.com'))[1] === '0', 'none of what never happens');
+    await settled(page);
+    assert.equal(await table.getByRole('columnheader', { name: /Revenue/ }).count(), 0, 'what others than the goal earned is not its money');
     const phone = await on(t, '', site.viewer, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
     await phone.getByRole('heading', { name: 'Conversions', exact: true }).scrollIntoViewIfNeeded();
     await phone.locator('section', { hasText: 'Conversions' }).locator('tbody tr', { hasText: 'Direct' }).last().waitFor();

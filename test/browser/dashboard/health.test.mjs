@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, newTenant, operator, until, weirURL } from '../harness.mjs';
-import { open, settled, shoot, signIn, sound } from './lib.mjs';
+import { fades, open, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, sick, well;
 const hour = 3_600_000;
@@ -185,10 +185,12 @@ describe('data health', { timeout: 600000 }, () => {
     await dark.getByRole('heading', { name: 'Quarantine' }).waitFor();
     await dark.getByText('Nothing is in quarantine').waitFor();
     await dark.waitForTimeout(400);
+    assert.deepEqual((await dark.locator('th').allTextContents()).filter((s) => s.trim() === ''), [], 'a column without a name');
     await sound(dark, 'data health, dark');
     await shoot(dark, 'health-dark');
     const phone = await on(t, sick, sick.viewer, '?reason=invalid_value@ingest', { viewport: { width: 390, height: 844 } });
     assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= 390), 'nothing is wider than the phone');
+    await fades(phone, 'Properties of events');
     await phone.waitForTimeout(400);
     await sound(phone, 'data health on a phone');
     await shoot(phone, 'health-phone');

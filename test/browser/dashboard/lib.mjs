@@ -95,6 +95,9 @@ export async function sound(page, what) {
   assert.deepEqual(page.faults, [], what);
 }
 
+/** What is wider than the window shows at its edge that it goes on: a region of this name fades there. */
+export const fades = (page, name) => page.locator(`[role=region][aria-label="${name}"][data-cut~=right]`).first().waitFor();
+
 /** A button looks like a link in its text: of its letters, underlined, without a box. */
 export const looksLikeLink = async (button) =>
   assert.deepEqual(

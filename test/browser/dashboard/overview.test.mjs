@@ -117,7 +117,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     const quoted = `'${address.replaceAll("'", "\\'")}'`;
     await shows(page, 'Page views', await site.count('count()', `type = 'pageview' AND path = ${quoted}`));
     assert.deepEqual(new URL(page.url()).searchParams.getAll('f'), [`path:${address}`]);
-    await until(async () => (await tile(page, 'Visits')) > 0, 'the visits that have the page');
+    await until(async () => (await tile(page, 'Sessions')) > 0, 'the visits that have the page');
     await page.getByRole('button', { name: 'Filter', exact: true }).click();
     await page.locator('input[aria-label="Column"]').click();
     await page.getByRole('option', { name: 'Browser', exact: true }).click();
@@ -186,7 +186,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
 
   test('each headline number is a series; a mean of nothing but zeros is shown', async (t) => {
     const page = await on(t, '?range=30d');
-    for (const name of ['Visits', 'Page views', 'Views per visit', 'Bounce rate', 'Visit duration', 'Visitors']) {
+    for (const name of ['Sessions', 'Page views', 'Views per session', 'Bounce rate', 'Session duration', 'Visitors']) {
       await page.locator('section[aria-label="Headline numbers"] button', { hasText: name }).first().click();
       await page.getByRole('heading', { name: `${name} by day` }).waitFor();
       await settled(page);
@@ -216,7 +216,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await settled(page);
     await page.getByRole('link', { name: 'Overview', exact: true }).click();
     await until(() => new URL(page.url()).search === '?range=30d&f=country%3AUS&f=path%3A%2F100%25', { toString: () => `the view in ${page.url()}` });
-    await page.getByText('No visits in this time that these filters let through.').waitFor();
+    await page.getByText('No sessions in this time that these filters let through.').waitFor();
     await page.getByRole('link', { name: 'Dashboards', exact: true }).click();
     await page.getByRole('heading', { name: 'Dashboards', level: 1 }).waitFor();
     await page.keyboard.press('Control+K');
@@ -229,6 +229,33 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await page.getByRole('heading', { name: 'Dashboards', level: 1 }).waitFor();
     await page.getByRole('link', { name: 'Overview', exact: true }).click();
     await until(() => new URL(page.url()).search === '?range=30d', 'the view without filters');
+  });
+
+  test('what names visitors is hidden from the role: the rest is shown, and what is hidden is said', async (t) => {
+    const shop = await newTenant({ time_zone: zone });
+    const events = Array.from({ length: 3 }, (_, i) => ({ type: 'pageview', client_id: `c${i}`, url: `http://shop.example/${i % 2 ? 'a' : '%C3%BC'}`, ts: Date.now() - 60_000, referrer: 'https://news.example/' }));
+    const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${shop.writeKey}` }, body: JSON.stringify([...events, { ...events[0], type: 'purchase', props: { revenue: 20, currency: 'EUR' } }]) });
+    assert.equal(res.status, 200, await res.text());
+    await until(async () => Number((await shop.sql('SELECT count() AS n FROM events'))[0].n) === 4, 'the events');
+    await operator(`/api/v1/tenants/${shop.id}/policy`, { masks: [{ column: 'client_id', roles: ['viewer'], action: 'hide' }] }, 'PATCH');
+    const page = await open(t, browser);
+    await signIn(page, shop.viewer, `/sites/${shop.site}/overview`);
+    await shows(page, 'Page views', 3);
+    await settled(page);
+    for (const f of page.faults.splice(0)) assert.match(f, / 403 /); // the browser's own lines about the first questions
+    assert.deepEqual(await alerts(page), []);
+    const headline = page.locator('section[aria-label="Headline numbers"]');
+    assert.equal(await headline.getByText('from your role').count(), 5);
+    await headline.locator('button[aria-pressed]').filter({ hasText: '€20' }).waitFor();
+    await page.getByRole('heading', { name: 'Page views by day' }).waitFor();
+    assert.deepEqual(await rows(page, 'Pages').evaluateAll((l) => l.map((b) => b.title)), ['/%C3%BC: 2', '/a: 1']);
+    await rows(page, 'Pages').filter({ hasText: '/ü' }).waitFor();
+    await rows(page, 'Sources').filter({ hasText: 'news.example' }).waitFor();
+    await list(page, 'Pages').getByRole('tab', { name: 'Entry' }).click();
+    await list(page, 'Pages').getByText('Hidden from your role').waitFor();
+    assert.equal(await page.getByText(/metric:|is masked/).count(), 0);
+    await sound(page, 'visitors are hidden');
+    await shoot(page, 'overview-hidden');
   });
 
   test('dark', async (t) => {
@@ -253,7 +280,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await shoot(page, 'overview-phone');
     await page.getByRole('banner').getByText('Semicomplete', { exact: true }).waitFor(); // which site it is
     assert.deepEqual(await page.getByRole('tab').evaluateAll((l) => l.filter((e) => e.offsetWidth < 24).map((e) => e.textContent)), [], 'tabs are wide enough for a finger');
-    await page.locator('section[aria-label="Headline numbers"] button[aria-pressed]', { hasText: 'Views per visit' }).getByText('none before', { exact: true }).waitFor(); // the log has four days
+    await page.locator('section[aria-label="Headline numbers"] button[aria-pressed]', { hasText: 'Views per session' }).getByText('none before', { exact: true }).waitFor(); // the log has four days
     await page.getByRole('button', { name: 'Navigation' }).click();
     await page.getByRole('dialog').getByRole('link', { name: 'Overview' }).waitFor();
     await page.waitForTimeout(400);
@@ -336,7 +363,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await page.keyboard.press('Enter');
     await page.waitForURL(new RegExp(`/sessions/visitors/${encodeURIComponent(id)}`));
     await settled(page);
-    await page.getByRole('heading', { name: id }).waitFor();
+    await page.getByRole('heading', { name: id, level: 2 }).waitFor();
     // As long as an id may be, and no longer.
     await page.keyboard.press('Control+K');
     await page.keyboard.insertText('é'.repeat(512));
@@ -394,8 +421,13 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
       await page.goto(weirURL + address);
       await page.getByText(text).first().waitFor();
       assert.equal(await page.getByRole('button', { name: /^Account/ }).count(), 1, 'the frame stays');
+      assert.deepEqual(await page.locator('h1').allTextContents(), [text.replace(/^There is no such (.)/, 'No such $1')], 'one heading');
+      assert.match(await page.title(), /^No such (site|page) · weir$/);
     }
     assert.deepEqual(page.faults, []);
+    await page.getByRole('link', { name: 'Go to Overview of Semicomplete' }).click();
+    await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+    await settled(page);
     await page.goto(`${weirURL}${overview()}?f=nothing:x`);
     await page.getByText('This question cannot be answered').first().waitFor();
     await page.getByText('there is no column').first().waitFor();
@@ -445,6 +477,7 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     const page = await open(t, browser);
     await signIn(page, process.env.WEIR_ADMIN_TOKEN);
     await page.getByRole('heading', { name: 'Act for a tenant' }).waitFor();
+    assert.deepEqual(await page.locator('h1').allTextContents(), ['Choose a tenant']);
     await settled(page);
     await sound(page, 'tenants');
     await shoot(page, 'tenants');

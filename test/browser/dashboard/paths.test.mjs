@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, newTenant, until, weirURL } from '../harness.mjs';
-import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
+import { fades, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -153,6 +153,7 @@ describe('paths', { concurrency: 4, timeout: 600000 }, () => {
     const phone = await on(t, '', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
     const wide = await phone.evaluate(() => Math.max(document.documentElement.scrollWidth, innerWidth) - 390);
     assert.ok(wide <= 0, `${wide} px hang over`);
+    await fades(phone, 'Ways');
     const people = await phone.locator('tbody tr td:nth-child(4)').evaluateAll((l) => l.map((td) => td.getBoundingClientRect()).map((box) => [box.left, box.right]));
     assert.ok(people.length > 5 && people.every(([left, right]) => left > 0 && right <= 390), `the people of each way are in sight: ${people[0]}`);
     await phone.waitForTimeout(600);

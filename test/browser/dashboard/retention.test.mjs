@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, until, weirURL } from '../harness.mjs';
-import { open, realSite, settled, shoot, signIn, sound, zone } from './lib.mjs';
+import { fades, open, realSite, settled, shoot, signIn, sound, zone } from './lib.mjs';
 
 let browser, site;
 before(async () => {
@@ -133,6 +133,7 @@ describe('retention', { concurrency: 4, timeout: 600000 }, () => {
     const middle = async (e) => ((box) => box.y + box.height / 2)(await e.boundingBox());
     const title = phone.getByRole('heading', { name: /and how many came back$/ });
     assert.ok(Math.abs((await middle(title)) - (await middle(phone.getByRole('button', { name: /to a dashboard$/ })))) < 4, 'the button is beside the title');
+    await fades(phone, 'Shares of people who came back');
     await sound(phone, 'phone');
     await shoot(phone, 'retention-phone');
   });

@@ -111,6 +111,8 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     await hers(page).getByRole('link', { name: /^Session of/ }).click();
     await page.getByRole('heading', { name: 'What happened' }).waitFor();
     await settled(page);
+    await page.getByRole('heading', { name: /^Session of \d+ \w+ \d{4}, \d\d:\d\d$/, level: 1 }).waitFor();
+    assert.match(await page.title(), /^Session of \d+ \w+ \d{4}, \d\d:\d\d · .+ · weir$/);
     const texts = await page.locator('ol > li').allTextContents();
     assert.equal(texts.length, 5, texts.join('\n')); // and that it may go on
     assert.match(texts[0], /\/start.*from https:\/\/news\.example/);
@@ -124,22 +126,26 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     await sound(page, 'a session');
     await shoot(page, 'session');
     await page.getByRole('link', { name: 'ada@example.com' }).click();
-    await page.getByRole('heading', { name: 'anon/1 ü' }).waitFor();
+    await page.getByRole('heading', { name: 'anon/1 ü', level: 2 }).waitFor();
     await settled(page);
+    assert.deepEqual(await page.locator('h1').allTextContents(), ['Visitor anon/1 ü']);
+    assert.match(await page.title(), /^Visitor anon\/1 ü · /);
+    const [traits, ids] = await Promise.all(['Traits', 'Ids of this person'].map(async (name) => (await page.locator('section', { has: page.getByRole('heading', { name, exact: true }) }).last().boundingBox()).height));
+    assert.ok(Math.abs(traits - ids) > 8, `each is as tall as what it has: ${traits} and ${ids}`);
     await page.getByText('seats').waitFor();
     await page.getByText(/^(just now|\d+ (s|min) ago)$/).first().waitFor(); // last seen
     await sound(page, 'a visitor');
     await shoot(page, 'visitor');
     assert.equal(await page.getByRole('button', { name: /^Undo/ }).count(), 0, 'a viewer undoes nothing');
     await page.getByRole('link', { name: 'anon-2' }).click();
-    await page.getByRole('heading', { name: 'anon-2' }).waitFor();
+    await page.getByRole('heading', { name: 'anon-2', level: 2 }).waitFor();
     await settled(page);
     assert.equal(await rows(page).count(), 1);
     await page.getByRole('link', { name: 'ada@example.com' }).click();
     await page.getByText('was only seen together with the id of a browser').waitFor();
     page.faults.splice(0); // the answer 404
     await page.goto(weirURL + sessions('/visitors/anon-3?range=30d'));
-    await page.getByRole('heading', { name: 'anon-3' }).waitFor();
+    await page.getByRole('heading', { name: 'anon-3', level: 2 }).waitFor();
     await settled(page);
     const [first, last] = await page.locator('dd').evaluateAll((l) => l.slice(0, 2).map((d) => d.textContent));
     assert.equal(last, first, 'both days are written alike');
@@ -206,7 +212,7 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     assert.equal(await place.textContent(), ' Unknown');
     assert.ok(starts < 2, `a place that is not known stands ${starts} px from the left`);
     await phone.getByRole('link', { name: 'ada@example.com' }).click();
-    await phone.getByRole('heading', { name: 'anon/1 ü' }).waitFor();
+    await phone.getByRole('heading', { name: 'anon/1 ü', level: 2 }).waitFor();
     await settled(phone);
     const ends = await rows(phone).evaluateAll((l) => l.map((r) => r.getBoundingClientRect().right - r.lastElementChild.getBoundingClientRect().right));
     assert.ok(ends.length > 0 && ends.every((gap) => Math.abs(gap - 16) < 2), `times end at the right: ${ends}`);

@@ -32,6 +32,9 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
   test('a new source: its snippet in a real page, and the first event arrives', async (t) => {
     const { page, api } = await on(t);
     await page.getByRole('button', { name: 'New source' }).click();
+    await dialog(page).getByRole('button', { name: 'Create the source' }).click();
+    await dialog(page).getByText('A source needs a name.').waitFor();
+    await dialog(page).getByText('A source needs an id.').waitFor();
     await dialog(page).getByRole('textbox', { name: 'Name' }).fill('My Blog!');
     await until(async () => (await dialog(page).getByRole('textbox', { name: /^Id/ }).inputValue()) === 'my-blog', 'the id of the name');
     await sound(page, 'the form of a source');
@@ -146,7 +149,7 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
     assert.deepEqual((await api('sources')).sources, []);
     assert.deepEqual(page.faults.splice(0).filter((f) => !/ 404 /.test(f)), [], 'but that its first event was asked for while it went');
     await page.goto(weirURL);
-    await page.getByText('No site yet').waitFor();
+    await page.getByText('No site yet').last().waitFor();
     await settled(page);
     await sound(page, 'no site');
     await page.getByRole('link', { name: 'Make one in the settings' }).click();
@@ -198,6 +201,9 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
   test('people: made, given another role, deleted; masks; the pause that ends a visit', async (t) => {
     const { page, api, tenant } = await on(t, '/settings/people');
     await page.getByRole('button', { name: 'New person' }).click();
+    await dialog(page).getByRole('button', { name: 'Create the person' }).click();
+    await dialog(page).getByText('A person needs an e-mail address.').waitFor();
+    await dialog(page).getByText('A person needs a password.').waitFor();
     await dialog(page).getByLabel('E-mail').fill('ann@example.com');
     await dialog(page).getByLabel('Name', { exact: true }).fill('Ann');
     await dialog(page).locator('input[type=password]').fill('short');
@@ -248,7 +254,7 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
     assert.deepEqual((await api('policy')).masks, []);
 
     await page.getByRole('link', { name: 'General' }).click();
-    await choose(page, 'A visit ends after a pause of', 'Another length');
+    await choose(page, 'A session ends after a pause of', 'Another length');
     await page.getByLabel('Length', { exact: true }).fill('2m');
     await page.getByRole('button', { name: 'Save changes' }).click();
     await page.getByText(/outside of 5m to 24h/).waitFor();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { clearOfMidnight, launch, newTenant, operator, until, weirURL } from '../harness.mjs';
-import { open, settled, shoot, signIn, sound } from './lib.mjs';
+import { fades, open, settled, shoot, signIn, sound } from './lib.mjs';
 
 const token = process.env.WEIR_ADMIN_TOKEN;
 let browser, busy, calm;
@@ -38,8 +38,8 @@ describe('tenants', { timeout: 600000 }, () => {
     assert.match(await rows(page).first().textContent(), new RegExp(`${busy.id}|Busy`));
     assert.match(await rows(page).first().textContent(), /12\.3K|12,340/);
     assert.equal(await rows(page).count(), 50);
-    await page.getByRole('button', { name: 'A second, mean' }).waitFor();
-    assert.match(await rows(page).first().locator('td').nth(1).getAttribute('title'), / on average, in this hour so far and the one before$/);
+    await page.getByRole('button', { name: 'Events/s, last 1–2 hours' }).waitFor();
+    assert.match(await rows(page).first().locator('td').nth(1).getAttribute('title'), / on average, over this hour so far and the whole hour before$/);
     await sound(page, 'tenants');
     await shoot(page, 'tenants-light');
     await page.getByRole('button', { name: /^Show more/ }).click();
@@ -83,6 +83,7 @@ describe('tenants', { timeout: 600000 }, () => {
     await shoot(dark, 'tenants-dark', false);
     const phone = await on(t, '', { viewport: { width: 390, height: 844 } });
     assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= 390), 'nothing is wider than the phone');
+    await fades(phone, 'Tenants, a table');
     await sound(phone, 'tenants on a phone');
     await shoot(phone, 'tenants-phone', false);
     await phone.goto(`${weirURL}/tenants?tenant=${busy.id}`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { ask, clearOfMidnight, launch, newTenant, operator, until } from '../harness.mjs';
-import { open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
+import { fades, open, realSite, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, site, events;
 before(async () => {
@@ -53,7 +53,11 @@ describe('usage and cost', { concurrency: 3, timeout: 600000 }, () => {
     const shown = await names(page);
     for (const name of ['Taking events', 'SQL']) assert.ok(shown.includes(name), shown.join());
     const row = page.locator('tbody tr', { hasText: 'Taking events' });
-    assert.equal(await row.locator('td').nth(5).textContent(), events.toLocaleString('en-US'));
+    assert.deepEqual((await page.locator('thead th').allTextContents()).slice(2), ['Cost', 'CPU', 'Read', 'Sent', 'Events', 'Requests']);
+    const sql = (await costs('kind')).lines.find((l) => l.kind === 'query');
+    assert.ok(sql.bytes_out > 0);
+    assert.match(await page.locator('tbody tr', { hasText: 'SQL' }).first().locator('td').nth(5).textContent(), /^[\d.]+ (B|KB)$/, 'the bytes of answers');
+    assert.equal(await row.locator('td').nth(6).textContent(), events.toLocaleString('en-US'));
     await sound(page, 'usage');
     await shoot(page, 'usage-light');
   });
@@ -138,6 +142,7 @@ describe('usage and cost', { concurrency: 3, timeout: 600000 }, () => {
   test('on a phone; not for others than admins', async (t) => {
     const page = await on(t, '/usage', { viewport: { width: 390, height: 844 } });
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0);
+    await fades(page, 'Costs by work');
     await sound(page, 'phone');
     await shoot(page, 'usage-phone');
     const analyst = await open(t, browser);

@@ -41,6 +41,16 @@ export class Problem extends Error {
     return this.status === 0 || this.status === 429 || this.status === 502 || this.status === 503 || this.status === 504;
   }
 
+  /** The question named a metric that a mask hides from the role. */
+  get masksMetric(): boolean {
+    return this.code === 'column_masked' && this.field === 'metric';
+  }
+
+  /** The part of the question that it is about, where saying so helps; what a role may not do, no other question mends. */
+  get where(): string | undefined {
+    return this.status === 403 ? undefined : this.field;
+  }
+
   /** What happened and what to do, as sentences. */
   get sentences(): string {
     if (!this.advice) return this.detail;
@@ -76,6 +86,8 @@ export class Problem extends Error {
         return 'Check that the server runs and that this machine is online. The page tries again by itself.';
       case this.status === 401:
         return 'Sign in again.';
+      case this.status === 403 && /\bask an admin\b/i.test(this.detail):
+        return '';
       case this.status === 403:
         return 'Ask an admin of the tenant for a role that may do this.';
       case this.status === 429:

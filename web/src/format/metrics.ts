@@ -7,19 +7,19 @@ export type Metric = { id: string; name: string; kind: Kind; what: string; lower
 /** The word for what a metric counts: one visitor, many visitors. */
 export const unitOf = (m: Metric): { one: string; many: string } => ({ one: singles[m.id] ?? m.name.toLowerCase(), many: m.name.toLowerCase() });
 
-const singles: Record<string, string> = { visitors: 'visitor', users: 'person', sessions: 'visit', pageviews: 'page view', events: 'event', entries: 'entry', exits: 'exit', conversions: 'conversion' };
+const singles: Record<string, string> = { visitors: 'visitor', users: 'person', sessions: 'session', pageviews: 'page view', events: 'event', entries: 'entry', exits: 'exit', conversions: 'conversion' };
 
 const list: Metric[] = [
   { id: 'visitors', name: 'Visitors', kind: 'count', what: 'Different browsers or devices' },
   { id: 'users', name: 'People', kind: 'count', what: 'Different persons; the browsers of one who was identified count once' },
-  { id: 'sessions', name: 'Visits', kind: 'count', what: 'Sessions: what a visitor does until a pause' },
+  { id: 'sessions', name: 'Sessions', kind: 'count', what: 'What a visitor does until a pause' },
   { id: 'pageviews', name: 'Page views', kind: 'count', what: 'Pages that were opened' },
-  { id: 'views_per_session', name: 'Views per visit', kind: 'decimal', what: 'Page views of a visit on average' },
-  { id: 'bounce_rate', name: 'Bounce rate', kind: 'ratio', what: 'Visits with a single action', lower: true },
-  { id: 'session_duration', name: 'Visit duration', kind: 'seconds', what: 'From the first to the last event of a visit, on average' },
+  { id: 'views_per_session', name: 'Views per session', kind: 'decimal', what: 'Page views of a session on average' },
+  { id: 'bounce_rate', name: 'Bounce rate', kind: 'ratio', what: 'Sessions with a single action', lower: true },
+  { id: 'session_duration', name: 'Session duration', kind: 'seconds', what: 'From the first to the last event of a session, on average' },
   { id: 'events', name: 'Events', kind: 'count', what: 'Everything that was sent' },
-  { id: 'entries', name: 'Entries', kind: 'count', what: 'Visits that begin there' },
-  { id: 'exits', name: 'Exits', kind: 'count', what: 'Visits that end there' },
+  { id: 'entries', name: 'Entries', kind: 'count', what: 'Sessions that begin there' },
+  { id: 'exits', name: 'Exits', kind: 'count', what: 'Sessions that end there' },
   { id: 'value', name: 'Value', kind: 'money', what: 'Sum of the property value' },
   { id: 'revenue', name: 'Revenue', kind: 'money', what: 'Sum of the property revenue' },
   { id: 'conversions', name: 'Conversions', kind: 'count', what: 'Times a goal was reached' },

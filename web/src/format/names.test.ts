@@ -5,7 +5,7 @@ import { findsValue } from '../parts/columns';
 import { sentence } from '../parts/filters';
 import { eventOfStep, nameOfStep } from '../pages/funnels/names';
 import { nameOf } from '../pages/paths/nodes';
-import { event, found, typeOf, value } from './names';
+import { event, found, typeOf, value, withBlanks } from './names';
 
 test('a type of event has one name', () => {
   expect(['pageview', 'screen', 'click', 'outbound', 'download', 'identify'].map(event)).toEqual(['Page view', 'Screen view', 'Click', 'Outbound link', 'Download', 'Identified']);
@@ -33,4 +33,8 @@ test('a step of a panel is called as on the page of funnels, whatever the server
   const says = (step: number, name: string, more = {}) => stepIn({ ...q, ...more }, { step, name });
   expect([says(1, 'pageview'), says(2, 'pageview path:/a'), says(3, 'click country:DE'), says(4, 'Pressed'), says(5, 'signup path:/a'), says(6, 'x')]).toEqual(['Page view', '/a', 'Click, Country is Germany', 'Pressed', 'signup path:/a', 'x']);
   expect(says(1, 'any 1 of 5 steps', { order: 'any' })).toBe('any 1 of 5 steps');
+});
+
+test('blanks of a name can be seen where they are not between words', () => {
+  expect([' lead', 'lead ', 'a  b', '\u00a0x\t', 'two words', '  ', ''].map(withBlanks)).toEqual(['␣lead', 'lead␣', 'a␣␣b', '␣x␣', 'two words', '␣␣', '']);
 });

@@ -28,6 +28,9 @@ const dims: Record<string, string> = {
 /** The name of a column or property. */
 export const dim = (name: string): string => dims[name] ?? (name.startsWith('props.') ? name.slice(6) : name);
 
+/** A name whose blanks at its ends, and those beside each other, can be seen. */
+export const withBlanks = (name: string): string => name.replace(/^\s+|\s+$|\s{2,}/g, (blanks) => '␣'.repeat(blanks.length));
+
 const capital = (s: string) => s.charAt(0).toUpperCase() + s.slice(1);
 const channels: Record<string, string> = { ai: 'AI assistants', referral: 'Referral sites', campaign: 'Other campaigns', internal: 'Own pages', paid: 'Paid ads' };
 

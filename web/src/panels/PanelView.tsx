@@ -157,6 +157,8 @@ type Step = { step: number; name: string; count: number; conversion: number; ste
 
 function Funnel({ panel, answer }: { panel: Panel; answer: PanelData }) {
   const steps = (answer.steps as Step[] | null) ?? [];
+  const dim = textIn(panel.question, 'breakdown');
+  const groups = (answer.breakdown as { value: string; steps: Step[] | null }[] | null | undefined) ?? [];
   if (steps.length === 0 || steps[0]!.count === 0) return <Empty>Nobody took the first step in this time.</Empty>;
   return (
     <Scroll label="Funnel">
@@ -176,6 +178,32 @@ function Funnel({ panel, answer }: { panel: Panel; answer: PanelData }) {
           </li>
         ))}
       </ol>
+      {dim && groups.length > 0 && (
+        <table className={`${css.table} ${css.groups}`}>
+          <thead>
+            <tr>
+              <th scope="col">{names.dim(dim)}</th>
+              <th scope="col" className="num" title="People at the first step">
+                People
+              </th>
+              <th scope="col" className="num" title="Share of them who came to the last step">
+                Conversion
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {groups.map((g) => (
+              <tr key={g.value}>
+                <td>
+                  <Long text={names.value(dim, g.value)} whole={names.raw(dim, g.value)} label={names.dim(dim)} />
+                </td>
+                <td className="num">{compact(g.steps?.[0]?.count)}</td>
+                <td className="num">{percent(g.steps?.at(-1)?.conversion)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
     </Scroll>
   );
 }

@@ -56,6 +56,11 @@ test('a new panel lies beside the last ones, or below them', () => {
   expect(place(at(0, 0, 8, 6), at(8, 2, 4, 4))).toEqual([0, 6, 4, 6]);
 });
 
+test('a funnel is as tall as its steps, up to what other panels are', () => {
+  const steps = (n: number, more = {}) => appended([], { kind: 'funnel', question: { steps: Array.from({ length: n }, () => ({ type: 'pageview' })), ...more } }).at(-1)!.h;
+  expect([steps(2), steps(3), steps(5), steps(20), steps(2, { breakdown: 'country' })]).toEqual([3, 4, 5, 6, 6]);
+});
+
 test('ranges of panels in words', () => {
   expect([{}, { from: 'today-29d' }, { from: 'today' }, { from: 'today-13d' }, { from: '14d' }, { from: '1h' }, { from: '12w' }, { from: '7d', to: '7d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q))).toEqual([
     '7 days back from now', 'Last 30 days', 'Today', 'Last 14 days', '14 days back from now', 'Last 1 hour', 'Last 12 weeks', '7d before 7d', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',

@@ -2,7 +2,7 @@
 import { asked, daysOf, intervals, type Preset } from '../state/range';
 import { writeFilter } from '../state/filters';
 import type { View } from '../state/url';
-import { intervalFor, nextPlace, sizes, type Kind, type Panel } from './panel';
+import { intervalFor, nextPlace, sizeOf, type Kind, type Panel } from './panel';
 
 /** What is on offer: a title, and the kinds of panels that show it, the best one first, each with its part of the question. `range` says that its question has none of its own. */
 export type Offer = { title: string; range?: false; choices: { kind: Kind; label: string; question: Record<string, unknown> }[] };
@@ -42,4 +42,4 @@ export function panelOf(choice: Offer['choices'][number], title: string, site: s
 }
 
 /** The panels with one more at the end: beside those of the last row, if there is room, else below everything. */
-export const appended = (panels: Panel[], panel: Panel): Panel[] => [...panels, { ...panel, ...nextPlace(panels, sizes[panel.kind as Kind]) }];
+export const appended = (panels: Panel[], panel: Panel): Panel[] => [...panels, { ...panel, ...nextPlace(panels, sizeOf(panel)) }];

@@ -80,6 +80,15 @@ export const sizes: Record<Kind, { w: number; h: number }> = {
 };
 export const columns = 12;
 
+/** The size that a panel has at first: a funnel is as tall as its steps, and the values that it is broken down by, up to what others are. */
+export function sizeOf(p: Panel): { w: number; h: number } {
+  const size = sizes[isKind(p.kind) ? p.kind : 'line'];
+  if (p.kind !== 'funnel' || !Array.isArray(p.question.steps) || textIn(p.question, 'breakdown')) return size;
+  let h = 3;
+  while (h < size.h && innerHeight(h) < 8 + 50 * p.question.steps.length) h++;
+  return { ...size, h };
+}
+
 type Place = { x: number; y: number; w: number; h: number };
 
 /** The place of one more panel: beside those of the last row, if there is room, else below everything. It is as tall as its row where that differs by a row, and takes what would be too narrow for another. */

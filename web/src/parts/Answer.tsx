@@ -54,7 +54,7 @@ export function ProblemNotice({ error, retry, busy }: { error: unknown; retry?: 
   const p = asProblem(error);
   return (
     <Notice tone="bad" title={p.title} action={retry && (p.passing || p.status < 400 || p.status >= 500) ? <Button variant="default" loading={busy} onClick={retry}>Try again</Button> : undefined}>
-      {p.field && <span className="mono">{p.field}: </span>}
+      {p.where && <span className="mono">{p.where}: </span>}
       {p.sentences}
     </Notice>
   );

@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
 import css from './DataTable.module.css';
+import { Scroll } from './Scroll';
 
-/** A column: `right` for numbers; `wide` gets the room that is left; `spare` is left out in narrow windows. */
-export type DataColumn<T> = { head: string; cell: (row: T) => ReactNode; right?: boolean; wide?: boolean; quiet?: boolean; spare?: boolean };
+/** A column: `what` says in a tooltip what it has; `right` for numbers; `wide` gets the room that is left; `spare` is left out in narrow windows. */
+export type DataColumn<T> = { head: string; what?: string; cell: (row: T) => ReactNode; right?: boolean; wide?: boolean; quiet?: boolean; spare?: boolean };
 
 /**
  * A table of a few dozen rows. In narrow windows it scrolls by itself; with `cards` each row is a card there instead: the first
@@ -10,16 +11,14 @@ export type DataColumn<T> = { head: string; cell: (row: T) => ReactNode; right?:
  */
 export function DataTable<T>({ label, columns, rows, id, foot, cards }: { label: string; columns: DataColumn<T>[]; rows: T[]; id: (row: T) => string; foot?: ReactNode[]; cards?: boolean }) {
   return (
-    // what scrolls must be reached by the keyboard
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className={css.scroll} tabIndex={0} role="region" aria-label={label}>
+    <Scroll label={label} className={css.scroll}>
       <table className={css.table} data-cards={cards || undefined}>
         <thead>
           <tr>
             {columns.map((c, i) => (
               // columns have no ids, and their heads may be empty
               // oxlint-disable-next-line react/no-array-index-key
-              <th key={i} scope="col" data-right={c.right || undefined} data-wide={c.wide || undefined} data-spare={c.spare || undefined}>
+              <th key={i} scope="col" title={c.what} data-right={c.right || undefined} data-wide={c.wide || undefined} data-spare={c.spare || undefined}>
                 {c.head || <span className="hidden">Actions</span>}
               </th>
             ))}
@@ -50,6 +49,6 @@ export function DataTable<T>({ label, columns, rows, id, foot, cards }: { label:
           </tfoot>
         )}
       </table>
-    </div>
+    </Scroll>
   );
 }

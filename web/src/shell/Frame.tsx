@@ -5,6 +5,7 @@ import { Link, useLocation } from 'wouter';
 import type { Me, Site } from '../api/session';
 import { SiteProvider } from '../api/site';
 import { useCarried } from '../state/carry';
+import { useTitled } from '../state/title';
 import { Account } from './Account';
 import { Compare } from './Compare';
 import { DateRange } from './DateRange';
@@ -38,6 +39,11 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
     const at = addressOf(p, site?.site_id);
     return path === at || path.startsWith(`${at}/`);
   });
+  const titled = useTitled();
+  const title = titled || page?.title;
+  useEffect(() => {
+    document.title = [title, page?.of === 'site' && site?.name, 'weir'].filter(Boolean).join(' · ');
+  }, [title, page, site]);
   const shows = page !== undefined && site !== undefined && page.of === 'site' && page.controls.length > 0 && !(page.bare && path !== addressOf(page, site.site_id));
   const along = useCarried(site?.site_id, page?.of === 'site');
   const nav = <Nav me={me} site={site} sites={sites} pages={pages} current={page} along={along} search={open} />;
@@ -63,10 +69,12 @@ export function Frame({ me, site, sites, pages, children }: { me: Me; site: Site
         </Drawer.Content>
       </Drawer.Root>
       <main id="page" className={css.main} tabIndex={-1}>
-        {page && (
+        {title && (
           <div className={css.head}>
-            <h1>{page.title}</h1>
-            {site && shows && (
+            <h1 className={titled ? 'cut' : undefined} title={titled || undefined}>
+              {title}
+            </h1>
+            {page && site && shows && (
               <SiteProvider site={site}>
                 <div className={css.controls}>
                   {page.controls.includes('filters') && <Filters />}

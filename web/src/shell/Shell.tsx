@@ -8,6 +8,7 @@ import { may, useMe, useSigning, useSites, type Me, type Site } from '../api/ses
 import { Notice, ProblemNotice } from '../parts/Answer';
 import { ErrorBoundary } from '../parts/ErrorBoundary';
 import { lastSite, rememberSite } from '../state/last';
+import { useTitle } from '../state/title';
 import { Frame } from './Frame';
 import { addressOf, pages, type Page } from './pages';
 import { PickTenant } from './PickTenant';
@@ -86,9 +87,6 @@ function SignedIn({ me }: { me: Me }) {
 }
 
 function OfSite({ page, me, site, sites }: { page: Page; me: Me; site: Site | undefined; sites: ReturnType<typeof useSites> }) {
-  useEffect(() => {
-    document.title = `${page.title}${page.of === 'site' && site ? ` · ${site.name}` : ''} · weir`;
-  }, [page, site]);
   if (page.of === 'tenant' && me.role === 'operator' && !me.tenant) return <PickTenant />;
   if (page.of !== 'site') return <page.view />;
   if (!site) return <NoSite me={me} sites={sites} />;
@@ -104,17 +102,20 @@ function Elsewhere({ me, site, pages: shown, sites }: { me: Me; site: Site | und
   const [path] = useLocation();
   const first = shown.find((p) => p.of === 'site');
   const bare = /^\/(sites\/[^/]+\/?)?$/.test(path);
+  useTitle(bare ? '' : 'No such page');
   if (bare && site && first) return <Redirect to={addressOf(first, site.site_id)} replace />;
   if (bare) return <NoSite me={me} sites={sites} />;
   return (
     <Notice title="There is no such page">
-      Nothing is at <span className="mono">{path}</span>, or your role may not see it. The navigation lists what there is.
+      Nothing is at <span className="mono">{path}</span>, or your role may not see it. {site && first ? <Link href={addressOf(first, site.site_id)}>Go to {first.title} of {site.name}</Link> : <Link href="/">Go to the first page</Link>}, or to one of the navigation.
     </Notice>
   );
 }
 
 function NoSite({ me, sites }: { me: Me; sites: ReturnType<typeof useSites> }) {
-  if (me.role === 'operator' && !me.tenant) return <PickTenant />;
+  const unpicked = me.role === 'operator' && !me.tenant;
+  useTitle(unpicked ? 'Choose a tenant' : sites.data === undefined ? '' : sites.data.length > 0 ? 'No such site' : 'No site yet');
+  if (unpicked) return <PickTenant />;
   if (sites.isPending) return <Waiting />;
   if (sites.error) return <ProblemNotice error={sites.error} retry={() => void sites.refetch()} />;
   if (sites.data.length > 0) return <Notice title="There is no such site">It does not exist, or belongs to another tenant. Pick one of yours at the top left.</Notice>;

@@ -1,5 +1,5 @@
 import { verticalCompactor, moveElement, type Layout, type LayoutItem } from 'react-grid-layout/core';
-import { columns, isKind, nextPlace, sizes, type Panel } from '../../panels/panel';
+import { columns, nextPlace, sizeOf, type Panel } from '../../panels/panel';
 
 /** A panel of a dashboard that is shown or edited: it has an id and a place. */
 export type Placed = Panel & { id: string; x: number; y: number; w: number; h: number };
@@ -12,7 +12,7 @@ const clamp = (n: number, least: number, most: number) => Math.min(most, Math.ma
 /** Panels with ids and places that fit the grid; those without a place go to the end, beside the last ones if there is room. */
 export function placed(panels: Panel[]): Placed[] {
   return panels.reduce<Placed[]>((done, p, i) => {
-    const size = sizes[isKind(p.kind) ? p.kind : 'line'];
+    const size = sizeOf(p);
     const w = clamp(p.w || size.w, 1, columns);
     const h = clamp(p.h || size.h, 1, tallest);
     const known = (p.w ?? 0) > 0 && (p.h ?? 0) > 0;

@@ -49,7 +49,7 @@ function Count({ scope }: { scope: EventScope }) {
       <Answer query={series} height={132} empty={(d) => (d.data ?? []).every((r) => !number(r, 'events')) && 'No events in this time.'}>
         {(d) => <SeriesChart rows={d.data ?? []} metric={metric('events')} interval={by} zone={zone} from={d.from} open={scope.to === undefined} height={132} />}
       </Answer>
-      {byVisit && <p className={css.byVisit}>These numbers are of the visits that began in this time, with all their events. The list has each event at its own time, and those of nobody whose page passes the filter.</p>}
+      {byVisit && <p className={css.byVisit}>These numbers are of the sessions that began in this time, with all their events. The list has each event at its own time, and those of nobody whose page passes the filter.</p>}
     </Card>
   );
 }

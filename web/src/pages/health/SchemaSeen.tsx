@@ -4,7 +4,9 @@ import { useState } from 'react';
 import { useForgetting, type Seen } from '../../api/health';
 import { dayFull, moment } from '../../format/time';
 import { Confirm } from '../../parts/Confirm';
+import { withBlanks } from '../../format/names';
 import { Long } from '../../parts/Long';
+import { Scroll } from '../../parts/Scroll';
 import css from './DataHealth.module.css';
 
 const kinds: Record<string, string> = { bool: 'true or false', int: 'whole number', float: 'number', string: 'text' };
@@ -20,8 +22,7 @@ export function SchemaSeen({ list, zone, admin }: { list: Seen[]; zone: string; 
       <p role="status" className={done ? css.done : css.silent}>
         {done}
       </p>
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
-      <div className={css.scroll} tabIndex={0} role="region" aria-label="Properties of events">
+      <Scroll label="Properties of events" className={css.scroll}>
         <table className={css.table}>
           <thead>
             <tr>
@@ -34,14 +35,18 @@ export function SchemaSeen({ list, zone, admin }: { list: Seen[]; zone: string; 
               <th scope="col" className="num">
                 Last seen
               </th>
-              {admin && <th scope="col" aria-label="Remove" />}
+              {admin && (
+                <th scope="col">
+                  <span className="hidden">Remove</span>
+                </th>
+              )}
             </tr>
           </thead>
           <tbody>
             {sorted.map((q) => (
               <tr key={q.name}>
                 <th scope="row" className="mono">
-                  <Long text={q.name} label="Property" most={28} />
+                  <Long text={withBlanks(q.name)} whole={q.name} label="Property" most={28} />
                 </th>
                 <td>{kinds[q.kind] ?? q.kind}</td>
                 <td>
@@ -63,7 +68,7 @@ export function SchemaSeen({ list, zone, admin }: { list: Seen[]; zone: string; 
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {going !== undefined && (
         <Confirm
           title="Remove a property"

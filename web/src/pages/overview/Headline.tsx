@@ -1,12 +1,14 @@
 import { SegmentedControl, Select } from '@mantine/core';
+import { useState } from 'react';
 import type { Conversions } from '../../api/conversions';
-import { number, useReport, useScope, type Row } from '../../api/report';
+import { number, text, useReport, useScope, type Row } from '../../api/report';
 import { asProblem } from '../../api/problem';
 import type { Goal } from '../../api/saved';
 import { useSite } from '../../api/site';
 import { currenciesOf, othersOf, tooLarge, written, type Money } from '../../format/currencies';
 import { metric, showAs, type Metric } from '../../format/metrics';
 import { change, signed } from '../../format/numbers';
+import { axis } from '../../format/time';
 import { Answer, Notice } from '../../parts/Answer';
 import { SeriesChart } from '../../parts/SeriesChart';
 import { AddPanel } from '../../panels/AddPanel';
@@ -24,9 +26,18 @@ const tiles = ['visitors', 'sessions', 'pageviews', 'views_per_session', 'bounce
 
 const none: Row[] = [];
 const headline = { metric: tiles.map((t) => t.id) };
+const unmasked = { metric: ['pageviews'] };
+export const masked = 'It counts what a mask hides from your role';
 
-/** The headline numbers of the view. */
-export const useTotals = () => useReport({ ...useScope(), ...headline });
+/** The headline numbers of the view. `hidden`: what names visitors is masked for the role, so that only page views were asked for. */
+export function useTotals(): { totals: ReturnType<typeof useReport>; hidden: boolean } {
+  const [hidden, hide] = useState(false);
+  const scope = useScope();
+  const all = useReport({ ...scope, ...headline }, !hidden);
+  const rest = useReport({ ...scope, ...unmasked }, hidden);
+  if (!hidden && all.error && asProblem(all.error).masksMetric) hide(true);
+  return { totals: hidden ? rest : all, hidden };
+}
 
 /** What a series can be of: a metric, or the conversions of a goal. `ask` is what its question has beside the scope. */
 type Line = { metric: Metric; title: string; ask: { metric: string[]; goal?: string; filter?: string[] } };
@@ -39,12 +50,12 @@ export const lineOfGoal = (id: string) => goalLine + id;
 export type Results = { now: Conversions | undefined; old: boolean; before: Conversions | undefined; failed: unknown };
 
 /** The headline numbers, one more where there is money; the chosen one, or the conversions of a goal, is the series below them. */
-export function Headline({ totals, results, goals }: { totals: ReturnType<typeof useTotals>; results: Results; goals: Goal[] | undefined }) {
+export function Headline({ totals, hidden, results, goals }: ReturnType<typeof useTotals> & { results: Results; goals: Goal[] | undefined }) {
   const [view] = useView();
   const scope = useScope();
   const scopeBefore = useScope(true);
-  const [chosen, choose] = useParam('metric', 'visitors', true);
-  const totalsBefore = useReport({ ...scopeBefore, ...headline }, view.compare);
+  const [chosen, choose] = useParam('metric', hidden ? 'pageviews' : 'visitors', true);
+  const totalsBefore = useReport({ ...scopeBefore, ...(hidden ? unmasked : headline) }, view.compare);
   const [currencyText, setCurrency] = useParam('currency', '', true);
   const currencies = results.now ? currenciesOf(results.now.revenue, results.before?.revenue) : []; // that of the time before may come first: money is not nought until then
   const currency = currencies.find((c) => (c || 'none') === currencyText) ?? currencies[0];
@@ -56,7 +67,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
       const only = currencyFilter(currency ?? '', currencies);
       return { metric: revenue, title: revenue.name, ask: { metric: ['revenue'], ...(only && { filter: [...(scope.filter ?? []), writeFilter(only)] }) } };
     }
-    const m = tiles.find((t) => t.id === chosen) ?? tiles[0]!;
+    const m = tiles.find((t) => t.id === chosen && !(hidden && t.id !== 'pageviews')) ?? (hidden ? metric('pageviews') : tiles[0]!);
     return { metric: m, title: m.name, ask: { metric: [m.id] } };
   })();
   useFault(!chosen.startsWith(goalLine) && chosen !== 'revenue' && line.metric.id !== chosen && { name: 'metric', text: chosen, instead: line.title });
@@ -70,7 +81,7 @@ export function Headline({ totals, results, goals }: { totals: ReturnType<typeof
       <Answer query={totals} height={88}>
         {(d) => (
           <div className={css.tiles} data-seven={revenue ? true : undefined}>
-            {tiles.map((t) => (
+            {tiles.map((t) => hidden && t.id !== 'pageviews' ? <Hidden key={t.id} metric={t} /> : (
               <Tile key={t.id} metric={t} value={number(d.data?.[0], t.id)} before={before && (number(before, t.id) ?? null)} compared={view.compare} chosen={!goal && t.id === line.metric.id} onChoose={() => choose(t.id)} />
             ))}
             {revenue && (
@@ -136,6 +147,12 @@ function Series({ line, currencies, currency, onCurrency, told }: { line: Line; 
           <AddPanel offer={offerOf(line, view.compare)} />
         </div>
       </div>
+      {before && before.length > 0 && series.data && (
+        <p className={css.legend}>
+          <span>{m.name}</span>
+          <span data-before>The time before, {axis(text(before[0], 'time'), by, zone)} – {axis(text(before.at(-1), 'time'), by, zone)}</span>
+        </p>
+      )}
       <Answer query={series} height={280} empty={(d) => (d.data ?? []).every(nothing) && `Nothing happened in this time${view.filters.length > 0 || view.segment ? ' that these filters let through' : ''}.`}>
         {(d) => <SeriesChart rows={d.data ?? none} before={before} metric={m} interval={by} zone={zone} from={d.from} open={scope.to === undefined} height={280} />}
       </Answer>
@@ -159,6 +176,15 @@ function offerOf({ metric: m, title, ask }: Line, compare: boolean): Offer {
   return { title, choices: [{ kind: 'line', label: 'Line', question }, { kind: 'tile', label: 'Number', question }] };
 }
 
+/** The place of a number that the role may not see. */
+const Hidden = ({ metric: m }: { metric: Metric }) => (
+  <div className={css.tile} data-hidden title={`${m.what}. ${masked}`}>
+    <span className={css.name}>{m.name}</span>
+    <span className={css.value}>Hidden</span>
+    <span className={css.change}>from your role</span>
+  </div>
+);
+
 /** A number, beside that of the time before: undefined as long as that is not known, null if there is none. Of money, with the amounts of `others`, the currencies that are not in it. */
 function Tile({ metric: m, value, others = [], before, old = false, compared, chosen, onChoose }: { metric: Metric; value: number | null | undefined; others?: Money[]; before: number | null | undefined; old?: boolean; compared: boolean; chosen: boolean; onChoose: () => void }) {
   const share = change(value, before);
@@ -169,7 +195,7 @@ function Tile({ metric: m, value, others = [], before, old = false, compared, ch
       <span className={css.value}>
         {showAs(m, value)}
         {others.length > 0 && (
-          <small className={css.others} aria-label={`and ${others.map((o) => written(o, true)).join(', ')}`}>
+          <small className={css.others} title={`and ${others.map((o) => written(o, true)).join(', ')}`} aria-label={`and ${others.map((o) => written(o, true)).join(', ')}`}>
             {' '}
             +{others.length}
           </small>

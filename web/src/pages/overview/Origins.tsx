@@ -14,20 +14,21 @@ import { currencyFilter } from '../../state/currency';
 import { toggle, writeFilter } from '../../state/filters';
 import { useFault } from '../../state/faults';
 import { useChoice, useParam, useView } from '../../state/url';
-import { filteredBy, toggleGoal } from './goals';
+import { filteredBy, filtersOf, toggleGoal } from './goals';
 import css from './Origins.module.css';
 
 const dims = { channel: 'Channels', referrer_host: 'Referrers', utm_campaign: 'Campaigns', entry_path: 'Entry pages', country: 'Countries', device: 'Devices' };
 const shown = 10;
 const looked = 100; // what has none of them follows by its visits
 
-/** Where the visits came from in which a goal was reached, how many of them did not reach it, and the money of each. It is asked for when it comes into sight: it reads single events. */
+/** Where the visits came from in which a goal was reached, how many of them did not reach it, and the money of the goal's events. It is asked for when it comes into sight: it reads single events. */
 export function Origins({ goals, results }: { goals: Goal[]; results: Conversions }) {
   const { ref, entry } = useIntersection({ rootMargin: '120px' });
   const [view] = useView();
   const active = filteredBy(goals, view.filters);
   const [id, choose] = useParam('goal', '', true);
-  const reached = (g: Goal) => results.goals?.find((x) => x.goal === g.id)?.conversions ?? 0;
+  const countOf = (g: Goal) => results.goals?.find((x) => x.goal === g.id);
+  const reached = (g: Goal) => countOf(g)?.conversions ?? 0;
   const goal = goals.find((g) => g.id === id) ?? active ?? goals.toSorted((a, b) => reached(b) - reached(a))[0]!;
   useFault(id !== '' && goal.id !== id && { name: 'goal', text: id, instead: goal.name });
   const [dim, setDim] = useChoice('by-goal', dims, 'channel', true);
@@ -39,9 +40,9 @@ export function Origins({ goals, results }: { goals: Goal[]; results: Conversion
       >
         <div className={css.bar}>
           <Select aria-label="Goal" size="xs" w={220} allowDeselect={false} searchable={goals.length > 10} value={goal.id} data={goals.map((g) => ({ value: g.id, label: g.name }))} onChange={(v) => v && choose(v)} />
-          <span>The {shown} with the most conversions, then with the most visits</span>
+          <span>The {shown} with the most conversions, then with the most sessions. The rate is of people: one who comes twice counts once.</span>
         </div>
-        <Table goals={goals} goal={goal} dim={dim} currencies={currenciesOf(results.revenue)} enabled={entry?.isIntersecting === true} />
+        <Table goals={goals} goal={goal} dim={dim} currencies={currenciesOf(countOf(goal)?.revenue)} enabled={entry?.isIntersecting === true} />
       </Card>
     </div>
   );
@@ -50,7 +51,7 @@ export function Origins({ goals, results }: { goals: Goal[]; results: Conversion
 /** The order by a number, the largest first. */
 const by = (name: string, a: Row, b: Row) => (number(b, name) ?? 0) - (number(a, name) ?? 0);
 
-/** What the groups of a dim made of a goal. Filters that are the goal itself are left out: with them each visit would have reached it. */
+/** What the groups of a dim made of a goal; `currencies` are those of its events. Filters that are the goal itself are left out: with them each visit would have reached it. */
 function Table({ goals, goal, dim, currencies, enabled }: { goals: Goal[]; goal: Goal; dim: keyof typeof dims; currencies: string[]; enabled: boolean }) {
   const scope = useScope();
   const [view, change] = useView();
@@ -64,7 +65,7 @@ function Table({ goals, goal, dim, currencies, enabled }: { goals: Goal[]; goal:
   const only = currencyFilter(currency ?? '', currencies);
   const values = rows.map((r) => text(r, dim));
   const money = useReport(
-    { ...base, metric: ['revenue'], filter: [...(base.filter ?? []), ...(only ? [writeFilter(only)] : []), writeFilter({ dim, not: false, contains: false, values })], limit: shown },
+    { ...base, metric: ['revenue'], filter: [...new Set([...(base.filter ?? []), ...filtersOf(goal).map(writeFilter)]), ...(only ? [writeFilter(only)] : []), writeFilter({ dim, not: false, contains: false, values })], limit: shown },
     enabled && currency !== undefined && rows.length > 0 && !report.isPlaceholderData,
   );
   const earned = new Map((money.data?.data ?? []).map((r) => [text(r, dim), number(r, 'revenue')]));
@@ -84,14 +85,15 @@ function Table({ goals, goal, dim, currencies, enabled }: { goals: Goal[]; goal:
         );
       },
     },
-    { head: 'Visits', right: true, spare: true, cell: (r) => <span title={exact(number(r, 'sessions'))}>{compact(number(r, 'sessions'))}</span> },
+    { head: 'Sessions', right: true, spare: true, cell: (r) => <span title={exact(number(r, 'sessions'))}>{compact(number(r, 'sessions'))}</span> },
     { head: 'Conversions', right: true, cell: (r) => <span title={exact(number(r, 'conversions'))}>{compact(number(r, 'conversions'))}</span> },
-    { head: 'Rate', right: true, cell: (r) => <span title="Share of its people who reached the goal">{percent(number(r, 'conversion_rate'))}</span> },
+    { head: 'Rate', what: 'Share of the people who reached the goal', right: true, cell: (r) => <span title="Share of its people, not of its sessions, who reached the goal">{percent(number(r, 'conversion_rate'))}</span> },
     ...(currency === undefined
       ? []
       : [
           {
             head: currency ? `Revenue, ${currency}` : 'Revenue',
+            what: 'Of the events that are the goal',
             right: true,
             spare: true,
             cell: (r: Row) => (money.data === undefined || money.isPlaceholderData ? '…' : amount(earned.get(text(r, dim)) ?? 0, currency)),

@@ -18,7 +18,7 @@ import { TopLists } from './TopLists';
 export default function Overview() {
   const [view] = useView();
   const open = useScope().to === undefined;
-  const totals = useTotals();
+  const { totals, hidden } = useTotals();
   const error = totals.data?.approximate?.visitors;
   const goals = useGoals();
   const ids = (goals.data ?? []).slice(0, mostGoals).map((g) => g.id);
@@ -33,10 +33,10 @@ export default function Overview() {
   return (
     <div className={css.page}>
       {unheard && <FirstEvent />}
-      <Headline totals={totals} results={{ now: results.data, old: results.isPlaceholderData, before, failed: resultsBefore.error }} goals={goals.data} />
-      {!unheard && <TopLists />}
+      <Headline totals={totals} hidden={hidden} results={{ now: results.data, old: results.isPlaceholderData, before, failed: resultsBefore.error }} goals={goals.data} />
+      {!unheard && <TopLists hidden={hidden} />}
       <Goals goals={goals} results={results} before={before} />
-      {goals.data !== undefined && goals.data.length > 0 && results.data && <Origins goals={goals.data} results={results.data} />}
+      {goals.data !== undefined && goals.data.length > 0 && results.data && !hidden && <Origins goals={goals.data} results={results.data} />}
       {totals.data && (
         <Freshness answer={totals.data} open={open}>
           Bots do not count.{error !== undefined && ` Visitors are so many that they are estimated, to within about ${percent(error)}.`}

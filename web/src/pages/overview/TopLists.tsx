@@ -4,7 +4,7 @@ import { number, text, useReport, useScope, type Row } from '../../api/report';
 import { metric as metricOf, unitOf } from '../../format/metrics';
 import * as names from '../../format/names';
 import { listed } from '../../format/row';
-import { Answer } from '../../parts/Answer';
+import { Answer, Notice } from '../../parts/Answer';
 import { BarList, type Bar } from '../../parts/BarList';
 import { Card, Tabs } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
@@ -13,6 +13,7 @@ import { AddPanel } from '../../panels/AddPanel';
 import type { Offer } from '../../panels/offer';
 import { toggle } from '../../state/filters';
 import { useChoice, useView } from '../../state/url';
+import { masked } from './Headline';
 import css from './Overview.module.css';
 
 const WorldMap = lazy(() => import('../../parts/WorldMap'));
@@ -64,33 +65,39 @@ const cards: CardOfLists[] = [
 ];
 
 /** What the headline numbers consist of: cards of lists, one a tab. */
-export const TopLists = () => (
+export const TopLists = ({ hidden }: { hidden: boolean }) => (
   <div className={css.grid}>
     {cards.map((c) => (
-      <Lists key={c.name} {...c} />
+      <Lists key={c.name} hidden={hidden} {...c} />
     ))}
   </div>
 );
 
+/** A list as a role sees it from which visitors are `hidden`: by page views. What begins and ends visits is not told without them. */
+function seenOf(list: List, hidden: boolean): List | undefined {
+  if (!hidden || list.metric === 'pageviews') return list;
+  return list.metric === 'entries' || list.metric === 'exits' ? undefined : { ...list, metric: 'pageviews' };
+}
+
 /** A card of lists; the tab stands in the address. */
-function Lists({ name, title, lists }: CardOfLists) {
+function Lists({ name, title, lists, hidden }: CardOfLists & { hidden: boolean }) {
   const first = Object.keys(lists)[0]!;
   const tabs = useMemo(() => Object.fromEntries(Object.entries(lists).map(([k, l]) => [k, l.tab])), [lists]);
   const [id, setTab] = useChoice(name, tabs, first, true);
   const [all, setAll] = useState(false);
-  const list = lists[id]!;
+  const list = useMemo(() => seenOf(lists[id]!, hidden), [lists, id, hidden]);
   return (
     <Card
       title={title}
       aside={
         <>
           <Tabs label={title} value={id} onChange={setTab} tabs={Object.entries(tabs)} />
-          <AddPanel offer={offerOf(list)} />
+          {list && <AddPanel offer={offerOf(list)} />}
         </>
       }
     >
-      <div className={css.list}>{list.map ? <Map list={list} /> : <Ranking key={id} list={list} limit={10} onMore={() => setAll(true)} />}</div>
-      {all && <All list={list} onClose={() => setAll(false)} />}
+      <div className={css.list}>{!list ? <Notice title="Hidden from your role">{masked}.</Notice> : list.map ? <Map list={list} /> : <Ranking key={id} list={list} limit={10} onMore={() => setAll(true)} />}</div>
+      {list && all && <All list={list} onClose={() => setAll(false)} />}
     </Card>
   );
 }

@@ -9,6 +9,6 @@ test('what is counted is said where filters of visits and of events meet, and on
   expect(of('path:/pricing', 'type:pageview')).toBe('');
   expect(of('referrer_host:www.google.com', 'country:DE')).toBe('');
   expect(of('cohort:c1', 'referrer_host:www.google.com')).toBe('');
-  expect(of('path:/pricing', 'referrer_host:www.google.com')).toMatch(/^Visits, and what is said of them, are those that began with Referrer is www\.google\.com and have an event with Page is \/pricing\. /);
+  expect(of('path:/pricing', 'referrer_host:www.google.com')).toMatch(/^Sessions, and what is said of them, are those that began with Referrer is www\.google\.com and have an event with Page is \/pricing\. /);
   expect(of('path:/pricing', '!type:signup', 'referrer_host:www.google.com')).toMatch(/ began with Referrer is www\.google\.com, have an event with Page is \/pricing and have no event with Event is signup\. /);
 });

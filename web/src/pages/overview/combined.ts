@@ -18,5 +18,5 @@ export function combined(filters: Filter[]): string {
   const have = events.filter((f) => !f.not);
   const lack = events.filter((f) => f.not).map((f) => ({ ...f, not: false }));
   const which = [`began with ${said(visits)}`, ...(have.length > 0 ? [`have an event with ${said(have)}`] : []), ...lack.map((f) => `have no event with ${said([f])}`)];
-  return `Visits, and what is said of them, are those that ${which.slice(0, -1).join(', ')} and ${which.at(-1)}. Visitors, page views and money are of single events that match every filter; where they came from, and the entry and exit page, are those of their visit. So the numbers need not fit each other.`;
+  return `Sessions, and what is said of them, are those that ${which.slice(0, -1).join(', ')} and ${which.at(-1)}. Visitors, page views and money are of single events that match every filter; where they came from, and the entry and exit page, are those of their session. So the numbers need not fit each other.`;
 }

@@ -2,6 +2,7 @@ import { useCallback, useMemo } from 'react';
 import type { Paths } from '../../api/paths';
 import { counted } from '../../format/numbers';
 import { Chart, type Colors } from '../../parts/Chart';
+import { Scroll } from '../../parts/Scroll';
 import { isPage, nameOf } from './nodes';
 import { heightOf, leastWidth, picture } from './picture';
 import css from './Paths.module.css';
@@ -22,11 +23,10 @@ export function Flow({ paths, previous, onPick }: { paths: Paths; previous: bool
   const anchor = nodes.find((n) => n.step === 0);
   const label = `Ways of ${counted(anchor?.people, 'person', 'people')} ${previous ? 'to' : 'from'} ${anchor ? nameOf(anchor) : ''}: ${nodes.length} pages and ends, ${counted(links.length, 'way')} between them. The table below has the numbers.`;
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls can be scrolled from the keyboard
-    <div className={css.flow} role="region" aria-label="Ways" tabIndex={0}>
+    <Scroll label="Ways" className={css.flow}>
       <div style={{ minWidth: leastWidth(nodes) }}>
         <Chart option={option} height={height} label={label} onPick={picked} />
       </div>
-    </div>
+    </Scroll>
   );
 }

@@ -3,6 +3,7 @@ import type { Retention } from '../../api/retention';
 import { useSite } from '../../api/site';
 import { compact, counted, exact, percent } from '../../format/numbers';
 import { dayShort, interval } from '../../format/time';
+import { Scroll } from '../../parts/Scroll';
 import css from './Retention.module.css';
 
 const month = (d: string) => new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', month: 'short', year: 'numeric' }).format(new Date(`${d}T00:00:00Z`));
@@ -20,8 +21,7 @@ export function Heat({ retention }: { retention: Retention }) {
   const strength = (share: number, i: number): CSSProperties => ({ '--share': i === 0 ? 1 : Math.sqrt(Math.min(share / most, 1)) }) as CSSProperties;
   const name = (c: string) => (retention.period === 'month' ? month(c) : dayShort(c, zone));
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls can be scrolled from the keyboard
-    <div className={css.scroll} role="region" aria-label="Shares of people who came back" tabIndex={0}>
+    <Scroll label="Shares of people who came back" className={css.scroll}>
       <table className={css.heat}>
         <thead>
           <tr>
@@ -57,7 +57,7 @@ export function Heat({ retention }: { retention: Retention }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 

@@ -4,11 +4,12 @@ import { useSite } from '../../api/site';
 import * as names from '../../format/names';
 import { counted, duration, exact } from '../../format/numbers';
 import { readable } from '../../format/path';
-import { clock, dayLong } from '../../format/time';
+import { clock, dayFull, dayLong } from '../../format/time';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { Freshness } from '../../parts/Freshness';
+import { useTitle } from '../../state/title';
 import { Facts } from './Facts';
 import { Back, deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
 import css from './Sessions.module.css';
@@ -17,6 +18,8 @@ import { Timeline } from './Timeline';
 /** One session with everything that happened in it. */
 export function SessionPage({ id }: { id: string }) {
   const session = useSession(id);
+  const { zone } = useSite();
+  useTitle(session.data ? `Session of ${dayFull(session.data.start, zone)}, ${clock(session.data.start, zone)}` : 'Session');
   return (
     <div className={css.page}>
       <Back />

@@ -9,6 +9,7 @@ import { ago, dayFull, moment } from '../../format/time';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Freshness } from '../../parts/Freshness';
+import { useTitle } from '../../state/title';
 import { Facts, Properties } from './Facts';
 import { atLeast, Back, useAddress } from './names';
 import css from './Sessions.module.css';
@@ -17,6 +18,7 @@ import { SessionTable } from './SessionTable';
 /** What is known of a visitor: sessions, traits, and which ids are the same person. */
 export function VisitorPage({ visitor }: { visitor: string }) {
   const { zone } = useSite();
+  useTitle(`Visitor ${visitor}`);
   const found = useVisitor(visitor);
   const person = usePerson(found.data?.person ?? visitor);
   if (found.data === undefined && found.error && asProblem(found.error).status === 404 && person.data)

@@ -61,7 +61,7 @@ function Sessions({ tenant: t }: { tenant: Tenant }) {
       >
         <div className={css.pair}>
           <Select
-            label="A visit ends after a pause of"
+            label="A session ends after a pause of"
             description="Sessions of the past are made anew by it, for all sites."
             data={[...usual.map((u) => ({ value: u, label: words[u]! })), { value: '', label: 'Another length' }]}
             value={listed ? draft.timeout : ''}

@@ -131,17 +131,21 @@ function NewKey({ onMade, onClose }: { onMade: (k: Made) => void; onClose: () =>
   const [role, setRole] = useState('viewer');
   const [source, setSource] = useState('');
   const [until, setUntil] = useState('');
+  const [tried, setTried] = useState(false);
   return (
     <Dialog onClose={() => !change.isPending && onClose()} title="New key" size="md">
       <form
+        noValidate
         onSubmit={(e) => {
           e.preventDefault();
+          setTried(true);
+          if (name.trim() === '') return;
           const expires = inDays(until);
           change.mutate(changes(tenant).createKey({ role, name: name.trim(), ...(expires && { expires }), ...(role === 'writer' && source && { source }) }));
         }}
       >
         <Stack gap="sm">
-          <TextInput label="Name" description="What it is for." placeholder="BI tool" data-autofocus required value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={200} />
+          <TextInput label="Name" description="What it is for." placeholder="BI tool" data-autofocus required value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={200} error={tried && name.trim() === '' ? 'A key needs a name.' : undefined} />
           <Select label="Role" description={`${roles[role]}.`} data={roleOptions(Object.keys(roles))} value={role} onChange={(v) => v && setRole(v)} allowDeselect={false} />
           {role === 'writer' && (
             <Select
@@ -159,7 +163,7 @@ function NewKey({ onMade, onClose }: { onMade: (k: Made) => void; onClose: () =>
             <Button variant="default" onClick={onClose} disabled={change.isPending}>
               Cancel
             </Button>
-            <Button type="submit" loading={change.isPending} disabled={name.trim() === ''}>
+            <Button type="submit" loading={change.isPending}>
               Create the key
             </Button>
           </Group>

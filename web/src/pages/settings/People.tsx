@@ -104,26 +104,30 @@ function NewPerson({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('');
   const [role, setRole] = useState('viewer');
   const [password, setPassword] = useState('');
+  const [tried, setTried] = useState(false);
   const fault = (f: string) => faultOf(change.error, f);
   return (
     <Dialog onClose={onClose} title="New person" size="md">
       <form
+        noValidate
         onSubmit={(e) => {
           e.preventDefault();
+          setTried(true);
+          if (email.trim() === '' || password === '') return;
           change.mutate(changes(tenant).createUser({ email: email.trim(), name: name.trim(), role, password }), { onSuccess: onClose });
         }}
       >
         <Stack gap="sm">
-          <TextInput label="E-mail" description="What they sign in with." type="email" data-autofocus required value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fault('email')} autoComplete="off" />
+          <TextInput label="E-mail" description="What they sign in with." type="email" data-autofocus required value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fault('email') ?? (tried && email.trim() === '' ? 'A person needs an e-mail address.' : undefined)} autoComplete="off" />
           <TextInput label="Name" value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={200} autoComplete="off" />
           <Select label="Role" description={`${roles[role]}.`} data={roleOptions(humanRoles)} value={role} onChange={(v) => v && setRole(v)} allowDeselect={false} />
-          <PasswordInput label="Password" description="At least 12 characters. Give it to them in a safe way." required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fault('password')} autoComplete="new-password" />
+          <PasswordInput label="Password" description="At least 12 characters. Give it to them in a safe way." required value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fault('password') ?? (tried && password === '' ? 'A person needs a password.' : undefined)} autoComplete="new-password" />
           {change.error && !fault('email') && !fault('password') && <ProblemNotice error={change.error} />}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               Cancel
             </Button>
-            <Button type="submit" loading={change.isPending} disabled={email.trim() === '' || password === ''}>
+            <Button type="submit" loading={change.isPending}>
               Create the person
             </Button>
           </Group>

@@ -88,18 +88,22 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
   const [typed, setId] = useState<string>();
   const [zone, setZone] = useState(ownZone);
   const [hostnames, setHostnames] = useState<string[]>([]);
+  const [tried, setTried] = useState(false);
   const id = typed ?? idOf(name);
   const fault = (f: string) => faultOf(change.error, f);
   return (
     <Dialog onClose={() => !change.isPending && onClose()} title="New source" size="md">
       <form
+        noValidate
         onSubmit={(e) => {
           e.preventDefault();
+          setTried(true);
+          if (id === '' || name.trim() === '' || taken.includes(id)) return;
           change.mutate(changes(tenant).createSource({ id, name: name.trim(), time_zone: zone, hostnames }));
         }}
       >
         <Stack gap="sm">
-          <TextInput label="Name" placeholder="Shop" data-autofocus required value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={200} error={fault('name')} />
+          <TextInput label="Name" placeholder="Shop" data-autofocus required value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={200} error={fault('name') ?? (tried && name.trim() === '' ? 'A source needs a name.' : undefined)} />
           <TextInput
             label="Id"
             description="In the API and the command line. It cannot change."
@@ -108,7 +112,7 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
             onChange={(e) => setId(e.currentTarget.value)}
             maxLength={63}
             classNames={{ input: 'mono' }}
-            error={fault('id') ?? (taken.includes(id) ? 'There is a source with this id' : undefined)}
+            error={fault('id') ?? (taken.includes(id) ? 'There is a source with this id' : tried && id === '' ? 'A source needs an id.' : undefined)}
           />
           <Select label="Time zone" description="In which its days begin and its reports are." data={zones()} value={zone} onChange={(v) => v && setZone(v)} searchable limit={80} allowDeselect={false} error={fault('time_zone')} />
           <TagsInput label="Hostnames" description="Whose pages may send, like www.example.com or *.example.com; none allows all." value={hostnames} onChange={setHostnames} splitChars={[',', ' ']} error={fault('hostnames')} />
@@ -117,7 +121,7 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
             <Button variant="default" onClick={onClose} disabled={change.isPending}>
               Cancel
             </Button>
-            <Button type="submit" loading={change.isPending} disabled={id === '' || name.trim() === '' || taken.includes(id)}>
+            <Button type="submit" loading={change.isPending}>
               Create the source
             </Button>
           </Group>

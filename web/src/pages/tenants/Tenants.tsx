@@ -7,6 +7,7 @@ import { money, precise } from '../../format/money';
 import { bytes, compact, counted, exact, plural } from '../../format/numbers';
 import { Answer } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
+import { Scroll } from '../../parts/Scroll';
 import { useChoice, useParam } from '../../state/url';
 import { Tenant } from './Tenant';
 import css from './Tenants.module.css';
@@ -16,7 +17,7 @@ type Column = { sort: Sort; name: string; what?: string; text: (t: TenantRow, mo
 
 const columns: Column[] = [
   { sort: 'events', name: 'Events today', text: (t) => compact(t.events_today), exact: (t) => exact(t.events_today) },
-  { sort: 'rate', name: 'A second, mean', what: 'Events a second on average, in this hour so far and the one before', text: (t) => compact(Number(t.events_per_second.toPrecision(2))), exact: (t) => `${counted(t.events_per_second, 'event')} a second on average, in this hour so far and the one before` },
+  { sort: 'rate', name: 'Events/s, last 1–2 hours', what: 'Events a second on average, over this hour so far and the whole hour before', text: (t) => compact(Number(t.events_per_second.toPrecision(2))), exact: (t) => `${counted(t.events_per_second, 'event')} a second on average, over this hour so far and the whole hour before` },
   { sort: 'rejected', name: 'Rejected', text: (t) => compact(t.rejected_today), exact: (t) => exact(t.rejected_today) },
   { sort: 'stored', name: 'Stored', text: (t) => bytes(t.stored_bytes), exact: (t) => counted(t.stored_bytes, 'byte') },
   { sort: 'amount', name: 'Cost today', text: (t, money) => money.text(t.amount_today), exact: (t, money) => money.exact(t.amount_today) },
@@ -82,8 +83,7 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
                   today
                 </p>
               )}
-              {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
-              <div className={css.scroll} tabIndex={0} role="region" aria-label="Tenants, a table">
+              <Scroll label="Tenants, a table" className={css.scroll}>
                 <table className={css.table}>
                   <thead>
                     <tr>
@@ -117,7 +117,7 @@ function List({ onOpen }: { onOpen: (id: string) => void }) {
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </Scroll>
               {query.hasNextPage && (
                 <Button variant="default" fullWidth mt="sm" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
                   Show more ({exact(rows.length)} of {exact(first?.matching)})

@@ -99,7 +99,8 @@ function Lines({ view, costs }: { view: View; costs: UseQueryResult<Costs> }) {
           },
           { head: 'Cost', right: true, cell: (l) => (l.currency ? money(l.currency, l.amount)(l.amount) : write(l.amount)) },
           { head: 'CPU', right: true, cell: (l) => duration(l.cpu_seconds) },
-          { head: 'Read', right: true, cell: (l) => zero(l.bytes_scanned + l.bytes_cold, bytes) },
+          { head: 'Read', what: 'Bytes that were read to answer', right: true, cell: (l) => zero(l.bytes_scanned + l.bytes_cold, bytes) },
+          { head: 'Sent', what: 'Bytes of answers and exports', right: true, cell: (l) => zero(l.bytes_out, bytes) },
           { head: 'Events', right: true, cell: (l) => zero(l.events, compact) },
           { head: 'Requests', right: true, cell: (l) => zero(l.requests, compact) },
         ];
@@ -111,7 +112,7 @@ function Lines({ view, costs }: { view: View; costs: UseQueryResult<Costs> }) {
               rows={lines}
               columns={columns}
               id={(l) => [l.kind, l.source, l.user, l.shape, l.hour, l.currency].join('|')}
-              foot={['In all', '', write(t.amount), duration(t.cpu_seconds), zero(t.bytes_scanned + t.bytes_cold, bytes), zero(t.events, compact), zero(t.requests, compact)]}
+              foot={['In all', '', write(t.amount), duration(t.cpu_seconds), zero(t.bytes_scanned + t.bytes_cold, bytes), zero(t.bytes_out, bytes), zero(t.events, compact), zero(t.requests, compact)]}
             />
             {d.omitted_lines ? <p className={css.omitted}>{compact(d.omitted_lines)} further {plural(d.omitted_lines, 'line costs', 'lines cost')} less; the sum has {plural(d.omitted_lines, 'it', 'them')}, and so has the export.</p> : null}
           </>
