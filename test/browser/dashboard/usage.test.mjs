@@ -53,7 +53,7 @@ describe('usage and cost', { concurrency: 3, timeout: 600000 }, () => {
     const shown = await names(page);
     for (const name of ['Taking events', 'SQL']) assert.ok(shown.includes(name), shown.join());
     const row = page.locator('tbody tr', { hasText: 'Taking events' });
-    assert.deepEqual((await page.locator('thead th').allTextContents()).slice(2), ['Cost', 'CPU', 'Read', 'Sent', 'Events', 'Requests']);
+    assert.deepEqual((await page.locator('thead th').allTextContents()).slice(2), ['Cost', 'CPU', 'Read', 'Answers', 'Events', 'Requests']);
     const sql = (await costs('kind')).lines.find((l) => l.kind === 'query');
     assert.ok(sql.bytes_out > 0);
     assert.match(await page.locator('tbody tr', { hasText: 'SQL' }).first().locator('td').nth(5).textContent(), /^[\d.]+ (B|KB)$/, 'the bytes of answers');

@@ -100,7 +100,7 @@ function Lines({ view, costs }: { view: View; costs: UseQueryResult<Costs> }) {
           { head: 'Cost', right: true, cell: (l) => (l.currency ? money(l.currency, l.amount)(l.amount) : write(l.amount)) },
           { head: 'CPU', right: true, cell: (l) => duration(l.cpu_seconds) },
           { head: 'Read', what: 'Bytes that were read to answer', right: true, cell: (l) => zero(l.bytes_scanned + l.bytes_cold, bytes) },
-          { head: 'Sent', what: 'Bytes of answers and exports', right: true, cell: (l) => zero(l.bytes_out, bytes) },
+          { head: 'Answers', what: 'Bytes of answers and exports', right: true, cell: (l) => zero(l.bytes_out, bytes) },
           { head: 'Events', right: true, cell: (l) => zero(l.events, compact) },
           { head: 'Requests', right: true, cell: (l) => zero(l.requests, compact) },
         ];
