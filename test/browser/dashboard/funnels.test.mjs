@@ -108,8 +108,7 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     const step1 = page.locator('ol > li').first();
     await step1.getByRole('button', { name: 'Filter', exact: true }).click();
     await page.locator('input[aria-label="Column"]').fill('props.plan');
-    await page.getByRole('option', { name: 'Property plan' }).waitFor();
-    await page.keyboard.press('Enter');
+    await page.getByRole('option', { name: 'Property plan' }).click();
     await page.locator('input[aria-label="Values"]').fill('pro');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Add the filter' }).click();

@@ -62,7 +62,6 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
               if (v === 'cohort' && way !== 'not') setWay('is');
             }}
             searchable
-            selectFirstOptionOnChange
             comboboxProps={{ withinPortal: false }}
           />
           <Select aria-label="Comparison" data={ofCohorts ? ways.slice(0, 2) : ways} value={way} onChange={(v) => v && setWay(v)} comboboxProps={{ withinPortal: false }} />
