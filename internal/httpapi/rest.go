@@ -20,7 +20,7 @@ func (kept) Close() error { return nil }
 
 // rest reads what is left of a body that was refused for its size. A handler that does so itself has the connection closed.
 func (w *writer) rest() {
-	if w.status != http.StatusRequestEntityTooLarge || w.request.ProtoMajor != 1 || w.Header().Get("Connection") == "close" || w.request.Header.Get("Expect") != "" || w.request.ContentLength > restBytes {
+	if w.status != http.StatusRequestEntityTooLarge || w.bodyEnd.IsZero() || w.request.Body == nil || w.request.ProtoMajor != 1 || w.Header().Get("Connection") == "close" || w.request.Header.Get("Expect") != "" || w.request.ContentLength > restBytes {
 		return
 	}
 	if w.SetReadDeadline(time.Now().Add(restFor)) == nil {

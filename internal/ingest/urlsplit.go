@@ -76,6 +76,20 @@ func cutScheme(u []byte) (rest []byte, opaque bool) {
 	return u, false
 }
 
+// IsAddress says whether a text can be the address of a page: one with a scheme (and a host, of the web), or a path.
+func IsAddress(u []byte) bool {
+	u = bytes.TrimSpace(u)
+	rest, opaque := cutScheme(u)
+	if len(rest) == len(u) && !opaque { // no scheme
+		return bytes.HasPrefix(u, rootPath)
+	}
+	if scheme := u[:len(u)-len(rest)]; !bytes.EqualFold(scheme, []byte("http:")) && !bytes.EqualFold(scheme, []byte("https:")) {
+		return len(rest) > 0 // of an app, a file
+	}
+	host, ok := bytes.CutPrefix(rest, []byte("//"))
+	return ok && len(host) > 0 && bytes.IndexByte([]byte("/?#"), host[0]) < 0
+}
+
 // hostOf takes user and port off an authority and makes it lower case.
 func hostOf(a, arena []byte) (host, newArena []byte) {
 	if i := bytes.LastIndexByte(a, '@'); i >= 0 {

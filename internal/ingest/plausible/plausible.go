@@ -189,34 +189,11 @@ func (m *reader) read(e *ingest.Event) error {
 	if len(row.URL) == 0 {
 		return ingest.Missing("url", "can't be blank")
 	}
-	if !isURL(row.URL) {
+	if !ingest.IsAddress(row.URL) {
 		return ingest.Wrong("url", "is not a valid URL: send that of the page, as https://example.com/path")
 	}
 	row.Type = m.name // `pageview` and `engagement` are called so there too
 	return nil
-}
-
-// isURL says whether a text can be the address of a page: one with a scheme (and a host, of the web), or a path.
-func isURL(u []byte) bool {
-	u = bytes.TrimSpace(u)
-	if bytes.HasPrefix(u, []byte("/")) {
-		return true
-	}
-	scheme, rest, ok := bytes.Cut(u, []byte(":"))
-	if !ok || len(scheme) == 0 || len(rest) == 0 {
-		return false
-	}
-	for i, c := range scheme {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.')) {
-			return false
-		}
-	}
-	if !bytes.EqualFold(scheme, []byte("http")) && !bytes.EqualFold(scheme, []byte("https")) {
-		return true // of an app, a file
-	}
-	host, ok := bytes.CutPrefix(rest, []byte("//"))
-	return ok && len(host) > 0 && bytes.IndexByte([]byte("/?#"), host[0]) < 0
 }
 
 // field reads one field, by its short or its long name.

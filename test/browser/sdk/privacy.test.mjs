@@ -27,6 +27,17 @@ const use = async (s, page) => {
   await page.mouse.wheel(0, 1000);
   await page.waitForTimeout(1500); // longer than events wait for others
 };
+
+/** Nothing is sent before a consent, and nothing is stored, then either: the source is cookieless. */
+const heldBack = async (s, page) => {
+  assert.deepEqual(s.gate.sent(), []);
+  assert.deepEqual(await stored(page), nothing);
+  await page.evaluate(() => weir.consent('granted'));
+  await until(() => s.gate.sent().length > 0, 'what was held back');
+  await quiet(s);
+  assert.deepEqual(await stored(page), nothing);
+};
+
 const button = { body: '<button id="b">b</button>' };
 const talk = (s) => s.gate.log.filter((e) => e.path !== '/sdk.js');
 
@@ -102,12 +113,7 @@ describe('privacy', { concurrency: 8, timeout: 600000 }, () => {
     await page.goto(`${s.url}/`);
     await loaded(page);
     await use(s, page);
-    assert.deepEqual(s.gate.sent(), []);
-    assert.deepEqual(await stored(page), nothing);
-    await page.evaluate(() => weir.consent('granted'));
-    await until(() => s.gate.sent().length > 0, 'what was held back');
-    await quiet(s);
-    assert.deepEqual(await stored(page), nothing);
+    await heldBack(s, page);
     // While the server cannot be asked nothing happens; then it goes on.
     config = undefined;
     const other = await open(t);
@@ -247,12 +253,7 @@ describe('privacy', { concurrency: 8, timeout: 600000 }, () => {
       await loaded(page);
       await use(s, page);
       await page.waitForTimeout(1500);
-      assert.deepEqual(s.gate.sent(), []);
-      assert.deepEqual(await stored(page), nothing);
-      await page.evaluate(() => weir.consent('granted'));
-      await until(() => s.gate.sent().length > 0, 'what was held back');
-      await quiet(s);
-      assert.deepEqual(await stored(page), nothing);
+      await heldBack(s, page);
     });
   }
 
