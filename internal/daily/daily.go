@@ -75,19 +75,19 @@ func DropFormerSQL() []string {
 // partition, under the version of its sessions.
 var (
 	EngineTables = slices.Concat(SeamTables, DayTables)
-	SeamTables   = []string{SeamsEngineTable, SeamPagesEngineTable}
-	DayTables    = []string{EngineTable, VisitsEngineTable, SessionsEngineTable, PagesEngineTable}
+	SeamTables   = []string{SeamsEngineTable, SeamPagesEngineTable, SeamHitSessionsEngineTable}
+	DayTables    = []string{EngineTable, VisitsEngineTable, SessionsEngineTable, PagesEngineTable, HitSessionsEngineTable}
 )
 
 // CreateSQL are the statements that create the tables unless they exist.
 func CreateSQL() []string {
-	return []string{totalsSQL(), visitsSQL(), sessionsSQL(), pagesSQL(), seamsSQL(), seamPagesSQL()}
+	return []string{totalsSQL(), visitsSQL(), sessionsSQL(), pagesSQL(), hitSessionsSQL(), seamsSQL(), seamPagesSQL(), seamHitSessionsSQL()}
 }
 
 // WriteSQL are the statements that write what the tables hold of a tenant's day, which begins at start (UTC) and whose sessions are stitched under the version: of
 // the rows that the writers inserted up to the positions main and late. All rows of a statement are of one partition of its table.
 func WriteSQL(tenant string, start time.Time, version, main, late uint64) []string {
-	return []string{TotalSQL(tenant, start, start.AddDate(0, 0, 1), version, main, late), VisitsSQL(tenant, start, version, main, late), SessionTotalSQL(tenant, start, version), PageTotalSQL(tenant, start, version)}
+	return []string{TotalSQL(tenant, start, start.AddDate(0, 0, 1), version, main, late), VisitsSQL(tenant, start, version, main, late), SessionTotalSQL(tenant, start, version), PageTotalSQL(tenant, start, version), HitSessionSQL(tenant, start, version)}
 }
 
 // totalsSQL is the statement for the table of totals. Its columns are those of a rollup (package rollup), for value of dim and time, the start
@@ -152,11 +152,12 @@ func sumOf(table, column, more, tenant string, start time.Time, version uint64) 
 }
 
 // CountSQL is the query for the number of events (one column) in the totals and in the visits of a day's version: 0 if they differ, or if the totals of sessions
-// or those of their pages are not of as many as there are.
+// or those of their pages or hits are not of as many as there are.
 func CountSQL(tenant string, start time.Time, version uint64) string {
 	of := func(table, column, more string) string { return sumOf(table, column, more, tenant, start, version) }
 	stitched := "SELECT count() FROM " + session.Table + " WHERE " + inner(tenant, start, version)
-	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0) AND " + allPages(sumOf(PagesTable, "pageviews", "", tenant, start, version)+" GROUP BY dim", session.Table+" WHERE "+inner(tenant, start, version)) + ", max(n), 0)) FROM (" +
+	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0) AND " + allPages(sumOf(PagesTable, "pageviews", "", tenant, start, version)+" GROUP BY dim", session.Table+" WHERE "+inner(tenant, start, version)) + " AND " +
+		allHits(fmt.Sprintf("SELECT count() FROM %s WHERE tenant = '%s' AND time >= %s AND time < %s AND _version = %d", HitSessionsTable, tenant, literal(start), literal(start.AddDate(0, 0, 1)), version), session.Table+" WHERE "+inner(tenant, start, version)) + ", max(n), 0)) FROM (" +
 		of(Table, "events", " AND dim = ''") + " UNION ALL " + of(VisitsTable, "events", "") + ")"
 }
 

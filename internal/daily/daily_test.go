@@ -55,6 +55,7 @@ FROM numbers(10000)`)
 		testkit.Exec(t, c, session.StitchSQL(tenant, session.DayOf(day), session.DefaultTimeout, version+uint64(i)))
 		testkit.Exec(t, c, daily.SessionTotalSQL(tenant, day, version+uint64(i)))
 		testkit.Exec(t, c, daily.PageTotalSQL(tenant, day, version+uint64(i)))
+		testkit.Exec(t, c, daily.HitSessionSQL(tenant, day, version+uint64(i)))
 	}
 	where := fmt.Sprintf("tenant = 'a' AND toDate(ts) = '2026-01-31' AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)", main, late)
 	measures := "sum(events), sum(pageviews), arraySort(groupUniqArrayArray(clients)), arraySort(groupUniqArrayArray(sample)), sum(amount), sum(revenue)"
@@ -79,6 +80,7 @@ FROM numbers(10000)`)
 	}
 	testSessionTotals(t, "a", day, version)
 	testPageTotals(t, "a", day, version)
+	testHitSessions(t, "a", day, version)
 	want := testkit.Rows(t, c, "SELECT count() FROM weir.events WHERE "+where)
 	if got := testkit.Rows(t, c, daily.CountSQL("a", day, version)); len(got) != 1 || got[0] != want[0] {
 		t.Errorf("the totals hold %v events, want %v", got, want)
@@ -111,6 +113,25 @@ func testPageTotals(t *testing.T, tenant string, day time.Time, version int) {
 		}
 		testkit.Exec(t, c, "ALTER TABLE "+daily.PagesTable+" UPDATE _version = _version - 1000 WHERE _version >= 1000 AND tenant = '"+tenant+"' SETTINGS mutations_sync = 2")
 	}
+}
+
+// testHitSessions compares the sessions of a day by what they have an event of with its stitched sessions away from midnight, for each dim, and shows that some of them do not count.
+func testHitSessions(t *testing.T, tenant string, day time.Time, version int) {
+	t.Helper()
+	c := testkit.Engine(t)
+	const columns = "events, pageviews, actions, entry_host, entry_path, exit_host, exit_path, channel, referrer_host, utm_source, utm_campaign, country, city, device, browser, is_bot"
+	for _, d := range []struct{ dim, values string }{{"path", "arrayDistinct(arrayConcat(pages, other_paths))"}, {"type", "arrayFilter(x -> x != 'pageview', types)"}} {
+		want := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, arrayJoin(%s) AS v, start_time, end_time, toBool(false), %s FROM %s WHERE tenant = '%s' AND NOT edge AND _version = %d ORDER BY ALL", d.values, columns, session.Table, tenant, version))
+		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, value, time, end_time, cut, %s FROM %s WHERE tenant = '%s' AND dim = '%s' AND _version = %d ORDER BY ALL", columns, daily.HitSessionsTable, tenant, d.dim, version))
+		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+			t.Errorf("sessions by %s (-sessions +hits):\n%.2000s", d.dim, diff)
+		}
+	}
+	testkit.Exec(t, c, "ALTER TABLE "+daily.HitSessionsTable+" UPDATE _version = _version + 1000 WHERE tenant = '"+tenant+"' AND dim = 'type' SETTINGS mutations_sync = 2")
+	if got := testkit.Rows(t, c, daily.CountSQL(tenant, day, uint64(version))); len(got) != 1 || !strings.HasPrefix(fmt.Sprint(got[0]), "0") {
+		t.Errorf("sessions without their types hold %v events, want 0", got)
+	}
+	testkit.Exec(t, c, "ALTER TABLE "+daily.HitSessionsTable+" UPDATE _version = _version - 1000 WHERE _version >= 1000 AND tenant = '"+tenant+"' SETTINGS mutations_sync = 2")
 }
 
 // testSessionTotals compares the totals of a day's sessions with its stitched sessions away from midnight, for each dim, and shows that totals of some of them do not count.

@@ -61,17 +61,19 @@ func byDims(dims []Dim) string {
 
 // WriteSeamSQL are the statements that write what the tables hold of the midnight behind a day.
 func WriteSeamSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) []string {
-	return []string{SeamSQL(tenant, start, timeout, version, next, seam), SeamPageSQL(tenant, start, timeout, version, next, seam)}
+	return []string{SeamSQL(tenant, start, timeout, version, next, seam), SeamPageSQL(tenant, start, timeout, version, next, seam),
+		SeamHitSessionSQL(tenant, start, timeout, version, next, seam)}
 }
 
-// SeamCountSQL is the query for what WriteSeamSQL wrote: the number of the sessions, if it is that of their totals by each dim too, and if all of their pages are totalled, else -1; and that of the
+// SeamCountSQL is the query for what WriteSeamSQL wrote: the number of the sessions, if it is that of their totals by each dim too, and if all of their pages and hits are there, else -1; and that of the
 // visitors who are left out. Both are texts.
 func SeamCountSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) string {
 	day := session.DayOf(start)
-	of := fmt.Sprintf("WHERE tenant = '%s' AND day = '%s' AND _version = %d GROUP BY dim", tenant, start.UTC().Format(time.DateOnly), seam)
-	pages := allPages("SELECT sum(pageviews) AS n FROM "+SeamPagesTable+" "+of, "(\n"+session.SeamPagesSQL(tenant, day, timeout, version, next)+"\n)")
+	of := fmt.Sprintf("WHERE tenant = '%s' AND day = '%s' AND _version = %d", tenant, start.UTC().Format(time.DateOnly), seam)
+	lists := "(\n" + session.SeamListsSQL(tenant, day, timeout, version, next, session.Lists()...) + "\n)"
+	pages := allPages("SELECT sum(pageviews) AS n FROM "+SeamPagesTable+" "+of+" GROUP BY dim", lists) + " AND " + allHits("SELECT count() FROM "+SeamHitSessionsTable+" "+of, lists)
 	return fmt.Sprintf("SELECT toString(if(count() = if(_want = 0, 0, %d) AND min(_n) = _want AND max(_n) = _want AND %s, _want, -1)), toString((SELECT count() FROM (\n%s\n))), (SELECT toInt64(count()) FROM (\n%s\n)) AS _want\n"+
-		"FROM (SELECT sum(sessions) AS _n FROM %s %s)", len(SessionDims), pages, session.LeftOutSQL(tenant, day, timeout, version, next),
+		"FROM (SELECT sum(sessions) AS _n FROM %s %s GROUP BY dim)", len(SessionDims), pages, session.LeftOutSQL(tenant, day, timeout, version, next),
 		session.SeamSQL(tenant, day, timeout, version, next), SeamsTable, of)
 }
 

@@ -262,13 +262,17 @@ func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (an
 			return answered{}, err
 		}
 	}
-	for ; ; horizon = r.now().Add(session.MaxTimeout + time.Hour) {
+	for hits := q.hits(); ; {
 		days, err := r.stitched(ctx, t, q, q.From.Add(-timeout), horizon, timeout)
 		if err != nil {
 			return answered{}, err
 		}
-		st := buildSessions(q, timeout, horizon, days)
+		st := buildSessions(q, timeout, horizon, days, hits)
 		a, last, err := r.askSessions(ctx, t, q, st)
+		if errors.Is(err, errPagesCut) && hits != nil {
+			hits = nil
+			continue
+		}
 		if err != nil {
 			return answered{}, err
 		}
@@ -277,6 +281,7 @@ func (r *Reporter) answerSessions(ctx context.Context, t *tally, q Question) (an
 			return a, nil
 		}
 		// A session that began in the range goes on behind what was read: events came meanwhile, or are of the future.
+		horizon = r.now().Add(session.MaxTimeout + time.Hour)
 	}
 }
 

@@ -275,7 +275,7 @@ func storeSessions(t testing.TB, c *clickhouse.Client, name string, d someDays) 
 	}
 	testkit.Exec(t, c, "INSERT INTO "+daily.SeamsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SeamsTable)
 	testkit.Exec(t, c, "INSERT INTO "+daily.SessionsTable+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.SessionsTable) // versions that nobody reads
-	for _, table := range []string{daily.PagesTable, daily.SeamPagesTable} {
+	for _, table := range []string{daily.PagesTable, daily.SeamPagesTable, daily.HitSessionsTable, daily.SeamHitSessionsTable} {
 		testkit.Exec(t, c, "INSERT INTO "+table+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+table)
 	}
 	storeSteps(t, c, name, "site", 2, late)

@@ -21,9 +21,10 @@ type source struct {
 	from, to, horizon time.Time
 	timeout           time.Duration
 	read              readDays
-	totals            []totalled // whose sessions are not wanted: their totals are read
-	visitor           string     // only this one's; empty: everybody's
-	pages             bool       // they are wanted
+	totals            []totalled    // whose sessions are not wanted: their totals are read
+	visitor           string        // only this one's; empty: everybody's
+	lists             []string      // those that are wanted
+	hits              *session.Hits // what the filters on events are answered by; nil: by events
 }
 
 // siteScope are the conditions on rows of the question's site, over a table that stands as %s.
@@ -52,7 +53,7 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	if bots != "" && !slices.Contains(attributes, "is_bot") {
 		attributes = append(attributes, "is_bot")
 	}
-	sq := session.Query{Timeout: s.timeout, Columns: attributes, Pages: s.pages, Growing: s.read.growing}
+	sq := session.Query{Timeout: s.timeout, Columns: attributes, Lists: s.lists, Growing: s.read.growing}
 	if s.read.growing != nil {
 		maps.Copy(b.params, s.read.growing.Params(clickhouse.ArrayParam))
 	}
@@ -65,7 +66,10 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	sq.Within(s.from.Add(-s.timeout), s.horizon, s.read.days, scope...)
 	where := fmt.Sprintf("start_time >= %s AND start_time < %s", b.millis("sfrom", s.from), b.millis("sto", s.to)) + b.conditions("f", own) + bots + conditions
 	joins := ""
-	if len(of) > 0 {
+	switch {
+	case len(of) > 0 && s.hits != nil:
+		where += " AND (" + b.hit(*s.hits, of) + " OR " + s.hits.Cut + ")"
+	case len(of) > 0:
 		var matches string
 		joins, matches = b.matches(scope, s.from, s.horizon, of)
 		where += matches
@@ -128,12 +132,17 @@ func (b *builder) millis(name string, t time.Time) string {
 
 // buildSessions writes the statement that answers a question about sessions. Its columns are: bucket if q has an interval, g0, g1, …, the metrics in their
 // order, the latest end of all sessions that were counted, in milliseconds, and the metrics of all groups and intervals together, in every row.
-func buildSessions(q Question, timeout time.Duration, horizon time.Time, read readDays) statement {
+func buildSessions(q Question, timeout time.Duration, horizon time.Time, read readDays, hits *session.Hits) statement {
 	b := &builder{q: q, params: map[string]string{}}
 	var sql, keep string
-	if s := (source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, read: read}); q.views() {
+	s := source{from: q.From, to: q.To, horizon: horizon, timeout: timeout, read: read, hits: hits}
+	switch {
+	case q.views():
 		sql, keep = b.viewSums(s), orCut
-	} else {
+	case hits != nil:
+		s.lists, s.totals = hits.Lists, q.hitTotals(*hits, read.days)
+		sql, keep = b.sessionSums(s), orCut
+	default:
 		s.totals = q.sessionTotals(read.days)
 		sql = b.sessionSums(s)
 	}
@@ -183,25 +192,40 @@ func (b *builder) sessionSums(s source) string {
 		attributes = append(attributes, d.Column)
 	}
 	sessions, outdated := b.sessionsOf(s, attributes, b.q.Filters, conditions)
-	const began = "fromUnixTimestamp64Milli(start_time, 'UTC')"
+	cut, keep := "", ""
+	last := func(string, ends string) string { return "max(max(" + ends + ")) OVER ()" }
+	if s.hits != nil {
+		cut, keep, last = ", max("+s.hits.Cut+") AS cut", orCut, lastOrCut
+	}
 	if len(s.totals) == 0 {
-		return "SELECT " + b.sums(began, sumOfSessions, "%s") + ", max(max(end_time)) OVER () AS last\nFROM (\n" + sessions + "\n)" + b.groupBy()
+		is := ""
+		if s.hits != nil {
+			is = s.hits.Cut
+		}
+		return "SELECT " + b.sums(sessionBegan, sumOfSessions, "%s") + ", " + last(is, "end_time") + " AS last\nFROM (\n" + sessions + "\n)" + b.groupBy()
 	}
-	parts := []string{"SELECT " + b.sums(began, sumOfSessions, "toInt64(%s)") + ", max(end_time) AS ends\nFROM (\n" + sessions + "\n)" + b.groupBy()}
+	parts := []string{"SELECT " + b.sums(sessionBegan, sumOfSessions, "toInt64(%s)") + cut + ", max(end_time) AS ends\nFROM (\n" + sessions + "\n)" + b.groupBy()}
 	if outdated != "" {
-		parts = append(parts, "SELECT "+b.sums(began, sumOfSessions, "-toInt64(%s)")+", 0 AS ends\nFROM (\n"+outdated+"\n)"+b.groupBy())
+		parts = append(parts, "SELECT "+b.sums(sessionBegan, sumOfSessions, "-toInt64(%s)")+cut+", 0 AS ends\nFROM (\n"+outdated+"\n)"+b.groupBy())
 	}
-	parts = append(parts, b.fromSessionTotals(s.totals))
+	if s.hits != nil {
+		parts = append(parts, b.fromHitSessions(*s.hits, s.totals, attributes))
+	} else {
+		parts = append(parts, b.fromSessionTotals(s.totals))
+	}
 	cols := b.keys()
 	for _, name := range sessionSums {
 		cols = append(cols, "sum(_"+name+") AS _"+name)
 	}
-	sql := "SELECT " + strings.Join(append(cols, "max(max(ends)) OVER () AS last"), ", ") + "\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)" + b.groupBy()
+	sql := "SELECT " + strings.Join(append(cols, last("cut", "ends")+" AS last"), ", ") + "\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)" + b.groupBy()
 	if len(b.keys()) > 0 {
-		sql = "SELECT *\nFROM (\n" + sql + "\n)\nWHERE " + wanted + " > 0" // of a row that is none all sessions are outdated
+		sql = "SELECT *\nFROM (\n" + sql + "\n)\nWHERE " + wanted + " > 0" + keep // of a row that is none all sessions are outdated
 	}
 	return sql
 }
+
+// sessionBegan is when a session began.
+const sessionBegan = "fromUnixTimestamp64Milli(start_time, 'UTC')"
 
 // sums are the keys and the sums of one part; as is the form of a sum.
 func (b *builder) sums(clock string, sums []string, as string) string {

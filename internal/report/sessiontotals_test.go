@@ -72,7 +72,7 @@ func TestSessionTotalsEqualEvents(t *testing.T) {
 	used := map[string]int{}
 	ask := func(t *rapid.T) {
 		q := drawSessionQuestion(t)
-		st := buildSessions(q, session.DefaultTimeout, session.Start(session.DayOf(q.To.Add(session.DefaultTimeout))+1), readDays{days: days})
+		st := buildSessions(q, session.DefaultTimeout, session.Start(session.DayOf(q.To.Add(session.DefaultTimeout))+1), readDays{days: days}, q.hits())
 		if totals := q.sessionTotals(days); len(totals) > 0 {
 			used["totals"]++
 			if strings.Contains(st.sql, "-toInt64(") {
@@ -113,7 +113,7 @@ func TestMidnightsOfWholeDays(t *testing.T) {
 	used := 0
 	for _, r := range []span{{day(1, 23), day(3, 0)}, {day(1, 22), day(4, 0)}, {day(1, 0), day(3, 1)}, {day(1, 0), day(2, 2)}, {day(1, 0), day(4, 0)}, {day(2, 1), day(4, 0)}, {day(1, 1), day(3, 23)}} {
 		q := Question{Tenant: "visits", Site: "site", Location: time.UTC, FirstDay: 1, Limit: 10, Bots: BotsInclude, From: r.from, To: r.to, Metrics: []string{Sessions, BounceRate, SessionDuration, ViewsPerSession}}
-		if strings.Contains(buildSessions(q, session.DefaultTimeout, session.Start(session.DayOf(q.To.Add(session.DefaultTimeout))+1), readDays{days: days}).sql, daily.SeamsTable) {
+		if strings.Contains(buildSessions(q, session.DefaultTimeout, session.Start(session.DayOf(q.To.Add(session.DefaultTimeout))+1), readDays{days: days}, q.hits()).sql, daily.SeamsTable) {
 			used++
 		}
 		want, err := raw.Answer(context.Background(), q)

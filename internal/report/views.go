@@ -43,7 +43,7 @@ func (r *Reporter) answerViews(ctx context.Context, t *tally, q Question) (answe
 	return a, err
 }
 
-// errPagesCut says that a visit has more page views than pages are kept.
+// errPagesCut says that a visit has more page views than pages are kept, or more of what hits tell.
 var errPagesCut = errors.New("report: not all pages of a visit are kept")
 
 // pagesCut stands for the latest end of a session where errPagesCut is meant.
@@ -67,7 +67,7 @@ func (q Question) pageTotals(days []session.Stitched) []totalled {
 
 // viewSums is sessionSums of page views, by the paths of visits.
 func (b *builder) viewSums(s source) string {
-	s.pages, s.totals = true, b.q.pageTotals(s.read.days)
+	s.lists, s.totals = []string{session.Pages}, b.q.pageTotals(s.read.days)
 	var attributes []string
 	for _, d := range b.q.GroupBy {
 		if !isPath(d) {
@@ -85,7 +85,7 @@ func (b *builder) viewSums(s source) string {
 	sessions, outdated := b.sessionsOf(s, attributes, of, "")
 	// Visits without page views stay, for their ends; visits whose pages are cut stay, whatever the filters.
 	visits := func(rows, as string) string {
-		return "SELECT " + b.sums("fromUnixTimestamp64Milli(start_time, 'UTC')", viewSums("countIf(_viewed"+b.conditions("p", on)+")"), as) + ", max(_cut) AS cut, max(end_time) AS ends" +
+		return "SELECT " + b.sums(sessionBegan, viewSums("countIf(_viewed"+b.conditions("p", on)+")"), as) + ", max(_cut) AS cut, max(end_time) AS ends" +
 			"\nFROM (\nSELECT " + strings.Join(append(slices.Clone(attributes), "start_time", "end_time", "pageviews > 0 AS _viewed", "pageviews != length("+session.Pages+") AS _cut", session.Pages), ", ") +
 			"\nFROM (\n" + rows + "\n)\n)\nLEFT ARRAY JOIN " + session.Pages + " AS path" + b.groupBy()
 	}
@@ -100,7 +100,7 @@ func (b *builder) viewSums(s source) string {
 	for _, name := range sessionSums {
 		cols = append(cols, "sum(_"+name+") AS _"+name)
 	}
-	cols = append(cols, fmt.Sprintf("if(max(max(cut)) OVER (), toInt64(%d), max(max(ends)) OVER ()) AS last", pagesCut))
+	cols = append(cols, lastOrCut("cut", "ends")+" AS last")
 	sql := "SELECT " + strings.Join(cols, ", ") + "\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)" + b.groupBy()
 	if len(b.keys()) > 0 {
 		sql = "SELECT *\nFROM (\n" + sql + "\n)\nWHERE _pageviews > 0" + orCut
@@ -135,6 +135,11 @@ func (b *builder) fromPageTotals(days []totalled, of, on []Filter) string {
 		sql += "\nUNION ALL\n" + read(daily.SeamPagesTable, where)
 	}
 	return sql
+}
+
+// lastOrCut is the latest end of a session in parts that say whether one is cut.
+func lastOrCut(cut, ends string) string {
+	return fmt.Sprintf("if(max(max(%s)) OVER (), toInt64(%d), max(max(%s)) OVER ())", cut, pagesCut, ends)
 }
 
 // orCut keeps rows that say so.

@@ -205,7 +205,7 @@ func TestPageTotalsEqualEvents(t *testing.T) {
 		if !q.ofViews() {
 			return
 		}
-		st := buildSessions(q, session.DefaultTimeout, session.Start(session.DayOf(q.To.Add(session.DefaultTimeout))+1), readDays{days: days})
+		st := buildSessions(q, session.DefaultTimeout, session.Start(session.DayOf(q.To.Add(session.DefaultTimeout))+1), readDays{days: days}, q.hits())
 		if strings.Contains(st.sql, daily.PagesTable) {
 			used[by]++
 			if strings.Contains(st.sql, "-toInt64(") {

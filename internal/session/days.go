@@ -46,13 +46,14 @@ type Stitched struct {
 // StitchSQL is the statement that writes the runs of a tenant's day, marked with the version. tenant needs no escaping: the alphabet of ids has no
 // character with a meaning in SQL. There are never more rows than events, and all are of one partition of the table.
 func StitchSQL(tenant string, day int32, timeout time.Duration, version uint64) string {
-	q := Query{Timeout: timeout, Pages: true, Raw: []string{"_e.tenant = '" + tenant + "'", between("_e.ts", Start(day), Start(day+1))}}
-	into := []string{"tenant", "site_id", "visitor", "start_time", "end_time", "events", "pageviews", "actions", Pages}
-	from := []string{"tenant", "site_id", "visitor", "fromUnixTimestamp64Milli(start_time, 'UTC')", "fromUnixTimestamp64Milli(end_time, 'UTC')", "events", "pageviews", "actions", Pages}
+	q := Query{Timeout: timeout, Lists: Lists(), Raw: []string{"_e.tenant = '" + tenant + "'", between("_e.ts", Start(day), Start(day+1))}}
+	into := []string{"tenant", "site_id", "visitor", "start_time", "end_time", "events", "pageviews", "actions"}
+	from := []string{"tenant", "site_id", "visitor", "fromUnixTimestamp64Milli(start_time, 'UTC')", "fromUnixTimestamp64Milli(end_time, 'UTC')", "events", "pageviews", "actions"}
 	for _, c := range Columns {
 		q.Columns = append(q.Columns, c.Name)
 		into, from = append(into, c.Name), append(from, c.Name)
 	}
+	into, from = append(into, q.Lists...), append(from, q.Lists...)
 	begin := int64(day) * dayMillis
 	edge := fmt.Sprintf("start_time - %d <= %d OR %d - end_time <= %d", begin, timeout.Milliseconds(), begin+dayMillis, timeout.Milliseconds())
 	return "INSERT INTO " + Table + " (" + strings.Join(into, ", ") + ", edge, _version)\nSELECT " + strings.Join(from, ", ") + ", " + edge + ", toUInt64(" +

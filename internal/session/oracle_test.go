@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,8 +66,10 @@ func describe(key string, s []made) string {
 	var entry, exit *made
 	client, user, views, actions := "", "", 0, 0
 	var pages []string
+	paths, types := map[string]bool{}, map[string]bool{}
 	for i := range s {
 		e := &s[i]
+		paths[e.Path], types[e.Type] = true, true
 		if e.Type == "pageview" {
 			views++
 			pages = append(pages, e.Path)
@@ -98,17 +101,18 @@ func describe(key string, s []made) string {
 		}
 	}
 	return strings.Join([]string{strings.Replace(key, "\x00", "|", 1), fmt.Sprint(first.At.UnixMilli()), fmt.Sprint(last.At.UnixMilli()), fmt.Sprint(len(s)), fmt.Sprint(views), fmt.Sprint(actions),
-		client, user, entry.Host, entry.Path, exit.Host, exit.Path, source.Channel, source.Referrer, first.Country, fmt.Sprint(first.Bot)}, "|") + pagesMark + strings.Join(slices.Sorted(slices.Values(pages)), ",")
+		client, user, entry.Host, entry.Path, exit.Host, exit.Path, source.Channel, source.Referrer, first.Country, fmt.Sprint(first.Bot)}, "|") + listsMark + strings.Join(slices.Sorted(slices.Values(pages)), ",") +
+		" of " + strings.Join(slices.Sorted(maps.Keys(paths)), ",") + " with " + strings.Join(slices.Sorted(maps.Keys(types)), ",")
 }
 
-// pagesMark stands before the pages in a line about a session.
-const pagesMark = " pages "
+// listsMark stands before the lists in a line about a session.
+const listsMark = " pages "
 
-// withoutPages are the lines without the pages.
-func withoutPages(lines []string) []string {
+// withoutLists are the lines without the lists.
+func withoutLists(lines []string) []string {
 	var out []string
 	for _, line := range lines {
-		line, _, _ = strings.Cut(line, pagesMark)
+		line, _, _ = strings.Cut(line, listsMark)
 		out = append(out, line)
 	}
 	slices.Sort(out)
@@ -120,7 +124,7 @@ var checked = []string{"client_id", "user_id", "entry_host", "entry_path", "exit
 // asked are the sessions as the engine makes them, in the form of describe.
 func asked(t failer, c *clickhouse.Client, q session.Query) []string {
 	t.Helper()
-	q.Columns, q.Pages = checked, true
+	q.Columns, q.Lists = checked, session.Lists()
 	return askedSQL(t, c, q.SQL(), q.Growing, true)
 }
 
@@ -154,7 +158,7 @@ func askedGrowing(t failer, c *clickhouse.Client, q session.Query, tenant string
 // askedTotalled is asked of a query without its totalled stretches, with what their totals are made of, and without what is outdated of that.
 func askedTotalled(t failer, c *clickhouse.Client, q session.Query, tenant string, days []session.Stitched) []string {
 	t.Helper()
-	q.Columns, q.Pages = checked, true
+	q.Columns, q.Lists = checked, session.Lists()
 	out := asked(t, c, q)
 	for _, s := range q.Totalled {
 		inner := session.Query{Timeout: q.Timeout, Columns: checked, Inner: []string{"_s.tenant = '" + tenant + "'",
@@ -179,7 +183,7 @@ func askedTotalled(t failer, c *clickhouse.Client, q session.Query, tenant strin
 	return out
 }
 
-// askedSeams is withoutPages of asked of a query that leaves to totals the days that are fresh, and the midnights between them, with what these are made of. open says whether it left out visitors; nil: there was no such midnight.
+// askedSeams is withoutLists of asked of a query that leaves to totals the days that are fresh, and the midnights between them, with what these are made of. open says whether it left out visitors; nil: there was no such midnight.
 func askedSeams(t failer, c *clickhouse.Client, q session.Query, tenant string, from, to time.Time, days []session.Stitched, scope string) (out []string, open *bool) {
 	t.Helper()
 	q.Columns = checked
@@ -190,7 +194,7 @@ func askedSeams(t failer, c *clickhouse.Client, q session.Query, tenant string, 
 		}
 		q.Totalled = append(q.Totalled, session.Span{From: session.Start(d.Day), To: session.Start(d.Day + 1)})
 		inner := session.Query{Timeout: q.Timeout, Columns: checked, Inner: []string{"_s.tenant = '" + tenant + "'", fmt.Sprintf("_s._version = %d", d.Version)}}
-		out = append(out, withoutPages(asked(t, c, inner))...)
+		out = append(out, withoutLists(asked(t, c, inner))...)
 		if i+1 == len(days) || days[i+1].Day != d.Day+1 || days[i+1].Stale {
 			continue
 		}
@@ -207,12 +211,12 @@ func askedSeams(t failer, c *clickhouse.Client, q session.Query, tenant string, 
 		out = append(out, askedSQL(t, c, session.SeamSQL(tenant, d.Day, q.Timeout, d.Version, days[i+1].Version), nil, false)...)
 	}
 	q.Within(from, to, days, scope)
-	out = append(out, withoutPages(asked(t, c, q))...)
+	out = append(out, withoutLists(asked(t, c, q))...)
 	slices.Sort(out)
 	return out, open
 }
 
-func askedSQL(t failer, c *clickhouse.Client, from string, g *session.Growing, pages bool) []string {
+func askedSQL(t failer, c *clickhouse.Client, from string, g *session.Growing, lists bool) []string {
 	t.Helper()
 	var out []string
 	var params map[string]string
@@ -220,8 +224,9 @@ func askedSQL(t failer, c *clickhouse.Client, from string, g *session.Growing, p
 		params = g.Params(clickhouse.ArrayParam)
 	}
 	line := "concat_ws('|', site_id, visitor, toString(start_time), toString(end_time), toString(events), toString(pageviews), toString(actions), " + strings.Join(checked, ", ") + ")"
-	if pages {
-		line = "concat(" + line + ", '" + pagesMark + "', arrayStringConcat(arraySort(pages), ','))"
+	if lists {
+		of := func(list string) string { return "arrayStringConcat(arraySort(" + list + "), ',')" }
+		line = "concat(" + line + ", '" + listsMark + "', " + of("pages") + ", ' of ', " + of("arrayDistinct(arrayConcat(pages, other_paths))") + ", ' with ', " + of("types") + ")"
 	}
 	sql := "SELECT " + line + " FROM (\n" + from + "\n)"
 	if _, err := c.Rows(context.Background(), clickhouse.Statement{SQL: sql, Params: params}, func(row []any) error {
@@ -375,7 +380,7 @@ func TestOracle(t *testing.T) {
 			t.Fatalf("with days stitched again %+v (-want +got):\n%s", days, d)
 		}
 		got, open := askedSeams(t, c, q, tenant, from, to, days, scope)
-		if d := diff.Diff(withoutPages(want), got); d != "" {
+		if d := diff.Diff(withoutLists(want), got); d != "" {
 			t.Fatalf("with the midnights of days stitched again %+v (-want +got):\n%s", days, d)
 		}
 		if open != nil {

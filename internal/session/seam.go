@@ -31,9 +31,9 @@ func SeamSQL(tenant string, day int32, timeout time.Duration, version, next uint
 	return seamSQL(Query{Timeout: timeout}, tenant, day, version, next)
 }
 
-// SeamPagesSQL is SeamSQL with the pages of the sessions.
-func SeamPagesSQL(tenant string, day int32, timeout time.Duration, version, next uint64) string {
-	return seamSQL(Query{Timeout: timeout, Pages: true}, tenant, day, version, next)
+// SeamListsSQL is SeamSQL with lists of the sessions.
+func SeamListsSQL(tenant string, day int32, timeout time.Duration, version, next uint64, lists ...string) string {
+	return seamSQL(Query{Timeout: timeout, Lists: lists}, tenant, day, version, next)
 }
 
 func seamSQL(q Query, tenant string, day int32, version, next uint64) string {

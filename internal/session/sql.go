@@ -26,8 +26,8 @@ type Query struct {
 	TimeoutSQL string
 	// Columns are the attributes that are wanted; more make it slower.
 	Columns []string
-	// Pages wants the pages of the sessions, too: see Pages.
-	Pages bool
+	// Lists are those that are wanted: see Pages.
+	Lists []string
 	// Raw are the conditions on the rows of events, as _e, to compute from; none: no raw events are read.
 	Raw []string
 	// Edges and Inner are the conditions on the rows of Table, as _s: on those near to midnight, and on the others; none: no such rows are read.
@@ -85,7 +85,7 @@ func named(names []string) []Column {
 }
 
 // SQL is a statement whose rows are sessions: tenant, site_id, visitor, start_time and end_time (Int64, milliseconds since 1970), events, pageviews, actions,
-// the wanted columns, and pages if they are wanted. Without anything to read it has no rows.
+// the wanted columns, and the wanted lists. Without anything to read it has no rows.
 func (q Query) SQL() string {
 	var parts, runs []string
 	raw, edges, inner := q.more.raw, q.more.joined, q.more.apart
@@ -137,8 +137,8 @@ func (q Query) rawRuns(conditions []string) string {
 	for _, c := range q.ofRun() {
 		cols = append(cols, c.ofEvents()+" AS "+c.Name)
 	}
-	if q.Pages {
-		cols = append(cols, ofPages+" AS "+Pages)
+	for _, l := range q.lists() {
+		cols = append(cols, l.ofEvents+" AS "+l.name)
 	}
 	// Shifted to be positive: intDiv rounds towards 0, and the piece around it would be twice as long.
 	piece := "intDiv(" + millis + "(_e.ts) + 4000000000000, " + q.timeout() + ")"
@@ -176,8 +176,8 @@ func (q Query) stitched(columns []Column, conditions []string) string {
 			cols = append(cols, "toString(_s."+c.Name+") AS "+c.Name)
 		}
 	}
-	if q.Pages {
-		cols = append(cols, "_s."+Pages+" AS "+Pages)
+	for _, l := range q.lists() {
+		cols = append(cols, "_s."+l.name+" AS "+l.name)
 	}
 	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(conditions, " AND ")
 }
@@ -198,8 +198,8 @@ func (q Query) join(runs string) string {
 	for _, c := range q.ofRun() {
 		names = append(names, c.Name)
 	}
-	if q.Pages {
-		names = append(names, Pages)
+	for _, l := range q.lists() {
+		names = append(names, l.name)
 	}
 	part := func(i int) string { return "tupleElement(_r, " + strconv.Itoa(i) + ")" }
 	cols := []string{"tenant", "site_id", "visitor", part(runStart) + "[1] AS start_time", part(runEnd) + "[-1] AS end_time"}
@@ -210,8 +210,8 @@ func (q Query) join(runs string) string {
 	for _, c := range q.attributes() {
 		cols = append(cols, c.ofRuns(of)+" AS "+c.Name)
 	}
-	if q.Pages {
-		cols = append(cols, "arrayFlatten("+of(Pages)+") AS "+Pages)
+	for _, l := range q.lists() {
+		cols = append(cols, l.ofRuns(of(l.name))+" AS "+l.name)
 	}
 	gaps := fmt.Sprintf("arrayMap((_a, _b) -> _a - _b > %s, tupleElement(_all, %d), arrayPushFront(arrayPopBack(tupleElement(_all, %d)), tupleElement(_all, %d)[1]))",
 		q.timeout(), runStart, runEnd, runStart)

@@ -40,7 +40,10 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_compressed_bytes_
 	for _, c := range Columns {
 		out = append(out, "ALTER TABLE "+Table+" ADD COLUMN IF NOT EXISTS "+c.Name+" "+c.Type)
 	}
-	return append(out, "ALTER TABLE "+Table+" ADD COLUMN IF NOT EXISTS "+Pages+" "+pagesType)
+	for _, l := range lists {
+		out = append(out, "ALTER TABLE "+Table+" ADD COLUMN IF NOT EXISTS "+l.name+" "+listType)
+	}
+	return out
 }
 
 // Layout stands for the columns of the table and for what they mean: days that were stitched under another one are stitched again.
@@ -50,6 +53,8 @@ var Layout = func() uint32 {
 	for _, c := range Columns {
 		h.Write([]byte("\x00" + c.Name + "\x00" + c.Type + "\x00" + c.ofEvents()))
 	}
-	h.Write([]byte("\x00" + ofPages))
+	for _, l := range lists {
+		h.Write([]byte("\x00" + l.name + "\x00" + l.ofEvents))
+	}
 	return h.Sum32()
 }()

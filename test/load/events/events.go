@@ -19,6 +19,8 @@ type Config struct {
 	// Visit is how many events of one client follow each other, Gap apart; 0: each event is of a client of its own.
 	Visit int
 	Gap   time.Duration
+	// Addresses gives each client an address of its own, of one of many countries.
+	Addresses bool
 	// Clock gives the time of a body by the number of its first event; nil: the time of sending.
 	Clock func(n uint64) time.Time
 }
@@ -31,8 +33,8 @@ func (c *Counter) Count() uint64 { return c.n.Load() }
 
 // body is one request body and where in it the moving parts are.
 type body struct {
-	text                []byte
-	ids, times, clients []int
+	text                           []byte
+	ids, times, clients, addresses []int
 }
 
 // Renderer makes bodies. It belongs to one goroutine.
@@ -64,6 +66,7 @@ const (
 	idWidth     = 36 // UUID of version 4: the server cannot know its age
 	msWidth     = 13
 	clientWidth = 9
+	ipWidth     = 15 // IPv4 with three digits in each place
 )
 
 var (
@@ -100,6 +103,10 @@ func (r *Renderer) layOut() body {
 		place(&b.times, msWidth)
 		b.text = append(b.text, `,"client_id":"c`...)
 		place(&b.clients, clientWidth)
+		if r.cfg.Addresses {
+			b.text = append(b.text, `","ip":"`...)
+			place(&b.addresses, ipWidth)
+		}
 		host, path := r.pick(hosts), fmt.Sprintf("/%s/%d", r.pick(sections), zipf(r.rnd, 2000))
 		b.text = fmt.Appendf(b.text, `","url":"https://%s%s%s"`, host, path, r.pick(campaigns))
 		if ref := r.pick(referrers); ref != "" {
@@ -140,7 +147,11 @@ func (r *Renderer) Next(now time.Time) []byte {
 		n := first + uint64(i)
 		putID(b.text[at:at+idWidth], r.run, n)
 		putDecimal(b.text[b.times[i]:b.times[i]+msWidth], uint64(now.UnixMilli())+n%visit*gap)
-		putDecimal(b.text[b.clients[i]:b.clients[i]+clientWidth], mix(n/visit)%uint64(r.cfg.Clients))
+		client := mix(n/visit) % uint64(r.cfg.Clients)
+		putDecimal(b.text[b.clients[i]:b.clients[i]+clientWidth], client)
+		if r.cfg.Addresses {
+			putAddress(b.text[b.addresses[i]:b.addresses[i]+ipWidth], client)
+		}
 	}
 	return b.text
 }
@@ -154,6 +165,20 @@ func mix(n uint64) uint64 {
 }
 
 const hexDigits = "0123456789abcdef"
+
+// networks are first places of addresses with three digits that lie in many countries.
+var networks = []uint64{103, 109, 117, 125, 133, 141, 151, 163, 176, 181, 186, 190, 193, 196, 200, 212}
+
+// putAddress writes the address of a client.
+func putAddress(dst []byte, client uint64) {
+	h := mix(client)
+	putDecimal(dst[:3], networks[h%uint64(len(networks))])
+	for i := 1; i < 4; i++ {
+		h /= 100
+		dst[4*i-1] = '.'
+		putDecimal(dst[4*i:4*i+3], 100+h%100)
+	}
+}
 
 // putID writes a UUID of version 4 made of the run and the number: "RRRRRRRR-HHHH-4HHH-8HHH-NNNNNNNNNNNN".
 func putID(dst []byte, run uint32, n uint64) {

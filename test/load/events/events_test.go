@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"encoding/json"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -57,15 +58,16 @@ func BenchmarkNext(b *testing.B) {
 func TestVisits(t *testing.T) {
 	var c Counter
 	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
-	r := New(Config{SiteID: "s1", Batch: 12, Clients: 1_000_000, Visit: 4, Gap: 20 * time.Second,
+	r := New(Config{SiteID: "s1", Batch: 12, Clients: 1_000_000, Visit: 4, Gap: 20 * time.Second, Addresses: true,
 		Clock: func(n uint64) time.Time { return start.Add(time.Duration(n) * time.Hour) }}, 1, &c)
 	r.Next(time.Now())
 	n := 0
-	var client string
+	var client, address string
 	for line := range bytes.Lines(r.Next(time.Now())) {
 		var ev struct {
-			TS     int64  `json:"ts"`
-			Client string `json:"client_id"`
+			TS     int64      `json:"ts"`
+			Client string     `json:"client_id"`
+			IP     netip.Addr `json:"ip"`
 		}
 		if err := json.Unmarshal(line, &ev); err != nil {
 			t.Fatal(err)
@@ -76,7 +78,10 @@ func TestVisits(t *testing.T) {
 		if same := ev.Client == client; same != (n%4 != 0) {
 			t.Errorf("event %d: the same client as before: %v", n, same)
 		}
-		client = ev.Client
+		if same := ev.IP.String() == address; same != (n%4 != 0) {
+			t.Errorf("event %d: the same address as before: %v", n, same)
+		}
+		client, address = ev.Client, ev.IP.String()
 		n++
 	}
 	if n != 12 {

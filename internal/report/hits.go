@@ -1,0 +1,86 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/daily"
+	"weir/internal/session"
+)
+
+// hits are the lists of sessions that tell which of them have an event that passes the question's filters on events; nil: they do not tell, for an event must pass filters on several columns, or
+// on one without lists.
+func (q Question) hits() *session.Hits {
+	_, of := split(q.Filters)
+	if len(of) == 0 || q.views() {
+		return nil
+	}
+	for i, h := range session.AllHits {
+		if !slices.ContainsFunc(of, func(f Filter) bool { return f.Cohort != nil || f.Dim.Prop != "" || f.Dim.Column != h.Column }) {
+			return &session.AllHits[i]
+		}
+	}
+	return nil
+}
+
+// hit is the condition that a session has such an event as matches tells of, by its lists. Of one that is cut they do not tell it.
+func (b *builder) hit(h session.Hits, filters []Filter) string {
+	exists := func(form string) string {
+		parts := make([]string, len(h.Lists))
+		for i, l := range h.Lists {
+			parts[i] = strings.ReplaceAll(form, "_list", l)
+		}
+		return "(" + strings.Join(parts, " OR ") + ")"
+	}
+	conditions, each := "", []string{}
+	for i, f := range filters {
+		not := f.Not
+		f.Not = false
+		cond := b.filtered("m", strconv.Itoa(i), f, "_v")
+		if not {
+			conditions += " AND NOT " + exists("arrayExists(_v -> "+cond+", _list)")
+		} else {
+			each = append(each, cond)
+		}
+	}
+	if len(each) > 0 {
+		conditions += " AND " + exists("arrayExists(_v -> "+strings.Join(each, " AND ")+", _list)")
+	}
+	return strings.TrimPrefix(conditions, " AND ")
+}
+
+// hitTotals are the days whose sessions are read by what they have an event of: where that is one value, and all else that is asked is an attribute that stands there too.
+func (q Question) hitTotals(h session.Hits, days []session.Stitched) []totalled {
+	own, of := split(q.Filters)
+	if f := of[0]; len(of) > 1 || f.Not || f.Contains || f.Prefix || len(f.Values) != 1 || f.Values[0] == h.Usual && h.Usual != "" {
+		return nil
+	}
+	columns := slices.Clone(q.GroupBy)
+	for _, f := range own {
+		columns = append(columns, f.Dim)
+	}
+	if slices.ContainsFunc(columns, func(d Dim) bool { return !daily.HasHitColumn(d.Column) }) {
+		return nil
+	}
+	return q.wholeDays(daily.Dim{Step: time.Hour}, days, func(session.Stitched) bool { return true })
+}
+
+// fromHitSessions reads the sessions of days by what they have an event of.
+func (b *builder) fromHitSessions(h session.Hits, days []totalled, attributes []string) string {
+	own, of := split(b.q.Filters)
+	columns := []string{"toUnixTimestamp64Milli(time) AS start_time", "toUnixTimestamp64Milli(end_time) AS end_time", "events", "pageviews", "actions", "cut"}
+	scope := "site_id = " + b.text("site", b.q.Site)
+	value := "(cut OR value = " + b.text("hit", of[0].Values[0]) + ")"
+	read := func(table, where string) string {
+		return "SELECT " + b.sums(sessionBegan, sumOfSessions, "toInt64(%s)") + ", max(cut) AS cut, 0 AS ends\nFROM (\nSELECT " + strings.Join(append(columns, attributes...), ", ") + "\nFROM " + table +
+			"\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) + " AND " + value + "\nWHERE " + where + b.conditions("f", own) + botsCondition(b.q.Bots) + "\n)" + b.groupBy()
+	}
+	dim := daily.Dim{Name: h.Column}
+	sql := read(daily.HitSessionsTable, b.ofTotals(scope, dim, days))
+	if where := b.ofSeams(scope, dim, days); where != "" {
+		sql += "\nUNION ALL\n" + read(daily.SeamHitSessionsTable, where)
+	}
+	return sql
+}

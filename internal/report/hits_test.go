@@ -1,0 +1,189 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/daily"
+	"weir/internal/session"
+	"weir/internal/tenant"
+	"weir/internal/testkit"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// TestHits: which filters on events lists of sessions answer, and of which there are totals.
+func TestHits(t *testing.T) {
+	path, typ := Dim{Column: "path"}, Dim{Column: "type"}
+	country := Filter{Dim: Dim{Column: "country"}, Values: []string{"DE"}}
+	days := []session.Stitched{{Day: session.DayOf(sessionStart), Version: 1, Totals: true}}
+	for name, c := range map[string]struct {
+		filters        []Filter
+		groups         []Dim
+		column, totals string
+	}{
+		"one page":             {[]Filter{{Dim: path, Values: []string{"/"}}}, nil, "path", "totals"},
+		"the empty one":        {[]Filter{{Dim: path, Values: []string{""}}}, nil, "path", "totals"},
+		"two pages":            {[]Filter{{Dim: path, Values: []string{"/", "/a"}}}, nil, "path", ""},
+		"none of it":           {[]Filter{{Dim: path, Values: []string{"/"}, Not: true}}, nil, "path", ""},
+		"part of it":           {[]Filter{{Dim: path, Values: []string{"/"}, Contains: true}}, nil, "path", ""},
+		"its beginning":        {[]Filter{{Dim: path, Values: []string{"/"}, Prefix: true}}, nil, "path", ""},
+		"this and not that":    {[]Filter{{Dim: path, Values: []string{"/"}}, {Dim: path, Values: []string{"/a"}, Not: true}}, nil, "path", ""},
+		"of a country":         {[]Filter{country, {Dim: path, Values: []string{"/"}}}, []Dim{{Column: "entry_path"}}, "path", "totals"},
+		"of a client":          {[]Filter{{Dim: Dim{Column: "client_id"}, Values: []string{"c"}}, {Dim: path, Values: []string{"/"}}}, nil, "path", ""},
+		"by user":              {[]Filter{{Dim: path, Values: []string{"/"}}}, []Dim{{Column: "user_id"}}, "path", ""},
+		"a type":               {[]Filter{{Dim: typ, Values: []string{"signup"}}}, nil, "type", "totals"},
+		"the usual type":       {[]Filter{{Dim: typ, Values: []string{"pageview"}}}, nil, "type", ""},
+		"a type on a page":     {[]Filter{{Dim: typ, Values: []string{"signup"}}, {Dim: path, Values: []string{"/"}}}, nil, "", ""},
+		"a property":           {[]Filter{{Dim: Dim{Prop: "path"}, Values: []string{"/"}}}, nil, "", ""},
+		"a page of a property": {[]Filter{{Dim: Dim{Prop: "plan"}, Values: []string{"pro"}}, {Dim: path, Values: []string{"/"}}}, nil, "", ""},
+		"a page of persons":    {[]Filter{{Dim: path, Values: []string{"/"}}, {Cohort: &cohort{}}}, nil, "", ""},
+		"a host":               {[]Filter{{Dim: Dim{Column: "host"}, Values: []string{"a.example"}}}, nil, "", ""},
+		"an attribute":         {[]Filter{country}, nil, "", ""},
+	} {
+		q := Question{Metrics: []string{Sessions}, Location: time.UTC, From: sessionStart, To: sessionStart.AddDate(0, 0, 1), Filters: c.filters, GroupBy: c.groups}
+		column, totals := "", ""
+		if h := q.hits(); h != nil {
+			column = h.Column
+			if len(q.hitTotals(*h, days)) > 0 {
+				totals = "totals"
+			}
+		}
+		if column != c.column || totals != c.totals {
+			t.Errorf("%s: by %q, %q; want %q, %q", name, column, totals, c.column, c.totals)
+		}
+	}
+}
+
+// TestHitsEqualEvents asks random questions about sessions that have an event, over days with totals, stale ones too, and of the same events by the plain way, with nothing stitched and
+// without lists: the answers are the same.
+func TestHitsEqualEvents(t *testing.T) {
+	w, raw := newSessionWorld(t), newSessionWorld(t).r
+	raw.deps.Sessions = someDays{timeout: session.DefaultTimeout}
+	days := w.r.deps.Sessions.(someDays).days
+	used := map[string]int{}
+	ask := func(t *rapid.T) {
+		q := drawSessionQuestion(t)
+		if !slices.Contains(q.Metrics, Sessions) {
+			q.Metrics = append(q.Metrics, Sessions)
+		}
+		q.Metrics = slices.DeleteFunc(q.Metrics, func(m string) bool { return m == Entries || m == Exits }) // with a path they are of another question
+		of := rapid.SampledFrom([]string{"path", "path", "type"}).Draw(t, "of")
+		values := map[string][][]string{"path": {{"/a"}, {"/b"}, {"/always"}, {"/a", "/m"}, {"/none"}, {""}}, "type": {{"signup"}, {"click"}, {"pageview"}, {"group", "scroll"}}}[of]
+		for range rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "filters") {
+			f := Filter{Dim: Dim{Column: of}, Values: rapid.SampledFrom(values).Draw(t, "values")}
+			switch rapid.IntRange(0, 7).Draw(t, "form") {
+			case 0:
+				f.Not = true
+			case 1:
+				f.Contains, f.Values = true, []string{map[string]string{"path": "a", "type": "p"}[of]}
+			case 2:
+				f.Prefix, f.Values = true, []string{map[string]string{"path": "/A", "type": "s"}[of]}
+			}
+			q.Filters = append(q.Filters, f)
+		}
+		horizon := session.Start(session.DayOf(q.To.Add(session.DefaultTimeout)) + 10)
+		want, _, err := raw.askSessions(context.Background(), &tally{}, q, buildSessions(q, session.DefaultTimeout, horizon, readDays{}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := buildSessions(q, session.DefaultTimeout, horizon, readDays{days: days}, q.hits())
+		used[of]++
+		if strings.Contains(st.sql, daily.HitSessionsTable) {
+			used["totals of "+of]++
+			if strings.Contains(st.sql, "-toInt64(") {
+				used["outdated"]++
+			}
+			if strings.Contains(st.sql, daily.SeamHitSessionsTable) {
+				used["midnights"]++
+			}
+			if len(q.GroupBy) > 0 && q.Interval != "" {
+				used["series of groups"]++
+			}
+		}
+		got, err := w.r.answerSessions(context.Background(), &tally{}, q)
+		if err != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		plain, err := raw.answerSessions(context.Background(), &tally{}, q)
+		if err != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		for name, a := range map[string]answered{"with totals": got, "without": plain} {
+			if diff := cmp.Diff(fmt.Sprint(want), fmt.Sprint(a)); diff != "" {
+				t.Fatalf("%+v (-of events +by hits, %s):\n%s\n%s", q, name, diff, st.sql)
+			}
+		}
+	}
+	missing := func() []string {
+		return slices.DeleteFunc([]string{"path", "type", "totals of path", "totals of type", "outdated", "midnights", "series of groups"}, func(what string) bool { return used[what] >= 3 })
+	}
+	for rounds := 0; rounds == 0 || rounds < 100 && len(missing()) > 0; rounds++ {
+		rapid.Check(t, ask)
+	}
+	t.Log("used:", used)
+	if m := missing(); len(m) > 0 {
+		t.Errorf("too few questions used %q", m)
+	}
+}
+
+// TestHitsCut: of a visit that has too much, events tell whether it has what is asked for, be there totals or not.
+func TestHitsCut(t *testing.T) {
+	c := testkit.Engine(t)
+	begin := sessionStart.Add(12 * time.Hour) // away from midnight
+	var steps []step
+	n := 0
+	add := func(client, typ, path string) {
+		steps = append(steps, step{at: begin.Add(time.Duration(n) * 100 * time.Millisecond), client: client, typ: typ, host: "a.example", path: path, channel: "search", n: n})
+		n++
+	}
+	for i := range session.MaxPages + 7 {
+		add("monitor", "pageview", fmt.Sprint("/p", min(i, session.MaxPages)))
+	}
+	for i := range session.MaxPages + 3 {
+		add("server", "click", fmt.Sprint("/c", i))
+	}
+	for i := range session.MaxTypes + 5 {
+		add("typist", fmt.Sprint("t", i), "/t")
+	}
+	add("c", "signup", "/b")
+	storeSteps(t, c, "cuthits", "site", 1, steps)
+	day := session.DayOf(sessionStart)
+	testkit.Exec(t, c, session.StitchSQL("cuthits", day, session.DefaultTimeout, 930_000))
+	for _, sql := range daily.WriteSQL("cuthits", session.Start(day), 930_000, 10, 10) {
+		testkit.Exec(t, c, sql)
+	}
+	if got := testkit.Rows(t, c, daily.CountSQL("cuthits", session.Start(day), 930_000)); len(got) != 1 || got[0] != fmt.Sprint(n) {
+		t.Errorf("the totals hold %v events, want %d", got, n)
+	}
+	for _, totals := range []bool{false, true} {
+		r := newReporter(t, c, clock{asOf: noon, main: 3, late: 1}, Config{})
+		r.deps.Sessions = someDays{session.DefaultTimeout, []session.Stitched{{Day: day, Version: 930_000, Main: 1, Totals: totals}}}
+		r.deps.Sources = sources{"site": {Tenant: "cuthits", SiteID: "site", TimeZone: "UTC", FirstDay: 1}}
+		for query, want := range map[string]string{
+			"filter=path:/p2000":                    `[{"sessions":1}]`, // its last page, of the monitor
+			"filter=path:/c2002":                    `[{"sessions":1}]`,
+			"filter=path:/b":                        `[{"sessions":1}]`,
+			"filter=!path:/b":                       `[{"sessions":3}]`,
+			"filter=path:/none":                     `[{"sessions":0}]`,
+			"filter=type:t204":                      `[{"sessions":1}]`,
+			"filter=type:signup":                    `[{"sessions":1}]`,
+			"filter=type:click":                     `[{"sessions":1}]`,
+			"filter=path:/b&group_by=channel":       `[{"channel":"search","sessions":1}]`,
+			"filter=path:/none&group_by=channel":    `[]`,
+			"filter=path:/t&group_by=channel":       `[{"channel":"search","sessions":1}]`,
+			"filter=path:/b&filter=!channel:search": `[{"sessions":0}]`,
+		} {
+			_, _, got := call(t, serve(r, tenant.Principal{Tenant: "cuthits", Role: tenant.RoleViewer, KeyID: "k"}), "GET",
+				"/api/v1/analytics/site/report?metric=sessions&from=2026-03-01&to=2026-03-01&totals=false&"+query, "")
+			if !strings.Contains(got, `"data":`+want) {
+				t.Errorf("%s, totals: %v: %s, want %s", query, totals, got, want)
+			}
+		}
+	}
+}
