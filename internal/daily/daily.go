@@ -75,13 +75,13 @@ func DropFormerSQL() []string {
 // partition, under the version of its sessions.
 var (
 	EngineTables = slices.Concat(SeamTables, DayTables)
-	SeamTables   = []string{SeamsEngineTable, SeamPagesEngineTable, SeamHitSessionsEngineTable}
+	SeamTables   = []string{session.SeamEngineTable, SeamsEngineTable, SeamPagesEngineTable, SeamHitSessionsEngineTable}
 	DayTables    = []string{EngineTable, VisitsEngineTable, SessionsEngineTable, PagesEngineTable, HitSessionsEngineTable}
 )
 
 // CreateSQL are the statements that create the tables unless they exist.
 func CreateSQL() []string {
-	return []string{totalsSQL(), visitsSQL(), sessionsSQL(), pagesSQL(), hitSessionsSQL(), seamsSQL(), seamPagesSQL(), seamHitSessionsSQL()}
+	return append(session.CreateSeamSQL(), totalsSQL(), visitsSQL(), sessionsSQL(), pagesSQL(), hitSessionsSQL(), seamsSQL(), seamPagesSQL(), seamHitSessionsSQL())
 }
 
 // WriteSQL are the statements that write what the tables hold of a tenant's day, which begins at start (UTC) and whose sessions are stitched under the version: of

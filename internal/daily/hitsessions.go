@@ -3,7 +3,6 @@ package daily
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -93,17 +92,17 @@ func hits() string {
 
 // HitSessionSQL writes the sessions of a tenant's day by their hits, from its stitched sessions of the version.
 func HitSessionSQL(tenant string, start time.Time, version uint64) string {
-	return "INSERT INTO " + HitSessionsTable + " (" + hitNames() + ", dim, value, cut, time, end_time, _version)\n" +
-		"SELECT " + hitNames() + ", tupleElement(_hit, 1), tupleElement(_hit, 2), tupleElement(_hit, 3), start_time, end_time, toUInt64(" + strconv.FormatUint(version, 10) + ")\nFROM " + session.Table +
-		"\nARRAY JOIN " + hits() + " AS _hit\nWHERE " + inner(tenant, start, version)
+	return hitSQL(HitSessionsTable, "", session.Table, inner(tenant, start, version))
 }
 
-// SeamHitSessionSQL writes those of the sessions near the midnight behind a tenant's day, of the same sessions and under the same version as SeamSQL.
-func SeamHitSessionSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) string {
-	const at = "fromUnixTimestamp64Milli(%s, 'UTC')"
-	return "INSERT INTO " + SeamHitSessionsTable + " (" + hitNames() + ", dim, value, cut, time, end_time, day, _version)\n" +
-		"SELECT " + hitNames() + ", tupleElement(_hit, 1), tupleElement(_hit, 2), tupleElement(_hit, 3), " + fmt.Sprintf(at, "start_time") + ", " + fmt.Sprintf(at, "end_time") + ", toDate('" + start.UTC().Format(time.DateOnly) +
-		"'), toUInt64(" + strconv.FormatUint(seam, 10) + ")\nFROM (\n" + session.SeamListsSQL(tenant, session.DayOf(start), timeout, version, next, session.Lists()...) + "\n)\nARRAY JOIN " + hits() + " AS _hit"
+// SeamHitSessionSQL writes those of the sessions near the midnight behind a tenant's day that stand in session.SeamTable under the version.
+func SeamHitSessionSQL(tenant string, start time.Time, seam uint64) string {
+	return hitSQL(SeamHitSessionsTable, ", day", session.SeamTable, nearMidnight(tenant, start, seam))
+}
+
+func hitSQL(into, more, from, where string) string {
+	return "INSERT INTO " + into + " (" + hitNames() + ", dim, value, cut, time, end_time" + more + ", _version)\nSELECT " + hitNames() +
+		", tupleElement(_hit, 1), tupleElement(_hit, 2), tupleElement(_hit, 3), start_time, end_time" + more + ", _version\nFROM " + from + "\nARRAY JOIN " + hits() + " AS _hit\nWHERE " + where
 }
 
 // allHits is an expression that says whether there is a row for each hit of some sessions, which have lists: rows is a statement of their number.

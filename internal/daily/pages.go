@@ -62,11 +62,11 @@ func PageTotalSQL(tenant string, start time.Time, version uint64) string {
 	return "INSERT INTO " + PagesTable + " (tenant, site_id, dim, value, path, time, is_bot, pageviews, cut, _version)\nSELECT *, toUInt64(" + strconv.FormatUint(version, 10) + ")\nFROM (\n" + strings.Join(parts, "\nUNION ALL\n") + "\n)"
 }
 
-// SeamPageSQL writes the totals of the pages of the sessions near the midnight behind a tenant's day, of the same sessions and under the same version as SeamSQL.
-func SeamPageSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) string {
+// SeamPageSQL writes the totals of the pages of the sessions near the midnight behind a tenant's day: of those that stand in session.SeamTable under the version.
+func SeamPageSQL(tenant string, start time.Time, seam uint64) string {
 	return "INSERT INTO " + SeamPagesTable + " (tenant, site_id, dim, value, path, time, is_bot, pageviews, cut, day, _version)\n" +
-		"SELECT tenant, site_id, tupleElement(_by, 1), tupleElement(_by, 2), path, tupleElement(_by, 3), is_bot, count() AS _views, max(pageviews != length(" + session.Pages + ")) AS _cut, toDate('" + start.UTC().Format(time.DateOnly) + "'), toUInt64(" + strconv.FormatUint(seam, 10) + ")\nFROM (\n" +
-		session.SeamListsSQL(tenant, session.DayOf(start), timeout, version, next, session.Pages) + "\n)\nARRAY JOIN " + session.Pages + " AS path\nARRAY JOIN " + byDims(PageDims) + " AS _by\nGROUP BY tenant, site_id, _by, path, is_bot"
+		"SELECT tenant, site_id, tupleElement(_by, 1), tupleElement(_by, 2), path, tupleElement(_by, 3), is_bot, count() AS _views, max(pageviews != length(" + session.Pages + ")) AS _cut, day, _version\nFROM " + session.SeamTable +
+		"\nARRAY JOIN " + session.Pages + " AS path\nARRAY JOIN " + byDims(PageDims) + " AS _by\nWHERE " + nearMidnight(tenant, start, seam) + "\nGROUP BY tenant, site_id, _by, path, is_bot, day, _version"
 }
 
 // allPages is an expression that says whether totals of pages hold all pages of some sessions, by each dim: sums is a statement of the totals' pageviews as n by dim.

@@ -46,14 +46,8 @@ type Stitched struct {
 // StitchSQL is the statement that writes the runs of a tenant's day, marked with the version. tenant needs no escaping: the alphabet of ids has no
 // character with a meaning in SQL. There are never more rows than events, and all are of one partition of the table.
 func StitchSQL(tenant string, day int32, timeout time.Duration, version uint64) string {
-	q := Query{Timeout: timeout, Lists: Lists(), Raw: []string{"_e.tenant = '" + tenant + "'", between("_e.ts", Start(day), Start(day+1))}}
-	into := []string{"tenant", "site_id", "visitor", "start_time", "end_time", "events", "pageviews", "actions"}
-	from := []string{"tenant", "site_id", "visitor", "fromUnixTimestamp64Milli(start_time, 'UTC')", "fromUnixTimestamp64Milli(end_time, 'UTC')", "events", "pageviews", "actions"}
-	for _, c := range Columns {
-		q.Columns = append(q.Columns, c.Name)
-		into, from = append(into, c.Name), append(from, c.Name)
-	}
-	into, from = append(into, q.Lists...), append(from, q.Lists...)
+	q := Query{Timeout: timeout, Columns: allColumns(), Lists: Lists(), Raw: []string{"_e.tenant = '" + tenant + "'", between("_e.ts", Start(day), Start(day+1))}}
+	into, from := written()
 	begin := int64(day) * dayMillis
 	edge := fmt.Sprintf("start_time - %d <= %d OR %d - end_time <= %d", begin, timeout.Milliseconds(), begin+dayMillis, timeout.Milliseconds())
 	return "INSERT INTO " + Table + " (" + strings.Join(into, ", ") + ", edge, _version)\nSELECT " + strings.Join(from, ", ") + ", " + edge + ", toUInt64(" +
@@ -93,7 +87,7 @@ func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 		}
 		return append(strings.Split(strings.ReplaceAll(strings.Join(scope, "\x00"), "%s", alias), "\x00"), either(any))
 	}
-	q.more.raw, q.more.joined, q.more.apart = nil, nil, nil
+	q.more.raw, q.more.joined, q.more.apart, q.more.seams, q.joins = nil, nil, nil, nil, nil
 	var fresh, stale stretch
 	for _, d := range days {
 		if !Start(d.Day).Before(to) || !Start(d.Day+1).After(from) {
@@ -121,6 +115,7 @@ func (q *Query) Within(from, to time.Time, days []Stitched, scope ...string) {
 		}
 	}
 	if len(fresh.days) > 0 {
+		q.joinSeams(fresh.days, conditions)
 		read(fresh, "")
 	}
 	if len(stale.days) > 0 {

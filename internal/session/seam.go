@@ -24,27 +24,23 @@ func late(alias, timeout string) string {
 	return fmt.Sprintf("%d - %s(%s.end_time) %% %d <= %s", dayMillis, millis, alias, dayMillis, timeout)
 }
 
-// SeamSQL is a statement whose rows are the sessions near the midnight behind a tenant's day, with all columns, made of the edges of the version of that day and of that
+// SeamSQL is a statement whose rows are the sessions near the midnight behind a tenant's day, with all columns and lists, made of the edges of the version of that day and of that
 // of the next. Visitors of LeftOutSQL are not among them. No event of another day can lengthen one: a visitor has one run near each side of a midnight at most, and that
 // is not near another midnight. tenant needs no escaping.
 func SeamSQL(tenant string, day int32, timeout time.Duration, version, next uint64) string {
-	return seamSQL(Query{Timeout: timeout}, tenant, day, version, next)
-}
-
-// SeamListsSQL is SeamSQL with lists of the sessions.
-func SeamListsSQL(tenant string, day int32, timeout time.Duration, version, next uint64, lists ...string) string {
-	return seamSQL(Query{Timeout: timeout, Lists: lists}, tenant, day, version, next)
-}
-
-func seamSQL(q Query, tenant string, day int32, version, next uint64) string {
-	for _, c := range Columns {
-		q.Columns = append(q.Columns, c.Name)
-	}
+	q := Query{Timeout: timeout, Columns: allColumns(), Lists: Lists()}
 	e, l := early("_s", q.timeout()), late("_s", q.timeout())
 	return q.join(q.stitched(q.ofRun(), []string{"_s.tenant = '" + tenant + "'", "_s.edge", either([]string{
 		ofVersion("_s", day, version) + " AND " + l + " AND NOT " + e,
 		ofVersion("_s", day+1, next) + " AND " + e + " AND NOT " + l,
 	}), "(_s.site_id, _s.visitor) NOT IN (" + LeftOutSQL(tenant, day, q.Timeout, version, next) + ")"}))
+}
+
+// WriteSeamSQL is the statement that writes the sessions of SeamSQL, marked with a version of their own.
+func WriteSeamSQL(tenant string, day int32, timeout time.Duration, version, next, seam uint64) string {
+	into, from := written()
+	return "INSERT INTO " + SeamTable + " (" + strings.Join(into, ", ") + ", day, _version)\nSELECT " + strings.Join(from, ", ") + ", toDate('" + Start(day).Format(time.DateOnly) + "'), toUInt64(" + strconv.FormatUint(seam, 10) + ")\nFROM (\n" +
+		SeamSQL(tenant, day, timeout, version, next) + "\n)"
 }
 
 // LeftOutSQL is a statement whose rows are the sites and visitors that SeamSQL leaves out.
@@ -58,7 +54,25 @@ func ofVersion(alias string, day int32, version uint64) string {
 	return between(alias+".start_time", Start(day), Start(day+1)) + " AND " + alias + "._version = " + strconv.FormatUint(version, 10)
 }
 
-// besideSeams are the stretches whose edges are still to be read beside the totals of q.Seams, and the conditions on them: rows that are not near such a midnight, and those of
+// joinSeams adds the sessions of those of the midnights between days that have a Seam which is not among q.Seams.
+func (q *Query) joinSeams(days []Stitched, conditions func(alias string, any []string) []string) {
+	if !q.JoinSeams {
+		return
+	}
+	var versions []string
+	for i, d := range days {
+		if d.Seam.Version != 0 && i+1 < len(days) && days[i+1].Day == d.Day+1 && !slices.Contains(q.Seams, d.Day) {
+			q.joins = append(q.joins, d.Day)
+			versions = append(versions, strconv.FormatUint(d.Seam.Version, 10))
+		}
+	}
+	if len(versions) > 0 {
+		date := func(day int32) string { return "'" + Start(day).Format(time.DateOnly) + "'" }
+		q.more.seams = append(q.more.seams, conditions("_s", []string{"_s.day >= " + date(q.joins[0]) + " AND _s.day <= " + date(q.joins[len(q.joins)-1]) + " AND _s._version IN (" + strings.Join(versions, ", ") + ")"}))
+	}
+}
+
+// besideSeams are the stretches whose edges are still to be read beside the seams that are read, and the conditions on them: rows that are not near such a midnight, and those of
 // visitors who are left out there.
 func (q *Query) besideSeams(s stretch, conditions func(alias string, any []string) []string) (spans []Span, more string) {
 	seams := map[int32]Seam{}
@@ -66,7 +80,7 @@ func (q *Query) besideSeams(s stretch, conditions func(alias string, any []strin
 	var all, open, versions []string
 	var opened []Span
 	for _, d := range s.days {
-		if slices.Contains(q.Seams, d.Day) {
+		if slices.Contains(q.Seams, d.Day) || slices.Contains(q.joins, d.Day) {
 			seams[d.Day] = d.Seam
 			all = append(all, strconv.Itoa(int(d.Day)))
 		}

@@ -36,13 +36,17 @@ type Query struct {
 	Totalled []Span
 	// Seams are the days, of those given to Within, whose Seam is read too: no edge that is totalled there is read. Both days beside such a midnight must be in Totalled as a whole.
 	Seams []int32
+	// JoinSeams lets Within read the sessions of the other midnights that have a Seam as they stand in SeamTable, in place of the edges that they are made of.
+	JoinSeams bool
 	// Outdated are the conditions on those of these rows that do not hold any more, because their visitors have rows behind the stitched ones: to be taken from the
 	// totals. none: there are none. Within sets it.
 	Outdated []string
 	// Growing is one of the days given to Within, if it is to be read so; not one whose totals are read. Its statements have parameters.
 	Growing *Growing
 	// more are conditions like Raw, Edges and Inner, each of a statement of its own. Within sets them.
-	more struct{ raw, joined, apart [][]string }
+	more struct{ raw, joined, apart, seams [][]string }
+	// joins are the days whose Seam is read so.
+	joins []int32
 }
 
 // order is the place of an event among those of its visitor: its time, then its place in the log. 43 bits hold the milliseconds since 1900, the others
@@ -100,6 +104,9 @@ func (q Query) SQL() string {
 	}
 	for _, conditions := range inner {
 		parts = append(parts, q.stitched(q.attributes(), conditions))
+	}
+	for _, conditions := range q.more.seams {
+		parts = append(parts, q.rows(SeamTable, q.attributes(), conditions))
 	}
 	if len(q.Edges) > 0 {
 		edges = append(edges[:len(edges):len(edges)], append(q.Edges[:len(q.Edges):len(q.Edges)], "_s.edge"))
@@ -167,6 +174,11 @@ func (c Column) ofEvents() string {
 
 // stitched reads rows of stitched days, with the columns.
 func (q Query) stitched(columns []Column, conditions []string) string {
+	return q.rows(Table, columns, conditions)
+}
+
+// rows reads rows of a table of sessions, or of runs.
+func (q Query) rows(table string, columns []Column, conditions []string) string {
 	cols := []string{"_s.tenant AS tenant", "_s.site_id AS site_id", "_s.visitor AS visitor", millis + "(_s.start_time) AS start_time", millis + "(_s.end_time) AS end_time",
 		"_s.events AS events", "_s.pageviews AS pageviews", "_s.actions AS actions"}
 	for _, c := range columns {
@@ -179,7 +191,7 @@ func (q Query) stitched(columns []Column, conditions []string) string {
 	for _, l := range q.lists() {
 		cols = append(cols, "_s."+l.name+" AS "+l.name)
 	}
-	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + Table + " AS _s\nWHERE " + strings.Join(conditions, " AND ")
+	return "SELECT " + strings.Join(cols, ", ") + "\nFROM " + table + " AS _s\nWHERE " + strings.Join(conditions, " AND ")
 }
 
 // The places of what every run has in the tuple of a run.
