@@ -61,7 +61,7 @@ func (q *Query) joinSeams(days []Stitched, conditions func(alias string, any []s
 	}
 	var versions []string
 	for i, d := range days {
-		if d.Seam.Version != 0 && i+1 < len(days) && days[i+1].Day == d.Day+1 && !slices.Contains(q.Seams, d.Day) {
+		if d.Seam.Version != 0 && i+1 < len(days) && !slices.Contains(q.Seams, d.Day) {
 			q.joins = append(q.joins, d.Day)
 			versions = append(versions, strconv.FormatUint(d.Seam.Version, 10))
 		}
