@@ -41,9 +41,9 @@ func TestDims(t *testing.T) {
 func TestTotals(t *testing.T) {
 	c := testkit.Engine(t)
 	day := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
-	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, host, path, country, device, channel, utm_source, is_bot, props_num, _writer, _seq)
+	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, user_id, host, path, country, region, city, device, os, browser, channel, utm_source, is_bot, props_num, _writer, _seq)
 SELECT if(number % 3 = 0, 'a', 'b'), if(number % 7 = 0, 's', 't'), toDateTime64('2026-01-30 12:00:00', 3, 'UTC') + number * 17, if(number % 2 = 0, 'pageview', 'click'),
-  if(number % 5 = 0, '', toString(number % 50)), 'h', concat('/', toString(number % 70), '\'\\'), if(number % 4 = 0, 'DE', 'FR'), if(number % 9 = 0, 'mobile', ''), 'search', '', number % 11 = 0,
+  if(number % 5 = 0, '', toString(number % 50)), if(number % 9 = 0, toString(number % 4), ''), 'h', concat('/', toString(number % 70), '\'\\'), if(number % 4 = 0, 'DE', 'FR'), if(number % 8 = 0, 'BY', ''), if(number % 8 = 0, 'Ulm', ''), if(number % 9 = 0, 'mobile', ''), if(number % 2 = 0, 'Linux', 'iOS'), ['Chrome', 'chrome', ''][number % 3 + 1], 'search', '', number % 11 = 0,
   map('value', toFloat64(number % 10), 'revenue', toFloat64(number % 3)), 1 + (number % 10 = 9), 1 + intDiv(number, 1000)
 FROM numbers(10000)`)
 	const version, main, late = 7, 8, 6
@@ -51,6 +51,10 @@ FROM numbers(10000)`)
 	testkit.Exec(t, c, daily.TotalSQL("b", day, day.AddDate(0, 0, 1), version+1, 100, 100))
 	testkit.Exec(t, c, daily.VisitsSQL("a", day, version, main, late))
 	testkit.Exec(t, c, daily.VisitsSQL("b", day, version+1, 100, 100))
+	for _, write := range []func(string, time.Time, uint64, uint64, uint64) string{daily.EventPagesSQL, daily.HitsSQL} {
+		testkit.Exec(t, c, write("a", day, version, main, late))
+		testkit.Exec(t, c, write("b", day, version+1, 100, 100))
+	}
 	for i, tenant := range []string{"a", "b"} {
 		testkit.Exec(t, c, session.StitchSQL(tenant, session.DayOf(day), session.DefaultTimeout, version+uint64(i)))
 		testkit.Exec(t, c, daily.SessionTotalSQL(tenant, day, version+uint64(i)))
@@ -78,6 +82,8 @@ FROM numbers(10000)`)
 	if diff := cmp.Diff(visits, testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, type, time, is_bot, client_id, user_id, visitor, events FROM %s WHERE tenant = 'a' AND _version = %d ORDER BY ALL", daily.VisitsTable, version))); diff != "" || len(visits) == 0 {
 		t.Errorf("visits (-events +visits):\n%.2000s", diff)
 	}
+	testEventPages(t, where, day, version)
+	testHits(t, where, day, version)
 	testSessionTotals(t, "a", day, version)
 	testPageTotals(t, "a", day, version)
 	testHitSessions(t, "a", day, version)
@@ -106,12 +112,22 @@ func testPageTotals(t *testing.T, tenant string, day time.Time, version int) {
 			t.Errorf("pages by %q (-sessions +totals):\n%.2000s", d.Name, diff)
 		}
 	}
-	for _, some := range []string{"dim = 'channel'", "dim = 'entry_path' AND path = '/12\\'\\\\'"} {
-		testkit.Exec(t, c, "ALTER TABLE "+daily.PagesTable+" UPDATE _version = _version + 1000 WHERE tenant = '"+tenant+"' AND "+some+" SETTINGS mutations_sync = 2")
-		if got := testkit.Rows(t, c, daily.CountSQL(tenant, day, uint64(version))); len(got) != 1 || !strings.HasPrefix(fmt.Sprint(got[0]), "0") {
-			t.Errorf("totals of pages without %s hold %v events, want 0", some, got)
+	testMissing(t, daily.PagesTable, tenant, day, version, "dim = 'channel'", "dim = 'entry_path' AND path = '/12\\'\\\\'")
+}
+
+// testMissing shows that the totals of a day do not count while some rows of a table stand under another version.
+func testMissing(t *testing.T, table, tenant string, day time.Time, version int, some ...string) {
+	t.Helper()
+	c := testkit.Engine(t)
+	for _, some := range some {
+		testkit.Exec(t, c, "ALTER TABLE "+table+" UPDATE _version = _version + 1000 WHERE tenant = '"+tenant+"' AND "+some+" SETTINGS mutations_sync = 2")
+		if got := testkit.Rows(t, c, fmt.Sprintf("SELECT count() FROM %s WHERE tenant = '%s' AND _version = %d", table, tenant, version+1000)); got[0] == "0" {
+			t.Errorf("%s has no rows of %s", table, some)
 		}
-		testkit.Exec(t, c, "ALTER TABLE "+daily.PagesTable+" UPDATE _version = _version - 1000 WHERE _version >= 1000 AND tenant = '"+tenant+"' SETTINGS mutations_sync = 2")
+		if got := testkit.Rows(t, c, daily.CountSQL(tenant, day, uint64(version))); len(got) != 1 || got[0] != "0" {
+			t.Errorf("with %s without %s there are %v events, want 0", table, some, got)
+		}
+		testkit.Exec(t, c, "ALTER TABLE "+table+" UPDATE _version = _version - 1000 WHERE _version >= 1000 AND tenant = '"+tenant+"' SETTINGS mutations_sync = 2")
 	}
 }
 
@@ -127,11 +143,40 @@ func testHitSessions(t *testing.T, tenant string, day time.Time, version int) {
 			t.Errorf("sessions by %s (-sessions +hits):\n%.2000s", d.dim, diff)
 		}
 	}
-	testkit.Exec(t, c, "ALTER TABLE "+daily.HitSessionsTable+" UPDATE _version = _version + 1000 WHERE tenant = '"+tenant+"' AND dim = 'type' SETTINGS mutations_sync = 2")
-	if got := testkit.Rows(t, c, daily.CountSQL(tenant, day, uint64(version))); len(got) != 1 || !strings.HasPrefix(fmt.Sprint(got[0]), "0") {
-		t.Errorf("sessions without their types hold %v events, want 0", got)
+	testMissing(t, daily.HitSessionsTable, tenant, day, version, "dim = 'type'")
+}
+
+// testEventPages compares the pages of a day's events with these, for each dim, and shows that some of them do not count.
+func testEventPages(t *testing.T, where string, day time.Time, version int) {
+	t.Helper()
+	c := testkit.Engine(t)
+	for _, d := range daily.EventPageDims {
+		want := testkit.Rows(t, c, "SELECT site_id, toString("+d.Name+") AS v, path, toStartOfDay(ts, 'UTC') AS t, is_bot, count(), countIf(type = 'pageview'), sum(props_num['value']), sum(props_num['revenue']) FROM weir.events WHERE "+where+" GROUP BY site_id, v, path, t, is_bot ORDER BY ALL")
+		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, value, path, time, is_bot, events, pageviews, amount, revenue FROM %s WHERE tenant = 'a' AND dim = '%s' AND _version = %d ORDER BY ALL", daily.EventPagesTable, d.Name, version))
+		if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
+			t.Errorf("pages of events by %q (-events +totals):\n%.2000s", d.Name, diff)
+		}
 	}
-	testkit.Exec(t, c, "ALTER TABLE "+daily.HitSessionsTable+" UPDATE _version = _version - 1000 WHERE _version >= 1000 AND tenant = '"+tenant+"' SETTINGS mutations_sync = 2")
+	if len(daily.EventPageDims) != 4 {
+		t.Errorf("pages are totalled by %v", daily.EventPageDims)
+	}
+	testMissing(t, daily.EventPagesTable, "a", day, version, "dim = 'country'", "dim = 'browser'", "dim = 'os' AND path = '/12\\'\\\\'")
+}
+
+// testHits compares the hits of a day with its events, and shows that some of them do not count.
+func testHits(t *testing.T, where string, day time.Time, version int) {
+	t.Helper()
+	c := testkit.Engine(t)
+	const columns = "type, host, country, region, city, device, os, browser"
+	if got := strings.Join(daily.HitsColumns, ", "); got != columns {
+		t.Errorf("hits have the columns %s", got)
+	}
+	want := testkit.Rows(t, c, "SELECT site_id, path, sipHash64(if(client_id != '', client_id, user_id)) AS v, v % 8 = 0 ? true : false, "+columns+", toStartOfDay(ts, 'UTC') AS t, is_bot, count(), countIf(type = 'pageview'), sum(props_num['value']), sum(props_num['revenue']) FROM weir.events WHERE "+where+" GROUP BY site_id, path, v, "+columns+", t, is_bot ORDER BY ALL")
+	got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, path, visitor, sampled, "+columns+", time, is_bot, events, pageviews, amount, revenue FROM %s WHERE tenant = 'a' AND _version = %d ORDER BY ALL", daily.HitsTable, version))
+	if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
+		t.Errorf("hits (-events +hits):\n%.2000s", diff)
+	}
+	testMissing(t, daily.HitsTable, "a", day, version, "sampled", "path = '/12\\'\\\\'")
 }
 
 // testSessionTotals compares the totals of a day's sessions with its stitched sessions away from midnight, for each dim, and shows that totals of some of them do not count.
@@ -152,7 +197,7 @@ func testSessionTotals(t *testing.T, tenant string, day time.Time, version int) 
 		}
 		sets := ", [], []"
 		if slices.Contains(daily.VisitorDims, d.Name) {
-			of := ", arraySort(groupUniqArrayIf(sipHash64(client_id), client_id != '' AND sipHash64(client_id) %% 8 %s 0))"
+			of := ", arraySort(groupUniqArrayIf(sipHash64(if(client_id != '', client_id, user_id) AS who), who != '' AND sipHash64(who) %% 8 %s 0))"
 			sets = fmt.Sprintf(of, "!=") + fmt.Sprintf(of, "=")
 		}
 		want := testkit.Rows(t, c, "SELECT site_id, "+value+" AS v, toDateTime("+bucket+", 'UTC') AS t, is_bot, count(), countIf(actions = 1), sum(dateDiff('millisecond', start_time, end_time)), sum(pageviews), countIf(pageviews > 0), sum(events)"+sets+" FROM "+

@@ -44,7 +44,7 @@ func (r *Reporter) answerParts(ctx context.Context, t *tally, q Question) (answe
 		parts[i] = &partOf{q: q.aspectOf(a), aspect: a}
 	}
 	first, rest := parts[0], parts[1:]
-	narrow := first.aspect == ofEvents && first.q.ranks() && !q.atOnce() && r.totals(first.q)
+	narrow := first.aspect == ofEvents && first.q.ranks() && !q.atOnce() && r.narrows(first.q)
 	switch {
 	case len(rest) == 0 && !narrow:
 		a, err := r.answerPart(ctx, t, first.q, first.aspect)

@@ -35,7 +35,7 @@ func mostVisitors(events uint64) float64 {
 // byEvents answers a question whose groups visitors rank by the visitors of those that may be shown; ok is false if that cannot be, or if these are too many, which is remembered for questions of the kind.
 func (r *Reporter) byEvents(ctx context.Context, t *tally, q Question) (a answered, ok bool, err error) {
 	shown := q.Offset + q.Limit
-	if !q.orders() || q.asked != nil || q.along || q.atOnce() || shown > maxByEvents || !r.totals(q) {
+	if !q.orders() || q.asked != nil || q.along || q.atOnce() || shown > maxByEvents || !r.narrows(q) {
 		return a, false, nil
 	}
 	e := q

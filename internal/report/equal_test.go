@@ -18,6 +18,7 @@ import (
 
 	"weir/internal/clickhouse"
 	"weir/internal/rollup"
+	"weir/internal/session"
 	"weir/internal/testkit"
 )
 
@@ -48,8 +49,8 @@ var world = struct {
 }{
 	start: time.Date(2026, 2, 20, 0, 0, 0, 0, time.UTC), end: time.Date(2026, 4, 10, 0, 0, 0, 0, time.UTC), // over a change of clocks in Europe
 	values: map[string][]string{
-		"host": {"a.example", "b.example", ""}, "path": {"/", "/a", "/b's", "/\\c"}, "country": {"DE", "FR", "", "ÜÜ"}, "device": {"mobile", "desktop"},
-		"browser": {"Firefox", "Chrome", ""}, "os": {"Linux", "iOS"}, "referrer_host": {"", "x.test"}, "utm_source": {"", "mail"}, "city": {"Köln", ""}, "is_bot": {"false", "true"},
+		"host": {"a.example", "b.example", ""}, "path": {"/", "/a", "/A", "/b's", "/\\c"}, "country": {"DE", "FR", "", "ÜÜ"}, "device": {"mobile", "desktop"},
+		"browser": {"Firefox", "Chrome", "chrome", ""}, "os": {"Linux", "iOS"}, "referrer_host": {"", "x.test"}, "utm_source": {"", "mail"}, "region": {"BY", ""}, "city": {"Köln", ""}, "is_bot": {"false", "true"},
 	},
 }
 
@@ -99,7 +100,7 @@ type placed struct {
 
 func store(t testing.TB, c *clickhouse.Client, worlds ...placed) {
 	t.Helper()
-	cols := []string{"host", "path", "country", "device", "browser", "os", "referrer_host", "utm_source", "city", "is_bot"}
+	cols := []string{"host", "path", "country", "device", "browser", "os", "referrer_host", "utm_source", "region", "city", "is_bot"}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	encode := func(w placed, e oracleEvent) {
@@ -367,10 +368,11 @@ func drawQuestion(t *rapid.T) Question {
 	return q
 }
 
-// rolled are the events of acme's site that tests share, and how far each rollup has come.
+// rolled are the events of acme's site that tests share, how far each rollup has come, and the days that have totals.
 var rolled struct {
 	events []oracleEvent
 	clock  clock
+	days   []session.Stitched
 }
 
 // rolledEvents stores events of several sites, once, with each rollup at a random position of each writer.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +26,28 @@ type tallied struct {
 func (c *tallied) Rows(ctx context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
 	c.n.Add(1)
 	return c.Engine.Rows(ctx, s, fn)
+}
+
+// noted keeps the statements that an engine has run.
+type noted struct {
+	Engine
+	mu  sync.Mutex
+	sql []string
+}
+
+func (e *noted) Rows(ctx context.Context, s clickhouse.Statement, fn func([]any) error) (clickhouse.Summary, error) {
+	e.mu.Lock()
+	e.sql = append(e.sql, s.SQL)
+	e.mu.Unlock()
+	return e.Engine.Rows(ctx, s, fn)
+}
+
+// take are the statements since the last call, as one text.
+func (e *noted) take() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer func() { e.sql = nil }()
+	return strings.Join(e.sql, ";\n")
 }
 
 // TestVisitorsAtTheBorder counts visitors just below, at and above ExactVisitors, partly in the rollup and partly behind it, in the total, by groups and by days.

@@ -100,10 +100,24 @@ func (q Question) columns() (names []string, ok bool) {
 	if q.byVisit() || q.byVisitDim() {
 		return nil, false // rollups know of pages only
 	}
+	if names, ok = q.looksAt(); !ok {
+		return nil, false // nor of properties and persons
+	}
+	if slices.Contains(q.Metrics, Pageviews) {
+		names = append(names, "type")
+	}
+	if botsCondition(q.Bots) != "" {
+		names = append(names, "is_bot")
+	}
+	return names, true
+}
+
+// looksAt are the columns of the groups and filters, each once; ok is false if there is a property or a cohort among them.
+func (q Question) looksAt() (names []string, ok bool) {
 	dims := slices.Clone(q.GroupBy)
 	for _, f := range q.Filters {
 		if f.Cohort != nil {
-			return nil, false // rollups do not know persons
+			return nil, false
 		}
 		dims = append(dims, f.Dim)
 	}
@@ -111,13 +125,9 @@ func (q Question) columns() (names []string, ok bool) {
 		if d.Prop != "" {
 			return nil, false
 		}
-		names = append(names, d.Column)
-	}
-	if slices.Contains(q.Metrics, Pageviews) {
-		names = append(names, "type")
-	}
-	if botsCondition(q.Bots) != "" {
-		names = append(names, "is_bot")
+		if !slices.Contains(names, d.Column) {
+			names = append(names, d.Column)
+		}
 	}
 	return names, true
 }

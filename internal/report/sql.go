@@ -123,7 +123,7 @@ func (b *builder) groups() []string {
 }
 
 // Each part of the UNION has the keys, partial values of the metrics (events, pageviews, value; of visitors the hashes that are in the sample, and the
-// others), and the _seq seen in the rollup, by writer. What is read of rollups and totals is not grouped before: their rows are few, and to unite sets twice
+// others), and the _seq seen in the rollup, by writer. What is read of rollups and totals is not grouped before, but for hits: rows of the others are few, and to unite sets twice
 // would take twice as long.
 
 // parts are all of the UNION: the totals of days, what came to these since, and the rest of the range by rollup and raw events.

@@ -44,25 +44,16 @@ const (
 
 // single is the only column of the groups and filters, empty if there are none; ok is false if there are several, or what is no column.
 func (q Question) single() (name string, ok bool) {
-	dims := slices.Clone(q.GroupBy)
-	for _, f := range q.Filters {
-		if f.Cohort != nil {
-			return "", false
-		}
-		dims = append(dims, f.Dim)
+	names, ok := q.looksAt()
+	if !ok || len(names) > 1 {
+		return "", false
 	}
-	for _, d := range dims {
-		if d.Prop != "" || name != "" && d.Column != name {
-			return "", false
-		}
-		name = d.Column
-	}
-	return name, true
+	return strings.Join(names, ""), true
 }
 
 // totalsDim is the dim of day totals that answers the question; ok is false if none does.
 func (q Question) totalsDim() (dim daily.Dim, ok bool) {
-	if q.byVisit() || q.byVisitDim() || slices.ContainsFunc(q.Metrics, func(m string) bool { return !slices.Contains(metricNames, m) }) {
+	if !q.ofDays() {
 		return dim, false
 	}
 	return q.dimOf(daily.Dims)
@@ -81,10 +72,10 @@ func (q Question) dimOf(dims []daily.Dim) (dim daily.Dim, ok bool) {
 	if !ok {
 		return dim, false
 	}
-	if dim, ok = daily.Find(dims, name); !ok || q.Interval == Hour && dim.Step > time.Hour {
+	if dim, ok = daily.Find(dims, name); !ok {
 		return dim, false
 	}
-	return dim, divides(q, dim.Step)
+	return dim, q.inSteps(dim)
 }
 
 // sessionTotals are those of the days whose totals answer the question about sessions, as far as they lie in its range.
@@ -209,32 +200,25 @@ func between(s span, days []totalled) []span {
 
 // planned is the plan for a question: with the totals of days where there are any.
 func (r *Reporter) planned(q Question, base plan) plan {
-	dim, ok := q.totalsDim()
-	if !ok || r.deps.Sessions == nil || q.To.Sub(q.From) < dim.Step {
+	table, ok := q.dayTable()
+	if !ok || r.deps.Sessions == nil || q.To.Sub(q.From) < table.dim.Step {
 		return base
 	}
 	t := tenant.ID(q.Tenant)
-	return base.withTotals(q, dim, r.deps.Sessions.Stitched(t, session.DayOf(q.From), session.DayOf(q.To), r.timeout(t)))
+	days := r.deps.Sessions.Stitched(t, session.DayOf(q.From), session.DayOf(q.To), r.timeout(t))
+	if table.name != daily.Table { // of a part of a day there are no others
+		days = slices.DeleteFunc(days, func(d session.Stitched) bool { return !d.Totals })
+	}
+	return base.withTotals(q, table.dim, days)
 }
 
-// fromTotals reads the totals of days. The sets of large groups are by far the largest there, so that they are not read where others are counted exactly.
-func (b *builder) fromTotals(scope string, p plan) []string {
-	dim, _ := b.q.totalsDim() // there is one: the plan has totals
-	where := b.ofTotals(scope, dim, p.totals)
-	b.inTotals = true
-	defer func() { b.inTotals = false }()
-	read := func(clients, more string) string {
-		return "SELECT " + b.list("time", partials{"events", "pageviews", "amount", "sample", clients}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-			"\nFROM " + daily.Table + "\nWHERE " + where + more + b.filters() + botsCondition(b.q.Bots)
-	}
-	if b.precision != bySize {
-		return []string{read("clients", "")}
-	}
-	return []string{read("clients", " AND value IN "+b.texts("small", b.q.small)), read("emptyArrayUInt64()", " AND value NOT IN "+b.texts("small", b.q.small))}
-}
-
-// ofTotals is the condition on the rows of totals, of events or of sessions.
+// ofTotals is the condition on the rows of totals by a dim, of events or of sessions.
 func (b *builder) ofTotals(scope string, dim daily.Dim, days []totalled) string {
+	return scope + " AND dim = " + b.text("totals", dim.Name) + b.ofDays(days)
+}
+
+// ofDays is the condition on the rows of days, with its AND.
+func (b *builder) ofDays(days []totalled) string {
 	var times, versions []string
 	for i := 0; i < len(days); {
 		n := firstRun(days[i:])
@@ -245,7 +229,7 @@ func (b *builder) ofTotals(scope string, dim daily.Dim, days []totalled) string 
 	for _, t := range days {
 		versions = append(versions, strconv.FormatUint(t.day.Version, 10))
 	}
-	return scope + " AND dim = " + b.text("totals", dim.Name) + " AND (" + strings.Join(times, " OR ") + ") AND _version IN (" + strings.Join(versions, ", ") + ")"
+	return " AND (" + strings.Join(times, " OR ") + ") AND _version IN (" + strings.Join(versions, ", ") + ")"
 }
 
 // totals says whether totals of days are read for a question.

@@ -18,9 +18,13 @@ import (
 	"weir/internal/testkit"
 )
 
-// totalDays writes the totals of some of the 25 days before the last ones of the world: at positions behind which there may be rows, and under versions of which only one is read.
-func totalDays(t *testing.T, rnd *rand.Rand, tenant string, events []oracleEvent) (days []session.Stitched) {
+// totalDays writes, once, the totals of some of the 25 days before the last ones of the world: at positions behind which there may be rows, and under versions of which only one is read.
+func totalDays(t *testing.T, tenant string, events []oracleEvent) (days []session.Stitched) {
 	t.Helper()
+	if rolled.days != nil {
+		return rolled.days
+	}
+	rnd := rand.New(rand.NewPCG(5, 6))
 	c := testkit.Engine(t)
 	last := events[len(events)-1].seq
 	for at := world.end.AddDate(0, 0, -30); at.Before(world.end.AddDate(0, 0, -5)); at = at.AddDate(0, 0, 1) {
@@ -44,11 +48,20 @@ func totalDays(t *testing.T, rnd *rand.Rand, tenant string, events []oracleEvent
 		if d.Totals || !d.Part.IsZero() {
 			testkit.Exec(t, c, daily.TotalSQL(tenant, at, until, d.Version, d.Main, d.Late))
 		}
+		if d.Totals {
+			for _, write := range []func(string, time.Time, uint64, uint64, uint64) string{daily.EventPagesSQL, daily.HitsSQL} {
+				testkit.Exec(t, c, write(tenant, at, d.Version, d.Main, d.Late))
+				testkit.Exec(t, c, write("other", at, d.Version, last, last))
+			}
+		}
 		if rnd.IntN(8) > 0 { // else not even stitched
 			days = append(days, d)
 		}
 	}
-	testkit.Exec(t, c, "INSERT INTO "+daily.Table+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+daily.Table+" WHERE tenant = '"+tenant+"'") // versions that nobody reads
+	for _, table := range []string{daily.Table, daily.EventPagesTable, daily.HitsTable} {
+		testkit.Exec(t, c, "INSERT INTO "+table+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+table+" WHERE tenant = '"+tenant+"'") // versions that nobody reads
+	}
+	rolled.days = days
 	return days
 }
 
@@ -57,9 +70,8 @@ func totalDays(t *testing.T, rnd *rand.Rand, tenant string, events []oracleEvent
 func TestTotalsEqualRaw(t *testing.T) {
 	c := testkit.Engine(t)
 	events, clk := rolledEvents(t, c)
-	rnd := rand.New(rand.NewPCG(5, 6))
 	rep := newReporter(t, c, clk, Config{})
-	days := someDays{timeout: session.DefaultTimeout, days: totalDays(t, rnd, "acme", events)}
+	days := someDays{timeout: session.DefaultTimeout, days: totalDays(t, "acme", events)}
 	rep.deps.Sessions = days
 	used := map[string]int{}
 	kinds := []string{"", "type", "path", "country", "host", "stale", "part", "part of the last step", "narrowed", "by size", "by size, few", "by events"}
@@ -109,14 +121,7 @@ func TestTotalsEqualRaw(t *testing.T) {
 		if !(q.ranks() || own) || len(p.totals) == 0 || len(got) < 2 {
 			return
 		}
-		var sizes [2][]string // some are said to be large, which is found to be wrong
-		for i, row := range got {
-			at := i % 2
-			if i > 1 {
-				at = rapid.IntRange(0, 1).Draw(t, "size")
-			}
-			sizes[at] = append(sizes[at], fmt.Sprint(row.values[0]))
-		}
+		sizes := drawSizes(t, got)
 		rep.large.set(q.kind(), countRough, groupSizes{small: sizes[0], large: sizes[1], own: own})
 		if got, err = rep.Answer(context.Background(), q); err != nil {
 			t.Fatalf("%+v: %v", q, err)
@@ -136,6 +141,18 @@ func TestTotalsEqualRaw(t *testing.T) {
 	for _, n := range missing() {
 		t.Errorf("no question used totals: %q", n)
 	}
+}
+
+// drawSizes are the groups that are said to be small, and to be large, of which some is not.
+func drawSizes(t *rapid.T, rows []Row) (sizes [2][]string) {
+	for i, row := range rows {
+		at := i % 2
+		if i > 1 {
+			at = rapid.IntRange(0, 1).Draw(t, "size")
+		}
+		sizes[at] = append(sizes[at], fmt.Sprint(row.values[0]))
+	}
+	return sizes
 }
 
 // ofTotals makes a question one that totals of days can answer in part: by a dim, over some days at least.
@@ -163,6 +180,11 @@ func (q *Question) ofTotals(kind string) {
 	if q.Interval != "" {
 		q.Interval, q.Location = Day, time.UTC
 	}
+	q.overTotals()
+}
+
+// overTotals moves a question's range to days with totals.
+func (q *Question) overTotals() {
 	for q.From.After(world.end.AddDate(0, 0, -10)) {
 		q.From, q.To = q.From.AddDate(0, 0, -7), q.To.AddDate(0, 0, -7)
 	}

@@ -47,8 +47,16 @@ const (
 
 // HashesSQL is the aggregate expression over events, or sessions, for the hashes of one part of their visitors, at most limit of them: an array.
 func HashesSQL(part string, limit int) string {
-	hash := VisitorHash("")
-	return fmt.Sprintf("groupUniqArrayIf(%d)(%s, %s AND %s %% %d %s)", limit, hash, HasVisitor(""), hash, SampleShare, part)
+	return hashesSQL(VisitorHash(""), HasVisitor(""), part, limit)
+}
+
+// HashesOf is HashesSQL over rows of which a column is the hash.
+func HashesOf(column, part string, limit int) string {
+	return hashesSQL(column, column+" != "+IDHash("''"), part, limit) // that of nobody is the empty id's
+}
+
+func hashesSQL(hash, has, part string, limit int) string {
+	return fmt.Sprintf("groupUniqArrayIf(%d)(%s, %s AND %s %% %d %s)", limit, hash, has, hash, SampleShare, part)
 }
 
 // UnionSQL is the aggregate function of arrays of hashes that holds each once, at most limit of them.
