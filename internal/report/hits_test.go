@@ -120,16 +120,7 @@ func TestHitsEqualEvents(t *testing.T) {
 			}
 		}
 	}
-	missing := func() []string {
-		return slices.DeleteFunc([]string{"path", "type", "totals of path", "totals of type", "outdated", "midnights", "series of groups"}, func(what string) bool { return used[what] >= 3 })
-	}
-	for rounds := 0; rounds == 0 || rounds < 100 && len(missing()) > 0; rounds++ {
-		rapid.Check(t, ask)
-	}
-	t.Log("used:", used)
-	if m := missing(); len(m) > 0 {
-		t.Errorf("too few questions used %q", m)
-	}
+	checkUses(t, ask, used, "path", "type", "totals of path", "totals of type", "outdated", "midnights", "series of groups")
 }
 
 // TestHitsCut: of a visit that has too much, events tell whether it has what is asked for, be there totals or not.

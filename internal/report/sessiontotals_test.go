@@ -64,6 +64,21 @@ func sameAnswers(t *rapid.T, raw, totalled *Reporter, q Question, st statement) 
 	}
 }
 
+// checkUses asks random questions until each of these ways of answering them was used three times at least.
+func checkUses(t *testing.T, ask func(*rapid.T), used map[string]int, ways ...string) {
+	t.Helper()
+	missing := func() []string {
+		return slices.DeleteFunc(slices.Clone(ways), func(way string) bool { return used[way] >= 3 })
+	}
+	for rounds := 0; rounds == 0 || rounds < 100 && len(missing()) > 0; rounds++ {
+		rapid.Check(t, ask)
+	}
+	t.Log("used:", used)
+	if m := missing(); len(m) > 0 {
+		t.Errorf("too few questions used %q", m)
+	}
+}
+
 // TestSessionTotalsEqualEvents asks random questions about sessions, over days with totals, stale ones too, and over the same events without anything stitched: the answers are the same.
 func TestSessionTotalsEqualEvents(t *testing.T) {
 	w, raw := newSessionWorld(t), newSessionWorld(t).r
@@ -90,16 +105,7 @@ func TestSessionTotalsEqualEvents(t *testing.T) {
 		}
 		sameAnswers(t, raw, w.r, q, st)
 	}
-	missing := func() []string {
-		return slices.DeleteFunc([]string{"totals", "outdated", "filtered", "midnights", "parts of days"}, func(what string) bool { return used[what] >= 3 })
-	}
-	for rounds := 0; rounds == 0 || rounds < 100 && len(missing()) > 0; rounds++ {
-		rapid.Check(t, ask)
-	}
-	t.Log("used:", used)
-	if m := missing(); len(m) > 0 {
-		t.Errorf("too few questions used %q", m)
-	}
+	checkUses(t, ask, used, "totals", "outdated", "filtered", "midnights", "parts of days")
 }
 
 // TestMidnightsOfWholeDays: totals of a midnight are read where both days beside it are: not if the range begins or ends within one of them, whose hours are totalled.

@@ -223,16 +223,7 @@ func TestPageTotalsEqualEvents(t *testing.T) {
 		}
 		sameAnswers(t, raw, w.r, q, st)
 	}
-	missing := func() []string {
-		return slices.DeleteFunc([]string{"visits by path", "filtered by path", "outdated", "midnights", "two groups", "series"}, func(what string) bool { return used[what] >= 3 })
-	}
-	for rounds := 0; rounds == 0 || rounds < 100 && len(missing()) > 0; rounds++ {
-		rapid.Check(t, ask)
-	}
-	t.Log("used:", used)
-	if m := missing(); len(m) > 0 {
-		t.Errorf("too few questions used %q", m)
-	}
+	checkUses(t, ask, used, "visits by path", "filtered by path", "outdated", "midnights", "two groups", "series")
 }
 
 // TestViewsCut: a visit with more page views than pages are kept is counted by its events, be there totals of pages or not.
