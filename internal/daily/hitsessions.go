@@ -20,12 +20,12 @@ const (
 	SeamHitSessionsTable       = rollup.Database + "." + SeamHitSessionsEngineTable
 )
 
-// hitColumns are the attributes that a row has of its session.
-var hitColumns = slices.DeleteFunc(slices.Clone(session.Columns), func(c session.Column) bool { return c.Name == "client_id" || c.Name == "user_id" })
+// hitAttributes are the attributes that a row has of its session.
+var hitAttributes = slices.DeleteFunc(slices.Clone(session.Columns), func(c session.Column) bool { return c.Name == "client_id" || c.Name == "user_id" })
 
-// HasHitColumn says whether the tables have an attribute of sessions.
-func HasHitColumn(name string) bool {
-	return slices.ContainsFunc(hitColumns, func(c session.Column) bool { return c.Name == name })
+// HasHitAttribute says whether the tables have an attribute of sessions.
+func HasHitAttribute(name string) bool {
+	return slices.ContainsFunc(hitAttributes, func(c session.Column) bool { return c.Name == name })
 }
 
 // hitSessionsSQL is the statement that makes the table: a row for each session and value of a dim. Of a session that is cut there is one row, which says so, and no value: it may have any. The
@@ -41,7 +41,7 @@ func seamHitSessionsSQL() string {
 // has several rows, and those of one value have nothing else in common: so texts stand in dictionaries, and numbers are packed tighter than elsewhere.
 func hitTableSQL(name, more, by string) string {
 	columns := ""
-	for _, c := range hitColumns {
+	for _, c := range hitAttributes {
 		typ := "LowCardinality(String)"
 		if c.Type == "Bool" {
 			typ = c.Type
@@ -71,7 +71,7 @@ SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory 
 // hitNames are the columns of a row that are those of its session.
 func hitNames() string {
 	names := []string{"tenant", "site_id", "events", "pageviews", "actions"}
-	for _, c := range hitColumns {
+	for _, c := range hitAttributes {
 		names = append(names, c.Name)
 	}
 	return strings.Join(names, ", ")

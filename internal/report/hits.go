@@ -61,7 +61,7 @@ func (q Question) hitTotals(h session.Hits, days []session.Stitched) []totalled 
 	for _, f := range own {
 		columns = append(columns, f.Dim)
 	}
-	if slices.ContainsFunc(columns, func(d Dim) bool { return !daily.HasHitColumn(d.Column) }) {
+	if slices.ContainsFunc(columns, func(d Dim) bool { return !daily.HasHitAttribute(d.Column) }) {
 		return nil
 	}
 	return q.wholeDays(daily.Dim{Step: time.Hour}, days, func(session.Stitched) bool { return true })
