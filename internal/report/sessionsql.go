@@ -53,7 +53,7 @@ func (b *builder) sessionsOf(s source, attributes []string, filters []Filter, co
 	if bots != "" && !slices.Contains(attributes, "is_bot") {
 		attributes = append(attributes, "is_bot")
 	}
-	sq := session.Query{Timeout: s.timeout, Columns: attributes, Lists: s.lists, Growing: s.read.growing, JoinSeams: true}
+	sq := session.Query{Timeout: s.timeout, Columns: attributes, Lists: s.lists, Growing: s.read.growing}
 	if s.read.growing != nil {
 		maps.Copy(b.params, s.read.growing.Params(clickhouse.ArrayParam))
 	}

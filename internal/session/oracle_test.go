@@ -405,7 +405,6 @@ func TestOracle(t *testing.T) {
 		if open != nil {
 			grown[fmt.Sprint("midnights, open ", *open)]++
 		}
-		q.JoinSeams = true
 		q.Within(from, to, storeSeams(t, c, tenant, timeout, days), scope)
 		if d := diff.Diff(want, asked(t, c, q)); d != "" {
 			t.Fatalf("with the sessions of the midnights of days stitched again %+v (-want +got):\n%s", days, d)

@@ -54,11 +54,8 @@ func ofVersion(alias string, day int32, version uint64) string {
 	return between(alias+".start_time", Start(day), Start(day+1)) + " AND " + alias + "._version = " + strconv.FormatUint(version, 10)
 }
 
-// joinSeams adds the sessions of those of the midnights between days that have a Seam which is not among q.Seams.
+// joinSeams adds the sessions of those of the midnights between days that have a Seam which is not among q.Seams: they stand for the edges that they are made of.
 func (q *Query) joinSeams(days []Stitched, conditions func(alias string, any []string) []string) {
-	if !q.JoinSeams {
-		return
-	}
 	var versions []string
 	for i, d := range days {
 		if d.Seam.Version != 0 && i+1 < len(days) && !slices.Contains(q.Seams, d.Day) {

@@ -36,8 +36,6 @@ type Query struct {
 	Totalled []Span
 	// Seams are the days, of those given to Within, whose Seam is read too: no edge that is totalled there is read. Both days beside such a midnight must be in Totalled as a whole.
 	Seams []int32
-	// JoinSeams lets Within read the sessions of the other midnights that have a Seam as they stand in SeamTable, in place of the edges that they are made of.
-	JoinSeams bool
 	// Outdated are the conditions on those of these rows that do not hold any more, because their visitors have rows behind the stitched ones: to be taken from the
 	// totals. none: there are none. Within sets it.
 	Outdated []string
@@ -45,7 +43,7 @@ type Query struct {
 	Growing *Growing
 	// more are conditions like Raw, Edges and Inner, each of a statement of its own. Within sets them.
 	more struct{ raw, joined, apart, seams [][]string }
-	// joins are the days whose Seam is read so.
+	// joins are the days whose Seam is read as it stands in SeamTable. Within sets them.
 	joins []int32
 }
 

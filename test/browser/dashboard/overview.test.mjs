@@ -365,14 +365,18 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     await settled(page);
     await page.getByRole('heading', { name: id, level: 2 }).waitFor();
     // As long as an id may be, and no longer.
-    await page.keyboard.press('Control+K');
+    const again = async () => {
+      await page.keyboard.press('Control+K');
+      await focused(page, page.getByRole('combobox', { name: 'Go to' }), 'the palette that is opened again');
+    };
+    await again();
     await page.keyboard.insertText('é'.repeat(512));
     await page.getByRole('option', { name: /^Open visitor é/ }).waitFor();
     await page.keyboard.insertText('x');
     await page.getByRole('option', { name: /^Open visitor é/ }).waitFor({ state: 'detached' });
     await page.keyboard.press('Escape');
     // Where something is called so, that comes first.
-    await page.keyboard.press('Control+K');
+    await again();
     await page.keyboard.type('retention', { delay: 20 });
     assert.match(await page.getByRole('option').first().textContent(), /^Retention/);
     await page.keyboard.press('Enter');
