@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,22 @@ func TestSeamsFail(t *testing.T) {
 	h.checkMidnights("an hour later", 2, 2)
 	h.clean()
 	h.holdSeams("swept", 2)
+}
+
+// TestSeamsTwice: a midnight of which a table holds not exactly what it should is not read.
+func TestSeamsTwice(t *testing.T) {
+	for i, table := range []string{session.SeamTable, daily.SeamsTable, daily.SeamPagesTable, daily.SeamHitSessionsTable} {
+		h, _ := newSeams(t, fmt.Sprint("seamstwice", i))
+		h.twice = "INSERT INTO " + table + " "
+		if err := h.s.Pass(context.Background()); err == nil || !strings.Contains(err.Error(), "do not hold all sessions") {
+			t.Errorf("%s has all rows twice: %v", table, err)
+		}
+		h.checkMidnights(table+" has all rows twice", 0, 0)
+		h.twice = ""
+		h.now = h.now.Add(time.Hour)
+		h.pass()
+		h.checkMidnights(table+" an hour later", 2, 2)
+	}
 }
 
 // TestSeamsLayout: totals of midnights of another layout are not read, and made again.
