@@ -76,19 +76,19 @@ func DropFormerSQL() []string {
 var (
 	EngineTables = slices.Concat(SeamTables, DayTables)
 	SeamTables   = []string{session.SeamEngineTable, SeamsEngineTable, SeamPagesEngineTable, SeamHitSessionsEngineTable}
-	DayTables    = []string{EngineTable, VisitsEngineTable, EventPagesEngineTable, HitsEngineTable, SessionsEngineTable, PagesEngineTable, HitSessionsEngineTable}
+	DayTables    = []string{EngineTable, VisitsEngineTable, EventPagesEngineTable, HitsEngineTable, AudienceEngineTable, SessionsEngineTable, PagesEngineTable, HitSessionsEngineTable}
 )
 
 // CreateSQL are the statements that create the tables unless they exist.
 func CreateSQL() []string {
-	return append(session.CreateSeamSQL(), totalsSQL(), visitsSQL(), eventPagesSQL(), hitsSQL(), sessionsSQL(), pagesSQL(), hitSessionsSQL(), seamsSQL(), seamPagesSQL(), seamHitSessionsSQL())
+	return append(session.CreateSeamSQL(), totalsSQL(), visitsSQL(), eventPagesSQL(), hitsSQL(), audienceSQL(), sessionsSQL(), pagesSQL(), hitSessionsSQL(), seamsSQL(), seamPagesSQL(), seamHitSessionsSQL())
 }
 
 // WriteSQL are the statements that write what the tables hold of a tenant's day, which begins at start (UTC) and whose sessions are stitched under the version: of
 // the rows that the writers inserted up to the positions main and late. All rows of a statement are of one partition of its table.
 func WriteSQL(tenant string, start time.Time, version, main, late uint64) []string {
 	return []string{TotalSQL(tenant, start, start.AddDate(0, 0, 1), version, main, late), VisitsSQL(tenant, start, version, main, late), EventPagesSQL(tenant, start, version, main, late), HitsSQL(tenant, start, version, main, late),
-		SessionTotalSQL(tenant, start, version), PageTotalSQL(tenant, start, version), HitSessionSQL(tenant, start, version)}
+		AudienceSQL(tenant, start, version), SessionTotalSQL(tenant, start, version), PageTotalSQL(tenant, start, version), HitSessionSQL(tenant, start, version), HitTotalSQL(tenant, start, version)}
 }
 
 // totalsSQL is the statement for the table of totals. Its columns are those of a rollup (package rollup), for value of dim and time, the start
@@ -149,20 +149,26 @@ func PartCountSQL(tenant string, start time.Time, version uint64) string {
 
 // sumOf is the sum of a column of a table over a day's version.
 func sumOf(table, column, more, tenant string, start time.Time, version uint64) string {
-	return fmt.Sprintf("SELECT sum(%s) AS n FROM %s WHERE tenant = '%s'%s AND time >= %s AND time < %s AND _version = %d", column, table, tenant, more, literal(start), literal(start.AddDate(0, 0, 1)), version)
+	return fmt.Sprintf("SELECT sum(%s) AS n FROM %s WHERE %s%s", column, table, ofDay(tenant, start, version), more)
 }
 
-// CountSQL is the query for the number of events (one column) in the totals of a day's version: 0 if that is another one in its visits, in its hits or in its pages by a dim, or if the totals of sessions,
-// those of their pages or the sessions by what they have an event of are not of as many as there are.
+// ofDay is the condition on the rows of a table of a day's version.
+func ofDay(tenant string, start time.Time, version uint64) string {
+	return fmt.Sprintf("tenant = '%s' AND time >= %s AND time < %s AND _version = %d", tenant, literal(start), literal(start.AddDate(0, 0, 1)), version)
+}
+
+// CountSQL is the query for the number of events (one column) in the totals of a day's version: 0 if that is another one in its visits, its hits, its audience or its pages by a dim, or if the totals of sessions,
+// those of their pages or the sessions by what they have an event of, with the totals of these, are not of as many as there are.
 func CountSQL(tenant string, start time.Time, version uint64) string {
 	of := func(table, column, more string) string { return sumOf(table, column, more, tenant, start, version) }
 	stitched := "SELECT count() FROM " + session.Table + " WHERE " + inner(tenant, start, version)
-	counts := []string{of(Table, "events", " AND dim = ''"), of(VisitsTable, "events", ""), of(HitsTable, "events", "")}
+	hits := "SELECT count() FROM " + HitSessionsTable + " WHERE " + ofDay(tenant, start, version)
+	counts := []string{of(Table, "events", " AND dim = ''"), of(VisitsTable, "events", ""), of(HitsTable, "events", ""), of(AudienceTable, "events", "")}
 	for _, d := range EventPageDims {
 		counts = append(counts, of(EventPagesTable, "events", " AND dim = '"+d.Name+"'"))
 	}
 	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0) AND " + allPages(sumOf(PagesTable, "pageviews", "", tenant, start, version)+" GROUP BY dim", session.Table+" WHERE "+inner(tenant, start, version)) + " AND " +
-		allHits(fmt.Sprintf("SELECT count() FROM %s WHERE tenant = '%s' AND time >= %s AND time < %s AND _version = %d", HitSessionsTable, tenant, literal(start), literal(start.AddDate(0, 0, 1)), version), session.Table+" WHERE "+inner(tenant, start, version)) + ", max(n), 0)) FROM (" +
+		allHits(hits, session.Table+" WHERE "+inner(tenant, start, version)) + " AND " + allHitTotals(of(SessionsTable, "sessions", " AND "+hitDims()), hits) + ", max(n), 0)) FROM (" +
 		strings.Join(counts, " UNION ALL ") + ")"
 }
 

@@ -55,11 +55,14 @@ FROM numbers(10000)`)
 		testkit.Exec(t, c, write("a", day, version, main, late))
 		testkit.Exec(t, c, write("b", day, version+1, 100, 100))
 	}
+	testkit.Exec(t, c, daily.AudienceSQL("a", day, version))
+	testkit.Exec(t, c, daily.AudienceSQL("b", day, version+1))
 	for i, tenant := range []string{"a", "b"} {
 		testkit.Exec(t, c, session.StitchSQL(tenant, session.DayOf(day), session.DefaultTimeout, version+uint64(i)))
 		testkit.Exec(t, c, daily.SessionTotalSQL(tenant, day, version+uint64(i)))
 		testkit.Exec(t, c, daily.PageTotalSQL(tenant, day, version+uint64(i)))
 		testkit.Exec(t, c, daily.HitSessionSQL(tenant, day, version+uint64(i)))
+		testkit.Exec(t, c, daily.HitTotalSQL(tenant, day, version+uint64(i)))
 	}
 	where := fmt.Sprintf("tenant = 'a' AND toDate(ts) = '2026-01-31' AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)", main, late)
 	measures := "sum(events), sum(pageviews), arraySort(groupUniqArrayArray(clients)), arraySort(groupUniqArrayArray(sample)), sum(amount), sum(revenue)"
@@ -84,9 +87,11 @@ FROM numbers(10000)`)
 	}
 	testEventPages(t, where, day, version)
 	testHits(t, where, day, version)
+	testAudience(t, where, day, version)
 	testSessionTotals(t, "a", day, version)
 	testPageTotals(t, "a", day, version)
 	testHitSessions(t, "a", day, version)
+	testHitTotals(t, "a", day, version)
 	want := testkit.Rows(t, c, "SELECT count() FROM weir.events WHERE "+where)
 	if got := testkit.Rows(t, c, daily.CountSQL("a", day, version)); len(got) != 1 || got[0] != want[0] {
 		t.Errorf("the totals hold %v events, want %v", got, want)
@@ -146,6 +151,22 @@ func testHitSessions(t *testing.T, tenant string, day time.Time, version int) {
 	testMissing(t, daily.HitSessionsTable, tenant, day, version, "dim = 'type'")
 }
 
+// testHitTotals compares the totals of a day's sessions by what they have an event of with its stitched sessions away from midnight, and shows that totals of some of them do not count.
+func testHitTotals(t *testing.T, tenant string, day time.Time, version int) {
+	t.Helper()
+	c := testkit.Engine(t)
+	for _, d := range []struct{ dim, values, bucket string }{
+		{"path", "arrayDistinct(arrayConcat(pages, other_paths))", "toStartOfDay(start_time, 'UTC')"}, {"type", "arrayFilter(x -> x != 'pageview', types)", "toStartOfHour(start_time, 'UTC')"}} {
+		want := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, arrayJoin(%s) AS v, toDateTime(%s, 'UTC') AS t, is_bot, count(), countIf(actions = 1), sum(dateDiff('millisecond', start_time, end_time)), sum(pageviews), countIf(pageviews > 0), sum(events), [], [] FROM %s WHERE tenant = '%s' AND NOT edge AND _version = %d GROUP BY site_id, v, t, is_bot ORDER BY ALL",
+			d.values, d.bucket, session.Table, tenant, version))
+		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, value, time, is_bot, sessions, bounced, lasted, pageviews, paged, events, clients, sample FROM %s WHERE tenant = '%s' AND dim = '%s' AND _version = %d ORDER BY ALL", daily.SessionsTable, tenant, d.dim, version))
+		if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
+			t.Errorf("sessions by %s (-sessions +totals):\n%.2000s", d.dim, diff)
+		}
+	}
+	testMissing(t, daily.SessionsTable, tenant, day, version, "dim = 'type'", "dim = 'path' AND value = '/12\\'\\\\'")
+}
+
 // testEventPages compares the pages of a day's events with these, for each dim, and shows that some of them do not count.
 func testEventPages(t *testing.T, where string, day time.Time, version int) {
 	t.Helper()
@@ -157,10 +178,10 @@ func testEventPages(t *testing.T, where string, day time.Time, version int) {
 			t.Errorf("pages of events by %q (-events +totals):\n%.2000s", d.Name, diff)
 		}
 	}
-	if len(daily.EventPageDims) != 4 {
+	if len(daily.EventPageDims) != 6 {
 		t.Errorf("pages are totalled by %v", daily.EventPageDims)
 	}
-	testMissing(t, daily.EventPagesTable, "a", day, version, "dim = 'country'", "dim = 'browser'", "dim = 'os' AND path = '/12\\'\\\\'")
+	testMissing(t, daily.EventPagesTable, "a", day, version, "dim = 'country'", "dim = 'browser'", "dim = 'type'", "dim = 'host'", "dim = 'os' AND path = '/12\\'\\\\'")
 }
 
 // testHits compares the hits of a day with its events, and shows that some of them do not count.
@@ -177,6 +198,19 @@ func testHits(t *testing.T, where string, day time.Time, version int) {
 		t.Errorf("hits (-events +hits):\n%.2000s", diff)
 	}
 	testMissing(t, daily.HitsTable, "a", day, version, "sampled", "path = '/12\\'\\\\'")
+}
+
+// testAudience compares the audience of a day with its events, and shows that some of it does not count.
+func testAudience(t *testing.T, where string, day time.Time, version int) {
+	t.Helper()
+	c := testkit.Engine(t)
+	columns := strings.Join(daily.HitsColumns, ", ")
+	want := testkit.Rows(t, c, "SELECT site_id, sipHash64(if(client_id != '', client_id, user_id)) AS v, v % 8 = 0 ? true : false, "+columns+", toStartOfDay(ts, 'UTC') AS t, is_bot, count(), countIf(type = 'pageview'), sum(props_num['value']), sum(props_num['revenue']) FROM weir.events WHERE "+where+" GROUP BY site_id, v, "+columns+", t, is_bot ORDER BY ALL")
+	got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, visitor, sampled, "+columns+", time, is_bot, events, pageviews, amount, revenue FROM %s WHERE tenant = 'a' AND _version = %d ORDER BY ALL", daily.AudienceTable, version))
+	if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
+		t.Errorf("audience (-events +audience):\n%.2000s", diff)
+	}
+	testMissing(t, daily.AudienceTable, "a", day, version, "sampled", "browser = 'Chrome'")
 }
 
 // testSessionTotals compares the totals of a day's sessions with its stitched sessions away from midnight, for each dim, and shows that totals of some of them do not count.

@@ -15,10 +15,16 @@ const (
 	EventPagesTable       = rollup.Database + "." + EventPagesEngineTable
 )
 
-// EventPageDims are the attributes of events by which their pages are totalled: those with few values.
-var EventPageDims = slices.DeleteFunc(slices.Clone(Dims), func(d Dim) bool {
-	return !slices.Contains([]string{"country", "device", "os", "browser"}, d.Name)
-})
+// EventPageDims are the attributes of events by which their pages are totalled: those with few values, and their hosts, of which a page seldom has many. The day stands as one.
+var EventPageDims = func() []Dim {
+	var dims []Dim
+	for _, d := range Dims {
+		if slices.Contains([]string{"type", "host", "country", "device", "os", "browser"}, d.Name) {
+			dims = append(dims, Dim{d.Name, 24 * time.Hour})
+		}
+	}
+	return dims
+}()
 
 // eventSums are the numbers of the events of a row, as the tables of totals call them.
 const eventSums = "count() AS events, countIf(type = 'pageview') AS pageviews, sum(props_num['value']) AS amount, sum(props_num['revenue']) AS revenue"

@@ -31,11 +31,16 @@ var HitsColumns = func() []string {
 // hitsSQL is the statement that makes the table: a row for each page, visitor (rollup.VisitorHash) and values of the other columns. Events of nobody are rows too, so that all events are counted. Of each
 // page the visitors of the sample (rollup.SampleShare) stand by themselves: who asks for these only reads the granules of an eighth of its rows.
 func hitsSQL() string {
-	columns := []string{"path String", "sampled Bool"}
+	return eventTableSQL(HitsTable, append([]string{"path String"}, visitorColumns()...), "path, sampled, type")
+}
+
+// visitorColumns are those of a visitor and the values of HitsColumns.
+func visitorColumns() []string {
+	columns := []string{"sampled Bool"}
 	for _, name := range HitsColumns {
 		columns = append(columns, name+" LowCardinality(String)")
 	}
-	return eventTableSQL(HitsTable, append(columns, "visitor UInt64"), "path, sampled, type")
+	return append(columns, "visitor UInt64")
 }
 
 // HitsSQL writes the hits of a tenant's day under the version: of the rows up to the writers' positions, as TotalSQL does.

@@ -27,7 +27,15 @@ func (q Question) dayTable() (t dayTable, ok bool) {
 	if dim, ok := q.eventPagesDim(); ok {
 		return dayTable{daily.EventPagesTable, dim}, true
 	}
+	if q.ofAudience() {
+		return dayTable{daily.AudienceTable, daily.HitsDim}, true
+	}
 	return dayTable{daily.HitsTable, daily.HitsDim}, q.ofHits()
+}
+
+// hasVisitors says whether each row of the table is of one visitor.
+func (t dayTable) hasVisitors() bool {
+	return t.name == daily.AudienceTable || t.name == daily.HitsTable
 }
 
 // eventPagesDim is the dim of totals of the pages of events that answers the question: all that it looks at are paths and one attribute; ok is false if none does.
@@ -49,13 +57,16 @@ func (q Question) eventPagesDim() (dim daily.Dim, ok bool) {
 	return dim, q.inSteps(dim)
 }
 
-// ofHits says whether the hits of days answer the question: it names paths, and looks at nothing that they do not have.
-func (q Question) ofHits() bool {
+// ofAudience says whether the audience of days answers the question: it looks at nothing that they do not have.
+func (q Question) ofAudience() bool { return q.ofVisitors(daily.HitsColumns) }
+
+// ofHits says whether the hits of days answer the question: it looks at nothing that they do not have. Where it names paths the key finds these; else all are read, which is still less than all events.
+func (q Question) ofHits() bool { return q.ofVisitors(append([]string{"path"}, daily.HitsColumns...)) }
+
+// ofVisitors says whether a table of days' visitors by these columns answers the question.
+func (q Question) ofVisitors(columns []string) bool {
 	names, ok := q.looksAt()
-	if !ok || !q.ofDays() || !q.inSteps(daily.HitsDim) || !slices.ContainsFunc(q.Filters, Filter.namesPaths) {
-		return false
-	}
-	return !slices.ContainsFunc(names, func(name string) bool { return name != "path" && !slices.Contains(daily.HitsColumns, name) })
+	return ok && q.ofDays() && q.inSteps(daily.HitsDim) && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(columns, name) })
 }
 
 // inSteps says whether the steps of a dim are not longer than the intervals, and lie in one each.
@@ -63,14 +74,11 @@ func (q Question) inSteps(dim daily.Dim) bool {
 	return !(q.Interval == Hour && dim.Step > time.Hour) && divides(q, dim.Step)
 }
 
-// namesPaths says whether the filter lets some paths through and no others.
-func (f Filter) namesPaths() bool { return f.ofPath() && !f.Not && !f.Contains && !f.Prefix }
-
 // fromTotals reads the totals of days. The sets of large groups are by far the largest there, so that they are not read where others are counted exactly.
 func (b *builder) fromTotals(scope string, p plan) []string {
 	table, _ := b.q.dayTable() // there is one: the plan has totals
-	if table.name == daily.HitsTable {
-		return b.fromHits(scope, p)
+	if table.hasVisitors() {
+		return b.fromVisitors(table.name, scope, p)
 	}
 	b.inTotals, b.inPages = true, table.name == daily.EventPagesTable
 	defer func() { b.inTotals, b.inPages = false, false }()
@@ -81,12 +89,12 @@ func (b *builder) fromTotals(scope string, p plan) []string {
 	})
 }
 
-// fromHits reads the hits of days. Where visitors are all that is asked for, and the sample is all that is read of them, whose the others are is not: only that their groups and intervals are there.
-func (b *builder) fromHits(scope string, p plan) []string {
+// fromVisitors reads a table of days' visitors. Where visitors are all that is asked for, and the sample is all that is read of them, whose the others are is not: only that their groups and intervals are there.
+func (b *builder) fromVisitors(table, scope string, p plan) []string {
 	where := scope + b.ofDays(p.totals) + b.filters() + botsCondition(b.q.Bots)
 	read := func(sample, clients, more string) string {
 		return "SELECT " + b.list("time", partials{"sum(events)", "sum(pageviews)", "sum(amount)", sample, clients}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-			"\nFROM " + daily.HitsTable + "\nWHERE " + where + more + b.groupBy()
+			"\nFROM " + table + "\nWHERE " + where + more + b.groupBy()
 	}
 	sample := rollup.HashesOf("visitor", rollup.InSample, rollup.CellClients)
 	return b.eachSize(rollup.HashesOf("visitor", rollup.InClients, fullSet), func(clients, more string) string {
@@ -118,5 +126,5 @@ func (r *Reporter) narrows(q Question) bool {
 	counts := q.withoutVisitors()
 	table, ok := counts.dayTable()
 	_, also := q.narrowed(nil).dayTable()
-	return ok && also && table.name != daily.HitsTable && r.totals(counts) // of hits all numbers are read at once
+	return ok && also && !table.hasVisitors() && r.totals(counts) // of visitors all numbers are read at once
 }

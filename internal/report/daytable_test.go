@@ -50,18 +50,19 @@ func drawLooked(t *rapid.T, names []string) (groups []Dim, filters []Filter) {
 	return groups, filters
 }
 
-// drawOfDays is a question that pages of events answer, or hits, or none of them although it looks like that.
+// drawOfDays is a question that pages of events answer, or hits, or an audience, or none of them although it looks like that.
 func drawOfDays(t *rapid.T, kind string) Question {
 	q := drawQuestion(t)
 	if q.Interval != "" {
 		q.Interval = rapid.SampledFrom([]string{"", Day, Week, Month, Hour}).Draw(t, "longer")
+		q.otherThanHalfHours()
 	}
 	if rapid.IntRange(0, 3).Draw(t, "UTC") > 0 {
 		q.Location = time.UTC
 	}
 	if kind == "pages" {
 		q.Metrics = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{Events, Pageviews, Value}), 1, 3, rapid.ID[string]).Draw(t, "metrics of pages")
-		q.GroupBy, q.Filters = drawLooked(t, []string{"path", rapid.SampledFrom([]string{"country", "device", "os", "browser"}).Draw(t, "attribute")})
+		q.GroupBy, q.Filters = drawLooked(t, []string{"path", rapid.SampledFrom([]string{"type", "host", "country", "device", "os", "browser"}).Draw(t, "attribute")})
 		q.overTotals()
 		return q
 	}
@@ -70,8 +71,18 @@ func drawOfDays(t *rapid.T, kind string) Question {
 	if rapid.IntRange(0, 3).Draw(t, "by path too") == 0 {
 		q.GroupBy = append(q.GroupBy, Dim{Column: "path"})
 	}
-	q.Filters = append(q.Filters, Filter{Dim: Dim{Column: "path"}, Values: rapid.SliceOfN(rapid.SampledFrom(world.values["path"]), 1, 3).Draw(t, "paths")})
+	if strings.Contains(kind, "audience") {
+		q.GroupBy = slices.DeleteFunc(q.GroupBy, isPath)
+	} else {
+		q.Filters = append(q.Filters, drawFilter(t, "path"))
+	}
 	switch kind {
+	case "visitors of an audience":
+		q.Metrics = []string{Visitors}
+	case "few groups of an audience":
+		q.Interval, q.GroupBy, q.Metrics = "", []Dim{{Column: "country"}}, []string{Visitors}
+		q.Filters = []Filter{drawFilter(t, rapid.SampledFrom([]string{"browser", "type"}).Draw(t, "filtered by"))}
+		q.Offset, q.Limit = 0, 3
 	case "visitors of hits":
 		q.Metrics = []string{Visitors}
 	case "narrowed":
@@ -89,18 +100,9 @@ func drawOfDays(t *rapid.T, kind string) Question {
 		}
 		q.Offset, q.Limit = 0, 3
 	case "no days":
-		q.GroupBy = slices.DeleteFunc(q.GroupBy, isPath) // of these, totals tell which are shown
-		path := &q.Filters[len(q.Filters)-1]
-		switch rapid.IntRange(0, 4).Draw(t, "why") {
-		case 0:
-			path.Not = true
-		case 1:
-			path.Contains, path.Values = true, []string{"a", "/"}
-		case 2:
-			path.Prefix, path.Values = true, []string{"/B"}
-		case 3:
+		if rapid.Bool().Draw(t, "why") {
 			q.Filters = append(q.Filters, Filter{Dim: Dim{Column: "is_bot"}, Values: []string{"true"}})
-		case 4:
+		} else {
 			q.GroupBy = append(q.GroupBy, Dim{Prop: "plan"})
 		}
 		q.Metrics = append(slices.DeleteFunc(q.Metrics, func(m string) bool { return m == Visitors }), Visitors)
@@ -111,7 +113,7 @@ func drawOfDays(t *rapid.T, kind string) Question {
 
 // marked are texts of statements that say what is read.
 var marked = map[string]string{
-	"pages": "FROM " + daily.EventPagesTable, "hits": "FROM " + daily.HitsTable, "the sample": "sampled = true", "small ones": "NOT IN {small", "rows since": "{d0p", "a rollup": "FROM weir.rollup", "intervals": "AS bucket",
+	"pages": "FROM " + daily.EventPagesTable, "hits": "FROM " + daily.HitsTable, "audience": "FROM " + daily.AudienceTable, "the sample": "sampled = true", "small ones": "NOT IN {small", "rows since": "{d0p", "a rollup": "FROM weir.rollup", "intervals": "AS bucket",
 }
 
 // dayTables are reporters that answer by tables of days and by raw events, and what has been seen of them.
@@ -131,7 +133,7 @@ func (d *dayTables) check(t *rapid.T, kind string, q Question) []Row {
 	}
 	sql := d.engine.take()
 	d.asked++
-	for _, table := range []string{"pages", "hits"} {
+	for _, table := range []string{"pages", "hits", "audience"} {
 		if !strings.Contains(sql, marked[table]) {
 			continue
 		}
@@ -163,13 +165,14 @@ func (d *dayTables) check(t *rapid.T, kind string, q Question) []Row {
 
 // missing is what has not been read yet, or too seldom.
 func (d *dayTables) missing() (list []string) {
-	for _, what := range []string{"pages beside rows since", "pages beside intervals", "pages beside hits", "hits beside rows since", "hits beside intervals", "hits beside a rollup", "hits beside the sample", "hits beside small ones"} {
+	for _, what := range []string{"pages beside rows since", "pages beside intervals", "pages beside hits", "hits beside rows since", "hits beside intervals", "hits beside a rollup", "hits beside the sample", "hits beside small ones",
+		"audience beside rows since", "audience beside intervals", "audience beside a rollup", "audience beside the sample", "audience beside small ones"} {
 		if d.used[what] == 0 {
 			list = append(list, what)
 		}
 	}
-	for _, table := range []string{"pages", "hits"} {
-		if d.used[table]*5 < d.asked {
+	for _, table := range []string{"pages", "hits", "audience"} {
+		if d.used[table]*8 < d.asked {
 			list = append(list, fmt.Sprintf("%s, by %d of %d answers", table, d.used[table], d.asked))
 		}
 	}
@@ -184,7 +187,7 @@ func TestDayTablesEqualRaw(t *testing.T) {
 	d := &dayTables{rep: newReporter(t, e, clk, Config{}), raw: newReporter(t, c, clk, Config{Rollups: []rollup.Rollup{}}), engine: e, events: events, used: map[string]int{}}
 	d.rep.deps.Sessions = someDays{timeout: session.DefaultTimeout, days: totalDays(t, "acme", events)}
 	for rounds := 0; rounds == 0 || rounds < 5 && len(d.missing()) > 0; rounds++ {
-		for _, kind := range []string{"pages", "hits", "visitors of hits", "few groups", "narrowed", "by events", "no days"} {
+		for _, kind := range []string{"pages", "hits", "visitors of hits", "few groups", "audience", "visitors of an audience", "few groups of an audience", "narrowed", "by events", "no days"} {
 			rapid.Check(t, func(t *rapid.T) {
 				q := drawOfDays(t, kind)
 				d.rep.cfg.Rollups = rapid.SampledFrom([][]rollup.Rollup{rollup.All, {}}).Draw(t, "rollups")
@@ -204,6 +207,52 @@ func TestDayTablesEqualRaw(t *testing.T) {
 	t.Logf("%d answers read %v", d.asked, d.used)
 	for _, what := range d.missing() {
 		t.Errorf("not read: %s", what)
+	}
+}
+
+// TestDayTable: which table of days answers a question.
+func TestDayTable(t *testing.T) {
+	kolkata, err := time.LoadLocation("Asia/Kolkata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(column string) Filter { return Filter{Dim: Dim{Column: column}, Values: []string{"x"}} }
+	by := func(columns ...string) (dims []Dim) {
+		for _, c := range columns {
+			dims = append(dims, Dim{Column: c})
+		}
+		return dims
+	}
+	not := is("path")
+	not.Not = true
+	for name, c := range map[string]struct {
+		q    Question
+		want string
+	}{
+		"nothing":                         {Question{Metrics: []string{Events}}, daily.Table},
+		"one column":                      {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("country")}}, daily.Table},
+		"pages of a host":                 {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("host")}}, daily.EventPagesTable},
+		"visitors of pages of a host":     {Question{Metrics: []string{Pageviews, Visitors}, GroupBy: by("path"), Filters: []Filter{is("host")}}, daily.HitsTable},
+		"pages of two":                    {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("host"), is("browser")}}, daily.HitsTable},
+		"pages of a city":                 {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("city")}}, daily.HitsTable},
+		"countries of all pages but one":  {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{not}}, daily.HitsTable},
+		"countries of a browser":          {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("browser")}}, daily.AudienceTable},
+		"value of a type in a country":    {Question{Metrics: []string{Value}, Interval: Day, Filters: []Filter{is("browser"), is("type")}}, daily.AudienceTable},
+		"by the hour":                     {Question{Metrics: []string{Visitors}, Interval: Hour, GroupBy: by("country"), Filters: []Filter{is("browser")}}, ""},
+		"by days that begin at half past": {Question{Metrics: []string{Visitors}, Interval: Day, Location: kolkata, GroupBy: by("country"), Filters: []Filter{is("browser")}}, ""},
+		"pages by the hour":               {Question{Metrics: []string{Pageviews}, Interval: Hour, GroupBy: by("path"), Filters: []Filter{is("browser")}}, ""},
+		"persons":                         {Question{Metrics: []string{Users}, GroupBy: by("country"), Filters: []Filter{is("browser")}}, ""},
+		"of a channel":                    {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("channel")}}, ""},
+		"by a property":                   {Question{Metrics: []string{Events}, GroupBy: []Dim{{Prop: "plan"}}, Filters: []Filter{is("browser")}}, ""},
+		"robots":                          {Question{Metrics: []string{Events}, GroupBy: by("is_bot", "country")}, ""},
+	} {
+		c.q.From, c.q.To = sessionStart, sessionStart.AddDate(0, 0, 1)
+		if c.q.Location == nil {
+			c.q.Location = time.UTC
+		}
+		if table, ok := c.q.dayTable(); !ok && c.want != "" || ok && table.name != c.want {
+			t.Errorf("%s: %v by %q, want %q", name, ok, table.name, c.want)
+		}
 	}
 }
 

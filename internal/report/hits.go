@@ -51,7 +51,7 @@ func (b *builder) hit(h session.Hits, filters []Filter) string {
 	return strings.TrimPrefix(conditions, " AND ")
 }
 
-// hitTotals are the days whose sessions are read by what they have an event of: where that is one value, and all else that is asked is an attribute that stands there too.
+// hitTotals are the days that are read by what their sessions have an event of: where that is one value, and all else that is asked for stands there too.
 func (q Question) hitTotals(h session.Hits, days []session.Stitched) []totalled {
 	own, of := split(q.Filters)
 	if f := of[0]; len(of) > 1 || f.Not || f.Contains || f.Prefix || len(f.Values) != 1 || f.Values[0] == h.Usual && h.Usual != "" {
@@ -64,7 +64,45 @@ func (q Question) hitTotals(h session.Hits, days []session.Stitched) []totalled 
 	if slices.ContainsFunc(columns, func(d Dim) bool { return !daily.HasHitAttribute(d.Column) }) {
 		return nil
 	}
-	return q.wholeDays(daily.Dim{Step: time.Hour}, days, func(session.Stitched) bool { return true })
+	dim, ok := q.hitTotalsDim(h)
+	if !ok {
+		dim = daily.Dim{Name: h.Column, Step: time.Hour}
+	}
+	return q.wholeDays(dim, days, func(session.Stitched) bool { return true })
+}
+
+// hitTotalsDim is the dim of totals that answers the question: no attribute is asked for; ok is false if none does.
+func (q Question) hitTotalsDim(h session.Hits) (dim daily.Dim, ok bool) {
+	if own, _ := split(q.Filters); len(own) > 0 || len(q.GroupBy) > 0 {
+		return dim, false
+	}
+	if dim, ok = daily.Find(daily.HitDims, h.Column); !ok {
+		return dim, false
+	}
+	return dim, q.inSteps(dim)
+}
+
+// fromHitDays reads days by what their sessions have an event of: their totals, or the sessions themselves.
+func (b *builder) fromHitDays(h session.Hits, days []totalled, attributes []string) string {
+	if dim, ok := b.q.hitTotalsDim(h); ok {
+		return b.fromHitTotals(dim, days)
+	}
+	return b.fromHitSessions(h, days, attributes)
+}
+
+// fromHitTotals reads the totals of days by what their sessions have an event of.
+func (b *builder) fromHitTotals(dim daily.Dim, days []totalled) string {
+	_, of := split(b.q.Filters)
+	name := b.text("totals", dim.Name)
+	scope := "site_id = " + b.text("site", b.q.Site) + " AND (dim, value) IN ((" + name + ", " + b.text("hit", of[0].Values[0]) + "), (" + b.text("cut", daily.CutDim(dim.Name)) + ", ''))"
+	read := func(table, where string) string {
+		return "SELECT " + b.sums("time", sessionSums, "sum(%s)") + ", max(dim != " + name + ") AS cut, 0 AS ends\nFROM " + table + "\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) + "\nWHERE " + where + botsCondition(b.q.Bots) + b.groupBy()
+	}
+	sql := read(daily.SessionsTable, scope+b.ofDays(days))
+	if seams := ofSeamDays(days); seams != "" {
+		sql += "\nUNION ALL\n" + read(daily.SeamsTable, scope+seams)
+	}
+	return sql
 }
 
 // fromHitSessions reads the sessions of days by what they have an event of.

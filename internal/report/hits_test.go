@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestHits: which filters on events lists of sessions answer, and of which there are totals.
+// TestHits: which filters on events lists of sessions answer, and of which there are totals, or the sessions themselves by what they have.
 func TestHits(t *testing.T) {
 	path, typ := Dim{Column: "path"}, Dim{Column: "type"}
 	country := Filter{Dim: Dim{Column: "country"}, Values: []string{"DE"}}
@@ -34,7 +34,9 @@ func TestHits(t *testing.T) {
 		"part of it":           {[]Filter{{Dim: path, Values: []string{"/"}, Contains: true}}, nil, "path", ""},
 		"its beginning":        {[]Filter{{Dim: path, Values: []string{"/"}, Prefix: true}}, nil, "path", ""},
 		"this and not that":    {[]Filter{{Dim: path, Values: []string{"/"}}, {Dim: path, Values: []string{"/a"}, Not: true}}, nil, "path", ""},
-		"of a country":         {[]Filter{country, {Dim: path, Values: []string{"/"}}}, []Dim{{Column: "entry_path"}}, "path", "totals"},
+		"of a country":         {[]Filter{country, {Dim: path, Values: []string{"/"}}}, []Dim{{Column: "entry_path"}}, "path", "sessions"},
+		"to a country":         {[]Filter{country, {Dim: path, Values: []string{"/"}}}, nil, "path", "sessions"},
+		"by country":           {[]Filter{{Dim: path, Values: []string{"/"}}}, []Dim{{Column: "country"}}, "path", "sessions"},
 		"of a client":          {[]Filter{{Dim: Dim{Column: "client_id"}, Values: []string{"c"}}, {Dim: path, Values: []string{"/"}}}, nil, "path", ""},
 		"by user":              {[]Filter{{Dim: path, Values: []string{"/"}}}, []Dim{{Column: "user_id"}}, "path", ""},
 		"a type":               {[]Filter{{Dim: typ, Values: []string{"signup"}}}, nil, "type", "totals"},
@@ -51,11 +53,35 @@ func TestHits(t *testing.T) {
 		if h := q.hits(); h != nil {
 			column = h.Column
 			if len(q.hitTotals(*h, days)) > 0 {
-				totals = "totals"
+				totals = "sessions"
+				if _, ok := q.hitTotalsDim(*h); ok {
+					totals = "totals"
+				}
 			}
 		}
 		if column != c.column || totals != c.totals {
 			t.Errorf("%s: by %q, %q; want %q, %q", name, column, totals, c.column, c.totals)
+		}
+	}
+	// Totals by path are of days (UTC), those by type of hours.
+	kolkata, err := time.LoadLocation("Asia/Kolkata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		interval   string
+		zone       *time.Location
+		path, typs bool
+	}{{"", time.UTC, true, true}, {"", kolkata, true, true}, {Day, time.UTC, true, true}, {Day, berlin, false, true}, {Day, kolkata, false, false}, {Hour, time.UTC, false, true}, {Hour, kolkata, false, false}, {Minute, time.UTC, false, false}} {
+		for column, want := range map[string]bool{"path": c.path, "type": c.typs} {
+			q := Question{Metrics: []string{Sessions}, Location: c.zone, From: sessionStart, To: sessionStart.AddDate(0, 0, 1), Interval: c.interval, Filters: []Filter{{Dim: Dim{Column: column}, Values: []string{"x"}}}}
+			if _, ok := q.hitTotalsDim(*q.hits()); ok != want {
+				t.Errorf("one %s by %q in %s, by totals: %v, want %v", column, c.interval, c.zone, ok, want)
+			}
 		}
 	}
 }
@@ -94,13 +120,19 @@ func TestHitsEqualEvents(t *testing.T) {
 		}
 		st := buildSessions(q, session.DefaultTimeout, horizon, readDays{days: days}, q.hits())
 		used[of]++
-		if strings.Contains(st.sql, daily.HitSessionsTable) {
-			used["totals of "+of]++
-			if strings.Contains(st.sql, "-toInt64(") {
-				used["outdated"]++
+		for table, name := range map[string]string{daily.HitSessionsTable: "sessions by ", daily.SessionsTable: "totals of "} {
+			if !strings.Contains(st.sql, table) {
+				continue
 			}
-			if strings.Contains(st.sql, daily.SeamHitSessionsTable) {
-				used["midnights"]++
+			used[name+of]++
+			if strings.Contains(st.sql, "-toInt64(") {
+				used[name+"outdated"]++
+			}
+			if strings.Contains(st.sql, daily.SeamHitSessionsTable) || strings.Contains(st.sql, daily.SeamsTable) {
+				used[name+"midnights"]++
+			}
+			if len(q.GroupBy) == 0 && q.Interval != "" {
+				used[name+"series"]++
 			}
 			if len(q.GroupBy) > 0 && q.Interval != "" {
 				used["series of groups"]++
@@ -120,7 +152,7 @@ func TestHitsEqualEvents(t *testing.T) {
 			}
 		}
 	}
-	checkUses(t, ask, used, "path", "type", "totals of path", "totals of type", "outdated", "midnights", "series of groups")
+	checkUses(t, ask, used, "path", "type", "totals of path", "totals of type", "totals of outdated", "totals of midnights", "totals of series", "sessions by path", "sessions by type", "sessions by outdated", "sessions by midnights", "series of groups")
 }
 
 // TestHitsCut: of a visit that has too much, events tell whether it has what is asked for, be there totals or not.

@@ -209,7 +209,7 @@ func (b *builder) sessionSums(s source) string {
 		parts = append(parts, "SELECT "+b.sums(sessionBegan, sumOfSessions, "-toInt64(%s)")+cut+", 0 AS ends\nFROM (\n"+outdated+"\n)"+b.groupBy())
 	}
 	if s.hits != nil {
-		parts = append(parts, b.fromHitSessions(*s.hits, s.totals, attributes))
+		parts = append(parts, b.fromHitDays(*s.hits, s.totals, attributes))
 	} else {
 		parts = append(parts, b.fromSessionTotals(s.totals))
 	}
@@ -261,6 +261,14 @@ func (b *builder) fromSessionTotals(days []totalled) string {
 
 // ofSeams is the condition on the rows of totals of the seams between days; "": there are none.
 func (b *builder) ofSeams(scope string, dim daily.Dim, days []totalled) string {
+	if seams := ofSeamDays(days); seams != "" {
+		return scope + " AND dim = " + b.text("totals", dim.Name) + seams
+	}
+	return ""
+}
+
+// ofSeamDays is the condition on the rows of the seams between days, with its AND; "": there are none.
+func ofSeamDays(days []totalled) string {
 	list := seams(days)
 	if len(list) == 0 {
 		return ""
@@ -269,7 +277,7 @@ func (b *builder) ofSeams(scope string, dim daily.Dim, days []totalled) string {
 	for i, d := range list {
 		versions[i] = strconv.FormatUint(d.Seam.Version, 10)
 	}
-	return fmt.Sprintf("%s AND dim = %s AND day >= '%s' AND day <= '%s' AND _version IN (%s)", scope, b.text("totals", dim.Name),
+	return fmt.Sprintf(" AND day >= '%s' AND day <= '%s' AND _version IN (%s)",
 		session.Start(list[0].Day).Format(time.DateOnly), session.Start(list[len(list)-1].Day).Format(time.DateOnly), strings.Join(versions, ", "))
 }
 

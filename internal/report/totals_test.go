@@ -53,12 +53,14 @@ func totalDays(t *testing.T, tenant string, events []oracleEvent) (days []sessio
 				testkit.Exec(t, c, write(tenant, at, d.Version, d.Main, d.Late))
 				testkit.Exec(t, c, write("other", at, d.Version, last, last))
 			}
+			testkit.Exec(t, c, daily.AudienceSQL(tenant, at, d.Version))
+			testkit.Exec(t, c, daily.AudienceSQL("other", at, d.Version))
 		}
 		if rnd.IntN(8) > 0 { // else not even stitched
 			days = append(days, d)
 		}
 	}
-	for _, table := range []string{daily.Table, daily.EventPagesTable, daily.HitsTable} {
+	for _, table := range []string{daily.Table, daily.EventPagesTable, daily.HitsTable, daily.AudienceTable} {
 		testkit.Exec(t, c, "INSERT INTO "+table+" SELECT * REPLACE (_version + 10000 AS _version) FROM "+table+" WHERE tenant = '"+tenant+"'") // versions that nobody reads
 	}
 	rolled.days = days

@@ -218,7 +218,11 @@ func (q Query) join(runs string) string {
 	}
 	of := func(name string) string { return part(1 + slices.Index(names, name)) }
 	for _, c := range q.attributes() {
-		cols = append(cols, c.ofRuns(of)+" AS "+c.Name)
+		value := c.ofRuns(of)
+		if strings.HasPrefix(c.Type, "LowCardinality(") { // as in the tables: else all rows of these, which stand beside, would be made texts before they are filtered
+			value = "toLowCardinality(" + value + ")"
+		}
+		cols = append(cols, value+" AS "+c.Name)
 	}
 	for _, l := range q.lists() {
 		cols = append(cols, l.ofRuns(of(l.name))+" AS "+l.name)
