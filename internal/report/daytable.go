@@ -69,6 +69,9 @@ func (q Question) ofVisitors(columns []string) bool {
 	return ok && q.ofDays() && q.inSteps(daily.HitsDim) && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(columns, name) })
 }
 
+// namesPaths says whether the filter lets some paths through and no others.
+func (f Filter) namesPaths() bool { return f.ofPath() && !f.Not && !f.Contains && !f.Prefix }
+
 // inSteps says whether the steps of a dim are not longer than the intervals, and lie in one each.
 func (q Question) inSteps(dim daily.Dim) bool {
 	return !(q.Interval == Hour && dim.Step > time.Hour) && divides(q, dim.Step)

@@ -59,12 +59,19 @@ func (q Question) totalsDim() (dim daily.Dim, ok bool) {
 	return q.dimOf(daily.Dims)
 }
 
+// sessionDimsWithVisitors are those of which totals of sessions have the visitors too.
+var sessionDimsWithVisitors = slices.DeleteFunc(slices.Clone(daily.SessionDims), func(d daily.Dim) bool { return !slices.Contains(daily.VisitorDims, d.Name) })
+
 // sessionTotalsDim is the dim of totals of sessions that answers the question; ok is false if none does.
 func (q Question) sessionTotalsDim() (dim daily.Dim, ok bool) {
-	if name, one := q.single(); one && name == "" && slices.Contains(q.Metrics, Visitors) { // by any attribute all of them are there; all together have no sets
-		q.GroupBy = []Dim{{Column: daily.VisitorDims[0]}}
+	dims := daily.SessionDims
+	if slices.Contains(q.Metrics, Visitors) { // by any attribute with sets all of them are there; all together have none
+		dims = sessionDimsWithVisitors
+		if name, one := q.single(); one && name == "" {
+			q.GroupBy = []Dim{{Column: daily.VisitorDims[0]}}
+		}
 	}
-	return q.dimOf(daily.SessionDims)
+	return q.dimOf(dims)
 }
 
 func (q Question) dimOf(dims []daily.Dim) (dim daily.Dim, ok bool) {
@@ -202,6 +209,9 @@ func between(s span, days []totalled) []span {
 func (r *Reporter) planned(q Question, base plan) plan {
 	table, ok := q.dayTable()
 	if !ok || r.deps.Sessions == nil || q.To.Sub(q.From) < table.dim.Step {
+		return base
+	}
+	if table.hasVisitors() && base.rollup != nil && !slices.ContainsFunc(q.Filters, Filter.namesPaths) { // its sets are made already, and its rows hardly more
 		return base
 	}
 	t := tenant.ID(q.Tenant)

@@ -47,16 +47,23 @@ export function useTenant() {
 /** The limits that hold and what of them is used, as of the last seconds. */
 export const useLimits = () => useQuery({ queryKey: ['settings', 'limits'], queryFn: ({ signal }) => answer(client.GET('/api/v1/limits', { signal })), refetchInterval: 3000 });
 
-export type LastEvent = { ts: string; received_at: string; type: string; path: string; is_bot: boolean } | undefined;
+/** What arrived last, and what it was if it is the newest by its own time too: not an event of long ago, of an import, or of a clock that runs ahead. */
+export type LastEvent = { received_at: string; type?: string; path?: string } | undefined;
 
-/** The newest event of a site; undefined while there is none. While one waits for the first it is asked for every two seconds. */
+/** The event of a site that arrived last; undefined while there is none. While one waits for the first it is asked for every two seconds. */
 export const useLastEvent = (site: string, enabled = true) =>
   useQuery({
     queryKey: ['last-event', site],
     enabled,
     queryFn: async ({ signal }): Promise<{ last: LastEvent }> => {
-      const { events } = await answer(client.GET('/api/v1/analytics/{site_id}/events', { params: { path: { site_id: site }, query: { limit: 1, from: '400d', bots: 'include' } }, signal }));
-      return { last: (events as unknown as LastEvent[] | null)?.[0] };
+      const path = { site_id: site };
+      const [{ events }, { last_event_at }] = await Promise.all([
+        answer(client.GET('/api/v1/analytics/{site_id}/events', { params: { path, query: { limit: 1, from: '400d', bots: 'include' } }, signal })),
+        answer(client.GET('/api/v1/analytics/{site_id}/health', { params: { path, query: { from: '1h' } }, signal })),
+      ]);
+      const newest = (events as unknown as LastEvent[] | null)?.[0];
+      const later = last_event_at !== undefined && Date.parse(last_event_at) > Date.parse(newest?.received_at ?? '1970-01-01') + 1000;
+      return { last: later ? { received_at: last_event_at } : newest };
     },
     refetchInterval: (q) => (q.state.data && !q.state.data.last ? 2000 : 30_000),
   });

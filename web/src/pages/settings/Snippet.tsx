@@ -19,7 +19,7 @@ export function Arrival({ site, zone, short }: { site: string; zone: string; sho
       {last ? (
         <span>
           {short ? 'Last event ' : 'Events arrive. The last one: '}
-          {!short && (
+          {!short && last.type && (
             <>
               <b>{names.event(last.type)}</b> {last.path && <span className="mono">{last.path}</span>}{' '}
             </>
