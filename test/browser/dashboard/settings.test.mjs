@@ -62,6 +62,22 @@ describe('settings', { concurrency: 3, timeout: 600000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('events of long ago, and of clocks that run ahead, arrive too', async (t) => {
+    const { page, api } = await on(t);
+    const send = async (id, query, ts) => {
+      const { write_key: key } = await api('sources', { id, name: id });
+      const sent = await fetch(`${weirURL}/ingest${query}`, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body: JSON.stringify({ type: 'pageview', url: 'https://example.com/then', ts }) });
+      assert.ok(sent.ok, await sent.text());
+    };
+    await send('old-news', '?mode=import', new Date(Date.now() - 800 * 86400000).toISOString());
+    await send('ahead', '', new Date(Date.now() + 7200000).toISOString());
+    for (const id of ['old-news', 'ahead']) {
+      await page.goto(`${weirURL}/settings?source=${id}`);
+      await page.getByText(/^Events arrive\. The last one: (just now|\d+ s ago)/).waitFor();
+    }
+    assert.deepEqual(page.faults, []);
+  });
+
   test('a source is changed, with what is wrong said at its field', async (t) => {
     const { page, api } = await on(t);
     await page.getByRole('button', { name: /^Shop/ }).click();

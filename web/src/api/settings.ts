@@ -65,7 +65,11 @@ export const useLastEvent = (site: string, enabled = true) =>
       const later = last_event_at !== undefined && Date.parse(last_event_at) > Date.parse(newest?.received_at ?? '1970-01-01') + 1000;
       return { last: later ? { received_at: last_event_at } : newest };
     },
-    refetchInterval: (q) => (q.state.data && !q.state.data.last ? 2000 : 30_000),
+    refetchInterval: (q) => {
+      const last = q.state.data?.last;
+      const soon = last && !last.type && Date.now() - Date.parse(last.received_at) < 10_000; // it is counted before it can be seen
+      return (q.state.data && !last) || soon ? 2000 : 30_000;
+    },
   });
 
 /** The columns and properties of the tenant's events, for suggestions; `certain`: they have no other properties. */
