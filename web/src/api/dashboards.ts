@@ -5,6 +5,7 @@ import type { PanelData } from '../panels/PanelView';
 import { aboutMoney, inOneCurrency, mixes } from '../panels/revenue';
 import { answer, client } from './client';
 import { asProblem } from './problem';
+import { sameGroups } from './report';
 import type { components } from './schema';
 import { runStatement } from './sql';
 
@@ -101,8 +102,8 @@ function optionsOf(panel: Panel) {
 export const usePanel = (panel: Panel) =>
   useQuery({
     ...optionsOf(panel),
-    // another kind's or site's answer says nothing about this one
-    placeholderData: (old, query) => (query?.queryKey[1] === panel.kind && query.queryKey[2] === (panel.site_id ?? '') ? old : undefined),
+    // another kind's or site's answer says nothing about this one, nor one about other groups
+    placeholderData: (old, query) => (query?.queryKey[1] === panel.kind && query.queryKey[2] === (panel.site_id ?? '') && sameGroups(query.queryKey[3], panel.question) ? old : undefined),
   });
 
 /** The answers that panels have by now, undefined where there is none. It asks nothing: usePanel does. */

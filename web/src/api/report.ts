@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { writeFilter } from '../state/filters';
 import { asked, askedBefore } from '../state/range';
@@ -30,6 +30,9 @@ export function useScope(before = false): Scope {
   );
 }
 
+/** Whether two questions have the same groups. The rows of other ones have no names in this one's columns: they must not stand in while its answer is waited for. */
+export const sameGroups = (a: unknown, b: unknown): boolean => JSON.stringify((a as Question | undefined)?.group_by ?? []) === JSON.stringify((b as Question | undefined)?.group_by ?? []);
+
 /** A report on the site of the view. Ranges that move with the clock are asked again each half minute while the page is looked at. */
 export function useReport(question: Question, enabled = true) {
   const { id } = useSite();
@@ -37,7 +40,7 @@ export function useReport(question: Question, enabled = true) {
     queryKey: ['report', id, question],
     enabled,
     queryFn: ({ signal }) => answer(client.POST('/api/v1/analytics/{site_id}/report', { params: { path: { site_id: id } }, body: question, signal })),
-    placeholderData: keepPreviousData,
+    placeholderData: (old, query) => (query?.queryKey[1] === id && sameGroups(query.queryKey[2], question) ? old : undefined),
     refetchInterval: /^\d{4}-/.test(question.to ?? '') ? false : 30_000,
   });
 }

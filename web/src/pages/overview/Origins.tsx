@@ -42,7 +42,7 @@ export function Origins({ goals, results }: { goals: Goal[]; results: Conversion
           <Select aria-label="Goal" size="xs" w={220} allowDeselect={false} searchable={goals.length > 10} value={goal.id} data={goals.map((g) => ({ value: g.id, label: g.name }))} onChange={(v) => v && choose(v)} />
           <span>The {shown} with the most conversions, then with the most sessions. The rate is of people: one who comes twice counts once.</span>
         </div>
-        <Table key={dim} goals={goals} goal={goal} dim={dim} currencies={currenciesOf(countOf(goal)?.revenue)} enabled={entry?.isIntersecting === true} />
+        <Table goals={goals} goal={goal} dim={dim} currencies={currenciesOf(countOf(goal)?.revenue)} enabled={entry?.isIntersecting === true} />
       </Card>
     </div>
   );
