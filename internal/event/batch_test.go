@@ -3,9 +3,9 @@ package event
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"testing"
 
-	"github.com/ClickHouse/ch-go/proto"
 	"pgregory.net/rapid"
 )
 
@@ -183,10 +183,11 @@ func TestSplitsJoin(t *testing.T) {
 }
 
 func native(b *Batch) []byte {
-	buf := proto.Buffer{Buf: bytes.Repeat([]byte{0xee}, 1<<16)} // used before
-	buf.Reset()
-	b.AppendNative(&buf)
-	return buf.Buf
+	var buf bytes.Buffer
+	if _, err := io.Copy(&buf, b.Native()); err != nil {
+		panic(err)
+	}
+	return buf.Bytes()
 }
 
 func TestAccessors(t *testing.T) {

@@ -3,12 +3,11 @@ package event
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-// Extra is a further column that AppendNative adds behind the stored columns.
+// Extra is a further column behind the stored columns of a NativeBlock.
 type Extra struct {
 	Name string
 	Data proto.Column // has Type() and EncodeColumn
@@ -44,7 +43,7 @@ func (c Column) TableType() string {
 	return c.Kind.Type()
 }
 
-// NativeColumns is the list of column names, in order, that AppendNative writes for the stored
+// NativeColumns is the list of column names, in order, that a NativeBlock has for the stored
 // columns, for the column list of an INSERT.
 func NativeColumns() []string {
 	var names []string
@@ -75,34 +74,14 @@ func appendText(dst []byte, s string) []byte {
 // lowCardState is the state prefix of a LowCardinality column: its key version.
 var lowCardState = [8]byte{1}
 
-// AppendNative appends the batch to buf as one block of ClickHouse's Native format
-// (without BlockInfo, protocol revision 0 framing as HTTP inserts use it): the
-// stored columns, then extra. It panics if an extra column has not as many rows
-// as the batch.
-func (b *Batch) AppendNative(buf *proto.Buffer, extra ...Extra) {
-	dst := slices.Grow(buf.Buf, b.nativeSize())
-	dst = binary.AppendUvarint(dst, uint64(storedColumns+len(extra)))
-	dst = binary.AppendUvarint(dst, uint64(b.rows))
-	for i := range Columns {
-		if Columns[i].Stored {
-			dst = append(dst, nativeHeads[i]...)
-			if b.rows > 0 {
-				dst = b.appendNativeColumn(dst, &Columns[i])
-			}
-		}
+// nativeText is the data of a column of strings, the batch's own bytes; nil for other columns and where all are empty.
+func (b *Batch) nativeText(col *Column) []byte {
+	s := layout[col.Number]
+	if s.kind != KindString || b.strs[s.index].empty() {
+		return nil
 	}
-	buf.Buf = dst
-	for i := range extra {
-		b.appendExtra(buf, &extra[i])
-	}
-}
-
-var storedColumns = len(NativeColumns())
-
-// nativeSize is a little more than what AppendNative appends for the stored columns.
-func (b *Batch) nativeSize() int {
-	// A column left out of a record is at most 8 bytes a row here.
-	return b.Bytes() + len(Columns)*(96+8*b.rows)
+	b.strs[s.index].pad(b.rows)
+	return b.strs[s.index].buf
 }
 
 func (b *Batch) appendNativeColumn(dst []byte, col *Column) []byte {
@@ -114,13 +93,8 @@ func (b *Batch) appendNativeColumn(dst []byte, col *Column) []byte {
 			return appendEmptyLowCard(dst, b.rows)
 		}
 		return c.appendNative(dst, b.rows)
-	case KindString:
-		c := &b.strs[s.index]
-		if c.empty() {
-			return appendZeros(dst, b.rows)
-		}
-		c.pad(b.rows)
-		return append(dst, c.buf...)
+	case KindString: // of empty ones; others are nativeText
+		return appendZeros(dst, b.rows)
 	case KindTime:
 		if s.index == timeClientTS {
 			return b.appendClientTimes(dst)
@@ -176,9 +150,6 @@ func appendEmptyLowCard(dst []byte, rows int) []byte {
 }
 
 func (b *Batch) appendExtra(buf *proto.Buffer, e *Extra) {
-	if n := e.Data.Rows(); n != b.rows {
-		panic(fmt.Sprintf("event: column %q has %d rows, the batch has %d", e.Name, n, b.rows))
-	}
 	if p, ok := e.Data.(proto.Preparable); ok {
 		if err := p.Prepare(); err != nil {
 			panic(fmt.Sprintf("event: column %q: %v", e.Name, err))

@@ -3,7 +3,9 @@ package event
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"testing"
+	"testing/iotest"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"pgregory.net/rapid"
@@ -166,10 +168,12 @@ func TestNativeReadByLibrary(t *testing.T) {
 		seq[i] = uint64(i)
 		writer.Append("w1")
 	}
-	var buf proto.Buffer
-	buf.PutRaw([]byte("before"))
-	b.AppendNative(&buf, Extra{"_seq", &seq}, Extra{"_writer", writer})
-	columns := decodeNative(t, buf.Buf[len("before"):],
+	block := b.Native(Extra{"_seq", &seq}, Extra{"_writer", writer})
+	whole, err := io.ReadAll(iotest.HalfReader(block))
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := decodeNative(t, whole,
 		proto.ResultColumn{Name: "_seq", Data: new(proto.ColUInt64)},
 		proto.ResultColumn{Name: "_writer", Data: new(proto.ColStr).LowCardinality()})
 
@@ -214,8 +218,7 @@ func TestNativeRefusesShortExtra(t *testing.T) {
 		}
 	}()
 	b := batchOf([]Row{{Tenant: "a"}})
-	var buf proto.Buffer
-	b.AppendNative(&buf, Extra{"_seq", new(proto.ColUInt64)})
+	b.Native(Extra{"_seq", new(proto.ColUInt64)})
 }
 
 func TestNativeColumns(t *testing.T) {

@@ -80,8 +80,8 @@ func (p *Processor) take(ctx context.Context, b *Block) (taken, error) {
 				return t, fmt.Errorf("read the log: %w", err)
 			}
 			for _, r := range recs {
-				if b.Len() >= maxRows/2 || b.Batch.Bytes() >= maxBytes/2 {
-					return t, nil // the next record might not fit
+				if b.Len() >= maxRows || b.Batch.Bytes() >= maxBytes {
+					return t, nil // with the last record it is a little more, which fits a block of OneBlockSettings
 				}
 				if !p.decode(ctx, r, b) {
 					t.skipped = append(t.skipped, r)

@@ -157,12 +157,12 @@ func TestPace(t *testing.T) {
 	if _, err := l.Append(t.Context(), 0, make([]byte, paceBytes)); err != nil {
 		t.Fatal(err)
 	}
-	if d := at(500*time.Millisecond, 0); d != 0 {
-		t.Errorf("half a second behind: %v", d)
+	if d := at(1800*time.Millisecond, 0); d != 0 {
+		t.Errorf("1.8 s behind: %v", d)
 	}
-	a, b := at(2*time.Second, 0), at(4*time.Second, 0)
+	a, b := at(3*time.Second, 0), at(5*time.Second, 0)
 	if a <= 0 || b <= a || b > paceMax {
-		t.Errorf("2 s behind: %v, 4 s behind: %v", a, b)
+		t.Errorf("3 s behind: %v, 5 s behind: %v", a, b)
 	}
 	if d := at(time.Hour, 0); d != paceMax {
 		t.Errorf("an hour behind: %v", d)
@@ -182,11 +182,11 @@ func TestPace(t *testing.T) {
 		t.Errorf("an append of t1 is known as %v, want %d bytes", x.p.senders.now, b1.Bytes())
 	}
 	x.p.senders = senders{began: time.Now(), now: map[string]float64{}, before: map[string]float64{"t1": 9000, "t2": 1000}, typical: 8200}
-	if heavy, light := at(2*time.Second, 0), of("t2", 2*time.Second, 0); heavy <= 0 || light != 0 {
-		t.Errorf("beside each other at 2 s: who sends most waits %v, the other %v", heavy, light)
+	if heavy, light := at(3*time.Second, 0), of("t2", 3*time.Second, 0); heavy <= 0 || light != 0 {
+		t.Errorf("beside each other at 3 s: who sends most waits %v, the other %v", heavy, light)
 	}
-	if heavy, light := at(4*time.Second, 0), of("t2", 4*time.Second, 0); light <= 0 || light >= heavy {
-		t.Errorf("beside each other at 4 s: who sends most waits %v, the other %v", heavy, light)
+	if heavy, light := at(5*time.Second, 0), of("t2", 5*time.Second, 0); light <= 0 || light >= heavy {
+		t.Errorf("beside each other at 5 s: who sends most waits %v, the other %v", heavy, light)
 	}
 }
 

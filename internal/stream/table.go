@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -28,7 +27,6 @@ type Table interface {
 // EventsTable is Table on the engine.
 type EventsTable struct {
 	engine *clickhouse.Client
-	buf    proto.Buffer // reused; one insert at a time per EventsTable
 	sql    string
 	try    uint64
 }
@@ -42,29 +40,23 @@ func NewEventsTable(engine *clickhouse.Client) *EventsTable {
 	}
 }
 
-// keepBuffer is the size above which the encoding buffer is given back after an insert.
-const keepBuffer = 64 << 20
-
 // Insert implements Table.
 func (t *EventsTable) Insert(ctx context.Context, writer uint16, seq uint64, b *Block) error {
-	t.buf.Reset()
-	b.Batch.AppendNative(&t.buf,
+	rows := b.Batch.Native(
 		event.Extra{Name: "_writer", Data: constant16(writer, b.Len())},
 		event.Extra{Name: "_seq", Data: constant64(seq, b.Len())},
 		event.Extra{Name: "_partition", Data: &b.Partitions},
 		event.Extra{Name: "_offset", Data: &b.Offsets},
 		event.Extra{Name: "_row", Data: &b.Rows},
 	)
+	defer rows.Release()
 	t.try++
 	_, err := t.engine.Insert(ctx, clickhouse.Statement{
 		SQL:      t.sql,
 		Settings: clickhouse.OneBlockSettings(),
 		QueryID:  fmt.Sprintf("%s%d-%d", insertID(writer, seq), t.try, time.Now().UnixNano()),
 		Comment:  "insert",
-	}, bytes.NewReader(t.buf.Buf))
-	if cap(t.buf.Buf) > keepBuffer {
-		t.buf.Buf = nil
-	}
+	}, rows)
 	if err != nil {
 		return fmt.Errorf("insert %d of writer %d, %d rows: %w", seq, writer, b.Len(), err)
 	}

@@ -117,7 +117,9 @@ func New(cfg Config) (*Engine, error) {
 }
 
 // Endpoint returns the URL of the engine for clickhouse.New.
-func (e *Engine) Endpoint() string { return "unix://" + e.cfg.Engine.Socket }
+func (e *Engine) Endpoint() string { return endpoint(e.cfg.Engine.Socket) }
+
+func endpoint(socket string) string { return "unix://" + socket }
 
 // Client returns a client of the engine. While the child is not ready its calls fail with clickhouse.ErrUnavailable.
 func (e *Engine) Client() *clickhouse.Client { return e.client }

@@ -5,3 +5,9 @@ func usualPriority() int { return 0 }
 
 // unnice has nothing to do.
 func unnice(bool) {}
+
+// niceMerges has nothing to do.
+func niceMerges(int) {}
+
+// mayUnnice says that priorities stay what they are.
+func mayUnnice() bool { return false }

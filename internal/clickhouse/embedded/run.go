@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"weir/internal/clickhouse"
 	"weir/internal/clickhouse/embedded/libchdb"
 )
 
@@ -88,6 +89,11 @@ func (s *server) serve(ctx context.Context) error {
 	h := &http.Server{Handler: s, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 8 << 20}
 	done := make(chan error, 1)
 	go func() { done <- h.Serve(l) }()
+	own, err := clickhouse.New(endpoint(s.cfg.Socket))
+	if err != nil {
+		return err
+	}
+	go s.tuneMerges(ctx, own)
 	s.log.Info("engine is ready", "socket", s.cfg.Socket, "version", s.pool.lib.Version(), "memory_limit", s.cfg.MemoryLimit)
 	select {
 	case err := <-done:

@@ -3,12 +3,11 @@ package schema_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/ClickHouse/ch-go/proto"
 
 	"weir/internal/clickhouse"
 	"weir/internal/event"
@@ -30,15 +29,17 @@ func nativeEvents(rows int, rng *rand.Rand) []byte {
 			Props: []event.Prop{{Key: []byte("plan"), Value: []byte(pick("free", "pro"))}, {Key: []byte("theme"), Value: []byte("dark")}},
 			Nums:  []event.Num{{Key: []byte("width"), Value: float64(rng.IntN(2000))}, {Key: []byte("value"), Value: rng.Float64()}}})
 	}
-	var buf proto.Buffer
-	b.AppendNative(&buf)
-	return buf.Buf
+	block, err := io.ReadAll(b.Native())
+	if err != nil {
+		panic(err)
+	}
+	return block
 }
 
-// BenchmarkMerge tells the engine's CPU of inserts and of the merge of twelve of them, a row: of the table of events as it is, and as it was up to version 3, with
+// BenchmarkMerge tells the engine's CPU of inserts and of the merge of fourteen of them, a row: of the table of events as it is, and as it was up to version 3, with
 // dictionaries of the names in the maps, and merged column by column from 131 072 rows on.
 func BenchmarkMerge(b *testing.B) {
-	const parts, rows = 12, 60_000
+	const parts, rows = 14, 150_000
 	c := testkit.Engine(b)
 	rng := rand.New(rand.NewPCG(1, 2))
 	var blocks [][]byte

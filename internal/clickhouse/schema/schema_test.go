@@ -1,7 +1,6 @@
 package schema_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/ch-go/proto"
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/clickhouse"
@@ -52,9 +50,7 @@ func TestUpgrade(t *testing.T) {
 	b.Append(&event.Row{Tenant: "acme", Site: "site-1", TS: ts, ReceivedAt: ts, Type: []byte("pageview"), Channel: "search", UTMTerm: []byte("shoes"), UTMContent: []byte("banner"),
 		IsBot: true, BotRule: "headless", BotScore: 90, Net: []byte("0123456789abcdef"), ClientTS: ts - 3_600_000})
 	b.Append(&event.Row{Tenant: "acme", Site: "site-1", TS: ts + 1, ReceivedAt: ts, Type: []byte("pageview"), ClientTS: ts + 1})
-	var buf proto.Buffer
-	b.AppendNative(&buf)
-	if _, err := c.Insert(context.Background(), clickhouse.Statement{SQL: "INSERT INTO weir.events (" + strings.Join(event.NativeColumns(), ", ") + ") FORMAT Native"}, bytes.NewReader(buf.Buf)); err != nil {
+	if _, err := c.Insert(context.Background(), clickhouse.Statement{SQL: "INSERT INTO weir.events (" + strings.Join(event.NativeColumns(), ", ") + ") FORMAT Native"}, b.Native()); err != nil {
 		t.Fatal(err)
 	}
 	got := testkit.Rows(t, c, `SELECT toString(ts), toString(is_bot), channel, utm_term, utm_content, bot_rule, toString(bot_score), net, toString(client_ts), mapContains(props, 'plan')::String FROM weir.events ORDER BY ts`)
