@@ -31,6 +31,12 @@ func (q Question) byVisitDim() bool {
 // ofVisit says whether the filter looks at what an event has from its visit.
 func (f Filter) ofVisit() bool { return f.Cohort == nil && isVisitDim(f.Dim) }
 
+// isVisitAttribute says whether visits have the dim: what events have from them, and what both have, as the country. Whose an event is, it says itself.
+func isVisitAttribute(d Dim) bool {
+	_, ok := session.Find(d.Column)
+	return ok && d.Prop == "" && d.Column != "client_id" && d.Column != "user_id"
+}
+
 // countedBy says how a question counts events.
 type countedBy int
 
@@ -51,11 +57,7 @@ func (q Question) byVisit() bool {
 
 // ofVisits says whether visits alone answer a question by visit: all that it looks at are attributes of theirs.
 func (q Question) ofVisits() bool {
-	attribute := func(d Dim) bool {
-		_, ok := session.Find(d.Column)
-		return ok && d.Prop == "" && d.Column != "client_id" && d.Column != "user_id" // whose an event is, it says itself
-	}
-	return q.byVisit() && !slices.ContainsFunc(slices.Concat(q.GroupBy, dimsOf(q.Filters)), func(d Dim) bool { return !attribute(d) })
+	return q.byVisit() && !slices.ContainsFunc(slices.Concat(q.GroupBy, dimsOf(q.Filters)), func(d Dim) bool { return !isVisitAttribute(d) })
 }
 
 // attribution is what the events of [from, to) have from their visits.
@@ -67,7 +69,7 @@ type attribution struct {
 	timeout      time.Duration
 	read         readDays
 	days         func() []session.Stitched // where read is not known yet
-	begun        bool                      // of the visits that begin in [from, to) only, with all their events
+	begun        bool                      // of the visits that begin in [from, to) only, with all their events; what visits have is the visit's then, and not the event's own
 	joined       bool                      // filters look at columns too
 }
 
@@ -114,12 +116,14 @@ func (r *Reporter) ofReport(ctx context.Context, t *tally, q Question, more []Fi
 		filters = append(filters, q.Goal.filters...)
 	}
 	dims := slices.Clone(q.GroupBy)
-	joined := q.Interval != "" || slices.ContainsFunc(dims, isVisitDim)
+	joined := q.Interval != "" || slices.ContainsFunc(dims, isVisitAttribute)
 	if joined {
 		dims = append(dims, dimsOf(filters)...)
+		if botsCondition(q.Bots) != "" {
+			dims = append(dims, Dim{Column: "is_bot"})
+		}
 	}
-	a := cmp.Or(attributionOf(q, q.From, q.To, dims, filters), &attribution{tenant: q.Tenant, site: q.Site, from: q.From, to: q.To, timeout: cmp.Or(q.Timeout, session.DefaultTimeout)})
-	a.begun, a.joined = true, joined
+	a := &attribution{tenant: q.Tenant, site: q.Site, from: q.From, to: q.To, columns: columnsOf(dims, isVisitAttribute), timeout: cmp.Or(q.Timeout, session.DefaultTimeout), begun: true, joined: joined}
 	var err error
 	if a.horizon, err = r.reach(ctx, t, q, q.From, q.To, a.timeout); err != nil {
 		return q, err
@@ -131,7 +135,7 @@ func (r *Reporter) ofReport(ctx context.Context, t *tally, q Question, more []Fi
 
 // attributionOf is what the values of dims, and filters, need; nil: nothing.
 func attributionOf(q Question, from, to time.Time, dims []Dim, filters []Filter) *attribution {
-	a := &attribution{tenant: q.Tenant, site: q.Site, from: from, to: to, columns: visitDimsOf(dims), timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
+	a := &attribution{tenant: q.Tenant, site: q.Site, from: from, to: to, columns: columnsOf(dims, isVisitDim), timeout: cmp.Or(q.Timeout, session.DefaultTimeout)}
 	if len(a.columns) == 0 && !slices.ContainsFunc(filters, Filter.ofVisit) {
 		return nil
 	}
@@ -152,11 +156,11 @@ func (r *Reporter) attributionOfDid(src catalog.Source, d *did) *attribution {
 	return a
 }
 
-// visitDimsOf are the columns among the dims that events have from their visits, each once.
-func visitDimsOf(dims []Dim) []string {
+// columnsOf are the columns of those of the dims that are meant, each once.
+func columnsOf(dims []Dim, meant func(Dim) bool) []string {
 	var columns []string
 	for _, d := range dims {
-		if isVisitDim(d) && !slices.Contains(columns, d.Column) {
+		if meant(d) && !slices.Contains(columns, d.Column) {
 			columns = append(columns, d.Column)
 		}
 	}
@@ -228,7 +232,20 @@ func (b *builder) attribution() *attribution {
 	return nil
 }
 
-// inVisit is the condition that the visits of events meet the filters of these places.
+// takes says whether a filter is one on the visits of events.
+func (a *attribution) takes(f Filter) bool {
+	return f.ofVisit() || a.begun && f.Cohort == nil && isVisitAttribute(f.Dim)
+}
+
+// bots is the condition on robots with its AND: of events, unless their visits were chosen by it (inVisit).
+func (b *builder) bots() string {
+	if a := b.attribution(); a != nil && a.begun {
+		return ""
+	}
+	return botsCondition(b.q.Bots)
+}
+
+// inVisit is the condition that the visits of events meet the filters of these places. Where visits decide, they are those of people, or of robots, too.
 func (b *builder) inVisit(prefix string, filters []Filter, places []int) string {
 	a := b.attribution()
 	columns, of, own := []string{}, []string{}, []string{}
@@ -237,8 +254,14 @@ func (b *builder) inVisit(prefix string, filters []Filter, places []int) string 
 		if !slices.Contains(columns, f.Dim.Column) {
 			columns = append(columns, f.Dim.Column)
 		}
-		of = append(of, b.filtered(prefix, n, f, f.Dim.Column))
+		of = append(of, b.filtered(prefix, n, f, textOf(f.Dim.Column)))
 		own = append(own, b.filtered(prefix, n, f, ownOfEvent("", f.Dim.Column)))
+	}
+	if bots := botsCondition(b.q.Bots); a.begun && bots != "" {
+		of = append(of, strings.TrimPrefix(bots, " AND "))
+		if !slices.Contains(columns, "is_bot") {
+			columns = append(columns, "is_bot")
+		}
 	}
 	in := a.key() + " IN (SELECT _key FROM (\n" + b.keyedVisits(prefix+"v", a, columns, of) + "\n))"
 	if a.begun {
@@ -272,7 +295,11 @@ func (b *builder) events() string {
 		values = append(values, "fromUnixTimestamp64Milli(_visit._began, 'UTC') AS ts")
 	}
 	for _, c := range a.columns {
-		values = append(values, "if(_visit._key = 0, "+ownOfEvent("_event.", c)+", _visit."+c+") AS "+c)
+		if a.begun { // all have one
+			values = append(values, "_visit."+c+" AS "+c)
+		} else {
+			values = append(values, "if(_visit._key = 0, "+ownOfEvent("_event.", c)+", _visit."+c+") AS "+c)
+		}
 		if !slices.Contains(sessionDims, c) {
 			except = append(except, c)
 		}

@@ -34,7 +34,8 @@ func tellVisits(steps []step) {
 				in += fmt.Sprint(n)
 			}
 		}
-		steps[i].visit = map[string]string{"in": in, "ref": v.source().ref, "channel": v.source().channel, "entry": v.column("entry_path"), "exit": v.column("exit_path")}
+		steps[i].visit = map[string]string{"in": in, "ref": v.source().ref, "channel": v.source().channel, "entry": v.column("entry_path"), "exit": v.column("exit_path"),
+			"country": v[0].country, "bot": fmt.Sprint(v[0].bot)}
 	}
 	for i, s := range steps {
 		at[s.n] = i
@@ -48,7 +49,12 @@ func tellVisits(steps []step) {
 }
 
 // byProps turns a question about what events have from their visits into the same about properties that say it.
-var byProps = strings.NewReplacer("referrer_host", "props.ref", "channel", "props.channel", "entry_path", "props.entry", "exit_path", "props.exit")
+var byProps = strings.NewReplacer(byProp...)
+
+var byProp = []string{"referrer_host", "props.ref", "channel", "props.channel", "entry_path", "props.entry", "exit_path", "props.exit"}
+
+// ofVisits does the same with what events have too, where the visit's counts.
+var ofVisits = strings.NewReplacer(append([]string{"country", "props.country"}, byProp...)...)
 
 // TestAttributionEqualsProperties asks events, persons, goals, funnels, retention, paths and cohorts about what they have from visits, on days that are stitched, that grow, and that are not stitched. The same questions about properties that say so, as the tests' own program found it, have the same answers.
 func TestAttributionEqualsProperties(t *testing.T) {
@@ -93,7 +99,7 @@ func TestAttributionEqualsProperties(t *testing.T) {
 			t.Errorf("%s %s: there is nothing in %s", path, body, got)
 		}
 	}
-	// What a report counts are the events of visits that begin in its range: the properties say that too.
+	// What a report counts are the events of visits that begin in its range, and the visits tell the country and the robots: the properties say that too.
 	visits := func(path string, i int, query string) {
 		t.Helper()
 		counts := func(text string) string {
@@ -106,8 +112,12 @@ func TestAttributionEqualsProperties(t *testing.T) {
 			}
 			return mustJSON(t, v)
 		}
-		got := counts(byProps.Replace(ask("GET", path+"?"+attributionRanges[i]+"&"+query, "")))
-		want := counts(ask("GET", path+"?from=2026-02-20&to=2026-03-20&filter=props.in:~"+fmt.Sprint(i)+"&"+byProps.Replace(query), ""))
+		said := ofVisits.Replace(query)
+		if !strings.Contains(query, "bots=") {
+			said += "&bots=include&filter=props.bot:false"
+		}
+		got := counts(ofVisits.Replace(ask("GET", path+"?"+attributionRanges[i]+"&"+query, "")))
+		want := counts(ask("GET", path+"?from=2026-02-20&to=2026-03-20&filter=props.in:~"+fmt.Sprint(i)+"&"+said, ""))
 		if d := diff.Diff(want, got); d != "" {
 			t.Errorf("%s?%s&%s (-said by properties +found by visits):\n%s", path, attributionRanges[i], query, d)
 		}
@@ -124,6 +134,8 @@ func TestAttributionEqualsProperties(t *testing.T) {
 		"metric=pageviews&group_by=path&filter=channel:search&bots=include",
 		"metric=visitors,pageviews&filter=type:pageview&filter=!channel:search|internal&filter=referrer_host:~x.t&bots=include",
 		"metric=events&group_by=channel,path&limit=2&bots=include",
+		"metric=events,pageviews&group_by=country,channel,type&filter=!country:DE",
+		"metric=users&group_by=channel&filter=country:DE|FR",
 		"metric=users,revenue&group_by=referrer_host",
 		"metric=users,value&group_by=exit_path,entry_path",
 		"metric=events&filter=channel:search|internal&filter=client_id:~c1",
@@ -258,14 +270,20 @@ func TestByVisitAndEventEqualsCount(t *testing.T) {
 	for _, c := range []struct {
 		query, from, to string
 		first, last     time.Time
+		of              func(visit) bool // nil: all
 	}{
-		{"group_by=channel,path&interval=day", "2026-03-02", "2026-03-08", w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 8)},
-		{"group_by=path&interval=hour&filter=channel:search", "2026-03-03T22:30:00Z", "2026-03-04T01:30:00Z", w.start.Add(70*time.Hour + 30*time.Minute), w.start.Add(73*time.Hour + 30*time.Minute)},
+		{"group_by=channel,path&interval=day", "2026-03-02", "2026-03-08", w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 8), nil},
+		{"group_by=path&interval=hour&filter=channel:search", "2026-03-03T22:30:00Z", "2026-03-04T01:30:00Z", w.start.Add(70*time.Hour + 30*time.Minute), w.start.Add(73*time.Hour + 30*time.Minute), nil},
+		// What events have too is the visit's: the country and robots, of its first event.
+		{"group_by=channel,path&interval=day&filter=country:DE&bots=exclude", "2026-03-02", "2026-03-08", w.start.AddDate(0, 0, 1), w.start.AddDate(0, 0, 8),
+			func(v visit) bool { return v[0].country == "DE" && !v[0].bot }},
+		{"group_by=path&interval=hour&filter=channel:search&filter=!country:DE&filter=is_bot:false", "2026-03-03T22:30:00Z", "2026-03-04T01:30:00Z", w.start.Add(70*time.Hour + 30*time.Minute), w.start.Add(73*time.Hour + 30*time.Minute),
+			func(v visit) bool { return v[0].country != "DE" && !v[0].bot }},
 	} {
 		want, visitors := map[string]map[string]any{}, map[string]map[string]bool{}
 		day := strings.Contains(c.query, "day")
 		for _, v := range w.visits {
-			if v[0].at.Before(c.first) || !v[0].at.Before(c.last) || !day && v.source().channel != "search" {
+			if v[0].at.Before(c.first) || !v[0].at.Before(c.last) || !day && v.source().channel != "search" || c.of != nil && !c.of(v) {
 				continue
 			}
 			for _, s := range v {
@@ -293,6 +311,58 @@ func TestByVisitAndEventEqualsCount(t *testing.T) {
 		got := w.report(t, "metric=events,pageviews,visitors&from="+c.from+"&to="+c.to+"&"+c.query, keys...)
 		if d := diff.Diff(want, got); d != "" || len(want) == 0 {
 			t.Errorf("%s (-want +got):\n%s", c.query, d)
+		}
+	}
+}
+
+// TestByVisitOneRule: a number is the same whatever is asked beside it, and from wherever it is read: what visits have is the visit's.
+func TestByVisitOneRule(t *testing.T) {
+	w := newSessionWorld(t)
+	within := "&from=2026-03-02&to=2026-03-08&"
+	for _, bots := range []string{"exclude", "only", "include"} {
+		for _, filter := range []string{"filter=channel:search&filter=country:DE", "filter=entry_path:/a&filter=!country:DE,FR", "filter=!channel:search"} {
+			query := within + filter + "&bots=" + bots
+			visits := map[string]float64{}
+			for _, row := range w.report(t, "metric=pageviews&group_by=path"+query, "path") {
+				visits["views"] += row[Pageviews].(float64)
+			}
+			for _, row := range w.report(t, "metric=pageviews,events,visitors&group_by=path"+query, "path") {
+				visits["views beside events"] += row[Pageviews].(float64)
+			}
+			for _, row := range w.report(t, "metric=events,pageviews&group_by=type"+query, "type") { // of events, for visits have no type
+				visits["views by type"] += row[Pageviews].(float64)
+				visits["events by type"] += row[Events].(float64)
+			}
+			for _, row := range w.report(t, "metric=events,pageviews&group_by=type,country,is_bot"+query, "type", "country", "is_bot") {
+				visits["events by three"] += row[Events].(float64)
+			}
+			countries := map[string]float64{} // of visits, less those of events
+			rows, _ := w.totals(t, "metric=events&group_by=country"+query)
+			for _, row := range rows {
+				countries[row["country"].(string)] += row[Events].(float64)
+			}
+			rows, _ = w.totals(t, "metric=events&group_by=type,country"+query)
+			for _, row := range rows {
+				countries[row["country"].(string)] -= row[Events].(float64)
+			}
+			for country, n := range countries {
+				if n != 0 {
+					t.Errorf("%s: %q has %v events more by visits than by events", query, country, n)
+				}
+			}
+			_, whole := w.totals(t, "metric=events,pageviews,visitors"+query)
+			_, typed := w.totals(t, "metric=events,pageviews,visitors&group_by=type"+query)
+			_, people := w.totals(t, "metric=users"+query)
+			want := whole[Pageviews].(float64)
+			if visits["views"] != want || visits["views beside events"] != want || visits["views by type"] != want || visits["events by type"] != whole[Events] || visits["events by three"] != whole[Events] || want == 0 {
+				t.Errorf("%s: %v, in all %v", query, visits, whole)
+			}
+			if d := diff.Diff(whole, typed); d != "" {
+				t.Errorf("%s: totals beside others (-alone +by type):\n%s", query, d)
+			}
+			if people[Users] != whole[Visitors] { // nobody has both ids
+				t.Errorf("%s: %v people, %v visitors", query, people[Users], whole[Visitors])
+			}
 		}
 	}
 }

@@ -177,7 +177,7 @@ func buildPersons(b *builder, of people) statement {
 		}[m]+" AS "+m)
 	}
 	sql := "WITH " + strings.Join(with, ", ") + "\nSELECT " + strings.Join(cols, ", ") + "\nFROM " + b.events() + of.join + "\nWHERE tenant = " + b.text("tenant", q.Tenant) +
-		" AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", b.end()) + b.filters() + botsCondition(q.Bots) + b.groupBy()
+		" AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", b.end()) + b.filters() + b.bots() + b.groupBy()
 	switch {
 	case q.Interval != "":
 		sql += "\nORDER BY bucket"

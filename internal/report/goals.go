@@ -134,7 +134,7 @@ func writeWith(with []string) string {
 
 func (x *goalsQuestion) where(b *builder) string {
 	q := x.q
-	return "\nWHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", b.end()) + b.filters() + botsCondition(q.Bots)
+	return "\nWHERE tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site) + " AND " + b.between("ts", "from", q.From, "to", b.end()) + b.filters() + b.bots()
 }
 
 // answerGoals asks once for all goals; for the money, which needs a property that is large to read, only if there is any.

@@ -319,7 +319,10 @@ func round(f float64) float64 { return math.Round(f*1e6) / 1e6 }
 func (w *sessionWorld) totals(t *testing.T, query string) (rows []map[string]any, totals map[string]any) {
 	t.Helper()
 	who := tenant.Principal{Tenant: w.r.deps.Sources.(sources)["site"].Tenant, Role: tenant.RoleViewer, KeyID: "k"}
-	status, _, body := call(t, serve(w.r, who), "GET", "/api/v1/analytics/site/report?bots=include&"+query, "")
+	if !strings.Contains(query, "bots=") {
+		query = "bots=include&" + query
+	}
+	status, _, body := call(t, serve(w.r, who), "GET", "/api/v1/analytics/site/report?"+query, "")
 	if status != 200 {
 		t.Fatalf("%s: %d %s", query, status, body)
 	}

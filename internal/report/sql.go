@@ -80,7 +80,7 @@ func (b *builder) time(name string, t time.Time) string {
 func build(q Question, p plan, c precision) statement {
 	b := &builder{q: q, params: map[string]string{}, precision: c}
 	scope := "tenant = " + b.text("tenant", q.Tenant) + " AND site_id = " + b.text("site", q.Site)
-	where := b.filters() + botsCondition(q.Bots)
+	where := b.filters() + b.bots()
 	parts := b.parts(scope, where, p)
 	var s strings.Builder
 	s.WriteString("SELECT " + b.outer(p) + "\nFROM (\n")
@@ -353,7 +353,7 @@ func (b *builder) dim(d Dim, param string) string {
 // filters are the conditions of the question's filters, each with its AND.
 func (b *builder) filters() string {
 	cond := b.conditions("f", b.q.Filters)
-	if a := b.attribution(); a != nil && a.begun && !slices.ContainsFunc(b.q.Filters, Filter.ofVisit) {
+	if a := b.attribution(); a != nil && a.begun && !slices.ContainsFunc(b.q.Filters, a.takes) {
 		cond += " AND " + b.inVisit("f", nil, nil)
 	}
 	return cond
@@ -364,7 +364,7 @@ func (b *builder) conditions(prefix string, filters []Filter) string {
 	var s strings.Builder
 	var ofVisit []int
 	for i, f := range filters {
-		if b.attribution() != nil && f.ofVisit() {
+		if a := b.attribution(); a != nil && a.takes(f) {
 			ofVisit = append(ofVisit, i)
 			continue
 		}
@@ -380,11 +380,15 @@ func (b *builder) condition(prefix, n string, f Filter) string {
 	if f.Cohort != nil {
 		return negated(b.inCohort(prefix+n, f.Cohort), f.Not)
 	}
-	expr := b.dim(f.Dim, prefix+"k"+n)
-	if f.Dim.Column == "is_bot" {
-		expr = "toString(is_bot)"
+	return b.filtered(prefix, n, f, textOf(b.dim(f.Dim, prefix+"k"+n)))
+}
+
+// textOf is a column, or another expression of a dim, as filters compare it.
+func textOf(column string) string {
+	if column == "is_bot" {
+		return "toString(is_bot)"
 	}
-	return b.filtered(prefix, n, f, expr)
+	return column
 }
 
 // filtered is the condition of a filter on a value.
