@@ -186,6 +186,30 @@ describe('goals', { concurrency: 1, timeout: 600000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('the currency that is shown stays when another one becomes the largest', async (t) => {
+    const page = await open(t, browser);
+    let revenue = [{ currency: 'EUR', amount: 100 }, { currency: 'USD', amount: 99 }];
+    await page.route('**/conversions', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), revenue } });
+    });
+    await signIn(page, site.analyst, `/sites/${site.site}/overview`);
+    await settled(page);
+    assert.match(await money(page).innerText(), /€100\.00 \+1/);
+    revenue = [{ currency: 'USD', amount: 101 }, { currency: 'EUR', amount: 100 }];
+    const next = page.waitForResponse(/\/conversions$/);
+    await page.getByRole('button', { name: /^Range of dates/ }).click();
+    await page.getByRole('button', { name: 'Last 30 days', exact: true }).click();
+    await next;
+    await settled(page);
+    assert.match(await money(page).getAttribute('title'), /: €100\.00, \$101\.00$/);
+    revenue = [{ currency: 'USD', amount: 101 }];
+    await page.getByRole('button', { name: /^Range of dates/ }).click();
+    await page.getByRole('button', { name: 'Last 90 days', exact: true }).click();
+    await until(async () => /: \$101\.00$/.test(await money(page).getAttribute('title')), 'the other one, where there is nothing else');
+    assert.deepEqual(page.faults, []);
+  });
+
   test('where conversions come from: by what their visits began with, beside visits without any', async (t) => {
     const page = await on(t);
     const table = page.locator('section', { has: page.getByRole('heading', { name: 'Conversions', exact: true }) });

@@ -184,6 +184,8 @@ describe('data health', { timeout: 600000 }, () => {
     const dark = await on(t, sick, sick.admin, '?reason=invalid_value@ingest', { colorScheme: 'dark' });
     await dark.getByRole('heading', { name: 'Quarantine' }).waitFor();
     await dark.getByText('Nothing is in quarantine').waitFor();
+    const top = async (e) => (await e.boundingBox()).y;
+    assert.ok((await top(dark.getByText('Still coming in'))) > (await top(dark.getByText('Nothing is in quarantine'))), 'up to when the numbers are whole stands below everything');
     await dark.waitForTimeout(400);
     assert.deepEqual((await dark.locator('th').allTextContents()).filter((s) => s.trim() === ''), [], 'a column without a name');
     await sound(dark, 'data health, dark');
@@ -251,7 +253,12 @@ describe('data health', { timeout: 600000 }, () => {
     await Promise.any([page.getByRole('button', { name: 'Try again' }).click(), again.waitFor()]); // the next of the ten seconds may come first
     await again.waitFor();
     fail = true;
-    await page.getByText(/As of .*The server is busy/).waitFor(); // it asks each ten seconds
+    const old = page.getByText(/As of .*The server is busy/);
+    await old.waitFor(); // it asks each ten seconds
+    const [, of] = /As of (\d\d:\d\d:\d\d): /.exec(await old.textContent());
+    const day = 86400000;
+    const since = (Date.now() - Date.parse(`1970-01-01T${of}Z`)) % day; // the site's zone is UTC, the browser's another one
+    assert.ok(since < 600000, `${of} is the time of an answer ${since / 1000} s ago`);
     await page.getByText('All well').waitFor();
     page.faults = page.faults.filter((f) => !/503/.test(f));
     await sound(page, 'an old answer');

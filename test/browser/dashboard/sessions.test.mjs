@@ -25,10 +25,12 @@ before(async () => {
     // A long way.
     { event_id: 's11', type: 'pageview', client_id: 'anon-5', ts: now - 50000, url: on('/shop/seeds') },
     { event_id: 's12', type: 'pageview', client_id: 'anon-5', ts: now - 40000, url: on(`/${'many-words/'.repeat(27)}`) },
+    // A short one that took its time.
+    ...['/ill', '/', '/lil'].map((path, i) => ({ event_id: `s${13 + i}`, type: 'pageview', client_id: 'anon-6', ts: now - 1000 - (2 - i) * 1450000, url: on(path) })),
   ];
   const res = await fetch(`${weirURL}/ingest`, { method: 'POST', headers: { Authorization: `Bearer ${site.writeKey}` }, body: JSON.stringify(events) });
   assert.equal(res.status, 200, await res.text());
-  await until(async () => (await site.count('count()', `(user_id != '' OR client_id LIKE 'anon%')`)) === 12, 'the events');
+  await until(async () => (await site.count('count()', `(user_id != '' OR client_id LIKE 'anon%')`)) === 15, 'the events');
 });
 after(() => browser.close());
 
@@ -164,7 +166,11 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     const merge = (pair) => page.locator('li', { hasText: pair }).last();
     assert.match(await merge('anon-4 → cyd').textContent(), /, not in effect: an earlier one holds/);
     assert.doesNotMatch(await merge('anon-4 → bea').textContent(), /not in effect/);
-    await page.getByRole('button', { name: 'Undo the merge of anon-3 and bea' }).click();
+    const undo = page.getByRole('button', { name: 'Undo the merge of anon-3 and bea' });
+    await page.setViewportSize({ width: 390, height: 844 });
+    assert.ok((await undo.boundingBox()).height >= 28, 'on a phone it can be hit');
+    await page.setViewportSize({ width: 1360, height: 900 });
+    await undo.click();
     await page.getByRole('button', { name: 'Restore the merge of anon-3 and bea' }).waitFor();
     await until(async () => (await ids()).join() === 'anon-3', 'the one id');
     await sound(page, 'an undone merge');
@@ -172,6 +178,24 @@ describe('sessions', { concurrency: 4, timeout: 600000 }, () => {
     await page.getByRole('button', { name: 'Restore the merge of anon-3 and bea' }).click();
     await until(async () => (await ids()).length === 3, 'three ids again');
     assert.deepEqual(page.faults, []);
+  });
+
+  test('every cell has its room, and an arrow stands beside what it leads from', async (t) => {
+    const page = await on(t, sessions('?range=30d'));
+    const short = rows(page).filter({ hasText: '/ill' }).first();
+    await short.getByText('48m 20s').waitFor();
+    const gap = () => short.evaluate((row) => {
+      const arrow = [...row.querySelectorAll('[aria-hidden]')].find((e) => e.textContent === '→');
+      const text = document.createRange();
+      text.selectNodeContents(arrow.previousElementSibling);
+      return arrow.getBoundingClientRect().left - text.getBoundingClientRect().right;
+    });
+    const cut = () => page.locator('thead th, td.num, td').evaluateAll((l) => l.filter((e) => e.getClientRects().length > 0 && e.scrollWidth > e.clientWidth).map((e) => e.textContent));
+    for (const width of [1600, 1360, 1181, 1180, 1001, 1000, 700, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      assert.ok(Math.abs((await gap()) - 6) < 1, `${await gap()} px before the arrow at ${width}`);
+      assert.deepEqual(await cut(), [], `cells that are too small at ${width}`);
+    }
   });
 
   test('times are those of the site; from the keyboard; dark; phone', async (t) => {

@@ -10,6 +10,9 @@ export function SiteProvider({ site, children }: { site: Site; children: ReactNo
   return <Context.Provider value={{ id: site.site_id, source: site.source, name: site.name, zone: site.time_zone, firstDay: site.first_day }}>{children}</Context.Provider>;
 }
 
+/** The time zone of the page's site; undefined on pages of no site, where times are those of UTC. */
+export const useZone = (): string | undefined => useContext(Context)?.zone;
+
 export function useSite(): Here {
   const here = useContext(Context);
   if (!here) throw new Error('useSite is for pages of a site');

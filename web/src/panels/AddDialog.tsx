@@ -15,7 +15,7 @@ import { sentence } from '../parts/filters';
 import { useView } from '../state/url';
 import css from './AddDialog.module.css';
 import { appended, firstRange, fixed, keptDays, panelOf, type Offer } from './offer';
-import { lengths, type Panel } from './panel';
+import { lengths, rangeOf, type Panel } from './panel';
 
 /** Puts a panel on a dashboard: one that is saved, or a new one. It has the filters that the page has now. */
 export default function AddDialog({ offer, onClose }: { offer: Offer; onClose: () => void }) {
@@ -98,7 +98,7 @@ function Form({ offer, dashboards, onDone, onClose }: { offer: Offer; dashboards
             value={range}
             allowDeselect={false}
             onChange={(v) => v && setRange(v)}
-            data={[...lengths, ...(days ? [{ value: fixed, label: days.from === days.to ? `Always ${dayFull(days.from, 'UTC')}` : `Always ${dayFull(days.from, 'UTC')} – ${dayFull(days.to, 'UTC')}` }] : [])]}
+            data={[...lengths, ...('last' in view.range ? [{ value: firstRange(view), label: rangeOf({ from: firstRange(view) }) }] : []), ...(days ? [{ value: fixed, label: days.from === days.to ? `Always ${dayFull(days.from, 'UTC')}` : `Always ${dayFull(days.from, 'UTC')} – ${dayFull(days.to, 'UTC')}` }] : [])]}
           />
         )}
         <Filters />

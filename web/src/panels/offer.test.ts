@@ -20,6 +20,14 @@ test('each preset has the length of time that comes nearest', () => {
   expect(presets.map((p) => firstRange(parseView(`?range=${p}`)))).toEqual(['today', '24h', '24h', 'today-6d', 'today-29d', 'today-89d', 'today-29d', 'today-29d', 'today-364d', 'today-364d']);
 });
 
+test('so many days up to today stay so many', () => {
+  const v = parseView('?range=14d');
+  expect([firstRange(v), keptDays(v, 'UTC')]).toEqual(['today-13d', undefined]);
+  const of = (range: string) => panelOf(line, 'Seen', 'web', v, 'UTC', range).question;
+  expect(rangeOf(of(firstRange(v)))).toBe('Last 14 days');
+  expect(['today', 'today-13d', 'today-119d', 'today-120d', 'today-999d'].map((r) => of(r).interval)).toEqual(['hour', 'day', 'day', 'week', 'month']);
+});
+
 test('a range of the panel holds, whatever days the view has; without a range it has none', () => {
   const v = parseView('?range=2026-01-01~2026-03-31&f=country:DE');
   expect(panelOf(line, 'Seen', 'web', v, 'UTC', '90d').question).toMatchObject({ from: '90d', interval: 'day' });

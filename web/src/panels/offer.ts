@@ -14,7 +14,7 @@ const nearest: Record<Preset, string> = { today: 'today', yesterday: '24h', '24h
 export const fixed = 'days';
 
 /** The range that a panel has at first. */
-export const firstRange = (v: View): string => ('preset' in v.range ? nearest[v.range.preset] : fixed);
+export const firstRange = ({ range }: View): string => ('preset' in range ? nearest[range.preset] : 'last' in range ? `today-${range.last - 1}d` : fixed);
 
 /** The days of the view, if they are over: they can be kept. */
 export function keptDays(v: View, zone: string): { from: string; to: string } | undefined {

@@ -66,7 +66,11 @@ export function rangeOf(q: Record<string, unknown>, kind?: string): string {
 }
 
 /** The interval that makes a readable line of a length of time. */
-export const intervalFor = (from: string): string => ({ today: 'hour', '24h': 'hour', 'today-364d': 'week', '365d': 'week' } as Record<string, string>)[from] ?? 'day';
+export function intervalFor(from: string): string {
+  if (from === 'today' || from === '24h') return 'hour';
+  const days = Number(/^(?:today-)?(\d+)d$/.exec(from)?.[1] ?? 0);
+  return days < 120 ? 'day' : days < 800 ? 'week' : 'month';
+}
 
 /** The size that a kind of panel has at first, in cells of a grid of 12 columns. */
 export const sizes: Record<Kind, { w: number; h: number }> = {

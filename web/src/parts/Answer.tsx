@@ -2,6 +2,8 @@ import { Button, Skeleton } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { asProblem } from '../api/problem';
+import { useZone } from '../api/site';
+import { clockSeconds } from '../format/time';
 import { Hint } from './Hint';
 import { saysUnseen, unseenIn } from './unseen';
 import css from './Answer.module.css';
@@ -12,9 +14,9 @@ export type Asked<T> = Pick<UseQueryResult<T>, 'error' | 'errorUpdatedAt' | 'isF
 /**
  * Shows the answer to a question in each of its states, in one place: a skeleton of `height` until the first answer; a problem with what to do, until there is an answer; an
  * answer that is older than its question, dimmed; an answer that could not be renewed, with a note; one to a question that names a property that was never
- * seen, with a line that says so; an empty answer; else `children` of the data.
+ * seen, with a line that says so; an empty answer; else `children` of the data. `zone` is that of its times, where it is not that of the page.
  */
-export function Answer<T>({ query, height, empty, children }: { query: Asked<T>; height: number | string; empty?: (data: T) => ReactNode | false; children: (data: T) => ReactNode }) {
+export function Answer<T>({ query, height, empty, zone, children }: { query: Asked<T>; height: number | string; empty?: (data: T) => ReactNode | false; zone?: string; children: (data: T) => ReactNode }) {
   const { data, error, isFetching, isPlaceholderData } = query;
   const problem = useLastProblem(query);
   if (data === undefined) {
@@ -29,7 +31,7 @@ export function Answer<T>({ query, height, empty, children }: { query: Asked<T>;
   const unseen = saysUnseen(unseenIn(data));
   return (
     <div className={css.answer} aria-busy={isPlaceholderData} data-old={isPlaceholderData || undefined}>
-      {error && <StaleNote error={error} at={query.dataUpdatedAt} retry={() => void query.refetch()} />}
+      {error && <StaleNote error={error} at={query.dataUpdatedAt} zone={zone} retry={() => void query.refetch()} />}
       {unseen && <Hint text={unseen} label="Properties that no event has had" />}
       {nothing ? (
         <div className={css.empty} style={{ minHeight: height }}>
@@ -60,12 +62,15 @@ export function ProblemNotice({ error, retry, busy }: { error: unknown; retry?: 
   );
 }
 
-function StaleNote({ error, at, retry }: { error: unknown; at: number; retry: () => void }) {
+function StaleNote({ error, at, zone, retry }: { error: unknown; at: number; zone: string | undefined; retry: () => void }) {
+  const ofPage = useZone();
+  const its = zone ?? ofPage;
   const p = asProblem(error);
   return (
     <div className={css.stale} role="status">
       <span>
-        As of {new Date(at).toLocaleTimeString('en-GB')}: {p.detail}
+        As of {clockSeconds(new Date(at), its ?? 'UTC')}
+        {its === undefined && ' UTC'}: {p.detail}
       </span>
       <button type="button" className="as-link" onClick={retry}>
         Try again

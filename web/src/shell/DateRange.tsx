@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconCalendar } from '@tabler/icons-react';
 import { lazy, Suspense } from 'react';
 import { useSite } from '../api/site';
+import { counted } from '../format/numbers';
 import { dayFull, dayShort } from '../format/time';
 import { daysOf, defaultRange, presetNames, presets, today, type Range } from '../state/range';
 import { isRanged, useView } from '../state/url';
@@ -13,6 +14,7 @@ const Calendar = lazy(() => import('./Calendar'));
 /** How a range is called; with the years, unless it is of this one. */
 export function nameOf(r: Range, zone: string): string {
   if ('preset' in r) return presetNames[r.preset];
+  if ('last' in r) return `Last ${counted(r.last, 'day')}`;
   const { from, to } = daysOf(r, zone);
   const year = (d: string) => d.slice(0, 4);
   const day = year(from) === year(to) && year(to) === year(today(zone)) ? dayShort : dayFull;

@@ -2,7 +2,7 @@
 
 export const presets = ['today', 'yesterday', '24h', '7d', '30d', '90d', 'month', 'last-month', '12mo', 'year'] as const;
 export type Preset = (typeof presets)[number];
-export type Range = { preset: Preset } | { from: string; to: string }; // days, both included
+export type Range = { preset: Preset } | { last: number } | { from: string; to: string }; // days: so many up to today, or from and to, both included
 export type Interval = 'minute' | 'hour' | 'day' | 'week' | 'month';
 
 export const presetNames: Record<Preset, string> = {
@@ -24,15 +24,18 @@ const day = /^\d{4}-\d{2}-\d{2}$/;
 
 export const isDay = (s: string): boolean => day.test(s) && !Number.isNaN(Date.parse(`${s}T00:00:00Z`)) && new Date(`${s}T00:00:00Z`).toISOString().startsWith(s);
 
-/** The range of its text in an address ("7d", "2026-01-01~2026-01-31"); undefined for anything else. */
+const length = /^[1-9]\d{0,3}d$/; // the time before the longest is still after 1971, where weir's years begin
+
+/** The range of its text in an address ("7d", "14d", "2026-01-01~2026-01-31"); undefined for anything else. */
 export function readRange(text: string | null | undefined): Range | undefined {
   if (text && (presets as readonly string[]).includes(text)) return { preset: text as Preset };
+  if (text && length.test(text)) return { last: parseInt(text) };
   const [from, to, more] = (text ?? '').split('~');
   if (more === undefined && from && to && isDay(from) && isDay(to)) return from <= to ? { from, to } : { from: to, to: from };
   return undefined;
 }
 
-export const writeRange = (r: Range): string => ('preset' in r ? r.preset : `${r.from}~${r.to}`);
+export const writeRange = (r: Range): string => ('preset' in r ? r.preset : 'last' in r ? `${r.last}d` : `${r.from}~${r.to}`);
 
 /** Today in a time zone, as YYYY-MM-DD. */
 export function today(zone: string, now = new Date()): string {
@@ -48,8 +51,9 @@ export function addDays(d: string, n: number): string {
 
 /** The first and the last day of a range, both included; the last 24 hours are today and yesterday. */
 export function daysOf(r: Range, zone: string, now = new Date()): { from: string; to: string } {
-  if (!('preset' in r)) return r;
+  if ('from' in r) return r;
   const t = today(zone, now);
+  if ('last' in r) return { from: addDays(t, 1 - r.last), to: t };
   const month = `${t.slice(0, 7)}-01`;
   switch (r.preset) {
     case 'today':

@@ -45,9 +45,10 @@ describe('a chosen range', () => {
 describe('range', () => {
   const now = new Date('2026-03-01T23:30:00Z'); // the second of March in Berlin
   test('texts', () => {
-    for (const text of ['30d', '2026-01-01~2026-01-31']) expect(writeRange(readRange(text)!)).toBe(text);
+    for (const text of ['30d', '14d', '9999d', '2026-01-01~2026-01-31']) expect(writeRange(readRange(text)!)).toBe(text);
     expect(writeRange(readRange('2026-02-01~2026-01-01')!)).toBe('2026-01-01~2026-02-01');
-    for (const text of ['', 'x', '2026-02-30~2026-03-01', '2026-01-01', 'a~b~c', null]) expect(readRange(text)).toBeUndefined();
+    expect(readRange('90d')).toEqual({ preset: '90d' });
+    for (const text of ['', 'x', '0d', '014d', '-1d', '1.5d', '10000d', '14D', '2026-02-30~2026-03-01', '2026-01-01', 'a~b~c', null]) expect(readRange(text)).toBeUndefined();
     expect(parseView('?range=x').range).toEqual({ preset: '7d' });
     expect(isDay('2026-02-29')).toBe(false);
     expect(isDay('2028-02-29')).toBe(true);
@@ -60,6 +61,8 @@ describe('range', () => {
     expect(daysOf({ preset: 'last-month' }, 'Europe/Berlin', now)).toEqual({ from: '2026-02-01', to: '2026-02-28' });
     expect(daysOf({ preset: '12mo' }, 'UTC', now).from).toBe('2025-04-01');
     expect(lengthOf({ preset: '30d' }, 'UTC', now)).toBe(30);
+    expect(daysOf({ last: 14 }, 'Europe/Berlin', now)).toEqual({ from: '2026-02-17', to: '2026-03-02' });
+    expect(daysOf({ last: 7 }, 'UTC', now)).toEqual(daysOf({ preset: '7d' }, 'UTC', now));
   });
   test('questions', () => {
     expect(asked({ preset: '7d' }, 'UTC', now)).toEqual({ from: '2026-02-23' });
@@ -67,6 +70,9 @@ describe('range', () => {
     expect(asked({ preset: '24h' }, 'UTC', now)).toEqual({ from: '24h' });
     expect(askedBefore({ preset: 'today' }, 'Europe/Berlin', now)).toEqual({ from: '2026-03-01', to: '1d' });
     expect(askedBefore({ preset: '7d' }, 'UTC', now)).toEqual({ from: '2026-02-16', to: '7d' });
+    expect(asked({ last: 14 }, 'UTC', now)).toEqual({ from: '2026-02-16' });
+    expect(askedBefore({ last: 14 }, 'UTC', now)).toEqual({ from: '2026-02-02', to: '14d' });
+    expect(askedBefore({ last: 9999 }, 'UTC', now).from >= '1971-01-01').toBe(true);
     expect(askedBefore({ preset: 'yesterday' }, 'UTC', now)).toEqual({ from: '2026-02-27', to: '2026-02-27' });
     expect(askedBefore({ preset: '24h' }, 'UTC', now)).toEqual({ from: '24h', to: '24h' });
     expect(askedBefore({ from: '2026-01-01', to: '2026-01-31' }, 'UTC', now)).toEqual({ from: '2025-12-01', to: '2025-12-31' });

@@ -144,7 +144,7 @@ export function PanelBody({ panel: saved, zone, range, height }: { panel: Placed
   const left = height - hintHeight * [unseenIn(query.data).length > 0, currencies, estimated].filter(Boolean).length;
   return (
     <div className={css.body} style={{ height }}>
-      <Answer query={query} height={height}>
+      <Answer query={query} height={height} zone={zone}>
         {(d) => (
           <>
             {currencies && <Hint text={currencies} label="Currencies" />}

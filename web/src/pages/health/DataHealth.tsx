@@ -58,7 +58,6 @@ export default function DataHealth() {
               )}
               <PublicNames schema={d.schema} zone={zone} admin={admin} />
             </Card>
-            <Freshness answer={d} open={to === undefined} />
           </div>
         )}
       </Answer>
@@ -67,6 +66,7 @@ export default function DataHealth() {
           <Quarantine zone={zone} />
         </Card>
       )}
+      {health.data && <Freshness answer={health.data} open={to === undefined} />}
     </div>
   );
 }

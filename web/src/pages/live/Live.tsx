@@ -12,7 +12,7 @@ import { Card } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { toggle, writeFilter } from '../../state/filters';
 import { useChoice, withBots } from '../../state/url';
-import { useCalmOrder } from './calm';
+import { byPath, useCalmOrder } from './calm';
 import css from './Live.module.css';
 import { Minutes } from './Minutes';
 import { Stream } from './Stream';
@@ -193,11 +193,7 @@ function Room({ of, empty, children }: { of: unknown[] | null; empty: string; ch
 
 function Pages({ data, at }: Part) {
   const pick = usePick();
-  const bars = useMemo(() => {
-    const paths = new Map<string, number>(); // of all hosts together
-    for (const p of data.top_pages ?? []) paths.set(p.path, (paths.get(p.path) ?? 0) + p.views);
-    return [...paths].map(([path, views]) => ({ key: path, label: names.value('path', path), title: names.raw('path', path), value: views }));
-  }, [data.top_pages]);
+  const bars = useMemo(() => byPath(data.top_pages ?? []).map(({ path, views }) => ({ key: path, label: names.value('path', path), title: names.raw('path', path), value: views })), [data.top_pages]);
   return (
     <Card title="Pages" aside={<span className={css.aside}>5 minutes</span>}>
       <Room of={data.top_pages} empty="No page was opened in the last five minutes.">

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { backoff, readStream } from '../../api/live';
-import { gather, inOrder, type Recent } from './calm';
+import { byPath, gather, inOrder, type Recent } from './calm';
 
 const e = (ts: string, path = '/'): Recent => ({ ts, type: 'pageview', path, country: null, device: null });
+
+test('pages of several hosts are one, the most views first', () => {
+  const views = [{ path: '/a', views: 5 }, { path: '/b', views: 4 }, { path: '/c', views: 3 }, { path: '/b', views: 3 }];
+  expect(byPath(views).map((p) => [p.path, p.views])).toEqual([['/b', 7], ['/a', 5], ['/c', 3]]);
+});
 
 describe('the stream of events', () => {
   test('what comes goes before what was there, once', () => {

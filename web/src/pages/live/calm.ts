@@ -21,6 +21,13 @@ export function inOrder<T extends { key: string }>(rows: T[], order: string[]): 
     .map((x) => x.row);
 }
 
+/** The views of each path, of all hosts together, the most first. */
+export function byPath(pages: { path: string; views: number }[]): { path: string; views: number }[] {
+  const paths = new Map<string, number>();
+  for (const p of pages) paths.set(p.path, (paths.get(p.path) ?? 0) + p.views);
+  return [...paths].map(([path, views]) => ({ path, views })).toSorted((a, b) => b.views - a.views);
+}
+
 export type Recent = NonNullable<Live['recent']>[number];
 export type Shown = Recent & { key: string; nth: number };
 

@@ -57,7 +57,11 @@ export function Headline({ totals, hidden, results, goals }: ReturnType<typeof u
   const [chosen, choose] = useParam('metric', hidden ? 'pageviews' : 'visitors', true);
   const totalsBefore = useReport({ ...scopeBefore, ...(hidden ? unmasked : headline) }, view.compare);
   const [currencyText, setCurrency] = useParam('currency', '', true);
-  const currencies = results.now ? currenciesOf(results.now.revenue, results.before?.revenue) : []; // that of the time before may come first: money is not nought until then
+  const found = results.now ? currenciesOf(results.now.revenue, results.before?.revenue) : []; // that of the time before may come first: money is not nought until then
+  const [seen, see] = useState(found);
+  const fresh = found.filter((c) => !seen.includes(c));
+  if (fresh.length > 0) see([...seen, ...fresh]);
+  const currencies = seen.filter((c) => found.includes(c)); // what is shown stays when another currency becomes the largest
   const currency = currencies.find((c) => (c || 'none') === currencyText) ?? currencies[0];
   const revenue: Metric | undefined = currency === undefined ? undefined : { ...metric('revenue'), currency };
   const goal = chosen.startsWith(goalLine) ? goals?.find((g) => g.id === chosen.slice(goalLine.length)) : undefined;

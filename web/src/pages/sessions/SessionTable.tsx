@@ -8,7 +8,7 @@ import { readable } from '../../format/path';
 import { clock, dayLong, moment } from '../../format/time';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { today } from '../../state/range';
-import { atLeast, deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
+import { deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
 import css from './Sessions.module.css';
 
 /** Sessions as rows, with a head for each day. `who` shows whose they are. */
@@ -38,9 +38,11 @@ export function SessionTable({ sessions, who = false }: { sessions: Session[]; w
             <Fragment key={s.id}>
               {head && (
                 <tr className={css.day}>
-                  <th scope="colgroup" colSpan={who ? 9 : 8}>
+                  <th scope="colgroup" colSpan={who ? 8 : 7}>
                     {today(zone, new Date(s.start)) === today(zone) ? 'Today' : day}
                   </th>
+                  {/* oxlint-disable-next-line jsx-a11y/control-has-associated-label -- it ends the row, and goes where the column goes: a head over more columns than there are would take their room */}
+                  <td className={css.device} />
                 </tr>
               )}
               <Row session={s} who={who} />
@@ -103,22 +105,16 @@ function Row({ session: s, who }: { session: Session; who: boolean }) {
 function Route({ session: s }: { session: Session }) {
   if (!s.entry_path) return <span className={css.faint}>No page view</span>;
   return (
-    <span className={css.route}>
-      <Path of={s.entry_path} />
+    <span className={css.way}>
+      <span className="cut">{readable(s.entry_path)}</span>
       {s.pageviews > 1 && s.exit_path && s.exit_path !== s.entry_path && (
         <>
           <span className={css.faint} aria-hidden>
             →
           </span>
-          <Path of={s.exit_path} />
+          <span className="cut">{readable(s.exit_path)}</span>
         </>
       )}
     </span>
   );
 }
-
-/** A page's path, cut where there is no place for it, but not to a few letters beside a long one; one of a few letters never is. */
-const Path = ({ of }: { of: string }) => {
-  const path = readable(of);
-  return path.length > 3 ? <span className="cut" style={atLeast(path)}>{path}</span> : <span className={css.few}>{path}</span>;
-};

@@ -11,7 +11,7 @@ import { Card } from '../../parts/Card';
 import { Freshness } from '../../parts/Freshness';
 import { useTitle } from '../../state/title';
 import { Facts, Properties } from './Facts';
-import { atLeast, Back, useAddress } from './names';
+import { Back, useAddress } from './names';
 import css from './Sessions.module.css';
 import { SessionTable } from './SessionTable';
 
@@ -118,8 +118,8 @@ function MergeRow({ merge: m, joins }: { merge: Merge; joins: boolean }) {
   return (
     <li data-undone={m.undone || undefined}>
       <div className={css.merge}>
-        <span className={css.pairOfIds}>
-          <span className="mono cut" style={atLeast(from, true)}>{from}</span> <span aria-hidden>→</span> <span className="mono cut" style={atLeast(m.user_id, true)}>{m.user_id}</span>
+        <span className={css.way}>
+          <span className="mono cut">{from}</span> <span aria-hidden>→</span> <span className="mono cut">{m.user_id}</span>
         </span>
         <small title={moment(m.at, zone)}>
           {m.kind === 'alias' ? 'Alias' : 'Identified'} {dayFull(m.at, zone)}
@@ -127,7 +127,7 @@ function MergeRow({ merge: m, joins }: { merge: Merge; joins: boolean }) {
         </small>
       </div>
       {may(me.data, 'analyst') && (
-        <Button variant="default" size="compact-xs" loading={change.isPending} onClick={() => change.mutate(m)} aria-label={`${m.undone ? 'Restore' : 'Undo'} the merge of ${from} and ${m.user_id}`}>
+        <Button variant="default" loading={change.isPending} onClick={() => change.mutate(m)} aria-label={`${m.undone ? 'Restore' : 'Undo'} the merge of ${from} and ${m.user_id}`}>
           {m.undone ? 'Restore' : 'Undo'}
         </Button>
       )}

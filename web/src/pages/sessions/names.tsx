@@ -17,9 +17,6 @@ export const placeOf = (s: Session): string => [s.city, s.country ? names.countr
 
 export const deviceOf = (s: Session): string => [s.browser, s.os].filter(Boolean).join(' on ') || (s.device ? names.value('device', s.device) : 'Unknown');
 
-/** The room that one of two texts of a line keeps beside a longer one: some letters, and all of them where there are no more. */
-export const atLeast = (text: string, mono = false) => ({ minWidth: `${(mono ? 1 : 0.9) * Math.min(text.length, 9)}ch` });
-
 /** Addresses of sessions and visitors; range and filters go along. */
 export function useAddress() {
   const { id } = useSite();
