@@ -55,6 +55,9 @@ func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 			WithAmount("query.job_timeout", a.cfg.JobTime.Seconds())
 	}
 	p := a.engineProblem(ctx, err)
+	if m := unknown.FindStringSubmatch(p.Detail); m != nil && p.Code == "query_error" && p.Engine == clickhouse.CodeUnknownIdentifier {
+		p.Detail = placeOf(a.q.SQL, m[1]) + p.Detail
+	}
 	if p.Code == "query_error" && typeCodes[p.Engine] && a.checked != nil && len(a.checked.Texts) > 0 {
 		name, is := a.checked.Texts[0], "is"
 		if len(a.checked.Texts) > 1 {
@@ -63,6 +66,28 @@ func (a *asking) problem(ctx context.Context, err error) *problem.Problem {
 		p.Detail += fmt.Sprintf("; %s %s text, as is every property that once had a text that is no number: props_num['%s'] has its numbers alone", strings.Join(a.checked.Texts, ", "), is, name)
 	}
 	return p
+}
+
+// placeOf says where a statement has a name, if it has it once, before what is said of it.
+func placeOf(sql, name string) string {
+	toks, _, err := scan(sql)
+	if err != nil {
+		return ""
+	}
+	at := -1
+	for _, l := range toks {
+		if l.name() && l.text == name {
+			if at >= 0 {
+				return ""
+			}
+			at = l.start
+		}
+	}
+	if at < 0 {
+		return ""
+	}
+	r := refuseAt(sql, at, "")
+	return fmt.Sprintf("line %d, column %d: ", r.Line, r.Column)
 }
 
 // ownSettings are the settings by which a question lowers the limit that a code of the engine means. Of a code that several limits have, the message says which it was.

@@ -260,6 +260,22 @@ func TestEngineProblems(t *testing.T) {
 	}
 }
 
+// A column that another relation has passes the guard: where the engine does not know it, the answer says where it stands, if that is one place.
+func TestPlaceOfUnknownName(t *testing.T) {
+	for sql, want := range map[string]string{
+		"SELECT count(), -- path\n  path FROM rollup_minute":      "line 2, column 3: Unknown expression identifier `path`",
+		"SELECT `path`, 'path' FROM rollup_minute":                "line 1, column 8: Unknown expression identifier `path`",
+		"SELECT path FROM rollup_minute GROUP BY path":            "Unknown expression identifier `path`",
+		"SELECT count() AS n FROM rollup_minute WHERE events > 0": "Unknown expression identifier `path`",
+	} {
+		err := &clickhouse.Error{Code: clickhouse.CodeUnknownIdentifier, Name: "UNKNOWN_IDENTIFIER", Message: "Unknown expression identifier `path` in scope SELECT path"}
+		p := problemIn(t, run(newHandler(t, Config{}, &fakeEngine{err: err}), sql))
+		if p.Code != "query_error" || !strings.HasPrefix(p.Detail, want) {
+			t.Errorf("%s: %+v", sql, p)
+		}
+	}
+}
+
 func TestLongAnswers(t *testing.T) {
 	for _, size := range []int{1, 100, 32 << 10, 64 << 10, prefixSize - 20, prefixSize, prefixSize + 1, 1 << 20} {
 		body := `{"data":["` + strings.Repeat("x", size) + `"]` + "\n}\n\n"
