@@ -31,11 +31,9 @@ func (p *Processor) commitMain(ctx context.Context) error {
 		return err
 	}
 	s := &p.scratch
-	if s.in == nil {
-		s.in = newBlock()
-	}
-	s.in.reset()
+	s.begin(time.Now())
 	t, err := p.take(ctx, s.in)
+	s.taken(time.Now())
 	if err != nil || len(t.spans) == 0 {
 		return err
 	}

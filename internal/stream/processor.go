@@ -482,6 +482,31 @@ type scratch struct {
 	found    []dedupe.Verdict
 	verdicts []verdict
 	fresh    []dedupe.Entry
+
+	large time.Time // when a commit last needed much of it; zero: none since it is new
+}
+
+// When scratch memory is given back.
+const (
+	largeBytes = 16 << 20    // of the rows of a commit: from so many on it needs much
+	keepLarge  = time.Minute // since the last one
+)
+
+// begin makes the memory ready for a commit. After a minute of small commits it is new, so that a burst does not hold what an insert of the largest size needs for ever.
+func (s *scratch) begin(now time.Time) {
+	switch {
+	case s.in == nil || !s.large.IsZero() && now.Sub(s.large) >= keepLarge:
+		*s = scratch{in: newBlock()}
+	default:
+		s.in.reset()
+	}
+}
+
+// taken notes how much of it a commit needs.
+func (s *scratch) taken(now time.Time) {
+	if s.in.Batch.Bytes() >= largeBytes {
+		s.large = now
+	}
 }
 
 // countBacklog counts the rows that were in the log before this start, so that they show as pending.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"weir/internal/dedupe"
 	"weir/internal/event"
 )
 
@@ -187,6 +189,42 @@ func TestPace(t *testing.T) {
 	}
 	if heavy, light := at(5*time.Second, 0), of("t2", 5*time.Second, 0); light <= 0 || light >= heavy {
 		t.Errorf("beside each other at 5 s: who sends most waits %v, the other %v", heavy, light)
+	}
+}
+
+// TestScratch: the memory of commits is that of a burst only for a while after it.
+func TestScratch(t *testing.T) {
+	var s scratch
+	now := time.Now()
+	commit := func(rows int) *Block {
+		s.begin(now)
+		for range rows {
+			r := row("t1", "a", 0)
+			r.URL = bytes.Repeat([]byte("x"), 4096)
+			s.in.Batch.Append(&r)
+		}
+		s.taken(now)
+		return s.in
+	}
+	small := commit(10)
+	now = now.Add(time.Hour)
+	burst := commit(largeBytes / 4096)
+	if burst != small {
+		t.Error("without a burst the memory was given back")
+	}
+	s.fresh = make([]dedupe.Entry, 1)
+	now = now.Add(keepLarge - time.Second)
+	if commit(10) != burst || s.in.Batch.Rows() != 10 {
+		t.Error("soon after a burst the memory was given back, or had rows still")
+	}
+	now = now.Add(time.Second)
+	if commit(10) == burst || s.fresh != nil || s.in.Batch.Rows() != 10 {
+		t.Error("a minute after the burst its memory was kept")
+	}
+	after := s.in
+	now = now.Add(time.Hour)
+	if commit(10) != after {
+		t.Error("small commits gave their memory back")
 	}
 }
 
