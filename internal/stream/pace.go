@@ -9,16 +9,16 @@ import (
 
 // Bounds of Pace.
 const (
-	paceFrom  = 2 * time.Second  // how old the oldest waiting record may be before doors are slowed down: so an insert at the maximum rate has what came in a second and more, see DESIGN.md
-	paceAll   = 4 * time.Second  // the same for tenants that send little beside others
-	paceBytes = 2 << 20          // of waiting records: so much the engine takes in a moment, and fewer senders could not help it
-	paceMax   = 2 * time.Second  // the longest wait
-	paceAlive = 10 * time.Second // a processor that has not committed for that long is not helped by waiting
+	paceFrom  = 1600 * time.Millisecond // how old the oldest waiting record may be before doors are slowed down: so an insert at the maximum rate has what came in a second and more, see DESIGN.md
+	paceAll   = 3500 * time.Millisecond // the same for tenants that send little beside others
+	paceBytes = 2 << 20                 // of waiting records: so much the engine takes in a moment, and fewer senders could not help it
+	paceMax   = 2 * time.Second         // the longest wait
+	paceAlive = 10 * time.Second        // a processor that has not committed for that long is not helped by waiting
 )
 
 // Pace is how long a door should wait before it makes more events of a tenant durable, so that what it takes and what the processor can
 // take stay in balance on the CPUs they share, and events stay visible within seconds at the highest rate. It is zero while the
-// processor is less than two seconds behind, while little waits (then it is slow for another reason than the doors), and when it does not move at
+// processor is less than 1.6 seconds behind, while little waits (then it is slow for another reason than the doors), and when it does not move at
 // all, because the engine is down: then the log is there to go on taking events. A tenant that sends little beside others waits later than they.
 func (p *Processor) Pace(tenant string) time.Duration {
 	now := time.Now()

@@ -159,8 +159,8 @@ func TestPace(t *testing.T) {
 	if _, err := l.Append(t.Context(), 0, make([]byte, paceBytes)); err != nil {
 		t.Fatal(err)
 	}
-	if d := at(1800*time.Millisecond, 0); d != 0 {
-		t.Errorf("1.8 s behind: %v", d)
+	if d := at(1400*time.Millisecond, 0); d != 0 {
+		t.Errorf("1.4 s behind: %v", d)
 	}
 	a, b := at(3*time.Second, 0), at(5*time.Second, 0)
 	if a <= 0 || b <= a || b > paceMax {
