@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// coreTime is what a process's threads had of the cores, and what they wanted.
+// coreTime is what a process's threads had of the cores, and what they wanted: those of merges excepted, which yield to others (merges.go) and answer nobody.
 type coreTime struct {
 	had, waited time.Duration // of the threads that there are now; a wait counts when it is over
 	wants       bool          // a thread is ready to run, or runs
@@ -18,6 +18,9 @@ type coreTime struct {
 func coreTimeOf(pid int) (c coreTime) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	for _, task := range tasks {
+		if name, err := os.ReadFile(filepath.Join(task, "comm")); err == nil && string(bytes.TrimSpace(name)) == mergeThread {
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(task, "schedstat"))
 		var ran, waited int64
 		if err == nil {

@@ -1,12 +1,14 @@
 package embedded
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,5 +47,30 @@ func TestStarvedChild(t *testing.T) {
 	waitFor(t, "an answer", time.Minute, func() bool { return e.check(t.Context(), time.Second) == nil })
 	if e.PID() != pid || e.Generation() != 1 {
 		t.Errorf("generation %d: the child was restarted", e.Generation())
+	}
+}
+
+// Merges that wait for a core do not make a process one that wants a core: they yield, and answer nobody.
+func TestCoreTimeWithoutMerges(t *testing.T) {
+	spin := func(name string) time.Duration {
+		before := coreTimeOf(os.Getpid()).had
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // ends with its goroutine
+			text := append([]byte(name), 0)
+			err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&text[0])), 0, 0, 0)
+			for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+			}
+			done <- err
+			<-done
+		}()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		defer close(done)
+		return coreTimeOf(os.Getpid()).had - before
+	}
+	if merge, other := spin(mergeThread), spin("OtherThread"); merge > 100*time.Millisecond || other <= merge {
+		t.Errorf("of 300 ms a thread of merges is seen to have had %v, another one %v", merge, other)
 	}
 }
