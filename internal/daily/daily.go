@@ -65,7 +65,7 @@ func Find(dims []Dim, name string) (Dim, bool) {
 // DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
 func DropFormerSQL() []string {
 	var out []string
-	for _, name := range []string{"day_totals", "day_sessions", "day_sessions_2", "day_seams"} {
+	for _, name := range []string{"day_totals", "day_sessions", "day_sessions_2", "day_seams", "day_audience"} {
 		out = append(out, "DROP TABLE IF EXISTS "+rollup.Database+"."+name+" SYNC")
 	}
 	return out
@@ -163,7 +163,7 @@ func CountSQL(tenant string, start time.Time, version uint64) string {
 	of := func(table, column, more string) string { return sumOf(table, column, more, tenant, start, version) }
 	stitched := "SELECT count() FROM " + session.Table + " WHERE " + inner(tenant, start, version)
 	hits := "SELECT count() FROM " + HitSessionsTable + " WHERE " + ofDay(tenant, start, version)
-	counts := []string{of(Table, "events", " AND dim = ''"), of(VisitsTable, "events", ""), of(HitsTable, "events", ""), of(AudienceTable, "events", "")}
+	counts := []string{of(Table, "events", " AND dim = ''"), of(VisitsTable, "events", ""), of(HitsTable, "events", ""), of(AudienceTable, "events", " AND whole = false"), of(AudienceTable, "events", " AND whole = true")}
 	for _, d := range EventPageDims {
 		counts = append(counts, of(EventPagesTable, "events", " AND dim = '"+d.Name+"'"))
 	}

@@ -204,13 +204,18 @@ func testHits(t *testing.T, where string, day time.Time, version int) {
 func testAudience(t *testing.T, where string, day time.Time, version int) {
 	t.Helper()
 	c := testkit.Engine(t)
-	columns := strings.Join(daily.HitsColumns, ", ")
-	want := testkit.Rows(t, c, "SELECT site_id, sipHash64(if(client_id != '', client_id, user_id)) AS v, v % 8 = 0 ? true : false, "+columns+", toStartOfDay(ts, 'UTC') AS t, is_bot, count(), countIf(type = 'pageview'), sum(props_num['value']), sum(props_num['revenue']) FROM weir.events WHERE "+where+" GROUP BY site_id, v, "+columns+", t, is_bot ORDER BY ALL")
-	got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, visitor, sampled, "+columns+", time, is_bot, events, pageviews, amount, revenue FROM %s WHERE tenant = 'a' AND _version = %d ORDER BY ALL", daily.AudienceTable, version))
-	if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
-		t.Errorf("audience (-events +audience):\n%.2000s", diff)
+	for _, whole := range []bool{false, true} {
+		columns := "type, host, country, region, city, device, os, browser"
+		if whole {
+			columns = "'', '', country, region, city, device, os, browser"
+		}
+		want := testkit.Rows(t, c, "SELECT site_id, sipHash64(if(client_id != '', client_id, user_id)) AS v, v % 8 = 0 ? true : false, "+columns+", toStartOfDay(ts, 'UTC') AS t, is_bot, count(), countIf(type = 'pageview'), sum(props_num['value']), sum(props_num['revenue']) FROM weir.events WHERE "+where+" GROUP BY ALL ORDER BY ALL")
+		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, visitor, sampled, type, host, country, region, city, device, os, browser, time, is_bot, events, pageviews, amount, revenue FROM %s WHERE tenant = 'a' AND _version = %d AND whole = %t ORDER BY ALL", daily.AudienceTable, version, whole))
+		if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
+			t.Errorf("audience, whole %t (-events +audience):\n%.2000s", whole, diff)
+		}
 	}
-	testMissing(t, daily.AudienceTable, "a", day, version, "sampled", "browser = 'Chrome'")
+	testMissing(t, daily.AudienceTable, "a", day, version, "sampled", "browser = 'Chrome'", "whole AND browser = 'Chrome'", "NOT whole AND browser = 'Chrome'")
 }
 
 // testSessionTotals compares the totals of a day's sessions with its stitched sessions away from midnight, for each dim, and shows that totals of some of them do not count.

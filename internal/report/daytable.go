@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"weir/internal/daily"
@@ -12,6 +13,8 @@ import (
 type dayTable struct {
 	name string
 	dim  daily.Dim // whose rows are read: of a table without dims only the step counts
+	// whole says that of an audience the rows are read that have only what seldom changes from one event of a visitor to the next: about one for each visitor.
+	whole bool
 }
 
 // ofDays says whether totals of days' events know what the question counts.
@@ -22,20 +25,26 @@ func (q Question) ofDays() bool {
 // dayTable is the table that answers the question: of those that can the one with the fewest rows; ok is false if none does.
 func (q Question) dayTable() (t dayTable, ok bool) {
 	if dim, ok := q.totalsDim(); ok {
-		return dayTable{daily.Table, dim}, true
+		return dayTable{name: daily.Table, dim: dim}, true
 	}
 	if dim, ok := q.eventPagesDim(); ok {
-		return dayTable{daily.EventPagesTable, dim}, true
+		return dayTable{name: daily.EventPagesTable, dim: dim}, true
 	}
 	if q.ofAudience() {
-		return dayTable{daily.AudienceTable, daily.HitsDim}, true
+		return dayTable{daily.AudienceTable, daily.HitsDim, q.ofVisitors(daily.VisitorColumns)}, true
 	}
-	return dayTable{daily.HitsTable, daily.HitsDim}, q.ofHits()
+	return dayTable{name: daily.HitsTable, dim: daily.HitsDim}, q.ofHits()
 }
 
 // hasVisitors says whether each row of the table is of one visitor.
 func (t dayTable) hasVisitors() bool {
 	return t.name == daily.AudienceTable || t.name == daily.HitsTable
+}
+
+// beats says whether the table is read where a rollup answers the question, too. That has its sets of visitors made already, and seldom more rows than a table of visitors; but where there are many combinations of
+// what it has, as of cities and browsers, these are nearly one for each visitor and hour.
+func (t dayTable) beats(q Question) bool {
+	return !t.hasVisitors() || t.whole && slices.Contains(q.Metrics, Visitors) || slices.ContainsFunc(q.Filters, Filter.namesPaths)
 }
 
 // eventPagesDim is the dim of totals of the pages of events that answers the question: all that it looks at are paths and one attribute; ok is false if none does.
@@ -81,7 +90,7 @@ func (q Question) inSteps(dim daily.Dim) bool {
 func (b *builder) fromTotals(scope string, p plan) []string {
 	table, _ := b.q.dayTable() // there is one: the plan has totals
 	if table.hasVisitors() {
-		return b.fromVisitors(table.name, scope, p)
+		return b.fromVisitors(table, scope, p)
 	}
 	b.inTotals, b.inPages = true, table.name == daily.EventPagesTable
 	defer func() { b.inTotals, b.inPages = false, false }()
@@ -93,11 +102,14 @@ func (b *builder) fromTotals(scope string, p plan) []string {
 }
 
 // fromVisitors reads a table of days' visitors. Where visitors are all that is asked for, and the sample is all that is read of them, whose the others are is not: only that their groups and intervals are there.
-func (b *builder) fromVisitors(table, scope string, p plan) []string {
+func (b *builder) fromVisitors(table dayTable, scope string, p plan) []string {
 	where := scope + b.ofDays(p.totals) + b.filters() + botsCondition(b.q.Bots)
+	if table.name == daily.AudienceTable {
+		where += " AND whole = " + strconv.FormatBool(table.whole)
+	}
 	read := func(sample, clients, more string) string {
 		return "SELECT " + b.list("time", partials{"sum(events)", "sum(pageviews)", "sum(amount)", sample, clients}, p.rollup != nil, "toUInt64(0)", "toUInt64(0)") +
-			"\nFROM " + table + "\nWHERE " + where + more + b.groupBy()
+			"\nFROM " + table.name + "\nWHERE " + where + more + b.groupBy()
 	}
 	sample := rollup.HashesOf("visitor", rollup.InSample, rollup.CellClients)
 	return b.eachSize(rollup.HashesOf("visitor", rollup.InClients, fullSet), func(clients, more string) string {

@@ -114,6 +114,7 @@ func drawOfDays(t *rapid.T, kind string) Question {
 // marked are texts of statements that say what is read.
 var marked = map[string]string{
 	"pages": "FROM " + daily.EventPagesTable, "hits": "FROM " + daily.HitsTable, "audience": "FROM " + daily.AudienceTable, "the sample": "sampled = true", "small ones": "NOT IN {small", "rows since": "{d0p", "a rollup": "FROM weir.rollup", "intervals": "AS bucket",
+	"whole visitors": "whole = true", "visitors by type": "whole = false",
 }
 
 // dayTables are reporters that answer by tables of days and by raw events, and what has been seen of them.
@@ -166,7 +167,8 @@ func (d *dayTables) check(t *rapid.T, kind string, q Question) []Row {
 // missing is what has not been read yet, or too seldom.
 func (d *dayTables) missing() (list []string) {
 	for _, what := range []string{"pages beside rows since", "pages beside intervals", "pages beside hits", "hits beside rows since", "hits beside intervals", "hits beside a rollup", "hits beside the sample", "hits beside small ones",
-		"audience beside rows since", "audience beside intervals", "audience beside the sample", "audience beside small ones"} {
+		"audience beside rows since", "audience beside intervals", "audience beside the sample", "audience beside small ones",
+		"audience beside a rollup", "audience beside whole visitors", "audience beside visitors by type"} {
 		if d.used[what] == 0 {
 			list = append(list, what)
 		}
@@ -226,32 +228,34 @@ func TestDayTable(t *testing.T) {
 	not := is("path")
 	not.Not = true
 	for name, c := range map[string]struct {
-		q    Question
-		want string
+		q     Question
+		want  string
+		whole bool
 	}{
-		"nothing":                         {Question{Metrics: []string{Events}}, daily.Table},
-		"one column":                      {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("country")}}, daily.Table},
-		"pages of a host":                 {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("host")}}, daily.EventPagesTable},
-		"visitors of pages of a host":     {Question{Metrics: []string{Pageviews, Visitors}, GroupBy: by("path"), Filters: []Filter{is("host")}}, daily.HitsTable},
-		"pages of two":                    {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("host"), is("browser")}}, daily.HitsTable},
-		"pages of a city":                 {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("city")}}, daily.HitsTable},
-		"countries of all pages but one":  {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{not}}, daily.HitsTable},
-		"countries of a browser":          {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("browser")}}, daily.AudienceTable},
-		"value of a type in a country":    {Question{Metrics: []string{Value}, Interval: Day, Filters: []Filter{is("browser"), is("type")}}, daily.AudienceTable},
-		"by the hour":                     {Question{Metrics: []string{Visitors}, Interval: Hour, GroupBy: by("country"), Filters: []Filter{is("browser")}}, ""},
-		"by days that begin at half past": {Question{Metrics: []string{Visitors}, Interval: Day, Location: kolkata, GroupBy: by("country"), Filters: []Filter{is("browser")}}, ""},
-		"pages by the hour":               {Question{Metrics: []string{Pageviews}, Interval: Hour, GroupBy: by("path"), Filters: []Filter{is("browser")}}, ""},
-		"persons":                         {Question{Metrics: []string{Users}, GroupBy: by("country"), Filters: []Filter{is("browser")}}, ""},
-		"of a channel":                    {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("channel")}}, ""},
-		"by a property":                   {Question{Metrics: []string{Events}, GroupBy: []Dim{{Prop: "plan"}}, Filters: []Filter{is("browser")}}, ""},
-		"robots":                          {Question{Metrics: []string{Events}, GroupBy: by("is_bot", "country")}, ""},
+		"nothing":                         {Question{Metrics: []string{Events}}, daily.Table, false},
+		"one column":                      {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("country")}}, daily.Table, false},
+		"pages of a host":                 {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("host")}}, daily.EventPagesTable, false},
+		"visitors of pages of a host":     {Question{Metrics: []string{Pageviews, Visitors}, GroupBy: by("path"), Filters: []Filter{is("host")}}, daily.HitsTable, false},
+		"pages of two":                    {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("host"), is("browser")}}, daily.HitsTable, false},
+		"pages of a city":                 {Question{Metrics: []string{Pageviews}, GroupBy: by("path"), Filters: []Filter{is("city")}}, daily.HitsTable, false},
+		"countries of all pages but one":  {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{not}}, daily.HitsTable, false},
+		"countries of a browser":          {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("browser")}}, daily.AudienceTable, true},
+		"countries of a browser's hosts":  {Question{Metrics: []string{Visitors}, GroupBy: by("country", "host"), Filters: []Filter{is("browser")}}, daily.AudienceTable, false},
+		"value of a type in a country":    {Question{Metrics: []string{Value}, Interval: Day, Filters: []Filter{is("browser"), is("type")}}, daily.AudienceTable, false},
+		"by the hour":                     {Question{Metrics: []string{Visitors}, Interval: Hour, GroupBy: by("country"), Filters: []Filter{is("browser")}}, "", false},
+		"by days that begin at half past": {Question{Metrics: []string{Visitors}, Interval: Day, Location: kolkata, GroupBy: by("country"), Filters: []Filter{is("browser")}}, "", false},
+		"pages by the hour":               {Question{Metrics: []string{Pageviews}, Interval: Hour, GroupBy: by("path"), Filters: []Filter{is("browser")}}, "", false},
+		"persons":                         {Question{Metrics: []string{Users}, GroupBy: by("country"), Filters: []Filter{is("browser")}}, "", false},
+		"of a channel":                    {Question{Metrics: []string{Visitors}, GroupBy: by("country"), Filters: []Filter{is("channel")}}, "", false},
+		"by a property":                   {Question{Metrics: []string{Events}, GroupBy: []Dim{{Prop: "plan"}}, Filters: []Filter{is("browser")}}, "", false},
+		"robots":                          {Question{Metrics: []string{Events}, GroupBy: by("is_bot", "country")}, "", false},
 	} {
 		c.q.From, c.q.To = sessionStart, sessionStart.AddDate(0, 0, 1)
 		if c.q.Location == nil {
 			c.q.Location = time.UTC
 		}
-		if table, ok := c.q.dayTable(); !ok && c.want != "" || ok && table.name != c.want {
-			t.Errorf("%s: %v by %q, want %q", name, ok, table.name, c.want)
+		if table, ok := c.q.dayTable(); !ok && c.want != "" || ok && (table.name != c.want || table.whole != c.whole) {
+			t.Errorf("%s: %v by %q, whole: %v, want %q, %v", name, ok, table.name, table.whole, c.want, c.whole)
 		}
 	}
 }

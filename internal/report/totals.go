@@ -211,7 +211,7 @@ func (r *Reporter) planned(q Question, base plan) plan {
 	if !ok || r.deps.Sessions == nil || q.To.Sub(q.From) < table.dim.Step {
 		return base
 	}
-	if table.hasVisitors() && base.rollup != nil && !slices.ContainsFunc(q.Filters, Filter.namesPaths) { // its sets are made already, and its rows hardly more
+	if base.rollup != nil && !table.beats(q) {
 		return base
 	}
 	t := tenant.ID(q.Tenant)

@@ -207,7 +207,7 @@ func (b *bench) load(ctx context.Context, note string) (err error) {
 	step := b.end.Sub(b.start).Seconds() / float64(b.o.events)
 	began := time.Now()
 	r, err := drive.Run(ctx, drive.Config{Addr: b.addr(), Key: b.t.WriteKey, Conns: 16, IDs: &b.ids, Duration: 6 * time.Hour, Total: b.o.events, Import: true, Retry: true,
-		Events: events.Config{SiteID: b.t.SiteID, Batch: 1000, Clients: b.o.clients, Addresses: true, Seed: 1, Visit: b.o.visit, Gap: 20 * time.Second, Bodies: 32,
+		Events: events.Config{SiteID: b.t.SiteID, Batch: 1000, Clients: b.o.clients, Own: true, Seed: 1, Visit: b.o.visit, Gap: 20 * time.Second, Bodies: 32,
 			Clock: func(n uint64) time.Time { return b.start.Add(time.Duration(float64(n) * step * float64(time.Second))) }}})
 	if err != nil {
 		return err
@@ -262,7 +262,7 @@ func (b *bench) freshness(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() {
 		_, err := drive.Run(ctx, drive.Config{Addr: b.addr(), Key: b.t.WriteKey, Conns: 4, Rate: b.o.rate, Duration: b.o.fresh,
-			Events: events.Config{SiteID: b.t.SiteID, Batch: 100, Clients: b.o.clients, Addresses: true, Seed: 2, Visit: b.o.visit}})
+			Events: events.Config{SiteID: b.t.SiteID, Batch: 100, Clients: b.o.clients, Own: true, Seed: 2, Visit: b.o.visit}})
 		done <- err
 	}()
 	p := measure.Prober{Writer: b.s.Client(b.t.WriteKey), Reader: b.s.Client(b.t.Analyst), SiteID: b.t.SiteID, Every: 100 * time.Millisecond}

@@ -5,6 +5,7 @@ package events
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -19,8 +20,8 @@ type Config struct {
 	// Visit is how many events of one client follow each other, Gap apart; 0: each event is of a client of its own.
 	Visit int
 	Gap   time.Duration
-	// Addresses gives each client an address of its own, of one of many countries.
-	Addresses bool
+	// Own gives each client an address of its own, of one of many countries, and one of the browsers. Else no event has an address, and browsers are those of events.
+	Own bool
 	// Clock gives the time of a body by the number of its first event; nil: the time of sending.
 	Clock func(n uint64) time.Time
 }
@@ -33,8 +34,8 @@ func (c *Counter) Count() uint64 { return c.n.Load() }
 
 // body is one request body and where in it the moving parts are.
 type body struct {
-	text                           []byte
-	ids, times, clients, addresses []int
+	text                                   []byte
+	ids, times, clients, addresses, agents []int
 }
 
 // Renderer makes bodies. It belongs to one goroutine.
@@ -81,7 +82,9 @@ var (
 		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 		"Mozilla/5.0 (Linux; Android 14) Chrome/138.0.0.0 Mobile",
 	}
-	kinds = []string{"pageview", "pageview", "pageview", "pageview", "click", "scroll", "purchase"}
+	// agentWidth is that of the longest of agents in quotes; behind a shorter one there are spaces.
+	agentWidth = 2 + len(slices.MaxFunc(agents, func(a, b string) int { return len(a) - len(b) }))
+	kinds      = []string{"pageview", "pageview", "pageview", "pageview", "click", "scroll", "purchase"}
 )
 
 func (r *Renderer) pick(list []string) string { return list[r.rnd.IntN(len(list))] }
@@ -103,7 +106,7 @@ func (r *Renderer) layOut() body {
 		place(&b.times, msWidth)
 		b.text = append(b.text, `,"client_id":"c`...)
 		place(&b.clients, clientWidth)
-		if r.cfg.Addresses {
+		if r.cfg.Own {
 			b.text = append(b.text, `","ip":"`...)
 			place(&b.addresses, ipWidth)
 		}
@@ -112,7 +115,11 @@ func (r *Renderer) layOut() body {
 		if ref := r.pick(referrers); ref != "" {
 			b.text = fmt.Appendf(b.text, `,"referrer":%q`, ref)
 		}
-		b.text = fmt.Appendf(b.text, `,"user_agent":%q`, r.pick(agents))
+		if b.text = append(b.text, `,"user_agent":`...); r.cfg.Own {
+			place(&b.agents, agentWidth)
+		} else {
+			b.text = fmt.Appendf(b.text, "%q", r.pick(agents))
+		}
 		r.appendProps(&b, kind)
 		b.text = append(b.text, '}', '\n')
 	}
@@ -149,8 +156,9 @@ func (r *Renderer) Next(now time.Time) []byte {
 		putDecimal(b.text[b.times[i]:b.times[i]+msWidth], uint64(now.UnixMilli())+n%visit*gap)
 		client := mix(n/visit) % uint64(r.cfg.Clients)
 		putDecimal(b.text[b.clients[i]:b.clients[i]+clientWidth], client)
-		if r.cfg.Addresses {
+		if r.cfg.Own {
 			putAddress(b.text[b.addresses[i]:b.addresses[i]+ipWidth], client)
+			putAgent(b.text[b.agents[i]:b.agents[i]+agentWidth], client)
 		}
 	}
 	return b.text
@@ -177,6 +185,16 @@ func putAddress(dst []byte, client uint64) {
 		h /= 100
 		dst[4*i-1] = '.'
 		putDecimal(dst[4*i:4*i+3], 100+h%100)
+	}
+}
+
+// putAgent writes the browser of a client in quotes.
+func putAgent(dst []byte, client uint64) {
+	agent := agents[mix(client+1)%uint64(len(agents))]
+	n := 1 + copy(dst[1:], agent)
+	dst[0], dst[n] = '"', '"'
+	for i := n + 1; i < len(dst); i++ {
+		dst[i] = ' '
 	}
 }
 

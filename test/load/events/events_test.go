@@ -58,21 +58,23 @@ func BenchmarkNext(b *testing.B) {
 func TestVisits(t *testing.T) {
 	var c Counter
 	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
-	r := New(Config{SiteID: "s1", Batch: 12, Clients: 1_000_000, Visit: 4, Gap: 20 * time.Second, Addresses: true,
+	r := New(Config{SiteID: "s1", Batch: 80, Clients: 1_000_000, Visit: 4, Gap: 20 * time.Second, Own: true,
 		Clock: func(n uint64) time.Time { return start.Add(time.Duration(n) * time.Hour) }}, 1, &c)
 	r.Next(time.Now())
 	n := 0
-	var client, address string
+	var client, address, agent string
+	agents := map[string]bool{}
 	for line := range bytes.Lines(r.Next(time.Now())) {
 		var ev struct {
 			TS     int64      `json:"ts"`
 			Client string     `json:"client_id"`
 			IP     netip.Addr `json:"ip"`
+			Agent  string     `json:"user_agent"`
 		}
 		if err := json.Unmarshal(line, &ev); err != nil {
 			t.Fatal(err)
 		}
-		if want := start.Add(12*time.Hour + time.Duration(n%4)*20*time.Second).UnixMilli(); ev.TS != want {
+		if want := start.Add(80*time.Hour + time.Duration(n%4)*20*time.Second).UnixMilli(); ev.TS != want {
 			t.Errorf("event %d is at %d, want %d", n, ev.TS, want)
 		}
 		if same := ev.Client == client; same != (n%4 != 0) {
@@ -81,10 +83,17 @@ func TestVisits(t *testing.T) {
 		if same := ev.IP.String() == address; same != (n%4 != 0) {
 			t.Errorf("event %d: the same address as before: %v", n, same)
 		}
-		client, address = ev.Client, ev.IP.String()
+		if n%4 != 0 && ev.Agent != agent {
+			t.Errorf("event %d is of %q, the one before, of the same client, of %q", n, ev.Agent, agent)
+		}
+		agents[ev.Agent] = true
+		client, address, agent = ev.Client, ev.IP.String(), ev.Agent
 		n++
 	}
-	if n != 12 {
+	if n != 80 {
 		t.Fatalf("%d events", n)
+	}
+	if len(agents) != 5 {
+		t.Errorf("20 clients have the browsers %v", agents)
 	}
 }
