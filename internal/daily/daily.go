@@ -65,7 +65,7 @@ func Find(dims []Dim, name string) (Dim, bool) {
 // DropFormerSQL are the statements that remove the tables of earlier versions. They can be repeated.
 func DropFormerSQL() []string {
 	var out []string
-	for _, name := range []string{"day_totals", "day_sessions", "day_sessions_2", "day_seams", "day_audience"} {
+	for _, name := range []string{"day_totals", "day_sessions", "day_sessions_2", "day_seams", "day_audience", "day_hit_sessions", "day_seam_hit_sessions"} {
 		out = append(out, "DROP TABLE IF EXISTS "+rollup.Database+"."+name+" SYNC")
 	}
 	return out
