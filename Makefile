@@ -39,8 +39,13 @@ build: deps sdk web ## build bin/weir and everything it needs
 run: build ## build, start with the embedded defaults in ./data, feed a demo tenant real traffic, until Ctrl-C
 	@exec ./bin/weir serve --data-dir $(DATA) --demo
 
+# Tests of random choices make WEIR_TEST_ROUNDS times as many of them as by default. Whatever they say must be seen they look for until they have seen it.
+nightly: export WEIR_TEST_ROUNDS := 4
+nightly: TESTTIME := 60m
+TESTTIME ?= 20m
+
 test: deps ## all tests but those that kill processes; under five minutes
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout $(TESTTIME) ./...
 	cd sdk/go && $(GO) test ./...
 
 check: ## format, vet, lint, generated files; what is of Go beside what is of the dashboard
@@ -57,7 +62,7 @@ go-check:
 
 # What one goroutine finds is compared with a simple program by tests named …Equals…: they have nothing for the race detector, make test runs them.
 race: deps ## the tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m -skip 'Equals?[A-Z]' ./internal/...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout $(TESTTIME) -skip 'Equals?[A-Z]' ./internal/...
 	cd sdk/go && CGO_ENABLED=1 $(GO) test -race ./...
 
 # Each test has a weir of its own and waits most of the time, so several run at once. Those of the last files begin first: there are the longest waits.

@@ -79,6 +79,10 @@ func drawOfDays(t *rapid.T, kind string) Question {
 	switch kind {
 	case "visitors of an audience":
 		q.Metrics = []string{Visitors}
+	case "beside a rollup": // by what one has that holds pages
+		q.Metrics = append(slices.DeleteFunc(q.Metrics, func(m string) bool { return m == Visitors || m == Users }), Visitors)
+		q.Interval, q.Location = rapid.SampledFrom([]string{"", Day}).Draw(t, "longest"), time.UTC
+		q.GroupBy, q.Filters = drawLooked(t, []string{"path", rapid.SampledFrom([]string{"type", "host"}).Draw(t, "attribute of pages")})
 	case "few groups of an audience":
 		q.Interval, q.GroupBy, q.Metrics = "", []Dim{{Column: "country"}}, []string{Visitors}
 		q.Filters = []Filter{drawFilter(t, rapid.SampledFrom([]string{"browser", "type"}).Draw(t, "filtered by"))}
@@ -188,11 +192,13 @@ func TestDayTablesEqualRaw(t *testing.T) {
 	e := &noted{Engine: c}
 	d := &dayTables{rep: newReporter(t, e, clk, Config{}), raw: newReporter(t, c, clk, Config{Rollups: []rollup.Rollup{}}), engine: e, events: events, used: map[string]int{}}
 	d.rep.deps.Sessions = someDays{timeout: session.DefaultTimeout, days: totalDays(t, "acme", events)}
-	for rounds := 0; rounds == 0 || rounds < 5 && len(d.missing()) > 0; rounds++ {
-		for _, kind := range []string{"pages", "hits", "visitors of hits", "few groups", "audience", "visitors of an audience", "few groups of an audience", "narrowed", "by events", "no days"} {
+	for rounds := 0; rounds == 0 || rounds < 20 && len(d.missing()) > 0; rounds++ {
+		for _, kind := range []string{"pages", "hits", "visitors of hits", "few groups", "audience", "visitors of an audience", "few groups of an audience", "narrowed", "by events", "beside a rollup", "no days"} {
 			rapid.Check(t, func(t *rapid.T) {
 				q := drawOfDays(t, kind)
-				d.rep.cfg.Rollups = rapid.SampledFrom([][]rollup.Rollup{rollup.All, {}}).Draw(t, "rollups")
+				if d.rep.cfg.Rollups = rollup.All; kind != "beside a rollup" && rapid.Bool().Draw(t, "without rollups") {
+					d.rep.cfg.Rollups = []rollup.Rollup{}
+				}
 				d.rep.large.hints = nil
 				if rapid.Bool().Draw(t, "exactly") {
 					d.rep.large.set(q.kind(), countExact, groupSizes{})

@@ -461,7 +461,7 @@ func TestRollupEqualsRaw(t *testing.T) {
 			t.Fatalf("%+v (-counted +answered):\n%s", q, diff)
 		}
 	}
-	for rounds := 0; rounds == 0 || rounds < 20 && len(missing()) > 0; rounds++ {
+	for rounds := 0; rounds == 0 || rounds < 80 && len(missing()) > 0; rounds++ {
 		rapid.Check(t, ask)
 	}
 	t.Log("read from:", used)

@@ -86,6 +86,44 @@ func TestHits(t *testing.T) {
 	}
 }
 
+// drawHitsQuestion draws a question about sessions that have an event with such a value in a column. Of a kind, "totals" and "sessions" are answered by what is there of that name where days
+// have it; "any" is whatever there is, and nearly never of these.
+func drawHitsQuestion(t *rapid.T, kind, of string) Question {
+	q := drawSessionQuestion(t)
+	if !slices.Contains(q.Metrics, Sessions) {
+		q.Metrics = append(q.Metrics, Sessions)
+	}
+	q.Metrics = slices.DeleteFunc(q.Metrics, func(m string) bool { return m == Entries || m == Exits }) // with a path they are of another question
+	values := map[string][][]string{"path": {{"/a"}, {"/b"}, {"/always"}, {"/none"}, {""}, {"/a", "/m"}}, "type": {{"signup"}, {"click"}, {"none"}, {"pageview"}, {"group", "scroll"}}}[of]
+	if kind != "any" {
+		q.overDays(t)
+		one := map[string]int{"path": 5, "type": 3}[of]
+		f := Filter{Dim: Dim{Column: of}, Values: rapid.SampledFrom(values[:one]).Draw(t, "value")}
+		if kind == "sessions" {
+			q.Filters = append(q.Filters, f)
+			return q
+		}
+		q.GroupBy, q.Filters = nil, []Filter{f}
+		if of == "path" { // by the day of UTC
+			q.byDays(t)
+		}
+		return q
+	}
+	for range rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "filters") {
+		f := Filter{Dim: Dim{Column: of}, Values: rapid.SampledFrom(values).Draw(t, "values")}
+		switch rapid.IntRange(0, 7).Draw(t, "form") {
+		case 0:
+			f.Not = true
+		case 1:
+			f.Contains, f.Values = true, []string{map[string]string{"path": "a", "type": "p"}[of]}
+		case 2:
+			f.Prefix, f.Values = true, []string{map[string]string{"path": "/A", "type": "s"}[of]}
+		}
+		q.Filters = append(q.Filters, f)
+	}
+	return q
+}
+
 // TestHitsEqualEvents asks random questions about sessions that have an event, over days with totals, stale ones too, and of the same events by the plain way, with nothing stitched and
 // without lists: the answers are the same.
 func TestHitsEqualEvents(t *testing.T) {
@@ -94,25 +132,10 @@ func TestHitsEqualEvents(t *testing.T) {
 	days := w.r.deps.Sessions.(someDays).days
 	used := map[string]int{}
 	ask := func(t *rapid.T) {
-		q := drawSessionQuestion(t)
-		if !slices.Contains(q.Metrics, Sessions) {
-			q.Metrics = append(q.Metrics, Sessions)
-		}
-		q.Metrics = slices.DeleteFunc(q.Metrics, func(m string) bool { return m == Entries || m == Exits }) // with a path they are of another question
-		of := rapid.SampledFrom([]string{"path", "path", "type"}).Draw(t, "of")
-		values := map[string][][]string{"path": {{"/a"}, {"/b"}, {"/always"}, {"/a", "/m"}, {"/none"}, {""}}, "type": {{"signup"}, {"click"}, {"pageview"}, {"group", "scroll"}}}[of]
-		for range rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "filters") {
-			f := Filter{Dim: Dim{Column: of}, Values: rapid.SampledFrom(values).Draw(t, "values")}
-			switch rapid.IntRange(0, 7).Draw(t, "form") {
-			case 0:
-				f.Not = true
-			case 1:
-				f.Contains, f.Values = true, []string{map[string]string{"path": "a", "type": "p"}[of]}
-			case 2:
-				f.Prefix, f.Values = true, []string{map[string]string{"path": "/A", "type": "s"}[of]}
-			}
-			q.Filters = append(q.Filters, f)
-		}
+		of := rapid.SampledFrom([]string{"path", "type"}).Draw(t, "of")
+		kind := rapid.SampledFrom([]string{"any", "totals", "sessions"}).Draw(t, "kind")
+		q := drawHitsQuestion(t, kind, of)
+		used[kind]++
 		horizon := session.Start(session.DayOf(q.To.Add(session.DefaultTimeout)) + 10)
 		want, _, err := raw.askSessions(context.Background(), &tally{}, q, buildSessions(q, session.DefaultTimeout, horizon, readDays{}, nil))
 		if err != nil {
@@ -154,7 +177,7 @@ func TestHitsEqualEvents(t *testing.T) {
 			}
 		}
 	}
-	checkUses(t, ask, used, "path", "type", "totals of path", "totals of type", "totals of outdated", "totals of midnights", "totals of series", "sessions by path", "sessions by type", "sessions by outdated", "sessions by midnights", "series of groups")
+	checkUses(t, ask, used, "any", "path", "type", "totals of path", "totals of type", "totals of outdated", "totals of midnights", "totals of series", "sessions by path", "sessions by type", "sessions by outdated", "sessions by midnights", "series of groups")
 }
 
 // TestHitsCut: of a visit that has too much, events tell whether it has what is asked for, be there totals or not.

@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
-	testkit.Checks(40)
+	testkit.Checks(10)
 	testkit.Main(m)
 }
 

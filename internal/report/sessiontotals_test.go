@@ -46,6 +46,19 @@ func drawSessionQuestion(t *rapid.T) Question {
 	return q
 }
 
+// overDays makes the range one of whole days, most of the time: midnights with totals lie within it.
+func (q *Question) overDays(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "whole days") > 0 {
+		q.From = sessionStart.AddDate(0, 0, rapid.SampledFrom([]int{1, 0, 2, 3, -1}).Draw(t, "first day"))
+		q.To = q.From.AddDate(0, 0, rapid.SampledFrom([]int{3, 2, 5, 8}).Draw(t, "days"))
+	}
+}
+
+// byDays makes it a question that totals by the day of UTC answer.
+func (q *Question) byDays(t *rapid.T) {
+	q.Location, q.Interval = time.UTC, rapid.SampledFrom([]string{"", Day, Week}).Draw(t, "interval of days")
+}
+
 // sameAnswers fails unless two reporters answer a question alike: by events, and with totals, by the statement.
 func sameAnswers(t *rapid.T, raw, totalled *Reporter, q Question, st statement) {
 	t.Helper()

@@ -136,7 +136,7 @@ func TestTotalsEqualRaw(t *testing.T) {
 			used["by size, few"]++
 		}
 	}
-	for rounds := 0; rounds == 0 || rounds < 20 && len(missing()) > 0; rounds++ {
+	for rounds := 0; rounds == 0 || rounds < 80 && len(missing()) > 0; rounds++ {
 		rapid.Check(t, ask)
 	}
 	t.Log("totals read:", used)

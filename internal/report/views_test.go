@@ -193,6 +193,10 @@ func TestPageTotalsEqualEvents(t *testing.T) {
 	path := Dim{Column: "path"}
 	ask := func(t *rapid.T) {
 		q := drawSessionQuestion(t)
+		if rapid.IntRange(0, 3).Draw(t, "by days") > 0 { // else totals answer next to none
+			q.overDays(t)
+			q.byDays(t)
+		}
 		q.Metrics = []string{Pageviews}
 		by := "visits by path"
 		if len(q.Filters) == 0 || rapid.Bool().Draw(t, "of some pages") {

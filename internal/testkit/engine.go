@@ -42,11 +42,27 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Checks sets how often package rapid tries a property by default, for a package in which each try is some statements of the engine.
+// RoundsEnv says how many times as much the tests of random choices try as by default: 1 if it is not set. make nightly sets it.
+const RoundsEnv = "WEIR_TEST_ROUNDS"
+
+// Rounds is n times what RoundsEnv says: how often a test makes random choices that makes them n times by default.
+func Rounds(n int) int {
+	text := os.Getenv(RoundsEnv)
+	if text == "" {
+		return n
+	}
+	times, err := strconv.Atoi(text)
+	if err != nil || times < 1 {
+		panic(RoundsEnv + " must be a whole number of 1 or more, not " + strconv.Quote(text))
+	}
+	return n * times
+}
+
+// Checks sets how often package rapid tries a property by default, for a package in which each try is some statements of the engine: Rounds(n) times.
 // With -short, as under the race detector, it is a quarter: what the statements say is compared without it. Whoever wants more says so: go test -rapid.checks=1000.
 func Checks(n int) {
 	flag.Parse()
-	if testing.Short() {
+	if n = Rounds(n); testing.Short() {
 		n = (n + 3) / 4
 	}
 	chosen := false
