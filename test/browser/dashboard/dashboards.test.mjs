@@ -227,6 +227,8 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
       panels: [
         { id: 'sql', title: 'Billions', kind: 'sql', question: { sql: 'SELECT 16038048114 AS n' }, x: 0, y: 0, w: 3, h: 2 },
         report('views', 'Page views', 'tile', { metric: ['pageviews'], compare: 'previous' }, { x: 3, y: 0, w: 3, h: 2 }),
+        { id: 'exact', title: 'Exact', kind: 'sql', question: { sql: "SELECT 0.0042 AS rate, -0.003 AS change, 9007199254740993 AS sum, 123456789.12 AS money, toDecimal64('0.004', 3) AS share, nan AS mean, NULL AS none" }, x: 6, y: 0, w: 6, h: 3 },
+        { id: 'rate', title: 'Rate', kind: 'sql', question: { sql: 'SELECT 0.0042 AS rate' }, x: 6, y: 3, w: 3, h: 2 },
         report('table', 'Pages', 'table', { metric: ['pageviews', 'visitors'], group_by: ['path'], limit: 40 }, { x: 0, y: 2, w: 6, h: 9 }),
       ],
     });
@@ -235,6 +237,9 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     assert.equal(await tile.textContent(), '16B');
     assert.equal(await card(page, 'Billions').locator('div[title]').getAttribute('title'), 'n: 16,038,048,114');
     assert.ok(await tile.evaluate((s) => s.scrollWidth <= s.clientWidth), 'it is not cut');
+    await card(page, 'Exact').locator('tbody td').first().waitFor();
+    assert.deepEqual(await card(page, 'Exact').locator('tbody td').allTextContents(), ['0.0042', '-0.003', '9,007,199,254,740,993', '123,456,789.12', '0.004', 'not finite', '–']);
+    assert.equal(await card(page, 'Rate').locator('div[title] > span').first().textContent(), '0.0042');
     const [number, change] = await Promise.all(['span >> nth=0', 'span >> nth=1'].map((s) => card(page, 'Page views').locator('div[title]').locator(s).boundingBox()));
     assert.ok(change.y >= number.y + number.height - 2, 'the change stands below');
     const inSight = async (page, frame) => {
@@ -324,6 +329,8 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     const guest = await open(t, browser, { viewport: { width: 390, height: 240 } });
     await guest.goto(new URL(url, weirURL).href);
     await guest.getByText('Never seen in events: plan', { exact: true }).waitFor();
+    await guest.getByText('Filtered: plan is pro', { exact: true }).waitFor();
+    assert.match(await card(page, 'Of a plan').getByText(/ · Filtered$/).getAttribute('title'), / · Filtered: plan is pro$/);
     await sound(guest, 'an embedded panel of what was never seen');
     await shoot(guest, 'embed-unseen', false);
   });

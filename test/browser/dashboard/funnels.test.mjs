@@ -51,6 +51,18 @@ const counts = (page, want) =>
   }, `people ${want}`);
 
 describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
+  test('a step with an event that never came says so, and what was meant', async (t) => {
+    const page = await on(t, funnels(shop));
+    await counts(page, [120, 80, 40]);
+    await pick(page, 'Step 3', 'purchas', /^Event /);
+    const hint = page.getByRole('status').filter({ hasText: 'there was no event' });
+    await hint.waitFor();
+    await sound(page, 'an event that never came');
+    await hint.getByRole('button').click();
+    await hint.waitFor({ state: 'detached' });
+    await counts(page, [120, 80, 40]);
+  });
+
   test('two pages, picked from the list; people are those of SQL', async (t) => {
     const page = await on(t);
     await page.getByText('Choose an event for each step.').waitFor();

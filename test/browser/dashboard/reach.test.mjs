@@ -52,6 +52,26 @@ describe('reach', { concurrency: 3, timeout: 600000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('who is signed out because the key was revoked is told so, and goes on where it was', async (t) => {
+    const keys = `/api/v1/tenants/${site.id}/keys`;
+    const { id, key } = await operator(keys, { role: 'viewer', name: 'to be revoked' });
+    const page = await open(t, browser);
+    await signIn(page, key, `/sites/${site.site}/overview`);
+    await settled(page);
+    assert.equal(await page.getByText('You were signed out').count(), 0);
+    await operator(`${keys}/${id}`, undefined, 'DELETE');
+    await until(async () => (await fetch(`${weirURL}/api/v1/me`, { headers: { Authorization: `Bearer ${key}` } })).status === 401, 'the key to be refused');
+    await page.getByRole('link', { name: 'Retention' }).click();
+    await page.getByText('You were signed out').waitFor();
+    page.faults.splice(0).forEach((f) => assert.match(f, / 401 /));
+    await sound(page, 'signed out');
+    await shoot(page, 'signed-out', false);
+    await page.getByRole('tab', { name: 'Key' }).click();
+    await page.getByLabel(/^Key /).fill(site.viewer);
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await page.getByRole('heading', { name: 'Retention', exact: true }).waitFor();
+  });
+
   test('a comparison that is refused says so', async (t) => {
     const page = await open(t, browser);
     await signIn(page, site.viewer, `/sites/${site.site}/overview`);

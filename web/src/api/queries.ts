@@ -14,6 +14,11 @@ export const forgetAnswers = (queries: QueryClient) => queries.removeQueries({ p
 export const askAgain = (queries: QueryClient) =>
   queries.refetchQueries({ type: 'active', predicate: ({ queryKey: [of, what], state }) => !(of === 'sql' && what === 'result') && [state.error, state.fetchFailureReason].some((e) => e !== null && asProblem(e).passing) });
 
+const ended = new WeakSet<QueryClient>();
+
+/** Whether one was signed in until the server no longer took the session or the key. */
+export const hasEnded = (queries: QueryClient): boolean => ended.has(queries);
+
 /** One client for all questions: what may pass is tried again, a session that has ended leads to the sign-in page. */
 export function makeQueries(): QueryClient {
   let who: string | undefined;
@@ -25,9 +30,12 @@ export function makeQueries(): QueryClient {
         const now = identity(data as Me);
         if (who !== undefined && who !== now) forgetAnswers(queries);
         who = now;
+        ended.delete(queries);
       },
       onError: (e, query) => {
-        if (asProblem(e).status === 401 && query.queryKey[0] !== 'me') void queries.resetQueries({ queryKey: ['me'] });
+        if (asProblem(e).status !== 401 || query.queryKey[0] === 'me') return;
+        if (who !== undefined) ended.add(queries);
+        void queries.resetQueries({ queryKey: ['me'] });
       },
     }),
     defaultOptions: {

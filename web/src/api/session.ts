@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { answer, client, json } from './client';
 import { actFor, forget, keepKey } from './credentials';
-import { forgetAnswers } from './queries';
+import { forgetAnswers, hasEnded } from './queries';
 import type { components } from './schema';
 
 export type Me = components['schemas']['MeOutputBody'];
@@ -17,6 +17,9 @@ export const useMe = () =>
 
 /** The ways to sign in that this server has. */
 export const useSignInOptions = () => useQuery({ queryKey: ['sign-in'], queryFn: ({ signal }) => answer(client.GET('/api/v1/sign-in', { signal })), staleTime: Infinity });
+
+/** Whether one was signed in until the server no longer took the session or the key. */
+export const useEnded = (): boolean => hasEnded(useQueryClient());
 
 /** What signs in and out; each throws a Problem, and leaves everything asked before forgotten. */
 export function useSigning() {

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { clock } from '../format/time';
 import { PanelView } from '../panels/PanelView';
-import { rangeOf } from '../panels/panel';
+import { rangeOf, saysFilters } from '../panels/panel';
 import { ask, type Opened, type Refusal } from './ask';
 import { saysEstimated } from '../panels/estimated';
 import { saysCurrencies } from '../panels/revenue';
@@ -69,6 +69,7 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
     watch.observe(el);
     return () => watch.disconnect();
   }, []);
+  const filters = saysFilters(panel.question);
   const unseen = saysUnseen(unseenIn(answer));
   const currencies = saysCurrencies(panel, answer.money);
   const estimated = saysEstimated(answer);
@@ -78,6 +79,7 @@ function Shown({ opened, stale }: { opened: Opened; stale: Refusal | undefined }
       <header className={css.head}>
         <h1>{panel.title || 'weir'}</h1>
         <span>{rangeOf(panel.question, panel.kind)}</span>
+        {filters && <span className={css.filters} title={filters}>{`Filtered: ${filters}`}</span>}
       </header>
       <div ref={box} className={css.body}>
         {height > 0 && <PanelView panel={panel} answer={answer} zone={zone} height={Math.max(height, 60)} />}

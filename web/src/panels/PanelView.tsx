@@ -1,10 +1,12 @@
 import { lazy, Suspense, type ReactNode } from 'react';
+import type { Column } from '../api/sql';
 import type { Money } from '../format/currencies';
 import { showAs } from '../format/metrics';
 import * as names from '../format/names';
 import { listed, number, text, type Row } from '../format/row';
 import { change, compact, counted, duration, exact, percent, signed } from '../format/numbers';
 import { axis, dayShort } from '../format/time';
+import { cell, notFinite, sortOf, wholeValue } from '../format/value';
 import { Long } from '../parts/Long';
 import { BarList } from '../parts/BarList';
 import { filtersIn, groupsOf, metricsOf, stepIn, textIn, type Panel } from './panel';
@@ -260,17 +262,16 @@ function Retention({ panel, answer }: { panel: Panel; answer: PanelData }) {
 const most = 500;
 
 function Result({ answer, height }: { answer: PanelData; height: number }) {
-  const columns = answer.columns as { name: string; type: string }[];
+  const columns = answer.columns as Column[];
   const rows = answer.rows as unknown[][];
   if (rows.length === 0) return <Empty>The statement gives no rows.</Empty>;
-  const isNumber = (type: string) => /^(Nullable\()?(U?Int|Float|Decimal)/.test(type);
-  const shown = (v: unknown, type: string) =>
-    v === null ? '–' : isNumber(type) ? exact(Number(v)) : typeof v === 'string' ? v : JSON.stringify(v);
-  const single = (v: unknown, type: string) => (v !== null && isNumber(type) ? compact(Number(v)) : shown(v, type));
+  const isNumber = (c: Column) => sortOf(c) === 'number';
+  const shown = (v: unknown, c: Column) => (v === null && !notFinite(v, c) ? '–' : cell(v, c));
+  const single = (v: unknown, c: Column) => (isNumber(c) && Math.abs(Number(v)) >= 10_000 ? compact(Number(v)) : shown(v, c));
   if (rows.length === 1 && columns.length === 1)
     return (
-      <div className={css.tile} title={`${columns[0]!.name}: ${shown(rows[0]![0], columns[0]!.type)}`} data-tall={height > 100 || undefined}>
-        <span className={css.value} data-number>{single(rows[0]![0], columns[0]!.type)}</span>
+      <div className={css.tile} title={`${columns[0]!.name}: ${wholeValue(rows[0]![0], columns[0]!) ?? shown(rows[0]![0], columns[0]!)}`} data-tall={height > 100 || undefined}>
+        <span className={css.value} data-number>{single(rows[0]![0], columns[0]!)}</span>
       </div>
     );
   return (
@@ -279,7 +280,7 @@ function Result({ answer, height }: { answer: PanelData; height: number }) {
         <thead>
           <tr>
             {columns.map((c) => (
-              <th key={c.name} scope="col" className={isNumber(c.type) ? 'num' : undefined}>
+              <th key={c.name} scope="col" className={isNumber(c) ? 'num' : undefined}>
                 {c.name}
               </th>
             ))}
@@ -291,8 +292,8 @@ function Result({ answer, height }: { answer: PanelData; height: number }) {
             // oxlint-disable-next-line react/no-array-index-key
             <tr key={i}>
               {columns.map((c, j) => (
-                <td key={c.name} className={isNumber(c.type) ? 'num' : undefined}>
-                  <Long text={shown(r[j], c.type)} label={c.name} />
+                <td key={c.name} className={isNumber(c) ? 'num' : undefined}>
+                  <Long text={shown(r[j], c)} whole={wholeValue(r[j], c)} label={c.name} />
                 </td>
               ))}
             </tr>

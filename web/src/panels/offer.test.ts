@@ -71,9 +71,9 @@ test('a funnel is as tall as its steps, up to what other panels are', () => {
 
 test('ranges of panels in words', () => {
   expect([{}, { from: 'today-29d' }, { from: 'today' }, { from: 'today-13d' }, { from: '14d' }, { from: '1h' }, { from: '12w' }, { from: '7d', to: '7d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q))).toEqual([
-    '7 days back from now', 'Last 30 days', 'Today', 'Last 14 days', '14 days back from now', 'Last 1 hour', 'Last 12 weeks', '7d before 7d', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
+    '7 days back from now', 'Last 30 days', 'Today', 'Last 14 days', '14 days back from now', 'Last 1 hour', 'Last 12 weeks', '7d before 7d', 'Since 1 Jan 2026', '1 Jan 2026 to 31 Jan 2026',
   ]);
   expect([{}, { period: 'day', periods: 15 }, { from: '1m' }, { from: '2d' }, { from: '90d' }, { from: 'today-89d' }, { from: '2026-01-01' }, { from: '2026-01-01', to: '2026-01-31' }].map((q) => rangeOf(q, 'retention'))).toEqual([
-    'Last 12 weeks', 'Last 15 days', 'Today', 'Last 3 days', 'Last 91 days', 'Last 90 days', 'Since 2026-01-01', '2026-01-01 to 2026-01-31',
+    'Last 12 weeks', 'Last 15 days', 'Today', 'Last 3 days', 'Last 91 days', 'Last 90 days', 'Since 1 Jan 2026', '1 Jan 2026 to 31 Jan 2026',
   ]);
 });

@@ -1,7 +1,10 @@
 // Panels of saved dashboards: what they ask, and how that is read. Nothing here needs a session: the page of embeds uses it as well.
 import { metric, type Metric } from '../format/metrics';
+import * as names from '../format/names';
 import { counted } from '../format/numbers';
+import { dayFull } from '../format/time';
 import { nameOfStep } from '../pages/funnels/names';
+import { sentence } from '../parts/filters';
 import { currencyOf } from '../state/currency';
 import { parseFilter } from '../state/filters';
 
@@ -45,6 +48,9 @@ export const lengths: { value: string; label: string }[] = [
 
 const units = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' };
 
+/** A day as it is read elsewhere; what is none stays as it is. */
+const dayOf = (t: string): string => (/^\d{4}-\d\d-\d\d$/.test(t) && !Number.isNaN(Date.parse(t)) ? dayFull(t, 'UTC') : t);
+
 /** The range of a question in words. Retention shows each day whole that its range touches, and without a range the last periods. */
 export function rangeOf(q: Record<string, unknown>, kind?: string): string {
   const to = textIn(q, 'to');
@@ -62,7 +68,17 @@ export function rangeOf(q: Record<string, unknown>, kind?: string): string {
   if (length) return to ? `${from} before ${to}` : `Last ${counted(Number(length[1]), units[length[2] as keyof typeof units])}`;
   const days = /^today-(\d+)d$/.exec(from);
   if (days && !to) return `Last ${counted(Number(days[1]) + 1, 'day')}`;
-  return to ? `${from} to ${to}` : `Since ${from}`;
+  return to ? `${dayOf(from)} to ${dayOf(to)}` : `Since ${dayOf(from)}`;
+}
+
+/** What the filters and the segment of a question say, in words; empty if there are none. */
+export function saysFilters(q: Record<string, unknown>): string {
+  const said = filtersIn(q).map((t) => {
+    const f = parseFilter(t);
+    if (!f) return t;
+    return f.dim === 'cohort' ? `${f.not ? 'not ' : ''}of a cohort` : `${names.dim(f.dim)} ${sentence(f)}`;
+  });
+  return [...said, ...(q.segment !== undefined ? ['of a segment'] : [])].join(', ');
 }
 
 /** The interval that makes a readable line of a length of time. */

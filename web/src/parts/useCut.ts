@@ -1,12 +1,12 @@
 import { useEffect, type RefObject } from 'react';
 
-/** Marks a row that scrolls sideways with the sides at which something is out of sight (`data-cut`): theme.css lets it fade there. */
+/** Marks what scrolls with the sides at which something is out of sight (`data-cut`): theme.css lets it fade there. Above there is the head of a table, which stays. */
 export function useCut(ref: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const el = ref.current;
     if (!el) return;
     const mark = () => {
-      const sides = [el.scrollLeft > 1 && 'left', el.scrollLeft + el.clientWidth < el.scrollWidth - 1 && 'right'].filter(Boolean);
+      const sides = [el.scrollLeft > 1 && 'left', el.scrollLeft + el.clientWidth < el.scrollWidth - 1 && 'right', el.scrollTop + el.clientHeight < el.scrollHeight - 1 && 'bottom'].filter(Boolean);
       if (sides.length > 0) el.dataset.cut = sides.join(' ');
       else delete el.dataset.cut;
     };

@@ -14,7 +14,7 @@ import { unseenIn } from '../../parts/unseen';
 import { saysEstimated } from '../../panels/estimated';
 import { inOneCurrency, saysCurrencies } from '../../panels/revenue';
 import { PanelView } from '../../panels/PanelView';
-import { columns, filtersIn, gap, innerHeight, rangeOf, rowHeight } from '../../panels/panel';
+import { columns, gap, innerHeight, rangeOf, rowHeight, saysFilters } from '../../panels/panel';
 import { useToday } from '../../state/today';
 import css from './Dashboards.module.css';
 import { inOrder, layoutOf, arranged, stepped, type Placed } from './layout';
@@ -81,7 +81,8 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
   useToday(zone); // ranges such as today's are other dates when a new day begins
   const name = panel.title || 'Panel';
   const me = useMe();
-  const about = [(sites.data ?? []).length > 1 && site?.name, !range && rangeOf(panel.question, panel.kind), (filtersIn(panel.question).length > 0 || panel.question.segment !== undefined) && 'Filtered'];
+  const filters = saysFilters(panel.question);
+  const about = [(sites.data ?? []).length > 1 && site?.name, !range && rangeOf(panel.question, panel.kind), filters && 'Filtered'];
   const meta = panel.kind === 'sql' ? 'SQL' : about.filter(Boolean).join(' · ');
   return (
     <Card
@@ -110,7 +111,7 @@ function PanelCard({ panel, editing, range, onEdit, onRemove, onEmbed, onStep }:
           </>
         ) : (
           <>
-            <span className={css.meta} title={meta}>
+            <span className={css.meta} title={filters && panel.kind !== 'sql' ? `${meta}: ${filters}` : meta}>
               {meta}
             </span>
             {onEmbed && panel.kind !== 'sql' && (

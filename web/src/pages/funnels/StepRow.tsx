@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Goal } from '../../api/saved';
 import { EventPicker } from '../../parts/EventPicker';
 import { FilterChips } from '../../parts/FilterChips';
+import { UnheardEvent } from '../../parts/Unheard';
 import { parseFilter, writeFilter } from '../../state/filters';
 import { minSteps, type Step } from '../../state/funnel';
 import css from './Builder.module.css';
@@ -37,6 +38,7 @@ export function StepRow({ step, at, of, goals, onChange, onMove, onRemove }: { s
           step.name && <span className={css.name}>{step.name}</span>
         )}
         <EventPicker label={`Step ${n}`} shown={eventOfStep(step, goals)} onPick={(p) => onChange({ ...step, type: p.type, goal: p.goal ?? '', filter: p.filter ?? (p.goal ? [] : keep(step)) })} />
+        <UnheardEvent type={step.goal ? '' : step.type} onMend={(type) => onChange({ ...step, type })} />
         <div className={css.foot}>
           <div className={css.chips}>
             <FilterChips small label="Filter" filters={step.filter.flatMap((t) => parseFilter(t) ?? [])} onChange={(f) => onChange({ ...step, filter: f.map(writeFilter) })} />

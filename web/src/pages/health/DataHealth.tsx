@@ -73,6 +73,7 @@ export default function DataHealth() {
 
 /** How the site does, in one sentence. */
 function Verdict({ health, zone }: { health: Health; zone: string }) {
+  const me = useMe();
   const t = health.totals;
   const last = health.last_event_at;
   const lost = t.rejected + t.quarantined;
@@ -84,7 +85,7 @@ function Verdict({ health, zone }: { health: Health; zone: string }) {
         <div>
           <strong>Nothing arrived</strong>
           <p>
-            {since} {!last && 'Settings shows what to put into your pages.'}
+            {since} {!last && (may(me.data, 'admin') ? 'Settings shows what to put into your pages.' : 'An admin of the workspace finds in the settings what to put into its pages.')}
           </p>
         </div>
       </div>

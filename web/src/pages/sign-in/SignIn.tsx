@@ -2,7 +2,7 @@ import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import { forget } from '../../api/credentials';
 import { asProblem } from '../../api/problem';
-import { useSigning, useSignInOptions } from '../../api/session';
+import { useEnded, useSigning, useSignInOptions } from '../../api/session';
 import { Notice } from '../../parts/Answer';
 import { Tabs } from '../../parts/Card';
 import { Mark } from '../../shell/Frame';
@@ -20,6 +20,7 @@ export default function SignIn() {
   const options = useSignInOptions();
   const [chosen, choose] = useState<Way | undefined>(kept);
   const way = chosen ?? firstWay(options.data, options.isPending);
+  const ended = useEnded();
   const here = location.pathname + location.search;
   return (
     <main className={css.page}>
@@ -30,7 +31,11 @@ export default function SignIn() {
         <h1>
           <Mark />
         </h1>
-        <p className={css.lead}>Sign in to see what happens on your sites.</p>
+        {ended ? (
+          <Notice title="You were signed out">The session has ended, or the key was revoked or is too old. Sign in again to go on where you were.</Notice>
+        ) : (
+          <p className={css.lead}>Sign in to see what happens on your sites.</p>
+        )}
         {(options.data?.providers ?? []).map((name) => (
           <Button key={name} component="a" size="md" fullWidth mb="sm" onClick={forget} href={`/auth/login?issuer=${encodeURIComponent(name)}&return=${encodeURIComponent(here)}`}>
             Continue with {name}

@@ -4,7 +4,8 @@ import type { Result } from '../../api/sql';
 import { compact, counted, exact } from '../../format/numbers';
 import { Chart, escaped, tooltip, type Colors } from '../../parts/Chart';
 import { useParam } from '../../state/url';
-import { drawn, plotOf, sortOf, type Plot } from './columns';
+import { sortOf } from '../../format/value';
+import { drawn, plotOf, type Plot } from './columns';
 import css from './Sql.module.css';
 
 const height = 380;

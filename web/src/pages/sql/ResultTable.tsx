@@ -2,7 +2,8 @@ import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import type { Result } from '../../api/sql';
 import { Long } from '../../parts/Long';
-import { cell, compare, sortOf, widths } from './columns';
+import { cell, notFinite, sortOf, wholeValue } from '../../format/value';
+import { compare, widths } from './columns';
 import css from './Sql.module.css';
 
 const rowHeight = 30;
@@ -63,8 +64,8 @@ export function ResultTable({ result }: { result: Result }) {
                 const v = r[i];
                 const text = cell(v, c);
                 return (
-                  <td key={c.name} data-kind={v === null ? 'null' : kinds[i]}>
-                    {v === '' ? <span className={css.nothing}>empty</span> : <Long text={text} label={c.name} />}
+                  <td key={c.name} data-kind={v === null && !notFinite(v, c) ? 'null' : kinds[i]}>
+                    {v === '' ? <span className={css.nothing}>empty</span> : <Long text={text} whole={wholeValue(v, c)} label={c.name} />}
                   </td>
                 );
               })}

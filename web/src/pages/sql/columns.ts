@@ -1,16 +1,6 @@
 import type { Column } from '../../api/sql';
 import { exact } from '../../format/numbers';
-
-/** What a column is to a reader: a number to be compared, a time to be on an axis, a text, or a thing with parts. */
-export type Sort = 'number' | 'time' | 'text' | 'bool' | 'parts';
-
-const bare = (type: string): string => {
-  for (;;) {
-    const m = /^(?:Nullable|LowCardinality|SimpleAggregateFunction)\((?:\w+, )?(.*)\)$/.exec(type);
-    if (!m) return type;
-    type = m[1]!;
-  }
-};
+import { cell, sortOf, type Sort } from '../../format/value';
 
 /** A type as a reader says it: `String?` for one that may be NULL, nothing of how it is stored. */
 export function plainType(type: string): string {
@@ -32,36 +22,6 @@ export function plainType(type: string): string {
     DateTime: () => 'DateTime',
   }[m[1] as 'Nullable']();
   return type.slice(0, m.index) + said + plainType(type.slice(to + 1));
-}
-
-export function sortOf({ type }: Column): Sort {
-  const t = bare(type);
-  if (/^(U?Int|Float|Decimal|BFloat)/.test(t)) return 'number';
-  if (t.startsWith('Date')) return 'time';
-  if (t === 'Bool') return 'bool';
-  if (/^(Array|Map|Tuple|Nested|JSON|Object|Variant|Dynamic)\b/.test(t)) return 'parts';
-  return 'text';
-}
-
-/** Numbers that name something are not written with separators. */
-const names = /(^|_)(id|year|port|code|version)$/i;
-
-const decimals = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 8 });
-
-/** A value as the table shows it; null is told apart by the caller. */
-export function cell(v: unknown, c: Column): string {
-  if (v === null || v === undefined) return 'NULL';
-  if (typeof v === 'number') {
-    if (names.test(c.name)) return String(v);
-    if (Number.isInteger(v)) return exact(v);
-    return Math.abs(v) >= 1e15 || Math.abs(v) < 1e-6 ? v.toExponential(4) : decimals.format(v);
-  }
-  if (typeof v === 'string') {
-    if (sortOf(c) === 'time') return v.replace(/\.0+$/, '');
-    if (sortOf(c) === 'number' && /^-?\d+$/.test(v) && !names.test(c.name)) return v.replace(/\B(?=(\d{3})+$)/g, ',');
-    return v;
-  }
-  return typeof v === 'object' ? JSON.stringify(v) : String(v);
 }
 
 /** The value on an axis; undefined if it is none. */
