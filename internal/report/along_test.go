@@ -31,6 +31,7 @@ func (u *united) Rows(ctx context.Context, s clickhouse.Statement, fn func([]any
 
 // TestTotalsAlong: the totals of a series come with its rows once it is known to have few visitors, in one statement, and are those that are told when asked for apart. Day 3 has nothing.
 func TestTotalsAlong(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, country, is_bot, props_num, _writer, _seq)
 SELECT 'along', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + if(number % 3 = 2, 3, number % 3) * 86400 + cityHash64(number) % 86400, if(number % 3 = 0, 'click', 'pageview'), toString(cityHash64(number) % 700),
@@ -159,6 +160,7 @@ SELECT 'alongside', '%s', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + intDiv
 
 // TestTotalsOfFewGroups: the totals of groups that are few come with them, whatever is known of the visitors, and are those that are told when asked for apart.
 func TestTotalsOfFewGroups(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	for country, n := range map[string]int{"AA": 110_000, "": 90_000, "BB": 7} { // the last ones are visitors of AA too
 		testkit.Exec(t, c, fmt.Sprintf(`INSERT INTO weir.events (tenant, site_id, ts, type, client_id, country, is_bot, props_num, _writer, _seq)

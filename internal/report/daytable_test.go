@@ -268,6 +268,7 @@ func TestDayTable(t *testing.T) {
 
 // TestHitsOfMany counts more visitors than are counted exactly: the sample of hits is that of events, and stands by itself where nothing else is asked for.
 func TestHitsOfMany(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	for country, n := range map[string]int{"DE": 150_000, "FR": 130_000, "LI": 70} {

@@ -52,6 +52,7 @@ func (e *noted) take() string {
 
 // TestVisitorsAtTheBorder counts visitors just below, at and above ExactVisitors, partly in the rollup and partly behind it, in the total, by groups and by days.
 func TestVisitorsAtTheBorder(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	sizes := map[string]int{"AA": ExactVisitors - 1, "BB": ExactVisitors, "CC": ExactVisitors + 1, "DD": 150_000, "EE": 7}
 	for country, n := range sizes { // every client twice, the second time in a later insert
@@ -271,6 +272,7 @@ func TestVisitorsByDay(t *testing.T) {
 
 // TestTotals: the totals of a question are its answer without groups and intervals.
 func TestTotals(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	testkit.Exec(t, c, `INSERT INTO weir.events (tenant, site_id, ts, type, client_id, country, props_num, _writer, _seq)
 SELECT 'totals', 'site', toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number * 3600, if(number % 3 = 0, 'click', 'pageview'), toString(number % 17), toString(number % 5), map('value', number % 4), 1, 1 FROM numbers(100)`)

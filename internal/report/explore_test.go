@@ -71,6 +71,7 @@ func latestFirst(steps []step, keep func(step) bool) []int {
 
 // TestEventPages reads all pages of several questions, while new events come in, and finds each event once, in order.
 func TestEventPages(t *testing.T) {
+	testkit.Alone(t)
 	_, steps, ask := explorer(t, "explored")
 	byNumber := map[int]step{}
 	for _, s := range steps {

@@ -182,6 +182,7 @@ func TestHitsEqualEvents(t *testing.T) {
 
 // TestHitsCut: of a visit that has too much, events tell whether it has what is asked for, be there totals or not.
 func TestHitsCut(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	begin := sessionStart.Add(12 * time.Hour) // away from midnight
 	var steps []step

@@ -17,6 +17,7 @@ import (
 
 // TestMembersChangeNoAnswer: on random data, with links of all kinds and merges that are undone, an answer whose cohorts were found first is the one whose statements each find them.
 func TestMembersChangeNoAnswer(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	rnd := rand.New(rand.NewPCG(5, 11))
 	sites := map[string][]deed{}

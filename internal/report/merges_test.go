@@ -38,6 +38,7 @@ func (f fakeMerges) RestoreMerge(_ context.Context, _ tenant.ID, _, id string) e
 
 // TestMergesUndone undoes and restores merges in any order: whose events are is each time what the definition says, and after the last restoration exactly what it was at first.
 func TestMergesUndone(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	rnd := rand.New(rand.NewPCG(21, 22))
 	for round := range 2 {

@@ -13,6 +13,7 @@ import (
 
 	"weir/internal/daily"
 	"weir/internal/session"
+	"weir/internal/testkit"
 )
 
 // drawSessionQuestion draws a question about sessions that totals may answer in part.
@@ -123,6 +124,7 @@ func TestSessionTotalsEqualEvents(t *testing.T) {
 
 // TestMidnightsOfWholeDays: totals of a midnight are read where both days beside it are: not if the range begins or ends within one of them, whose hours are totalled.
 func TestMidnightsOfWholeDays(t *testing.T) {
+	testkit.Alone(t)
 	w, raw := newSessionWorld(t), newSessionWorld(t).r
 	raw.deps.Sessions = someDays{timeout: session.DefaultTimeout}
 	days := w.r.deps.Sessions.(someDays).days

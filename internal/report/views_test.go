@@ -113,6 +113,7 @@ func TestViewsEqualCount(t *testing.T) {
 
 // TestVisitsOfPages: metrics of visits beside a filter on pages are those of the visits that have such an event, alone, with others, and beside page views.
 func TestVisitsOfPages(t *testing.T) {
+	testkit.Alone(t)
 	w := newSessionWorld(t)
 	for query, of := range map[string]func(string) bool{
 		"filter=path:/a":                  func(path string) bool { return path == "/a" },
@@ -232,6 +233,7 @@ func TestPageTotalsEqualEvents(t *testing.T) {
 
 // TestViewsCut: a visit with more page views than pages are kept is counted by its events, be there totals of pages or not.
 func TestViewsCut(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	begin := sessionStart.Add(12 * time.Hour) // away from midnight
 	var steps []step

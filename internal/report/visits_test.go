@@ -41,6 +41,7 @@ func visitDays(t *testing.T, rnd *rand.Rand, from, to time.Time, deeds [][]deed)
 
 // TestRetentionByVisits: a retention of one action without filters is answered from the visits of days, of which some have got deeds since and some have none; the answer is that of a loop over persons.
 func TestRetentionByVisits(t *testing.T) {
+	testkit.Alone(t)
 	c := testkit.Engine(t)
 	rnd := rand.New(rand.NewPCG(3, 9))
 	from, to := time.Date(2025, 3, 6, 0, 0, 0, 0, time.UTC), time.Date(2025, 4, 12, 0, 0, 0, 0, time.UTC) // over a change of clocks
