@@ -44,7 +44,7 @@ nightly: export WEIR_TEST_ROUNDS := 4
 nightly: TESTTIME := 60m
 TESTTIME ?= 20m
 
-test: deps ## all tests but those that kill processes; under five minutes
+test: deps ## all tests but those that kill processes
 	$(GO) test -timeout $(TESTTIME) ./...
 	cd sdk/go && $(GO) test ./...
 
