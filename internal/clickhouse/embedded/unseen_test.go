@@ -43,17 +43,24 @@ func TestNothingComputedIsFree(t *testing.T) {
 			if c.limit != "" {
 				st.SQL, st.Settings["max_execution_time"] = fmt.Sprintf(c.sql, 100_000), c.limit
 			}
-			before, err := e.Usage(ctx)
-			if err != nil {
-				t.Fatal(err)
+			// What else the process did meanwhile is in its use: on a machine with much else to do that can be much, once.
+			var got, used time.Duration
+			for range 3 {
+				before, err := e.Usage(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = said(st)
+				after, err := e.Usage(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if used = after.CPU - before.CPU; got >= used/2 && got <= used+used/10 { // of threads that run, the process's use is known as of the last tick only
+					break
+				}
 			}
-			got := said(st)
-			after, err := e.Usage(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if used := after.CPU - before.CPU; got < used/2 || got > used+used/10 { // of threads that run, the process's use is known as of the last tick only
-				t.Errorf("%.60s as %s: charged %v of the %v that the process used", st.SQL, c.format, got, used)
+			if got < used/2 || got > used+used/10 {
+				t.Errorf("%.60s as %s: charged %v of the %v that the process used, three times", st.SQL, c.format, got, used)
 			}
 		}
 	}
