@@ -176,6 +176,7 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
 
   test('retention with a range shows on the dashboard what the page shows, of these days for good or of as many', async (t) => {
     const board = await boards('', { name: 'Ranges', panels: [] });
+    const read = (day) => new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' }).format(new Date(day));
     const day = (ago) => new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/Berlin' }).format(Date.now() - ago * 86_400_000);
     const page = await on(t, 'retention?period=day');
     const rows = async (table) => (await table.locator('tbody tr').evaluateAll((l) => l.slice(1).map((r) => `${r.cells[0].textContent} ${r.cells[1].textContent}`))).join();
@@ -211,7 +212,7 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
     });
     await page.goto(`${weirURL}/dashboards/${board.id}`);
     await holds('on the dashboard');
-    for (const [title, range] of [['Two days', `${day(2)} to ${day(1)}`], ['Until today', 'Last 2 days'], ['All periods', 'Last 15 days']]) await card(page, title).getByText(range, { exact: true }).waitFor();
+    for (const [title, range] of [['Two days', `${read(day(2))} to ${read(day(1))}`], ['Until today', 'Last 2 days'], ['All periods', 'Last 15 days']]) await card(page, title).getByText(range, { exact: true }).waitFor();
     await sound(page, 'ranges of retention');
     await shoot(page, 'add-panel-retention');
     // Another range of the whole dashboard holds until it is given up; what else is changed leaves the panel its own.
@@ -221,7 +222,7 @@ describe('add to a dashboard', { concurrency: 1, timeout: 600000 }, () => {
     await page.locator('input[aria-label="Range of all panels"]').click();
     await page.getByRole('option', { name: 'Ranges as saved' }).click();
     await page.getByRole('button', { name: 'Edit', exact: true }).click();
-    for (const [title, range] of [['Two days', `${day(2)} to ${day(1)}`], ['Until today', 'Last 2 days'], ['All periods', 'Last periods']]) {
+    for (const [title, range] of [['Two days', `${read(day(2))} to ${read(day(1))}`], ['Until today', 'Last 2 days'], ['All periods', 'Last periods']]) {
       await page.getByRole('button', { name: `Change ${title}` }).click();
       const form = page.getByRole('dialog');
       await until(async () => (await form.locator('input[aria-haspopup=listbox]').evaluateAll((l) => l.map((x) => x.value))).includes(range), `${range} in the form`);
