@@ -39,10 +39,11 @@ type options struct {
 	visit    int // events of one visit
 	rounds   int // of each question
 	fresh    time.Duration
-	rate     float64 // events a second during the measurement of freshness
-	only     string  // part of a question's name
-	quick    bool    // a question that fails ends the run
-	keep     string  // a data directory to make once and use again
+	rate     float64       // events a second during the measurement of freshness
+	only     string        // part of a question's name
+	rest     time.Duration // between the first question and the others
+	quick    bool          // a question that fails ends the run
+	keep     string        // a data directory to make once and use again
 }
 
 // answered is what came of one question; times in milliseconds.
@@ -70,6 +71,7 @@ type results struct {
 	LoadRate  float64         `json:"import_events_per_second"` // until all could be seen; 0: another run imported them
 	DiskGB    float64         `json:"disk_gb"`
 	Rested    float64         `json:"minutes_after_import"` // until the first question
+	Rest      float64         `json:"minutes_after_first"`  // until the others
 	Questions []answered      `json:"questions"`
 	FreshRate float64         `json:"fresh_events_per_second"`
 	FreshP50  float64         `json:"fresh_p50_ms"`
@@ -106,6 +108,7 @@ func parse(args []string) (o options, docs string, write bool, err error) {
 	fs.Float64Var(&o.rate, "rate", 20_000, "events a second that come in meanwhile")
 	fs.StringVar(&o.only, "only", "", "ask only the questions whose name contains this, and write nothing")
 	fs.StringVar(&o.keep, "keep", "", "a data directory that is made once and used again, with its time of making (a second run imports nothing)")
+	fs.DurationVar(&o.rest, "rest", 2*time.Minute, "how long nothing is asked after a first question: the current day has its sessions stitched in the background when somebody asks about it")
 	fs.BoolVar(&o.quick, "quick", false, "a run of seconds that shows that the harness works; its figures mean nothing")
 	fs.StringVar(&docs, "docs", filepath.Join(root, "docs"), "where BENCHMARKS.md and img/analytics.svg are written")
 	fs.BoolVar(&write, "write", true, "write those; false prints the raw figures only")
@@ -113,7 +116,7 @@ func parse(args []string) (o options, docs string, write bool, err error) {
 		return o, "", false, err
 	}
 	if o.quick {
-		o.events, o.weeks, o.clients, o.rounds, o.fresh, o.rate = 20_000, 1, 1000, 1, time.Second, 100
+		o.events, o.weeks, o.clients, o.rounds, o.fresh, o.rate, o.rest = 20_000, 1, 1000, 1, time.Second, 100, 0
 	}
 	return o, docs, write && o.only == "", nil
 }
@@ -132,7 +135,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	b := &bench{o: o, report: func(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }}
 	b.res = results{When: time.Now().UTC().Truncate(time.Second), Machine: measure.ThisMachine(),
-		Weeks: o.weeks, Clients: o.clients, Visit: o.visit, FreshRate: o.rate}
+		Weeks: o.weeks, Clients: o.clients, Visit: o.visit, FreshRate: o.rate, Rest: o.rest.Minutes()}
 	if err := b.run(ctx, dir); err != nil {
 		return err
 	}

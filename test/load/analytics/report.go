@@ -52,7 +52,7 @@ func render(r results) string {
 	}
 	fresh := answered{Budget: 1000, Count: r.FreshN, P95: r.FreshP95}
 	fmt.Fprintf(&b, "| from the acknowledgement until an answer holds the event, while %.0f events a second come in (%d markers) | %.0f ms | %.0f ms | | | | ≤ 1000 ms | %s |\n", r.FreshRate, r.FreshN, r.FreshP50, r.FreshP95, fresh.verdict())
-	fmt.Fprintf(&b, "\nThe questions were asked %.0f minutes after the import: days that are over have their totals then, which are made in the background. The data directory had %.1f GB.\n", r.Rested, r.DiskGB)
+	fmt.Fprintf(&b, "\nThe questions were asked %.0f minutes after the import: days that are over have their totals then, which are made in the background. Something had been asked %.0f minutes before: the sessions of the current day are stitched when somebody asks, and each few minutes from then on. The data directory had %.1f GB.\n", r.Rested, r.Rest, r.DiskGB)
 	if r.LoadRate > 0 {
 		fmt.Fprintf(&b, "The import took in %.0f events a second, until all could be seen.\n", r.LoadRate)
 	}
