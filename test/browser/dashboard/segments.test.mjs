@@ -192,7 +192,7 @@ describe('segments', { concurrency: 1, timeout: 600000 }, () => {
     const viewer = await on(t, 'overview', site.viewer);
     await openMenu(viewer);
     const seen = viewer.getByRole('region', { name: 'Cohorts' });
-    await seen.getByText('2 people of a list').waitFor();
+    await seen.getByText('A list of 2 ids').waitFor();
     assert.equal(await seen.getByRole('button').count(), 1);
   });
 

@@ -21,5 +21,5 @@ export function saysWho({ did, at_least, within, funnel, step, people_count }: C
     return `${[what, ...filters].join(', ')}${times} in the last ${lengthInWords(within || '30d')}`;
   }
   if (funnel) return `Came to step ${step ?? 1} of a funnel`;
-  return people_count === undefined ? 'People of a list' : `${counted(people_count, 'person', 'people')} of a list`;
+  return people_count === undefined ? 'People of a list' : `A list of ${counted(people_count, 'id')}`;
 }
