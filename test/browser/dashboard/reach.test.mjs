@@ -70,6 +70,12 @@ describe('reach', { concurrency: 3, timeout: 600000 }, () => {
     await page.getByLabel(/^Key /).fill(site.viewer);
     await page.getByRole('button', { name: 'Open', exact: true }).click();
     await page.getByRole('heading', { name: 'Retention', exact: true }).waitFor();
+    await settled(page);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('Sign out');
+    await page.keyboard.press('Enter');
+    await page.getByText('Sign in to see what happens on your sites.').waitFor();
+    assert.equal(await page.getByText('You were signed out').count(), 0, 'who signs out knows it');
   });
 
   test('a comparison that is refused says so', async (t) => {

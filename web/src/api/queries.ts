@@ -19,6 +19,9 @@ const ended = new WeakSet<QueryClient>();
 /** Whether one was signed in until the server no longer took the session or the key. */
 export const hasEnded = (queries: QueryClient): boolean => ended.has(queries);
 
+/** Forgets that: one has signed in or out by oneself, or acts for another tenant. */
+export const forgetEnded = (queries: QueryClient) => ended.delete(queries);
+
 /** One client for all questions: what may pass is tried again, a session that has ended leads to the sign-in page. */
 export function makeQueries(): QueryClient {
   let who: string | undefined;

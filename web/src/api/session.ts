@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { answer, client, json } from './client';
 import { actFor, forget, keepKey } from './credentials';
-import { forgetAnswers, hasEnded } from './queries';
+import { forgetAnswers, forgetEnded, hasEnded } from './queries';
 import type { components } from './schema';
 
 export type Me = components['schemas']['MeOutputBody'];
@@ -26,6 +26,7 @@ export function useSigning() {
   const queries = useQueryClient();
   const start = async () => {
     forgetAnswers(queries);
+    forgetEnded(queries); // what was asked while the session ended was refused
     await queries.resetQueries({ queryKey: ['me'] });
   };
   return {
