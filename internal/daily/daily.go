@@ -88,7 +88,7 @@ func CreateSQL() []string {
 // the rows that the writers inserted up to the positions main and late. All rows of a statement are of one partition of its table.
 func WriteSQL(tenant string, start time.Time, version, main, late uint64) []string {
 	return []string{TotalSQL(tenant, start, start.AddDate(0, 0, 1), version, main, late), VisitsSQL(tenant, start, version, main, late), EventPagesSQL(tenant, start, version, main, late), HitsSQL(tenant, start, version, main, late),
-		AudienceSQL(tenant, start, version), SessionTotalSQL(tenant, start, version), PageTotalSQL(tenant, start, version), HitSessionSQL(tenant, start, version), HitTotalSQL(tenant, start, version)}
+		AudienceSQL(tenant, start, version), SessionTotalSQL(tenant, start, version), PageTotalSQL(tenant, start, version), HitSessionSQL(tenant, start, version), HitTotalSQL(tenant, start, version), CrossTotalSQL(tenant, start, version)}
 }
 
 // totalsSQL is the statement for the table of totals. Its columns are those of a rollup (package rollup), for value of dim and time, the start
@@ -168,7 +168,7 @@ func CountSQL(tenant string, start time.Time, version uint64) string {
 		counts = append(counts, of(EventPagesTable, "events", " AND dim = '"+d.Name+"'"))
 	}
 	return "SELECT toString(if(min(n) = max(n) AND (" + stitched + ") = ifNull((" + of(SessionsTable, "sessions", " AND dim = ''") + "), 0) AND " + allPages(sumOf(PagesTable, "pageviews", "", tenant, start, version)+" GROUP BY dim", session.Table+" WHERE "+inner(tenant, start, version)) + " AND " +
-		allHits(hits, session.Table+" WHERE "+inner(tenant, start, version)) + " AND " + allHitTotals(of(SessionsTable, "sessions", " AND "+hitDims()), hits) + ", max(n), 0)) FROM (" +
+		allHits(hits, session.Table+" WHERE "+inner(tenant, start, version)) + " AND " + allHitTotals(of(SessionsTable, "sessions", " AND "+hitDims()), hits) + " AND " + allCrossed(SessionsTable, ofDay(tenant, start, version), hits+isCrossed) + ", max(n), 0)) FROM (" +
 		strings.Join(counts, " UNION ALL ") + ")"
 }
 

@@ -63,6 +63,7 @@ FROM numbers(10000)`)
 		testkit.Exec(t, c, daily.PageTotalSQL(tenant, day, version+uint64(i)))
 		testkit.Exec(t, c, daily.HitSessionSQL(tenant, day, version+uint64(i)))
 		testkit.Exec(t, c, daily.HitTotalSQL(tenant, day, version+uint64(i)))
+		testkit.Exec(t, c, daily.CrossTotalSQL(tenant, day, version+uint64(i)))
 	}
 	where := fmt.Sprintf("tenant = 'a' AND toDate(ts) = '2026-01-31' AND (_writer = 1 AND _seq <= %d OR _writer = 2 AND _seq <= %d)", main, late)
 	measures := "sum(events), sum(pageviews), arraySort(groupUniqArrayArray(clients)), arraySort(groupUniqArrayArray(sample)), sum(amount), sum(revenue)"
@@ -92,6 +93,7 @@ FROM numbers(10000)`)
 	testPageTotals(t, "a", day, version)
 	testHitSessions(t, "a", day, version)
 	testHitTotals(t, "a", day, version)
+	testCrossTotals(t, "a", day, version)
 	want := testkit.Rows(t, c, "SELECT count() FROM weir.events WHERE "+where)
 	if got := testkit.Rows(t, c, daily.CountSQL("a", day, version)); len(got) != 1 || got[0] != want[0] {
 		t.Errorf("the totals hold %v events, want %v", got, want)
@@ -165,6 +167,25 @@ func testHitTotals(t *testing.T, tenant string, day time.Time, version int) {
 		}
 	}
 	testMissing(t, daily.SessionsTable, tenant, day, version, "dim = 'type'", "dim = 'path' AND value = '/12\\'\\\\'")
+}
+
+// testCrossTotals compares the totals of a day's sessions by their types and an attribute with its stitched sessions away from midnight, for each attribute, and shows that totals of some of them do not count.
+func testCrossTotals(t *testing.T, tenant string, day time.Time, version int) {
+	t.Helper()
+	c := testkit.Engine(t)
+	const attributes = "entry_host entry_path exit_host exit_path channel referrer_host utm_source utm_medium utm_campaign utm_term utm_content country region city device os browser"
+	for _, name := range strings.Fields(attributes) {
+		want := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, concat('5:click', toString(%s)) AS v, toStartOfDay(start_time, 'UTC') AS t, is_bot, count(), countIf(actions = 1), sum(dateDiff('millisecond', start_time, end_time)), sum(pageviews), countIf(pageviews > 0), sum(events), [], [] FROM %s WHERE tenant = '%s' AND NOT edge AND _version = %d AND has(types, 'click') GROUP BY site_id, v, t, is_bot ORDER BY ALL",
+			name, session.Table, tenant, version))
+		got := testkit.Rows(t, c, fmt.Sprintf("SELECT site_id, value, time, is_bot, sessions, bounced, lasted, pageviews, paged, events, clients, sample FROM %s WHERE tenant = '%s' AND dim = '%s' AND _version = %d ORDER BY ALL", daily.SessionsTable, tenant, daily.CrossDim(name), version))
+		if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
+			t.Errorf("sessions by type and %s (-sessions +totals):\n%.2000s", name, diff)
+		}
+	}
+	if len(daily.CrossDims) != len(strings.Fields(attributes)) {
+		t.Errorf("they are totalled by %v", daily.CrossDims)
+	}
+	testMissing(t, daily.SessionsTable, tenant, day, version, "dim = 'type/entry_path'", "dim = 'type/country' AND value = '5:clickFR'")
 }
 
 // testEventPages compares the pages of a day's events with these, for each dim, and shows that some of them do not count.

@@ -60,7 +60,7 @@ func byDims(dims []Dim) string {
 
 // WriteSeamSQL are the statements that write the sessions near the midnight behind a day, of the versions of that day and the next, and what the tables hold of them, under a version of their own.
 func WriteSeamSQL(tenant string, start time.Time, timeout time.Duration, version, next, seam uint64) []string {
-	return []string{session.WriteSeamSQL(tenant, session.DayOf(start), timeout, version, next, seam), SeamSQL(tenant, start, seam), SeamPageSQL(tenant, start, seam), SeamHitSessionSQL(tenant, start, seam), SeamHitTotalSQL(tenant, start, seam)}
+	return []string{session.WriteSeamSQL(tenant, session.DayOf(start), timeout, version, next, seam), SeamSQL(tenant, start, seam), SeamPageSQL(tenant, start, seam), SeamHitSessionSQL(tenant, start, seam), SeamHitTotalSQL(tenant, start, seam), SeamCrossTotalSQL(tenant, start, seam)}
 }
 
 // SeamCountSQL is the query for what WriteSeamSQL wrote: the number of the sessions, if it is that of their totals by each dim too, which are made of the rows that were written, and if all of their
@@ -69,9 +69,10 @@ func SeamCountSQL(tenant string, start time.Time, timeout time.Duration, version
 	day, where := session.DayOf(start), " WHERE "+nearMidnight(tenant, start, seam)
 	hits := "SELECT count() FROM " + SeamHitSessionsTable + where
 	all := allPages("SELECT sum(pageviews) AS n FROM "+SeamPagesTable+where+" GROUP BY dim", session.SeamTable+where) +
-		" AND " + allHits(hits, session.SeamTable+where) + " AND " + allHitTotals("SELECT sum(sessions) FROM "+SeamsTable+where+" AND "+hitDims(), hits)
+		" AND " + allHits(hits, session.SeamTable+where) + " AND " + allHitTotals("SELECT sum(sessions) FROM "+SeamsTable+where+" AND "+hitDims(), hits) +
+		" AND " + allCrossed(SeamsTable, nearMidnight(tenant, start, seam), hits+isCrossed)
 	return fmt.Sprintf("SELECT toString(if(count() = if(_want = 0, 0, %d) AND min(_n) = _want AND max(_n) = _want AND %s, _want, -1)), toString((SELECT count() FROM (\n%s\n))), (SELECT toInt64(count()) FROM (\n%s\n)) AS _want\n"+
-		"FROM (SELECT sum(sessions) AS _n FROM %s%s AND NOT "+hitDims()+" GROUP BY dim)", len(SessionDims), all, session.LeftOutSQL(tenant, day, timeout, version, next),
+		"FROM (SELECT sum(sessions) AS _n FROM %s%s AND NOT "+hitDims()+" AND NOT "+crossDims()+" GROUP BY dim)", len(SessionDims), all, session.LeftOutSQL(tenant, day, timeout, version, next),
 		session.SeamSQL(tenant, day, timeout, version, next), SeamsTable, where)
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,9 @@ func (q Question) hitTotals(h session.Hits, days []session.Stitched) []totalled 
 	}
 	dim, ok := q.hitTotalsDim(h)
 	if !ok {
+		dim, ok = q.crossDim(h)
+	}
+	if !ok {
 		dim = daily.Dim{Name: h.Column, Step: time.Hour}
 	}
 	return q.wholeDays(dim, days, func(session.Stitched) bool { return true })
@@ -82,10 +86,26 @@ func (q Question) hitTotalsDim(h session.Hits) (dim daily.Dim, ok bool) {
 	return dim, q.inSteps(dim)
 }
 
+// crossDim is the dim of totals that answers the question about one attribute beside; ok is false if none does.
+func (q Question) crossDim(h session.Hits) (dim daily.Dim, ok bool) {
+	q.Filters, _ = split(q.Filters)
+	name, ok := q.single()
+	if !ok || h.Column != daily.Crossed {
+		return dim, false
+	}
+	if dim, ok = daily.Find(daily.CrossDims, daily.CrossDim(name)); !ok {
+		return dim, false
+	}
+	return dim, q.inSteps(dim)
+}
+
 // fromHitDays reads days by what their sessions have an event of: their totals, or the sessions themselves.
 func (b *builder) fromHitDays(h session.Hits, days []totalled, attributes []string) string {
 	if dim, ok := b.q.hitTotalsDim(h); ok {
 		return b.fromHitTotals(dim, days)
+	}
+	if dim, ok := b.q.crossDim(h); ok {
+		return b.fromCrossTotals(dim, days)
 	}
 	return b.fromHitSessions(h, days, attributes)
 }
@@ -101,6 +121,28 @@ func (b *builder) fromHitTotals(dim daily.Dim, days []totalled) string {
 	sql := read(daily.SessionsTable, scope+b.ofDays(days))
 	if seams := ofSeamDays(days); seams != "" {
 		sql += "\nUNION ALL\n" + read(daily.SeamsTable, scope+seams)
+	}
+	return sql
+}
+
+// fromCrossTotals reads the totals of days by what their sessions have an event of and one attribute.
+func (b *builder) fromCrossTotals(dim daily.Dim, days []totalled) string {
+	own, of := split(b.q.Filters)
+	b.inTotals = true
+	defer func() { b.inTotals = false }()
+	hit := daily.CrossPrefix(of[0].Values[0])
+	value, cut := "_t.value", "'"+daily.CutPrefix+"'"
+	begins := b.text("hit", hit)
+	columns := append([]string{"time", "is_bot"}, sessionSums...)
+	columns = append(columns, "startsWith("+value+", "+cut+") AS cut", fmt.Sprintf("if(cut, substring(%[1]s, %[2]d), substring(%[1]s, %[3]d)) AS value", value, len(daily.CutPrefix)+1, len(hit)+1))
+	scope := "site_id = " + b.text("site", b.q.Site)
+	read := func(table, where string) string {
+		return "SELECT " + b.sums("time", sessionSums, "sum(%s)") + ", max(cut) AS cut, 0 AS ends\nFROM (\nSELECT " + strings.Join(columns, ", ") + "\nFROM " + table + " AS _t\nPREWHERE tenant = " + b.text("tenant", b.q.Tenant) +
+			"\nWHERE " + where + " AND (startsWith(" + value + ", " + begins + ") OR startsWith(" + value + ", " + cut + "))\n)\nWHERE true" + b.conditions("f", own) + botsCondition(b.q.Bots) + b.groupBy()
+	}
+	sql := read(daily.SessionsTable, b.ofTotals(scope, dim, days))
+	if where := b.ofSeams(scope, dim, days); where != "" {
+		sql += "\nUNION ALL\n" + read(daily.SeamsTable, where)
 	}
 	return sql
 }

@@ -40,6 +40,11 @@ func TestHits(t *testing.T) {
 		"of a client":          {[]Filter{{Dim: Dim{Column: "client_id"}, Values: []string{"c"}}, {Dim: path, Values: []string{"/"}}}, nil, "path", ""},
 		"by user":              {[]Filter{{Dim: path, Values: []string{"/"}}}, []Dim{{Column: "user_id"}}, "path", ""},
 		"a type":               {[]Filter{{Dim: typ, Values: []string{"signup"}}}, nil, "type", "totals"},
+		"by entry page":        {[]Filter{{Dim: typ, Values: []string{"signup"}}}, []Dim{{Column: "entry_path"}}, "type", "crossed"},
+		"in a country":         {[]Filter{country, {Dim: typ, Values: []string{"signup"}}}, nil, "type", "crossed"},
+		"in it, by country":    {[]Filter{country, {Dim: typ, Values: []string{"signup"}}}, []Dim{{Column: "country"}}, "type", "crossed"},
+		"in it, by entry page": {[]Filter{country, {Dim: typ, Values: []string{"signup"}}}, []Dim{{Column: "entry_path"}}, "type", "sessions"},
+		"two types, by page":   {[]Filter{{Dim: typ, Values: []string{"signup", "click"}}}, []Dim{{Column: "entry_path"}}, "type", ""},
 		"the usual type":       {[]Filter{{Dim: typ, Values: []string{"pageview"}}}, nil, "type", ""},
 		"a type on a page":     {[]Filter{{Dim: typ, Values: []string{"signup"}}, {Dim: path, Values: []string{"/"}}}, nil, "", ""},
 		"a property":           {[]Filter{{Dim: Dim{Prop: "path"}, Values: []string{"/"}}}, nil, "", ""},
@@ -56,6 +61,8 @@ func TestHits(t *testing.T) {
 				totals = "sessions"
 				if _, ok := q.hitTotalsDim(*h); ok {
 					totals = "totals"
+				} else if _, ok := q.crossDim(*h); ok {
+					totals = "crossed"
 				}
 			}
 		}
@@ -86,7 +93,7 @@ func TestHits(t *testing.T) {
 	}
 }
 
-// drawHitsQuestion draws a question about sessions that have an event with such a value in a column. Of a kind, "totals" and "sessions" are answered by what is there of that name where days
+// drawHitsQuestion draws a question about sessions that have an event with such a value in a column. Of a kind, "totals", "crossed" and "sessions" are answered by what is there of that name where days
 // have it; "any" is whatever there is, and nearly never of these.
 func drawHitsQuestion(t *rapid.T, kind, of string) Question {
 	q := drawSessionQuestion(t)
@@ -99,8 +106,24 @@ func drawHitsQuestion(t *rapid.T, kind, of string) Question {
 		q.overDays(t)
 		one := map[string]int{"path": 5, "type": 3}[of]
 		f := Filter{Dim: Dim{Column: of}, Values: rapid.SampledFrom(values[:one]).Draw(t, "value")}
-		if kind == "sessions" {
+		switch kind {
+		case "sessions": // paths and types, with two attributes of theirs
+			if of == "type" {
+				q.GroupBy = []Dim{{Column: "entry_path"}, {Column: "channel"}}
+			}
 			q.Filters = append(q.Filters, f)
+			return q
+		case "crossed":
+			own := Dim{Column: rapid.SampledFrom([]string{"entry_path", "exit_path", "country", "channel"}).Draw(t, "attribute")}
+			q.GroupBy, q.Filters = nil, []Filter{f}
+			form := rapid.IntRange(0, 2).Draw(t, "grouped, filtered or both")
+			if form != 1 {
+				q.GroupBy = []Dim{own}
+			}
+			if form != 0 {
+				q.Filters = append(q.Filters, Filter{Dim: own, Values: rapid.SampledFrom([][]string{{"DE"}, {"/a", ""}, {"search", "/"}}).Draw(t, "attribute's values"), Not: rapid.Bool().Draw(t, "not")})
+			}
+			q.byDays(t)
 			return q
 		}
 		q.GroupBy, q.Filters = nil, []Filter{f}
@@ -134,6 +157,9 @@ func TestHitsEqualEvents(t *testing.T) {
 	ask := func(t *rapid.T) {
 		of := rapid.SampledFrom([]string{"path", "type"}).Draw(t, "of")
 		kind := rapid.SampledFrom([]string{"any", "totals", "sessions"}).Draw(t, "kind")
+		if of == daily.Crossed && rapid.Bool().Draw(t, "crossed") {
+			kind = "crossed"
+		}
 		q := drawHitsQuestion(t, kind, of)
 		used[kind]++
 		horizon := session.Start(session.DayOf(q.To.Add(session.DefaultTimeout)) + 10)
@@ -146,6 +172,9 @@ func TestHitsEqualEvents(t *testing.T) {
 		for table, name := range map[string]string{daily.HitSessionsTable: "sessions by ", daily.SessionsTable: "totals of "} {
 			if !strings.Contains(st.sql, table) {
 				continue
+			}
+			if strings.Contains(st.sql, table+" AS _t") {
+				name = "crossed with "
 			}
 			used[name+of]++
 			if strings.Contains(st.sql, "-toInt64(") {
@@ -177,7 +206,8 @@ func TestHitsEqualEvents(t *testing.T) {
 			}
 		}
 	}
-	checkUses(t, ask, used, "any", "path", "type", "totals of path", "totals of type", "totals of outdated", "totals of midnights", "totals of series", "sessions by path", "sessions by type", "sessions by outdated", "sessions by midnights", "series of groups")
+	checkUses(t, ask, used, "any", "path", "type", "totals of path", "totals of type", "totals of outdated", "totals of midnights", "totals of series", "sessions by path", "sessions by type", "sessions by outdated", "sessions by midnights", "series of groups",
+		"crossed with type", "crossed with outdated", "crossed with midnights", "crossed with series")
 }
 
 // TestHitsCut: of a visit that has too much, events tell whether it has what is asked for, be there totals or not.
@@ -215,18 +245,24 @@ func TestHitsCut(t *testing.T) {
 		r.deps.Sessions = someDays{session.DefaultTimeout, []session.Stitched{{Day: day, Version: 930_000, Main: 1, Totals: totals}}}
 		r.deps.Sources = sources{"site": {Tenant: "cuthits", SiteID: "site", TimeZone: "UTC", FirstDay: 1}}
 		for query, want := range map[string]string{
-			"filter=path:/p2000":                    `[{"sessions":1}]`, // its last page, of the monitor
-			"filter=path:/c2002":                    `[{"sessions":1}]`,
-			"filter=path:/b":                        `[{"sessions":1}]`,
-			"filter=!path:/b":                       `[{"sessions":3}]`,
-			"filter=path:/none":                     `[{"sessions":0}]`,
-			"filter=type:t204":                      `[{"sessions":1}]`,
-			"filter=type:signup":                    `[{"sessions":1}]`,
-			"filter=type:click":                     `[{"sessions":1}]`,
-			"filter=path:/b&group_by=channel":       `[{"channel":"search","sessions":1}]`,
-			"filter=path:/none&group_by=channel":    `[]`,
-			"filter=path:/t&group_by=channel":       `[{"channel":"search","sessions":1}]`,
-			"filter=path:/b&filter=!channel:search": `[{"sessions":0}]`,
+			"filter=path:/p2000":                       `[{"sessions":1}]`, // its last page, of the monitor
+			"filter=path:/c2002":                       `[{"sessions":1}]`,
+			"filter=path:/b":                           `[{"sessions":1}]`,
+			"filter=!path:/b":                          `[{"sessions":3}]`,
+			"filter=path:/none":                        `[{"sessions":0}]`,
+			"filter=type:t204":                         `[{"sessions":1}]`,
+			"filter=type:signup":                       `[{"sessions":1}]`,
+			"filter=type:click":                        `[{"sessions":1}]`,
+			"filter=path:/b&group_by=channel":          `[{"channel":"search","sessions":1}]`,
+			"filter=path:/none&group_by=channel":       `[]`,
+			"filter=path:/t&group_by=channel":          `[{"channel":"search","sessions":1}]`,
+			"filter=path:/b&filter=!channel:search":    `[{"sessions":0}]`,
+			"filter=type:t204&group_by=channel":        `[{"channel":"search","sessions":1}]`,
+			"filter=type:signup&group_by=channel":      `[{"channel":"search","sessions":1}]`,
+			"filter=type:signup&filter=channel:search": `[{"sessions":1}]`,
+			"filter=type:signup&filter=channel:email":  `[{"sessions":0}]`,
+			"filter=type:t204&filter=channel:search":   `[{"sessions":1}]`,
+			"filter=type:none&group_by=entry_path":     `[]`,
 		} {
 			_, _, got := call(t, serve(r, tenant.Principal{Tenant: "cuthits", Role: tenant.RoleViewer, KeyID: "k"}), "GET",
 				"/api/v1/analytics/site/report?metric=sessions&from=2026-03-01&to=2026-03-01&totals=false&"+query, "")

@@ -36,6 +36,9 @@ func newSeams(t *testing.T, name string) (h *history, at func(minute int, client
 	for _, m := range []int{day, 2 * day} {
 		events = append(events, at(m-10, "across", "/before"), at(m+5, "across", "/behind"), at(m-15, "apart", "/evening"), at(m+16, "apart", "/morning"),
 			at(m-30, "exactly", "/edge"), at(m, "exactly", "/edge"), at(m+29, "late", "/only"))
+		click := at(m+6, "across", "/behind")
+		click.Type = "click"
+		events = append(events, click)
 	}
 	for m := day - 20; m < 2*day+40; m += 25 {
 		events = append(events, at(m, "all day", fmt.Sprint("/", m/day)))
@@ -137,7 +140,8 @@ func TestSeamsFail(t *testing.T) {
 // TestSeamsTwice: a midnight of which a table holds not exactly what it should is not read.
 func TestSeamsTwice(t *testing.T) {
 	hits, _, _ := strings.Cut(daily.SeamHitTotalSQL("", time.Time{}, 0), " FROM ")
-	for i, twice := range []string{"INSERT INTO " + session.SeamTable + " ", "INSERT INTO " + daily.SeamsTable + " ", "INSERT INTO " + daily.SeamPagesTable + " ", "INSERT INTO " + daily.SeamHitSessionsTable + " ", hits} {
+	crossed, _, _ := strings.Cut(daily.SeamCrossTotalSQL("", time.Time{}, 0), " FROM ")
+	for i, twice := range []string{"INSERT INTO " + session.SeamTable + " ", "INSERT INTO " + daily.SeamsTable + " ", "INSERT INTO " + daily.SeamPagesTable + " ", "INSERT INTO " + daily.SeamHitSessionsTable + " ", hits, crossed} {
 		h, _ := newSeams(t, fmt.Sprint("seamstwice", i))
 		h.twice = twice
 		if err := h.s.Pass(context.Background()); err == nil || !strings.Contains(err.Error(), "do not hold all sessions") {
