@@ -108,6 +108,24 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('the site itself is no referrer of its own, until a filter asks for it', async (t) => {
+    const own = 'www.semicomplete.com';
+    const [{ n }] = await site.sql(`SELECT toUInt32(countIf(referrer_host = '${own}')) AS n FROM sessions WHERE NOT is_bot`);
+    assert.ok(n > 0, 'the log has sessions that went on after a pause');
+    const page = await on(t, '?range=90d');
+    const titles = () => rows(page, 'Sources').evaluateAll((all) => all.map((b) => b.title.replace(/: [^:]*$/, '')));
+    const some = await titles();
+    assert.equal(some.length, 9, 'what is left out leaves no gap');
+    assert.ok(!some.some((s) => s.includes('semicomplete.com')), String(some));
+    await page.getByRole('button', { name: 'All by referrer…' }).click();
+    await page.getByLabel('Search the list').fill('semicomplete');
+    assert.equal(await page.getByRole('dialog').locator('li button', { hasText: 'semicomplete.com' }).count(), 0);
+    await page.goto(`${weirURL}${overview()}?range=90d&f=referrer_host:${own}`);
+    await settled(page);
+    assert.deepEqual(await titles(), [own]);
+    assert.deepEqual(page.faults, []);
+  });
+
   test('filters: by a click, by the form, back', async (t) => {
     const page = await on(t);
     const all = await tile(page, 'Page views');

@@ -15,6 +15,7 @@ import { toggle, writeFilter } from '../../state/filters';
 import { useFault } from '../../state/faults';
 import { useChoice, useParam, useView } from '../../state/url';
 import { filteredBy, filtersOf, toggleGoal } from './goals';
+import { foreign, useOwnHosts } from './own';
 import css from './Origins.module.css';
 
 const dims = { channel: 'Channels', referrer_host: 'Referrers', utm_campaign: 'Campaigns', entry_path: 'Entry pages', country: 'Countries', device: 'Devices' };
@@ -59,8 +60,12 @@ function Table({ goals, goal, dim, currencies, enabled }: { goals: Goal[]; goal:
   const filters = active ? toggleGoal(goals, active, view.filters) : view.filters;
   const { filter: _, ...rest } = scope;
   const base = { ...rest, ...(filters.length > 0 && { filter: filters.map(writeFilter) }), group_by: [dim], totals: false };
-  const report = useReport({ ...base, metric: ['conversions', 'sessions', 'conversion_rate'], goal: goal.id, limit: looked }, enabled);
-  const rows = (report.data?.data ?? []).toSorted((a, b) => by('conversions', a, b) || by('sessions', a, b)).slice(0, shown);
+  const ofHosts = dim === 'referrer_host';
+  const { own, pending } = useOwnHosts(enabled && ofHosts);
+  const asked = useReport({ ...base, metric: ['conversions', 'sessions', 'conversion_rate'], goal: goal.id, limit: looked }, enabled);
+  const report = { ...asked, data: pending ? undefined : asked.data };
+  const found = report.data?.data ?? [];
+  const rows = (ofHosts ? foreign(found, own, filters) : found).toSorted((a, b) => by('conversions', a, b) || by('sessions', a, b)).slice(0, shown);
   const [currency] = currencies;
   const only = currencyFilter(currency ?? '', currencies);
   const values = rows.map((r) => text(r, dim));
@@ -102,7 +107,7 @@ function Table({ goals, goal, dim, currencies, enabled }: { goals: Goal[]; goal:
   ];
   if (!enabled && report.data === undefined) return <div className={css.unseen} />;
   return (
-    <Answer query={report} height={220} empty={(d) => (d.data ?? []).length === 0 && `Nothing happened in this time${filters.length > 0 || view.segment ? ' that these filters let through' : ''}.`}>
+    <Answer query={report} height={220} empty={() => rows.length === 0 && `Nothing happened in this time${filters.length > 0 || view.segment ? ' that these filters let through' : ''}.`}>
       {() => <DataTable label={`${goal.name} by ${names.dim(dim).toLowerCase()}`} columns={columns} rows={rows} id={(r) => text(r, dim)} />}
     </Answer>
   );

@@ -11,9 +11,10 @@ import { CountryBadge } from '../../parts/CountryBadge';
 import { Dialog } from '../../parts/Dialog';
 import { AddPanel } from '../../panels/AddPanel';
 import type { Offer } from '../../panels/offer';
-import { toggle } from '../../state/filters';
+import { toggle, writeFilter } from '../../state/filters';
 import { useChoice, useView } from '../../state/url';
 import { masked } from './Headline';
+import { foreign, notOwn, spare, useOwnHosts } from './own';
 import css from './Overview.module.css';
 
 const WorldMap = lazy(() => import('../../parts/WorldMap'));
@@ -86,13 +87,14 @@ function Lists({ name, title, lists, hidden }: CardOfLists & { hidden: boolean }
   const [id, setTab] = useChoice(name, tabs, first, true);
   const [all, setAll] = useState(false);
   const list = useMemo(() => seenOf(lists[id]!, hidden), [lists, id, hidden]);
+  const { own } = useOwnHosts(list?.dim === 'referrer_host');
   return (
     <Card
       title={title}
       aside={
         <>
           <Tabs label={title} value={id} onChange={setTab} tabs={Object.entries(tabs)} />
-          {list && <AddPanel offer={offerOf(list)} />}
+          {list && <AddPanel offer={offerOf(list, own)} />}
         </>
       }
     >
@@ -102,16 +104,21 @@ function Lists({ name, title, lists, hidden }: CardOfLists & { hidden: boolean }
   );
 }
 
-/** A list on a dashboard. */
-function offerOf({ dim, metric }: List): Offer {
-  const question = { metric: [metric], group_by: [dim], limit: 10 };
+/** A list on a dashboard, without the site's own hosts among the referrers. */
+function offerOf({ dim, metric }: List, own: Set<string>): Offer {
+  const filter = dim === 'referrer_host' ? notOwn(own).map(writeFilter) : [];
+  const question = { metric: [metric], group_by: [dim], limit: 10, ...(filter.length > 0 && { filter }) };
   return { title: `${metricOf(metric).name} by ${names.dim(dim).toLowerCase()}`, choices: [{ kind: 'bar', label: 'Bars', question }, { kind: 'table', label: 'Table', question }] };
 }
 
-/** The groups of a list, and what a click on one does. */
+/** The groups of a list, and what a click on one does. Of referrers the site's own hosts are left out. */
 function useGroups({ dim, metric }: List, limit: number) {
   const [view, change] = useView();
-  const report = useReport({ ...useScope(), metric: [metric], group_by: [dim], limit, totals: false });
+  const ofHosts = dim === 'referrer_host';
+  const { own, pending } = useOwnHosts(ofHosts);
+  const asked = useReport({ ...useScope(), metric: [metric], group_by: [dim], limit: ofHosts ? limit + spare : limit, totals: false });
+  const shown = ofHosts && asked.data ? { ...asked.data, data: foreign(asked.data.data ?? [], own, view.filters) } : asked.data;
+  const report = { ...asked, data: pending ? undefined : shown };
   const picked = (v: string) => view.filters.some((f) => f.dim === dim && !f.not && !f.contains && f.values.includes(v));
   const pick = (v: string) => change({ filters: toggle(view.filters, dim, v) });
   return { report, picked, pick };
@@ -140,7 +147,7 @@ function Ranking({ list, limit, sought = '', onMore, onPicked }: { list: List; l
   return (
     <Answer query={report} height={320} empty={empty}>
       {(d) => {
-        const bars = rowsOf(d, list.metric).map((r) => barOf(r, list));
+        const bars = rowsOf(d, list.metric).slice(0, limit).map((r) => barOf(r, list));
         const more = onMore !== undefined && bars.length === limit;
         const shown = more ? bars.slice(0, -1) : bars.filter((b) => `${b.label} ${b.key}`.toLowerCase().includes(sought.toLowerCase()));
         return (
