@@ -37,3 +37,20 @@ func TestTimes(t *testing.T) {
 		}
 	}
 }
+
+func TestNoSuchDay(t *testing.T) {
+	for s, want := range map[string]string{
+		"2026-02-30": "there is no such day: February 2026 has 28 days", "2028-02-30T10:00:00Z": "there is no such day: February 2028 has 29 days", "2026-04-31 10:00": "there is no such day: April 2026 has 30 days",
+		"2026-12-32": "there is no such day: December 2026 has 31 days", "2026-01-00": "there is no such day: January 2026 has 31 days", "2026-13-01": "there is no month 13: a year has the months 01 to 12",
+		"2026-00-10": "there is no month 00: a year has the months 01 to 12",
+		"2028-02-29": "", "2026-01-31T25:00:00Z": "", "2026-2-30": "", "2026-02-301": "", "30-02-2026": "", "7d": "", "": "",
+	} {
+		if got := NoSuchDay(s); got != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	}
+	_, err := TimeBack("2026-02-30T00:00:00Z", time.Now(), time.Now())
+	if want := `it is "2026-02-30T00:00:00Z": there is no such day: February 2026 has 28 days`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

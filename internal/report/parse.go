@@ -412,6 +412,9 @@ func parseTime(field, s string, def, base, now time.Time, loc *time.Location) (t
 		}
 	}
 	if err != nil {
+		if why := config.NoSuchDay(s); why != "" {
+			return t, invalid(field, "%s is %q: %s", field, s, why)
+		}
 		return t, invalid(field, "%s is %q; write a date (2026-01-31, today, or today-6d), a time (2026-01-31T10:00:00Z, or without a zone, in the source's), now, or %s", field, s, lengthForm)
 	}
 	if year := t.UTC().Year(); year < firstYear || year > lastYear {
