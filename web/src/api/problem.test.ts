@@ -13,5 +13,5 @@ test('what a role may not see is said once, in words', () => {
   expect([masked.sentences, masked.where, masked.masksMetric]).toEqual([masked.detail, undefined, true]);
   const role = new Problem(403, 'forbidden', 'the role viewer may not do this');
   expect([role.sentences, role.masksMetric]).toEqual(['the role viewer may not do this. Ask an admin of the tenant for a role that may do this.', false]);
-  expect(new Problem(422, 'invalid', 'no such column', 'filter').where).toBe('filter');
+  expect(new Problem(422, 'invalid', 'no such column', 'filter').where).toBe('Filter');
 });

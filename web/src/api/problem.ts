@@ -1,3 +1,5 @@
+import { fieldName, partsOf, sentence } from './refusal';
+
 /** The code of what is asked of, or sent by, a tenant that an operator has suspended. */
 const suspended = 'tenant_suspended';
 
@@ -46,15 +48,33 @@ export class Problem extends Error {
     return this.code === 'column_masked' && this.field === 'metric';
   }
 
-  /** The part of the question that it is about, where saying so helps; what a role may not do, no other question mends. */
+  /** The part of the question that it is about, as the page calls it, where saying so helps; what a role may not do, no other question mends, and several say themselves which they are. */
   get where(): string | undefined {
-    return this.status === 403 ? undefined : this.field;
+    return this.status === 403 || !this.field || this.parts.length > 1 ? undefined : fieldName(this.field);
+  }
+
+  private get parts() {
+    return partsOf(this.detail, this.field);
+  }
+
+  /** What happened, in words of the page: behind the name of the only field, or with the names of several. */
+  get said(): string {
+    const [one, ...more] = this.parts;
+    if (!one) return this.detail;
+    return more.length === 0 ? one.text : this.parts.map((p) => `${fieldName(p.field)}: ${p.text}`).join('; ');
+  }
+
+  /** What it says beside a field of a form; undefined where it is about others. */
+  of(field: string): string | undefined {
+    const part = this.parts.find((p) => p.field === field);
+    if (part) return sentence(part.text);
+    return this.field === field && this.parts.length === 0 ? sentence(this.detail) : undefined;
   }
 
   /** What happened and what to do, as sentences. */
   get sentences(): string {
-    if (!this.advice) return this.detail;
-    return `${this.detail}${/[.!?…]$/.test(this.detail) ? '' : '.'} ${this.advice}`;
+    if (!this.advice) return this.said;
+    return `${this.said}${/[.!?…]$/.test(this.said) ? '' : '.'} ${this.advice}`;
   }
 
   /** What it is, in a few words. */

@@ -124,7 +124,7 @@ function Form({ offer, dashboards, onDone, onClose }: { offer: Offer; dashboards
               setName(e.currentTarget.value);
               save.reset();
             }}
-            error={(problem?.field === 'name' ? problem.detail : undefined) ?? (tried && name.trim() === '' ? 'A dashboard needs a name.' : undefined)}
+            error={problem?.of('name') ?? (tried && name.trim() === '' ? 'A dashboard needs a name.' : undefined)}
           />
         )}
         {to !== fresh && target.error && !target.data && <ProblemNotice error={target.error} retry={() => void target.refetch()} />}

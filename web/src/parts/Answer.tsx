@@ -56,7 +56,7 @@ export function ProblemNotice({ error, retry, busy }: { error: unknown; retry?: 
   const p = asProblem(error);
   return (
     <Notice tone="bad" title={p.title} action={retry && (p.passing || p.status < 400 || p.status >= 500) ? <Button variant="default" loading={busy} onClick={retry}>Try again</Button> : undefined}>
-      {p.where && <span className="mono">{p.where}: </span>}
+      {p.where && `${p.where}: `}
       {p.sentences}
     </Notice>
   );
@@ -70,7 +70,7 @@ function StaleNote({ error, at, zone, retry }: { error: unknown; at: number; zon
     <div className={css.stale} role="status">
       <span>
         As of {clockSeconds(new Date(at), its ?? 'UTC')}
-        {its === undefined && ' UTC'}: {p.detail}
+        {its === undefined && ' UTC'}: {p.said}
       </span>
       <button type="button" className="as-link" onClick={retry}>
         Try again

@@ -15,7 +15,7 @@ export type Saving = { error: unknown; isPending: boolean; reset: () => void };
 export function refusalOf({ error }: Saving): { problem: Problem | undefined; of: (field: string) => string | undefined; at: string } {
   const problem = error ? asProblem(error) : undefined;
   const at = problem?.field?.split(/[.[]/)[0] ?? '';
-  return { problem, at, of: (field) => (problem && at === field ? problem.detail : undefined) };
+  return { problem, at, of: (field) => (problem && at === field ? (problem.of(problem.field!) ?? problem.said) : undefined) };
 }
 
 /** A dialog with the form of something that is saved under a name. `fields` are those that say themselves what was refused of them; anything else is said above the buttons. */

@@ -94,7 +94,7 @@ function Status({ view, retry }: { view: LiveView; retry: () => void }) {
       <div className={css.status} data-phase="lost">
         <span role="status">
           <strong>{view.retryAt === undefined && view.problem && view.problem.status > 0 ? view.problem.title : 'Connection lost'}.</strong> {since && <>What you see is of {since}. </>}
-          {view.data && (view.problem && view.problem.status > 0 ? view.problem.sentences : view.problem?.detail)}
+          {view.data && (view.problem && view.problem.status > 0 ? view.problem.sentences : view.problem?.said)}
         </span>
         <Wait until={view.retryAt} />
         {view.data && (
@@ -108,7 +108,7 @@ function Status({ view, retry }: { view: LiveView; retry: () => void }) {
     return (
       <div className={css.status} data-phase="lost">
         <span role="status">
-          <strong>Not renewed{since && ` since ${since}`}.</strong> {view.problem.detail}
+          <strong>Not renewed{since && ` since ${since}`}.</strong> {view.problem.said}
         </span>
       </div>
     );

@@ -33,7 +33,8 @@ export function PrivacyForm({ source: s }: { source: Source }) {
   const change = useChange();
   const p = s.privacy;
   const { draft, set, changed, dirty, reset } = useDraft<Fields>({ ...p, query_parameters: p.query_parameters ?? [], rules: p.rules ?? [] });
-  const rulesFault = change.error && asProblem(change.error).field?.startsWith('privacy.rules') ? asProblem(change.error).detail : undefined;
+  const refused = change.error ? asProblem(change.error) : undefined;
+  const rulesFault = refused?.field?.startsWith('privacy.rules') ? [refused.where, refused.said].filter(Boolean).join(': ') : undefined;
   const box = useRef<HTMLFieldSetElement>(null);
   const follow = useFollow(box, draft.rules);
   const rule = (i: number, r: PrivacyRule | undefined) => {

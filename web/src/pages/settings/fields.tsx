@@ -6,9 +6,7 @@ import css from './Settings.module.css';
 
 /** What a refusal says of one field; undefined if it is about another. */
 export function faultOf(error: unknown, field: string): string | undefined {
-  if (!error) return undefined;
-  const p = asProblem(error);
-  return p.field === field || p.field === `body.${field}` ? p.detail : undefined;
+  return error ? asProblem(error).of(field) : undefined;
 }
 
 /** A copy of settings that is changed until it is saved. What others change meanwhile comes in while nothing of it was touched here. */

@@ -78,7 +78,7 @@ function useAttempt() {
     setProblem(undefined);
     run().catch((p: unknown) => { setProblem(p); setBusy(false); });
   };
-  return { busy, attempt, note: problem ? <Notice tone="bad" title="That did not work">{asProblem(problem).detail}</Notice> : null };
+  return { busy, attempt, note: problem ? <Notice tone="bad" title="That did not work">{asProblem(problem).said}</Notice> : null };
 }
 
 function Password({ off }: { off: boolean }) {
