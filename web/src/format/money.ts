@@ -15,6 +15,14 @@ export function amount(n: number | null | undefined, currency: string, long = fa
   return written(new Intl.NumberFormat('en-US', { ...style, ...(short && { notation: 'compact', maximumFractionDigits: 1, minimumFractionDigits: 0 }) }), n);
 }
 
+/** An amount beside an axis, whose steps are round: whole ones without digits behind the point, others with all that they have. */
+export function inSteps(n: number, currency: string): string {
+  if (Math.abs(n) >= 10_000) return amount(n, currency);
+  const v = Number(n.toPrecision(12));
+  const style = /^[A-Z]{3}$/.test(currency) ? ({ style: 'currency', currency, currencyDisplay: 'narrowSymbol' } as const) : {};
+  return new Intl.NumberFormat('en-US', { ...style, ...(Number.isInteger(v) && { minimumFractionDigits: 0 }), maximumFractionDigits: 20 }).format(v);
+}
+
 /** An amount of money that may be a millionth: two digits that say something. */
 export function price(amount: number, currency: string): string {
   const n = new Intl.NumberFormat('en-US', { style: 'currency', currency: code(currency), currencyDisplay: 'narrowSymbol', maximumSignificantDigits: 2 });

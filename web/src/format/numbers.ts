@@ -1,5 +1,5 @@
 // Numbers as people read them. A missing one is an en dash, never a zero.
-import { amount } from './money';
+import { amount, inSteps } from './money';
 
 const none = '–';
 
@@ -65,11 +65,37 @@ export function show(n: Maybe, kind: Kind, long = false): string {
     case 'bytes':
       return bytes(n);
     case 'decimal':
-      return missing(n) ? none : n.toFixed(2);
+      return missing(n) ? none : n !== 0 && Math.abs(n) < 0.1 ? digits(Number(n.toPrecision(2))) : n.toFixed(2);
     case 'money':
       return amount(n, '', long);
     case 'count':
       return long ? exact(n) : compact(n);
+  }
+}
+
+const significant = 12; // of a number that was calculated, more are noise
+
+/** All digits of a round number, and no zeros behind them: 0.005, 12.5, 4,000; very small ones as powers of ten. */
+export function digits(n: number): string {
+  const v = Number(n.toPrecision(significant));
+  return v !== 0 && Math.abs(v) < 1e-6 ? v.toExponential() : v.toLocaleString('en-US', { maximumFractionDigits: 20 });
+}
+
+/** A value beside an axis. The steps of axes are round: with all digits of each no two read alike. From ten thousand on it is shortened. */
+export function atAxis(n: number, kind: Kind, currency = ''): string {
+  const size = Math.abs(n);
+  switch (kind) {
+    case 'ratio':
+      return `${digits(n * 100)}%`;
+    case 'seconds':
+      return n === 0 ? '0s' : size < 1 ? `${digits(n * 1000)}ms` : size < 60 ? `${digits(n)}s` : duration(n);
+    case 'bytes':
+      return size < 1000 ? `${digits(n)} B` : bytes(n);
+    case 'money':
+      return inSteps(n, currency);
+    case 'decimal':
+    case 'count':
+      return size < 10_000 ? digits(n) : short.format(n);
   }
 }
 

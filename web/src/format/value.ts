@@ -35,6 +35,9 @@ function fraction(v: number): string {
   return v.toLocaleString('en-US', { maximumFractionDigits: Math.max(2, 8 - String(Math.trunc(size)).length) });
 }
 
+/** A number of a result, whatever it counts. */
+export const numeral = (v: number): string => (Number.isInteger(v) ? exact(v) : fraction(v));
+
 /** Says that a value is NaN or infinite, for which JSON has nothing but null: its column has no NULL. */
 export const notFinite = (v: unknown, { type }: Column): boolean => v === null && /^B?Float/.test(type);
 

@@ -1,6 +1,7 @@
 import { init } from 'echarts';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { metric } from '../format/metrics';
+import { atAxis, show } from '../format/numbers';
 
 let option: typeof import('./SeriesChart').seriesOption;
 let beginsWithin: typeof import('./SeriesChart').beginsWithin;
@@ -33,6 +34,31 @@ test('refunds are below zero, now or in the time before', () => {
 test('an axis of shares has no digits that say nothing', () => {
   const { yAxis } = option({ rows: [{ time: '2026-11-01', bounce_rate: 0.4 }], metric: metric('bounce_rate'), interval: 'day', zone: 'UTC', open: false, height: 280 }, () => '#123456');
   expect([0, 0.2, 0.125, 1].map(yAxis.axisLabel.formatter)).toEqual(['0%', '20%', '12.5%', '100%']);
+});
+
+test('no two labels of an axis read alike, however small the values are', () => {
+  for (const [id, currency] of [['views_per_session'], ['bounce_rate'], ['session_duration'], ['revenue', 'EUR'], ['revenue', 'JPY'], ['revenue'], ['value']] as [string, string?][])
+    for (const most of [0.0000004, 0.0003, 0.012, 0.04, 0.25, 1.3, 5, 47, 130, 4000, 88_000, 2_100_000]) {
+      const { yAxis } = option({ rows: [{ time: '2026-11-01', [id]: most }], metric: { ...metric(id), currency }, interval: 'day', zone: 'UTC', open: false, height: 280 }, () => '#123456');
+      for (const step of [most / 2, most / 3, most / 4, most / 5].map((s) => Number(s.toPrecision(1)))) {
+        const labels = [0, 1, 2, 3, 4, 5].map((i) => yAxis.axisLabel.formatter(i * step));
+        expect(new Set(labels).size, `${id} ${currency}: ${labels}`).toBe(labels.length);
+      }
+    }
+});
+
+test('what a small value is called beside its axis, too', () => {
+  expect([0, 0.0041, 0.0123, 0.05, 0.1234, 3.5].map((v) => show(v, 'decimal'))).toEqual(['0.00', '0.0041', '0.012', '0.05', '0.12', '3.50']);
+});
+
+test('labels have the digits of their steps', () => {
+  expect([0, 0.005, 0.01, 0.1 + 0.2].map((v) => atAxis(v, 'decimal'))).toEqual(['0', '0.005', '0.01', '0.3']);
+  expect([0, 0.0005, 0.3].map((v) => atAxis(v, 'ratio'))).toEqual(['0%', '0.05%', '30%']);
+  expect([0, 0.0005, 0.25, 1.5, 90].map((v) => atAxis(v, 'seconds'))).toEqual(['0s', '0.5ms', '250ms', '1.5s', '1m 30s']);
+  expect([0, 0.005, 2.5, 40].map((v) => atAxis(v, 'money', 'EUR'))).toEqual(['€0', '€0.005', '€2.50', '€40']);
+  expect([0, 0.5, 20_000].map((v) => atAxis(v, 'money'))).toEqual(['0', '0.5', '20K']);
+  expect([0, 500, 12_000, 1e-7, 3e6].map((v) => atAxis(v, 'count'))).toEqual(['0', '500', '12K', '1e-7', '3M']);
+  expect([0, 0.5, 5000].map((v) => atAxis(v, 'bytes'))).toEqual(['0 B', '0.5 B', '5.0 KB']);
 });
 
 test('a first interval of which the range has a part is drawn as what is not whole', () => {

@@ -1,7 +1,7 @@
 import { useCallback } from 'react';
 import { number, text, type Row } from '../format/row';
 import { showAs, type Metric } from '../format/metrics';
-import { counted, show } from '../format/numbers';
+import { atAxis, counted } from '../format/numbers';
 import * as time from '../format/time';
 import { Chart, escaped, tooltip, type Colors } from './Chart';
 
@@ -44,7 +44,7 @@ export function seriesOption({ rows, before, metric, interval, zone, from, open,
       ...(!below && { min: 0 }), // refunds are below zero; an axis that is not told otherwise has the zero in it
       minInterval: metric.kind === 'count' ? 1 : 0,
       splitNumber: height < 180 ? 2 : 4,
-      axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => (metric.kind === 'decimal' && Number.isInteger(v) ? show(v, 'count') : showAs(metric, v).replace(/\.0+(?=%?$)/, '')) },
+      axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => atAxis(v, metric.kind, metric.currency) },
       splitLine: { lineStyle: { color: c('line') } },
     },
     tooltip: {

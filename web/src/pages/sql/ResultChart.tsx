@@ -1,10 +1,10 @@
 import { MultiSelect, SegmentedControl, Select } from '@mantine/core';
 import { useCallback, useMemo } from 'react';
 import type { Result } from '../../api/sql';
-import { compact, counted, exact } from '../../format/numbers';
+import { atAxis, counted } from '../../format/numbers';
 import { Chart, escaped, tooltip, type Colors } from '../../parts/Chart';
 import { useParam } from '../../state/url';
-import { sortOf } from '../../format/value';
+import { numeral, sortOf } from '../../format/value';
 import { drawn, plotOf, type Plot } from './columns';
 import css from './Sql.module.css';
 
@@ -51,7 +51,7 @@ export function ResultChart({ result }: { result: Result }) {
           axisTick: { show: false },
           axisLabel: { color: c('ink-3'), fontSize: 12, hideOverlap: true, rotate: rotate ? 35 : 0, width: rotate ? 120 : undefined, overflow: 'truncate', margin: 10 },
         },
-        yAxis: { type: 'value', splitNumber: 4, axisLabel: { color: c('ink-3'), fontSize: 12, formatter: compact }, splitLine: { lineStyle: { color: c('line') } } },
+        yAxis: { type: 'value', splitNumber: 4, axisLabel: { color: c('ink-3'), fontSize: 12, formatter: (v: number) => atAxis(v, 'count') }, splitLine: { lineStyle: { color: c('line') } } },
         tooltip: {
           trigger: 'axis',
           ...tooltip(c),
@@ -62,7 +62,7 @@ export function ResultChart({ result }: { result: Result }) {
               .filter((s) => s.value !== null && s.value !== undefined)
               .map(
                 (s) =>
-                  `<div style="display:flex;gap:20px;justify-content:space-between"><span><i style="display:inline-block;width:8px;height:8px;border-radius:4px;background:${s.color};margin-right:6px"></i>${escaped(s.seriesName)}</span><b style="font-variant-numeric:tabular-nums">${exact(s.value)}</b></div>`,
+                  `<div style="display:flex;gap:20px;justify-content:space-between"><span><i style="display:inline-block;width:8px;height:8px;border-radius:4px;background:${s.color};margin-right:6px"></i>${escaped(s.seriesName)}</span><b style="font-variant-numeric:tabular-nums">${numeral(s.value!)}</b></div>`,
               )
               .join(''),
         },
