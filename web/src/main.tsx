@@ -2,6 +2,7 @@ import '@fontsource-variable/ibm-plex-sans/wght.css';
 import '@mantine/core/styles.css';
 import './colors.css';
 import './bidi.css';
+import './cut.css';
 import './theme.css';
 import { createRoot } from 'react-dom/client';
 import { App } from './app';

@@ -207,6 +207,28 @@ describe('dashboards', { concurrency: 3, timeout: 600000 }, () => {
     await phone.getByRole('link', { name: d.name }).first().waitFor();
   });
 
+  test('bars have room for ten; of more the last ones fade, and are scrolled to', async (t) => {
+    const pages = (id, limit, x) => report(id, id, 'bar', { metric: ['pageviews'], group_by: ['path'], limit }, { x, y: 0, w: 4, h: 6 });
+    const d = await api('', { name: `Bars ${++made}`, panels: [pages('Ten', 10, 0), pages('Fourteen', 14, 4)] });
+    const page = await on(t, `/${d.id}`);
+    const of = (title) => ({ box: card(page, title).getByRole('region', { name: title }), last: card(page, title).locator('li').last() });
+    const inside = async ({ box, last }) => {
+      const [b, l] = [await box.boundingBox(), await last.boundingBox()];
+      return l.y + l.height <= b.y + b.height + 0.5;
+    };
+    const [ten, fourteen] = [of('Ten'), of('Fourteen')];
+    assert.equal(await card(page, 'Ten').locator('li').count(), 10);
+    assert.equal(await card(page, 'Fourteen').locator('li').count(), 14);
+    assert.ok(await inside(ten), 'all ten are whole');
+    assert.equal(await ten.box.getAttribute('data-cut'), null);
+    assert.equal(await inside(fourteen), false);
+    assert.equal(await fourteen.box.getAttribute('data-cut'), 'bottom', 'the edge says that there are more');
+    await fourteen.box.evaluate((b) => b.scrollTo(0, b.scrollHeight));
+    await until(async () => (await fourteen.box.getAttribute('data-cut')) === null, 'the end of the list');
+    assert.ok(await inside(fourteen), 'the last one can be reached, and is whole');
+    await sound(page, 'panels of bars');
+  });
+
   test('a panel without an answer says whether filters may be why', async (t) => {
     const d = await api('', {
       name: `Empty ${++made}`,

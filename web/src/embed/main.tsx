@@ -2,6 +2,7 @@
 import '@fontsource-variable/ibm-plex-sans/wght.css';
 import '../colors.css';
 import '../bidi.css';
+import '../cut.css';
 import './embed.css';
 import { createRoot } from 'react-dom/client';
 import { Embed } from './Embed';

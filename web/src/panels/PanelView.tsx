@@ -9,6 +9,7 @@ import { axis, dayShort } from '../format/time';
 import { cell, notFinite, sortOf, wholeValue } from '../format/value';
 import { Long } from '../parts/Long';
 import { BarList } from '../parts/BarList';
+import { Scroll as Cut } from '../parts/Scroll';
 import { filtersIn, groupsOf, metricsOf, stepIn, textIn, type Panel } from './panel';
 import { untold } from './revenue';
 import css from './PanelView.module.css';
@@ -91,22 +92,19 @@ function Bars({ panel, rows }: { panel: Panel; rows: Row[] }) {
   });
   return (
     <Scroll label={panel.title || m.name}>
-      <div className={css.inset}>
-        <BarList head={names.dim(dim)} unit={m.name} kind={m.kind} bars={bars} />
+      <div className={`${css.inset} ${css.bars}`}>
+        <BarList fit head={names.dim(dim)} unit={m.name} kind={m.kind} bars={bars} />
       </div>
     </Scroll>
   );
 }
 
-/** A table that scrolls within its panel; what scrolls is reached by the keyboard. */
-function Scroll({ label, children }: { label: string; children: ReactNode }) {
-  return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className={css.scroll} tabIndex={0} role="region" aria-label={label}>
-      {children}
-    </div>
-  );
-}
+/** What scrolls within its panel; there it fades, lest what is out of sight looks like the end. */
+const Scroll = ({ label, children }: { label: string; children: ReactNode }) => (
+  <Cut label={label} className={css.scroll}>
+    {children}
+  </Cut>
+);
 
 /** `without` is a metric that has no number. */
 function Table({ panel, rows, zone, without }: { panel: Panel; rows: Row[]; zone: string; without?: string }) {

@@ -5,11 +5,11 @@ import css from './BarList.module.css';
 /** `title` is what a tooltip says in place of the label. */
 export type Bar = { key: string; label: string; title?: string; value: number; icon?: ReactNode };
 
-/** A list of the largest values with bars behind their names. With `onPick` a click picks one; those that are `picked` are marked. */
-export function BarList({ bars, kind = 'count', head, unit, picked, onPick }: { bars: Bar[]; kind?: Kind; head: string; unit: string; picked?: (key: string) => boolean; onPick?: (key: string) => void }) {
+/** A list of the largest values with bars behind their names. With `onPick` a click picks one; those that are `picked` are marked. With `fit` rows are a little lower where all have room in the height of what it is in. */
+export function BarList({ bars, kind = 'count', head, unit, picked, fit, onPick }: { bars: Bar[]; kind?: Kind; head: string; unit: string; picked?: (key: string) => boolean; fit?: boolean; onPick?: (key: string) => void }) {
   const most = Math.max(...bars.map((b) => b.value), 0);
   return (
-    <div className={css.list}>
+    <div className={css.list} data-fit={fit}>
       <div className={css.head}>
         <span>{head}</span>
         <span className="num">{unit}</span>

@@ -1,6 +1,6 @@
 import { useEffect, type RefObject } from 'react';
 
-/** Marks what scrolls with the sides at which something is out of sight (`data-cut`): theme.css lets it fade there. Above there is the head of a table, which stays. */
+/** Marks what scrolls with the sides at which something is out of sight (`data-cut`): cut.css lets it fade there. Above there is the head of a table, which stays. */
 export function useCut(ref: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     const el = ref.current;
