@@ -23,6 +23,7 @@ type decoder struct {
 	cloudHint bool // the last event was a CloudEvent: try that shape first
 	lastWins  bool // of two properties with one name the later one stays, as it does for foreign protocols' own servers
 
+	scan   scanner
 	jx     jx.Decoder
 	str    jx.Decoder // for strings with escapes
 	arena  []byte
@@ -125,6 +126,14 @@ func (d *decoder) decode(ev []byte) *reject {
 		}
 		d.cloudHint = false
 	}
+	if d.reset(); d.plain(ev) {
+		return d.finish()
+	}
+	return d.thorough(ev)
+}
+
+// thorough decodes an event with a complete decoder.
+func (d *decoder) thorough(ev []byte) *reject {
 	d.reset()
 	d.jx.ResetBytes(ev)
 	err := d.object(&d.jx, d.onTop)
