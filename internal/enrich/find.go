@@ -5,27 +5,38 @@ import (
 	"encoding/hex"
 )
 
-// What most texts have nothing of is looked for before the finders go through them byte by byte: an @ or the escape of one …
-func mayHaveEmail(s []byte) bool {
-	return bytes.IndexByte(s, '@') >= 0 || bytes.IndexByte(s, '%') >= 0 && (bytes.Contains(s, escapedAt) || bytes.Contains(s, escapedTwice))
-}
+// A clue is what a text has of what the finders look for: most texts have nothing, and are not gone through any further.
+type clue uint8
 
-// … as many digits as a card has …
-func mayHaveCard(s []byte) bool {
-	if len(s) < minCard {
-		return false
+const (
+	clueAt     clue = 1 << iota // an @
+	clueEscape                  // a %, which may be that of an @
+	clueJ                       // the J of a token's beginning, a rare letter
+)
+
+// clueOf are the clues that bytes are, and isDigitOf which of them are digits.
+var clueOf, isDigitOf = func() (clues [256]clue, digits [256]uint8) {
+	clues['@'], clues['%'], clues['J'] = clueAt, clueEscape, clueJ
+	for c := '0'; c <= '9'; c++ {
+		digits[c] = 1
 	}
+	return clues, digits
+}()
+
+// clues looks for all of them at once. cards says whether there are as many digits as a card has.
+func clues(s []byte) (found clue, cards bool) {
 	digits := 0
 	for _, c := range s {
-		if c-'0' < 10 {
-			digits++
-		}
+		found |= clueOf[c]
+		digits += int(isDigitOf[c])
 	}
-	return digits >= minCard
+	return found, digits >= minCard
 }
 
-// … and the J of a token's beginning, a rare letter.
-func mayHaveJWT(s []byte) bool { return bytes.IndexByte(s, 'J') >= 0 }
+// mayBeEmail says whether a text with these clues may have an e-mail address.
+func (found clue) mayBeEmail(s []byte) bool {
+	return found&clueAt != 0 || found&clueEscape != 0 && (bytes.Contains(s, escapedAt) || bytes.Contains(s, escapedTwice))
+}
 
 // findEmail finds the first e-mail address at or behind from. In a URL its @ may be written %40, and %2540 in a URL inside of another.
 func findEmail(s []byte, from int) (start, end int, ok bool) {

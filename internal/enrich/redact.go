@@ -67,13 +67,14 @@ func (x *redaction) row(r *event.Row) {
 
 // text replaces what the patterns find.
 func (x *redaction) text(s []byte, email action) []byte {
-	if email != keep && mayHaveEmail(s) {
+	found, cards := clues(s) // what becomes of one of them is nothing that the others look for
+	if email != keep && found.mayBeEmail(s) {
 		s = x.each(s, email, kindEmail, findEmail)
 	}
-	if x.p.card != keep && mayHaveCard(s) {
+	if x.p.card != keep && cards {
 		s = x.each(s, x.p.card, kindCard, findCard)
 	}
-	if x.p.token != keep && mayHaveJWT(s) {
+	if x.p.token != keep && found&clueJ != 0 {
 		s = x.each(s, x.p.token, kindToken, findJWT)
 	}
 	if len(x.p.expressions) == 0 {
