@@ -1,10 +1,8 @@
 package query
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -57,6 +55,7 @@ func (g *Guard) Check(src string, sc Scope) (c Checked, err error) {
 		return Checked{}, err
 	}
 	s := newStatement(g.newView(sc, false), src, clean, toks)
+	defer s.free()
 	if err := s.trimEnd(); err != nil {
 		return Checked{}, err
 	}
@@ -108,7 +107,7 @@ type statement struct {
 	heads     map[string]bool           // first parts of those whose names have dots
 	spelled   map[string][]string       // of those that are written in parts, the first parts
 	reads     []column                  // see columns
-	buf       *bufio.Reader             // of what is read: see reader
+	scratch   *scratch                  // nil before it is used: see reader
 	items     []lexer.Item              // what the parser's lexer makes of text: see sameTokens
 	text      string
 	ctes      []string // our relations in front of the statement: their names
@@ -239,7 +238,7 @@ func (s *statement) columns() []column {
 	if s.reads != nil {
 		return s.reads
 	}
-	named := map[string]bool{}
+	named := make(map[string]bool, len(s.toks))
 	for _, l := range s.toks {
 		if l.name() {
 			for part := range strings.SplitSeq(l.text, ".") {
@@ -314,7 +313,7 @@ func (s *statement) cut(n int) {
 // sameTokens demands that the parser's lexer splits the text exactly as ours does.
 func (s *statement) sameTokens() error {
 	lx := lexer.New(s.reader(s.clean))
-	items := make([]lexer.Item, 0, len(s.toks)+1)
+	items := s.room().clean[:0]
 	for i := 0; ; i++ {
 		it := lx.NextToken()
 		items = append(items, it)
@@ -322,7 +321,7 @@ func (s *statement) sameTokens() error {
 			if i != len(s.toks) {
 				return s.refuse(s.toks[i].start, "the statement can be read in two ways from here")
 			}
-			s.items, s.text = items, s.clean
+			s.items, s.text, s.scratch.clean = items, s.clean, items
 			return nil
 		}
 		// The lexer counts from 1: its offset is behind the token's first byte, which is always ASCII.
@@ -348,21 +347,11 @@ func sameKind(it lexer.Item, l lexeme) bool {
 	return it.Value == l.text && it.Token != token.ILLEGAL
 }
 
-// reader reads a text for the parser and its lexer, which take one with a buffer as it is: one buffer for all that a statement is read. A reader ends with the next.
-func (s *statement) reader(text string) io.Reader {
-	if s.buf == nil {
-		s.buf = bufio.NewReader(strings.NewReader(text))
-	} else {
-		s.buf.Reset(strings.NewReader(text))
-	}
-	return s.buf
-}
-
 // parse reads exactly one SELECT: clean, behind sameTokens, or what is made of it.
 func (s *statement) parse(text string) (ast.Statement, error) {
 	items := s.items
 	if items == nil || text != s.text {
-		items = lexer.Tokenize(s.reader(text))
+		items = s.tokenize(text)
 	}
 	ctx, err := s.forms(text, items)
 	if err != nil {

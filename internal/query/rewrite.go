@@ -11,6 +11,37 @@ type edit struct {
 	text       string
 }
 
+// changes gathers what becomes of tokens. They are copied from the first change on: most statements have none.
+type changes struct {
+	from, out []lexeme
+	changed   bool
+}
+
+// keep lets the token at i stay.
+func (c *changes) keep(i int) {
+	if c.changed {
+		c.out = append(c.out, c.from[i])
+	}
+}
+
+// drop says that the token at i does not stay; those before it were kept, dropped or replaced.
+func (c *changes) drop(i int) {
+	if !c.changed {
+		c.changed, c.out = true, append(make([]lexeme, 0, len(c.from)), c.from[:i]...)
+	}
+}
+
+// put adds a token, in place of one that was dropped.
+func (c *changes) put(l lexeme) { c.out = append(c.out, l) }
+
+// all are the tokens that there are now.
+func (c *changes) all() []lexeme {
+	if c.changed {
+		return c.out
+	}
+	return c.from
+}
+
 // qualify takes the database off the names that are the tenant's to use: acme.events and default.events become events, system.tables
 // becomes system_tables. Other qualified names stay, and are refused later. Nothing is moved: what is taken away becomes blanks.
 func (s *statement) qualify() error {
@@ -23,17 +54,18 @@ func (s *statement) qualify() error {
 		}
 	}
 	aliases := s.metaAliases()
-	var out []lexeme
+	out := changes{from: s.toks}
 	for i := 0; i < len(s.toks); i++ {
 		l, table := s.toks[i], s.at(i+2)
 		if !l.name() || !s.at(i+1).is(".") || !table.name() || s.at(i-1).is(".") {
-			out = append(out, l)
+			out.keep(i)
 			continue
 		}
 		db := strings.ToLower(l.text)
 		switch {
 		case (l.text == s.view.database() || l.text == "default") && s.view.hasRelation(table.text):
 			blank(l.start, table.start)
+			out.drop(i)
 			i++
 		case s.view.sc.Metadata && metaDatabases[db]:
 			r := metadata[db+"_"+strings.ToLower(table.text)]
@@ -53,13 +85,14 @@ func (s *statement) qualify() error {
 			}
 			copy(text[l.start:], name)
 			to.end = l.start + len(name)
-			out = append(out, to)
+			out.drop(i)
+			out.put(to)
 			i += 2
 		default:
-			out = append(out, l)
+			out.keep(i)
 		}
 	}
-	s.toks = out
+	s.toks = out.all()
 	s.unrepeat(blank)
 	s.clean = string(text)
 	return nil
@@ -68,10 +101,10 @@ func (s *statement) qualify() error {
 // unrepeat takes away aliases that repeat the name of the tenant's relation which they follow, as tools write them: FROM acme.events AS events,
 // whose database is gone already. Of anything else an own relation's name remains refused as an alias.
 func (s *statement) unrepeat(blank func(from, to int)) {
-	var out []lexeme
+	out := changes{from: s.toks}
 	for i := 0; i < len(s.toks); i++ {
 		l, prev := s.toks[i], s.at(i-1)
-		out = append(out, l)
+		out.keep(i)
 		if !l.name() || !prev.keyword("FROM") && !prev.keyword("JOIN") && !prev.is(",") {
 			continue
 		}
@@ -85,9 +118,10 @@ func (s *statement) unrepeat(blank func(from, to int)) {
 			continue
 		}
 		blank(l.end, a.end)
+		out.drop(i + 1)
 		i = alias
 	}
-	s.toks = out
+	s.toks = out.all()
 }
 
 // metaAliases returns the alias of each relation of metadata that has exactly one, by cteName.
@@ -120,7 +154,7 @@ func (s *statement) metaAliases() map[string]string {
 // name `version()`, which a WITH in front of the statement defines.
 func (s *statement) answers() {
 	text := []byte(s.clean)
-	var out []lexeme
+	out := changes{from: s.toks}
 	for i := 0; i < len(s.toks); i++ {
 		l := s.toks[i]
 		if value := s.bareCall(i); value != "" {
@@ -129,7 +163,7 @@ func (s *statement) answers() {
 		}
 		value, ok := s.view.answered(l.text)
 		if l.kind != word || !ok || !s.at(i+1).is("(") || !s.at(i+2).is(")") || s.at(i-1).is(".") {
-			out = append(out, l)
+			out.keep(i)
 			continue
 		}
 		end := s.at(i + 2).end
@@ -142,10 +176,11 @@ func (s *statement) answers() {
 		to := lexeme{kind: quoted, text: l.text, start: l.start, end: l.start + len(l.text) + 2, quote: '`'}
 		s.edits = append(s.edits, edit{to.start, to.end, "`" + l.text + "()`"})
 		s.scalars[l.text] = value
-		out = append(out, to)
+		out.drop(i)
+		out.put(to)
 		i += 2
 	}
-	s.toks, s.clean = out, string(text)
+	s.toks, s.clean = out.all(), string(text)
 }
 
 // bare are the functions of the SQL standard that are called without brackets.

@@ -59,7 +59,7 @@ func scan(src string) ([]lexeme, string, error) {
 	if !utf8.ValidString(src) {
 		return nil, "", &Refusal{What: "the statement is not valid UTF-8", Code: CodeSyntax}
 	}
-	s := &scanner{src: src, clean: []byte(src)}
+	s := &scanner{src: src, clean: []byte(src), out: make([]lexeme, 0, min(len(src)/4+8, 1024))}
 	for s.pos < len(src) {
 		if err := s.next(); err != nil {
 			return nil, "", err

@@ -14,7 +14,7 @@ const maxShapeText = 2048
 // shape returns the statement without its literals, and the hash of that: 16 hex digits. Keywords are in upper case, blanks and
 // comments do not count, and lists of literals of any length are one.
 func shape(toks []lexeme) (hash, text string) {
-	var out []string
+	out := make([]string, 0, len(toks))
 	for _, l := range toks {
 		t := l.text
 		switch l.kind {
@@ -25,8 +25,9 @@ func shape(toks []lexeme) (hash, text string) {
 				t = "`" + t + "`"
 			}
 		case word:
-			if _, special := token.Keywords[strings.ToUpper(t)]; special || keywords[strings.ToUpper(t)] {
-				t = strings.ToUpper(t)
+			upper := strings.ToUpper(t)
+			if _, special := token.Keywords[upper]; special || keywords[upper] {
+				t = upper
 			}
 		}
 		if n := len(out); t == "?" && n >= 2 && out[n-1] == "," && out[n-2] == "?" {

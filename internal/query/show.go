@@ -93,6 +93,7 @@ func (s *statement) show(told *Checked) (Kind, string, error) {
 	if err != nil {
 		return "", "", err
 	}
+	defer own.free()
 	if sql, err = own.scoped(); err == nil {
 		own.tell(told) // a condition may read events
 	}
@@ -132,6 +133,7 @@ func (s *statement) inner(from, to int, told *Checked) (string, error) {
 		}
 	}
 	q := newStatement(s.guard.newView(s.view.sc, true), s.src, string(text), s.toks[from:to])
+	defer q.free()
 	sql, err := q.scoped()
 	if err != nil {
 		return "", err
