@@ -126,6 +126,9 @@ func (p *sessions) close() {
 
 // apply makes the session's settings these, and no others.
 func (s *session) apply(settings map[string]string) error {
+	if maps.Equal(s.settings, settings) {
+		return nil
+	}
 	var set []string
 	for name := range s.settings {
 		if _, kept := settings[name]; !kept {

@@ -28,7 +28,7 @@ func (t token) is(s string) bool {
 // scan splits SQL into tokens, without spaces and comments. It is only a
 // reading aid: what runs is what the engine's own parser makes of the text. An unclosed quote ends with the text.
 func scan(sql string) []token {
-	var out []token
+	out := make([]token, 0, min(len(sql)/4+8, 1024))
 	for i := 0; i < len(sql); {
 		c := sql[i]
 		switch {
@@ -126,6 +126,9 @@ func insertParts(sql string) (stmt, format string, ok bool) {
 
 // inlineData tells whether an INSERT carries rows of a FORMAT in its own text.
 func inlineData(sql string) bool {
+	if !mentions(sql, "INSERT") { // as nearly all that are asked
+		return false
+	}
 	t := scan(sql)
 	if len(t) == 0 || !t[0].is("INSERT") {
 		return false
@@ -142,6 +145,16 @@ func inlineData(sql string) bool {
 			return false
 		case x.is("FORMAT"):
 			return i+1 < len(t)
+		}
+	}
+	return false
+}
+
+// mentions tells whether a word, in capitals, stands anywhere in a text, in letters of any case.
+func mentions(sql, word string) bool {
+	for i := 0; i+len(word) <= len(sql); i++ {
+		if sql[i]&^0x20 == word[0] && strings.EqualFold(sql[i:i+len(word)], word) {
+			return true
 		}
 	}
 	return false

@@ -185,7 +185,7 @@ func (o *objectWriter) end(c *call) error {
 	if !o.started {
 		return errPiece
 	}
-	u := c.usage()
+	u := c.read()
 	return o.out.write(fmt.Appendf(nil, "\n\t],\n\n\t\"rows\": %d,\n\n\t\"statistics\":\n\t{\n\t\t\"elapsed\": %.9f,\n\t\t\"rows_read\": %d,\n\t\t\"bytes_read\": %d\n\t}\n}\n",
 		u.ResultRows, u.Elapsed.Seconds(), u.ReadRows, u.ReadBytes))
 }
