@@ -11,7 +11,7 @@ import (
 )
 
 // scratch is memory that one check after another uses. Without it, and the copies that changes leaves out, a light statement allocated 50 KB instead of 24, and its check
-// took about a third longer (BenchmarkGuardLight).
+// took about a quarter longer (BenchmarkGuardLight).
 type scratch struct {
 	buf         *bufio.Reader
 	clean, sent []lexer.Item // of the statement, and of what is made of it
