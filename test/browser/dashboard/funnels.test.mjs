@@ -51,6 +51,39 @@ const counts = (page, want) =>
   }, `people ${want}`);
 
 describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
+  test('Enter takes what is marked in the columns to break down by, however the list was opened', async (t) => {
+    const page = await on(t, funnels(shop));
+    const field = page.locator('input[aria-label="Break down by"]');
+    const breakdown = () => JSON.parse(new URL(page.url()).searchParams.get('funnel')).breakdown;
+    const marked = page.locator('[role=option][data-combobox-selected]:visible');
+    const taken = (dim, name) => until(async () => breakdown() === dim && (await field.inputValue()) === name, { toString: () => `to break down by ${dim}, not ${breakdown()}` });
+    await field.focus();
+    await page.keyboard.type('coun');
+    await marked.filter({ hasText: 'Country' }).waitFor();
+    await page.keyboard.press('Enter');
+    await taken('country', 'Country');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('B'); // the list, which was closed, opens by it
+    await page.getByRole('option', { name: 'Browser', exact: true }).waitFor();
+    await page.waitForTimeout(200); // longer than it takes to think of what is marked
+    await page.keyboard.press('Enter');
+    await taken('browser', 'Browser');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('r');
+    await page.keyboard.press('Enter'); // the first one is another
+    await taken('referrer_host', 'Referrer');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('Browser');
+    await page.keyboard.press('Enter');
+    await taken('browser', 'Browser');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('brow');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    assert.equal(breakdown(), 'browser', 'what is there already stays');
+    assert.equal(await field.inputValue(), 'Browser');
+  });
+
   test('a step with an event that never came says so, and what was meant', async (t) => {
     const page = await on(t, funnels(shop));
     await counts(page, [120, 80, 40]);

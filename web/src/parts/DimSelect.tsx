@@ -2,6 +2,7 @@ import { Select } from '@mantine/core';
 import { useState } from 'react';
 import { useSchemaNames } from '../api/settings';
 import { columnOptions, findsColumn } from './columns';
+import { searched } from './searched';
 import { UnheardProperties } from './Unheard';
 
 /** The columns by which people choose to look at events. */
@@ -17,8 +18,8 @@ export function DimSelect({ label, value, onChange }: { label: string; value: st
         aria-label={label}
         placeholder="Nothing"
         clearable
-        searchable
-        selectFirstOptionOnChange
+        allowDeselect={false}
+        {...searched}
         data={columnOptions([...dims, ...(value ? [value] : [])], sought, schema.data?.properties)}
         onSearchChange={seek}
         filter={findsColumn}

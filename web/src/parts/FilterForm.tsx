@@ -7,6 +7,7 @@ import { useSchemaNames } from '../api/settings';
 import * as names from '../format/names';
 import type { Filter } from '../state/filters';
 import { columnOptions, findsColumn, findsValue } from './columns';
+import { searched } from './searched';
 import { UnheardProperties } from './Unheard';
 import { unheard } from './unheard';
 
@@ -61,7 +62,8 @@ export default function FilterForm({ filter, onDone }: { filter?: Filter; onDone
               setValues([]);
               if (v === 'cohort' && way !== 'not') setWay('is');
             }}
-            searchable
+            allowDeselect={false}
+            {...searched}
             comboboxProps={{ withinPortal: false }}
           />
           <Select aria-label="Comparison" data={ofCohorts ? ways.slice(0, 2) : ways} value={way} onChange={(v) => v && setWay(v)} comboboxProps={{ withinPortal: false }} />

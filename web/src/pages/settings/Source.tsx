@@ -5,6 +5,7 @@ import { changes, useChange, useTenantId, type Source } from '../../api/settings
 import { dayFull } from '../../format/time';
 import { Card } from '../../parts/Card';
 import { Confirm } from '../../parts/Confirm';
+import { searched } from '../../parts/searched';
 import { faultOf, Form, useDraft } from './fields';
 import { PrivacyForm } from './PrivacyForm';
 import css from './Settings.module.css';
@@ -78,7 +79,7 @@ function General({ source: s }: { source: Source }) {
         <div className={css.pair}>
           <TextInput label="Name" value={draft.name} onChange={(e) => set({ name: e.currentTarget.value })} maxLength={200} error={fault('name')} />
           <TextInput label="Site id" description="In events and the snippet; it stays." value={s.site_id} readOnly classNames={{ input: 'mono' }} />
-          <Select label="Time zone" description="Of its days and reports." data={zones()} value={draft.time_zone} onChange={(v) => v && set({ time_zone: v })} searchable limit={80} allowDeselect={false} error={fault('time_zone')} />
+          <Select label="Time zone" description="Of its days and reports." data={zones()} value={draft.time_zone} onChange={(v) => v && set({ time_zone: v })} {...searched} limit={80} allowDeselect={false} error={fault('time_zone')} />
           <Select label="First day of the week" description="Of weeks in reports." data={days} value={String(draft.first_day)} onChange={(v) => v && set({ first_day: Number(v) })} allowDeselect={false} />
         </div>
         <TagsInput label="Hostnames" description="Hosts whose pages may send, like www.example.com, or *.example.com with its subdomains. None allows all." value={draft.hostnames} onChange={(v) => set({ hostnames: v })} splitChars={[',', ' ']} error={fault('hostnames')} />

@@ -8,6 +8,7 @@ import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Dialog } from '../../parts/Dialog';
 import { useParam } from '../../state/url';
+import { searched } from '../../parts/searched';
 import { faultOf } from './fields';
 import { SourceSettings } from './Source';
 import css from './Settings.module.css';
@@ -114,7 +115,7 @@ function NewSource({ taken, onMade, onClose }: { taken: string[]; onMade: (s: So
             classNames={{ input: 'mono' }}
             error={fault('id') ?? (taken.includes(id) ? 'There is a source with this id' : tried && id === '' ? 'A source needs an id.' : undefined)}
           />
-          <Select label="Time zone" description="In which its days begin and its reports are." data={zones()} value={zone} onChange={(v) => v && setZone(v)} searchable limit={80} allowDeselect={false} error={fault('time_zone')} />
+          <Select label="Time zone" description="In which its days begin and its reports are." data={zones()} value={zone} onChange={(v) => v && setZone(v)} {...searched} limit={80} allowDeselect={false} error={fault('time_zone')} />
           <TagsInput label="Hostnames" description="Whose pages may send, like www.example.com or *.example.com; none allows all." value={hostnames} onChange={setHostnames} splitChars={[',', ' ']} error={fault('hostnames')} />
           {change.error && !['id', 'name', 'time_zone', 'hostnames'].some(fault) && <ProblemNotice error={change.error} />}
           <Group justify="flex-end" gap="xs">
