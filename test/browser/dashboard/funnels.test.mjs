@@ -198,6 +198,16 @@ describe('funnels', { concurrency: 4, timeout: 600000 }, () => {
     await page.locator('input[aria-label="Unit of the time to finish"]').click();
     await page.getByRole('option', { name: 'days' }).click();
     await counts(page, [120, 80, 40]);
+    const window = page.getByRole('textbox', { name: 'Time to finish', exact: true });
+    await page.getByText('From the first step to the last one, at most 366 days.').waitFor();
+    for (const [typed, kept] of [['9999', '366'], ['2', '2']]) {
+      await window.fill(typed);
+      await window.press('Enter');
+      await until(() => new URL(page.url()).searchParams.get('funnel').includes(`"window":"${kept}d"`), `${kept} days`);
+      await window.blur();
+      assert.equal(await window.inputValue(), kept);
+    }
+    await counts(page, [120, 80, 40]);
     await page.locator('input[aria-label="Break down by"]').fill('props.plan');
     await page.getByRole('option', { name: 'Property plan' }).click();
     await page.getByRole('heading', { name: 'By plan' }).waitFor();

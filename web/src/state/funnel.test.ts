@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { firstFunnel, insteadOf, moved, noStep, parseFunnel, questionOf, withSteps, writeFunnel, type FunnelState } from './funnel';
+import { firstFunnel, insteadOf, mostOf, moved, noStep, parseFunnel, questionOf, withSteps, writeFunnel, type FunnelState } from './funnel';
 
 const full: FunnelState = {
   steps: [
@@ -34,6 +34,15 @@ describe('funnels in the address', () => {
     for (const none of ['{', 'null', '[]', '"x"', '7', '{}', '{"steps":5}']) expect(insteadOf(none)).toBe('a new funnel');
     const wrong = [{ window: '0h' }, { order: 'up' }, { breakdown: 8 }, { colour: 'red' }, { steps: [{ type: 2 }] }, { steps: [{ filter: ['x', 3] }] }, { steps: Array.from({ length: 33 }, () => ({ type: 'a' })) }, { exclude: [{ type: 'x', after: 9, before: 10 }] }];
     for (const w of wrong) expect(insteadOf(JSON.stringify({ steps: [{ type: 'a' }, { type: 'b' }], ...w })), JSON.stringify(w)).toBe('what of the funnel could be read');
+  });
+  test('the time to finish is at most what the server takes', () => {
+    expect(['s', 'm', 'h', 'd', 'w'].map(mostOf)).toEqual([31_622_400, 527_040, 8784, 366, 52]);
+    const windowOf = (window: string) => parseFunnel(JSON.stringify({ steps: [{ type: 'a' }, { type: 'b' }], window })).window;
+    expect(['31622400s', '8784h', '366d', '52w'].map(windowOf)).toEqual(['31622400s', '8784h', '366d', '52w']);
+    for (const w of ['31622401s', '9999h', '367d', '53w']) {
+      expect(windowOf(w)).toBe('24h');
+      expect(insteadOf(JSON.stringify({ steps: [{ type: 'a' }, { type: 'b' }], window: w }))).toBe('what of the funnel could be read');
+    }
   });
   test('exclusions stay between steps that there are', () => {
     expect(withSteps(full, full.steps.slice(0, 2)).exclude).toEqual([{ type: 'refund', filter: [], after: 1, before: 2 }]);

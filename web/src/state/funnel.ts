@@ -11,6 +11,12 @@ export const minSteps = 2;
 export const maxExclusions = 32;
 export const defaultWindow = '24h';
 
+const seconds: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+/** The most of a unit (s, m, h, d, w) that the time to finish may have: 366 days, as the server says. */
+export const mostOf = (unit: string): number => Math.floor((366 * 86_400) / (seconds[unit] ?? 1));
+
+const isWindow = (s: string): boolean => /^[1-9]\d{0,7}[smhdw]$/.test(s) && Number(s.slice(0, -1)) <= mostOf(s.slice(-1));
+
 export const noStep: Step = { type: '', filter: [], goal: '', name: '' };
 
 /** A funnel that one begins with: anything, then what is to be chosen. */
@@ -47,7 +53,7 @@ export function parseFunnel(text: string): FunnelState {
   return within({
     steps,
     exclude,
-    window: /^[1-9]\d{0,7}[smhdw]$/.test(str(o.window)) ? str(o.window) : defaultWindow,
+    window: isWindow(str(o.window)) ? str(o.window) : defaultWindow,
     order: orders.find((n) => n === o.order) ?? 'ordered',
     breakdown: str(o.breakdown),
   });

@@ -2,13 +2,14 @@ import { ActionIcon, Button, NumberInput, SegmentedControl, Select } from '@mant
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { useId, useRef, useState } from 'react';
 import type { Goal } from '../../api/saved';
+import { exact } from '../../format/numbers';
 import { Card } from '../../parts/Card';
 import { DimSelect } from '../../parts/DimSelect';
 import { EventPicker } from '../../parts/EventPicker';
 import { FilterChips } from '../../parts/FilterChips';
 import { useFollow } from '../../parts/focus';
 import { parseFilter, writeFilter } from '../../state/filters';
-import { maxExclusions, maxSteps, moved, noStep, withSteps, type Exclusion, type FunnelState, type Order, type Step } from '../../state/funnel';
+import { maxExclusions, maxSteps, mostOf, moved, noStep, withSteps, type Exclusion, type FunnelState, type Order, type Step } from '../../state/funnel';
 import css from './Builder.module.css';
 import { eventOfStep } from './names';
 import { StepRow } from './StepRow';
@@ -65,7 +66,7 @@ export function Builder({ state, goals, onChange }: { state: FunnelState; goals:
           <Rule label="Order" says={orderNames.find((o) => o.value === state.order)?.says}>
             <SegmentedControl fullWidth aria-label="Order" value={state.order} onChange={(order) => onChange({ ...state, order: order as Order })} data={orderNames.map(({ value, label }) => ({ value, label }))} />
           </Rule>
-          <Rule label="Time to finish" says="From the first step to the last one.">
+          <Rule label="Time to finish" says={`From the first step to the last one, at most ${saysMost(state.window)}.`}>
             <Window value={state.window} onChange={(window) => onChange({ ...state, window })} />
           </Rule>
           <Rule label="Break down by">
@@ -94,6 +95,9 @@ const units = [
   { value: 'w', label: 'weeks' },
 ];
 
+/** The longest time in the unit of a window. */
+const saysMost = (window: string): string => `${exact(mostOf(window.slice(-1)))} ${units.find((u) => u.value === window.slice(-1))?.label}`;
+
 /** A length of time; what is typed counts when the field is left. */
 function Window({ value, onChange }: { value: string; onChange: (v: string) => void }) {
   const unit = value.slice(-1);
@@ -104,7 +108,7 @@ function Window({ value, onChange }: { value: string; onChange: (v: string) => v
     setN(Number(value.slice(0, -1)));
   }
   const done = (u: string) => {
-    const v = Math.round(Number(n));
+    const v = Math.min(Math.round(Number(n)), mostOf(u));
     if (v >= 1) onChange(`${v}${u}`);
     else setN(Number(value.slice(0, -1)));
   };
@@ -114,7 +118,7 @@ function Window({ value, onChange }: { value: string; onChange: (v: string) => v
         aria-label="Time to finish"
         size="sm"
         min={1}
-        max={9_999_999}
+        max={mostOf(unit)}
         allowDecimal={false}
         allowNegative={false}
         value={n}
