@@ -288,7 +288,7 @@ func (s *statement) trimEnd() error {
 			f, ok = format{name: s.toks[n-1].text}, true // the door knows those, and refuses the rest
 		}
 		if !ok {
-			return s.refuse(s.toks[n-1].start, "format %s is not one of those that are offered: %s", s.toks[n-1].text, formatNames()).near(nearest(s.toks[n-1].text, formatSeq))
+			return s.refuse(s.toks[n-1].start, "format %s is not one of those that are offered: %s", s.toks[n-1].text, formatNames()).near(nearest(s.toks[n-1].text, formatSeq)).as(CodeUnknownFormat)
 		}
 		s.format = f.name
 		s.cut(2)

@@ -112,7 +112,7 @@ func pickFormat(asked, stated string) (format, *problem.Problem) {
 		if n := nearest(name, formatSeq); n != "" {
 			detail += "; did you mean " + n + "?"
 		}
-		return f, problem.New(http.StatusUnprocessableEntity, "unknown_format", "%s", detail).WithField("format")
+		return f, problem.New(http.StatusUnprocessableEntity, CodeUnknownFormat, "%s", detail).WithField("format")
 	}
 	return f, nil
 }
@@ -129,6 +129,9 @@ func refused(err error) *problem.Problem {
 	field := "sql"
 	if r.Field != "" {
 		status, field = http.StatusUnprocessableEntity, r.Field
+	}
+	if r.Code == CodeUnknownFormat { // as where the request names it
+		status = http.StatusUnprocessableEntity
 	}
 	p := problem.New(status, r.Code, "%s", r.Error()).WithField(field)
 	if r.Code == CodeTooLong {

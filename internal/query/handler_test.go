@@ -85,6 +85,7 @@ func TestRequestProblems(t *testing.T) {
 		{`{"sql":"SELECT 1","dry_run":1}`, 422, "wrong_type", "dry_run"},
 		{`{"sql":"SELECT 1","as_of":"???"}`, 422, "bad_token", "as_of"},
 		{`{"sql":"SELECT 1","format":"Native"}`, 422, "unknown_format", "format"},
+		{`{"sql":"SELECT 1 FORMAT Native"}`, 422, "unknown_format", "sql"},
 		{`{"sql":"SELECT 1","params":{"a b":1}}`, 422, "bad_parameter", "params.a b"},
 		{`{"sql":"SELECT 1","params":{"p0":1` + manyParams(1000) + `}}`, 422, "bad_parameter", "params"},
 		{`{"sql":"SELECT 1","params":{"a":{}}}`, 422, "bad_parameter", "params.a"},

@@ -16,6 +16,7 @@ const (
 	CodeUnknownTable    = "unknown_table"
 	CodeUnknownDatabase = "unknown_database"
 	CodeUnknownColumn   = "unknown_column"
+	CodeUnknownFormat   = "unknown_format" // of the answer, wherever it is named
 )
 
 // Refusal says why the guard does not let a statement through. Line and Column are zero when no place is meant.

@@ -131,6 +131,20 @@ type reportQuery struct {
 	Limit    string   `query:"limit"`
 	Offset   string   `query:"offset"`
 	Totals   string   `query:"totals" doc:"false: leaves the totals out. Of visitors, persons and means they are a question of their own, as dear as the groups; counts, and visitors of a series without groups where they are few, come with the rows" enum:"true,false"`
+
+	empty *problem.Problem // what is refused of it
+}
+
+// Resolve finds lists of columns that are empty, as in metric=: huma takes them for left out, and a script whose variable is empty would get numbers of something else.
+func (in *reportQuery) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	q := u.Query()
+	for _, l := range []struct{ name, without string }{{"group_by", "no groups"}, {"metric", "events"}} {
+		if v, ok := q[l.name]; ok && strings.Join(v, "") == "" {
+			in.empty = invalid(l.name, "%s is empty: name what you want, or leave it out for %s", l.name, l.without)
+		}
+	}
+	return nil
 }
 
 type reportBody struct {
@@ -146,7 +160,7 @@ type reportBody struct {
 		Goal     string `json:"goal,omitempty"`
 		Bots     string `json:"bots,omitempty"`
 		Compare  string `json:"compare,omitempty"`
-		Limit    int    `json:"limit,omitempty"`
+		Limit    *int   `json:"limit,omitempty" nullable:"false"`
 		Offset   int    `json:"offset,omitempty"`
 		Totals   *bool  `json:"totals,omitempty"`
 	}
@@ -185,6 +199,9 @@ type realtimeInput struct {
 }
 
 func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, error) {
+	if in.empty != nil {
+		return nil, in.empty
+	}
 	limit, p := number("limit", in.Limit, 1, maxLimit, "report.limit")
 	if p != nil {
 		return nil, p
@@ -198,12 +215,17 @@ func (r *Reporter) getReport(ctx context.Context, in *reportQuery) (*served, err
 }
 
 func (r *Reporter) postReport(ctx context.Context, in *reportBody) (*served, error) {
-	return r.report(ctx, in.SiteID, in.ask())
+	a, p := in.ask()
+	if p != nil {
+		return nil, p
+	}
+	return r.report(ctx, in.SiteID, a)
 }
 
-func (in *reportBody) ask() ask {
+func (in *reportBody) ask() (ask, *problem.Problem) {
 	b := in.Body
-	return ask{Offset: b.Offset, NoTotals: b.Totals != nil && !*b.Totals, Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: b.Limit, Segment: b.Segment, Goal: b.Goal, Bots: b.Bots}
+	limit, p := atLeastOne("limit", b.Limit, maxLimit, "report.limit")
+	return ask{Offset: b.Offset, NoTotals: b.Totals != nil && !*b.Totals, Metric: b.Metric, GroupBy: b.GroupBy, Filter: b.Filter, From: b.From, To: b.To, Interval: b.Interval, Compare: b.Compare, Limit: limit, Segment: b.Segment, Goal: b.Goal, Bots: b.Bots}, p
 }
 
 // question checks a report, and finds what it names.

@@ -261,6 +261,8 @@ func TestExplorerRefusals(t *testing.T) {
 		{"retention?periods=0", 422, []string{`"field":"periods"`, "between 1 and 100", `"limit_value":100`}},
 		{"retention?periods=many", 422, []string{`"field":"periods"`, "between 1 and 100", `"code":"invalid_periods"`, `"limit_value":100`}},
 		{"report?offset=-1&group_by=country", 422, []string{`"field":"offset"`, "between 0 and"}},
+		{"report?metric=", 422, []string{`"field":"metric"`, `"code":"invalid_metric"`, "metric is empty: name what you want, or leave it out for events"}},
+		{"report?metric=pageviews&group_by=", 422, []string{`"field":"group_by"`, "leave it out for no groups"}},
 		{"events?cursor=AAAA", 422, []string{"cursor", "first page"}},
 		{"events?cursor=" + strings.Repeat("A", 5000), 422, []string{"cursor"}},
 		{"events?filter=cuntry:DE", 422, []string{"cuntry", "country"}},
@@ -296,4 +298,28 @@ func FuzzPlace(f *testing.F) {
 			t.Errorf("%q is read as %+v, which is written %q", s, p, p)
 		}
 	})
+}
+
+// TestZeroes: a number that a body has is at least 1, as in a query; what is left out has its default.
+func TestZeroes(t *testing.T) {
+	r := newReporter(t, testkit.Engine(t), clock{asOf: noon}, Config{})
+	h := serve(r, acmeViewer)
+	const two = `"steps":[{"type":"a"},{"type":"b"}]`
+	for _, tc := range []struct {
+		endpoint, more, field string
+		most                  int
+	}{
+		{"report", ``, "limit", maxLimit}, {"events", ``, "limit", maxEvents}, {"sessions", ``, "limit", maxSessions}, {"paths", ``, "limit", maxLinks}, {"paths", ``, "depth", maxDepth},
+		{"funnel", two + ",", "limit", maxBreakdown}, {"funnel/people", two + ",", "limit", maxPersons}, {"retention", ``, "periods", maxPeriods},
+	} {
+		for _, n := range []int{0, -1, tc.most + 1} {
+			status, _, body := call(t, h, "POST", "/api/v1/analytics/site/"+tc.endpoint, fmt.Sprintf(`{%s"%s":%d}`, tc.more, tc.field, n))
+			want := []string{fmt.Sprintf(`"code":"invalid_%s"`, tc.field), fmt.Sprintf(`"field":"%s"`, tc.field), fmt.Sprintf("%s is %d, it must be between 1 and %d", tc.field, n, tc.most), fmt.Sprintf(`"limit_value":%d`, tc.most)}
+			for _, w := range want {
+				if status != 422 || !strings.Contains(body, w) {
+					t.Errorf("%s with %s %d: %d %s, want %s", tc.endpoint, tc.field, n, status, body, w)
+				}
+			}
+		}
+	}
 }

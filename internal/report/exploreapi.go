@@ -102,7 +102,7 @@ type eventsBody struct {
 		Segment string `json:"segment,omitempty"`
 		Bots    string `json:"bots,omitempty"`
 		Cursor  string `json:"cursor,omitempty"`
-		Limit   int    `json:"limit,omitempty"`
+		Limit   *int   `json:"limit,omitempty" nullable:"false"`
 	}
 }
 
@@ -116,10 +116,11 @@ func (r *Reporter) getEvents(ctx context.Context, in *eventsQuery) (*served, err
 
 func (r *Reporter) postEvents(ctx context.Context, in *eventsBody) (*served, error) {
 	b := in.Body
-	if b.Limit < 0 || b.Limit > maxEvents {
-		return nil, invalid("limit", "limit is %d, it must be between 1 and %d", b.Limit, maxEvents).WithLimit("report.events", maxEvents)
+	limit, p := atLeastOne("limit", b.Limit, maxEvents, "report.events")
+	if p != nil {
+		return nil, p
 	}
-	return r.listEvents(ctx, in.SiteID, ask{From: b.From, To: b.To, Filter: b.Filter, Segment: b.Segment, Bots: b.Bots, Limit: b.Limit}, b.Cursor)
+	return r.listEvents(ctx, in.SiteID, ask{From: b.From, To: b.To, Filter: b.Filter, Segment: b.Segment, Bots: b.Bots, Limit: limit}, b.Cursor)
 }
 
 // checked prepares a question about a site: what its filters need is looked up, and nothing in it is masked for the caller.

@@ -47,7 +47,7 @@ type funnelPeopleBody struct {
 	SiteID string `path:"site_id" doc:"The source's site_id or an alias of it."`
 	Body   struct {
 		FunnelQuery
-		Limit   int    `json:"limit,omitempty" doc:"At most so many persons; 100 by default, at most 1000."` // in place of the funnel's own
+		Limit   *int   `json:"limit,omitempty" nullable:"false" doc:"At most so many persons; 100 by default, at most 1000."` // in place of the funnel's own
 		Step    *int   `json:"step,omitempty" nullable:"false" doc:"1 for the first; 1 by default."`
 		Dropped bool   `json:"dropped,omitempty" doc:"Those who came to the step before and not to this one."`
 		Cursor  string `json:"cursor,omitempty" doc:"next of the page before."`
@@ -140,8 +140,12 @@ type funnelPage struct {
 	after   string // the last person of the page before
 }
 
-func pageOf(f *funnelQuestion, step *int, dropped bool, limit int, cursor string) (funnelPage, *problem.Problem) {
-	g := funnelPage{dropped: dropped, limit: cmp.Or(limit, defaultPersons)}
+func pageOf(f *funnelQuestion, step *int, dropped bool, limit *int, cursor string) (funnelPage, *problem.Problem) {
+	most, p := atLeastOne("limit", limit, maxPersons, "report.people")
+	g := funnelPage{dropped: dropped, limit: cmp.Or(most, defaultPersons)}
+	if p != nil {
+		return g, p
+	}
 	if step != nil {
 		g.step = *step - 1
 	}
@@ -150,9 +154,6 @@ func pageOf(f *funnelQuestion, step *int, dropped bool, limit int, cursor string
 	}
 	if dropped && g.step == 0 {
 		return g, invalid("step", "nobody drops at the first step; with dropped, step is between 2 and %d", len(f.steps))
-	}
-	if g.limit < 1 || g.limit > maxPersons {
-		return g, invalid("limit", "limit is %d, it must be between 1 and %d", limit, maxPersons).WithLimit("report.people", maxPersons)
 	}
 	last, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || !utf8.Valid(last) {

@@ -30,7 +30,7 @@ type FunnelQuery struct {
 	Steps     []askedStep      `json:"steps,omitempty" doc:"2 to 32 steps."`
 	Exclude   []askedExclusion `json:"exclude,omitempty" doc:"Events that must not come between two steps."`
 	Breakdown string           `json:"breakdown,omitempty" doc:"A column, or props.<name>: the funnel also for each value that it has at the first step." example:"country"`
-	Limit     int              `json:"limit,omitempty" doc:"At most so many values of breakdown, those with the most persons first; 10 by default, at most 1000."`
+	Limit     *int             `json:"limit,omitempty" nullable:"false" doc:"At most so many values of breakdown, those with the most persons first; 10 by default, at most 1000."`
 }
 
 type askedStep struct {
@@ -79,7 +79,11 @@ var orderNames = []string{"ordered", "strict", "any"} // by funnel.Order
 
 // funnelOf checks a funnel that was asked about a source.
 func (r *Reporter) funnelOf(ctx context.Context, src catalog.Source, a FunnelQuery) (*funnelQuestion, *problem.Problem) {
-	f := &funnelQuestion{limit: a.Limit}
+	limit, p := atLeastOne("limit", a.Limit, maxBreakdown, "report.funnel_breakdown")
+	if p != nil {
+		return nil, p
+	}
+	f := &funnelQuestion{limit: cmp.Or(limit, defaultBreakdown)}
 	var groupBy []Dim
 	if a.Breakdown != "" {
 		d, p := dimOf("breakdown", a.Breakdown)
@@ -91,7 +95,6 @@ func (r *Reporter) funnelOf(ctx context.Context, src catalog.Source, a FunnelQue
 		}
 		f.breakdown, groupBy = &d, []Dim{d}
 	}
-	var p *problem.Problem
 	if f.q, p = r.personQuestion(ctx, src, ask{From: a.From, To: a.To, Filter: a.Filter, Segment: a.Segment}, a.Bots, groupBy); p != nil {
 		return nil, p
 	}
@@ -134,12 +137,6 @@ func (f *funnelQuestion) shapeOf(a FunnelQuery) *problem.Problem {
 		return invalid("order", "there is no order %q%s; the orders are %s", clip(order), didYouMean(clip(order), orderNames), strings.Join(orderNames, ", "))
 	}
 	f.funnel = funnel.Funnel{Steps: len(a.Steps), Order: funnel.Order(at), Window: window.Milliseconds()}
-	if f.limit == 0 {
-		f.limit = defaultBreakdown
-	}
-	if f.limit < 1 || f.limit > maxBreakdown {
-		return invalid("limit", "limit is %d, it must be between 1 and %d", a.Limit, maxBreakdown).WithLimit("report.funnel_breakdown", maxBreakdown)
-	}
 	return nil
 }
 

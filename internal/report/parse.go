@@ -54,6 +54,17 @@ func number(field, s string, least, most int, limit string) (int, *problem.Probl
 	return n, nil
 }
 
+// atLeastOne reads a number of a body; it is 0 where it was left out. One that is there is at least 1: a 0 would be answered as if it were not.
+func atLeastOne(field string, n *int, most int, limit string) (int, *problem.Problem) {
+	if n == nil {
+		return 0, nil
+	}
+	if *n < 1 || *n > most {
+		return 0, invalid(field, "%s is %d, it must be between 1 and %d", field, *n, most).WithLimit(limit, int64(most))
+	}
+	return *n, nil
+}
+
 // question checks what was asked about a source.
 func (a ask) question(src catalog.Source, now time.Time, zone func(string) (*time.Location, error)) (Question, *problem.Problem) {
 	q := Question{Tenant: string(src.Tenant), Site: src.SiteID, FirstDay: src.FirstDay, Limit: a.Limit, Interval: a.Interval}

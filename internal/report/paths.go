@@ -41,14 +41,17 @@ var directionNames = []string{"next", "previous"}
 
 func (r *Reporter) pathsOf(ctx context.Context, src catalog.Source, a PathsQuery) (*pathsQuestion, *problem.Problem) {
 	direction := cmp.Or(a.Direction, "next")
-	p := &pathsQuestion{typ: cmp.Or(a.Anchor.Type, typePageview), path: a.Anchor.Path, previous: direction == "previous", depth: cmp.Or(a.Depth, defaultDepth), limit: cmp.Or(a.Limit, defaultLinks)}
-	switch {
-	case !slices.Contains(directionNames, direction):
+	depth, prob := atLeastOne("depth", a.Depth, maxDepth, "report.paths_depth")
+	if prob != nil {
+		return nil, prob
+	}
+	links, prob := atLeastOne("limit", a.Limit, maxLinks, "report.paths_limit")
+	if prob != nil {
+		return nil, prob
+	}
+	p := &pathsQuestion{typ: cmp.Or(a.Anchor.Type, typePageview), path: a.Anchor.Path, previous: direction == "previous", depth: cmp.Or(depth, defaultDepth), limit: cmp.Or(links, defaultLinks)}
+	if !slices.Contains(directionNames, direction) {
 		return nil, invalid("direction", "there is no direction %q%s; it is next or previous", clip(direction), didYouMean(clip(direction), directionNames))
-	case p.depth < 1 || p.depth > maxDepth:
-		return nil, invalid("depth", "depth is %d, it must be between 1 and %d", a.Depth, maxDepth).WithLimit("report.paths_depth", maxDepth)
-	case p.limit < 1 || p.limit > maxLinks:
-		return nil, invalid("limit", "limit is %d, it must be between 1 and %d", a.Limit, maxLinks).WithLimit("report.paths_limit", maxLinks)
 	}
 	if prob := checkType("anchor.type", p.typ, true); prob != nil {
 		return nil, prob
@@ -56,7 +59,6 @@ func (r *Reporter) pathsOf(ctx context.Context, src catalog.Source, a PathsQuery
 	if strings.ContainsRune(p.path, 0) || len(p.path) > maxPathLength || strings.ToValidUTF8(p.path, "") != p.path {
 		return nil, invalid("anchor.path", "the path of an anchor has at most %d bytes of valid text", maxPathLength)
 	}
-	var prob *problem.Problem
 	p.q, prob = r.personQuestion(ctx, src, ask{From: a.From, To: a.To, Filter: a.Filter, Segment: a.Segment}, a.Bots, nil)
 	return p, prob
 }

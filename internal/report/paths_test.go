@@ -41,7 +41,7 @@ func oracleWays(a PathsQuery, events []personEvent, personOf func(personEvent) s
 		if a.Direction == "previous" {
 			step = -1
 		}
-		for i := at + step; i >= 0 && i < len(list) && len(way) <= a.Depth; i += step {
+		for i := at + step; i >= 0 && i < len(list) && len(way) <= *a.Depth; i += step {
 			if list[i].Type != "pageview" {
 				continue
 			}
@@ -52,7 +52,7 @@ func oracleWays(a PathsQuery, events []personEvent, personOf func(personEvent) s
 				way = append(way, last.Path)
 			}
 		}
-		if len(way) <= a.Depth {
+		if len(way) <= *a.Depth {
 			way = append(way, map[string]string{"previous": "entry", "next": "exit"}[a.Direction])
 		}
 		out = append(out, way)
@@ -62,7 +62,7 @@ func oracleWays(a PathsQuery, events []personEvent, personOf func(personEvent) s
 
 // oracleGraph counts nodes and links, in lines.
 func oracleGraph(a PathsQuery, all [][]string) []string {
-	counts := make([]map[string]int, a.Depth+1)
+	counts := make([]map[string]int, *a.Depth+1)
 	for i := range counts {
 		counts[i] = map[string]int{}
 	}
@@ -84,7 +84,7 @@ func oracleGraph(a PathsQuery, all [][]string) []string {
 				better++
 			}
 		}
-		if better >= a.Limit {
+		if better >= *a.Limit {
 			return "other"
 		}
 		return s
@@ -151,7 +151,7 @@ func TestPathsEqualOracle(t *testing.T) {
 		h := serve(r, tenant.Principal{Tenant: tenant.ID(name), Role: tenant.RoleViewer, KeyID: "k"})
 		personOf := personsOf(events, nil)
 		for range 8 {
-			a := PathsQuery{From: "2026-03-10", To: "2026-03-10", Direction: directionNames[rnd.IntN(2)], Depth: 1 + rnd.IntN(4), Limit: 1 + rnd.IntN(4),
+			a := PathsQuery{From: "2026-03-10", To: "2026-03-10", Direction: directionNames[rnd.IntN(2)], Depth: new(1 + rnd.IntN(4)), Limit: new(1 + rnd.IntN(4)),
 				Anchor: PathAnchor{Type: []string{"pageview", "pageview", "signup"}[rnd.IntN(3)], Path: []string{"", "/a", "/b"}[rnd.IntN(3)]}}
 			if rnd.IntN(3) == 0 {
 				a.Filter = texts{"!country:FR"}

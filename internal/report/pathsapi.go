@@ -36,8 +36,8 @@ type PathsQuery struct {
 	Bots      string     `json:"bots,omitempty" doc:"exclude (the default), include or only."`
 	Anchor    PathAnchor `json:"anchor,omitempty"`
 	Direction string     `json:"direction,omitempty" doc:"next (the default) or previous."`
-	Depth     int        `json:"depth,omitempty" doc:"Steps beside the anchor, 1 to 10; 3 by default."`
-	Limit     int        `json:"limit,omitempty" doc:"Paths of a step, 1 to 50; 5 by default."`
+	Depth     *int       `json:"depth,omitempty" nullable:"false" doc:"Steps beside the anchor, 1 to 10; 3 by default."`
+	Limit     *int       `json:"limit,omitempty" nullable:"false" doc:"Paths of a step, 1 to 50; 5 by default."`
 }
 
 // PathAnchor is where ways begin.
@@ -94,7 +94,7 @@ func (r *Reporter) getPaths(ctx context.Context, in *pathsInput) (*served, error
 	a := PathsQuery{From: in.From, To: in.To, Filter: in.Filter, Segment: in.Segment, Bots: in.Bots, Anchor: PathAnchor{in.Anchor, in.Path}, Direction: in.Direction}
 	for _, n := range []struct {
 		name, text string
-		to         *int
+		to         **int
 		most       int
 		limit      string
 	}{{"depth", in.Depth, &a.Depth, maxDepth, "report.paths_depth"}, {"limit", in.Limit, &a.Limit, maxLinks, "report.paths_limit"}} {
@@ -102,7 +102,9 @@ func (r *Reporter) getPaths(ctx context.Context, in *pathsInput) (*served, error
 		if p != nil {
 			return nil, p
 		}
-		*n.to = v
+		if n.text != "" {
+			*n.to = &v
+		}
 	}
 	return r.paths(ctx, in.SiteID, a)
 }

@@ -238,11 +238,14 @@ func (r *Reporter) reportOn(kind string) panelQuestion {
 			if p := strictly(question, &in.Body); p != nil {
 				return p
 			}
-			a := in.ask()
+			a, p := in.ask()
+			if p != nil {
+				return p
+			}
 			if p := hides(kind, a); p != nil {
 				return p
 			}
-			_, p := r.question(ctx, src, a)
+			_, p = r.question(ctx, src, a)
 			return p
 		},
 		func(ctx context.Context, src catalog.Source, question []byte) (*served, error) {

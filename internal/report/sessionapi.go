@@ -135,7 +135,7 @@ type sessionsBody struct {
 		Segment string `json:"segment,omitempty"`
 		Bots    string `json:"bots,omitempty"`
 		Cursor  string `json:"cursor,omitempty"`
-		Limit   int    `json:"limit,omitempty"`
+		Limit   *int   `json:"limit,omitempty" nullable:"false"`
 	}
 }
 
@@ -149,7 +149,11 @@ func (r *Reporter) getSessions(ctx context.Context, in *sessionsQuery) (*served,
 
 func (r *Reporter) postSessions(ctx context.Context, in *sessionsBody) (*served, error) {
 	b := in.Body
-	return r.listSessions(ctx, in.SiteID, ask{From: b.From, To: b.To, Filter: b.Filter, Segment: b.Segment, Bots: b.Bots, Limit: b.Limit}, b.Cursor)
+	limit, p := atLeastOne("limit", b.Limit, maxSessions, "report.sessions")
+	if p != nil {
+		return nil, p
+	}
+	return r.listSessions(ctx, in.SiteID, ask{From: b.From, To: b.To, Filter: b.Filter, Segment: b.Segment, Bots: b.Bots, Limit: limit}, b.Cursor)
 }
 
 // listing prepares a list of a site's sessions.
@@ -181,9 +185,6 @@ func (r *Reporter) listing(ctx context.Context, site string, a ask) (tenant.Prin
 }
 
 func (r *Reporter) listSessions(ctx context.Context, site string, a ask, after string) (*served, error) {
-	if a.Limit < 0 || a.Limit > maxSessions {
-		return nil, invalid("limit", "limit is %d, it must be between 1 and %d", a.Limit, maxSessions).WithLimit("report.sessions", maxSessions)
-	}
 	if a.Limit == 0 {
 		a.Limit = defaultSessions
 	}

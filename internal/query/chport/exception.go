@@ -111,8 +111,8 @@ func (e *exception) label() string {
 var problemCodes = map[string]int{
 	query.CodeSyntax: codeSyntax, query.CodeTooLong: codeQueryTooLarge, query.CodeUnknownTable: codeUnknownTable, query.CodeUnknownDatabase: codeUnknownDatabase,
 	query.CodeUnknownColumn: codeUnknownIdentifier, "queue_full": codeTooManyQueries, "queue_timeout": codeTooManyQueries, "over_max_bytes": codeTooManyBytes, "over_max_cost": codeQuota,
-	"unknown_format": codeUnknownFormat,
-	"query_too_slow": codeTimeout, "query_memory": codeMemory, "result_too_large": codeTooManyRowsOrBytes, "too_many_rows_read": codeTooManyRows, "too_many_bytes_read": codeTooManyBytes,
+	query.CodeUnknownFormat: codeUnknownFormat,
+	"query_too_slow":        codeTimeout, "query_memory": codeMemory, "result_too_large": codeTooManyRowsOrBytes, "too_many_rows_read": codeTooManyRows, "too_many_bytes_read": codeTooManyBytes,
 	"query_too_complex": codeTooBigAST, "engine_unavailable": codeNetwork, "not_visible_yet": codeNetwork, "engine_error": codeUnknownException, "client_gone": codeCancelled,
 	"unknown_key": codeAuthFailed, "key_expired": codeAuthFailed, "missing_key": codeAuthFailed, "bad_authorization": codeAuthFailed, "wrong_tenant": codeAuthFailed,
 	"tenant_required": codeAuthFailed, "tenant_not_found": codeAuthFailed, "unauthenticated": codeAuthFailed, "forbidden": codeAccessDenied,
