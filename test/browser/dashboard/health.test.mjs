@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, newTenant, operator, until, weirURL } from '../harness.mjs';
-import { fades, open, settled, shoot, signIn, sound } from './lib.mjs';
+import { open, settled, shoot, signIn, sound } from './lib.mjs';
 
 let browser, sick, well;
 const hour = 3_600_000;
@@ -192,10 +192,27 @@ describe('data health', { timeout: 600000 }, () => {
     await shoot(dark, 'health-dark');
     const phone = await on(t, sick, sick.viewer, '?reason=invalid_value@ingest', { viewport: { width: 390, height: 844 } });
     assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= 390), 'nothing is wider than the phone');
-    await fades(phone, 'Properties of events');
     await phone.waitForTimeout(400);
     await sound(phone, 'data health on a phone');
     await shoot(phone, 'health-phone');
+  });
+
+  test('on a phone fingers reach what removes a property, and replays or discards a record', async (t) => {
+    const page = await open(t, browser, { viewport: { width: 390, height: 844 }, hasTouch: true });
+    await page.route('**/api/v1/quarantine', (r) => r.fulfill({ json: { records: [{ id: 'main-000000000001-000000000042', at: new Date().toISOString(), bytes: 4711, reason: 'the record ends in the middle of an event', tries: 3 }] } }));
+    await signIn(page, sick.admin, `/sites/${sick.site}/health`);
+    await settled(page);
+    const properties = page.getByRole('region', { name: 'Properties of events' });
+    assert.ok(await properties.evaluate((e) => e.scrollWidth <= e.clientWidth), 'no column is out of sight');
+    for (const [name, button] of [['Remove', properties.getByRole('button', { name: /^Remove / }).first()], ...['Replay record', 'Discard record'].map((n) => [n, page.getByRole('button', { name: n })])]) {
+      await button.scrollIntoViewIfNeeded();
+      const b = await button.boundingBox();
+      assert.ok(b.width >= 40 && b.height >= 40, `${name}: ${b.width} × ${b.height}`);
+      assert.ok(b.x >= 0 && b.x + b.width <= 390, `${name} is in sight`);
+    }
+    await page.waitForTimeout(400);
+    await sound(page, 'data health of an admin on a phone');
+    await shoot(page, 'health-phone-admin');
   });
 
   test('a healthy site is praised; an empty range says that nothing came', async (t) => {

@@ -48,15 +48,15 @@ export function SchemaSeen({ list, zone, admin }: { list: Seen[]; zone: string; 
                 <th scope="row" className="mono">
                   <Long text={withBlanks(q.name)} whole={q.name} label="Property" most={28} />
                 </th>
-                <td>{kinds[q.kind] ?? q.kind}</td>
-                <td>
+                <td data-head="Read as">{kinds[q.kind] ?? q.kind}</td>
+                <td data-head="Values">
                   {q.masked ? <span className={css.small}>masked for your role</span> : q.kinds?.map((k) => kinds[k] ?? k).join(', ') || 'only null'}
                   {q.diverges && <span className={css.mark}>Diverges</span>}
                 </td>
-                <td className="num" title={q.first_seen && moment(q.first_seen, zone)}>
+                <td className="num" data-head="First seen" title={q.first_seen && moment(q.first_seen, zone)}>
                   {q.first_seen ? dayFull(q.first_seen, zone) : '–'}
                 </td>
-                <td className="num">{q.last_seen ? dayFull(q.last_seen.slice(0, 10), zone) : '–'}</td>
+                <td className="num" data-head="Last seen">{q.last_seen ? dayFull(q.last_seen.slice(0, 10), zone) : '–'}</td>
                 {admin && (
                   <td className={css.remove}>
                     <ActionIcon variant="subtle" color="gray" aria-label={`Remove ${q.name}`} title="Remove" onClick={() => ask(q.name)}>
