@@ -35,6 +35,26 @@ async function on(t, options, key = site.viewer, of = site) {
 }
 
 describe('live', { concurrency: 3, timeout: 600000 }, () => {
+  test('rows arrive once: they do not light up again after they were looked at, or paused', async (t) => {
+    const page = await on(t, { reducedMotion: 'no-preference' });
+    const path = '/live/once';
+    await send(...Array.from({ length: 5 }, () => ({ path })));
+    await stream(page).filter({ hasText: path }).first().waitFor();
+    const arriving = () => page.evaluate(() => document.getAnimations().filter((a) => a.effect?.target?.matches?.('ol li')).length);
+    await until(async () => (await arriving()) === 0, 'all to have arrived');
+    await stream(page).first().hover();
+    await page.waitForTimeout(100);
+    await page.mouse.move(5, 5);
+    await page.waitForTimeout(100);
+    const rows = await stream(page).filter({ hasText: path }).evaluateAll((l) => l.map((e) => e.getAnimations().filter((a) => a.playState === 'running').length));
+    assert.deepEqual(rows, [0, 0, 0, 0, 0], 'none of them is new');
+    await card(page, 'Events').getByRole('button', { name: 'Pause' }).click();
+    await card(page, 'Events').getByRole('button', { name: 'Go on' }).click();
+    await page.mouse.move(5, 5);
+    await page.waitForTimeout(100);
+    assert.equal((await stream(page).filter({ hasText: path }).evaluateAll((l) => l.flatMap((e) => e.getAnimations().filter((a) => a.playState === 'running')))).length, 0, 'nor then');
+  });
+
   test('numbers and lists follow what comes', async (t) => {
     const page = await on(t);
     const path = '/live/numbers';
