@@ -126,6 +126,38 @@ describe('overview', { concurrency: 4, timeout: 600000 }, () => {
     assert.deepEqual(page.faults, []);
   });
 
+  test('what turns the direction of writing is shown as such, and filters as it is', async (t) => {
+    const other = await newTenant();
+    const turned = 'abc\u202egnp.exe';
+    const res = await fetch(`${weirURL}/ingest`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${other.writeKey}` },
+      body: JSON.stringify(['pageview', turned].map((type, i) => ({ type, client_id: turned, ts: Date.now() - 60000 + i, url: `http://www.example.com/?utm_campaign=${encodeURIComponent(turned)}`, props: { file: turned } }))),
+    });
+    assert.equal(res.status, 200, await res.text());
+    await until(async () => Number((await other.sql('SELECT count() AS n FROM events'))[0].n) === 2, 'the events');
+    const page = await open(t, browser);
+    await signIn(page, other.viewer, `/sites/${other.site}/overview?sources=campaign`);
+    await settled(page);
+    const row = rows(page, 'Sources').first();
+    assert.equal(await row.getAttribute('title'), 'abc\\u202egnp.exe: 1');
+    await row.click();
+    await settled(page);
+    assert.deepEqual(new URL(page.url()).searchParams.getAll('f'), [`utm_campaign:${turned}`]);
+    await shows(page, 'Page views', 1);
+    const seen = () => page.locator('main').evaluate((m) => [...m.querySelectorAll('*')].flatMap((e) => [...[...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data), e.title ?? '']).filter((s) => s.includes('\u202e')));
+    for (const path of ['overview', 'events', 'sessions', 'live']) {
+      await page.goto(`${weirURL}/sites/${other.site}/${path}`);
+      if (path !== 'overview') await page.getByText('abc\\u202egnp.exe').first().waitFor();
+      else await settled(page);
+      assert.deepEqual(await seen(), [], path);
+    }
+    await page.goto(`${weirURL}/sites/${other.site}/events`);
+    await page.locator('main li button[aria-expanded]').first().click();
+    await page.getByRole('button', { name: 'Copy as JSON' }).waitFor();
+    assert.deepEqual(await seen(), [], 'all of an event');
+  });
+
   test('filters: by a click, by the form, back', async (t) => {
     const page = await on(t);
     const all = await tile(page, 'Page views');

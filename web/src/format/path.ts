@@ -1,3 +1,5 @@
+import { visible } from './visible';
+
 const runs = /(?:%[0-9a-f]{2})+/gi;
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -17,8 +19,8 @@ const lengthOf = (first: number): number => (first < 0x80 ? 1 : first < 0xc2 ? 0
  * address or like nothing at all: slashes, percent signs, blanks, controls stay as they are. It is for the eye only: ask, filter and link with the path itself.
  */
 export function readable(path: string): string {
-  if (!path.includes('%')) return path;
-  return path.replace(runs, (run, at: number) => {
+  if (!path.includes('%')) return visible(path);
+  return visible(path).replace(runs, (run, at: number) => {
     const bytes = Uint8Array.from({ length: run.length / 3 }, (_, i) => Number.parseInt(run.slice(3 * i + 1, 3 * i + 3), 16));
     let before = path.charAt(at - 1);
     let out = '';

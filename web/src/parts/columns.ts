@@ -3,7 +3,7 @@ import * as names from '../format/names';
 
 /** The columns and properties that can be picked: those that are usual, those that events have, and what is typed as props.name. */
 export const columnOptions = (usual: string[], sought: string, properties: string[] = []): ComboboxItem[] =>
-  [...new Set([...usual, ...properties.map((p) => `props.${p}`), ...(/^props\.\S+$/.test(sought.trim()) ? [sought.trim()] : [])])].map((d) => ({ value: d, label: d.startsWith('props.') ? `Property ${d.slice(6)}` : names.dim(d) }));
+  [...new Set([...usual, ...properties.map((p) => `props.${p}`), ...(/^props\.\S+$/.test(sought.trim()) ? [sought.trim()] : [])])].map((d) => ({ value: d, label: d.startsWith('props.') ? `Property ${names.dim(d)}` : names.dim(d) }));
 
 /** Finds columns by their name, and properties also as props.name; what is typed whole comes first. */
 export const findsColumn: OptionsFilter = ({ options, search }) => {

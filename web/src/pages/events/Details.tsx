@@ -2,6 +2,7 @@ import { Link } from 'wouter';
 import type { Event } from '../../api/events';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
+import { visible } from '../../format/visible';
 import { moment } from '../../format/time';
 import { CopyButton } from '../../parts/CopyButton';
 import { pages } from '../../shell/pages';
@@ -26,7 +27,7 @@ export function Details({ event: e, zone }: { event: Event; zone: string }) {
             <h3>Properties</h3>
             <dl>
               {props.map(([name, v]) => (
-                <Entry key={name} name={name} dim={`props.${name}`} value={textOf(v)} shown={textOf(v)} />
+                <Entry key={name} name={name} dim={`props.${name}`} value={textOf(v)} shown={visible(textOf(v), true)} />
               ))}
             </dl>
           </section>

@@ -6,6 +6,7 @@ import * as names from '../../format/names';
 import { counted, exact } from '../../format/numbers';
 import { readable } from '../../format/path';
 import { clockSeconds, dayShort, moment } from '../../format/time';
+import { visible } from '../../format/visible';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { CountryBadge } from '../../parts/CountryBadge';
@@ -76,17 +77,17 @@ function Row({ event: e, zone, day, opened, onOpen }: { event: Event; zone: stri
             {type}
           </span>
           <span className="cut">
-            <bdi title={path || undefined}>{readable(path)}</bdi>
+            <bdi title={visible(path) || undefined}>{readable(path)}</bdi>
             {props.map((p, n) => (
               // a name may be there once only
               // oxlint-disable-next-line react/no-array-index-key
               <span key={n} className={css.props}>
                 {n === 0 ? ' ' : ' · '}
-                <bdi>{p}</bdi>
+                <bdi>{visible(p)}</bdi>
               </span>
             ))}
           </span>
-          <span className={`mono cut ${css.visitor}`}>{visitor}</span>
+          <span className={`mono cut ${css.visitor}`}>{visitor && visible(visitor)}</span>
           <CountryBadge code={e.country} alone />
         </button>
         {opened && <Details event={e} zone={zone} />}

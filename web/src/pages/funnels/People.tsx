@@ -7,6 +7,7 @@ import { useSaveCohort } from '../../api/saved';
 import { may, useMe } from '../../api/session';
 import { useSite } from '../../api/site';
 import { ago, moment } from '../../format/time';
+import { visible } from '../../format/visible';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Tabs } from '../../parts/Card';
 import { useFocusBack } from '../../parts/focus';
@@ -52,7 +53,7 @@ function PeopleList({ question, step, dropped }: { question: FunnelQuestion; ste
               <li key={p.person}>
                 <Link className={css.person} href={`/sites/${encodeURIComponent(id)}/sessions/visitors/${visitorPart(p.client_ids?.[0] ?? p.person)}${query}`}>
                   <span className={css.who}>
-                    <span className="mono cut">{p.person}</span>
+                    <span className="mono cut">{visible(p.person)}</span>
                     <small title={moment(p.reached_at, zone)}>
                       {dropped ? 'Last step' : 'Came'} {ago(p.reached_at, zone)}
                       {(p.client_ids ?? []).length > 1 && ` · ${(p.client_ids ?? []).length} browsers`}

@@ -205,7 +205,7 @@ function Pages({ data, at }: Part) {
 
 function Referrers({ data, at }: Part) {
   const pick = usePick();
-  const bars = useMemo(() => (data.referrers ?? []).map((r) => ({ key: r.referrer_host, label: r.referrer_host, value: r.users })), [data.referrers]);
+  const bars = useMemo(() => (data.referrers ?? []).map((r) => ({ key: r.referrer_host, label: names.value('referrer_host', r.referrer_host), value: r.users })), [data.referrers]);
   return (
     <Card title="Referrers" aside={<span className={css.aside}>5 minutes</span>}>
       <Room of={data.referrers} empty="Nobody came from another site in the last five minutes.">

@@ -6,6 +6,7 @@ import * as names from '../../format/names';
 import { compact, duration, plural } from '../../format/numbers';
 import { readable } from '../../format/path';
 import { clock, dayLong, moment } from '../../format/time';
+import { visible } from '../../format/visible';
 import { CountryBadge } from '../../parts/CountryBadge';
 import { today } from '../../state/range';
 import { deviceOf, Live, placeOf, sourceOf, useAddress } from './names';
@@ -68,8 +69,8 @@ function Row({ session: s, who }: { session: Session; who: boolean }) {
       {who && (
         <td className={css.who}>
           {s.visitor ? (
-            <Link className={css.inner} href={address.visitor(s.visitor)} title={s.user_id || s.visitor}>
-              <span className={s.user_id ? 'cut' : 'mono cut'}>{s.user_id || s.visitor}</span>
+            <Link className={css.inner} href={address.visitor(s.visitor)} title={visible(s.user_id || s.visitor)}>
+              <span className={s.user_id ? 'cut' : 'mono cut'}>{visible(s.user_id || s.visitor)}</span>
             </Link>
           ) : (
             <span className={css.faint}>Hidden</span>

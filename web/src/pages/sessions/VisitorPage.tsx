@@ -6,6 +6,7 @@ import { useChangeMerge, usePerson, useVisitor, type Merge, type Person } from '
 import { useSite } from '../../api/site';
 import { exact } from '../../format/numbers';
 import { ago, dayFull, moment } from '../../format/time';
+import { visible } from '../../format/visible';
 import { Answer, ProblemNotice } from '../../parts/Answer';
 import { Card } from '../../parts/Card';
 import { Freshness } from '../../parts/Freshness';
@@ -18,7 +19,7 @@ import { SessionTable } from './SessionTable';
 /** What is known of a visitor: sessions, traits, and which ids are the same person. */
 export function VisitorPage({ visitor }: { visitor: string }) {
   const { zone } = useSite();
-  useTitle(`Visitor ${visitor}`);
+  useTitle(`Visitor ${visible(visitor)}`);
   const found = useVisitor(visitor);
   const person = usePerson(found.data?.person ?? visitor);
   if (found.data === undefined && found.error && asProblem(found.error).status === 404 && person.data)
@@ -42,8 +43,8 @@ export function VisitorPage({ visitor }: { visitor: string }) {
             <div className={css.page}>
               <Card>
                 <div className={css.title}>
-                  <h2 className="mono">{visitor}</h2>
-                  {v.person !== visitor && <span className={css.tag}>{v.person}</span>}
+                  <h2 className="mono">{visible(visitor)}</h2>
+                  {v.person !== visitor && <span className={css.tag}>{visible(v.person)}</span>}
                 </div>
                 <Facts
                   facts={[
@@ -88,7 +89,7 @@ function Ids({ person, visitor }: { person: Person; visitor: string }) {
       <ul className={css.ids}>
         {ids.map((id) => (
           <li key={id}>
-            {id === visitor ? <b className="mono cut">{id}</b> : <Link className="mono cut" href={address.visitor(id)}>{id}</Link>}
+            {id === visitor ? <b className="mono cut">{visible(id)}</b> : <Link className="mono cut" href={address.visitor(id)}>{visible(id)}</Link>}
             {id === person.person && ids.length > 1 && <small>stands for all</small>}
           </li>
         ))}
@@ -119,7 +120,7 @@ function MergeRow({ merge: m, joins }: { merge: Merge; joins: boolean }) {
     <li data-undone={m.undone || undefined}>
       <div className={css.merge}>
         <span className={css.way}>
-          <span className="mono cut">{from}</span> <span aria-hidden>→</span> <span className="mono cut">{m.user_id}</span>
+          <span className="mono cut">{visible(from)}</span> <span aria-hidden>→</span> <span className="mono cut">{visible(m.user_id)}</span>
         </span>
         <small title={moment(m.at, zone)}>
           {m.kind === 'alias' ? 'Alias' : 'Identified'} {dayFull(m.at, zone)}

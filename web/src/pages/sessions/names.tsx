@@ -2,14 +2,15 @@ import { Link, useSearch } from 'wouter';
 import type { Session } from '../../api/sessions';
 import { useSite } from '../../api/site';
 import * as names from '../../format/names';
+import { visible } from '../../format/visible';
 import { carried } from '../../state/url';
 import css from './Sessions.module.css';
 import { visitorPart } from './visitor';
 
 /** Where a session came from: its campaign, its referrer, or how such are called. Columns that are masked are null. */
 export function sourceOf(s: Session): string {
-  if (s.utm_source) return s.utm_campaign ? `${s.utm_source} / ${s.utm_campaign}` : s.utm_source;
-  if (s.referrer_host) return s.referrer_host;
+  if (s.utm_source) return visible(s.utm_campaign ? `${s.utm_source} / ${s.utm_campaign}` : s.utm_source);
+  if (s.referrer_host) return visible(s.referrer_host);
   return s.channel ? names.value('channel', s.channel) : 'Direct';
 }
 
