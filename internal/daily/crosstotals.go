@@ -43,10 +43,7 @@ func SeamCrossTotalSQL(tenant string, start time.Time, seam uint64) string {
 }
 
 func crossTotalSQL(into, more, from, where string) string {
-	names, sums := "", ""
-	for _, s := range SessionSums {
-		names, sums = names+", "+s.Name, sums+", toInt64("+s.SQL+") AS _"+s.Name
-	}
+	names, sums := sumsSQL()
 	return "INSERT INTO " + into + " (tenant, site_id, dim, value, time, is_bot" + names + more + ", _version)\nSELECT tenant, site_id, concat('" + CrossDim("") + "', tupleElement(_by, 1)), concat(_hit, tupleElement(_by, 2)), tupleElement(_by, 3), is_bot" +
 		sums + more + ", _version\nFROM (SELECT *, time AS start_time, if(cut, '" + CutPrefix + "', concat(toString(length(value)), ':', value)) AS _hit FROM " + from + " WHERE " + where + isCrossed + ")\nARRAY JOIN " + byDims(SessionDims[1:]) +
 		" AS _by\nGROUP BY tenant, site_id, _by, _hit, is_bot" + more + ", _version"

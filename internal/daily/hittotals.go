@@ -37,10 +37,7 @@ func SeamHitTotalSQL(tenant string, start time.Time, seam uint64) string {
 }
 
 func hitTotalSQL(into, more, from, where string) string {
-	names, sums := "", ""
-	for _, s := range SessionSums {
-		names, sums = names+", "+s.Name, sums+", toInt64("+s.SQL+") AS _"+s.Name
-	}
+	names, sums := sumsSQL()
 	bucket := HitDims[0].bucket("start_time")
 	for _, d := range HitDims[1:] {
 		bucket = fmt.Sprintf("if(dim = '%s', %s, %s)", d.Name, d.bucket("start_time"), bucket)

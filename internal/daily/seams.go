@@ -33,10 +33,7 @@ func nearMidnight(tenant string, start time.Time, seam uint64) string {
 
 // SeamSQL writes the totals of a tenant's sessions near the midnight behind the day that begins at start: of those that stand in session.SeamTable under the version.
 func SeamSQL(tenant string, start time.Time, seam uint64) string {
-	names, sums := "", ""
-	for _, s := range SessionSums {
-		names, sums = names+", "+s.Name, sums+", toInt64("+s.SQL+") AS _"+s.Name
-	}
+	names, sums := sumsSQL()
 	names += ", clients, sample"
 	for _, set := range []string{rollup.HashesSQL(rollup.InClients, rollup.ExactClients+1), rollup.HashesSQL(rollup.InSample, rollup.CellClients)} {
 		sums += ", if(tupleElement(_by, 1) IN ('" + strings.Join(VisitorDims, "', '") + "'), " + set + ", emptyArrayUInt64())"

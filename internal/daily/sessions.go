@@ -39,6 +39,14 @@ var SessionSums = []struct{ Name, SQL string }{
 	{"events", "sum(events)"},
 }
 
+// sumsSQL are the columns of the sums and their expressions, each with a comma in front of it.
+func sumsSQL() (names, sums string) {
+	for _, s := range SessionSums {
+		names, sums = names+", "+s.Name, sums+", toInt64("+s.SQL+") AS _"+s.Name
+	}
+	return names, sums
+}
+
 // VisitorDims are the dims of which the table holds the sets of visitors too, as that of events has them: those that events have from their visits. Of the others they are empty.
 var VisitorDims = []string{"channel", "referrer_host", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "entry_host", "entry_path", "exit_host", "exit_path"}
 
