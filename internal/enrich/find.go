@@ -87,21 +87,23 @@ func emailAround(s []byte, from, at, behind int) (start, end int, ok bool) {
 	if start == at {
 		return 0, 0, false
 	}
-	end, label, dots := behind, behind, 0
-	for i := behind; i < len(s); i++ {
-		c := s[i]
-		if isAlnum(c) || c == '-' || c >= 0x80 {
-			end = i + 1
+	end, label, before, dots := behind, behind, behind, 0
+	for i := behind; i < len(s); {
+		if c := s[i]; isAlnum(c) || c == '-' || c >= 0x80 {
+			i++
+			end = i
 			continue
 		}
-		if c != '.' || i == label {
+		n := dot(s[i:])
+		if n == 0 || i == label {
 			break
 		}
 		dots++
-		label = i + 1
+		i += n
+		before, label = label, i
 	}
 	if label > end { // a dot at the end is the sentence's
-		label = bytes.LastIndexByte(s[:end], '.') + 1
+		label = before
 		dots--
 	}
 	top := s[label:end]
@@ -276,6 +278,17 @@ func luhn(d []byte) bool {
 	return sum%10 == 0
 }
 
+// dot is the length of the dot that a text begins with, which may be escaped; 0 if there is none.
+func dot(s []byte) int {
+	switch {
+	case len(s) > 0 && s[0] == '.':
+		return 1
+	case len(s) > 2 && s[0] == '%' && s[1] == '2' && s[2]|0x20 == 'e':
+		return 3
+	}
+	return 0
+}
+
 var jwtStart = []byte("eyJ")
 
 // findJWT finds the first JSON web token (RFC 7519) at or behind from: three parts in base64url, the first two of objects.
@@ -287,13 +300,17 @@ func findJWT(s []byte, from int) (start, end int, ok bool) {
 		}
 		start = from + i
 		end, parts := start, 1
-		for end < len(s) && (isAlnum(s[end]) || s[end] == '-' || s[end] == '_' || s[end] == '.') {
-			if s[end] == '.' {
+		for end < len(s) {
+			if n := dot(s[end:]); n > 0 {
 				parts++
+				end += n
+			} else if isAlnum(s[end]) || s[end] == '-' || s[end] == '_' {
+				end++
+			} else {
+				break
 			}
-			end++
 		}
-		if parts >= 3 && end-start >= 32 && (start == 0 || !isAlnum(s[start-1])) {
+		if parts >= 3 && end-start >= 32 && (start == 0 || !isAlnum(s[start-1]) || escaped(s, start)) {
 			return start, end, true
 		}
 		from = max(end, start+len(jwtStart))

@@ -15,6 +15,8 @@ func TestBefore1970(t *testing.T) {
 		{`"0001-01-01T00:00:00Z"`, "ts_out_of_range", "before 1970"},
 		{`-1`, "ts_out_of_range", "before 1970"},
 		{`"-1"`, "ts_out_of_range", "before 1970"},
+		{`-1e999`, "ts_out_of_range", "before 1970"},
+		{`1e999`, "ts_out_of_range", "after 2261"},
 		{`-0.0004`, "ts_out_of_range", "before 1970"},
 		{`-0.001`, "ts_out_of_range", "before 1970"},
 		{`-62135596800000`, "ts_out_of_range", "before 1970"},

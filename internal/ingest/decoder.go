@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"unicode/utf8"
 
 	"github.com/go-faster/jx"
@@ -348,8 +349,13 @@ func (d *decoder) timestamp(dec *jx.Decoder, name string) error {
 		return d.wrongType(dec, name, "a number or a string", t)
 	}
 	v, _, ok := parseNumber(raw)
+	if !ok { // it is too large for a float64
+		if v = math.Inf(1); raw[0] == '-' {
+			v = -v
+		}
+	}
 	ms, fits := unixToMS(v)
-	if !ok || !fits {
+	if !fits {
 		return outside(name, clip(string(raw)), v)
 	}
 	d.tsMS, d.hasTS = ms, true
@@ -420,9 +426,9 @@ func (d *decoder) resolveType() *reject {
 	t := d.typ
 	custom := string(t) == "custom" || len(t) == 0 && string(d.evType) == "custom"
 	switch {
-	case custom && len(d.name) > 0:
+	case custom && !hollow(d.name):
 		t = d.name
-	case (custom || len(t) == 0) && len(d.evType) > 0:
+	case (custom || len(t) == 0) && !hollow(d.evType):
 		t = d.evType
 	case len(t) == 0:
 		t = d.name
@@ -436,7 +442,7 @@ func (d *decoder) resolveType() *reject {
 			return err
 		}
 	}
-	if d.evType != nil && !bytes.Equal(d.evType, t) && string(d.evType) != "custom" {
+	if d.evType != nil && !bytes.Equal(d.evType, t) && (len(d.typ) > 0 || string(d.evType) != "custom") {
 		return d.addText([]byte("event_type"), d.evType, fromTop)
 	}
 	return nil

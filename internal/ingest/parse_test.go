@@ -122,7 +122,8 @@ func TestSplitURL(t *testing.T) {
 		"/a?utm_campaign=50%25+off%zz%2":          {Path: "/a", Campaign: "50% off%zz%2"},
 		"/a?utm_source=%ff%00x&&utm_medium&x=1":   {Path: "/a", Source: "\uFFFD\uFFFDx"},
 		"/a?UTM_SOURCE=x":                         {Path: "/a"},
-		" https://x.org/a?utm_source=s&utm_medium=m ": {Host: "x.org", Path: "/a", Source: "s", Medium: "m"},
+		"/a?utm_source=jane.doe+x@example.com+to&utm_medium=a+b+j%2Bx+y%40z.org&utm_campaign=mail+to+j%20k@l": {Path: "/a", Source: "jane.doe+x@example.com to", Medium: "a+b+j+x+y@z.org", Campaign: "mail to j k@l"},
+		" https://x.org/a?utm_source=s&utm_medium=m ":                                                         {Host: "x.org", Path: "/a", Source: "s", Medium: "m"},
 	} {
 		p, _ := splitURL([]byte(u), nil, false)
 		got := split{string(p.host), string(p.path), string(p.source), string(p.medium), string(p.campaign)}

@@ -158,7 +158,7 @@ func unescape(s, arena []byte) (value, newArena []byte) {
 	n := len(arena)
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
-		case c == '+':
+		case c == '+' && !inAddress(s[i+1:]):
 			arena = append(arena, ' ')
 		case c == '%' && i+2 < len(s) && unhex(s[i+1]) >= 0 && unhex(s[i+2]) >= 0:
 			arena = append(arena, byte(unhex(s[i+1])<<4|unhex(s[i+2])))
@@ -173,6 +173,29 @@ func unescape(s, arena []byte) (value, newArena []byte) {
 		arena = append(arena[:n], v...)
 	}
 	return arena[n:len(arena):len(arena)], arena
+}
+
+// inAddress says whether what follows a + goes on to the @ of an e-mail address without a blank: such a + is its own, for a form would have escaped it, and the privacy rules look for the whole address.
+// No further than an address can be long (RFC 5321, 4.5.3.1: 64 bytes before the @, three times as many with escapes).
+func inAddress(rest []byte) bool {
+	rest = rest[:min(len(rest), 3*64)]
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; {
+		case c == '@':
+			return true
+		case c == '%' && i+2 < len(rest):
+			if rest[i+1] == '4' && rest[i+2] == '0' {
+				return true
+			}
+			if rest[i+1] == '2' && rest[i+2] == '0' {
+				return false
+			}
+			i += 2
+		case c <= ' ' || c == '/' || c == ',' || c == ';' || c == ':' || c == '|':
+			return false
+		}
+	}
+	return false
 }
 
 func unhex(c byte) int {

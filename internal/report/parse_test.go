@@ -210,6 +210,32 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestTwice: of a time that clocks show twice the first is meant, in the east as in the west.
+func TestTwice(t *testing.T) {
+	for zone, times := range map[string]map[string]string{
+		"Europe/Berlin":       {"2026-10-25T01:59:59": "+02:00", "2026-10-25T02:00:00": "+02:00", "2026-10-25T02:59:59": "+02:00", "2026-10-25T03:00:00": "+01:00"},
+		"Europe/London":       {"2026-10-25T01:30:00": "+01:00", "2026-10-25T02:00:00": "Z"},
+		"America/New_York":    {"2026-11-01T00:59:59": "-04:00", "2026-11-01T01:30:00": "-04:00", "2026-11-01T02:00:00": "-05:00"},
+		"Australia/Lord_Howe": {"2026-04-05T01:29:00": "+11:00", "2026-04-05T01:45:00": "+11:00", "2026-04-05T02:00:00": "+10:30"},
+		"America/Havana":      {"2026-11-01T00:00:00": "-04:00", "2026-11-01T01:00:00": "-05:00"},
+		"UTC":                 {"2026-11-01T00:00:00": "Z"},
+	} {
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for clock, offset := range times {
+			at, err := time.Parse("2006-01-02T15:04:05", clock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := localTime(at, loc).Format(time.RFC3339); got != clock+offset {
+				t.Errorf("%s in %s is %s, want %s", clock, zone, got, clock+offset)
+			}
+		}
+	}
+}
+
 func TestPrevious(t *testing.T) {
 	for _, c := range []struct{ site, from, to, want string }{
 		{"site", "2026-03-01", "2026-03-07", "2026-02-22T00:00:00Z 2026-03-01T00:00:00Z"},

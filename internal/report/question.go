@@ -168,15 +168,21 @@ func dayStart(y int, m time.Month, d int, loc *time.Location) time.Time {
 	return localTime(time.Date(y, m, d, 0, 0, 0, 0, time.UTC), loc)
 }
 
-// localTime is the moment at which clocks of loc show what t, in UTC, shows: where they are put forward over it, when that happens. time.Date may answer with an hour before then.
+// localTime is the moment at which clocks of loc show what t, in UTC, shows: the first, where they are put back and show it twice; where they are put forward over it, when that happens. time.Date may
+// answer with the second, and with an hour before then.
 func localTime(t time.Time, loc *time.Location) time.Time {
 	y, m, d := t.Date()
 	at := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
-	if at.Hour() == t.Hour() && at.Minute() == t.Minute() && at.Day() == d {
-		return at
-	}
 	begin, end := at.ZoneBounds()
 	_, before := at.Zone()
+	if at.Hour() == t.Hour() && at.Minute() == t.Minute() && at.Day() == d {
+		if _, former := begin.Add(-time.Second).Zone(); !begin.IsZero() && former > before {
+			if first := at.Add(-time.Duration(former-before) * time.Second); first.Before(begin) {
+				return first
+			}
+		}
+		return at
+	}
 	if end.IsZero() || t.Add(-time.Duration(before)*time.Second).Before(end) { // at is behind the change
 		return begin
 	}
