@@ -211,7 +211,7 @@ var badEvents = []struct {
 	name, event, code, field, message string
 }{
 	{"malformed", `{"type":"a",}`, "malformed_json", "", "this is not valid JSON"},
-	{"cut off", `{"type":"a"`, "malformed_json", "", "ends too early"},
+	{"cut off", `{"type":"a"`, "malformed_json", "", "put one event on a line"},
 	{"no JSON", `hello`, "malformed_json", "", "this is not valid JSON"},
 	{"NaN", `{"type":"a","x":NaN}`, "malformed_json", "", "this is not valid JSON"},
 	{"Infinity", `{"type":"a","props":{"x":-Infinity}}`, "malformed_json", "", "this is not valid JSON"},

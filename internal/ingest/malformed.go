@@ -9,7 +9,7 @@ import (
 // malformed says what is wrong with JSON that cannot be read; raw is all of it, if that is at hand.
 func malformed(err error, raw []byte) *reject {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return rejectf(codeMalformed, "", "the JSON ends too early")
+		return rejectf(codeMalformed, "", "the JSON ends too early, or in the middle of a number: close what is open, and put one event on a line, or all of them in one array")
 	}
 	cause := rootCause(err)
 	if cause == "depth: maximum" { // jx does not export it
