@@ -36,9 +36,10 @@ async function on(t, options, key = site.viewer, of = site) {
 
 describe('live', { concurrency: 3, timeout: 600000 }, () => {
   test('rows arrive once: they do not light up again after they were looked at, or paused', async (t) => {
-    const page = await on(t, { reducedMotion: 'no-preference' });
+    const own = await newTenant({ time_zone: zone }); // no other test's events push its own out
+    const page = await on(t, { reducedMotion: 'no-preference' }, own.viewer, own);
     const path = '/live/once';
-    await send(...Array.from({ length: 5 }, () => ({ path })));
+    await sendTo(own, ...Array.from({ length: 5 }, () => ({ path })));
     await stream(page).filter({ hasText: path }).first().waitFor();
     const arriving = () => page.evaluate(() => document.getAnimations().filter((a) => a.effect?.target?.matches?.('ol li')).length);
     await until(async () => (await arriving()) === 0, 'all to have arrived');
