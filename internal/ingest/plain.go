@@ -1,6 +1,6 @@
 package ingest
 
-// plain decodes an event with a scanner, which takes half the time of a complete decoder. If it says false, nothing is decided: the event is decoded anew, and then it turns out
+// plain decodes an event with a scanner, which saves a third of the time of decoding (BenchmarkDecode). If it says false, nothing is decided: the event is decoded anew, and then it turns out
 // what is wrong with it, if anything is. Where it says true, the decoder is as a complete one leaves it.
 func (d *decoder) plain(ev []byte) bool {
 	s := &d.scan
